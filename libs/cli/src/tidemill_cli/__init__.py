@@ -1,0 +1,1 @@
+"""The tidemill command: run, feed, watch and command the loop."""

@@ -1,0 +1,1 @@
+"""Contracts, codec, exactly-once Kafka runtime and telemetry of Tidemill."""

@@ -1,0 +1,1 @@
+"""Expectations over columns, in the vocabulary of Great Expectations."""

@@ -1,0 +1,1 @@
+"""Training, gate, detectors and admission policies of Tidemill, pure."""

@@ -1,0 +1,1 @@
+"""Watches features, predictions and quality, and asks for retraining."""

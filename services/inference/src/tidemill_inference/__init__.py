@@ -1,0 +1,1 @@
+"""Serves predictions by REST and on the stream, hot-swapping models."""

@@ -1,0 +1,1 @@
+"""REST front door of Tidemill: acknowledged means stored."""

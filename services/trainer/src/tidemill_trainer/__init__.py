@@ -1,0 +1,1 @@
+"""Collects rows, admits, trains and releases models."""

@@ -1,0 +1,1 @@
+"""Validates raw events and labels, exactly once."""
