@@ -1,0 +1,5 @@
+"""The contract in Python: topics, schemas, model files and the platform's own events, all read from `schemas/`.
+
+Import from the modules, not from here: `topics`, `schemas`, `events`, `model_file`, `compatibility`, `history`.
+Nothing here talks to Kafka.
+"""

@@ -1,0 +1,40 @@
+"""Durations, rates and percentages as people write them: `12h`, `3 a day`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+_UNITS = {
+    "ms": timedelta(milliseconds=1),
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+}
+_DURATION = re.compile(r"([0-9](?:_?[0-9])*(?:\.[0-9]+)?)\s*(ms|s|m|h|d|w)")
+_RATE = re.compile(r"([0-9](?:_?[0-9])*) (?:a|an|per) (minute|hour|day|week)")
+_PERIODS = {"minute": _UNITS["m"], "hour": _UNITS["h"], "day": _UNITS["d"], "week": _UNITS["w"]}
+
+
+def parse_duration(text: object) -> timedelta:
+    """`90s`, `1.5h`, `7d`: a number and one of ms, s, m, h, d, w. Positive. Raises ValueError that says what is expected."""
+    match = _DURATION.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError(f"{text!r} is not a duration: write a number and a unit, such as 500ms, 30s, 10m, 12h, 7d or 2w")
+    try:
+        duration = float(match[1].replace("_", "")) * _UNITS[match[2]]
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is longer than can be counted") from error
+    if duration <= timedelta(0):
+        raise ValueError(f"{text!r} is not longer than nothing")
+    return duration
+
+
+def parse_rate(text: object) -> tuple[int, timedelta]:
+    """`3 a day`: how many, and in how long. At least 1. Raises ValueError that says what is expected."""
+    match = _RATE.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None or int(match[1].replace("_", "")) < 1:
+        raise ValueError(f"{text!r} is not a rate: write such as `3 a day`, `1 an hour` or `10 per week`")
+    return int(match[1].replace("_", "")), _PERIODS[match[2]]
