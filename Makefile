@@ -1,0 +1,70 @@
+# Tidemill. `make` alone says what there is. Every target sets up first, which takes seconds once it was done.
+SHELL := /bin/sh
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+PYTEST := $(PY) -m pytest -q
+# KAFKA=HOST:PORT uses that Kafka instead of the embedded one.
+KAFKA ?=
+export PYTHONDONTWRITEBYTECODE :=
+TIDEMILL := .venv/bin/tidemill
+
+.PHONY: help setup demo up kafka test lint types unit contract broker e2e packaging lock format clean
+
+help: ## what there is to do
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: ## Python environment, by hash; then Kafka's jars, by hash
+	@PYTHON="$(PYTHON)" scripts/setup.sh
+	@$(if $(KAFKA),:,$(PY) -m tidemill_cli.embedded.jars)
+
+demo: setup ## turn the loop once on real flights (about three minutes)
+	@$(TIDEMILL) demo $(if $(KAFKA),--kafka $(KAFKA)) $(ARGS)
+
+up: setup ## run the platform until Ctrl-C
+	@$(TIDEMILL) up $(if $(KAFKA),--kafka $(KAFKA)) $(ARGS)
+
+kafka: setup ## run the broker alone until Ctrl-C
+	@$(TIDEMILL) kafka $(ARGS)
+
+test: lint types unit contract broker e2e packaging ## everything that CI checks, in order
+	@echo "== all checks passed"
+
+lint: setup ## ruff
+	@echo "== lint"
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+
+types: setup ## mypy, strict on libs/
+	@echo "== types"
+	@$(PY) -m mypy
+
+unit: setup ## tests of pure code, no broker
+	@echo "== unit tests"
+	@$(PYTEST) tests/unit
+
+contract: setup ## checks of the repository itself
+	@echo "== contract tests"
+	@$(PYTEST) tests/contract
+
+broker: setup ## tests against a real broker
+	@echo "== broker tests"
+	@$(PYTEST) tests/broker
+
+e2e: setup ## tests of the whole platform
+	@echo "== end-to-end tests"
+	@$(PYTEST) tests/e2e
+
+packaging: setup ## each service alone in an empty environment
+	@echo "== isolated installs"
+	@$(PYTEST) tests/packaging
+
+lock: setup ## write the lock files anew from the pyproject files (ARGS=--upgrade for newer versions)
+	@$(PY) scripts/lock.py $(ARGS)
+
+format: setup ## let ruff format and fix what it can
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+clean: ## remove what runs have left in var/ (keeps .venv)
+	@rm -rf var .mypy_cache .ruff_cache .pytest_cache .hypothesis
