@@ -1,0 +1,76 @@
+"""The `tidemill` command: its sub-commands by name. Each is imported when it is asked for, so that help comes at once."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import NoReturn
+
+import click
+
+# Name: (module under commands/, attribute, one line for the overview). The overview needs none of the modules.
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "demo": ("demo", "demo", "Turn the loop once on a year of real flights, and prove it."),
+    "up": ("up", "up", "Run the platform until Ctrl-C; prints its addresses."),
+    "kafka": ("up", "kafka", "Run the embedded Apache Kafka alone until Ctrl-C."),
+    "push": ("push", "push", "Send a file of events (CSV, JSONL, Parquet) to a model; resumable."),
+    "status": ("status", "status", "What runs, what lags, what serves, what drifted."),
+    "topics": ("topics", "topics", "The contract's topics, and what of them exists."),
+    "trace": ("trace", "trace", "The path of one event: push to prediction to the model's data."),
+    "dlq": ("dlq", "dlq", "What was set aside, and why."),
+    "models": ("models", "models", "Versions of each model: serving, metrics, digest."),
+    "retrain": ("retrain", "retrain", "Ask for a new version and wait for the verdict."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and imports a command's module only to run it or to show its own help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(f"tidemill_cli.commands.{module}"), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tidemill-cli", message="tidemill %(version)s")
+def cli() -> None:
+    """Tidemill: a machine-learning loop on Kafka that turns by itself.
+
+    \b
+    See it work:          tidemill demo
+    Run it:               tidemill up
+    Feed it your events:  tidemill push events.csv --model flight-delay
+    Ask it why:           tidemill trace 2013-06-13-DL-61-LGA-1800
+
+    Commands find a platform that runs here by var/run/platform.json. Another one is named by TIDEMILL_KAFKA_BOOTSTRAP and
+    the other TIDEMILL_* settings, or by --bootstrap HOST:PORT.
+    """
+
+
+def main() -> NoReturn:
+    """Runs the command line; failures that a person can mend end in one sentence and exit code 2, not in a traceback."""
+    from tidemill.errors import TidemillError
+
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except TidemillError as error:
+        click.echo(f"tidemill: {error}", err=True)
+        sys.exit(2)
+    sys.exit(0)

@@ -1,0 +1,129 @@
+"""Finds the platform that a command talks to, and opens what the command needs of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from tidemill.codec import Codec
+    from tidemill.contracts.model_file import ModelSpec
+    from tidemill.contracts.schemas import SchemaCatalog
+    from tidemill.contracts.topics import TopicCatalog
+    from tidemill.settings import CommonSettings
+
+F = TypeVar("F", bound=Callable[..., Any])
+PLATFORM_FILE = Path("var/run/platform.json")
+
+
+@dataclass
+class Platform:
+    """A platform seen from outside: its settings and, where it runs here, what `platform.json` says of its processes.
+
+    Everything is opened on first use; nothing connects before.
+    """
+
+    settings: CommonSettings
+    facts: dict[str, Any]
+
+    @cached_property
+    def models(self) -> dict[str, ModelSpec]:
+        """The model files by name."""
+        from tidemill.contracts.model_file import load_models
+
+        return load_models(self.settings.models_dir, self.settings.models)
+
+    @cached_property
+    def topics(self) -> TopicCatalog:
+        """The contract's topics, with this platform's prefix."""
+        from tidemill.contracts.topics import TopicCatalog
+
+        return TopicCatalog.load(self.settings.schemas, self.settings.prefix)
+
+    @cached_property
+    def schemas(self) -> SchemaCatalog:
+        """The schemas of the platform's events and of the models."""
+        from tidemill.contracts.schemas import SchemaCatalog
+
+        return SchemaCatalog.load(self.settings.schemas, self.models)
+
+    @cached_property
+    def codec(self) -> Codec:
+        """Reads and writes values on the topics."""
+        from tidemill.codec import Codec, HttpRegistry
+
+        url = self.settings.schema_registry_url
+        return Codec(self.schemas, HttpRegistry(url) if url else None)
+
+    def model(self, name: str | None) -> ModelSpec:
+        """The model called `name`, or the only one there is. Raises click.BadParameter with the names to choose from."""
+        known = ", ".join(sorted(self.models))
+        if name is None and len(self.models) == 1:
+            return next(iter(self.models.values()))
+        if name is None:
+            raise click.UsageError(f"which model? say --model NAME; there are {known or 'none'}")
+        if name not in self.models:
+            raise click.BadParameter(f"there is no model {name!r}; there are {known or 'none'}", param_hint="--model")
+        return self.models[name]
+
+
+def find_platform(bootstrap: str | None = None) -> Platform:
+    """The platform named by `bootstrap`, else by TIDEMILL_* settings, else the one that runs here by its platform file.
+
+    Settings given explicitly win over the file. Raises click.UsageError where there is none of the three.
+    """
+    from tidemill.settings import CommonSettings
+
+    facts = _running_here()
+    named = bootstrap or os.environ.get("TIDEMILL_KAFKA_BOOTSTRAP")
+    if not named and not facts:
+        raise click.UsageError(
+            "no platform found: start one with `tidemill up`, or name one with --bootstrap HOST:PORT "
+            "(or TIDEMILL_KAFKA_BOOTSTRAP)"
+        )
+    if named and facts and facts.get("settings", {}).get("TIDEMILL_KAFKA_BOOTSTRAP") != named:
+        facts = {}
+    with_file = {_field(name): value for name, value in facts.get("settings", {}).items() if name not in os.environ}
+    given = {"kafka_bootstrap": named} if named else {}
+    return Platform(CommonSettings(**{**_known(with_file, CommonSettings), **given}), facts)
+
+
+def platform_options(command: F) -> F:
+    """Adds --bootstrap; the command's function gets the platform as its first argument, `platform`."""
+    from functools import wraps
+
+    @click.option(
+        "--bootstrap", metavar="HOST:PORT", help="Kafka of another platform than the one that runs here."
+    )
+    @wraps(command)
+    def found(*args: Any, bootstrap: str | None, **kwargs: Any) -> Any:
+        return command(find_platform(bootstrap), *args, **kwargs)
+
+    return found  # type: ignore[return-value]
+
+
+def _running_here() -> dict[str, Any]:
+    path = Path(os.environ.get("TIDEMILL_RUN_FILE", PLATFORM_FILE))
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, json.JSONDecodeError) as error:
+        raise click.UsageError(f"{path} cannot be read ({error}): remove it or start `tidemill up` again") from error
+    assert isinstance(facts, dict)
+    return facts
+
+
+def _field(variable: str) -> str:
+    return variable.removeprefix("TIDEMILL_").lower()
+
+
+def _known(values: dict[str, Any], settings: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name in settings.model_fields}
