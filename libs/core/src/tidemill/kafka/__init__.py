@@ -1,0 +1,14 @@
+"""The Kafka runtime. Import from its modules; the package itself needs no Kafka client.
+
+| module | what it is |
+|---|---|
+| ``batch`` | ``Batch`` (records in, as columns) and ``Output`` (records out) |
+| ``headers``, ``dead_letters`` | names and values of record headers |
+| ``clients`` | configurations of consumers, producers and the admin client |
+| ``topics`` | creating and checking topics |
+| ``transactional`` | ``TransactionalRunner``: consume-transform-produce, exactly once |
+| ``session``, ``assignment``, ``membership`` | its parts: the transaction, the partitions held, the group's generation |
+| ``publisher`` | ``Publisher``: acknowledged means stored; ``ExclusiveWriter``: one writer, in transactions |
+| ``broadcast`` | ``BroadcastReader``: a whole compacted topic, without a group |
+| ``scan`` | a bounded read of a topic, for audits and the command line |
+"""

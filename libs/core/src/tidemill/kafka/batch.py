@@ -1,0 +1,74 @@
+"""What flows through a worker: records as aligned columns, in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tidemill.kafka.headers import Headers
+
+if TYPE_CHECKING:
+    from confluent_kafka import Message
+
+__all__ = ["Batch", "Output"]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records of one topic and any of its partitions; all columns have the same length.
+
+    Records of one partition stand in offset order; partitions may be interleaved. ``timestamps_ms`` is the record's
+    timestamp (the broker's append time on the platform's topics). A record without headers has None.
+    """
+
+    topic: str
+    partitions: list[int]
+    offsets: list[int]
+    timestamps_ms: list[int]
+    keys: list[bytes | None]
+    values: list[bytes | None]
+    headers: list[Headers | None]
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    @classmethod
+    def from_messages(cls, messages: Iterable[Message]) -> list[Batch]:
+        """One batch per topic, in the order in which the topics first appear; messages carry no error."""
+        by_topic: dict[str, list[Message]] = {}
+        for message in messages:
+            by_topic.setdefault(message.topic(), []).append(message)  # type: ignore[arg-type]
+        return [cls._of_topic(topic, rows) for topic, rows in by_topic.items()]
+
+    @classmethod
+    def _of_topic(cls, topic: str, rows: list[Message]) -> Batch:
+        return cls(
+            topic=topic,
+            partitions=[m.partition() for m in rows],  # type: ignore[misc]
+            offsets=[m.offset() for m in rows],  # type: ignore[misc]
+            timestamps_ms=[m.timestamp()[1] for m in rows],
+            keys=[m.key() for m in rows],  # type: ignore[misc]
+            values=[m.value() for m in rows],  # type: ignore[misc]
+            headers=[m.headers() for m in rows],  # type: ignore[misc]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Records to write to one topic; columns are aligned.
+
+    ``partitions`` is one number for all records, a column of numbers, or None: then the key decides
+    (``murmur2_random``, as Java's default). ``keys``, ``headers`` and ``timestamps_ms`` may be None: no key, no
+    headers, the broker's time.
+    """
+
+    topic: str
+    values: Sequence[bytes | None]
+    keys: Sequence[bytes | None] | None = None
+    partitions: Sequence[int] | int | None = None
+    headers: Sequence[Headers | None] | None = None
+    timestamps_ms: Sequence[int] | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)

@@ -1,0 +1,89 @@
+"""Configurations of the Kafka clients, in one place: what delivery guarantees rest on is set here.
+
+librdkafka's partitioner differs from Java's and aiokafka's by default: ``murmur2_random`` agrees with them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from confluent_kafka.admin import AdminClient
+
+from tidemill.kafka.logs import client_logger
+from tidemill.settings import KafkaSettings
+
+__all__ = ["admin", "client_config", "consumer_config", "producer_config"]
+
+Config = dict[str, Any]
+
+
+def client_config(settings: KafkaSettings, name: str) -> Config:
+    """What every client shares: addresses, patient reconnects, logs through Python's logging."""
+    logger = client_logger(name)
+    return {
+        "bootstrap.servers": settings.kafka_bootstrap,
+        "client.id": f"{settings.prefix}{name}",
+        "reconnect.backoff.ms": 250,  # a broker that is away is retried for ever, but quietly
+        "reconnect.backoff.max.ms": 5_000,
+        "socket.keepalive.enable": True,
+        "log.connection.close": False,
+        "logger": logger,
+        "error_cb": lambda error: logger.warning("%s", error.str()),
+    }
+
+
+def consumer_config(settings: KafkaSettings, group: str, **over: Any) -> Config:
+    """A consumer of committed records that never commits by itself; ``over`` takes ``_`` for ``.`` in names."""
+    config = client_config(settings, group.removeprefix(settings.prefix))
+    config |= {
+        "group.id": group,
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "earliest",
+        "enable.partition.eof": False,
+        "partition.assignment.strategy": "cooperative-sticky",
+        "session.timeout.ms": settings.session_timeout_ms,
+        "heartbeat.interval.ms": settings.heartbeat_ms,
+        "max.poll.interval.ms": 300_000,
+        "fetch.wait.max.ms": 50,  # the broker's patience is part of every record's latency
+        "fetch.error.backoff.ms": 100,
+        "queued.min.messages": 100_000,
+        "queued.max.messages.kbytes": settings.fetch_buffer_kb,
+        "max.partition.fetch.bytes": 1_048_576,
+        "topic.metadata.refresh.interval.ms": 30_000,
+    }
+    return config | _dotted(over)
+
+
+def producer_config(settings: KafkaSettings, transactional_id: str | None = None, **over: Any) -> Config:
+    """An idempotent producer (``acks=all``), transactional if an id is given."""
+    name = (transactional_id or "producer").removeprefix(settings.prefix)
+    config = client_config(settings, name)
+    config |= {
+        "enable.idempotence": True,
+        "acks": "all",
+        "partitioner": "murmur2_random",
+        "compression.type": settings.compression,
+        "linger.ms": settings.linger_ms,
+        "batch.size": 1_000_000,
+        "batch.num.messages": 10_000,
+        "queue.buffering.max.messages": 200_000,
+        "queue.buffering.max.kbytes": 131_072,
+    }
+    if transactional_id is not None:
+        config |= {
+            "transactional.id": transactional_id,
+            "transaction.timeout.ms": settings.transaction_timeout_ms,
+            "delivery.report.only.error": True,  # the commit reports failures; a report per record only costs time
+        }
+    return config | _dotted(over)
+
+
+def admin(settings: KafkaSettings) -> AdminClient:
+    """An admin client; connects when it is first used."""
+    return AdminClient(client_config(settings, "admin"))
+
+
+def _dotted(over: Config) -> Config:
+    return {name.replace("_", ".") if "." not in name else name: value for name, value in over.items()}

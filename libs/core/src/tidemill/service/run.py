@@ -1,0 +1,60 @@
+"""From exceptions to exit codes: the last frame of every service."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+
+from pydantic import ValidationError
+
+from tidemill.errors import ConfigError, FatalError, Fenced
+
+__all__ = ["CLEAN", "CONFIG", "CRASH", "FENCED", "run_service"]
+
+CLEAN = 0
+CRASH = 1
+CONFIG = 2
+FENCED = 3
+
+_log = logging.getLogger(__name__)
+
+
+def run_service(main: Callable[[], object]) -> int:
+    """Run ``main`` and say how it ended: 0 clean, 1 crash, 2 configuration, 3 fenced by another process.
+
+    Expected failures are said in one line on stderr and in the log; defects with their traceback.
+    """
+    try:
+        main()
+    except ValidationError as error:
+        return _say(CONFIG, "configuration", describe(error))
+    except ConfigError as error:
+        return _say(CONFIG, "configuration", str(error))
+    except Fenced as error:
+        return _say(FENCED, "fenced", str(error))
+    except FatalError as error:
+        return _say(CRASH, "fatal", str(error))
+    except KeyboardInterrupt:
+        return _say(CRASH, "interrupted", "stopped before it had finished")
+    except Exception:
+        _log.exception("the process crashed")
+        return CRASH
+    return CLEAN
+
+
+def describe(error: ValidationError) -> str:
+    """One line per wrong setting, under the name of its environment variable."""
+    return "; ".join(f"{_variable(item['loc'])}: {item['msg']}" for item in error.errors(include_url=False))
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    name = str(location[0]) if location else "settings"
+    return name if name.isupper() else f"TIDEMILL_{name.upper()}"
+
+
+def _say(code: int, kind: str, text: str) -> int:
+    _log.error("%s: %s", kind, text)
+    if not logging.getLogger().handlers:
+        print(f"{kind}: {text}", file=sys.stderr)
+    return code

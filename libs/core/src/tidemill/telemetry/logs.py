@@ -1,0 +1,57 @@
+"""JSON log lines, one object per line, the same fields in every service."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from pathlib import Path
+
+from opentelemetry import trace
+
+__all__ = ["JsonFormatter", "configure_logging", "model_version"]
+
+model_version: ContextVar[str | None] = ContextVar("model_version", default=None)
+"""The model version at work in this context (``<model>:<version>``); stands on every log line."""
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class JsonFormatter(logging.Formatter):
+    """``ts`` (RFC 3339, UTC), ``level``, ``service``, ``logger``, ``message``, ``trace_id``, ``model_version``, extras."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line of JSON without line breaks."""
+        context = trace.get_current_span().get_span_context()
+        line: dict[str, object] = {
+            "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "service": self._service,
+            "logger": record.name,
+            "message": record.getMessage(),
+            "trace_id": f"{context.trace_id:032x}" if context.is_valid else None,
+            "model_version": model_version.get(),
+        }
+        line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+def configure_logging(service: str, level: str = "INFO", file: Path | None = None) -> None:
+    """Send all logging of this process to stderr, or to ``file``, as JSON lines; replaces earlier handlers.
+
+    Extras given with ``extra={"model_version": ...}`` win over the context's.
+    """
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(file, encoding="utf-8") if file is not None else logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter(service))
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.captureWarnings(True)

@@ -1,0 +1,1 @@
+"""Skeleton: small helpers for metrics."""

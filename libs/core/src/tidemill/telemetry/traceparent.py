@@ -1,0 +1,59 @@
+"""W3C trace context in record headers (https://www.w3.org/TR/trace-context/, version 00).
+
+Most records are not sampled, so the test for that is one comparison of bytes and comes first.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+
+from tidemill.kafka.headers import TRACEPARENT, Headers
+
+__all__ = ["format_traceparent", "new_traceparent", "parse_traceparent", "sampled_parents"]
+
+_FORM = re.compile(rb"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
+_SAMPLED_SUFFIX = b"-01"
+
+
+def parse_traceparent(value: bytes | None) -> tuple[int, int, bool] | None:
+    """(trace id, span id, sampled) of a header value; None where it is absent or not valid."""
+    match = _FORM.match(value) if value else None
+    if match is None:
+        return None
+    trace_id, span_id = int(match[1], 16), int(match[2], 16)
+    if not trace_id or not span_id:
+        return None
+    return trace_id, span_id, bool(int(match[3], 16) & 1)
+
+
+def format_traceparent(trace_id: int, span_id: int, sampled: bool) -> bytes:
+    """The header value of a context."""
+    return b"00-%032x-%016x-%02x" % (trace_id, span_id, sampled)
+
+
+def new_traceparent(ratio: float = 1.0) -> bytes:
+    """A new root context, sampled with probability ``ratio`` by the rule of OpenTelemetry's TraceIdRatioBased sampler.
+
+    That rule looks at the low 64 bits of the trace id only, so any process decides the same.
+    """
+    trace_id = int.from_bytes(os.urandom(16)) or 1
+    sampled = trace_id & 0xFFFF_FFFF_FFFF_FFFF < round(ratio * (1 << 64))
+    return format_traceparent(trace_id, int.from_bytes(os.urandom(8)) or 1, sampled)
+
+
+def sampled_parents(columns: Iterable[Headers | None], limit: int = 128) -> list[tuple[int, int]]:
+    """(trace id, span id) of the sampled producers' contexts among the records' headers, at most ``limit``."""
+    found: list[tuple[int, int]] = []
+    for headers in columns:
+        if not headers:
+            continue
+        for name, value in headers:
+            if name == TRACEPARENT and value is not None and value.endswith(_SAMPLED_SUFFIX):
+                parsed = parse_traceparent(value)
+                if parsed is not None:
+                    found.append(parsed[:2])
+        if len(found) >= limit:
+            break
+    return found[:limit]
