@@ -1,0 +1,39 @@
+"""A model as it travels: one directory, bound together by the digest of its manifest.
+
+`<artifacts>/<model>/<version>-<run_id>/` holds model.onnx, reference.json (the training reference for drift),
+golden.json (rows with the scores that training saw) and, written last, manifest.json with every file's SHA-256.
+"""
+
+from __future__ import annotations
+
+from tidemill.artifact.directory import Artifact, artifact_uri, fetch_artifact, write_artifact
+from tidemill.artifact.errors import ArtifactError
+from tidemill.artifact.golden import Golden, check_golden
+from tidemill.artifact.manifest import (
+    GOLDEN_FILE,
+    MANIFEST_FILE,
+    MODEL_FILE,
+    REFERENCE_FILE,
+    FeatureColumn,
+    Manifest,
+    feature_columns,
+)
+from tidemill.artifact.onnx_model import OnnxModel
+
+__all__ = [
+    "GOLDEN_FILE",
+    "MANIFEST_FILE",
+    "MODEL_FILE",
+    "REFERENCE_FILE",
+    "Artifact",
+    "ArtifactError",
+    "FeatureColumn",
+    "Golden",
+    "Manifest",
+    "OnnxModel",
+    "artifact_uri",
+    "check_golden",
+    "feature_columns",
+    "fetch_artifact",
+    "write_artifact",
+]

@@ -1,0 +1,86 @@
+"""Write an artifact so that nobody sees a half of it; fetch it so that nobody is served another one."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from tidemill.artifact.errors import ArtifactError
+from tidemill.artifact.manifest import MANIFEST_FILE, Manifest, sha256
+from tidemill.stores import TooLarge, join, read_bytes, write_bytes
+
+MAX_MANIFEST_BYTES = 1 << 20
+MAX_FILE_BYTES = 256 << 20
+"""A forest of 500 deep trees is below 100 MB: what is larger is a mistake or an attack."""
+MAX_FILES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A fetched artifact: every file in `files` has the digest that the manifest states."""
+
+    manifest: Manifest
+    files: Mapping[str, bytes]
+
+
+def artifact_uri(root: str, model: str, version: int, run_id: str) -> str:
+    """Where a version lies: `<root>/<model>/<version>-<run_id>`."""
+    return join(root, model, f"{version}-{run_id}")
+
+
+def write_artifact(uri: str, files: Mapping[str, bytes], manifest: Manifest) -> str:
+    """Write `files`, then the manifest with their digests. Gives the manifest's digest (SHA-256 hex of its bytes).
+
+    The manifest comes last: a directory without one is no artifact. Repeating an interrupted write is safe.
+    Raises ValueError for a file name with a path in it, OSError when the store is away.
+    """
+    if MANIFEST_FILE in files or len(files) > MAX_FILES:
+        raise ValueError(f"an artifact has at most {MAX_FILES} files beside {MANIFEST_FILE}")
+    for name, data in files.items():
+        write_bytes(join(uri, name), data)
+    document = replace(manifest, files={name: sha256(data) for name, data in files.items()}).to_bytes()
+    write_bytes(join(uri, MANIFEST_FILE), document)
+    return sha256(document)
+
+
+def fetch_artifact(uri: str, digest: str, only: Collection[str] | None = None) -> Artifact:
+    """Read the artifact at `uri` whose manifest has `digest`; `only` names the files to read (default: all).
+
+    Raises ArtifactError when anything is missing, too large or has another digest; another OSError when the store is
+    away (worth trying again).
+    """
+    document = _read(join(uri, MANIFEST_FILE), MAX_MANIFEST_BYTES)
+    _verify(MANIFEST_FILE, document, digest)
+    manifest = Manifest.from_bytes(document)
+    if len(manifest.files) > MAX_FILES:
+        raise ArtifactError(f"{uri}: more than {MAX_FILES} files")
+    files = {}
+    for name in manifest.files if only is None else only:
+        if name not in manifest.files:
+            raise ArtifactError(f"{uri}: the manifest knows no {name}")
+        files[name] = _read(_inside(uri, name), MAX_FILE_BYTES)
+        _verify(name, files[name], manifest.files[name])
+    return Artifact(manifest, files)
+
+
+def _inside(uri: str, name: str) -> str:
+    try:
+        return join(uri, name)
+    except ValueError as error:
+        raise ArtifactError(f"{uri}: {error}") from error
+
+
+def _read(uri: str, limit: int) -> bytes:
+    try:
+        return read_bytes(uri, limit)
+    except TooLarge as error:
+        raise ArtifactError(str(error)) from error
+    except FileNotFoundError as error:
+        raise ArtifactError(f"{uri} is not there") from error
+
+
+def _verify(name: str, data: bytes, digest: str) -> None:
+    found = sha256(data)
+    if not hmac.compare_digest(found, digest.lower()):
+        raise ArtifactError(f"{name} has SHA-256 {found}, not {digest}")

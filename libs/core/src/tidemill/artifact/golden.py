@@ -1,0 +1,72 @@
+"""Golden rows: inputs with the scores that training computed for them, checked before a model serves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from tidemill.artifact.errors import ArtifactError
+from tidemill.artifact.manifest import Manifest
+
+RELATIVE_TOLERANCE = 1e-3
+ABSOLUTE_TOLERANCE = 1e-4
+"""The graph computes in float32, training in float64: sums over hundreds of trees differ in the fifth digit."""
+
+
+class Scorer(Protocol):
+    """Anything that scores like OnnxModel."""
+
+    def score(self, inputs: Mapping[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """`inputs` as `tidemill.features.feature_inputs` makes them; `scores` as `OnnxModel.score` gives them."""
+
+    inputs: Mapping[str, np.ndarray[Any, Any]]
+    scores: np.ndarray[Any, Any]
+
+    def to_bytes(self) -> bytes:
+        """JSON; a NaN among the inputs is null. Raises ValueError where a score is not finite."""
+        inputs = {name: [_plain(value) for value in values.ravel()] for name, values in self.inputs.items()}
+        return json.dumps({"inputs": inputs, "scores": self.scores.tolist()}, allow_nan=False).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, manifest: Manifest) -> Golden:
+        """Read golden rows for the inputs of `manifest`. Raises ArtifactError where they do not fit it."""
+        try:
+            document = json.loads(data)
+            inputs = {name: _array(document["inputs"][name], kind) for name, kind in manifest.inputs.items()}
+            scores = np.array(document["scores"], dtype=np.float64)
+        except (ValueError, TypeError, KeyError) as error:
+            raise ArtifactError(f"golden rows cannot be read: {error!r}") from error
+        if not len(scores) or any(len(values) != len(scores) for values in inputs.values()):
+            raise ArtifactError("golden rows are empty or of unequal length")
+        return cls(inputs, scores)
+
+
+def check_golden(model: Scorer, golden: Golden) -> None:
+    """Raise ArtifactError unless `model` repeats the golden scores within the tolerance; a NaN never does."""
+    scores = model.score(golden.inputs)
+    if scores.shape != golden.scores.shape:
+        raise ArtifactError(f"golden rows: scores of shape {scores.shape}, not {golden.scores.shape}")
+    close = np.isclose(scores, golden.scores, rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE, equal_nan=False)
+    if not close.all():
+        worst = float(np.abs(scores - golden.scores)[~close].max())
+        raise ArtifactError(f"golden rows: {int((~close).sum())} of {close.size} scores differ, by up to {worst:g}")
+
+
+def _plain(value: Any) -> str | float | None:
+    if isinstance(value, str):
+        return value
+    return None if np.isnan(value) else float(value)
+
+
+def _array(values: list[Any], kind: str) -> np.ndarray[Any, Any]:
+    if kind == "category":
+        return np.array([str(value) for value in values], dtype=object).reshape(-1, 1)
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float32).reshape(-1, 1)

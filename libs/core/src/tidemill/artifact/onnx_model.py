@@ -1,0 +1,105 @@
+"""A graph under ONNX Runtime, with the shape of its scores settled by the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tidemill.artifact.errors import ArtifactError
+from tidemill.artifact.graph_guard import check_graph
+from tidemill.artifact.manifest import Manifest
+
+MAX_ROWS_AT_ONCE = 16_384
+"""Bounds the memory of one run; larger batches are scored in slices."""
+
+_TENSORS = {"category": "tensor(string)", "number": "tensor(float)"}
+_SCORES = ("tensor(float)", "tensor(double)")
+_FATAL_ONLY = 4  # ONNX Runtime's own log: what it has to say comes as an exception too
+
+
+class OnnxModel:
+    """A loaded model. It never changes and may be used by many threads at once."""
+
+    def __init__(self, session: Any, manifest: Manifest) -> None:
+        """Use `OnnxModel.load`, which checks what this does not."""
+        self._session = session
+        self._manifest = manifest
+        self._positive = manifest.classes.index(manifest.positive_class) if manifest.positive_class else None
+
+    @classmethod
+    def load(cls, data: bytes, manifest: Manifest, threads: int = 1) -> OnnxModel:
+        """Load the graph in `data`, never a file, on the CPU.
+
+        Raises ArtifactError for a graph that check_graph refuses, that ONNX Runtime does not load, or whose inputs and
+        outputs are not those of the manifest.
+        """
+        check_graph(data)
+        session = _session(data, threads)
+        _check_signature(session, manifest)
+        return cls(session, manifest)
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the model is."""
+        return self._manifest
+
+    def score(self, inputs: Mapping[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Scores of n rows (n = 0 too) as float64; inputs as `tidemill.features.feature_inputs` makes them.
+
+        binary [n]: the probability of the positive class. multiclass [n, C]: in the order of the manifest's classes.
+        regression [n].
+
+        Raises ArtifactError when the graph fails or answers another shape.
+        """
+        feeds = {name: inputs[name] for name in self._manifest.inputs}
+        n = len(next(iter(feeds.values())))
+        parts = [
+            self._run({name: values[start : start + MAX_ROWS_AT_ONCE] for name, values in feeds.items()})
+            for start in range(0, n, MAX_ROWS_AT_ONCE)
+        ]
+        scores = np.concatenate(parts) if parts else np.empty((0, self._width()))
+        return scores if self._manifest.task == "multiclass" else scores[:, self._positive or 0]
+
+    def _run(self, feeds: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+        n = len(next(iter(feeds.values())))
+        try:
+            (raw,) = self._session.run([self._manifest.output], dict(feeds))
+        except Exception as error:  # the runtime's exceptions share no base of their own
+            raise ArtifactError(f"the model failed on {n} rows: {error}") from error
+        scores = np.asarray(raw, dtype=np.float64)
+        if scores.ndim == 1:
+            scores = scores.reshape(-1, 1)
+        if scores.shape != (n, self._width()):
+            raise ArtifactError(f"the model answered {scores.shape}, not {(n, self._width())}")
+        return scores
+
+    def _width(self) -> int:
+        return len(self._manifest.classes) or 1
+
+
+def _session(data: bytes, threads: int) -> Any:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.log_severity_level = _FATAL_ONLY
+    try:
+        return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the runtime's exceptions share no base of their own
+        raise ArtifactError(f"ONNX Runtime does not load the model: {error}") from error
+
+
+def _check_signature(session: Any, manifest: Manifest) -> None:
+    found = {tensor.name: (tensor.type, len(tensor.shape)) for tensor in session.get_inputs()}
+    wanted = {name: (_TENSORS[kind], 2) for name, kind in manifest.inputs.items()}
+    if found != wanted:
+        raise ArtifactError(f"the graph's inputs are {found}, the manifest's {wanted}")
+    outputs = {tensor.name: tensor.type for tensor in session.get_outputs()}
+    if outputs.get(manifest.output) not in _SCORES:
+        raise ArtifactError(f"the graph has no numeric output {manifest.output!r}: {outputs}")

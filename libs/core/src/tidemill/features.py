@@ -1,0 +1,112 @@
+"""From the columns of a record batch to the inputs of a model's graph: the one way, in training and in serving.
+
+The graph holds everything that is learned (encoders, medians, the estimator). What is *not* learned stands here: which
+column feeds which input, how a null is written, and how a time is read in its zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+CATEGORY = "category"
+NUMBER = "number"
+TIME = "time"
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_PARTS: Mapping[str, Callable[[pa.Array], pa.Array]] = {
+    "hour": pc.hour,
+    "weekday": pc.day_of_week,
+    "month": pc.month,
+}
+
+
+class FeatureLike(Protocol):
+    """What this module needs of a feature: `tidemill.contracts.model_file.Feature` has it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def parts(self) -> Sequence[str]: ...
+    @property
+    def zone(self) -> str | None: ...
+
+
+def input_kinds(features: Iterable[FeatureLike]) -> dict[str, str]:
+    """The graph's inputs in the order of the model file, each `category` (a string tensor) or `number` (float32)."""
+    kinds: dict[str, str] = {}
+    for feature in features:
+        if feature.kind == TIME:
+            kinds.update((f"{feature.name}_{part}", NUMBER) for part in feature.parts)
+        else:
+            kinds[feature.name] = feature.kind
+    return kinds
+
+
+def input_names(features: Iterable[FeatureLike]) -> tuple[str, ...]:
+    """The names of the graph's inputs, in the order of the model file; a part of a time is `<feature>_<part>`."""
+    return tuple(input_kinds(features))
+
+
+def feature_inputs(rows: pa.RecordBatch | pa.Table, features: Iterable[FeatureLike]) -> dict[str, Array]:
+    """The graph's named inputs for *n* rows, each of shape [n, 1].
+
+    category: object array of str, a null is the empty string. number: float32; a null, a NaN and an infinity are NaN
+    ("missing": what then happens is learned, so the graph does it). time: float32 for each part in the feature's zone
+    (UTC if it names none): hour 0-23, weekday 0 = Monday, month 1-12.
+
+    Raises KeyError for a column that is not there, ValueError for an unknown kind or part.
+    """
+    inputs: dict[str, Array] = {}
+    for feature in features:
+        column = _column(rows, feature.name)
+        inputs.update((name, values.reshape(-1, 1)) for name, values in _inputs_of(column, feature))
+    return inputs
+
+
+def _column(rows: pa.RecordBatch | pa.Table, name: str) -> pa.Array:
+    if rows.schema.get_field_index(name) < 0:
+        raise KeyError(f"the rows have no column {name!r}")
+    column = rows.column(name)
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _inputs_of(column: pa.Array, feature: FeatureLike) -> Iterator[tuple[str, Array]]:
+    if feature.kind == CATEGORY:
+        yield feature.name, _strings(column)
+    elif feature.kind == NUMBER:
+        yield feature.name, _floats(column)
+    elif feature.kind == TIME:
+        local = _local(column, feature.zone or "UTC")
+        for part in feature.parts:
+            if part not in _PARTS:
+                raise ValueError(f"feature {feature.name!r}: no part {part!r} in a time")
+            yield f"{feature.name}_{part}", _floats(_PARTS[part](local))
+    else:
+        raise ValueError(f"feature {feature.name!r}: unknown kind {feature.kind!r}")
+
+
+def _strings(column: pa.Array) -> Array:
+    text = column if pa.types.is_string(column.type) else column.cast(pa.string())
+    return pc.fill_null(text, "").to_numpy(zero_copy_only=False)
+
+
+def _floats(column: pa.Array) -> Array:
+    values = column.cast(pa.float32(), safe=False)
+    array = pc.fill_null(values, float("nan")).to_numpy(zero_copy_only=False)
+    values_or_nan: Array = np.where(np.isinf(array), np.float32("nan"), array)
+    return values_or_nan
+
+
+def _local(column: pa.Array, zone: str) -> pa.Array:
+    """Wall time in `zone`. An instant without a zone is read as UTC."""
+    if getattr(column.type, "tz", None) is None:
+        column = pc.assume_timezone(column.cast(pa.timestamp("ms")), "UTC")
+    return pc.local_timestamp(column.cast(pa.timestamp("ms", tz=zone), safe=False))
