@@ -1,0 +1,221 @@
+"""Topic values to rows and back."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fastavro import parse_schema, schemaless_reader, schemaless_writer
+
+from tidemill.codec.framing import (
+    CONFLUENT_MAGIC,
+    BadRecord,
+    Frame,
+    confluent_header,
+    header_of,
+    single_object_header,
+    split_frames,
+)
+from tidemill.codec.registry import Registry
+from tidemill.contracts.schemas import Schema, SchemaCatalog, make_schema
+from tidemill.errors import ConfigError, DeadLetter
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    from tidemill.codec.layout import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A decoded batch.
+
+    `rows`: the good records in order, fields as the reader's schema has them. `index`: int64 [rows], the position of
+    each
+    row in the values that were given. `bad`: all other values, by position.
+    """
+
+    rows: pa.RecordBatch
+    index: npt.NDArray[np.int64]
+    bad: list[BadRecord]
+
+
+class Codec:
+    """Decodes both wire formats and writes one: Confluent's where a registry is given, else single-object encoding.
+
+    Writers' schemas are found by fingerprint in the catalog (history included) or by id in the registry, so that
+    records
+    written with an earlier schema stay readable. Keeps what it learns; use one per thread.
+    """
+
+    def __init__(self, schemas: SchemaCatalog, registry: Registry | None = None) -> None:
+        self._schemas = schemas
+        self._registry = registry
+        self._by_id: dict[int, Schema | None] = {}
+        self._layouts: dict[Schema, Layout | None] = {}
+        self._plain: dict[Schema, Any] = {}
+
+    def decode(self, values: Sequence[bytes | None], reader: Schema) -> Decoded:
+        """Decode a batch of framed values into columns of `reader`.
+
+        Timestamps come as timestamp[ms, UTC], enums as strings, bytes as binary. Raises RetryLater when a schema id
+        has to be
+        looked up and the registry is away: then nothing is known to be bad.
+        """
+        import numpy as np
+
+        from tidemill.codec.columns import concat_in_order
+
+        layout = self._layout(reader)
+        frames, bad = split_frames(values)
+        parts: list[tuple[pa.RecordBatch, list[int]]] = []
+        for frame in frames:
+            rows, positions, failed = self._decode_frame(frame, reader, layout)
+            parts.append((rows, [frame.positions[k] for k in positions]))
+            bad.extend(BadRecord(frame.positions[b.position], b.error_class, b.message) for b in failed)
+        rows, index = concat_in_order(parts, layout)
+        return Decoded(rows, np.asarray(index, dtype=np.int64), sorted(bad, key=lambda b: b.position))
+
+    def encode(self, rows: pa.RecordBatch, schema: Schema, topic: str | None = None) -> list[bytes]:
+        """Encode and frame rows, one value per row. Columns are found by name. With a registry the schema is registered
+        under `<topic>-value` (the record's full name where no topic is given).
+
+        Raises ValueError for rows that the schema does not admit, RetryLater when the registry is away.
+        """
+        from tidemill.codec.columns import encode_columns
+
+        header = self._header(schema, topic)
+        return [header + binary for binary in encode_columns(rows, self._layout(schema))]
+
+    def encode_one(self, datum: dict[str, Any], schema: Schema, topic: str | None = None) -> bytes:
+        """Encode and frame one datum; timestamps are int milliseconds. Raises ValueError where the schema refuses
+        it."""
+        stream = io.BytesIO()
+        try:
+            schemaless_writer(stream, self._without_logical_types(schema), datum, strict_allow_default=True)
+        except (
+            Exception
+        ) as error:  # fastavro raises whatever a wrong value leads to: TypeError, KeyError, struct.error, …
+            raise ValueError(f"not a {schema.name} record: {error}") from error
+        return self._header(schema, topic) + stream.getvalue()
+
+    def decode_one(self, value: bytes | None, reader: Schema) -> dict[str, Any]:
+        """Decode one framed value; timestamps come as int milliseconds. Raises DeadLetter for a bad one, RetryLater."""
+        frames, bad = split_frames([value])
+        if bad:
+            raise DeadLetter(bad[0].message)
+        writer = self._writer(frames[0].header)
+        if isinstance(writer, str):
+            raise DeadLetter(writer)
+        stream = io.BytesIO(frames[0].payloads[0])
+        try:
+            datum = schemaless_reader(stream, self._without_logical_types(writer), self._without_logical_types(reader))
+        except Exception as error:  # fastavro raises whatever a broken byte leads to
+            raise DeadLetter(f"not a {reader.name} record: {error!r}") from error
+        if not isinstance(datum, dict):
+            raise DeadLetter(f"not a {reader.name} record")
+        return datum
+
+    def written_with(self, value: bytes) -> Schema | None:
+        """The schema that a framed value was written with; None where its header or its schema is unknown."""
+        writer = self._writer(header_of(value)) if header_of(value) else None
+        return writer if isinstance(writer, Schema) else None
+
+    def _decode_frame(
+        self, frame: Frame, reader: Schema, layout: Layout
+    ) -> tuple[pa.RecordBatch, list[int], list[BadRecord]]:
+        from tidemill.codec.columns import decode_columns, empty
+        from tidemill.codec.resolution import decode_rows, project
+
+        writer = self._writer(frame.header)
+        if isinstance(writer, str):
+            return (
+                empty(layout),
+                [],
+                [BadRecord(k, "UnknownSchema", writer) for k in range(len(frame.payloads))],
+            )
+        if writer.fingerprint == reader.fingerprint:
+            return decode_columns(frame.payloads, layout)
+        if _short_name(writer) != _short_name(reader):
+            reason = f"a record {writer.full_name} where {reader.full_name} belongs"
+            return (
+                empty(layout),
+                [],
+                [BadRecord(k, "IncompatibleSchema", reason) for k in range(len(frame.payloads))],
+            )
+        written = self._known_layout(writer)
+        if written is not None:
+            rows, positions, bad = decode_columns(frame.payloads, written)
+            projected = project(rows, reader, layout)
+            if projected is not None:
+                return projected, positions, bad
+        return decode_rows(frame.payloads, writer, reader, layout)
+
+    def _writer(self, header: bytes) -> Schema | str:
+        """The writer's schema by a value's header, or the reason why there is none."""
+        if header[:1] == CONFLUENT_MAGIC:
+            return self._writer_by_id(int.from_bytes(header[1:], "big"))
+        fingerprint = header[2:]
+        return self._schemas.writer(fingerprint) or f"no schema has the fingerprint {fingerprint.hex()}"
+
+    def _writer_by_id(self, schema_id: int) -> Schema | str:
+        if self._registry is None:
+            return (
+                f"schema id {schema_id} cannot be looked up: no schema registry is set (TIDEMILL_SCHEMA_REGISTRY_URL)"
+            )
+        if schema_id not in self._by_id:
+            self._by_id[schema_id] = self._fetch(schema_id)
+        return self._by_id[schema_id] or f"the schema registry has no usable Avro record under id {schema_id}"
+
+    def _fetch(self, schema_id: int) -> Schema | None:
+        import json
+
+        text = self._registry.schema(schema_id) if self._registry else None
+        try:
+            return make_schema(f"id-{schema_id}", json.loads(text)) if text is not None else None
+        except (ConfigError, ValueError, TypeError):
+            return None
+
+    def _header(self, schema: Schema, topic: str | None) -> bytes:
+        if self._registry is None:
+            return single_object_header(schema.fingerprint)
+        subject = f"{topic}-value" if topic else schema.full_name
+        return confluent_header(self._registry.register(subject, schema.text))
+
+    def _layout(self, schema: Schema) -> Layout:
+        layout = self._known_layout(schema)
+        if layout is None:
+            raise ConfigError(
+                f"the schema {schema.name!r} has a type that batches cannot hold: a union of several types, fixed, or a"
+                " reference to a named type. Write the type out in place, or split the field."
+            )
+        return layout
+
+    def _known_layout(self, schema: Schema) -> Layout | None:
+        from tidemill.codec.layout import layout_of
+
+        if schema not in self._layouts:
+            self._layouts[schema] = layout_of(schema.json)
+        return self._layouts[schema]
+
+    def _without_logical_types(self, schema: Schema) -> Any:
+        if schema not in self._plain:
+            self._plain[schema] = parse_schema(_strip(schema.json))
+        return self._plain[schema]
+
+
+def _short_name(schema: Schema) -> str:
+    """Records resolve by their unqualified names (Avro specification, "Schema Resolution")."""
+    return schema.full_name.rpartition(".")[2]
+
+
+def _strip(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _strip(value) for key, value in node.items() if key != "logicalType"}
+    if isinstance(node, list):
+        return [_strip(item) for item in node]
+    return node

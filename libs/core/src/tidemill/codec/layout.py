@@ -1,0 +1,97 @@
+"""What an Avro record schema looks like in columns.
+
+Bytes and strings have the same Avro binary (a length, then that many bytes), and the columnar decoder knows only
+strings: so bytes are read and written as strings of the same buffers, and viewed as binary on our side. The decoder
+does not check UTF-8, which makes that exact; real strings are checked afterwards (see `tidemill.codec.columns`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyruhvro
+
+_PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "string", "bytes"})
+# What pyruhvro 0.4 was seen to read and write byte for byte like fastavro. Any other logical type is given as the type
+# below it, as the Avro specification asks of a reader that does not know one.
+_LOGICAL_TYPES = frozenset({"timestamp-millis", "timestamp-micros", "date"})
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A schema prepared for columns.
+
+    `wire_text`: the schema given to pyruhvro. `wire_arrow`: the fields that pyruhvro produces and takes. `arrow`: the
+    fields of decoded batches, in the record's order, timestamps in UTC. `required`: fields that admit no null.
+    """
+
+    wire_text: str
+    wire_arrow: pa.Schema
+    arrow: pa.Schema
+    required: tuple[str, ...]
+
+
+def layout_of(schema: dict[str, Any]) -> Layout | None:
+    """Prepare the record schema `schema` (an .avsc as parsed JSON); None where it has a type that columns don't hold.
+
+    Those are unions of more than one type beside null, `fixed`, and types that are referred to by name.
+    """
+    fields = schema["fields"]
+    if not all(_supported(field["type"]) for field in fields):
+        return None
+    wire_text = json.dumps({**schema, "fields": [{**f, "type": _wire_type(f["type"])} for f in fields]})
+    wire_arrow = pyruhvro.avro_to_arrow_schema(wire_text)
+    arrow = pa.schema([_public_field(wire_arrow.field(f["name"]), f["type"]) for f in fields])
+    return Layout(wire_text, wire_arrow, arrow, tuple(f["name"] for f in fields if not _nullable(f["type"])))
+
+
+def _supported(node: Any) -> bool:
+    if isinstance(node, str):
+        return node in _PRIMITIVES
+    if isinstance(node, list):
+        plain = [branch for branch in node if branch != "null"]
+        return len(plain) == 1 and _supported(plain[0])
+    kind = node["type"]
+    if kind == "record":
+        return all(_supported(field["type"]) for field in node["fields"])
+    if kind in ("array", "map"):
+        return _supported(node["items" if kind == "array" else "values"])
+    return kind == "enum" or _supported(kind)
+
+
+def _wire_type(node: Any) -> Any:
+    if isinstance(node, str):
+        return "string" if node == "bytes" else node
+    if isinstance(node, list):
+        return [_wire_type(branch) for branch in node]
+    if node["type"] == "record":
+        return {**node, "fields": [{**f, "type": _wire_type(f["type"])} for f in node["fields"]]}
+    if node["type"] == "array":
+        return {**node, "items": _wire_type(node["items"])}
+    if node["type"] == "map":
+        return {**node, "values": _wire_type(node["values"])}
+    if node["type"] == "enum" or node.get("logicalType") in _LOGICAL_TYPES:
+        return node
+    return _wire_type(node["type"])
+
+
+def _nullable(node: Any) -> bool:
+    return node == "null" or (isinstance(node, list) and "null" in node)
+
+
+def _public_field(wire: pa.Field, node: Any) -> pa.Field:
+    if _wire_name(node) == "bytes":
+        return wire.with_type(pa.binary())
+    if pa.types.is_timestamp(wire.type):
+        return wire.with_type(pa.timestamp(wire.type.unit, tz="UTC"))
+    return wire
+
+
+def _wire_name(node: Any) -> Any:
+    """The name of the type behind a nullable union and behind {"type": ...}."""
+    if isinstance(node, list):
+        return _wire_name(next((branch for branch in node if branch != "null"), "null"))
+    return _wire_name(node["type"]) if isinstance(node, dict) else node
