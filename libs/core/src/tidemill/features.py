@@ -95,7 +95,8 @@ def _inputs_of(column: pa.Array, feature: FeatureLike) -> Iterator[tuple[str, Ar
 
 def _strings(column: pa.Array) -> Array:
     text = column if pa.types.is_string(column.type) else column.cast(pa.string())
-    return pc.fill_null(text, "").to_numpy(zero_copy_only=False)
+    strings: Array = pc.fill_null(text, "").to_numpy(zero_copy_only=False)
+    return strings
 
 
 def _floats(column: pa.Array) -> Array:
