@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastavro.schema import SchemaParseException, UnknownType, fingerprint, parse_schema, to_parsing_canonical_form
 
+from tidemill.contracts.model_file.against_record import check_against_record
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import ConfigError
 
@@ -114,10 +115,15 @@ class SchemaCatalog:
 
     @classmethod
     def load(cls, schemas_dir: Path, models: Mapping[str, ModelSpec]) -> SchemaCatalog:
-        """Reads `schemas_dir`: the platform's schemas, and record and history of each of `models`. Raises ConfigError."""
+        """Reads `schemas_dir`: the platform's schemas, and record and history of each of `models`.
+
+        Raises ConfigError where a file is missing or wrong, ModelFileError where a model file does not fit its record.
+        """
         platform = [read_schema(path) for path in sorted(schemas_dir.glob("*.avsc"))]
         folder = schemas_dir / MODELS_FOLDER
         records = {name: read_schema(folder / spec.schema_file, name=name) for name, spec in models.items()}
+        for name, spec in models.items():
+            check_against_record(spec, records[name])
         history = [schema for name in models for schema in read_history(schemas_dir, name)]
         tasks = {name: spec.target.task for name, spec in models.items()}
         return cls(platform, records, tasks, TopicCatalog.load(schemas_dir), history)

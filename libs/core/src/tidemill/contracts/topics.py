@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ class TopicSpec:
     retention: timedelta | None
     cleanup: str
     dead_letters: str | None
-    config: tuple[tuple[str, str], ...]
+    config: Mapping[str, str] = field(hash=False)
 
     @property
     def per_model(self) -> bool:
@@ -183,7 +183,7 @@ def _retention(role: str, text: Any) -> timedelta:
 
 def _config(
     row: Mapping[str, Any], retention: timedelta | None, defaults: Mapping[str, Any]
-) -> tuple[tuple[str, str], ...]:
+) -> dict[str, str]:
     milliseconds = -1 if retention is None else retention // timedelta(milliseconds=1)
     settings = {"cleanup.policy": row["cleanup"], "retention.ms": milliseconds, **defaults, **(row.get("config") or {})}
-    return tuple(sorted((key, str(value)) for key, value in settings.items()))
+    return {key: str(value) for key, value in sorted(settings.items())}

@@ -1,0 +1,94 @@
+"""Holds a model file against the `.avsc` of its record: the fields that it names exist and have fitting types."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tidemill.contracts.model_file.errors import ModelFileError
+from tidemill.contracts.model_file.nodes import nearest
+from tidemill.contracts.model_file.spec import ExpectationSpec, ModelSpec
+
+if TYPE_CHECKING:
+    from tidemill.contracts.schemas import Schema
+
+TIME: Final = "timestamp-millis"
+NUMBERS: Final = ("int", "long", "float", "double", "boolean")
+CATEGORIES: Final = ("string", "enum", "boolean", "int", "long")
+KIND_TYPES: Final[Mapping[str, Collection[str]]] = {"category": CATEGORIES, "number": NUMBERS, "time": (TIME,)}
+LABEL_TYPES: Final[Mapping[str, Collection[str]]] = {
+    "binary": ("boolean",),
+    "multiclass": ("string", "enum"),
+    "regression": ("double", "float", "int", "long"),
+}
+
+
+def check_against_record(spec: ModelSpec, record: Schema) -> None:
+    """Raises ModelFileError, with line and column, at the first thing that the record does not bear out.
+
+    The event id is a string and the event time a timestamp-millis, neither nullable: without them a record is nothing that
+    can be worked with. The entity is a string, perhaps null. A label that stands in the record is nullable and has the type
+    of the task; it may be absent from the record, and it is no feature.
+    """
+    types = {field["name"]: field_type(field["type"]) for field in record.fields}
+    _need(spec, types, "event_id", spec.event_id, ("string",), nullable=False)
+    _need(spec, types, "event_time", spec.event_time, (TIME,), nullable=False)
+    _need(spec, types, "entity", spec.entity, ("string",), nullable=None)
+    for feature in spec.features:
+        place = f"features.{feature.name}"
+        if feature.name in (spec.target.label, spec.event_id):
+            raise _error(spec, place, f"{feature.name!r} is the label or the event id: a model must not learn from it")
+        _need(spec, types, place, feature.name, KIND_TYPES[feature.kind], nullable=None)
+    if spec.target.label in types:
+        _need(spec, types, "target.label", spec.target.label, LABEL_TYPES[spec.target.task], nullable=True)
+    for i, expectation in enumerate(spec.expectations):
+        _check_expectation(spec, types, f"expectations[{i}].column", expectation)
+
+
+def field_type(avro: Any) -> tuple[str, bool]:
+    """An Avro type as (name, nullable): a logical type by its name, a union of null and one type as that type.
+
+    Anything else that is nested (records, arrays, wider unions) has its Avro name, or `union`, and fits nothing here.
+    """
+    if isinstance(avro, list):
+        others = [branch for branch in avro if branch != "null"]
+        name = field_type(others[0])[0] if len(others) == 1 else "union"
+        return name, len(others) < len(avro)
+    if isinstance(avro, dict):
+        return str(avro.get("logicalType", avro["type"])), False
+    return str(avro), avro == "null"
+
+
+def _need(
+    spec: ModelSpec, types: Mapping[str, tuple[str, bool]], place: str, name: str,
+    fitting: Collection[str], nullable: bool | None,
+) -> None:  # fmt: skip
+    if name not in types:
+        raise _error(spec, place, f"{spec.schema_file} has no field {name!r}", nearest(name, types))
+    kind, may_be_null = types[name]
+    if kind not in fitting:
+        raise _error(spec, place, f"{name!r} is {kind} in {spec.schema_file}: here it must be {' or '.join(fitting)}")
+    if nullable is not None and nullable != may_be_null:
+        raise _error(spec, place, f"{name!r} must {'' if nullable else 'not '}be nullable in {spec.schema_file}")
+
+
+def _check_expectation(
+    spec: ModelSpec, types: Mapping[str, tuple[str, bool]], place: str, expectation: ExpectationSpec
+) -> None:
+    fitting: Collection[str] = (*CATEGORIES, *NUMBERS, TIME)
+    if expectation.name == "expect_column_values_to_be_between":
+        fitting = NUMBERS[:-1]
+    if expectation.name == "expect_column_values_to_match_regex":
+        fitting = ("string", "enum")
+    if expectation.name == "expect_column_values_to_be_unique":
+        fitting = ("string", "int", "long")
+    if expectation.name == "expect_column_values_to_be_in_set":
+        fitting = ("string", "enum") if isinstance(expectation.kwargs["value_set"][0], str) else NUMBERS
+    _need(spec, types, place, expectation.column, fitting, nullable=None)
+
+
+def _error(spec: ModelSpec, place: str, message: str, suggestion: str = "") -> ModelFileError:
+    source = spec.source
+    line, column = source.positions.get(place, (1, 1)) if source else (1, 1)
+    return ModelFileError(source.file if source else Path(spec.name), line, column, message, suggestion)

@@ -1,0 +1,114 @@
+"""Reads model files: text to `ModelSpec`, or `ModelFileError` with file, line and column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+from tidemill.contracts.model_file.errors import ModelFileError
+from tidemill.contracts.model_file.expectations import read_expectation
+from tidemill.contracts.model_file.nodes import Value, compose
+from tidemill.contracts.model_file.sections import (
+    read_drift,
+    read_features,
+    read_release,
+    read_retrain,
+    read_target,
+    read_training,
+)
+from tidemill.contracts.model_file.spec import ModelSpec, Source
+from tidemill.contracts.model_file.vocabulary import ROOT_NOT_BUILT
+from tidemill.errors import ConfigError
+
+MODEL_NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+LONGEST_MODEL_NAME = 100  # topics add a suffix and a prefix, and Kafka allows 249 in all
+REQUIRED = ("model", "schema", "entity", "event_time", "target", "features")
+OPTIONAL = ("event_id", "description", "owner", "expectations", "training", "release", "drift", "retrain")
+
+
+def load_model(path: Path) -> ModelSpec:
+    """Reads one model file. Raises ModelFileError where it is wrong, ConfigError where it cannot be read at all.
+
+    What it says about its record is checked later, by `check_against_record`, once the `.avsc` is there.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the model file {path}: {error}") from error
+    return parse_model(path, text)
+
+
+def load_models(folder: Path, only: Collection[str] = ()) -> dict[str, ModelSpec]:
+    """Reads every `*.yaml` and `*.yml` in `folder`, by model name; with `only`, those models alone.
+
+    Raises ConfigError where the folder is not there, two files have one model, or a model of `only` has no file.
+    A file that is wrong is an error even where its model is not asked for: its name is not known for certain.
+    """
+    if not folder.is_dir():
+        raise ConfigError(f"no folder of model files at {folder}")
+    found: dict[str, ModelSpec] = {}
+    for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
+        spec = load_model(path)
+        if spec.name in found:
+            raise ConfigError(f"model {spec.name!r} stands in two files of {folder}: {path.name} is the second")
+        found[spec.name] = spec
+    missing = [name for name in only if name not in found]
+    if missing:
+        raise ConfigError(f"no model file for {', '.join(missing)} in {folder}: there are {', '.join(found) or 'none'}")
+    return {name: spec for name, spec in found.items() if not only or name in only}
+
+
+def parse_model(path: Path, text: str) -> ModelSpec:
+    """The model in `text`; `path` is only for errors."""
+    root = compose(path, text)
+    found = root.mapping((*REQUIRED, *OPTIONAL), required=REQUIRED, not_built=ROOT_NOT_BUILT)
+    target = read_target(found["target"])
+    plain = {key: found[key].text() for key in ("event_id", "description", "owner") if key in found}
+    expectations = found["expectations"].items() if "expectations" in found else []
+    return ModelSpec(
+        name=_model_name(found["model"]),
+        schema_file=_schema_file(found["schema"]),
+        entity=found["entity"].text(),
+        event_time=found["event_time"].text(),
+        target=target,
+        features=read_features(found["features"]),
+        expectations=tuple(read_expectation(item) for item in expectations),
+        training=read_training(found.get("training"), target.task),
+        release=read_release(found.get("release")),
+        drift=read_drift(found.get("drift")),
+        retrain=read_retrain(found.get("retrain")),
+        source=Source(path, _positions(found)),
+        **plain,
+    )
+
+
+def _model_name(value: Value) -> str:
+    name = value.text()
+    if not MODEL_NAME.fullmatch(name) or len(name) > LONGEST_MODEL_NAME:
+        raise value.wants("lower-case letters, digits and single hyphens, such as `loan-default`")
+    return name
+
+
+def _schema_file(value: Value) -> str:
+    name = value.text()
+    if not name.endswith(".avsc") or Path(name).name != name:
+        raise value.wants("the name of an .avsc file in schemas/models/")
+    return name
+
+
+def _positions(found: dict[str, Value]) -> dict[str, tuple[int, int]]:
+    """Where the values are that are checked against the record later."""
+    places = {key: child for key, child in found.items() if key in ("schema", "entity", "event_id", "event_time")}
+    places |= {f"features.{key}": child for key, child in found["features"].entries().items()}
+    places["target.label"] = found["target"].entries()["label"]
+    if "expectations" in found:
+        for item in found["expectations"].items():
+            body = next(iter(item.entries().values()))
+            places[f"{item.path}.column"] = body.entries()["column"]
+    return {key: _position(child, at_key=key.startswith("features.")) for key, child in places.items()}
+
+
+def _position(value: Value, at_key: bool) -> tuple[int, int]:
+    error: ModelFileError = value.error("", at_key=at_key)
+    return error.line, error.column

@@ -1,0 +1,138 @@
+"""What a model file says, as frozen types. Durations are event time, but for `Training.budget`, which is the wall's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+Task = Literal["binary", "multiclass", "regression"]
+Kind = Literal["category", "number", "time"]
+Part = Literal["hour", "weekday", "month"]
+Missing = Literal["median", "zero"]
+Severity = Literal["critical", "warning", "info"]
+Mode = Literal["direct"]
+Watch = Literal["features", "predictions", "quality"]
+RetrainOn = Literal["drift", "quality"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is predicted. `delay`: how late labels usually are; `expires`: after which none is waited for."""
+
+    label: str
+    task: Task
+    delay: timedelta = timedelta(0)
+    expires: timedelta = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One field of the record that the model sees.
+
+    `missing` says what stands for a number that is not there (None for other kinds: a missing category is a category of its
+    own); `parts` and `zone` belong to time features: which parts of the clock and calendar, in which IANA zone.
+    """
+
+    name: str
+    kind: Kind
+    parts: tuple[Part, ...] = ()
+    zone: str | None = None
+    missing: Missing | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectationSpec:
+    """One expectation in Great Expectations' vocabulary.
+
+    `kwargs` are its arguments (`column` among them) without `severity` and `within`. Only critical ones dead-letter; warning
+    and info are counted. `within` belongs to uniqueness: how far back in event time a repeat is looked for.
+    """
+
+    name: str
+    kwargs: Mapping[str, Any] = field(hash=False)
+    severity: Severity = "critical"
+    within: timedelta | None = None
+
+    @property
+    def column(self) -> str:
+        """The record's field that it is about."""
+        return str(self.kwargs["column"])
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """When a new version may serve: at least this good (None: no floor), and better than the champion by so much."""
+
+    at_least: float | None = None
+    better_by: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How a version is made. `first_after` and `newest` count labelled rows; `split` is train, validation, test in percent."""
+
+    metric: str
+    candidates: tuple[str, ...]
+    first_after: int = 5_000
+    newest: int = 200_000
+    split: tuple[int, int, int] = (70, 15, 15)
+    budget: timedelta = timedelta(seconds=60)
+    gate: Gate = Gate()
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """How a new version takes over."""
+
+    mode: Mode = "direct"
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What is watched. `window`: so many events of a partition, or so much of its event time."""
+
+    window: int | timedelta = 5_000
+    watch: tuple[Watch, ...] = ("features", "predictions", "quality")
+
+
+@dataclass(frozen=True, slots=True)
+class Retrain:
+    """When a new version is wanted. `drift` stands for changed features and predictions, `quality` for more errors."""
+
+    on: tuple[RetrainOn, ...] = ("drift", "quality")
+    cooldown: timedelta = timedelta(hours=12)
+    at_most: tuple[int, timedelta] | None = None
+    every: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a model file stands, and where in it each dotted key does: line and column, both from 1."""
+
+    file: Path
+    positions: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """One model. `schema_file` is relative to `schemas/models/`; `entity`, `event_id`, `event_time` and feature names are fields."""
+
+    name: str
+    schema_file: str
+    entity: str
+    event_time: str
+    target: Target
+    features: tuple[Feature, ...]
+    training: Training
+    event_id: str = "event_id"
+    description: str = ""
+    owner: str = ""
+    expectations: tuple[ExpectationSpec, ...] = ()
+    release: Release = Release()
+    drift: Drift = Drift()
+    retrain: Retrain = Retrain()
+    source: Source | None = field(default=None, compare=False, repr=False)
