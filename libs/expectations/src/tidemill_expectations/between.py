@@ -1,0 +1,130 @@
+"""expect_column_values_to_be_between."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from tidemill_expectations.base import Expectation, ExpectationError, Severity, is_missing, is_number, shown
+from tidemill_expectations.times import iso, to_millis
+
+if TYPE_CHECKING:
+    import polars as pl
+
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Between(Expectation):
+    """Numbers or times between two bounds, each inclusive unless strict; a bound left out is open.
+
+    `times` says that the bounds were written as times: they are milliseconds since the epoch and the column must be a
+    timestamp. An integer column is compared exactly, without a detour over floats.
+    """
+
+    name: ClassVar[str] = "expect_column_values_to_be_between"
+
+    column: str
+    min_value: int | float | None = None
+    max_value: int | float | None = None
+    strict_min: bool = False
+    strict_max: bool = False
+    times: bool = False
+    severity: Severity = "critical"
+
+    def __post_init__(self) -> None:
+        if self.min_value is None and self.max_value is None:
+            raise ExpectationError(f"{self.name} of {self.column!r} needs min_value or max_value")
+        for bound in (self.min_value, self.max_value):
+            _refuse_inexact(self, bound)
+        if self.min_value is not None and self.max_value is not None and self.min_value > self.max_value:
+            raise ExpectationError(f"{self.name} of {self.column!r}: min_value is above max_value")
+
+    def fails(self, value: object) -> bool:
+        if is_missing(value):
+            return False
+        number = value if is_number(value) else to_millis(value)
+        return not isinstance(number, int | float) or self._below(number) or self._above(number)
+
+    def failures(self, dtype: pl.DataType) -> pl.Expr:
+        import polars as pl
+
+        column = pl.col(self.column)
+        if dtype == pl.Datetime and dtype.time_unit == "ms":  # type: ignore[attr-defined]
+            return self._outside_integers(column.to_physical())
+        if self.times:
+            raise self.unsuited(dtype)
+        if dtype.is_integer():
+            return self._outside_integers(column.cast(pl.Int64))
+        if dtype.is_float():
+            return self._outside_floats(column.cast(pl.Float64))
+        raise self.unsuited(dtype)
+
+    def explain(self, value: object) -> str:
+        number = value if is_number(value) else to_millis(value)
+        if not isinstance(number, int | float):
+            return f"{self.column} is {shown(value)}, not a {'time' if self.times else 'number'}"
+        if self._below(number):
+            relation, bound = "not above" if self.strict_min else "below", self.min_value
+        else:
+            relation, bound = "not below" if self.strict_max else "above", self.max_value
+        if self.times and bound is not None:
+            return f"{self.column} is {iso(number)}, {relation} {iso(bound)}"
+        return f"{self.column} is {shown(value)}, {relation} {bound}"
+
+    def _below(self, number: int | float) -> bool:
+        if self.min_value is None:
+            return False
+        return number <= self.min_value if self.strict_min else number < self.min_value
+
+    def _above(self, number: int | float) -> bool:
+        if self.max_value is None:
+            return False
+        return number >= self.max_value if self.strict_max else number > self.max_value
+
+    def _outside_integers(self, column: pl.Expr) -> pl.Expr:
+        """The bounds tightened to the integers that they let in, so that both sides of each comparison are int64."""
+        import polars as pl
+
+        lowest = INT64_MIN if self.min_value is None else _lowest_integer(self.min_value, self.strict_min)
+        highest = INT64_MAX if self.max_value is None else _highest_integer(self.max_value, self.strict_max)
+        if lowest > INT64_MAX or highest < INT64_MIN:
+            return column.is_not_null()
+        below = column < pl.lit(max(lowest, INT64_MIN), pl.Int64)
+        above = column > pl.lit(min(highest, INT64_MAX), pl.Int64)
+        return (below | above).fill_null(False)
+
+    def _outside_floats(self, column: pl.Expr) -> pl.Expr:
+        import polars as pl
+
+        failing = pl.lit(False)
+        if self.min_value is not None:
+            bound = pl.lit(float(self.min_value), pl.Float64)
+            failing = failing | ((column <= bound) if self.strict_min else (column < bound))
+        if self.max_value is not None:
+            bound = pl.lit(float(self.max_value), pl.Float64)
+            failing = failing | ((column >= bound) if self.strict_max else (column > bound))
+        return (failing & column.is_not_nan()).fill_null(False)
+
+
+def _lowest_integer(bound: int | float, strict: bool) -> int:
+    return math.floor(bound) + 1 if strict else math.ceil(bound)
+
+
+def _highest_integer(bound: int | float, strict: bool) -> int:
+    return math.ceil(bound) - 1 if strict else math.floor(bound)
+
+
+def _refuse_inexact(expectation: Between, bound: object) -> None:
+    """A bound that a float cannot hold would be another bound in a float column."""
+    if bound is None:
+        return
+    if not isinstance(bound, int | float) or isinstance(bound, bool) or not math.isfinite(bound):
+        raise ExpectationError(
+            f"{expectation.name} of {expectation.column!r}: {bound!r} is not a finite number or a time"
+        )
+    if int(float(bound)) != int(bound):
+        raise ExpectationError(
+            f"{expectation.name} of {expectation.column!r}: {bound} is too long to be compared exactly"
+        )

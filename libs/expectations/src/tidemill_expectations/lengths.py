@@ -1,0 +1,61 @@
+"""expect_column_value_lengths_to_be_between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from tidemill_expectations.base import Expectation, ExpectationError, Severity, is_missing
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class LengthsBetween(Expectation):
+    """Strings of a length between two bounds, inclusive, counted in Unicode code points."""
+
+    name: ClassVar[str] = "expect_column_value_lengths_to_be_between"
+
+    column: str
+    min_value: int | None = None
+    max_value: int | None = None
+    severity: Severity = "critical"
+
+    def __post_init__(self) -> None:
+        bounds = [bound for bound in (self.min_value, self.max_value) if bound is not None]
+        if (
+            not bounds
+            or any(isinstance(b, bool) or not isinstance(b, int) or b < 0 for b in bounds)
+            or bounds != sorted(bounds)
+        ):
+            raise ExpectationError(
+                f"{self.name} of {self.column!r} needs min_value or max_value, whole numbers from 0 up, in order"
+            )
+
+    def fails(self, value: object) -> bool:
+        if is_missing(value):
+            return False
+        if not isinstance(value, str):
+            return True
+        return len(value) < (self.min_value or 0) or (self.max_value is not None and len(value) > self.max_value)
+
+    def failures(self, dtype: pl.DataType) -> pl.Expr:
+        import polars as pl
+
+        if dtype not in (pl.String, pl.Categorical, pl.Enum):
+            raise self.unsuited(dtype)
+        length = pl.col(self.column).cast(pl.String).str.len_chars()
+        failing = length < (self.min_value or 0)
+        if self.max_value is not None:
+            failing = failing | (length > self.max_value)
+        return failing.fill_null(False)
+
+    def explain(self, value: object) -> str:
+        if not isinstance(value, str):
+            return f"{self.column} is not a string"
+        if not value:
+            return f"{self.column} is empty"
+        return (
+            f"{self.column} has {len(value)} characters, not {self.min_value or 0} to {self.max_value or 'any number'}"
+        )

@@ -1,0 +1,34 @@
+"""Times in expectations: bounds as people write them, values as milliseconds since the epoch in UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
+
+def to_millis(value: object) -> int | None:
+    """A date, a datetime or an ISO-8601 text as milliseconds since the epoch; None where it is none of them.
+
+    What has no offset is in UTC, YAML's own rule for its timestamps.
+    """
+    if isinstance(value, str):
+        try:
+            return to_millis(datetime.fromisoformat(value))
+        except ValueError:
+            return None
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return (aware - EPOCH) // MILLISECOND
+    if isinstance(value, date):
+        return to_millis(datetime(value.year, value.month, value.day, tzinfo=UTC))
+    return None
+
+
+def iso(millis: float) -> str:
+    """Milliseconds since the epoch as people read them; the number itself outside the years 1 to 9999."""
+    try:
+        return (EPOCH + timedelta(milliseconds=millis)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    except OverflowError:
+        return f"{millis:.0f} ms"

@@ -1,0 +1,154 @@
+"""The law of this library: the form for columns and the form for a row agree, whatever the values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tidemill_expectations import Between, Expectation, Finite, InSet, LengthsBetween, MatchRegex, NotNull
+from tidemill_expectations.columns import ColumnChecks
+
+INT64 = st.integers(-(2**63), 2**63 - 1)
+BOUND = st.one_of(
+    st.integers(-(2**53), 2**53),
+    st.floats(-1e18, 1e18),
+    st.sampled_from([0, -0.0, 2**63, -(2**63), 2.0**64, 1e300, 0.5]),
+)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+PATTERNS = ["^[A-Z]{3}$", "a$", r"\d", r"^\s*$", "", r"(?<!x)y", r"(.)\1", "é|ß", r"\bA", "(?i)straße"]
+
+
+def bounds(kind: st.SearchStrategy[int | float]) -> st.SearchStrategy[Between]:
+    """`Between` over column x with one or two bounds in order."""
+
+    def make(low: int | float | None, high: int | float | None, strict_min: bool, strict_max: bool) -> Between:
+        if low is None and high is None:
+            low = 0
+        if low is not None and high is not None and low > high:
+            low, high = high, low
+        return Between("x", low, high, strict_min, strict_max)
+
+    return st.builds(make, st.none() | kind, st.none() | kind, st.booleans(), st.booleans())
+
+
+def with_nulls(values: st.SearchStrategy[object]) -> st.SearchStrategy[list[object]]:
+    return st.lists(st.none() | values, max_size=20)
+
+
+def assert_forms_agree(expectation: Expectation, values: list[object], dtype: pl.DataType) -> None:
+    frame = pl.DataFrame({"x": pl.Series(values, dtype=dtype)})
+    mask = ColumnChecks([expectation], frame.schema).failures(frame)["0"]
+    assert mask.dtype == pl.Boolean
+    assert mask.to_list() == [expectation.fails(value) for value in values]
+    for value, failed in zip(values, mask, strict=True):
+        assert not failed or expectation.explain(value).startswith("x ")
+
+
+FLOATS = st.floats(allow_nan=True, allow_infinity=True)
+ROUND_32 = st.floats(width=32, allow_nan=True, allow_infinity=True)
+COLUMNS: list[tuple[pl.DataType, st.SearchStrategy[object]]] = [
+    (pl.Int64(), INT64),
+    (pl.Int32(), st.integers(-(2**31), 2**31 - 1)),
+    (pl.Float64(), FLOATS),
+    (pl.Float32(), ROUND_32),
+    (pl.Datetime("ms", "UTC"), INT64),
+]
+
+
+@pytest.mark.parametrize(("dtype", "values"), COLUMNS, ids=lambda c: str(c) if isinstance(c, pl.DataType) else "")
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_between_says_the_same_of_a_column_and_of_a_row(
+    data: st.DataObject, dtype: pl.DataType, values: st.SearchStrategy[object]
+) -> None:
+    expectation = data.draw(bounds(BOUND))
+    near = [b for b in (expectation.min_value, expectation.max_value) if b is not None]
+    held = [b for b in near if isinstance(b, float) == dtype.is_float() and (dtype.is_float() or -(2**31) <= b < 2**31)]
+    drawn = values | st.sampled_from(held) if held and dtype != pl.Float32 else values
+    column = data.draw(with_nulls(drawn))
+    if dtype == pl.Datetime:
+        frame = pl.DataFrame({"x": pl.Series(column, dtype=pl.Int64).cast(dtype)})
+        mask = ColumnChecks([expectation], frame.schema).failures(frame)["0"]
+        assert mask.to_list() == [expectation.fails(value) for value in column]
+        return
+    assert_forms_agree(expectation, column, dtype)
+
+
+@settings(max_examples=60, deadline=None)
+@given(members=st.frozensets(TEXT, min_size=1, max_size=5), data=st.data())
+def test_a_set_of_strings_says_the_same_of_a_column_and_of_a_row(members: frozenset[str], data: st.DataObject) -> None:
+    column = data.draw(with_nulls(TEXT | st.sampled_from(sorted(members))))
+    assert_forms_agree(InSet("x", members), column, pl.String())
+    categories = sorted({value for value in column if isinstance(value, str)})
+    assert_forms_agree(InSet("x", members), column, pl.Enum(categories))
+
+
+@pytest.mark.parametrize(("dtype", "values"), COLUMNS[:4], ids=lambda c: str(c) if isinstance(c, pl.DataType) else "")
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_a_set_of_numbers_says_the_same_of_a_column_and_of_a_row(
+    data: st.DataObject, dtype: pl.DataType, values: st.SearchStrategy[object]
+) -> None:
+    finite = st.integers(-(2**64), 2**64) | st.floats(allow_nan=False, allow_infinity=False)
+    members = data.draw(st.frozensets(finite | st.sampled_from([0, -0.0, 1, 1.0, 2**53 + 1]), min_size=1, max_size=6))
+    assert_forms_agree(
+        InSet("x", members), data.draw(with_nulls(values | st.just(1 if dtype.is_integer() else 1.0))), dtype
+    )
+
+
+@given(members=st.frozensets(st.booleans(), min_size=1), column=with_nulls(st.booleans()))
+@settings(max_examples=30, deadline=None)
+def test_a_set_of_booleans_says_the_same_of_a_column_and_of_a_row(
+    members: frozenset[bool], column: list[object]
+) -> None:
+    assert_forms_agree(InSet("x", members), column, pl.Boolean())
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@settings(max_examples=20, deadline=None)
+@given(column=with_nulls(TEXT | st.sampled_from(["a\n", "A", "JFK", "٣", "STRASSE", "yy"])))
+def test_a_pattern_says_the_same_of_a_column_and_of_a_row(pattern: str, column: list[object]) -> None:
+    assert_forms_agree(MatchRegex("x", pattern), column, pl.String())
+
+
+@given(low=st.none() | st.integers(0, 4), extra=st.integers(0, 4), column=with_nulls(TEXT))
+@settings(max_examples=40, deadline=None)
+def test_lengths_say_the_same_of_a_column_and_of_a_row(low: int | None, extra: int, column: list[object]) -> None:
+    assert_forms_agree(LengthsBetween("x", low, (low or 0) + extra), column, pl.String())
+
+
+ANY: list[tuple[pl.DataType, st.SearchStrategy[object]]] = [
+    *COLUMNS[:4],
+    (pl.String(), TEXT),
+    (pl.Boolean(), st.booleans()),
+]
+
+
+@pytest.mark.parametrize(("dtype", "values"), ANY, ids=lambda c: str(c) if isinstance(c, pl.DataType) else "")
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_missing_values_are_the_same_in_a_column_and_in_a_row(
+    data: st.DataObject, dtype: pl.DataType, values: st.SearchStrategy[object]
+) -> None:
+    column = data.draw(with_nulls(values))
+    assert_forms_agree(NotNull("x"), column, dtype)
+    if dtype.is_numeric():
+        assert_forms_agree(Finite("x"), column, dtype)
+
+
+MAKERS: list[Callable[[], Expectation]] = [
+    lambda: Between("x", 0, 1),
+    lambda: InSet("x", frozenset({1})),
+    lambda: Finite("x"),
+]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_no_expectation_but_not_null_looks_at_missing_values(make: Callable[[], Expectation]) -> None:
+    assert not make().fails(None)
+    assert not make().fails(float("nan"))
+    assert NotNull("x").fails(float("nan"))
