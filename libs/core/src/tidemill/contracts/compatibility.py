@@ -1,7 +1,8 @@
-"""May bytes written with one schema be read with another? Avro's resolution rules, and logical types, which Avro leaves out.
+"""May bytes written with one schema be read with another? Avro's resolution rules, and logical types, which Avro
+leaves out.
 
-Source: Apache Avro 1.12 specification, "Schema Resolution". Stricter in two points: a promotion that loses precision (long
-to float, long to double, int to float) and a changed logical type are problems, though Avro reads them.
+Source: Apache Avro 1.12 specification, "Schema Resolution". Stricter in two points: a promotion that loses precision
+(long to float, long to double, int to float) and a changed logical type are problems, though Avro reads them.
 """
 
 from __future__ import annotations

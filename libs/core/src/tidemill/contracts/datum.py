@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
-from datetime import datetime, timedelta, timezone
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin, get_type_hints
 
@@ -13,7 +13,7 @@ TIMESTAMP_MILLIS = "timestamp-millis"
 Millis = Annotated[int, TIMESTAMP_MILLIS]
 """Milliseconds since 1970-01-01 UTC, as int."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _Convert = Callable[[Any], Any]
 
@@ -29,7 +29,10 @@ class Datum:
 
     @classmethod
     def from_dict(cls, datum: Mapping[str, Any]) -> Self:
-        """The event in an Avro datum. Times may be datetimes (with a zone) or ints. Raises KeyError for a missing field."""
+        """The event in an Avro datum.
+
+        Times may be datetimes (with a zone) or ints. Raises KeyError for a missing field.
+        """
         return cls(**{name: convert(datum[name]) for name, convert in _converters(cls).items()})
 
 
@@ -43,10 +46,14 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _converters(cls: Any) -> dict[str, _Convert]:
+    return _cached_converters(cls)
+
+
 @cache
-def _converters(cls: type[Datum]) -> dict[str, _Convert]:
+def _cached_converters(cls: Any) -> dict[str, _Convert]:
     hints = get_type_hints(cls, include_extras=True)
-    return {f.name: _converter(hints[f.name]) for f in fields(cls)}  # type: ignore[arg-type]
+    return {f.name: _converter(hints[f.name]) for f in fields(cls)}
 
 
 def _converter(hint: Any) -> _Convert:
@@ -62,8 +69,8 @@ def _converter(hint: Any) -> _Convert:
     if origin is not None and origin is not Literal and issubclass(origin, Mapping):
         of_value = _converter(arguments[1])
         return lambda values: {str(key): of_value(value) for key, value in values.items()}
-    if is_dataclass(hint):
-        return hint.from_dict  # type: ignore[attr-defined, no-any-return]
+    if isinstance(hint, type) and issubclass(hint, Datum):
+        return hint.from_dict
     return float if hint is float else lambda value: value
 
 

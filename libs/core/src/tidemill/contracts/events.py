@@ -1,6 +1,8 @@
-"""The platform's own events as frozen types, one for each record in `schemas/`; a test proves them equal field by field.
+"""The platform's own events as frozen types, one for each record in `schemas/`; a test proves them equal field by
+field.
 
-Times are ints, milliseconds since 1970-01-01 UTC. Labels, predictions and profiles are not here: they are handled in columns.
+Times are ints, milliseconds since 1970-01-01 UTC. Labels, predictions and profiles are not here: they are handled in
+columns.
 """
 
 from __future__ import annotations
@@ -82,7 +84,10 @@ class ModelVersion(Datum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRelease(Datum):
-    """One change of what serves, with its reasons. `published` is the record of the same transaction on model-versions."""
+    """One change of what serves, with its reasons.
+
+    `published` is the record of the same transaction on model-versions.
+    """
 
     release_id: str
     action: Action
@@ -160,7 +165,10 @@ class DriftEvent(Datum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPerformance(Datum):
-    """How well one version answered in one window, on labels that have arrived. Readers drop a repeated `performance_id`."""
+    """How well one version answered in one window, on labels that have arrived.
+
+    Readers drop a repeated `performance_id`.
+    """
 
     performance_id: str
     model: str

@@ -1,7 +1,8 @@
 """The history of a model's record schema: what is in flight, or years old in a table, stays readable.
 
-`schemas/models/history/<model>/<fingerprint>.avsc` holds every record schema that was ever in use; `record_history` adds the
-current one, `check_history` says what is missing or would break. By hand: `python -m tidemill.contracts.history`.
+`schemas/models/history/<model>/<fingerprint>.avsc` holds every record schema that was ever in use; `record_history`
+adds the current one, `check_history` says what is missing or would break. By hand: `python -m
+tidemill.contracts.history`.
 """
 
 from __future__ import annotations
@@ -28,15 +29,17 @@ def history_path(schemas_dir: Path, model: str, fingerprint: bytes) -> Path:
 def check_history(schemas_dir: Path, models: Mapping[str, ModelSpec]) -> list[str]:
     """What is wrong with the history of `models`, one sentence each; empty where all is well.
 
-    For each model: the current record schema is stored, every stored one has the fingerprint that its name says, and the
-    current one reads them all, that of its own fingerprint included (a changed logical type does not change the fingerprint).
+    For each model: the current record schema is stored, every stored one has the fingerprint that its name says, and
+    the current one reads them all, that of its own fingerprint included (a changed logical type does not change the
+    fingerprint).
     """
     problems: list[str] = []
     for model, spec in models.items():
         current = read_schema(schemas_dir / MODELS_FOLDER / spec.schema_file, name=model)
         if not history_path(schemas_dir, model, current.fingerprint).is_file():
             problems.append(
-                f"{model}: the record schema {current.fingerprint.hex()} is not in its history: run `tidemill topics record`"
+                f"{model}: the record schema {current.fingerprint.hex()} is not in its history: "
+                "run `python -m tidemill.contracts.history`"
             )
         folder = history_path(schemas_dir, model, current.fingerprint).parent
         for path in sorted(folder.glob("*.avsc")):

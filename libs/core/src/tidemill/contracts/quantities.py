@@ -19,10 +19,15 @@ _PERIODS = {"minute": _UNITS["m"], "hour": _UNITS["h"], "day": _UNITS["d"], "wee
 
 
 def parse_duration(text: object) -> timedelta:
-    """`90s`, `1.5h`, `7d`: a number and one of ms, s, m, h, d, w. Positive. Raises ValueError that says what is expected."""
+    """`90s`, `1.5h`, `7d`: a number and one of ms, s, m, h, d, w.
+
+    Positive. Raises ValueError that says what is expected.
+    """
     match = _DURATION.fullmatch(text.strip()) if isinstance(text, str) else None
     if match is None:
-        raise ValueError(f"{text!r} is not a duration: write a number and a unit, such as 500ms, 30s, 10m, 12h, 7d or 2w")
+        raise ValueError(
+            f"{text!r} is not a duration: write a number and a unit, such as 500ms, 30s, 10m, 12h, 7d or 2w"
+        )
     try:
         duration = float(match[1].replace("_", "")) * _UNITS[match[2]]
     except OverflowError as error:

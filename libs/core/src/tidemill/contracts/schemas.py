@@ -28,15 +28,17 @@ class Schema:
     """One Avro schema. Compares and hashes by name and text, so it can be a cache key.
 
     `name` is the file's stem (`model-version`, `flight-delay`); `json` the schema as read; `text` the same as compact
-    JSON with logical types and defaults kept (what a registry or an Avro library wants); `parsed` fastavro's form of it;
+    JSON with logical types and defaults kept (what a registry or an Avro library wants); `parsed` fastavro's form of
+    it;
     `fingerprint` the 8 bytes that follow `C3 01` in single-object encoding: CRC-64-AVRO of the Parsing Canonical Form,
     little endian (Avro specification, "Schema Fingerprints").
 
     The canonical form drops docs, aliases, defaults and logical types: schemas that differ in nothing else share a
-    fingerprint. For documentation, aliases and defaults that is harmless: resolution takes them from the reader's schema only.
-    A logical type is not harmless (a long that turns from milliseconds into microseconds keeps its fingerprint and changes
-    its meaning), so `tidemill.contracts.history` refuses such a change: use a new field. Schemas with one fingerprint
-    are therefore interchangeable as *writer's* schema, and `SchemaCatalog.writer` may return any of them.
+    fingerprint. For documentation, aliases and defaults that is harmless: resolution takes them from the reader's
+    schema only. A logical type is not harmless (a long that turns from milliseconds into microseconds keeps its
+    fingerprint and changes its meaning), so `tidemill.contracts.history` refuses such a change: use a new field.
+    Schemas with one fingerprint are therefore interchangeable as *writer's* schema, and `SchemaCatalog.writer` may
+    return any of them.
     """
 
     name: str
@@ -90,7 +92,9 @@ def read_schema(path: Path, name: str | None = None) -> Schema:
 
 
 def read_history(schemas_dir: Path, model: str) -> list[Schema]:
-    """All record schemas that `model` has ever had, in the order of their fingerprints; none where nothing is recorded."""
+    """All record schemas that `model` has ever had, in the order of their fingerprints; none where nothing is
+    recorded.
+    """
     folder = schemas_dir / MODELS_FOLDER / HISTORY_FOLDER / model
     return [read_schema(path, name=model) for path in sorted(folder.glob("*.avsc"))]
 
@@ -98,8 +102,8 @@ def read_history(schemas_dir: Path, model: str) -> list[Schema]:
 class SchemaCatalog:
     """Every schema that the platform reads or writes for a set of models.
 
-    A topic's schema is named in `topics.yaml`; `record`, `label` and `prediction` there stand for the model's own record and
-    for the label and prediction of its task. Immutable after loading; safe to share between threads.
+    A topic's schema is named in `topics.yaml`; `record`, `label` and `prediction` there stand for the model's own
+    record and for the label and prediction of its task. Immutable after loading; safe to share between threads.
     """
 
     def __init__(
@@ -138,7 +142,10 @@ class SchemaCatalog:
         return self._find(self._platform, name, "platform schema")
 
     def record(self, model: str) -> Schema:
-        """The model's own record, as on its raw and clean topics. Raises ConfigError for a model that was not loaded."""
+        """The model's own record, as on its raw and clean topics.
+
+        Raises ConfigError for a model that was not loaded.
+        """
         return self._find(self._records, model, "model")
 
     def label(self, model: str) -> Schema:
@@ -162,7 +169,9 @@ class SchemaCatalog:
         return per_model[kind](model)
 
     def writer(self, fingerprint: bytes) -> Schema | None:
-        """The schema that bytes with this fingerprint were written with, current or from history; None where unknown."""
+        """The schema that bytes with this fingerprint were written with, current or from history; None where
+        unknown.
+        """
         return self._writers.get(fingerprint)
 
     @staticmethod

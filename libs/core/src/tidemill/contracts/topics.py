@@ -16,7 +16,18 @@ from tidemill.errors import ConfigError
 MODEL_PLACE = "{model}"
 CLEANUPS = ("delete", "compact")
 LONGEST_NAME = 249  # Kafka's limit
-_REQUIRED = ("name", "description", "owner", "producers", "consumers", "key", "schema", "partitions", "retention", "cleanup")
+_REQUIRED = (
+    "name",
+    "description",
+    "owner",
+    "producers",
+    "consumers",
+    "key",
+    "schema",
+    "partitions",
+    "retention",
+    "cleanup",
+)
 _OPTIONAL = ("dead_letters", "config")
 
 
@@ -25,7 +36,8 @@ class TopicSpec:
     """One row of `topics.yaml`.
 
     `pattern` is the name without prefix, perhaps with `{model}`; `schema` None where values are bytes as they came;
-    `partitions` None where the number is the model's (a setting); `retention` None for ever; `config` is complete, as Kafka's
+    `partitions` None where the number is the model's (a setting); `retention` None for ever; `config` is complete,
+    as Kafka's
     `create_topics` wants it (retention, clean-up and message limits included).
     """
 
@@ -58,7 +70,10 @@ class TopicCatalog:
 
     @classmethod
     def load(cls, schemas_dir: Path, prefix: str = "") -> TopicCatalog:
-        """Reads `topics.yaml` in `schemas_dir`. Raises ConfigError, with the topic and the key, where it is not right."""
+        """Reads `topics.yaml` in `schemas_dir`.
+
+        Raises ConfigError, with the topic and the key, where it is not right.
+        """
         path = schemas_dir / "topics.yaml"
         try:
             document = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -91,7 +106,9 @@ class TopicCatalog:
         """The topic's full name, prefix included. Raises ConfigError where a model is missing or too much."""
         spec = self.spec(role)
         if spec.per_model != (model is not None):
-            need = "one topic for each model: name the model" if spec.per_model else "one topic for all models: name none"
+            need = (
+                "one topic for each model: name the model" if spec.per_model else "one topic for all models: name none"
+            )
             raise ConfigError(f"{role!r} has {need}")
         full = self.prefix + (spec.pattern.replace(MODEL_PLACE, model) if model is not None else spec.pattern)
         if len(full) > LONGEST_NAME:
@@ -181,9 +198,7 @@ def _retention(role: str, text: Any) -> timedelta:
         raise ConfigError(f"topics.yaml: retention of {role!r}: {error}") from error
 
 
-def _config(
-    row: Mapping[str, Any], retention: timedelta | None, defaults: Mapping[str, Any]
-) -> dict[str, str]:
+def _config(row: Mapping[str, Any], retention: timedelta | None, defaults: Mapping[str, Any]) -> dict[str, str]:
     milliseconds = -1 if retention is None else retention // timedelta(milliseconds=1)
     settings = {"cleanup.policy": row["cleanup"], "retention.ms": milliseconds, **defaults, **(row.get("config") or {})}
     return {key: str(value) for key, value in sorted(settings.items())}

@@ -27,9 +27,9 @@ LABEL_TYPES: Final[Mapping[str, Collection[str]]] = {
 def check_against_record(spec: ModelSpec, record: Schema) -> None:
     """Raises ModelFileError, with line and column, at the first thing that the record does not bear out.
 
-    The event id is a string and the event time a timestamp-millis, neither nullable: without them a record is nothing that
-    can be worked with. The entity is a string, perhaps null. A label that stands in the record is nullable and has the type
-    of the task; it may be absent from the record, and it is no feature.
+    The event id is a string and the event time a timestamp-millis, neither nullable: without them a record is
+    nothing that can be worked with. The entity is a string, perhaps null. A label that stands in the record is
+    nullable and has the type of the task; it may be absent from the record, and it is no feature.
     """
     types = {field["name"]: field_type(field["type"]) for field in record.fields}
     _need(spec, types, "event_id", spec.event_id, ("string",), nullable=False)

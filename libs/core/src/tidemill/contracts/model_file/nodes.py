@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import yaml
 
@@ -23,8 +23,10 @@ T = TypeVar("T")
 NOT_BUILT = "is part of the model file but is not built yet"
 
 
-class _Loader(yaml.SafeLoader):
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+class _Loader(yaml.SafeLoader):  # type: ignore[misc] # PyYAML has no types
+    """Without YAML 1.1's implicit types; those of YAML 1.2 are added below."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
 
 
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
@@ -73,14 +75,19 @@ class Value:
     def mapping(
         self, known: Collection[str], *, required: Sequence[str] = (), not_built: Collection[str] = ()
     ) -> dict[str, Value]:
-        """A mapping with `known` keys. Keys of the model file that are not built are refused by name, others as unknown."""
+        """A mapping with `known` keys.
+
+        Keys of the model file that are not built are refused by name, others as unknown.
+        """
         found = self.entries()
         for name, child in found.items():
             if name in not_built:
                 raise child.error(f"`{child.path}` {NOT_BUILT}", at_key=True)
             if name not in known:
                 raise child.error(
-                    f"unknown key {name!r}" + (f" in {self.path}" if self.path else ""), nearest(name, known), at_key=True
+                    f"unknown key {name!r}" + (f" in {self.path}" if self.path else ""),
+                    nearest(name, known),
+                    at_key=True,
                 )
         for name in required:
             if name not in found:

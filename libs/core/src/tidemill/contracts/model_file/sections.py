@@ -28,11 +28,9 @@ def read_target(value: Value) -> Target:
     """`target`: label, task, delay, expires."""
     found = value.mapping(("label", "task", "delay", "expires"), required=("label", "task"))
     durations = {key: found[key].duration() for key in ("delay", "expires") if key in found}
-    target = Target(
-        label=found["label"].text(), task=cast(Task, found["task"].choice(words.TASKS)), **durations
-    )
+    target = Target(label=found["label"].text(), task=cast(Task, found["task"].choice(words.TASKS)), **durations)
     if target.expires <= target.delay:
-        place = found["expires"] if "expires" in found else value
+        place = found.get("expires", value)
         raise place.error("`target.expires` must be longer than `target.delay`: else most labels come too late")
     return target
 
@@ -49,7 +47,9 @@ def _feature(name: str, value: Value) -> Feature:
     if value.is_scalar:
         kind = value.choice(words.KINDS)
         if kind == "time":
-            raise value.error(f"`{value.path}: time` needs its parts and its zone", "{time: [hour, weekday], zone: UTC}")
+            raise value.error(
+                f"`{value.path}: time` needs its parts and its zone", "{time: [hour, weekday], zone: UTC}"
+            )
         return Feature(name, "number", missing="median") if kind == "number" else Feature(name, "category")
     found = value.mapping((*words.KINDS, "zone"))
     kinds = [kind for kind in words.KINDS if kind in found]

@@ -32,8 +32,8 @@ class Target:
 class Feature:
     """One field of the record that the model sees.
 
-    `missing` says what stands for a number that is not there (None for other kinds: a missing category is a category of its
-    own); `parts` and `zone` belong to time features: which parts of the clock and calendar, in which IANA zone.
+    `missing` says what stands for a number that is not there (None for other kinds: a missing category is a category
+    of its own); `parts` and `zone` belong to time features: which parts of the clock and calendar, in which IANA zone.
     """
 
     name: str
@@ -47,8 +47,8 @@ class Feature:
 class ExpectationSpec:
     """One expectation in Great Expectations' vocabulary.
 
-    `kwargs` are its arguments (`column` among them) without `severity` and `within`. Only critical ones dead-letter; warning
-    and info are counted. `within` belongs to uniqueness: how far back in event time a repeat is looked for.
+    `kwargs` are its arguments (`column` among them) without `severity` and `within`. Only critical ones dead-letter;
+    warning and info are counted. `within` belongs to uniqueness: how far back in event time a repeat is looked for.
     """
 
     name: str
@@ -72,7 +72,10 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """How a version is made. `first_after` and `newest` count labelled rows; `split` is train, validation, test in percent."""
+    """How a version is made.
+
+    `first_after` and `newest` count labelled rows; `split` is train, validation, test in percent.
+    """
 
     metric: str
     candidates: tuple[str, ...]
@@ -119,7 +122,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """One model. `schema_file` is relative to `schemas/models/`; `entity`, `event_id`, `event_time` and feature names are fields."""
+    """One model.
+
+    `schema_file` is relative to `schemas/models/`; `entity`, `event_id`, `event_time` and feature names are fields.
+    """
 
     name: str
     schema_file: str
