@@ -1,0 +1,1 @@
+"""Training: from labelled rows to a challenger with its evidence. Pure: no clock, no I/O."""
