@@ -53,13 +53,19 @@ class _Comparison:
 
     def _fits(self, reader: Any, writer: Any, path: str) -> bool:
         trial = _Comparison([])
-        trial._reader_names, trial._writer_names, trial._open = self._reader_names, self._writer_names, self._open
+        trial._reader_names, trial._writer_names, trial._open = (
+            self._reader_names,
+            self._writer_names,
+            self._open,
+        )
         trial.compare(reader, writer, path)
         return not trial._problems
 
     def _one(self, reader: Any, writer: Any, path: str) -> None:
         was, now = _kind(writer), _kind(reader)
-        if was != now and not (now in PROMOTIONS.get(was, ()) and not _logical(writer) and not _logical(reader)):
+        if was != now and not (
+            now in PROMOTIONS.get(was, ()) and not _logical(writer) and not _logical(reader)
+        ):
             self._problems.append(f"{path}: was {_show(writer)} and is {_show(reader)} now")
         elif _logical(reader) != _logical(writer):
             self._problems.append(f"{path}: was {_show(writer)} and is {_show(reader)} now: use a new field")

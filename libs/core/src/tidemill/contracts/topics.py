@@ -107,7 +107,9 @@ class TopicCatalog:
         spec = self.spec(role)
         if spec.per_model != (model is not None):
             need = (
-                "one topic for each model: name the model" if spec.per_model else "one topic for all models: name none"
+                "one topic for each model: name the model"
+                if spec.per_model
+                else "one topic for all models: name none"
             )
             raise ConfigError(f"{role!r} has {need}")
         full = self.prefix + (spec.pattern.replace(MODEL_PLACE, model) if model is not None else spec.pattern)
@@ -128,12 +130,16 @@ class TopicCatalog:
 
         Raises ConfigError where two of them would have one name (`a-labels` beside `a`, say).
         """
-        found: dict[str, tuple[str, str | None]] = {name: (role, None) for role, name in self.platform_topics().items()}
+        found: dict[str, tuple[str, str | None]] = {
+            name: (role, None) for role, name in self.platform_topics().items()
+        }
         for model in models:
             for role, name in self.model_topics(model).items():
                 if name in found:
                     other = f"{found[name][0]} of {found[name][1] or 'the platform'}"
-                    raise ConfigError(f"topic {name!r} would be both {role} of {model} and {other}: rename the model")
+                    raise ConfigError(
+                        f"topic {name!r} would be both {role} of {model} and {other}: rename the model"
+                    )
                 found[name] = (role, model)
         return found
 
@@ -154,7 +160,10 @@ class TopicCatalog:
 
     def _check_dead_letters(self) -> None:
         for spec in self.specs:
-            if spec.dead_letters is not None and self.spec(spec.dead_letters).pattern != f"{spec.pattern}-dlq":
+            if (
+                spec.dead_letters is not None
+                and self.spec(spec.dead_letters).pattern != f"{spec.pattern}-dlq"
+            ):
                 raise ConfigError(f"topics.yaml: dead letters of {spec.role!r} must go to {spec.pattern}-dlq")
 
 
@@ -186,7 +195,9 @@ def _check_keys(role: str, row: Mapping[str, Any]) -> None:
     if missing or unknown:
         raise ConfigError(f"topics.yaml: {role!r} has missing keys {missing} and unknown keys {unknown}")
     if row["cleanup"] not in CLEANUPS:
-        raise ConfigError(f"topics.yaml: cleanup of {role!r} is {row['cleanup']!r}: it must be one of {CLEANUPS}")
+        raise ConfigError(
+            f"topics.yaml: cleanup of {role!r} is {row['cleanup']!r}: it must be one of {CLEANUPS}"
+        )
     if row["partitions"] != "model" and not (isinstance(row["partitions"], int) and row["partitions"] > 0):
         raise ConfigError(f"topics.yaml: partitions of {role!r} must be `model` or a number of at least 1")
 
@@ -198,7 +209,14 @@ def _retention(role: str, text: Any) -> timedelta:
         raise ConfigError(f"topics.yaml: retention of {role!r}: {error}") from error
 
 
-def _config(row: Mapping[str, Any], retention: timedelta | None, defaults: Mapping[str, Any]) -> dict[str, str]:
+def _config(
+    row: Mapping[str, Any], retention: timedelta | None, defaults: Mapping[str, Any]
+) -> dict[str, str]:
     milliseconds = -1 if retention is None else retention // timedelta(milliseconds=1)
-    settings = {"cleanup.policy": row["cleanup"], "retention.ms": milliseconds, **defaults, **(row.get("config") or {})}
+    settings = {
+        "cleanup.policy": row["cleanup"],
+        "retention.ms": milliseconds,
+        **defaults,
+        **(row.get("config") or {}),
+    }
     return {key: str(value) for key, value in sorted(settings.items())}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tidemill.contracts.model_file.errors import ModelFileError
+from tidemill.contracts.model_file.expectations import value_kind
 from tidemill.contracts.model_file.nodes import nearest
 from tidemill.contracts.model_file.spec import ExpectationSpec, ModelSpec
 
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 TIME: Final = "timestamp-millis"
 NUMBERS: Final = ("int", "long", "float", "double", "boolean")
 CATEGORIES: Final = ("string", "enum", "boolean", "int", "long")
-KIND_TYPES: Final[Mapping[str, Collection[str]]] = {"category": CATEGORIES, "number": NUMBERS, "time": (TIME,)}
+KIND_TYPES: Final[Mapping[str, Collection[str]]] = {
+    "category": CATEGORIES,
+    "number": NUMBERS,
+    "time": (TIME,),
+}
 LABEL_TYPES: Final[Mapping[str, Collection[str]]] = {
     "binary": ("boolean",),
     "multiclass": ("string", "enum"),
@@ -38,7 +43,9 @@ def check_against_record(spec: ModelSpec, record: Schema) -> None:
     for feature in spec.features:
         place = f"features.{feature.name}"
         if feature.name in (spec.target.label, spec.event_id):
-            raise _error(spec, place, f"{feature.name!r} is the label or the event id: a model must not learn from it")
+            raise _error(
+                spec, place, f"{feature.name!r} is the label or the event id: a model must not learn from it"
+            )
         _need(spec, types, place, feature.name, KIND_TYPES[feature.kind], nullable=None)
     if spec.target.label in types:
         _need(spec, types, "target.label", spec.target.label, LABEL_TYPES[spec.target.task], nullable=True)
@@ -68,24 +75,34 @@ def _need(
         raise _error(spec, place, f"{spec.schema_file} has no field {name!r}", nearest(name, types))
     kind, may_be_null = types[name]
     if kind not in fitting:
-        raise _error(spec, place, f"{name!r} is {kind} in {spec.schema_file}: here it must be {' or '.join(fitting)}")
+        raise _error(
+            spec, place, f"{name!r} is {kind} in {spec.schema_file}: here it must be {' or '.join(fitting)}"
+        )
     if nullable is not None and nullable != may_be_null:
-        raise _error(spec, place, f"{name!r} must {'' if nullable else 'not '}be nullable in {spec.schema_file}")
+        raise _error(
+            spec, place, f"{name!r} must {'' if nullable else 'not '}be nullable in {spec.schema_file}"
+        )
 
 
 def _check_expectation(
     spec: ModelSpec, types: Mapping[str, tuple[str, bool]], place: str, expectation: ExpectationSpec
 ) -> None:
-    fitting: Collection[str] = (*CATEGORIES, *NUMBERS, TIME)
-    if expectation.name == "expect_column_values_to_be_between":
-        fitting = NUMBERS[:-1]
-    if expectation.name == "expect_column_values_to_match_regex":
-        fitting = ("string", "enum")
-    if expectation.name == "expect_column_values_to_be_unique":
-        fitting = ("string", "int", "long")
-    if expectation.name == "expect_column_values_to_be_in_set":
-        fitting = ("string", "enum") if isinstance(expectation.kwargs["value_set"][0], str) else NUMBERS
+    fitting = _fitting(expectation.name, expectation.kwargs)
     _need(spec, types, place, expectation.column, fitting, nullable=None)
+
+
+def _fitting(name: str, arguments: Mapping[str, Any]) -> Collection[str]:
+    texts, numbers = ("string", "enum"), NUMBERS[:-1]
+    if name == "expect_column_values_to_be_between":
+        bound = arguments.get("min_value", arguments.get("max_value"))
+        return (TIME,) if isinstance(bound, str) else numbers
+    if name == "expect_column_values_to_be_in_set":
+        return {"text": texts, "boolean": ("boolean",), "number": numbers}[
+            value_kind(arguments["value_set"][0])
+        ]
+    if name in ("expect_column_values_to_match_regex", "expect_column_value_lengths_to_be_between"):
+        return texts
+    return (*CATEGORIES, *NUMBERS, TIME)
 
 
 def _error(spec: ModelSpec, place: str, message: str, suggestion: str = "") -> ModelFileError:

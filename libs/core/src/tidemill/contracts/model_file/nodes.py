@@ -31,7 +31,9 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc] # PyYAML has no types
 
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), ["t", "f"])
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9](?:_?[0-9])*$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9](?:_?[0-9])*$"), list("-+0123456789")
+)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(?:[0-9](?:_?[0-9])*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$"),
@@ -148,7 +150,11 @@ class Value:
     def number(self) -> float | int:
         """A finite number."""
         value = self.scalar()
-        if not isinstance(value, int | float) or isinstance(value, bool) or value in (float("inf"), float("-inf")):
+        if (
+            not isinstance(value, int | float)
+            or isinstance(value, bool)
+            or value in (float("inf"), float("-inf"))
+        ):
             raise self.wants("a number")
         return value
 
@@ -158,7 +164,9 @@ class Value:
         if value in not_built:
             raise self.error(f"`{self.path}: {value}` {NOT_BUILT}")
         if value not in options:
-            raise self.error(f"`{self.path}` must be one of {', '.join(options)}", nearest(str(value), options))
+            raise self.error(
+                f"`{self.path}` must be one of {', '.join(options)}", nearest(str(value), options)
+            )
         return str(value)
 
     def choices(self, options: Collection[str], not_built: Collection[str] = ()) -> tuple[str, ...]:

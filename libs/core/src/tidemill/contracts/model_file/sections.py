@@ -28,10 +28,14 @@ def read_target(value: Value) -> Target:
     """`target`: label, task, delay, expires."""
     found = value.mapping(("label", "task", "delay", "expires"), required=("label", "task"))
     durations = {key: found[key].duration() for key in ("delay", "expires") if key in found}
-    target = Target(label=found["label"].text(), task=cast(Task, found["task"].choice(words.TASKS)), **durations)
+    target = Target(
+        label=found["label"].text(), task=cast(Task, found["task"].choice(words.TASKS)), **durations
+    )
     if target.expires <= target.delay:
         place = found.get("expires", value)
-        raise place.error("`target.expires` must be longer than `target.delay`: else most labels come too late")
+        raise place.error(
+            "`target.expires` must be longer than `target.delay`: else most labels come too late"
+        )
     return target
 
 
@@ -80,8 +84,8 @@ def _time_feature(name: str, value: Value, found: dict[str, Value]) -> Feature:
 
 
 def read_training(value: Value | None, task: Task) -> Training:
-    """`training`, for a task: metrics and candidates differ between tasks."""
-    defaults: dict[str, Any] = {"metric": words.METRICS[task][0], "candidates": words.LEARNERS[task]}
+    """`training`, for a task: metrics differ between tasks."""
+    defaults: dict[str, Any] = {"metric": words.METRICS[task][0], "candidates": words.CANDIDATES}
     if value is None:
         return Training(**defaults)
     found = value.mapping(("first_after", "newest", "split", "candidates", "budget", "metric", "gate"))
@@ -89,7 +93,7 @@ def read_training(value: Value | None, task: Task) -> Training:
         "first_after": lambda v: v.integer(1),
         "newest": lambda v: v.integer(1),
         "split": _split,
-        "candidates": lambda v: v.choices(words.LEARNERS[task]),
+        "candidates": lambda v: v.choices(words.CANDIDATES),
         "budget": Value.duration,
         "metric": lambda v: v.choice(words.METRICS[task]),
         "gate": _gate,
@@ -100,7 +104,9 @@ def read_training(value: Value | None, task: Task) -> Training:
 def _split(value: Value) -> tuple[int, int, int]:
     parts = [item.integer(1) for item in value.items()]
     if len(parts) != 3 or sum(parts) != 100:
-        raise value.wants("three whole percentages for train, validation and test that make 100, such as [70, 15, 15]")
+        raise value.wants(
+            "three whole percentages for train, validation and test that make 100, such as [70, 15, 15]"
+        )
     return parts[0], parts[1], parts[2]
 
 

@@ -10,22 +10,17 @@ PARTS: Final = ("hour", "weekday", "month")
 MISSING: Final = ("median", "zero")
 SEVERITIES: Final = ("critical", "warning", "info")
 CANDIDATES: Final = ("logistic_regression", "random_forest", "gradient_boosting")
+"""The default is all of them. `logistic_regression` is the linear one: ridge regression where the task is regression."""
+
 WATCH: Final = ("features", "predictions", "quality")
 RETRAIN_ON: Final = ("drift", "quality")
 MODES: Final = ("direct",)
 METRICS: Final[dict[str, tuple[str, ...]]] = {
-    "binary": ("roc_auc", "average_precision", "log_loss", "accuracy"),
-    "multiclass": ("accuracy", "f1_macro", "log_loss"),
+    "binary": ("roc_auc", "log_loss", "brier", "accuracy", "f1"),
+    "multiclass": ("roc_auc", "log_loss", "brier", "accuracy", "f1"),
     "regression": ("rmse", "mae", "r2"),
 }
 """Per task; the first is the default."""
-
-LEARNERS: Final[dict[str, tuple[str, ...]]] = {
-    "binary": CANDIDATES,
-    "multiclass": CANDIDATES,
-    "regression": ("linear_regression", "random_forest", "gradient_boosting"),
-}
-"""The candidates that each task knows; all of them are the default."""
 
 ROOT_NOT_BUILT: Final = ("source", "normalise", "privacy")
 RELEASE_NOT_BUILT: Final = ("stages", "hold", "approval", "limits")
@@ -36,6 +31,7 @@ EXPECTATIONS: Final[dict[str, tuple[str, ...]]] = {
     "expect_column_values_to_be_between": ("min_value", "max_value", "strict_min", "strict_max"),
     "expect_column_values_to_be_in_set": ("value_set",),
     "expect_column_values_to_match_regex": ("regex",),
+    "expect_column_value_lengths_to_be_between": ("min_value", "max_value"),
     "expect_column_values_to_be_unique": ("within",),
 }
 """Expectation to its arguments, beside `column` and `severity`."""
@@ -62,7 +58,6 @@ EXPECTATIONS_NOT_BUILT: Final = (
     "expect_column_sum_to_be_between",
     "expect_column_to_exist",
     "expect_column_unique_value_count_to_be_between",
-    "expect_column_value_lengths_to_be_between",
     "expect_column_value_lengths_to_equal",
     "expect_column_value_z_scores_to_be_less_than",
     "expect_column_values_to_be_decreasing",
