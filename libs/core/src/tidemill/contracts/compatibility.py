@@ -1,8 +1,9 @@
-"""May bytes written with one schema be read with another? Avro's resolution rules, and logical types, which Avro
-leaves out.
+"""May bytes written with one schema be read with another? Avro's resolution rules, and logical types,
+which Avro leaves out.
 
-Source: Apache Avro 1.12 specification, "Schema Resolution". Stricter in two points: a promotion that loses precision
-(long to float, long to double, int to float) and a changed logical type are problems, though Avro reads them.
+Source: Apache Avro 1.12 specification, "Schema Resolution". Stricter in two points: a promotion that loses
+precision (long to float, long to double, int to float) and a changed logical type are problems, though
+Avro reads them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ _Named = dict[str, Any]
 
 
 def reading_problems(reader: Schema, writer: Schema) -> list[str]:
-    """What stands in the way of reading `writer`'s bytes as `reader`, one sentence each; empty where nothing does."""
+    """What stands in the way of reading `writer`'s bytes as `reader`, one sentence each; empty where
+    nothing does.
+    """
     found: list[str] = []
     _Comparison(found).compare(reader.parsed, writer.parsed, reader.name)
     return found

@@ -1,8 +1,8 @@
-"""The platform's own events as frozen types, one for each record in `schemas/`; a test proves them equal field by
-field.
+"""The platform's own events as frozen types, one for each record in `schemas/`; a test proves them equal
+field by field.
 
-Times are ints, milliseconds since 1970-01-01 UTC. Labels, predictions and profiles are not here: they are handled in
-columns.
+Times are ints, milliseconds since 1970-01-01 UTC. Labels, predictions and profiles are not here: they are
+handled in columns.
 """
 
 from __future__ import annotations
@@ -70,7 +70,10 @@ class ModelRef(Datum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersion(Datum):
-    """What must serve now for one model. `start_offsets[p]` is the first offset to predict in clean partition p."""
+    """What must serve now for one model.
+
+    `start_offsets[p]` is the first offset to predict in clean partition p.
+    """
 
     model: str
     epoch: int
@@ -145,7 +148,10 @@ class ReleaseCommand(Datum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftEvent(Datum):
-    """A detector found that features, predictions or quality have changed. Readers drop a repeated `event_id`."""
+    """A detector found that features, predictions or quality have changed.
+
+    Readers drop a repeated `event_id`.
+    """
 
     event_id: str
     model: str

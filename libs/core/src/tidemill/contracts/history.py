@@ -1,8 +1,8 @@
 """The history of a model's record schema: what is in flight, or years old in a table, stays readable.
 
-`schemas/models/history/<model>/<fingerprint>.avsc` holds every record schema that was ever in use; `record_history`
-adds the current one, `check_history` says what is missing or would break. By hand: `python -m
-tidemill.contracts.history`.
+`schemas/models/history/<model>/<fingerprint>.avsc` holds every record schema that was ever in use;
+`record_history` adds the current one, `check_history` says what is missing or would break. By hand:
+`python -m tidemill.contracts.history`.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def history_path(schemas_dir: Path, model: str, fingerprint: bytes) -> Path:
 def check_history(schemas_dir: Path, models: Mapping[str, ModelSpec]) -> list[str]:
     """What is wrong with the history of `models`, one sentence each; empty where all is well.
 
-    For each model: the current record schema is stored, every stored one has the fingerprint that its name says, and
-    the current one reads them all, that of its own fingerprint included (a changed logical type does not change the
-    fingerprint).
+    For each model: the current record schema is stored, every stored one has the fingerprint that its name
+    says, and the current one reads them all, that of its own fingerprint included (a changed logical type
+    does not change the fingerprint).
     """
     problems: list[str] = []
     for model, spec in models.items():
@@ -85,7 +85,10 @@ def _store(schemas_dir: Path, model: str, schema: Schema) -> Path | None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Records the current schemas, or with `--check` only says what is wrong. Exit code 1 where something is."""
+    """Records the current schemas, or with `--check` only says what is wrong.
+
+    Exit code 1 where something is.
+    """
     from tidemill.contracts.model_file import load_models
 
     parser = argparse.ArgumentParser(prog="python -m tidemill.contracts.history", description=__doc__)

@@ -1,4 +1,6 @@
-"""Avro schemas by name and by fingerprint: what a topic holds, and which schema some bytes were written with."""
+"""Avro schemas by name and by fingerprint: what a topic holds, and which schema some bytes were
+written with.
+"""
 
 from __future__ import annotations
 
@@ -33,18 +35,18 @@ HISTORY_FOLDER = "history"
 class Schema:
     """One Avro schema. Compares and hashes by name and text, so it can be a cache key.
 
-    `name` is the file's stem (`model-version`, `flight-delay`); `json` the schema as read; `text` the same as compact
-    JSON with logical types and defaults kept (what a registry or an Avro library wants); `parsed` fastavro's form of
-    it;
-    `fingerprint` the 8 bytes that follow `C3 01` in single-object encoding: CRC-64-AVRO of the Parsing Canonical Form,
-    little endian (Avro specification, "Schema Fingerprints").
+    `name` is the file's stem (`model-version`, `flight-delay`); `json` the schema as read; `text` the same
+    as compact JSON with logical types and defaults kept (what a registry or an Avro library wants);
+    `parsed` fastavro's form of it;
+    `fingerprint` the 8 bytes that follow `C3 01` in single-object encoding: CRC-64-AVRO of the Parsing
+    Canonical Form, little endian (Avro specification, "Schema Fingerprints").
 
-    The canonical form drops docs, aliases, defaults and logical types: schemas that differ in nothing else share a
-    fingerprint. For documentation, aliases and defaults that is harmless: resolution takes them from the reader's
-    schema only. A logical type is not harmless (a long that turns from milliseconds into microseconds keeps its
-    fingerprint and changes its meaning), so `tidemill.contracts.history` refuses such a change: use a new field.
-    Schemas with one fingerprint are therefore interchangeable as *writer's* schema, and `SchemaCatalog.writer` may
-    return any of them.
+    The canonical form drops docs, aliases, defaults and logical types: schemas that differ in nothing else
+    share a fingerprint. For documentation, aliases and defaults that is harmless: resolution takes them
+    from the reader's schema only. A logical type is not harmless (a long that turns from milliseconds into
+    microseconds keeps its fingerprint and changes its meaning), so `tidemill.contracts.history` refuses
+    such a change: use a new field. Schemas with one fingerprint are therefore interchangeable as
+    *writer's* schema, and `SchemaCatalog.writer` may return any of them.
     """
 
     name: str
@@ -60,7 +62,9 @@ class Schema:
 
     @property
     def fields(self) -> list[dict[str, Any]]:
-        """The record's fields in order, each as in the parsed schema (`name`, `type`, perhaps `default`, `doc`)."""
+        """The record's fields in order, each as in the parsed schema (`name`, `type`, perhaps `default`,
+        `doc`).
+        """
         return list(self.parsed["fields"])
 
     @property
@@ -70,7 +74,10 @@ class Schema:
 
 
 def make_schema(name: str, document: Mapping[str, Any]) -> Schema:
-    """The `Schema` of a record in Avro's JSON form. Raises ConfigError where it is not a valid record schema."""
+    """The `Schema` of a record in Avro's JSON form.
+
+    Raises ConfigError where it is not a valid record schema.
+    """
     plain: dict[str, Any] = dict(document)
     try:
         parsed = parse_schema(plain)
@@ -85,7 +92,10 @@ def make_schema(name: str, document: Mapping[str, Any]) -> Schema:
 
 
 def read_schema(path: Path, name: str | None = None) -> Schema:
-    """Reads one `.avsc`. Its name is the file's stem. Raises ConfigError with the path where it cannot be read."""
+    """Reads one `.avsc`.
+
+    Its name is the file's stem. Raises ConfigError with the path where it cannot be read.
+    """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -108,8 +118,9 @@ def read_history(schemas_dir: Path, model: str) -> list[Schema]:
 class SchemaCatalog:
     """Every schema that the platform reads or writes for a set of models.
 
-    A topic's schema is named in `topics.yaml`; `record`, `label` and `prediction` there stand for the model's own
-    record and for the label and prediction of its task. Immutable after loading; safe to share between threads.
+    A topic's schema is named in `topics.yaml`; `record`, `label` and `prediction` there stand for the
+    model's own record and for the label and prediction of its task. Immutable after loading; safe to share
+    between threads.
     """
 
     def __init__(
@@ -127,7 +138,8 @@ class SchemaCatalog:
     def load(cls, schemas_dir: Path, models: Mapping[str, ModelSpec]) -> SchemaCatalog:
         """Reads `schemas_dir`: the platform's schemas, and record and history of each of `models`.
 
-        Raises ConfigError where a file is missing or wrong, ModelFileError where a model file does not fit its record.
+        Raises ConfigError where a file is missing or wrong, ModelFileError where a model file does not fit
+        its record.
         """
         platform = [read_schema(path) for path in sorted(schemas_dir.glob("*.avsc"))]
         folder = schemas_dir / MODELS_FOLDER
@@ -144,7 +156,10 @@ class SchemaCatalog:
         yield from self._records.values()
 
     def platform(self, name: str) -> Schema:
-        """The schema of a platform event by file stem, such as `model-version`. Raises ConfigError where unknown."""
+        """The schema of a platform event by file stem, such as `model-version`.
+
+        Raises ConfigError where unknown.
+        """
         return self._find(self._platform, name, "platform schema")
 
     def record(self, model: str) -> Schema:
@@ -155,7 +170,9 @@ class SchemaCatalog:
         return self._find(self._records, model, "model")
 
     def label(self, model: str) -> Schema:
-        """The label record of the model's task: `label` is boolean, string (multiclass) or double (regression)."""
+        """The label record of the model's task: `label` is boolean, string (multiclass) or double
+        (regression).
+        """
         return self.platform(f"label-{self._find(self._tasks, model, 'model')}")
 
     def prediction(self, model: str) -> Schema:
@@ -163,7 +180,10 @@ class SchemaCatalog:
         return self.platform(f"prediction-{self._find(self._tasks, model, 'model')}")
 
     def for_topic(self, role: str, model: str | None = None) -> Schema:
-        """The schema of the values on a topic. Raises ConfigError for a topic whose values have none (dead letters)."""
+        """The schema of the values on a topic.
+
+        Raises ConfigError for a topic whose values have none (dead letters).
+        """
         kind = self._topics.spec(role).schema
         if kind is None:
             raise ConfigError(f"values on {role!r} have no schema of their own: they are bytes as they came")

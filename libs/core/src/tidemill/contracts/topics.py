@@ -1,4 +1,6 @@
-"""Topics by role, read from `schemas/topics.yaml`: the only way to a topic's name, a group's or a transactional id."""
+"""Topics by role, read from `schemas/topics.yaml`: the only way to a topic's name, a group's or a
+transactional id.
+"""
 
 from __future__ import annotations
 
@@ -35,9 +37,10 @@ _OPTIONAL = ("dead_letters", "config")
 class TopicSpec:
     """One row of `topics.yaml`.
 
-    `pattern` is the name without prefix, perhaps with `{model}`; `schema` None where values are bytes as they came;
-    `partitions` None where the number is the model's (a setting); `retention` None for ever; `config` is complete,
-    as Kafka's
+    `pattern` is the name without prefix, perhaps with `{model}`; `schema` None where values are bytes as
+    they came;
+    `partitions` None where the number is the model's (a setting); `retention` None for ever; `config` is
+    complete, as Kafka's
     `create_topics` wants it (retention, clean-up and message limits included).
     """
 

@@ -1,6 +1,7 @@
 """The model file: the one thing that a user writes, read into frozen types, with errors that say where.
 
-`load_model` reads one file, `load_models` a folder. What a file says about its record is checked against the `.avsc` by
+`load_model` reads one file, `load_models` a folder. What a file says about its record is checked against
+the `.avsc` by
 `check_against_record`, which `SchemaCatalog.load` calls for every model.
 """
 

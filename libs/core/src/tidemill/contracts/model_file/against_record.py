@@ -1,4 +1,6 @@
-"""Holds a model file against the `.avsc` of its record: the fields that it names exist and have fitting types."""
+"""Holds a model file against the `.avsc` of its record: the fields that it names exist and have
+fitting types.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +35,8 @@ def check_against_record(spec: ModelSpec, record: Schema) -> None:
     """Raises ModelFileError, with line and column, at the first thing that the record does not bear out.
 
     The event id is a string and the event time a timestamp-millis, neither nullable: without them a record is
-    nothing that can be worked with. The entity is a string, perhaps null. A label that stands in the record is
-    nullable and has the type of the task; it may be absent from the record, and it is no feature.
+    nothing that can be worked with. The entity is a string, perhaps null. A label that stands in the
+    record is nullable and has the type of the task; it may be absent from the record, and it is no feature.
     """
     types = {field["name"]: field_type(field["type"]) for field in record.fields}
     _need(spec, types, "event_id", spec.event_id, ("string",), nullable=False)
@@ -54,9 +56,11 @@ def check_against_record(spec: ModelSpec, record: Schema) -> None:
 
 
 def field_type(avro: Any) -> tuple[str, bool]:
-    """An Avro type as (name, nullable): a logical type by its name, a union of null and one type as that type.
+    """An Avro type as (name, nullable): a logical type by its name, a union of null and one type as that
+    type.
 
-    Anything else that is nested (records, arrays, wider unions) has its Avro name, or `union`, and fits nothing here.
+    Anything else that is nested (records, arrays, wider unions) has its Avro name, or `union`, and fits
+    nothing here.
     """
     if isinstance(avro, list):
         others = [branch for branch in avro if branch != "null"]

@@ -8,7 +8,8 @@ from tidemill.errors import ConfigError
 
 
 class ModelFileError(ConfigError):
-    """A model file that cannot be used: `file`, `line` and `column` (both from 1), `message`, and a `suggestion` or "".
+    """A model file that cannot be used: `file`, `line` and `column` (both from 1), `message`, and a
+    `suggestion` or "".
 
     As text: `models/a.yaml:12:3: unknown key 'expirs' in target: did you mean 'expires'?`
     """

@@ -1,7 +1,9 @@
-"""The JSON Schema of the model file, for editors' completion; `schemas/model-file.schema.json` is this, written down.
+"""The JSON Schema of the model file, for editors' completion; `schemas/model-file.schema.json` is this,
+written down.
 
-The file is checked by `load_model`, which knows more (positions, the record, what is not built yet). A test holds both to one
-another. To write it again: `python -m tidemill.contracts.model_file.json_schema > schemas/model-file.schema.json`.
+The file is checked by `load_model`, which knows more (positions, the record, what is not built yet). A
+test holds both to one another. To write it again: `python -m tidemill.contracts.model_file.json_schema >
+schemas/model-file.schema.json`.
 """
 
 from __future__ import annotations

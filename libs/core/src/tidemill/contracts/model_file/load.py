@@ -28,7 +28,8 @@ OPTIONAL = ("event_id", "description", "owner", "expectations", "training", "rel
 
 
 def load_model(path: Path) -> ModelSpec:
-    """Reads one model file. Raises ModelFileError where it is wrong, ConfigError where it cannot be read at all.
+    """Reads one model file. Raises ModelFileError where it is wrong, ConfigError where it cannot be read
+    at all.
 
     What it says about its record is checked later, by `check_against_record`, once the `.avsc` is there.
     """
@@ -42,8 +43,9 @@ def load_model(path: Path) -> ModelSpec:
 def load_models(folder: Path, only: Collection[str] = ()) -> dict[str, ModelSpec]:
     """Reads every `*.yaml` and `*.yml` in `folder`, by model name; with `only`, those models alone.
 
-    Raises ConfigError where the folder is not there, two files have one model, or a model of `only` has no file.
-    A file that is wrong is an error even where its model is not asked for: its name is not known for certain.
+    Raises ConfigError where the folder is not there, two files have one model, or a model of `only` has no
+    file. A file that is wrong is an error even where its model is not asked for: its name is not known for
+    certain.
     """
     if not folder.is_dir():
         raise ConfigError(f"no folder of model files at {folder}")

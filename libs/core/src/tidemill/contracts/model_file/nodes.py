@@ -1,7 +1,7 @@
 """YAML with positions: every value knows its line and column, so that every error can say where.
 
-Scalars follow YAML 1.2's core rules, so that `on`, `no` and `12:30` are text, as editors show them; numbers may have
-underscores (`20_000`).
+Scalars follow YAML 1.2's core rules, so that `on`, `no` and `12:30` are text, as editors show them;
+numbers may have underscores (`20_000`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What a model file says, as frozen types. Durations are event time, but for `Training.budget`, which is the wall's."""
+"""What a model file says, as frozen types.
+
+Durations are event time, but for `Training.budget`, which is the wall's.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +35,9 @@ class Target:
 class Feature:
     """One field of the record that the model sees.
 
-    `missing` says what stands for a number that is not there (None for other kinds: a missing category is a category
-    of its own); `parts` and `zone` belong to time features: which parts of the clock and calendar, in which IANA zone.
+    `missing` says what stands for a number that is not there (None for other kinds: a missing category is
+    a category of its own); `parts` and `zone` belong to time features: which parts of the clock and
+    calendar, in which IANA zone.
     """
 
     name: str
@@ -47,8 +51,9 @@ class Feature:
 class ExpectationSpec:
     """One expectation in Great Expectations' vocabulary.
 
-    `kwargs` are its arguments (`column` among them) without `severity` and `within`. Only critical ones dead-letter;
-    warning and info are counted. `within` belongs to uniqueness: how far back in event time a repeat is looked for.
+    `kwargs` are its arguments (`column` among them) without `severity` and `within`. Only critical ones
+    dead-letter; warning and info are counted. `within` belongs to uniqueness: how far back in event time a
+    repeat is looked for.
     """
 
     name: str
@@ -64,7 +69,9 @@ class ExpectationSpec:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """When a new version may serve: at least this good (None: no floor), and better than the champion by so much."""
+    """When a new version may serve: at least this good (None: no floor), and better than the champion by
+    so much.
+    """
 
     at_least: float | None = None
     better_by: float = 0.0
@@ -104,7 +111,10 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Retrain:
-    """When a new version is wanted. `drift` stands for changed features and predictions, `quality` for more errors."""
+    """When a new version is wanted.
+
+    `drift` stands for changed features and predictions, `quality` for more errors.
+    """
 
     on: tuple[RetrainOn, ...] = ("drift", "quality")
     cooldown: timedelta = timedelta(hours=12)
@@ -124,7 +134,8 @@ class Source:
 class ModelSpec:
     """One model.
 
-    `schema_file` is relative to `schemas/models/`; `entity`, `event_id`, `event_time` and feature names are fields.
+    `schema_file` is relative to `schemas/models/`; `entity`, `event_id`, `event_time` and feature names
+    are fields.
     """
 
     name: str

@@ -1,4 +1,6 @@
-"""The words of the model file: what each key may be, and what belongs to the language but is not built yet."""
+"""The words of the model file: what each key may be, and what belongs to the language but is not
+built yet.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,10 @@ PARTS: Final = ("hour", "weekday", "month")
 MISSING: Final = ("median", "zero")
 SEVERITIES: Final = ("critical", "warning", "info")
 CANDIDATES: Final = ("logistic_regression", "random_forest", "gradient_boosting")
-"""The default is all of them. `logistic_regression` is the linear one: ridge regression where the task is regression."""
+"""The default is all of them.
+
+`logistic_regression` is the linear one: ridge regression where the task is regression.
+"""
 
 WATCH: Final = ("features", "predictions", "quality")
 RETRAIN_ON: Final = ("drift", "quality")
