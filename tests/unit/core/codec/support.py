@@ -88,6 +88,7 @@ def confluent(schema_id: int, schema: Schema, datum: dict[str, Any]) -> bytes:
 
 def event(n: int, **over: Any) -> dict[str, Any]:
     return {
-        "event_id": f"e{n}", "at": 1_700_000_000_000 + n, "amount": n / 2, "kind": "ab"[n % 2], "payload": b"\xff\x00",
+        "event_id": f"e{n}", "at": 1_700_000_000_000 + n, "amount": n / 2, "kind": "ab"[n % 2], "payload":
+        b"\xff\x00",
         "count": n, **over,
     }  # fmt: skip

@@ -118,7 +118,10 @@ def test_a_writer_with_types_that_columns_do_not_hold_is_resolved_by_row() -> No
     decoded = Codec(
         Catalog(odd, narrow)
     ).decode(  # type: ignore[arg-type]
-        [framed(odd, {"event_id": "a", "count": 1, "x": "s"}), framed(odd, {"event_id": "b", "count": 2, "x": 3})[:-1]],
+        [
+            framed(odd, {"event_id": "a", "count": 1, "x": "s"}),
+            framed(odd, {"event_id": "b", "count": 2, "x": 3})[:-1],
+        ],
         narrow,
     )
     assert decoded.rows.to_pylist() == [{"event_id": "a", "count": 1}]
@@ -135,7 +138,11 @@ def test_confluent_values_are_resolved_by_id_and_written_with_a_registered_one()
     registry = DictRegistry({7: EVENT_V1.text})
     with_registry = Codec(Catalog(EVENT_V2), registry)  # type: ignore[arg-type]
     decoded = with_registry.decode(
-        [confluent(7, EVENT_V1, event(1)), framed(EVENT_V2, event(2, colour="red")), b"\x00\x00\x00\x00\x09zz"],
+        [
+            confluent(7, EVENT_V1, event(1)),
+            framed(EVENT_V2, event(2, colour="red")),
+            b"\x00\x00\x00\x00\x09zz",
+        ],
         EVENT_V2,
     )
     assert decoded.rows.column("event_id").to_pylist() == ["e1", "e2"]
@@ -202,7 +209,9 @@ data = st.fixed_dictionaries(
         "count": st.integers(-(2**31), 2**31 - 1),
         "tags": st.lists(text, max_size=3),
         "sums": st.dictionaries(text, st.floats(allow_nan=False), max_size=3),
-        "inner": st.fixed_dictionaries({"x": st.none() | st.integers(-(2**63), 2**63 - 1), "y": st.booleans()}),
+        "inner": st.fixed_dictionaries(
+            {"x": st.none() | st.integers(-(2**63), 2**63 - 1), "y": st.booleans()}
+        ),
     }
 )
 WIDE = record(

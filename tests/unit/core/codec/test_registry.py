@@ -1,4 +1,5 @@
-"""The registry's client against a server of this test that speaks the REST API (a real registry is tried elsewhere)."""
+"""The registry's client against a server of this test that speaks the REST API (a real registry is tried
+elsewhere)."""
 
 from __future__ import annotations
 
@@ -25,7 +26,9 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         self.rfile.read(length)
         self.server.seen.append((self.command, self.path, self.headers.get("Authorization")))
-        status, body = self.server.answers.get(self.path, (404, {"error_code": 40403, "message": "not found"}))
+        status, body = self.server.answers.get(
+            self.path, (404, {"error_code": 40403, "message": "not found"})
+        )
         payload = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(payload)))

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 class Decoded:
     """A decoded batch.
 
-    `rows`: the good records in order, fields as the reader's schema has them. `index`: int64 [rows], the position of
+    `rows`: the good records in order, fields as the reader's schema has them. `index`: int64 [rows], the
+    position of
     each
     row in the values that were given. `bad`: all other values, by position.
     """
@@ -45,9 +46,11 @@ class Decoded:
 
 
 class Codec:
-    """Decodes both wire formats and writes one: Confluent's where a registry is given, else single-object encoding.
+    """Decodes both wire formats and writes one: Confluent's where a registry is given, else single-object
+    encoding.
 
-    Writers' schemas are found by fingerprint in the catalog (history included) or by id in the registry, so that
+    Writers' schemas are found by fingerprint in the catalog (history included) or by id in the registry, so
+    that
     records
     written with an earlier schema stay readable. Keeps what it learns; use one per thread.
     """
@@ -62,7 +65,8 @@ class Codec:
     def decode(self, values: Sequence[bytes | None], reader: Schema) -> Decoded:
         """Decode a batch of framed values into columns of `reader`.
 
-        Timestamps come as timestamp[ms, UTC], enums as strings, bytes as binary. Raises RetryLater when a schema id
+        Timestamps come as timestamp[ms, UTC], enums as strings, bytes as binary. Raises RetryLater when a
+        schema id
         has to be
         looked up and the registry is away: then nothing is known to be bad.
         """
@@ -81,7 +85,8 @@ class Codec:
         return Decoded(rows, np.asarray(index, dtype=np.int64), sorted(bad, key=lambda b: b.position))
 
     def encode(self, rows: pa.RecordBatch, schema: Schema, topic: str | None = None) -> list[bytes]:
-        """Encode and frame rows, one value per row. Columns are found by name. With a registry the schema is registered
+        """Encode and frame rows, one value per row. Columns are found by name. With a registry the schema
+        is registered
         under `<topic>-value` (the record's full name where no topic is given).
 
         Raises ValueError for rows that the schema does not admit, RetryLater when the registry is away.
@@ -92,7 +97,8 @@ class Codec:
         return [header + binary for binary in encode_columns(rows, self._layout(schema))]
 
     def encode_one(self, datum: dict[str, Any], schema: Schema, topic: str | None = None) -> bytes:
-        """Encode and frame one datum; timestamps are int milliseconds. Raises ValueError where the schema refuses
+        """Encode and frame one datum; timestamps are int milliseconds. Raises ValueError where the schema
+        refuses
         it."""
         stream = io.BytesIO()
         try:
@@ -104,7 +110,8 @@ class Codec:
         return self._header(schema, topic) + stream.getvalue()
 
     def decode_one(self, value: bytes | None, reader: Schema) -> dict[str, Any]:
-        """Decode one framed value; timestamps come as int milliseconds. Raises DeadLetter for a bad one, RetryLater."""
+        """Decode one framed value; timestamps come as int milliseconds. Raises DeadLetter for a bad one,
+        RetryLater."""
         frames, bad = split_frames([value])
         if bad:
             raise DeadLetter(bad[0].message)
@@ -113,7 +120,9 @@ class Codec:
             raise DeadLetter(writer)
         stream = io.BytesIO(frames[0].payloads[0])
         try:
-            datum = schemaless_reader(stream, self._without_logical_types(writer), self._without_logical_types(reader))
+            datum = schemaless_reader(
+                stream, self._without_logical_types(writer), self._without_logical_types(reader)
+            )
         except Exception as error:  # fastavro raises whatever a broken byte leads to
             raise DeadLetter(f"not a {reader.name} record: {error!r}") from error
         if not isinstance(datum, dict):
@@ -164,9 +173,7 @@ class Codec:
 
     def _writer_by_id(self, schema_id: int) -> Schema | str:
         if self._registry is None:
-            return (
-                f"schema id {schema_id} cannot be looked up: no schema registry is set (TIDEMILL_SCHEMA_REGISTRY_URL)"
-            )
+            return f"schema id {schema_id} needs a schema registry: set TIDEMILL_SCHEMA_REGISTRY_URL"
         if schema_id not in self._by_id:
             self._by_id[schema_id] = self._fetch(schema_id)
         return self._by_id[schema_id] or f"the schema registry has no usable Avro record under id {schema_id}"
@@ -190,8 +197,8 @@ class Codec:
         layout = self._known_layout(schema)
         if layout is None:
             raise ConfigError(
-                f"the schema {schema.name!r} has a type that batches cannot hold: a union of several types, fixed, or a"
-                " reference to a named type. Write the type out in place, or split the field."
+                f"the schema {schema.name!r} has a type that batches cannot hold: a union of several types, fixed, or"
+                " a reference to a named type. Write the type out in place, or split the field."
             )
         return layout
 

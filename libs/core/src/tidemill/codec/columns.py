@@ -1,7 +1,9 @@
 """A batch of Avro binaries of one schema to Arrow columns and back, some million records a second a core.
 
-pyruhvro does the work and this module adds what it leaves out: it finds the records that fail a batch, refuses bytes
-left over behind a record and strings that are not UTF-8, and refuses a null where the schema admits none. It is one
+pyruhvro does the work and this module adds what it leaves out: it finds the records that fail a batch,
+refuses bytes
+left over behind a record and strings that are not UTF-8, and refuses a null where the schema admits none.
+It is one
 author's library: what it writes is proved equal to fastavro's by the tests of this module.
 """
 
@@ -19,10 +21,13 @@ from tidemill.codec.layout import Layout
 MALFORMED = "MalformedRecord"
 
 
-def decode_columns(payloads: Sequence[bytes], layout: Layout) -> tuple[pa.RecordBatch, list[int], list[BadRecord]]:
+def decode_columns(
+    payloads: Sequence[bytes], layout: Layout
+) -> tuple[pa.RecordBatch, list[int], list[BadRecord]]:
     """Decode Avro binaries without their headers.
 
-    Returns the good rows (fields of `layout.arrow`, order kept), the position of each in `payloads`, and the bad ones.
+    Returns the good rows (fields of `layout.arrow`, order kept), the position of each in `payloads`, and
+    the bad ones.
     A record is bad when it is cut short, has bytes left over, or holds text that is not UTF-8.
     """
     good: list[tuple[int, pa.RecordBatch]] = []
@@ -62,7 +67,9 @@ def _decode_exactly(payloads: list[bytes], layout: Layout) -> pa.RecordBatch:
     rows = pyruhvro.deserialize_array(payloads, layout.wire_text)
     _check_text(rows, layout)
     written = pyruhvro.serialize_record_batch(rows, layout.wire_text, 1)[0]
-    offsets = np.frombuffer(written.buffers()[1], dtype=np.int32, count=len(written) + 1, offset=4 * written.offset)
+    offsets = np.frombuffer(
+        written.buffers()[1], dtype=np.int32, count=len(written) + 1, offset=4 * written.offset
+    )
     lengths = np.fromiter(map(len, payloads), dtype=np.int64, count=len(payloads))
     different = np.flatnonzero(np.diff(offsets) != lengths)
     for position in different:
@@ -71,7 +78,8 @@ def _decode_exactly(payloads: list[bytes], layout: Layout) -> pa.RecordBatch:
 
 
 def _refuse_left_over(payload: bytes, canonical: bytes) -> None:
-    """A record's binary may be longer than its shortest form (blocks of arrays and maps may carry their size), but
+    """A record's binary may be longer than its shortest form (blocks of arrays and maps may carry their
+    size), but
     where
     it starts with that form, what follows belongs to no field."""
     if payload.startswith(canonical):
@@ -89,8 +97,10 @@ def _check_text(rows: pa.RecordBatch, layout: Layout) -> None:
 def encode_columns(rows: pa.RecordBatch, layout: Layout) -> list[bytes]:
     """Encode rows to Avro binaries without headers, one per row, order kept.
 
-    Columns are found by name; a missing column of a nullable field is null; others that the record does not have are
-    left out. Raises ValueError for a null in a field that admits none and for a type that cannot be cast safely.
+    Columns are found by name; a missing column of a nullable field is null; others that the record does not
+    have are
+    left out. Raises ValueError for a null in a field that admits none and for a type that cannot be cast
+    safely.
     """
     wire = pa.RecordBatch.from_arrays(
         [_wire_column(rows, f, layout) for f in layout.wire_arrow], schema=layout.wire_arrow
@@ -103,7 +113,9 @@ def _wire_column(rows: pa.RecordBatch, field: pa.Field, layout: Layout) -> pa.Ar
     index = rows.schema.get_field_index(field.name)
     column = pa.nulls(rows.num_rows, field.type) if index < 0 else rows.column(index)
     if column.null_count and field.name in layout.required:
-        raise ValueError(f"the field {field.name!r} admits no null, and {column.null_count} of its values are")
+        raise ValueError(
+            f"the field {field.name!r} admits no null, and {column.null_count} of its values are"
+        )
     if pa.types.is_binary(layout.arrow.field(field.name).type):
         return _view(column.cast(pa.binary()), pa.string())
     if pa.types.is_timestamp(field.type):
@@ -111,7 +123,9 @@ def _wire_column(rows: pa.RecordBatch, field: pa.Field, layout: Layout) -> pa.Ar
     return column.cast(field.type)
 
 
-def concat_in_order(parts: list[tuple[pa.RecordBatch, list[int]]], layout: Layout) -> tuple[pa.RecordBatch, list[int]]:
+def concat_in_order(
+    parts: list[tuple[pa.RecordBatch, list[int]]], layout: Layout
+) -> tuple[pa.RecordBatch, list[int]]:
     """Put batches of rows together so that the positions that stand beside them rise."""
     if len(parts) == 1:
         return parts[0]

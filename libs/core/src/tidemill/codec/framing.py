@@ -1,7 +1,8 @@
 """The two wire formats, told apart by a value's first byte.
 
 * Confluent: magic ``00``, a schema id of four bytes big-endian, the Avro binary.
-* Avro single-object encoding (Avro specification 1.11, "Single object encoding"): marker ``C3 01``, the CRC-64-AVRO
+* Avro single-object encoding (Avro specification 1.11, "Single object encoding"): marker ``C3 01``, the
+CRC-64-AVRO
   fingerprint of the writer's schema in eight bytes little-endian, the Avro binary.
 """
 
@@ -49,7 +50,8 @@ def confluent_header(schema_id: int) -> bytes:
 
 
 def header_of(value: bytes) -> bytes:
-    """The header of one framed value; empty where the value is in neither format or too short for its header."""
+    """The header of one framed value; empty where the value is in neither format or too short for its
+    header."""
     if value[:1] == CONFLUENT_MAGIC:
         return value[:CONFLUENT_HEADER_BYTES] if len(value) >= CONFLUENT_HEADER_BYTES else b""
     if value[:2] == SINGLE_OBJECT_MARKER:
@@ -95,6 +97,6 @@ def _uniform_frame(values: Sequence[bytes | None]) -> Frame | None:
 
 def _describe_start(value: bytes) -> str:
     return (
-        f"a value of {len(value)} bytes starting with {value[:4].hex(' ')} is neither Confluent Avro (00 + schema id)"
-        " nor Avro single-object encoding (c3 01 + fingerprint)"
+        f"{len(value)} bytes starting with {value[:4].hex(' ')} are neither Confluent Avro (00 + schema id) nor Avro"
+        " single-object encoding (c3 01 + fingerprint)"
     )

@@ -1,8 +1,11 @@
 """From JSON, as people send it, to an Avro datum: strictly typed, every wrong field named with its reason.
 
-Nothing is guessed: the text "5" is not a number, 1 is not a boolean, a time without an offset is refused. What JSON
-cannot write exactly has one notation: times are ISO-8601 with an offset or integer milliseconds since the epoch, dates
-ISO-8601, bytes Base64, a whole number may be written 5.0. A field may be left out where the schema has a default for it
+Nothing is guessed: the text "5" is not a number, 1 is not a boolean, a time without an offset is refused.
+What JSON
+cannot write exactly has one notation: times are ISO-8601 with an offset or integer milliseconds since the
+epoch, dates
+ISO-8601, bytes Base64, a whole number may be written 5.0. A field may be left out where the schema has a
+default for it
 or admits null. Fields that the schema does not have are errors.
 """
 
@@ -37,7 +40,8 @@ LISTED_FIELDS = 10
 class FieldError(ValueError):
     """A row is not what the schema asks for. `field` is the path of the first wrong field, `reason` says why.
 
-    `errors` holds every (field, reason) of the row, the first included: in the schema's order, then the unknown ones.
+    `errors` holds every (field, reason) of the row, the first included: in the schema's order, then the
+    unknown ones.
     """
 
     def __init__(self, field: str, reason: str, errors: tuple[tuple[str, str], ...] = ()) -> None:
@@ -48,9 +52,11 @@ class FieldError(ValueError):
 
 
 def from_json(row: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
-    """The Avro datum of one JSON object: every field of `schema`, in its order, times as integers of their unit.
+    """The Avro datum of one JSON object: every field of `schema`, in its order, times as integers of their
+    unit.
 
-    Raises FieldError, which lists all wrong fields; ConfigError where the schema has a type that JSON rows do not cover
+    Raises FieldError, which lists all wrong fields; ConfigError where the schema has a type that JSON rows
+    do not cover
     (decimal, fixed, duration, a reference to a named type).
     """
     datum: dict[str, Any] = _converter(schema)(row, "")
@@ -92,7 +98,9 @@ def _record(node: Mapping[str, Any]) -> Convert:
         for name, (convert_field, absent) in fields.items():
             try:
                 datum[name] = (
-                    convert_field(value[name], _join(path, name)) if name in value else absent(_join(path, name))
+                    convert_field(value[name], _join(path, name))
+                    if name in value
+                    else absent(_join(path, name))
                 )
             except FieldError as error:
                 errors.extend(error.errors)
@@ -148,7 +156,9 @@ def _map(node: Mapping[str, Any]) -> Convert:
     def convert(value: Any, path: str) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             raise _wrong(value, path, "an object")
-        return {_string(key, path): member(element, _join(path, _cut(str(key)))) for key, element in value.items()}
+        return {
+            _string(key, path): member(element, _join(path, _cut(str(key)))) for key, element in value.items()
+        }
 
     return convert
 
@@ -249,7 +259,8 @@ def _bytes(value: Any, path: str) -> bytes:
 
 
 def _time(ticks_per_milli: int) -> Convert:
-    """A converter to integer ticks since the epoch. Numbers are always milliseconds, whatever the unit of the field."""
+    """A converter to integer ticks since the epoch. Numbers are always milliseconds, whatever the unit of
+    the field."""
 
     def convert(value: Any, path: str) -> int:
         if isinstance(value, str):
@@ -259,7 +270,9 @@ def _time(ticks_per_milli: int) -> Convert:
         else:
             raise _wrong(value, path, "a time: ISO-8601 with an offset, or milliseconds since the epoch")
         if not MIN_MILLIS <= ticks // ticks_per_milli <= MAX_MILLIS:
-            raise FieldError(path, f"{_show(value)} is no time in milliseconds since the epoch in the years 1 to 9999")
+            raise FieldError(
+                path, f"{_show(value)} is no time in milliseconds since the epoch in the years 1 to 9999"
+            )
         return ticks
 
     return convert
@@ -269,7 +282,9 @@ def _moment(text: str, path: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise FieldError(path, f"{_show(text)} is not an ISO-8601 time such as 2013-01-31T17:05:00Z") from None
+        raise FieldError(
+            path, f"{_show(text)} is not an ISO-8601 time such as 2013-01-31T17:05:00Z"
+        ) from None
     if moment.tzinfo is None:
         raise FieldError(path, f"{_show(text)} has no offset: add Z for UTC or one such as -05:00")
     return moment

@@ -1,8 +1,11 @@
 """What an Avro record schema looks like in columns.
 
-Bytes and strings have the same Avro binary (a length, then that many bytes), and the columnar decoder knows only
-strings: so bytes are read and written as strings of the same buffers, and viewed as binary on our side. The decoder
-does not check UTF-8, which makes that exact; real strings are checked afterwards (see `tidemill.codec.columns`).
+Bytes and strings have the same Avro binary (a length, then that many bytes), and the columnar decoder knows
+only
+strings: so bytes are read and written as strings of the same buffers, and viewed as binary on our side. The
+decoder
+does not check UTF-8, which makes that exact; real strings are checked afterwards (see
+`tidemill.codec.columns`).
 """
 
 from __future__ import annotations
@@ -15,7 +18,8 @@ import pyarrow as pa
 import pyruhvro
 
 _PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "string", "bytes"})
-# What pyruhvro 0.4 was seen to read and write byte for byte like fastavro. Any other logical type is given as the type
+# What pyruhvro 0.4 was seen to read and write byte for byte like fastavro. Any other logical type is given
+# as the type
 # below it, as the Avro specification asks of a reader that does not know one.
 _LOGICAL_TYPES = frozenset({"timestamp-millis", "timestamp-micros", "date"})
 
@@ -24,8 +28,10 @@ _LOGICAL_TYPES = frozenset({"timestamp-millis", "timestamp-micros", "date"})
 class Layout:
     """A schema prepared for columns.
 
-    `wire_text`: the schema given to pyruhvro. `wire_arrow`: the fields that pyruhvro produces and takes. `arrow`: the
-    fields of decoded batches, in the record's order, timestamps in UTC. `required`: fields that admit no null.
+    `wire_text`: the schema given to pyruhvro. `wire_arrow`: the fields that pyruhvro produces and takes.
+    `arrow`: the
+    fields of decoded batches, in the record's order, timestamps in UTC. `required`: fields that admit no
+    null.
     """
 
     wire_text: str
@@ -35,7 +41,8 @@ class Layout:
 
 
 def layout_of(schema: dict[str, Any]) -> Layout | None:
-    """Prepare the record schema `schema` (an .avsc as parsed JSON); None where it has a type that columns don't hold.
+    """Prepare the record schema `schema` (an .avsc as parsed JSON); None where it has a type that columns
+    don't hold.
 
     Those are unions of more than one type beside null, `fixed`, and types that are referred to by name.
     """

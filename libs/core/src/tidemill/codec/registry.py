@@ -17,10 +17,12 @@ RETRY_S = 1.0
 
 
 class Registry(Protocol):
-    """Where schema ids are looked up and given out. Answers never change, so both methods may be cached for ever."""
+    """Where schema ids are looked up and given out. Answers never change, so both methods may be cached for
+    ever."""
 
     def schema(self, schema_id: int) -> str | None:
-        """The schema's text; None where the registry says that there is no such id. Raises RetryLater when it is
+        """The schema's text; None where the registry says that there is no such id. Raises RetryLater when
+        it is
         away."""
 
     def register(self, subject: str, text: str) -> int:
@@ -29,7 +31,8 @@ class Registry(Protocol):
 
 
 class HttpRegistry:
-    """A Confluent-compatible registry over HTTP. `url` may carry user and password; nothing connects before the first
+    """A Confluent-compatible registry over HTTP. `url` may carry user and password; nothing connects before
+    the first
     call.
 
     Not thread-safe in the sense that two first look-ups of an id may both ask; the answers are equal.
@@ -58,9 +61,13 @@ class HttpRegistry:
     def register(self, subject: str, text: str) -> int:
         key = (subject, text)
         if key not in self._ids:
-            status, body = self._call("POST", f"/subjects/{quote(subject, safe='')}/versions", {"schema": text})
+            status, body = self._call(
+                "POST", f"/subjects/{quote(subject, safe='')}/versions", {"schema": text}
+            )
             if status in (409, 422):
-                raise ConfigError(f"the schema registry refuses the schema for {subject}: {body.get('message', body)}")
+                raise ConfigError(
+                    f"the schema registry refuses the schema for {subject}: {body.get('message', body)}"
+                )
             self._ids[key] = int(self._expect(status, body)["id"])
         return self._ids[key]
 
@@ -71,7 +78,9 @@ class HttpRegistry:
             raise RetryLater(f"the schema registry at {self._url} answered {status}: {body}", delay_s=RETRY_S)
         return body
 
-    def _call(self, method: str, path: str, payload: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
+    def _call(
+        self, method: str, path: str, payload: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, Any]]:
         data = json.dumps(payload).encode() if payload is not None else None
         request = urllib.request.Request(self._url + path, data=data, headers=self._headers, method=method)
         try:

@@ -1,6 +1,8 @@
-"""Records written with an earlier schema, read with the current one (Avro specification, "Schema Resolution").
+"""Records written with an earlier schema, read with the current one (Avro specification, "Schema
+Resolution").
 
-Where the two differ only by fields added, removed or widened, whole columns are moved; anything else is resolved
+Where the two differ only by fields added, removed or widened, whole columns are moved; anything else is
+resolved
 record by
 record by fastavro, which implements the specification.
 """
@@ -29,7 +31,8 @@ _WIDER = {
 
 
 def project(rows: pa.RecordBatch, reader: Schema, layout: Layout) -> pa.RecordBatch | None:
-    """`rows` of the writer's schema as rows of the reader's; None where columns cannot be moved as they are."""
+    """`rows` of the writer's schema as rows of the reader's; None where columns cannot be moved as they
+    are."""
     columns = []
     for field in reader.fields:
         column = _column(rows, field, layout.arrow.field(field["name"]))
@@ -52,7 +55,8 @@ def _column(rows: pa.RecordBatch, field: dict[str, Any], wanted: pa.Field) -> pa
 
 
 def _default(field: dict[str, Any], wanted: pa.Field, rows: int) -> pa.Array | None:
-    """The default for every row; None where there is none, or where the field was perhaps renamed (an alias)."""
+    """The default for every row; None where there is none, or where the field was perhaps renamed (an
+    alias)."""
     if "aliases" in field or "default" not in field:
         return None
     default = field["default"]
@@ -65,14 +69,18 @@ def _default(field: dict[str, Any], wanted: pa.Field, rows: int) -> pa.Array | N
 
 def _is_scalar(kind: pa.DataType) -> bool:
     return bool(
-        pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_string(kind)
+        pa.types.is_boolean(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_string(kind)
     )
 
 
 def decode_rows(
     payloads: Sequence[bytes], writer: Schema, reader: Schema, layout: Layout
 ) -> tuple[pa.RecordBatch, list[int], list[BadRecord]]:
-    """Decode record by record with full schema resolution; the result is as of `decode_columns`, tens of times
+    """Decode record by record with full schema resolution; the result is as of `decode_columns`, tens of
+    times
     slower."""
     rows: list[dict[str, Any]] = []
     positions: list[int] = []
@@ -85,7 +93,9 @@ def decode_rows(
                 raise ValueError(f"{len(payload) - stream.tell()} bytes left over behind the record")
         except SchemaResolutionError as error:
             bad.append(
-                BadRecord(position, "IncompatibleSchema", f"written with a schema that does not resolve: {error}")
+                BadRecord(
+                    position, "IncompatibleSchema", f"written with a schema that does not resolve: {error}"
+                )
             )
         except Exception as error:  # noqa: BLE001 - fastavro raises whatever a broken byte leads to: IndexError, EOFError, KeyError, …
             bad.append(BadRecord(position, "MalformedRecord", f"not a record of its schema: {error!r}"))
