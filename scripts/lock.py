@@ -1,12 +1,11 @@
 """Writes the lock files: everything for development, and one per service with what that service alone needs.
 
-`make lock`. The input is what the pyproject files say; our own packages are expanded into their dependencies, so that
-none of their names is ever looked up in a registry. Locks hold versions and hashes, no addresses.
+`make lock`. The input is what the pyproject files say; our own packages are expanded into their dependencies,
+so that none of their names is ever looked up in a registry. Locks hold versions and hashes, no addresses.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -92,10 +91,12 @@ def compile_lock(requirements: list[str], target: Path, what: str, constraint: P
     text = answer.stdout
     bad = ADDRESS.search(re.sub(r"^\s*--hash=sha256:[0-9a-f]{64}( \\)?$", "", text, flags=re.MULTILINE))
     if bad:
-        raise SystemExit(f"lock: an address would stand in {target.name}: {text[bad.start() : bad.start() + 60]!r}")
+        raise SystemExit(
+            f"lock: an address would stand in {target.name}: {text[bad.start() : bad.start() + 60]!r}"
+        )
     part = target.with_suffix(".part")
     part.write_text(HEADER.format(what=what) + text)
-    os.replace(part, target)
+    part.replace(target)
     print(f"lock: {target.relative_to(ROOT)}")
 
 

@@ -1,6 +1,8 @@
-"""What pip is told about its registry (mirror, certificates, proxy), handed on to uv through the environment only.
+"""What pip is told about its registry (mirror, certificates, proxy), handed on to uv through the environment
+only.
 
-So a company's mirror is configured once, for pip, and nothing of it is ever written into a file of this repository.
+So a company's mirror is configured once, for pip, and nothing of it is ever written into a file of this
+repository.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 ADVICE = (
-    "Is the package registry reachable from here? Behind a proxy set HTTPS_PROXY; with a mirror of your own set "
-    "PIP_INDEX_URL (or `pip config set global.index-url ...`) and, for its certificate, PIP_CERT."
+    "Is the package registry reachable from here? Behind a proxy set HTTPS_PROXY; with a mirror of your own "
+    "set PIP_INDEX_URL (or `pip config set global.index-url ...`) and, for its certificate, PIP_CERT."
 )
 CONNECT_SECONDS = 5.0
 # pip's setting -> uv's variable, for those that carry over as they are
@@ -62,7 +64,9 @@ def uv_environment(python: Path) -> dict[str, str]:
 
 
 def unreachable(python: Path) -> str | None:
-    """Why the registry cannot be reached, in words that say what to do; None where it can. Takes seconds at most."""
+    """Why the registry cannot be reached, in words that say what to do; None where it can. Takes seconds at
+    most.
+    """
     pip = pip_settings(python)
     if pip.get("no-index", "").lower() in ("1", "true", "yes", "on"):
         return None

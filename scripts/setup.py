@@ -1,7 +1,8 @@
-"""Makes .venv: every locked package by hash, our packages editable. Standard library only; seconds when nothing changed.
+"""Makes .venv: every locked package by hash, our packages editable. Standard library only; seconds when
+nothing changed.
 
-What is done is remembered in .venv/tidemill-setup.json, keyed by the hash of what it was done from, so that a second
-run does nothing and needs no network.
+What is done is remembered in .venv/tidemill-setup.json, keyed by the hash of what it was done from, so that a
+second run does nothing and needs no network.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ def make_venv(version: str) -> dict[str, str]:
     for module in ("venv", "ensurepip"):
         if importlib.util.find_spec(module) is None:
             raise SetupError(
-                f"{sys.executable} has no {module} module. On Debian and Ubuntu: apt install python{version}-venv"
+                f"{sys.executable} has no {module} module. "
+                f"On Debian and Ubuntu: apt install python{version}-venv"
             )
     say(f"making .venv with Python {version}")
     run([sys.executable, "-m", "venv", "--clear", str(VENV)], dict(os.environ), "making .venv failed")
@@ -95,7 +97,15 @@ def install_uv() -> None:
     problem = mirrors.unreachable(VENV_PYTHON)
     if problem:
         raise SetupError(problem)
-    command = [str(VENV_PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    command = [
+        str(VENV_PYTHON),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+    ]
     command += ["--timeout", "15", "--retries", "1", "--no-deps", "--require-hashes", "-r", str(BOOTSTRAP)]
     run(command, dict(os.environ), "pip could not install uv. " + mirrors.ADVICE)
 
@@ -113,7 +123,16 @@ def sync_packages(env: dict[str, str]) -> None:
 
 def install_ours(projects: list[Path], env: dict[str, str]) -> None:
     say(f"installing Tidemill's own {len(projects)} packages, editable")
-    command = [uv(), "pip", "install", "--quiet", "--python", str(VENV_PYTHON), "--no-deps", "--no-build-isolation"]
+    command = [
+        uv(),
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        str(VENV_PYTHON),
+        "--no-deps",
+        "--no-build-isolation",
+    ]
     command += ["--offline", "--reinstall"]
     for project in projects:
         command += ["--editable", str(project)]

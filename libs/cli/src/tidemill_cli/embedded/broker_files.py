@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tidemill_cli.embedded.ports import HOST
 
-# One machine, one node, some hundred partitions, a few thousand records a second: what is sized for clusters is made small.
-# The budget is 450 MB of memory, JVM and all.
+# One machine, one node, some hundred partitions, a few thousand records a second: what is sized for clusters
+# is made small. The budget is 450 MB of memory, JVM and all.
 JVM_OPTIONS = (
     "-Xms128m",
     "-Xmx320m",
@@ -101,7 +101,9 @@ logger.loading.level = info
 """
 
 
-def java_command(java: Path, jars: Sequence[Path], main: str, *arguments: str, options: Sequence[str] = ()) -> list[str]:
+def java_command(
+    java: Path, jars: Sequence[Path], main: str, *arguments: str, options: Sequence[str] = ()
+) -> list[str]:
     """The command that runs a main class of Kafka's."""
     return [str(java), *options, "-cp", ":".join(str(jar) for jar in jars), main, *arguments]
 

@@ -1,7 +1,7 @@
 """Stands between parent and child where the kernel cannot end a child with its parent (not Linux).
 
-`python -m tidemill_cli.embedded.guard PARENT_PID ARGV...`: runs ARGV, hands on SIGTERM and SIGINT, answers with its exit
-code, and kills it once the parent is gone.
+`python -m tidemill_cli.embedded.guard PARENT_PID ARGV...`: runs ARGV, hands on SIGTERM and SIGINT, answers
+with its exit code, and kills it once the parent is gone.
 """
 
 from __future__ import annotations

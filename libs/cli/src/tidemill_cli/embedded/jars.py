@@ -1,7 +1,8 @@
 """Kafka's jars: each of the lock file's Maven coordinates as a local file whose SHA-256 is the lock's.
 
-Nothing is resolved: the lock is the class path. Jars are taken from the user's Maven repository where they are there, else
-fetched with jgo into the user's cache, once; after that no network is needed. Every jar is hashed at every start.
+Nothing is resolved: the lock is the class path. Jars are taken from the user's Maven repository where they
+are there, else fetched with jgo into the user's cache, once; after that no network is needed. Every jar is
+hashed at every start.
 """
 
 from __future__ import annotations
@@ -21,17 +22,21 @@ from pathlib import Path
 from tidemill_cli.embedded.errors import PlatformError
 
 FETCHERS = 4
-# jgo hands this to requests, for connecting and for each read: an address that swallows packets is given up after it.
+# jgo hands this to requests, for connecting and for each read: an address that swallows packets is given up
+# after it.
 HTTP_TIMEOUT_S = 8
 ADVICE = (
     "Is Maven Central reachable from here? Behind a proxy set HTTPS_PROXY; a mirror of your own goes into "
-    "~/.config/jgo.conf under [repositories] as `central = ADDRESS`. Or use a Kafka that runs already: KAFKA=HOST:PORT"
+    "~/.config/jgo.conf under [repositories] as `central = ADDRESS`. Or use a Kafka that runs already: "
+    "KAFKA=HOST:PORT"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class JarLock:
-    """The Kafka version and, by `group:artifact:version`, the SHA-256 (hex) of every jar on its class path."""
+    """The Kafka version and, by `group:artifact:version`, the SHA-256 (hex) of every jar on its class
+    path.
+    """
 
     kafka: str
     sha256: dict[str, str]
@@ -104,8 +109,8 @@ def _fetch(coordinate: str, digest: str, cache: Path) -> None:
     if sha256(target) != digest:
         target.unlink()
         raise PlatformError(
-            f"{coordinate} as fetched is not the jar that kafka.lock.toml names (SHA-256 differs). It was deleted. "
-            "A proxy or mirror may have changed it: fetch it from another one."
+            f"{coordinate} as fetched is not the jar that kafka.lock.toml names (SHA-256 differs). "
+            "It was deleted. A proxy or mirror may have changed it: fetch it from another one."
         )
 
 

@@ -1,6 +1,7 @@
 """When a child that ended is started again, and when to give up. Pure: time comes in as an argument.
 
-A service's exit code says what kind of end it was (`tidemill.service`): 0 clean, 1 crash, 2 wrong configuration, 3 fenced.
+A service's exit code says what kind of end it was (`tidemill.service`): 0 clean, 1 crash, 2 wrong
+configuration, 3 fenced.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ class GiveUp:
 class RestartPolicy:
     """Exponential back-off with a limit.
 
-    `limit` restarts within `window_s` seconds are made, with pauses of `first_s`, 2 * `first_s`, ... up to `longest_s`; the next end
-    within the window is one too many. Ends longer ago than the window count no more. A fenced process has a successor or a
-    twin at work: it comes back after `fenced_s` at the earliest, so that the two do not fence each other in turns.
+    `limit` restarts within `window_s` seconds are made, with pauses of `first_s`, 2 * `first_s`, ... up to
+    `longest_s`; the next end within the window is one too many. Ends longer ago than the window count no
+    more. A fenced process has a successor or a twin at work: it comes back after `fenced_s` at the earliest,
+    so that the two do not fence each other in turns.
     """
 
     first_s: float = 0.2
@@ -52,7 +54,9 @@ class RestartHistory:
     _ends: deque[float] = field(default_factory=deque)
 
     def ended(self, code: int, now_s: float) -> Restart | GiveUp:
-        """The child ended with `code` (negative: by that signal) at `now_s`, seconds on any clock that only goes forward."""
+        """The child ended with `code` (negative: by that signal) at `now_s`, seconds on any clock that only
+        goes forward.
+        """
         if code == EXIT_CONFIG:
             return GiveUp("says that its configuration is wrong (exit code 2)")
         self._ends.append(now_s)
@@ -60,7 +64,9 @@ class RestartHistory:
             self._ends.popleft()
         count = len(self._ends)
         if count > self.policy.limit:
-            return GiveUp(f"ended {count} times within {self.policy.window_s:.0f} s, at last {describe(code)}")
+            return GiveUp(
+                f"ended {count} times within {self.policy.window_s:.0f} s, at last {describe(code)}"
+            )
         self.restarts += 1
         pause = min(self.policy.first_s * 2 ** (count - 1), self.policy.longest_s)
         return Restart(max(pause, self.policy.fenced_s) if code == EXIT_FENCED else pause)
@@ -70,4 +76,6 @@ def describe(code: int) -> str:
     """An exit code in words."""
     if code < 0:
         return f"by signal {-code}"
-    return {0: "by itself (exit code 0)", EXIT_FENCED: "fenced by another (exit code 3)"}.get(code, f"with exit code {code}")
+    return {0: "by itself (exit code 0)", EXIT_FENCED: "fenced by another (exit code 3)"}.get(
+        code, f"with exit code {code}"
+    )

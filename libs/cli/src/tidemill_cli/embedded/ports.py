@@ -8,7 +8,9 @@ HOST = "127.0.0.1"
 
 
 class Ports:
-    """Hands out ports on this machine, none of them twice, and remembers which were not the preferred ones."""
+    """Hands out ports on this machine, none of them twice, and remembers which were not the preferred
+    ones.
+    """
 
     def __init__(self) -> None:
         self._taken: set[int] = set()

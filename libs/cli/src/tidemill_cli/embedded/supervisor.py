@@ -26,7 +26,8 @@ LAST_LINES = 15
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
-    """A child: its name, command and whole environment; `url` answers 200 once it lives (None: nothing to ask).
+    """A child: its name, command and whole environment; `url` answers 200 once it lives (None: nothing to
+    ask).
 
     One with `last` ends after all others have ended: the broker, which they need for their last commits.
     """
@@ -45,8 +46,6 @@ class _Child:
     history: RestartHistory
     process: subprocess.Popen[bytes] | None = None
     start_at: float = 0.0
-    starts: int = 0
-    killed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +63,17 @@ class Ended:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Children by name. `on_news` is called from the supervising thread and must not block.
+    """Children by name. `on_news` (one ended) and `on_start` (name, pid) are called from the supervising
+    thread and must not block.
 
-    A child that ends is started again after a pause (`RestartPolicy`). Where that is hopeless everything is ended, `failure` says
-    why and `wait` returns.
+    A child that ends is started again after a pause (`RestartPolicy`). Where that is hopeless everything is
+    ended, `failure` says why and `wait` returns.
     """
 
     cwd: Path
     policy: RestartPolicy = field(default_factory=RestartPolicy)
     on_news: Callable[[Ended], None] = lambda news: None
+    on_start: Callable[[str, int], None] = lambda name, pid: None
     clock: Callable[[], float] = time.monotonic
     failure: str | None = None
     _children: dict[str, _Child] = field(default_factory=dict)
@@ -92,7 +93,8 @@ class Supervisor:
                 self._thread.start()
 
     def stop(self) -> None:
-        """Ends all children and returns when they have ended: SIGTERM, then SIGKILL for those that take too long.
+        """Ends all children and returns when they have ended: SIGTERM, then SIGKILL for those that take too
+        long.
 
         At most 20 s: 14 for the others, then 5 for those marked `last`. Further calls do nothing.
         """
@@ -120,7 +122,8 @@ class Supervisor:
             return {name: child.history.restarts for name, child in self._children.items()}
 
     def kill(self, name: str) -> int:
-        """SIGKILL to one child, as an out-of-memory killer would; it comes back. Returns the pid that was killed.
+        """SIGKILL to one child, as an out-of-memory killer would; it comes back. Returns the pid that was
+        killed.
 
         Raises:
             PlatformError: it does not run at the moment.
@@ -146,7 +149,7 @@ class Supervisor:
         if child.process is None:
             if self.clock() >= child.start_at and self.failure is None:
                 child.process = spawn(child.spec.argv, child.spec.env, child.spec.log, self.cwd)
-                child.starts += 1
+                self.on_start(child.spec.name, child.process.pid)
             return
         code = child.process.poll()
         if code is None:
@@ -155,7 +158,8 @@ class Supervisor:
         child.process = None
         verdict = child.history.ended(code, self.clock())
         if isinstance(verdict, GiveUp):
-            self.failure = f"{child.spec.name} {verdict.reason}. Its log, {child.spec.log}, ends with:\n{last_lines(child.spec.log)}"
+            name, log = child.spec.name, child.spec.log
+            self.failure = f"{name} {verdict.reason}. Its log, {log}, ends with:\n{last_lines(log)}"
             self.on_news(Ended(child.spec.name, code, None))
             self._stop.set()
             return

@@ -1,0 +1,306 @@
+"""The whole platform on this machine: Kafka, the services, and what a caller needs to talk to them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tidemill_cli.embedded import services as parts
+from tidemill_cli.embedded.broker import Broker
+from tidemill_cli.embedded.errors import PlatformError
+from tidemill_cli.embedded.policy import RestartPolicy
+from tidemill_cli.embedded.ports import HOST, Ports, is_listening
+from tidemill_cli.embedded.run_file import RunFile
+from tidemill_cli.embedded.supervisor import Ended, ProcessSpec, Supervisor, last_lines
+
+BROKER_S = 60.0
+LIVE_S = 90.0
+DEFAULT_PARTITIONS = 4
+
+
+class Platform:
+    """The platform of one data folder.
+
+    `root` is the checkout (`schemas/`, `models/`); `var` the data folder, where everything is kept and found
+    again at the next start; `models` the names to serve (empty: all in `models/`); `kafka` another cluster's
+    HOST:PORT instead of the embedded broker; `prefix` goes before every topic, group and transactional id;
+    `env_overrides` are further variables for all services, and `service_env` for one by its name.
+
+    Names: broker (embedded only), ingest, validator, serve, stream, trainer, profile, detect, mlflow (only
+    where asked for).
+
+        with Platform(root, var, models=["flight-delay"]) as platform:
+            platform.start(progress=print)
+            platform.addresses["ingest"]          # http://127.0.0.1:8081
+            platform.kill("validator")            # comes back
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        var: Path,
+        *,
+        models: Sequence[str] = (),
+        kafka: str | None = None,
+        prefix: str = "",
+        env_overrides: Mapping[str, str] | None = None,
+        service_env: Mapping[str, Mapping[str, str]] | None = None,
+        mlflow_server: bool = False,
+        partitions: int = DEFAULT_PARTITIONS,
+        policy: RestartPolicy | None = None,
+        on_news: Callable[[Ended], None] = lambda news: None,
+    ) -> None:
+        self.root = root.resolve()
+        self.var = var.resolve()
+        self.models = tuple(models)
+        self.prefix = prefix
+        self.addresses: dict[str, str] = {}
+        """URL by service name once `start` has chosen ports."""
+        self.logs: dict[str, Path] = {}
+        self.settings: dict[str, str] = {}
+        """The TIDEMILL_* variables that the services share: what another process needs to talk to this
+        platform.
+        """
+        self._kafka = kafka
+        self._partitions = partitions
+        self._overrides = dict(env_overrides or {})
+        self._service_env = {name: dict(env) for name, env in (service_env or {}).items()}
+        self._mlflow = mlflow_server
+        self._ports = Ports()
+        self._broker = None if kafka else Broker(self.var / "kafka", parts.BROKER_PORT, ports=self._ports)
+        self._run_file = RunFile(self.var)
+        self._supervisor = Supervisor(
+            self.root, policy or RestartPolicy(), on_news=on_news, on_start=self._started
+        )
+        self._started_at = 0.0
+
+    @property
+    def bootstrap(self) -> str:
+        """Kafka's HOST:PORT."""
+        return self._kafka or (self._broker.bootstrap if self._broker else "")
+
+    @property
+    def broker_name(self) -> str:
+        """Name and version, such as `Apache Kafka 4.1.1 (embedded)`."""
+        return (
+            f"Apache Kafka {self._broker.version} (embedded)" if self._broker else f"Kafka at {self._kafka}"
+        )
+
+    @property
+    def changed_ports(self) -> dict[str, tuple[int, int]]:
+        """By name: (preferred, chosen instead), where the preferred one was taken."""
+        return dict(self._ports.changed)
+
+    def start(self, progress: Callable[[str], None] = lambda text: None) -> Platform:
+        """Starts everything and returns when all processes live; inference may still be without a model (not
+        ready).
+
+        Raises:
+            PlatformError: something cannot start, or another platform has the folder. Nothing is left
+            running.
+        """
+        self._run_file.acquire()
+        try:
+            self._start_kafka(progress)
+            self._create_topics(progress)
+            self._start_services(progress)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _start_kafka(self, progress: Callable[[str], None]) -> None:
+        if self._broker is None:
+            host, _, port = str(self._kafka).split(",")[0].rpartition(":")
+            if not (host and port.isdigit() and is_listening(host, int(port), 5.0)):
+                raise PlatformError(
+                    f"no Kafka answers at {self._kafka}. Is KAFKA=HOST:PORT right, and does it run?"
+                )
+            return
+        self._broker.prepare(progress)
+        progress(f"starting {self.broker_name} on {self.bootstrap}")
+        self.logs["broker"] = self._broker.log
+        console = self._broker.dir / "console.log"
+        self._supervisor.add(
+            ProcessSpec("broker", self._broker.command, dict(os.environ), console, last=True)
+        )
+        self._until(self._broker.ready, BROKER_S, "broker", self._broker.log)
+
+    def _create_topics(self, progress: Callable[[str], None]) -> None:
+        from tidemill.contracts.model_file import load_models
+        from tidemill.contracts.topics import TopicCatalog
+        from tidemill.kafka.clients import admin
+        from tidemill.kafka.topics import ensure_topics
+        from tidemill.settings import CommonSettings
+
+        self.settings = parts.platform_settings(
+            self.root, self.var, self.models, self.bootstrap, self.prefix, self._partitions
+        )
+        self.settings |= {
+            name: value for name, value in self._overrides.items() if name.startswith("TIDEMILL_")
+        }
+        models = load_models(Path(self.settings["TIDEMILL_MODELS_DIR"]), self.models)
+        progress(f"creating topics for {', '.join(sorted(models))}")
+        catalog = TopicCatalog.load(Path(self.settings["TIDEMILL_SCHEMAS"]), self.prefix)
+        client = admin(CommonSettings(kafka_bootstrap=self.bootstrap, prefix=self.prefix))
+        ensure_topics(client, catalog, models, int(self.settings["TIDEMILL_PARTITIONS"]))
+
+    def _start_services(self, progress: Callable[[str], None]) -> None:
+        specs = [self._spec(service) for service in parts.SERVICES]
+        if self._mlflow:
+            specs.append(self._mlflow_spec())
+        for name, (preferred, given) in self._ports.changed.items():
+            progress(f"port {preferred} is taken: {name} is on {given}")
+        progress(f"starting {', '.join(spec.name for spec in specs)}")
+        for spec in specs:
+            self.logs[spec.name] = spec.log
+            self._supervisor.add(spec)
+        for spec in specs:
+            self._until(lambda url=spec.url: _answers(url), LIVE_S, spec.name, spec.log)  # type: ignore[misc]
+        self._started_at = time.time()
+        self._run_file.write(self.facts())
+
+    def _spec(self, service: parts.Service) -> ProcessSpec:
+        port = self._ports.take(service.name, service.port)
+        self.addresses[service.name] = f"http://{HOST}:{port}"
+        overrides = self._overrides | self._service_env.get(service.name, {})
+        env = parts.service_environment(self.settings, port, overrides)
+        log = self.var / "logs" / f"{service.name}.log"
+        url = f"{self.addresses[service.name]}/health/live"
+        return ProcessSpec(service.name, parts.service_command(service), env, log, url)
+
+    def _mlflow_spec(self) -> ProcessSpec:
+        port = self._ports.take("mlflow", parts.MLFLOW_PORT)
+        self.addresses["mlflow"] = f"http://{HOST}:{port}"
+        env = parts.FRUGAL | dict(os.environ)
+        log = self.var / "logs" / "mlflow.log"
+        return ProcessSpec(
+            "mlflow", parts.mlflow_command(self.var, port), env, log, f"{self.addresses['mlflow']}/health"
+        )
+
+    def _until(self, condition: Callable[[], bool], seconds: float, name: str, log: Path) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            self._supervisor.check()
+            if time.monotonic() > deadline:
+                raise PlatformError(
+                    f"{name} did not come up within {seconds:.0f} s. {log} ends with:\n{last_lines(log)}"
+                )
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Ends everything within 20 s, services before the broker, and lets the folder go. Further calls do
+        nothing.
+        """
+        self._supervisor.stop()
+        self._run_file.release()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Waits until the platform ends by itself; whether it has. Raises PlatformError where it has given
+        up.
+        """
+        ended = self._supervisor.wait(timeout_s)
+        self.check()
+        return ended
+
+    def check(self) -> None:
+        """Raises PlatformError, with the log's last lines, where a process failed for good and took the
+        platform down.
+        """
+        self._supervisor.check()
+
+    def pids(self) -> dict[str, int]:
+        """Process ids by name of what runs now, without children of theirs."""
+        return self._supervisor.pids()
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        """How often each process was started again."""
+        return self._supervisor.restarts()
+
+    def kill(self, name: str) -> int:
+        """SIGKILL to a process and what it started; the supervisor brings it back. Returns the pid."""
+        return self._supervisor.kill(name)
+
+    def live(self, name: str) -> bool:
+        """Whether a service answers its liveness probe now."""
+        return _answers(self._probe(name, "live"))
+
+    def ready(self, name: str) -> bool:
+        """Whether a service says that it is ready for work now: inference only with a warm model."""
+        return _answers(self._probe(name, "ready"))
+
+    def _probe(self, name: str, kind: str) -> str:
+        return f"{self.addresses[name]}/health" + ("" if name == "mlflow" else f"/{kind}")
+
+    def delete_topics(self) -> list[str]:
+        """Deletes this platform's topics and groups from another's cluster, by prefix; call it after the
+        services ended.
+        """
+        from tidemill.settings import KafkaSettings
+        from tidemill_cli.embedded.cleanup import delete_prefixed
+
+        return delete_prefixed(KafkaSettings(kafka_bootstrap=self.bootstrap, prefix=self.prefix))
+
+    def _started(self, name: str, pid: int) -> None:
+        if self._started_at:  # one came back, with a new pid
+            self._run_file.write(self.facts())
+
+    def facts(self) -> dict[str, Any]:
+        """What `platform.json` holds: broker, settings, and pid, address and log of each process."""
+        pids = self.pids()
+        processes = {
+            name: {"pid": pids.get(name), "url": self.addresses.get(name), "log": str(log)}
+            for name, log in self.logs.items()
+        }
+        return {
+            "pid": os.getpid(),
+            "started_at": self._started_at,
+            "broker": {"name": self.broker_name, "bootstrap": self.bootstrap},
+            "settings": self.settings,
+            "processes": processes,
+        }
+
+    def __enter__(self) -> Platform:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+# Our own services, on this machine: never by way of a proxy that the environment names.
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def _answers(url: str | None) -> bool:
+    if url is None:
+        return True
+    with suppress(urllib.error.URLError, OSError, ValueError), _DIRECT.open(url, timeout=2) as response:
+        return bool(response.status == 200)
+    return False
+
+
+def remove_data(var: Path) -> None:
+    """Empties a data folder for a fresh start. Raises PlatformError where a platform runs in it."""
+    lock = RunFile(var)
+    lock.acquire()
+    try:
+        for child in var.iterdir():
+            if child.name == "run":
+                continue
+            if child.is_dir() and not child.is_symlink():
+                shutil.rmtree(child)
+            else:
+                child.unlink()
+    finally:
+        lock.release()

@@ -1,0 +1,46 @@
+"""Fixtures for all tests: one broker for a run, a prefix of its own for each test."""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """HOST:PORT of the run's broker: that of TIDEMILL_KAFKA_BOOTSTRAP where it is set, else an embedded one."""
+    given = os.environ.get("TIDEMILL_KAFKA_BOOTSTRAP")
+    if given:
+        yield given
+        return
+    from tidemill_cli.embedded.broker import Broker
+
+    with Broker(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker.bootstrap
+
+
+@pytest.fixture
+def prefix(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A prefix for topics, groups and transactional ids that no other test has; what it named is deleted after."""
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:40].strip("-")
+    prefix = f"t-{name}-{uuid.uuid4().hex[:6]}-"
+    yield prefix
+    if "kafka" in request.fixturenames:
+        from tidemill.settings import KafkaSettings
+        from tidemill_cli.embedded.cleanup import delete_prefixed
+
+        settings = KafkaSettings(kafka_bootstrap=request.getfixturevalue("kafka"), prefix=prefix)
+        delete_prefixed(settings, groups=False)

@@ -1,0 +1,24 @@
+"""Waiting in tests: for a condition, with a deadline, never for a fixed time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def until(predicate: Callable[[], T], timeout: float, what: str, *, every: float = 0.05) -> T:
+    """The first true value of `predicate`; fails the test after `timeout` seconds, saying that `what` did not happen.
+
+    An exception of the predicate is not caught.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        value = predicate()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout:.0f} s: {what} (last value: {value!r})")
+        time.sleep(every)
