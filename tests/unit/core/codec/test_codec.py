@@ -242,6 +242,15 @@ def test_columns_and_fastavro_write_the_same_bytes(rows: list[dict[str, Any]]) -
     assert wide.encode(decoded.rows, WIDE) == values
 
 
+# Arrow holds milliseconds that Python's datetime cannot, so the comparison reads times as plain numbers.
+WITHOUT_TIME = fastavro.parse_schema(
+    {
+        **EVENT_V1.json,
+        "fields": [{**f, "type": "long"} if f["name"] == "at" else f for f in EVENT_V1.json["fields"]],
+    }
+)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=60), st.integers(0, 59), st.binary(min_size=1, max_size=3))
 def test_what_is_decoded_from_rubbish_is_what_fastavro_reads(noise: bytes, at: int, patch: bytes) -> None:
@@ -253,9 +262,7 @@ def test_what_is_decoded_from_rubbish_is_what_fastavro_reads(noise: bytes, at: i
         if decoded.bad:
             continue
         stream = io.BytesIO(payload)
-        read = fastavro.schemaless_reader(stream, EVENT_V1.parsed, None)
+        read: Any = fastavro.schemaless_reader(stream, WITHOUT_TIME, None)
         assert stream.tell() == len(payload)
-        got = decoded.rows.to_pylist()[0]
-        assert (got["event_id"], got["kind"], got["payload"], got["count"]) == (
-            read["event_id"], read["kind"], read["payload"], read["count"],
-        )  # fmt: skip
+        got = decoded.rows.select(["event_id", "kind", "payload", "count"]).to_pylist()[0]
+        assert got == {name: read[name] for name in got}

@@ -197,8 +197,8 @@ class Codec:
         layout = self._known_layout(schema)
         if layout is None:
             raise ConfigError(
-                f"the schema {schema.name!r} has a type that batches cannot hold: a union of several types, fixed, or"
-                " a reference to a named type. Write the type out in place, or split the field."
+                f"the schema {schema.name!r} has a type that batches cannot hold: a union of several types,"
+                " fixed, or a reference to a named type. Write the type out in place, or split the field."
             )
         return layout
 

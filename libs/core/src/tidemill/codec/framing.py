@@ -97,6 +97,6 @@ def _uniform_frame(values: Sequence[bytes | None]) -> Frame | None:
 
 def _describe_start(value: bytes) -> str:
     return (
-        f"{len(value)} bytes starting with {value[:4].hex(' ')} are neither Confluent Avro (00 + schema id) nor Avro"
-        " single-object encoding (c3 01 + fingerprint)"
+        f"{len(value)} bytes starting with {value[:4].hex(' ')} are neither Confluent Avro (00 + schema id)"
+        " nor Avro single-object encoding (c3 01 + fingerprint)"
     )
