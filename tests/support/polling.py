@@ -10,7 +10,8 @@ T = TypeVar("T")
 
 
 def until(predicate: Callable[[], T], timeout: float, what: str, *, every: float = 0.05) -> T:
-    """The first true value of `predicate`; fails the test after `timeout` seconds, saying that `what` did not happen.
+    """The first true value of `predicate`; fails the test after `timeout` seconds, saying that `what` did not
+    happen.
 
     An exception of the predicate is not caught.
     """
