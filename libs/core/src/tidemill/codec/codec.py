@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from fastavro import schemaless_reader, schemaless_writer
 
 from tidemill.codec.framing import (
     CONFLUENT_MAGIC,
@@ -18,6 +18,7 @@ from tidemill.codec.framing import (
     single_object_header,
     split_frames,
 )
+from tidemill.codec.plain import parse_plain
 from tidemill.codec.registry import Registry
 from tidemill.contracts.schemas import Schema, SchemaCatalog, make_schema
 from tidemill.errors import ConfigError, DeadLetter
@@ -211,18 +212,10 @@ class Codec:
 
     def _without_logical_types(self, schema: Schema) -> Any:
         if schema not in self._plain:
-            self._plain[schema] = parse_schema(_strip(schema.json))
+            self._plain[schema] = parse_plain(schema.json)
         return self._plain[schema]
 
 
 def _short_name(schema: Schema) -> str:
     """Records resolve by their unqualified names (Avro specification, "Schema Resolution")."""
     return schema.full_name.rpartition(".")[2]
-
-
-def _strip(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {key: _strip(value) for key, value in node.items() if key != "logicalType"}
-    if isinstance(node, list):
-        return [_strip(item) for item in node]
-    return node

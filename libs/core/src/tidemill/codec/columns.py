@@ -9,11 +9,13 @@ author's library: what it writes is proved equal to fastavro's by the tests of t
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyruhvro
+from fastavro import schemaless_reader
 
 from tidemill.codec.framing import BadRecord
 from tidemill.codec.layout import Layout
@@ -73,17 +75,23 @@ def _decode_exactly(payloads: list[bytes], layout: Layout) -> pa.RecordBatch:
     lengths = np.fromiter(map(len, payloads), dtype=np.int64, count=len(payloads))
     different = np.flatnonzero(np.diff(offsets) != lengths)
     for position in different:
-        _refuse_left_over(payloads[position], written[int(position)].as_py())
+        _check_exhausted(payloads[position], layout)
     return rows
 
 
-def _refuse_left_over(payload: bytes, canonical: bytes) -> None:
-    """A record's binary may be longer than its shortest form (blocks of arrays and maps may carry their
-    size), but
-    where
-    it starts with that form, what follows belongs to no field."""
-    if payload.startswith(canonical):
-        raise ValueError(f"{len(payload) - len(canonical)} bytes left over behind the record")
+def _check_exhausted(payload: bytes, layout: Layout) -> None:
+    """Raise ValueError where bytes are left over.
+
+    A record's binary may be longer than its shortest form (numbers with idle bits, arrays in several blocks) and
+    never shorter, so equal lengths prove that nothing is left over; others are read once more to see where they end.
+    """
+    stream = io.BytesIO(payload)
+    try:
+        schemaless_reader(stream, layout.plain, None)
+    except Exception as error:  # noqa: BLE001 - fastavro raises whatever a broken byte leads to
+        raise ValueError(repr(error)) from error
+    if stream.tell() != len(payload):
+        raise ValueError(f"{len(payload) - stream.tell()} bytes left over behind the record")
 
 
 def _check_text(rows: pa.RecordBatch, layout: Layout) -> None:

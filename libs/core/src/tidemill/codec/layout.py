@@ -17,6 +17,8 @@ from typing import Any
 import pyarrow as pa
 import pyruhvro
 
+from tidemill.codec.plain import parse_plain
+
 _PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "string", "bytes"})
 # What pyruhvro 0.4 was seen to read and write byte for byte like fastavro. Any other logical type is given
 # as the type
@@ -28,13 +30,13 @@ _LOGICAL_TYPES = frozenset({"timestamp-millis", "timestamp-micros", "date"})
 class Layout:
     """A schema prepared for columns.
 
-    `wire_text`: the schema given to pyruhvro. `wire_arrow`: the fields that pyruhvro produces and takes.
-    `arrow`: the
-    fields of decoded batches, in the record's order, timestamps in UTC. `required`: fields that admit no
-    null.
+    `wire_text`: the schema given to pyruhvro. `plain`: the schema for fastavro, without logical types.
+    `wire_arrow`: the fields that pyruhvro produces and takes. `arrow`: the fields of decoded batches, in the
+    record's order, timestamps in UTC. `required`: fields that admit no null.
     """
 
     wire_text: str
+    plain: Any
     wire_arrow: pa.Schema
     arrow: pa.Schema
     required: tuple[str, ...]
@@ -52,7 +54,8 @@ def layout_of(schema: dict[str, Any]) -> Layout | None:
     wire_text = json.dumps({**schema, "fields": [{**f, "type": _wire_type(f["type"])} for f in fields]})
     wire_arrow = pyruhvro.avro_to_arrow_schema(wire_text)
     arrow = pa.schema([_public_field(wire_arrow.field(f["name"]), f["type"]) for f in fields])
-    return Layout(wire_text, wire_arrow, arrow, tuple(f["name"] for f in fields if not _nullable(f["type"])))
+    required = tuple(f["name"] for f in fields if not _nullable(f["type"]))
+    return Layout(wire_text, parse_plain(schema), wire_arrow, arrow, required)
 
 
 def _supported(node: Any) -> bool:
