@@ -82,13 +82,15 @@ def _decode_exactly(payloads: list[bytes], layout: Layout) -> pa.RecordBatch:
 def _check_exhausted(payload: bytes, layout: Layout) -> None:
     """Raise ValueError where bytes are left over.
 
-    A record's binary may be longer than its shortest form (numbers with idle bits, arrays in several blocks) and
-    never shorter, so equal lengths prove that nothing is left over; others are read once more to see where they end.
+    A record's binary may be longer than its shortest form (numbers with idle bits, arrays in several
+    blocks) and
+    never shorter, so equal lengths prove that nothing is left over; others are read once more to see where
+    they end.
     """
     stream = io.BytesIO(payload)
     try:
         schemaless_reader(stream, layout.plain, None)
-    except Exception as error:  # noqa: BLE001 - fastavro raises whatever a broken byte leads to
+    except Exception as error:
         raise ValueError(repr(error)) from error
     if stream.tell() != len(payload):
         raise ValueError(f"{len(payload) - stream.tell()} bytes left over behind the record")
