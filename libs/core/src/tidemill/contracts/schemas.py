@@ -5,6 +5,7 @@ written with.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,7 @@ T = TypeVar("T")
 
 MODELS_FOLDER = "models"
 HISTORY_FOLDER = "history"
+FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,20 @@ def make_schema(name: str, document: Mapping[str, Any]) -> Schema:
         raise ConfigError(f"schema {name!r} is not valid Avro: {error}") from error
     if not isinstance(parsed, dict) or parsed.get("type") != "record":
         raise ConfigError(f"schema {name!r} is not a record")
+    _check_field_names(name, plain)
     text = json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
     crc = bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO"))
     return Schema(name=name, text=text, fingerprint=crc, json=plain, parsed=parsed)
+
+
+def _check_field_names(name: str, document: dict[str, Any]) -> None:
+    fields = document.get("fields")
+    if not isinstance(fields, list) or not fields:
+        raise ConfigError(f"schema {name!r} has no fields")
+    names = [field["name"] for field in fields]
+    wrong = [field for field in names if not FIELD_NAME.fullmatch(field) or names.count(field) > 1]
+    if wrong:
+        raise ConfigError(f"schema {name!r} has field names that are not valid or stand twice: {wrong}")
 
 
 def read_schema(path: Path, name: str | None = None) -> Schema:

@@ -201,8 +201,16 @@ def _check_keys(role: str, row: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"topics.yaml: cleanup of {role!r} is {row['cleanup']!r}: it must be one of {CLEANUPS}"
         )
-    if row["partitions"] != "model" and not (isinstance(row["partitions"], int) and row["partitions"] > 0):
+    if row["partitions"] != "model" and (type(row["partitions"]) is not int or row["partitions"] < 1):
         raise ConfigError(f"topics.yaml: partitions of {role!r} must be `model` or a number of at least 1")
+    for key in ("name", "description", "owner", "key", "schema"):
+        if not isinstance(row[key], str) or not row[key]:
+            raise ConfigError(f"topics.yaml: {key} of {role!r} must be text")
+    for key in ("producers", "consumers"):
+        if not isinstance(row[key], list):
+            raise ConfigError(f"topics.yaml: {key} of {role!r} must be a list")
+    if not isinstance(row.get("config") or {}, dict):
+        raise ConfigError(f"topics.yaml: config of {role!r} must be a mapping")
 
 
 def _retention(role: str, text: Any) -> timedelta:

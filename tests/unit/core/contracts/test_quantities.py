@@ -1,0 +1,60 @@
+"""Durations and rates as people write them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidemill.contracts.quantities import parse_duration, parse_rate
+
+
+@pytest.mark.parametrize(
+    ("text", "duration"),
+    [
+        ("500ms", timedelta(milliseconds=500)),
+        ("60s", timedelta(minutes=1)),
+        ("10m", timedelta(minutes=10)),
+        ("12h", timedelta(hours=12)),
+        ("1.5h", timedelta(minutes=90)),
+        ("7d", timedelta(days=7)),
+        ("2w", timedelta(days=14)),
+        ("1_000 s", timedelta(seconds=1000)),
+    ],
+)
+def test_durations_are_read_as_written(text: str, duration: timedelta) -> None:
+    assert parse_duration(text) == duration
+
+
+@pytest.mark.parametrize(
+    "text", ["", "12", "h", "-1h", "0s", "1 hour", "1h30m", "1_", 12, None, True, "9" * 40 + "w"]
+)
+def test_what_is_no_duration_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match=r"duration|longer"):
+        parse_duration(text)
+
+
+@given(st.integers(1, 10**6), st.sampled_from(["ms", "s", "m", "h", "d"]))
+def test_a_duration_grows_with_its_number(number: int, unit: str) -> None:
+    assert parse_duration(f"{number}{unit}") == number * parse_duration(f"1{unit}")
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("3 a day", (3, timedelta(days=1))),
+        ("1 an hour", (1, timedelta(hours=1))),
+        ("10 per week", (10, timedelta(weeks=1))),
+        ("1_000 a minute", (1000, timedelta(minutes=1))),
+    ],
+)
+def test_rates_are_read_as_written(text: str, rate: tuple[int, timedelta]) -> None:
+    assert parse_rate(text) == rate
+
+
+@pytest.mark.parametrize("text", ["", "a day", "0 a day", "3", "3 a year", "3 a days", 3, None])
+def test_what_is_no_rate_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match="rate"):
+        parse_rate(text)
