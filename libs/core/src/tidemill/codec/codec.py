@@ -36,9 +36,7 @@ class Decoded:
     """A decoded batch.
 
     `rows`: the good records in order, fields as the reader's schema has them. `index`: int64 [rows], the
-    position of
-    each
-    row in the values that were given. `bad`: all other values, by position.
+    position of each row in the values that were given. `bad`: all other values, by position.
     """
 
     rows: pa.RecordBatch
@@ -51,9 +49,7 @@ class Codec:
     encoding.
 
     Writers' schemas are found by fingerprint in the catalog (history included) or by id in the registry, so
-    that
-    records
-    written with an earlier schema stay readable. Keeps what it learns; use one per thread.
+    that records written with an earlier schema stay readable. Keeps what it learns; use one per thread.
     """
 
     def __init__(self, schemas: SchemaCatalog, registry: Registry | None = None) -> None:
@@ -67,9 +63,7 @@ class Codec:
         """Decode a batch of framed values into columns of `reader`.
 
         Timestamps come as timestamp[ms, UTC], enums as strings, bytes as binary. Raises RetryLater when a
-        schema id
-        has to be
-        looked up and the registry is away: then nothing is known to be bad.
+        schema id has to be looked up and the registry is away: then nothing is known to be bad.
         """
         import numpy as np
 
@@ -87,8 +81,7 @@ class Codec:
 
     def encode(self, rows: pa.RecordBatch, schema: Schema, topic: str | None = None) -> list[bytes]:
         """Encode and frame rows, one value per row. Columns are found by name. With a registry the schema
-        is registered
-        under `<topic>-value` (the record's full name where no topic is given).
+        is registered under `<topic>-value` (the record's full name where no topic is given).
 
         Raises ValueError for rows that the schema does not admit, RetryLater when the registry is away.
         """
@@ -99,8 +92,8 @@ class Codec:
 
     def encode_one(self, datum: dict[str, Any], schema: Schema, topic: str | None = None) -> bytes:
         """Encode and frame one datum; timestamps are int milliseconds. Raises ValueError where the schema
-        refuses
-        it."""
+        refuses it.
+        """
         stream = io.BytesIO()
         try:
             schemaless_writer(stream, self._without_logical_types(schema), datum, strict_allow_default=True)
@@ -112,7 +105,8 @@ class Codec:
 
     def decode_one(self, value: bytes | None, reader: Schema) -> dict[str, Any]:
         """Decode one framed value; timestamps come as int milliseconds. Raises DeadLetter for a bad one,
-        RetryLater."""
+        RetryLater.
+        """
         frames, bad = split_frames([value])
         if bad:
             raise DeadLetter(bad[0].message)

@@ -1,10 +1,9 @@
 """A batch of Avro binaries of one schema to Arrow columns and back, some million records a second a core.
 
 pyruhvro does the work and this module adds what it leaves out: it finds the records that fail a batch,
-refuses bytes
-left over behind a record and strings that are not UTF-8, and refuses a null where the schema admits none.
-It is one
-author's library: what it writes is proved equal to fastavro's by the tests of this module.
+refuses bytes left over behind a record and strings that are not UTF-8, and refuses a null where the schema
+admits none. It is one author's library: what it writes is proved equal to fastavro's by the tests of this
+module.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ def decode_columns(
     """Decode Avro binaries without their headers.
 
     Returns the good rows (fields of `layout.arrow`, order kept), the position of each in `payloads`, and
-    the bad ones.
-    A record is bad when it is cut short, has bytes left over, or holds text that is not UTF-8.
+    the bad ones. A record is bad when it is cut short, has bytes left over, or holds text that is not
+    UTF-8.
     """
     good: list[tuple[int, pa.RecordBatch]] = []
     bad: list[BadRecord] = []
@@ -83,9 +82,8 @@ def _check_exhausted(payload: bytes, layout: Layout) -> None:
     """Raise ValueError where bytes are left over.
 
     A record's binary may be longer than its shortest form (numbers with idle bits, arrays in several
-    blocks) and
-    never shorter, so equal lengths prove that nothing is left over; others are read once more to see where
-    they end.
+    blocks) and never shorter, so equal lengths prove that nothing is left over; others are read once more
+    to see where they end.
     """
     stream = io.BytesIO(payload)
     try:
@@ -108,9 +106,8 @@ def encode_columns(rows: pa.RecordBatch, layout: Layout) -> list[bytes]:
     """Encode rows to Avro binaries without headers, one per row, order kept.
 
     Columns are found by name; a missing column of a nullable field is null; others that the record does not
-    have are
-    left out. Raises ValueError for a null in a field that admits none and for a type that cannot be cast
-    safely.
+    have are left out. Raises ValueError for a null in a field that admits none and for a type that cannot
+    be cast safely.
     """
     wire = pa.RecordBatch.from_arrays(
         [_wire_column(rows, f, layout) for f in layout.wire_arrow], schema=layout.wire_arrow

@@ -21,8 +21,9 @@ SINGLE_OBJECT_HEADER_BYTES = 10
 class BadRecord:
     """A value that is not a record of the wanted schema and never will be.
 
-    `position` is its place in the decoded sequence; `error_class` is a stable name for counting and filtering
-    (EmptyValue, UnknownFormat, UnknownSchema, IncompatibleSchema, MalformedRecord); `message` is for people.
+    `position` is its place in the decoded sequence; `error_class` is a stable name for counting and
+    filtering (EmptyValue, UnknownFormat, UnknownSchema, IncompatibleSchema, MalformedRecord); `message` is
+    for people.
     """
 
     position: int
@@ -51,7 +52,8 @@ def confluent_header(schema_id: int) -> bytes:
 
 def header_of(value: bytes) -> bytes:
     """The header of one framed value; empty where the value is in neither format or too short for its
-    header."""
+    header.
+    """
     if value[:1] == CONFLUENT_MAGIC:
         return value[:CONFLUENT_HEADER_BYTES] if len(value) >= CONFLUENT_HEADER_BYTES else b""
     if value[:2] == SINGLE_OBJECT_MARKER:

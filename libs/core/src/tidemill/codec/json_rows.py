@@ -1,12 +1,9 @@
 """From JSON, as people send it, to an Avro datum: strictly typed, every wrong field named with its reason.
 
 Nothing is guessed: the text "5" is not a number, 1 is not a boolean, a time without an offset is refused.
-What JSON
-cannot write exactly has one notation: times are ISO-8601 with an offset or integer milliseconds since the
-epoch, dates
-ISO-8601, bytes Base64, a whole number may be written 5.0. A field may be left out where the schema has a
-default for it
-or admits null. Fields that the schema does not have are errors.
+What JSON cannot write exactly has one notation: times are ISO-8601 with an offset or integer milliseconds
+since the epoch, dates ISO-8601, bytes Base64, a whole number may be written 5.0. A field may be left out
+where the schema has a default for it or admits null. Fields that the schema does not have are errors.
 """
 
 from __future__ import annotations
@@ -38,7 +35,8 @@ LISTED_FIELDS = 10
 
 
 class FieldError(ValueError):
-    """A row is not what the schema asks for. `field` is the path of the first wrong field, `reason` says why.
+    """A row is not what the schema asks for. `field` is the path of the first wrong field, `reason` says
+    why.
 
     `errors` holds every (field, reason) of the row, the first included: in the schema's order, then the
     unknown ones.
@@ -56,8 +54,7 @@ def from_json(row: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
     unit.
 
     Raises FieldError, which lists all wrong fields; ConfigError where the schema has a type that JSON rows
-    do not cover
-    (decimal, fixed, duration, a reference to a named type).
+    do not cover (decimal, fixed, duration, a reference to a named type).
     """
     datum: dict[str, Any] = _converter(schema)(row, "")
     return datum
@@ -260,7 +257,8 @@ def _bytes(value: Any, path: str) -> bytes:
 
 def _time(ticks_per_milli: int) -> Convert:
     """A converter to integer ticks since the epoch. Numbers are always milliseconds, whatever the unit of
-    the field."""
+    the field.
+    """
 
     def convert(value: Any, path: str) -> int:
         if isinstance(value, str):

@@ -18,22 +18,23 @@ RETRY_S = 1.0
 
 class Registry(Protocol):
     """Where schema ids are looked up and given out. Answers never change, so both methods may be cached for
-    ever."""
+    ever.
+    """
 
     def schema(self, schema_id: int) -> str | None:
         """The schema's text; None where the registry says that there is no such id. Raises RetryLater when
-        it is
-        away."""
+        it is away.
+        """
 
     def register(self, subject: str, text: str) -> int:
         """The id of a schema under a subject, given out where it has none. Raises RetryLater or ConfigError
-        (refused)."""
+        (refused).
+        """
 
 
 class HttpRegistry:
     """A Confluent-compatible registry over HTTP. `url` may carry user and password; nothing connects before
-    the first
-    call.
+    the first call.
 
     Not thread-safe in the sense that two first look-ups of an id may both ask; the answers are equal.
     """

@@ -2,9 +2,7 @@
 Resolution").
 
 Where the two differ only by fields added, removed or widened, whole columns are moved; anything else is
-resolved
-record by
-record by fastavro, which implements the specification.
+resolved record by record by fastavro, which implements the specification.
 """
 
 from __future__ import annotations
@@ -32,7 +30,8 @@ _WIDER = {
 
 def project(rows: pa.RecordBatch, reader: Schema, layout: Layout) -> pa.RecordBatch | None:
     """`rows` of the writer's schema as rows of the reader's; None where columns cannot be moved as they
-    are."""
+    are.
+    """
     columns = []
     for field in reader.fields:
         column = _column(rows, field, layout.arrow.field(field["name"]))
@@ -56,7 +55,8 @@ def _column(rows: pa.RecordBatch, field: dict[str, Any], wanted: pa.Field) -> pa
 
 def _default(field: dict[str, Any], wanted: pa.Field, rows: int) -> pa.Array | None:
     """The default for every row; None where there is none, or where the field was perhaps renamed (an
-    alias)."""
+    alias).
+    """
     if "aliases" in field or "default" not in field:
         return None
     default = field["default"]
@@ -80,8 +80,8 @@ def decode_rows(
     payloads: Sequence[bytes], writer: Schema, reader: Schema, layout: Layout
 ) -> tuple[pa.RecordBatch, list[int], list[BadRecord]]:
     """Decode record by record with full schema resolution; the result is as of `decode_columns`, tens of
-    times
-    slower."""
+    times slower.
+    """
     rows: list[dict[str, Any]] = []
     positions: list[int] = []
     bad: list[BadRecord] = []
