@@ -1,23 +1,46 @@
-"""Writers of the platform's own events: acknowledged means stored, failures are raised."""
+"""Writers of the platform's own events, of which there are few: acknowledged means stored, failures are raised."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
 
+from confluent_kafka import KafkaException, Producer
+
+from tidemill.errors import FatalError, RetryLater
 from tidemill.kafka.batch import Output
+from tidemill.kafka.clients import producer_config
 from tidemill.kafka.headers import Headers
+from tidemill.kafka.producing import DeliveryFailures, produce_all
+from tidemill.kafka.session import Aborted, InDoubt, TransactionSession
 from tidemill.settings import KafkaSettings
 
 __all__ = ["ExclusiveWriter", "Publisher"]
 
-T = TypeVar("T")
+_GRACE_S = 5.0
 
 
 class Publisher:
-    """Skeleton: an idempotent producer; signatures are final."""
+    """Writes records and waits for the brokers' acknowledgement (``acks=all``, idempotent). Thread-safe.
 
-    def __init__(self, settings: KafkaSettings, *, name: str = "publisher") -> None: ...
+    After a failure it is not known which of the records were stored: readers drop repeats by id. ``timeout_s`` is how long
+    a record may wait for its acknowledgement. Connects when it first writes.
+    """
+
+    def __init__(self, settings: KafkaSettings, *, name: str = "publisher", timeout_s: float = 30.0) -> None:
+        self._failures = DeliveryFailures()
+        self._config: dict[str, Any] = producer_config(
+            settings,
+            client_id=f"{settings.prefix}{name}",
+            message_timeout_ms=round(timeout_s * 1000),
+            delivery_report_only_error=True,
+        )
+        self._config["on_delivery"] = self._failures
+        self._timeout_s = timeout_s
+        self._producer: Producer | None = None
+        self._lock = threading.Lock()
 
     def publish(
         self,
@@ -27,27 +50,89 @@ class Publisher:
         key: bytes | None = None,
         partition: int | None = None,
         headers: Headers | None = None,
-        timeout_s: float = 30.0,
     ) -> None:
-        """Store one record; returns once it is acknowledged, raises RetryLater if it was not in time."""
+        """Store one record; see ``publish_all``."""
+        self.publish_all([Output(topic, [value], [key], partition, [headers])])
 
-    def publish_all(self, outputs: Sequence[Output], *, timeout_s: float = 30.0) -> None:
-        """Store all records of all outputs; returns once all are acknowledged."""
+    def publish_all(self, outputs: Sequence[Output]) -> None:
+        """Store all records of all outputs; returns when every one is acknowledged.
+
+        Raises RetryLater if some were not in time, FatalError if the brokers will never take one.
+        """
+        with self._lock:
+            self._failures.clear()
+            producer = self._producer = self._producer or Producer(self._config)
+            try:
+                self._write(producer, outputs)
+            except KafkaException as error:
+                self._failures.refused(error, outputs[0].topic)
+                self._raise(error.args[0].str())
+            except RetryLater as error:
+                self._raise(str(error))
 
     def close(self) -> None:
         """Release the producer."""
+        with self._lock:
+            self._producer = None
+
+    def __enter__(self) -> Publisher:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _write(self, producer: Producer, outputs: Sequence[Output]) -> None:
+        produce_all(producer, outputs, time.monotonic() + self._timeout_s)
+        left = producer.flush(self._timeout_s + _GRACE_S)
+        if left or self._failures.first is not None:
+            raise RetryLater(self._failures.first or f"{left} records were not acknowledged in time")
+
+    def _raise(self, why: str) -> None:
+        lasting = self._failures.lasting
+        if self._producer is not None:
+            self._producer.purge()  # whoever was told of a failure may write again: no late copy of this try
+            self._producer = None
+        if lasting is not None:
+            raise FatalError(f"a record can never be written: {lasting}")
+        raise RetryLater(why)
 
 
 class ExclusiveWriter:
-    """Skeleton: one writer per transactional id; signatures are final."""
+    """The only writer of a topic, by its transactional id: opening it fences every earlier one.
 
-    def __init__(self, settings: KafkaSettings, transactional_id: str) -> None: ...
+    Read, decide, write is safe in this order: ``open()``, read the topic to its end, ``write()``. If another writer was
+    opened in between, ``write`` raises Fenced and nothing of it becomes visible. Not thread-safe.
+    """
 
-    def open(self, timeout_s: float = 30.0) -> None:
-        """Fence every other writer with this id, and finish what it left open; then it is safe to read and decide."""
+    def __init__(self, settings: KafkaSettings, transactional_id: str) -> None:
+        self._session = TransactionSession(producer_config(settings, transactional_id))
 
-    def write(self, outputs: Sequence[Output], timeout_s: float = 30.0) -> None:
-        """Write all records in one transaction; raises Fenced if another writer was opened, RetryLater in doubt."""
+    @property
+    def is_open(self) -> bool:
+        """True if ``write`` may be called: opened, and no write has ended in doubt since."""
+        return self._session.is_open
+
+    def open(self) -> None:
+        """Fence earlier writers and settle what they left open. Raises RetryLater if the brokers do not answer."""
+        self._session.open()
+
+    def write(self, outputs: Sequence[Output]) -> None:
+        """Write all records in one transaction.
+
+        Raises Fenced if another writer has been opened; RetryLater if it was aborted or, with ``is_open`` then False, ended in
+        doubt: open again and read again before deciding anew.
+        """
+        try:
+            self._session.commit(outputs, [])
+        except (Aborted, InDoubt) as error:
+            raise RetryLater(f"{type(error).__name__}: {error}") from error
 
     def close(self) -> None:
         """Release the producer."""
+        self._session.close()
+
+    def __enter__(self) -> ExclusiveWriter:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()

@@ -1,0 +1,172 @@
+"""The partitions that one member holds, where each stands, and the rebalance callbacks that change them.
+
+Callbacks run inside ``consume()``, on the loop's own thread: nothing is in flight while they do, so a revoked partition
+needs no more than to be forgotten.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping
+
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, TopicPartition
+
+from tidemill.errors import RetryLater
+from tidemill.kafka.backoff import Backoff
+from tidemill.kafka.trouble import Trouble
+
+__all__ = ["Assignment", "Partition", "StartOffsets"]
+
+Partition = tuple[str, int]
+"""(topic, partition number)."""
+
+StartOffsets = Callable[[list[Partition]], Mapping[Partition, int]]
+"""Asked for partitions without a committed offset; those that it leaves out begin at their first record."""
+
+_log = logging.getLogger(__name__)
+_REQUEST_TIMEOUT_S = 5.0
+
+
+class Assignment:
+    """What is held now: per partition the committed offset, or the start where nothing is committed yet."""
+
+    def __init__(
+        self,
+        stop: threading.Event,
+        trouble: Trouble,
+        *,
+        start_offsets: StartOffsets | None = None,
+        on_revoked: Callable[[list[Partition]], None] | None = None,
+    ) -> None:
+        self._stop = stop
+        self._trouble = trouble
+        self._start_offsets = start_offsets
+        self._on_revoked = on_revoked
+        self._stands: dict[Partition, int] = {}
+        self._unstored: set[Partition] = set()
+        self.fresh: list[Partition] = []
+
+    def __contains__(self, partition: Partition) -> bool:
+        return partition in self._stands
+
+    @property
+    def partitions(self) -> frozenset[Partition]:
+        """All partitions held now."""
+        return frozenset(self._stands)
+
+    def assign(self, consumer: Consumer, assigned: list[TopicPartition]) -> None:
+        """Callback: partitions come in. Finds where each begins, which may take until the brokers answer."""
+        started = self._starts(consumer, [(tp.topic, tp.partition) for tp in assigned])
+        consumer.incremental_assign([TopicPartition(topic, number, at) for (topic, number), at in started.items()])
+        self._stands |= started
+        self.fresh += started
+        if started:
+            _log.info("assigned %s", describe(started))
+
+    def revoke(self, consumer: Consumer, revoked: list[TopicPartition]) -> None:
+        """Callback: partitions go to another member, in good order."""
+        self._forget(revoked)
+        consumer.incremental_unassign(revoked)
+
+    def lose(self, consumer: Consumer, lost: list[TopicPartition]) -> None:
+        """Callback: partitions are gone already; another member may be at work on them."""
+        _log.warning("lost %s: thrown out of the group", describe((tp.topic, tp.partition) for tp in lost))
+        self._forget(lost)
+        consumer.incremental_unassign(lost)
+
+    def moved(self, consumer: Consumer) -> list[TopicPartition]:
+        """Positions that are ahead of what is committed; to be committed with whatever was made of the records.
+
+        Positions count transaction markers, as last offset + 1 does not: a group that is idle has a lag of exactly 0.
+        """
+        ahead = []
+        for tp in consumer.position([TopicPartition(*partition) for partition in self._stands]):
+            partition = (tp.topic, tp.partition)
+            stands = self._stands[partition]
+            if tp.offset > stands:
+                ahead.append(tp)
+            elif partition in self._unstored:
+                ahead.append(TopicPartition(*partition, stands))
+        return ahead
+
+    def committed(self, offsets: Iterable[TopicPartition]) -> None:
+        """These offsets are committed."""
+        for tp in offsets:
+            partition = (tp.topic, tp.partition)
+            self._stands[partition] = tp.offset
+            self._unstored.discard(partition)
+
+    def reload(self, consumer: Consumer) -> None:
+        """Ask the brokers what is committed, where that is in doubt; raises RetryLater if they do not answer."""
+        for partition, offset in _committed(consumer, list(self._stands)).items():
+            if offset >= 0:
+                self._stands[partition] = offset
+                self._unstored.discard(partition)
+
+    def rewind(self, consumer: Consumer) -> None:
+        """Read again from what is committed; raises RetryLater if a partition cannot be moved just now."""
+        for tp in consumer.position([TopicPartition(*partition) for partition in self._stands]):
+            stands = self._stands[tp.topic, tp.partition]
+            if tp.offset in (stands, OFFSET_INVALID):
+                continue
+            try:
+                consumer.seek(TopicPartition(tp.topic, tp.partition, stands))
+            except KafkaException as error:
+                raise RetryLater(f"{tp.topic}/{tp.partition}: cannot seek: {error.args[0].str()}") from error
+
+    def _forget(self, gone: list[TopicPartition]) -> None:
+        partitions = [(tp.topic, tp.partition) for tp in gone]
+        for partition in partitions:
+            self._stands.pop(partition, None)
+            self._unstored.discard(partition)
+        self.fresh = [partition for partition in self.fresh if partition in self._stands]
+        if self._on_revoked is not None and partitions:
+            self._on_revoked(partitions)
+
+    def _starts(self, consumer: Consumer, partitions: list[Partition]) -> dict[Partition, int]:
+        backoff = Backoff()
+        while partitions and not self._stop.is_set():
+            try:
+                return self._try_starts(consumer, partitions)
+            except RetryLater as error:
+                self._trouble.enter("waiting for start offsets", str(error))
+                self._stop.wait(backoff.next_s())
+        return {}
+
+    def _try_starts(self, consumer: Consumer, partitions: list[Partition]) -> dict[Partition, int]:
+        starts = _committed(consumer, partitions)
+        new = [partition for partition, offset in starts.items() if offset < 0]
+        if new:
+            starts |= {partition: _first(consumer, partition) for partition in new}
+            if self._start_offsets is not None:
+                wanted = self._start_offsets(new)
+                starts |= {p: max(starts[p], wanted[p]) for p in new if p in wanted}
+            self._unstored.update(new)
+        return starts
+
+
+def describe(partitions: Iterable[Partition]) -> str:
+    """Partitions in words, for the log."""
+    return ", ".join(f"{topic}/{number}" for topic, number in sorted(partitions)) or "nothing"
+
+
+def _committed(consumer: Consumer, partitions: list[Partition]) -> dict[Partition, int]:
+    try:
+        found = consumer.committed([TopicPartition(*p) for p in partitions], timeout=_REQUEST_TIMEOUT_S)
+    except KafkaException as error:
+        raise RetryLater(f"committed offsets: {error.args[0].str()}") from error
+    for tp in found:
+        if tp.error is not None:
+            raise RetryLater(f"committed offset of {tp.topic}/{tp.partition}: {tp.error.str()}")
+    return {(tp.topic, tp.partition): tp.offset for tp in found}
+
+
+def _first(consumer: Consumer, partition: Partition) -> int:
+    try:
+        found = consumer.get_watermark_offsets(TopicPartition(*partition), timeout=_REQUEST_TIMEOUT_S)
+    except KafkaException as error:
+        raise RetryLater(f"first offset of {partition[0]}/{partition[1]}: {error.args[0].str()}") from error
+    if found is None:
+        raise RetryLater(f"first offset of {partition[0]}/{partition[1]}: no answer in time")
+    return found[0]

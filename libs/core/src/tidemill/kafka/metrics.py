@@ -1,0 +1,23 @@
+"""Metrics of the runtime, every one declared here."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Histogram
+
+__all__ = ["CONSUMED", "PROCESS_SECONDS", "PRODUCED", "TRANSACTIONS", "TRANSACTION_SECONDS"]
+
+CONSUMED = Counter("tidemill_consumed_records_total", "Records of committed batches.", ["topic"])
+PRODUCED = Counter("tidemill_produced_records_total", "Records written in committed transactions.", ["topic"])
+TRANSACTIONS = Counter(
+    "tidemill_transactions_total", "Transactions by outcome: committed, aborted, in_doubt.", ["outcome"]
+)
+PROCESS_SECONDS = Histogram(
+    "tidemill_process_seconds",
+    "Time in a worker's own logic for one batch.",
+    buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
+)
+TRANSACTION_SECONDS = Histogram(
+    "tidemill_transaction_seconds",
+    "Time to write and commit one batch.",
+    buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
+)
