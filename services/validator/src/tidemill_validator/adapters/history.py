@@ -1,0 +1,63 @@
+"""Reads back what went to clean: the event ids that a newly assigned partition must know."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from tidemill.codec import Codec
+from tidemill.kafka.bounded import groupless_consumer, watermarks
+from tidemill.kafka.scan import scan
+from tidemill.settings import KafkaSettings
+from tidemill_validator import metrics
+from tidemill_validator.restore import Chunk, Range, read_window
+from tidemill_validator.validate import Stream, StreamValidator
+
+
+class CleanHistory:
+    """Prepares validators for partitions that they are given. Uses its own short-lived consumers, without a group."""
+
+    def __init__(self, settings: KafkaSettings, codec: Codec, limit: int) -> None:
+        self._settings = settings
+        self._codec = codec
+        self._limit = limit
+
+    def restore(self, validator: StreamValidator, partitions: Sequence[int]) -> None:
+        """Hand `partitions` to `validator`, with the ids of their window. Raises RetryLater where Kafka is
+        away.
+
+        All that an earlier owner committed is read: offsets of a partition are handed out once its
+        transactions have ended.
+        """
+        stream = validator.stream
+        started = time.perf_counter()
+        chunks: dict[int, list[Chunk]] = {}
+        if stream.unique is not None:
+            within_ms = int(stream.unique.within.total_seconds() * 1000)
+            chunks = read_window(
+                lambda r: self._read(stream, r), self._bounds(stream, partitions), within_ms, self._limit
+            )
+        for partition in partitions:
+            validator.take(partition, chunks.get(partition, ()))
+        metrics.REBUILD_SECONDS.labels(stream.model, stream.role).observe(time.perf_counter() - started)
+
+    def _bounds(self, stream: Stream, partitions: Sequence[int]) -> dict[int, Range]:
+        consumer = groupless_consumer(self._settings, "validator-history")
+        try:
+            return watermarks(consumer, stream.clean, partitions)
+        finally:
+            consumer.close()
+
+    def _read(self, stream: Stream, ranges: Mapping[int, Range]) -> dict[int, Chunk]:
+        found: dict[int, tuple[list[str], list[int]]] = {partition: ([], []) for partition in ranges}
+        starts = {partition: start for partition, (start, _) in ranges.items()}
+        ends = {partition: end for partition, (_, end) in ranges.items()}
+        for batch in scan(self._settings, stream.clean, partitions=list(ranges), start=starts, end=ends):
+            decoded = self._codec.decode(batch.values, stream.schema)
+            ids = decoded.rows.column(stream.event_id).to_pylist()
+            times = decoded.rows.column(stream.event_time).cast("int64").to_pylist()
+            for position, event_id, event_time in zip(decoded.index.tolist(), ids, times, strict=True):
+                column = found[batch.partitions[position]]
+                column[0].append(event_id)
+                column[1].append(event_time)
+        return dict(found)

@@ -1,0 +1,162 @@
+"""Which records of a batch may pass, and why the others may not: the columns' part, without memory.
+
+Pure: values in, a judgement out. Whether an event id came before is decided afterwards
+(`tidemill_validator.validate`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from tidemill.codec import Codec
+from tidemill.contracts.schemas import Schema
+from tidemill_expectations import Expectation, ExpectationError, Suite
+from tidemill_expectations.columns import ColumnChecks
+from tidemill_expectations.times import iso
+
+EVENT_TIME_AHEAD = "event_time_ahead"
+"""Reason for records from the future: their time would move every window that is measured in event time."""
+
+Positions = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason why a record is dead: a stable name, the column (empty: the whole record), and a text for people."""
+
+    name: str
+    column: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The positions of all records of a batch that did not meet one expectation."""
+
+    name: str
+    column: str
+    severity: str
+    positions: Positions
+
+
+@dataclass(slots=True)
+class Judgement:
+    """What is known of a batch.
+
+    `rows`: the decoded columns that are needed here; times as int64 milliseconds. `index`: int64 [rows], the
+    position of each row in the batch. `passing`: row numbers, ascending, that met every critical expectation.
+    `dead`: reasons by position, in the order of the suite. `failed`: counts for the quality report, warnings
+    included.
+    """
+
+    rows: pl.DataFrame
+    index: Positions
+    passing: Positions
+    dead: dict[int, list[Reason]] = field(default_factory=dict)
+    failed: list[Failed] = field(default_factory=list)
+
+
+class Judge:
+    """Judges batches of one topic's values. One per thread, as the codec that it uses."""
+
+    def __init__(
+        self,
+        codec: Codec,
+        schema: Schema,
+        suite: Suite,
+        *,
+        columns: Sequence[str],
+        event_time: str,
+        max_ahead_ms: int,
+    ) -> None:
+        """`columns`: fields to keep beside those that expectations look at. Raises ExpectationError where the
+        suite does not fit the schema."""
+        self._codec = codec
+        self._schema = schema
+        self._event_time = event_time
+        self._max_ahead_ms = max_ahead_ms
+        empty = codec.decode([], schema).rows
+        wanted = dict.fromkeys([*columns, event_time, *(e.column for e in suite.expectations)])
+        missing = [name for name in wanted if name not in empty.schema.names]
+        if missing:
+            raise ExpectationError(f"the schema {schema.name!r} has no field {', '.join(missing)}")
+        self._columns = list(wanted)
+        self._checks = ColumnChecks(suite.expectations, _frame(empty, self._columns).schema)
+
+    def judge(self, values: Sequence[bytes | None], timestamps_ms: Sequence[int]) -> Judgement:
+        """Decode and check a batch. `timestamps_ms`: the broker's time of each record. Raises RetryLater (registry)."""
+        decoded = self._codec.decode(values, self._schema)
+        frame = _frame(decoded.rows, self._columns)
+        masks = self._checks.failures(frame)
+        judgement = Judgement(
+            _with_integer_times(frame), decoded.index, np.arange(len(frame), dtype=np.int64)
+        )
+        for bad in decoded.bad:
+            judgement.dead[bad.position] = [Reason(bad.error_class, "", bad.message)]
+        _count_unreadable(judgement)
+        alive = np.ones(len(frame), dtype=np.bool_)
+        for expectation, mask in zip(self._checks.expectations, masks, strict=True):
+            if mask.any():
+                self._note(judgement, expectation, mask.to_numpy(), alive)
+        self._check_ahead(judgement, np.asarray(timestamps_ms, dtype=np.int64), alive)
+        judgement.passing = np.flatnonzero(alive)
+        return judgement
+
+    def _note(
+        self, judgement: Judgement, expectation: Expectation, mask: npt.NDArray[np.bool_], alive: Any
+    ) -> None:
+        rows = np.flatnonzero(mask)
+        positions = judgement.index[rows]
+        judgement.failed.append(Failed(expectation.name, expectation.column, expectation.severity, positions))
+        if expectation.severity != "critical":
+            return
+        alive[rows] = False
+        values = judgement.rows.get_column(expectation.column).gather(rows).to_list()
+        for position, value in zip(positions.tolist(), values, strict=True):
+            reason = Reason(expectation.name, expectation.column, expectation.explain(value))
+            judgement.dead.setdefault(position, []).append(reason)
+
+    def _check_ahead(
+        self, judgement: Judgement, timestamps_ms: Positions, alive: npt.NDArray[np.bool_]
+    ) -> None:
+        times = judgement.rows.get_column(self._event_time).fill_null(0).to_numpy()
+        latest = timestamps_ms[judgement.index] + self._max_ahead_ms
+        rows = np.flatnonzero(times > latest)
+        if not len(rows):
+            return
+        alive[rows] = False
+        positions = judgement.index[rows]
+        judgement.failed.append(Failed(EVENT_TIME_AHEAD, self._event_time, "critical", positions))
+        for position, time_ms, limit_ms in zip(
+            positions.tolist(), times[rows].tolist(), latest[rows].tolist(), strict=True
+        ):
+            text = f"{self._event_time} is {iso(time_ms)}, after {iso(limit_ms)}, the latest that is believed"
+            reason = Reason(EVENT_TIME_AHEAD, self._event_time, text)
+            judgement.dead.setdefault(position, []).append(reason)
+
+
+def _frame(rows: Any, columns: list[str]) -> pl.DataFrame:
+    frame = pl.from_arrow(rows.select(columns))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def _with_integer_times(frame: pl.DataFrame) -> pl.DataFrame:
+    """Times as milliseconds: a time outside the years 1 to 9999 has no Python datetime, and here it may well occur."""
+    return frame.with_columns(
+        pl.col(name).to_physical() for name, dtype in frame.schema.items() if dtype == pl.Datetime
+    )
+
+
+def _count_unreadable(judgement: Judgement) -> None:
+    by_class: dict[str, list[int]] = {}
+    for position, reasons in judgement.dead.items():
+        by_class.setdefault(reasons[0].name, []).append(position)
+    for name, positions in by_class.items():
+        judgement.failed.append(Failed(name, "", "critical", np.asarray(positions, dtype=np.int64)))

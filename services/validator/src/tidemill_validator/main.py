@@ -1,0 +1,99 @@
+"""The validator's process: builds everything from settings and runs until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tidemill.contracts.topics import TopicCatalog
+    from tidemill_validator.settings import ValidatorSettings
+
+SERVICE = "tidemill-validator"
+DESCRIPTION = """Reads the raw events and labels of every model, checks them against the expectations of the model file, and
+writes them to clean or, with the reason, to dead letters: exactly once, originals byte for byte."""
+
+_log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a validator; returns its exit code: 0 stopped, 1 crash, 2 configuration, 3 fenced by another process."""
+    from tidemill.service.cli import parser
+    from tidemill_validator.settings import ValidatorSettings
+
+    parser(SERVICE, ValidatorSettings, DESCRIPTION).parse_args(arguments)
+    from tidemill.service import StopSignal, run_service
+
+    stop = StopSignal().install()
+    return run_service(lambda: run(ValidatorSettings(), stop))
+
+
+def run(settings: ValidatorSettings, stop: threading.Event) -> None:
+    """Validates until `stop` is set, in this thread. Raises ConfigError, Fenced or FatalError."""
+    from tidemill.codec import Codec, HttpRegistry
+    from tidemill.contracts.model_file import load_models
+    from tidemill.contracts.schemas import SchemaCatalog
+    from tidemill.contracts.topics import TopicCatalog
+    from tidemill.kafka.transactional import TransactionalRunner
+    from tidemill.service import Health
+    from tidemill.service.server import HealthServer
+    from tidemill.telemetry.logs import configure_logging
+    from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
+    from tidemill_validator.adapters.history import CleanHistory
+    from tidemill_validator.worker import Worker, build_validators
+
+    configure_logging(SERVICE, settings.log_level, settings.log_file)
+    tracer = configure_tracing(SERVICE, settings)
+    models = load_models(settings.models_dir, settings.models)
+    topics = TopicCatalog.load(settings.schemas, settings.prefix)
+    schemas = SchemaCatalog.load(settings.schemas, models)
+    codec = Codec(
+        schemas, HttpRegistry(settings.schema_registry_url) if settings.schema_registry_url else None
+    )
+    limits = {"max_ahead_ms": settings.max_ahead_s * 1000, "max_seen_ids": settings.max_seen_ids}
+    validators = build_validators(models.values(), topics, schemas, codec, **limits)
+    worker = Worker(validators, CleanHistory(settings, codec, settings.max_seen_ids).restore)
+    health = Health()
+    runner = TransactionalRunner(
+        settings,
+        group=topics.group(f"validator-{settings.worker_set}"),
+        transactional_id=topics.transactional_id(f"validator-{settings.worker_set}-{settings.instance}"),
+        topics=worker.topics,
+        process=worker.process,
+        stop=stop,
+        batch_size=settings.batch_size,
+        linger_s=settings.batch_linger_ms / 1000,
+        on_assigned=worker.on_assigned,
+        on_revoked=worker.on_revoked,
+        health=health,
+        tracer=tracer,
+    )
+    with HealthServer(health, host=settings.host, port=settings.port) as server:
+        _log.info(
+            "metrics and health on port %d", server.port, extra={"port": server.port, "models": list(models)}
+        )
+        _await_topics(settings, topics, list(models), stop)
+        try:
+            runner.run()
+        finally:
+            shutdown_tracing()
+
+
+def _await_topics(
+    settings: ValidatorSettings, topics: TopicCatalog, models: list[str], stop: threading.Event
+) -> None:
+    """Waits for the brokers, then refuses topics of a model whose partition counts differ."""
+    from tidemill.errors import RetryLater
+    from tidemill.kafka.clients import admin
+    from tidemill.kafka.topics import check_equal_partitions
+
+    client = admin(settings)
+    while not stop.is_set():
+        try:
+            check_equal_partitions(client, topics, models)
+            return
+        except RetryLater as error:
+            _log.warning("waiting for Kafka: %s", error)
+            stop.wait(error.delay_s)

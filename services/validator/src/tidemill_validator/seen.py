@@ -1,0 +1,140 @@
+"""The memory behind `expect_column_values_to_be_unique`: which event ids of one partition have gone to clean.
+
+Pure and without a clock: time is the partition's *stream time*, the greatest event time that was accepted so
+far. An id is remembered until stream time has moved on by the window since it was accepted. (Not until its
+own event time has left the window: then a late event could never be recognised when it is pushed again.)
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+BEGINNING = -(2**63)
+RESTORED = -1
+"""Instead of a raw offset: read back from clean, so it is committed and can never be taken back."""
+BUCKETS = 64
+"""Ids are forgotten bucket by bucket: one of so many parts of the window too late, never too early."""
+
+
+@dataclass(slots=True)
+class Generation:
+    """Ids that were accepted together: with their raw offsets, ascending, and the stream time after them."""
+
+    ids: list[str]
+    offsets: array[int]
+    stamp: int
+
+
+class SeenIds:
+    """Event ids of one partition.
+
+    `accept` remembers what it lets pass. That may be taken back: when a transaction aborts, its records come
+    again, and `rewind` forgets all ids accepted at or after the offset from which they do.
+    """
+
+    def __init__(self, within_ms: int, limit: int) -> None:
+        """`within_ms`: the window in stream time. `limit`: most ids to hold; beyond it the oldest go first."""
+        self._within_ms = within_ms
+        self._limit = limit
+        self._ids: set[str] = set()
+        self._generations: deque[Generation] = deque()
+        self.forgotten_early = 0
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @property
+    def stream_time(self) -> int:
+        """The greatest event time among the remembered, in ms; far in the past where there is none."""
+        return self._generations[-1].stamp if self._generations else BEGINNING
+
+    def accept(self, ids: Sequence[str], offsets: Sequence[int], event_times_ms: Sequence[int]) -> list[int]:
+        """Positions of the duplicates among `ids`; all others are remembered. `offsets` ascend."""
+        if not ids:
+            return []
+        duplicates = self._duplicates(ids)
+        if duplicates:
+            repeated = set(duplicates)
+            kept = [k for k in range(len(ids)) if k not in repeated]
+            ids, offsets = [ids[k] for k in kept], [offsets[k] for k in kept]
+            event_times_ms = [event_times_ms[k] for k in kept]
+        if ids:
+            self._remember(list(ids), array("q", offsets), max(event_times_ms))
+        return duplicates
+
+    def restore(self, ids: Sequence[str], event_times_ms: Sequence[int]) -> None:
+        """Remember ids read back from clean, oldest first."""
+        fresh = [k for k in dict(zip(ids, range(len(ids)), strict=True)).values() if ids[k] not in self._ids]
+        if fresh:
+            offsets = array("q", [RESTORED]) * len(fresh)
+            self._remember([ids[k] for k in fresh], offsets, max(event_times_ms[k] for k in fresh))
+
+    def rewind(self, offset: int) -> None:
+        """Forget every id accepted from a raw offset at or after this one."""
+        while self._generations and self._generations[-1].offsets[-1] >= offset:
+            last = self._generations[-1]
+            cut = bisect_left(last.offsets, offset)
+            self._ids.difference_update(last.ids[cut:])
+            if cut:
+                del last.ids[cut:], last.offsets[cut:]
+                return
+            self._generations.pop()
+
+    def _duplicates(self, ids: Sequence[str]) -> list[int]:
+        """The usual batch has none, which costs two set operations and no loop."""
+        fresh = set(ids)
+        if len(fresh) == len(ids) and self._ids.isdisjoint(fresh):
+            return []
+        found: list[int] = []
+        here: set[str] = set()
+        for position, event_id in enumerate(ids):
+            if event_id in here or event_id in self._ids:
+                found.append(position)
+            here.add(event_id)
+        return found
+
+    def _remember(self, ids: list[str], offsets: array[int], newest_ms: int) -> None:
+        stamp = max(self.stream_time, newest_ms)
+        self._ids.update(ids)
+        last = self._generations[-1] if self._generations else None
+        if last is not None and stamp - last.stamp < 1:
+            last.ids += ids
+            last.offsets += offsets
+        else:
+            self._generations.append(Generation(ids, offsets, stamp))
+        self._merge()
+        self._forget()
+
+    def _merge(self) -> None:
+        """Keep the number of generations near `BUCKETS`, however small batches are."""
+        if len(self._generations) < 2:
+            return
+        last = self._generations[-1]
+        before = self._generations[-2]
+        start = self._generations[-3].stamp if len(self._generations) > 2 else BEGINNING
+        if last.stamp - start <= self._within_ms // BUCKETS:
+            before.ids += last.ids
+            before.offsets += last.offsets
+            before.stamp = last.stamp
+            self._generations.pop()
+
+    def _forget(self) -> None:
+        oldest = self.stream_time - self._within_ms
+        while self._generations[0].stamp < oldest:
+            self._ids.difference_update(self._generations.popleft().ids)
+        while len(self._ids) > self._limit:
+            self._forget_early(len(self._ids) - self._limit + self._limit // BUCKETS)
+
+    def _forget_early(self, count: int) -> None:
+        """Forget about `count` of the oldest ids, though they are inside the window."""
+        first = self._generations[0]
+        gone, first.ids = first.ids[:count], first.ids[count:]
+        first.offsets = first.offsets[count:]
+        if not first.ids:
+            self._generations.popleft()
+        self.forgotten_early += len(gone)
+        self._ids.difference_update(gone)

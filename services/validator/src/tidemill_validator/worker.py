@@ -1,0 +1,106 @@
+"""All streams of one validator process behind the hooks of the exactly-once runner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from tidemill.codec import Codec
+from tidemill.contracts.model_file import ModelSpec
+from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.topics import TopicCatalog
+from tidemill.kafka.batch import Batch, Output
+from tidemill_expectations import Suite, event_suite, label_suite
+from tidemill_validator.judge import Judge
+from tidemill_validator.validate import Stream, StreamValidator
+
+Restore = Callable[[StreamValidator, Sequence[int]], None]
+
+
+class Worker:
+    """Routes batches to the validator of their topic, and partitions that come and go to its memory."""
+
+    def __init__(self, validators: Iterable[StreamValidator], restore: Restore) -> None:
+        self._validators = {validator.stream.topic: validator for validator in validators}
+        self._restore = restore
+
+    @property
+    def topics(self) -> list[str]:
+        """The topics to read, full names."""
+        return list(self._validators)
+
+    def process(self, batches: list[Batch]) -> list[Output]:
+        """Everything to write for these batches, in one transaction."""
+        return [output for batch in batches for output in self._validators[batch.topic].validate(batch)]
+
+    def on_assigned(self, partitions: Sequence[tuple[str, int]]) -> None:
+        """New partitions: read back what they must know before their first record is judged."""
+        for topic, numbers in _by_topic(partitions).items():
+            self._restore(self._validators[topic], numbers)
+
+    def on_revoked(self, partitions: Sequence[tuple[str, int]]) -> None:
+        """Partitions that have gone: forget them."""
+        for topic, number in partitions:
+            self._validators[topic].drop(number)
+
+
+def build_validators(
+    models: Iterable[ModelSpec], topics: TopicCatalog, schemas: SchemaCatalog, codec: Codec, *,
+    max_ahead_ms: int, max_seen_ids: int,
+) -> list[StreamValidator]:  # fmt: skip
+    """Two validators a model: its events and its labels. Raises ConfigError where a model file and a schema do not fit."""
+    report = (topics.name("quality_reports"), schemas.platform("quality-report"))
+    validators = []
+    for spec in models:
+        for stream, suite in _streams(spec, topics, schemas):
+            columns = [stream.event_id] if stream.key is None else [stream.event_id, stream.key]
+            judge = Judge(
+                codec,
+                stream.schema,
+                suite,
+                columns=columns,
+                event_time=stream.event_time,
+                max_ahead_ms=max_ahead_ms,
+            )
+            validators.append(StreamValidator(stream, judge, codec, *report, max_seen_ids))
+    return validators
+
+
+def _streams(spec: ModelSpec, topics: TopicCatalog, schemas: SchemaCatalog) -> list[tuple[Stream, Suite]]:
+    events, labels = event_suite(spec), label_suite(spec)
+    return [
+        (
+            _stream(
+                spec, "raw", "clean", topics, schemas, spec.event_id, spec.event_time, spec.entity, events
+            ),
+            events,
+        ),
+        (
+            _stream(spec, "labels_raw", "labels", topics, schemas, "event_id", "event_time", None, labels),
+            labels,
+        ),
+    ]
+
+
+def _stream(
+    spec: ModelSpec, role: str, clean: str, topics: TopicCatalog, schemas: SchemaCatalog,
+    event_id: str, event_time: str, key: str | None, suite: Suite,
+) -> Stream:  # fmt: skip
+    return Stream(
+        model=spec.name,
+        role=role,
+        topic=topics.name(role, spec.name),
+        clean=topics.name(clean, spec.name),
+        dead=topics.name(topics.dlq_of(role), spec.name),
+        schema=schemas.for_topic(role, spec.name),
+        event_id=event_id,
+        event_time=event_time,
+        key=key,
+        unique=suite.unique,
+    )
+
+
+def _by_topic(partitions: Sequence[tuple[str, int]]) -> dict[str, list[int]]:
+    grouped: dict[str, list[int]] = {}
+    for topic, number in partitions:
+        grouped.setdefault(topic, []).append(number)
+    return grouped
