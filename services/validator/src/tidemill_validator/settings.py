@@ -13,20 +13,17 @@ class ValidatorSettings(CommonSettings):
     worker_set: str = Field(
         "all",
         pattern=r"^[A-Za-z0-9._]+$",
-        description="Name of the set of validators that share their models' partitions: one consumer group a
-        set.",
+        description="Name of the set of validators that share their models' partitions: one group a set.",
     )
     batch_size: int = Field(5_000, ge=1, description="Most records in one transaction.")
     batch_linger_ms: int = Field(50, ge=0, description="How long a transaction waits to fill up, in ms.")
     max_ahead_s: int = Field(
         86_400,
         ge=0,
-        description="How far an event time may lie after the broker's time of the record, in s; further is
-        dead-lettered.",
+        description="How far an event time may lie after the broker's time of its record, in s.",
     )
     max_seen_ids: int = Field(
         2_000_000,
         ge=1_000,
-        description="Event ids remembered per partition for uniqueness; beyond it the oldest are forgotten
-        early.",
+        description="Event ids remembered per partition for uniqueness; beyond it the oldest are forgotten.",
     )
