@@ -59,7 +59,12 @@ def uv_environment(python: Path) -> dict[str, str]:
         told["UV_INSECURE_HOST"] = " ".join(pip["trusted-host"].split())
     if pip.get("no-index", "").lower() in ("1", "true", "yes", "on"):
         told["UV_NO_INDEX"] = "1"
-    told |= {"UV_HTTP_RETRIES": "2", "UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never"}
+    told |= {
+        "UV_HTTP_RETRIES": "1",
+        "UV_HTTP_TIMEOUT": "8",
+        "UV_NO_CONFIG": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
+    }
     return {name: value for name, value in told.items() if value} | dict(os.environ)
 
 

@@ -106,7 +106,7 @@ def install_uv() -> None:
         "--disable-pip-version-check",
         "--no-input",
     ]
-    command += ["--timeout", "15", "--retries", "1", "--no-deps", "--require-hashes", "-r", str(BOOTSTRAP)]
+    command += ["--timeout", "8", "--retries", "1", "--no-deps", "--require-hashes", "-r", str(BOOTSTRAP)]
     run(command, dict(os.environ), "pip could not install uv. " + mirrors.ADVICE)
 
 
