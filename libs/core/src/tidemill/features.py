@@ -1,7 +1,8 @@
-"""From the columns of a record batch to the inputs of a model's graph: the one way, in training and in serving.
+"""From the columns of a record batch to the inputs of a model's graph: the one way, in training and in
+serving.
 
-The graph holds everything that is learned (encoders, medians, the estimator). What is *not* learned stands here: which
-column feeds which input, how a null is written, and how a time is read in its zone.
+The graph holds everything that is learned (encoders, medians, the estimator). What is *not* learned stands
+here: which column feeds which input, how a null is written, and how a time is read in its zone.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ class FeatureLike(Protocol):
 
 
 def input_kinds(features: Iterable[FeatureLike]) -> dict[str, str]:
-    """The graph's inputs in the order of the model file, each `category` (a string tensor) or `number` (float32)."""
+    """The graph's inputs in the order of the model file, each `category` (a string tensor) or `number`
+    (float32).
+    """
     kinds: dict[str, str] = {}
     for feature in features:
         if feature.kind == TIME:
@@ -51,16 +54,18 @@ def input_kinds(features: Iterable[FeatureLike]) -> dict[str, str]:
 
 
 def input_names(features: Iterable[FeatureLike]) -> tuple[str, ...]:
-    """The names of the graph's inputs, in the order of the model file; a part of a time is `<feature>_<part>`."""
+    """The names of the graph's inputs, in the order of the model file; a part of a time is
+    `<feature>_<part>`.
+    """
     return tuple(input_kinds(features))
 
 
 def feature_inputs(rows: pa.RecordBatch | pa.Table, features: Iterable[FeatureLike]) -> dict[str, Array]:
     """The graph's named inputs for *n* rows, each of shape [n, 1].
 
-    category: object array of str, a null is the empty string. number: float32; a null, a NaN and an infinity are NaN
-    ("missing": what then happens is learned, so the graph does it). time: float32 for each part in the feature's zone
-    (UTC if it names none): hour 0-23, weekday 0 = Monday, month 1-12.
+    category: object array of str, a null is the empty string. number: float32; a null, a NaN and an infinity
+    are NaN ("missing": what then happens is learned, so the graph does it). time: float32 for each part in
+    the feature's zone (UTC if it names none): hour 0-23, weekday 0 = Monday, month 1-12.
 
     Raises KeyError for a column that is not there, ValueError for an unknown kind or part.
     """

@@ -17,7 +17,10 @@ def column(*values: float) -> dict[str, np.ndarray[Any, Any]]:
 def softmax_of(*weights: float) -> bytes:
     """Probabilities over len(weights) classes: softmax(distance * weights)."""
     weight = helper.make_tensor("w", TensorProto.FLOAT, [1, len(weights)], weights)
-    nodes = [helper.make_node("MatMul", ["distance", "w"], ["z"]), helper.make_node("Softmax", ["z"], ["y"], axis=1)]
+    nodes = [
+        helper.make_node("MatMul", ["distance", "w"], ["z"]),
+        helper.make_node("Softmax", ["z"], ["y"], axis=1),
+    ]
     outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, len(weights)])]
     return graph(nodes, initializers=[weight], outputs=outputs).SerializeToString()
 

@@ -30,7 +30,8 @@ def artifact_uri(root: str, model: str, version: int, run_id: str) -> str:
 
 
 def write_artifact(uri: str, files: Mapping[str, bytes], manifest: Manifest) -> str:
-    """Write `files`, then the manifest with their digests. Gives the manifest's digest (SHA-256 hex of its bytes).
+    """Write `files`, then the manifest with their digests. Gives the manifest's digest (SHA-256 hex of its
+    bytes).
 
     The manifest comes last: a directory without one is no artifact. Repeating an interrupted write is safe.
     Raises ValueError for a file name with a path in it, OSError when the store is away.
@@ -47,8 +48,8 @@ def write_artifact(uri: str, files: Mapping[str, bytes], manifest: Manifest) -> 
 def fetch_artifact(uri: str, digest: str, only: Collection[str] | None = None) -> Artifact:
     """Read the artifact at `uri` whose manifest has `digest`; `only` names the files to read (default: all).
 
-    Raises ArtifactError when anything is missing, too large or has another digest; another OSError when the store is
-    away (worth trying again).
+    Raises ArtifactError when anything is missing, too large or has another digest; another OSError when the
+    store is away (worth trying again).
     """
     document = _read(join(uri, MANIFEST_FILE), MAX_MANIFEST_BYTES)
     _verify(MANIFEST_FILE, document, digest)

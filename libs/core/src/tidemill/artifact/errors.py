@@ -6,4 +6,6 @@ from tidemill.errors import TidemillError
 
 
 class ArtifactError(TidemillError):
-    """The artifact is not what its event says, or not fit to be served: refuse it; trying again changes nothing."""
+    """The artifact is not what its event says, or not fit to be served: refuse it; trying again changes
+    nothing.
+    """

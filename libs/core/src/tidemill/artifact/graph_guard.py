@@ -1,9 +1,10 @@
 """What a graph may contain, read from its bytes before ONNX Runtime sees them.
 
-ONNX Runtime loads its own contrib operators (`com.microsoft`) even where the model imports no such domain, and how it
-treats external data depends on which operator reads it (both are shown by tests). So the graph is walked here. The
-`onnx` package is not needed for that: the protobuf runtime, which ONNX Runtime depends on anyway, reads the few fields
-declared below (numbers from onnx.proto3, unchanged since 2017) and steps over all others in C.
+ONNX Runtime loads its own contrib operators (`com.microsoft`) even where the model imports no such domain,
+and how it treats external data depends on which operator reads it (both are shown by tests). So the graph is
+walked here. The `onnx` package is not needed for that: the protobuf runtime, which ONNX Runtime depends on
+anyway, reads the few fields declared below (numbers from onnx.proto3, unchanged since 2017) and steps over
+all others in C.
 """
 
 from __future__ import annotations
@@ -100,12 +101,16 @@ def _parse(data: bytes) -> Any:
 
 @cache
 def _model_class() -> Any:
-    """The message class of the fields above, built once. Singular messages are read as repeated: none is overlooked."""
+    """The message class of the fields above, built once. Singular messages are read as repeated: none is
+    overlooked.
+    """
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     field_type = descriptor_pb2.FieldDescriptorProto
     scalars = {"string": field_type.TYPE_STRING, "int32": field_type.TYPE_INT32}
-    file = descriptor_pb2.FileDescriptorProto(name="onnx_guard.proto", package="tidemill.onnx", syntax="proto3")
+    file = descriptor_pb2.FileDescriptorProto(
+        name="onnx_guard.proto", package="tidemill.onnx", syntax="proto3"
+    )
     for name, fields in _FIELDS.items():
         message = file.message_type.add(name=name)
         for field_name, (number, kind) in fields.items():

@@ -42,14 +42,16 @@ def feature_columns(features: Iterable[FeatureLike]) -> tuple[FeatureColumn, ...
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What an artifact is. Equal manifests have equal bytes (canonical JSON), so the digest names the content.
+    """What an artifact is. Equal manifests have equal bytes (canonical JSON), so the digest names the
+    content.
 
-    model, version: as in ModelVersion. task: decides the shape of a score. output: the graph's output that holds the
-    scores: probabilities [n, C] in the order of `classes`, or the value [n, 1] or [n] of a regression. classes: the
-    class names as text, empty for a regression. positive_class: the one of `classes` whose probability a binary model
-    answers, else None. features: see FeatureColumn; the graph's inputs follow from them. run_id is ours, tracking_run
-    MLflow's. data_set: the DataSet of the ModelRef as a plain dict. created_at: ms since the epoch. files: name ->
-    SHA-256 hex, filled in by `write_artifact`. libraries: the versions that made the graph.
+    model, version: as in ModelVersion. task: decides the shape of a score. output: the graph's output that
+    holds the scores: probabilities [n, C] in the order of `classes`, or the value [n, 1] or [n] of a
+    regression. classes: the class names as text, empty for a regression. positive_class: the one of
+    `classes` whose probability a binary model answers, else None. features: see FeatureColumn; the graph's
+    inputs follow from them. run_id is ours, tracking_run MLflow's. data_set: the DataSet of the ModelRef as
+    a plain dict. created_at: ms since the epoch. files: name -> SHA-256 hex, filled in by `write_artifact`.
+    libraries: the versions that made the graph.
     """
 
     model: str
@@ -81,13 +83,17 @@ class Manifest:
 
     @property
     def inputs(self) -> Mapping[str, str]:
-        """The graph's inputs, name -> `category` (tensor(string)) or `number` (tensor(float)), each of shape [n, 1]."""
+        """The graph's inputs, name -> `category` (tensor(string)) or `number` (tensor(float)), each of shape
+        [n, 1].
+        """
         return input_kinds(self.features)
 
     def to_bytes(self) -> bytes:
         """Canonical JSON: sorted keys, no spaces, UTF-8. Raises ValueError for a NaN among the metrics."""
         document = _adapter().dump_python(self, mode="json")
-        return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+        return json.dumps(
+            document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        ).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Manifest:

@@ -32,8 +32,8 @@ class OnnxModel:
     def load(cls, data: bytes, manifest: Manifest, threads: int = 1) -> OnnxModel:
         """Load the graph in `data`, never a file, on the CPU.
 
-        Raises ArtifactError for a graph that check_graph refuses, that ONNX Runtime does not load, or whose inputs and
-        outputs are not those of the manifest.
+        Raises ArtifactError for a graph that check_graph refuses, that ONNX Runtime does not load, or whose
+        inputs and outputs are not those of the manifest.
         """
         check_graph(data)
         session = _session(data, threads)
@@ -48,8 +48,8 @@ class OnnxModel:
     def score(self, inputs: Mapping[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, np.dtype[np.float64]]:
         """Scores of n rows (n = 0 too) as float64; inputs as `tidemill.features.feature_inputs` makes them.
 
-        binary [n]: the probability of the positive class. multiclass [n, C]: in the order of the manifest's classes.
-        regression [n].
+        binary [n]: the probability of the positive class. multiclass [n, C]: in the order of the manifest's
+        classes. regression [n].
 
         Raises ArtifactError when the graph fails or answers another shape.
         """

@@ -1,0 +1,1 @@
+"""Thin adapters: Kafka on one side, the pure core on the other."""

@@ -1,0 +1,167 @@
+"""REST predictions on their way to the predictions topic: queued in memory, written by a thread of their own.
+
+A request never waits for the log. What the queue cannot hold, what a dying process had not sent and what the
+broker did not take is lost (at most once), and counted.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from tidemill.codec import Codec
+from tidemill.errors import RetryLater
+from tidemill.kafka.headers import TRACEPARENT, Headers
+from tidemill_inference import metrics
+from tidemill_inference.dataplane import Answered, ModelEndpoint
+from tidemill_inference.outputs import REST, prediction_rows
+from tidemill_inference.stream_process import Route
+
+TAKEN_AT_ONCE = 500
+IDLE_S = 0.1
+
+_log = logging.getLogger(__name__)
+
+
+class Producer(Protocol):
+    """What is needed of confluent_kafka.Producer."""
+
+    @property
+    def produce(self) -> Callable[..., None]: ...
+    @property
+    def poll(self) -> Callable[[float], int]: ...
+    @property
+    def flush(self) -> Callable[[float], int]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One request's predictions."""
+
+    endpoint: ModelEndpoint
+    answered: Answered
+    traceparent: bytes
+
+
+class PredictionLog:
+    """A bounded queue in front of a producer thread."""
+
+    def __init__(self, producer: Producer, codec: Codec, routes: Mapping[str, Route], size: int) -> None:
+        """`routes` by model. `size`: most predictions that wait; the producer is idempotent, not
+        transactional.
+        """
+        self._producer = producer
+        self._codec = codec
+        self._routes = routes
+        self._size = size
+        self._waiting = 0
+        self._queue: queue.SimpleQueue[Entry] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def put(self, entry: Entry) -> bool:
+        """Queue a request's predictions, without waiting; False where the queue is full and they are lost."""
+        n = len(entry.answered.answers)
+        with self._lock:
+            if self._waiting + n > self._size:
+                metrics.LOG_LOST.labels(entry.endpoint.spec.name, "queue_full").inc(n)
+                return False
+            self._waiting += n
+        self._queue.put(entry)
+        return True
+
+    def close(self, timeout_s: float) -> None:
+        """Write what waits, for at most `timeout_s`; the rest is counted as lost."""
+        deadline = time.monotonic() + timeout_s
+        self._stop.set()
+        self._thread.join(timeout=timeout_s)
+        unsent = self._producer.flush(max(0.1, deadline - time.monotonic()))
+        if unsent or self._waiting:
+            _log.error("%d REST predictions were not logged before the end", unsent + self._waiting)
+
+    def check(self) -> str | None:
+        """A liveness check."""
+        return None if self._thread.is_alive() else "the thread of the prediction log has ended"
+
+    def _run(self) -> None:
+        while not (self._stop.is_set() and self._queue.empty()):
+            entries = self._take()
+            by_model: dict[str, list[Entry]] = defaultdict(list)
+            for entry in entries:
+                by_model[entry.endpoint.spec.name].append(entry)
+            for model, group in by_model.items():
+                self._write(model, group)
+            self._producer.poll(0)
+            metrics.LOG_QUEUED.set(self._waiting)
+
+    def _take(self) -> list[Entry]:
+        try:
+            entries = [self._queue.get(timeout=IDLE_S)]
+        except queue.Empty:
+            return []
+        while len(entries) < TAKEN_AT_ONCE and not self._queue.empty():
+            entries.append(self._queue.get_nowait())
+        with self._lock:
+            self._waiting -= sum(len(entry.answered.answers) for entry in entries)
+        return entries
+
+    def _write(self, model: str, entries: list[Entry]) -> None:
+        route = self._routes[model]
+        for entry in entries:
+            n = len(entry.answered.answers)
+            try:
+                values = self._encode(entry, route)
+            except (RetryLater, ValueError) as error:
+                _log.error("a REST prediction cannot be logged: %s", error)
+                metrics.LOG_LOST.labels(model, "not_encoded").inc(n)
+                continue
+            keys = [entry.endpoint.key(datum) for datum in entry.answered.data]
+            headers: Headers = [(TRACEPARENT, entry.traceparent)]
+            for value, key in zip(values, keys, strict=True):
+                self._produce(route.predictions_topic, model, value, key, headers)
+
+    def _encode(self, entry: Entry, route: Route) -> list[bytes]:
+        answered = entry.answered
+        inputs = [self._codec.encode_one(datum, route.record) for datum in answered.data]
+        rows = prediction_rows(
+            answered.predictions,
+            prediction_ids=answered.prediction_ids,
+            event_ids=pa.array([str(datum[route.event_id]) for datum in answered.data], pa.string()),
+            event_times=pa.array(
+                [datum[route.event_time] for datum in answered.data], pa.timestamp("ms", tz="UTC")
+            ),
+            source=REST,
+            predicted_at_ms=answered.predicted_at_ms,
+            input=pa.array(inputs, pa.binary()),
+        )
+        return self._codec.encode(rows, route.prediction, topic=route.predictions_topic)
+
+    def _produce(self, topic: str, model: str, value: bytes, key: bytes, headers: Headers) -> None:
+        try:
+            self._producer.produce(topic, value, key=key, headers=headers, on_delivery=_delivered(model))
+        except BufferError:
+            metrics.LOG_LOST.labels(model, "producer_full").inc()
+
+
+def _delivered(model: str) -> Callable[[Any, Any], None]:
+    def report(error: Any, message: Any) -> None:
+        if error is None:
+            metrics.LOG_WRITTEN.labels(model).inc()
+        else:
+            metrics.LOG_LOST.labels(model, "not_delivered").inc()
+            _log.error("a REST prediction was not logged: %s", error)
+
+    return report

@@ -1,0 +1,94 @@
+"""Builds from settings what both entry points share. Nothing here connects yet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tidemill.clock import SystemClock
+from tidemill.codec import Codec, HttpRegistry
+from tidemill.contracts.model_file import ModelSpec, load_models
+from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.topics import TopicCatalog
+from tidemill.kafka.broadcast import BroadcastReader
+from tidemill_inference.adapters.versions import VersionWatcher
+from tidemill_inference.loading import loader
+from tidemill_inference.serving import Predictor
+from tidemill_inference.settings import InferenceSettings
+from tidemill_inference.stream_process import Route
+from tidemill_inference.swapper import Swapper
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The contract as this process sees it, and one predictor per model."""
+
+    settings: InferenceSettings
+    topics: TopicCatalog
+    specs: Mapping[str, ModelSpec]
+    schemas: SchemaCatalog
+    predictors: Mapping[str, Predictor]
+
+    @classmethod
+    def load(cls, settings: InferenceSettings) -> Platform:
+        """Read the contract and the model files that the settings name. Raises ConfigError."""
+        specs = load_models(settings.models_dir, only=settings.models)
+        return cls(
+            settings=settings,
+            topics=TopicCatalog.load(settings.schemas, settings.prefix),
+            specs=specs,
+            schemas=SchemaCatalog.load(settings.schemas, specs),
+            predictors={model: Predictor(model) for model in specs},
+        )
+
+    def codec(self) -> Codec:
+        """A codec; each thread needs its own."""
+        url = self.settings.schema_registry_url
+        return Codec(self.schemas, HttpRegistry(url) if url else None)
+
+    def route(self, model: str) -> Route:
+        """Where the model's records come from and where its predictions go."""
+        spec = self.specs[model]
+        return Route(
+            model=model,
+            predictions_topic=self.topics.name("predictions", model),
+            record=self.schemas.record(model),
+            prediction=self.schemas.prediction(model),
+            event_id=spec.event_id,
+            event_time=spec.event_time,
+        )
+
+    def watcher(
+        self, *, on_failure: Callable[[], None], on_switch: Callable[[str], None] = lambda model: None
+    ) -> VersionWatcher:
+        """The follower of model-versions that keeps the predictors up to date."""
+        tasks = {name: spec.target.task for name, spec in self.specs.items()}
+        load = loader(self.schemas, tasks, self.settings.onnx_threads)
+        clock = SystemClock()
+        return VersionWatcher(
+            BroadcastReader(self.settings, self.topics.name("model_versions"), name="model-versions"),
+            self.codec(),
+            self.schemas.for_topic("model_versions"),
+            {
+                model: Swapper(predictor, load, clock.now_ms, time.monotonic)
+                for model, predictor in self.predictors.items()
+            },
+            poll_s=self.settings.swap_poll_ms / 1_000,
+            on_switch=on_switch,
+            on_failure=on_failure,
+        )
+
+    def without_version(self) -> list[str]:
+        """The models for which nothing serves yet."""
+        return [model for model, predictor in self.predictors.items() if predictor.serving is None]
+
+    def check_warm(self) -> str | None:
+        """A readiness check: every model that the settings name is warm; where they name none, at least one
+        is.
+        """
+        cold = self.without_version()
+        needed = bool(self.settings.models)
+        if cold and (needed or len(cold) == len(self.predictors)):
+            return f"no version serves yet: {', '.join(cold)}"
+        return None

@@ -1,0 +1,59 @@
+"""From an event to a model that may serve: fetch, verify, load, warm up, check the golden rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from tidemill.artifact import (
+    GOLDEN_FILE,
+    MODEL_FILE,
+    ArtifactError,
+    Golden,
+    Manifest,
+    OnnxModel,
+    check_golden,
+    fetch_artifact,
+)
+from tidemill.contracts.events import ModelVersion
+from tidemill.contracts.schemas import SchemaCatalog
+
+
+def loader(
+    schemas: SchemaCatalog, tasks: Mapping[str, str], threads: int = 1
+) -> Callable[[ModelVersion], OnnxModel]:
+    """A function that loads the champion of an event. `tasks`: the task of each model, as its file says.
+
+    It raises ArtifactError where the version must not serve, OSError where the artifact store is away. The
+    golden rows are scored twice in effect: as a whole for their values, which also warms the graph up, and
+    one alone, which is the shape of a REST request.
+    """
+
+    def load(event: ModelVersion) -> OnnxModel:
+        reference = event.champion
+        artifact = fetch_artifact(
+            reference.artifact_uri, reference.manifest_digest, only=(MODEL_FILE, GOLDEN_FILE)
+        )
+        fields = schemas.record(event.model).field_names
+        check_manifest(artifact.manifest, event, tasks[event.model], fields)
+        model = OnnxModel.load(artifact.files[MODEL_FILE], artifact.manifest, threads)
+        golden = Golden.from_bytes(artifact.files[GOLDEN_FILE], artifact.manifest)
+        check_golden(model, golden)
+        model.score({name: values[:1] for name, values in golden.inputs.items()})
+        return model
+
+    return load
+
+
+def check_manifest(manifest: Manifest, event: ModelVersion, task: str, fields: list[str]) -> None:
+    """Raise ArtifactError unless the manifest is about the event's version and fits the model as it is known
+    here.
+    """
+    found = (manifest.model, manifest.version)
+    wanted = (event.model, event.champion.version)
+    if found != wanted:
+        raise ArtifactError(f"the manifest is of {found}, the event of {wanted}")
+    if manifest.task != task:
+        raise ArtifactError(f"the model answers {manifest.task}, its file says {task}")
+    missing = sorted({feature.name for feature in manifest.features} - set(fields))
+    if missing:
+        raise ArtifactError(f"the record has no field {', '.join(missing)}, which this version needs")

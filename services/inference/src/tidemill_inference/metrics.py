@@ -1,0 +1,61 @@
+"""Every metric of the service, declared once."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from tidemill_inference.serving import Predictions
+
+_REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+REQUESTS = Counter(
+    "http_requests", "HTTP requests by path template and status.", ["method", "path", "status"]
+)
+REQUEST_SECONDS = Histogram(
+    "http_request_duration_seconds", "From request to answer.", ["method", "path"], buckets=_REQUEST_BUCKETS
+)
+REQUEST_ERRORS = Counter(
+    "http_request_errors",
+    "HTTP requests answered with a status of 400 or above.",
+    ["method", "path", "status"],
+)
+
+PREDICTION_SECONDS = Histogram(
+    "model_prediction_duration_seconds",
+    "Features and scores of one request or batch.",
+    ["model", "source"],
+    buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0),
+)
+PREDICTIONS = Counter("model_predictions", "Predictions made.", ["model", "version", "source"])
+MODEL_VERSION = Gauge("model_version", "The version that serves.", ["model"])
+
+MODEL_EPOCH = Gauge("tidemill_model_epoch", "The epoch that serves.", ["model"])
+SWAP_SECONDS = Histogram(
+    "tidemill_model_swap_seconds",
+    "From a version's event to serving it.",
+    ["model"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0),
+)
+REFUSED = Counter(
+    "tidemill_model_refused", "Published versions that were refused as unfit to serve.", ["model"]
+)
+POSTPONED = Counter(
+    "tidemill_model_load_postponed", "Loads put off because the artifact store is away.", ["model"]
+)
+UNDECODABLE = Counter(
+    "tidemill_clean_undecodable", "Clean records that are not records of their schema.", ["model"]
+)
+LOG_QUEUED = Gauge("tidemill_prediction_log_queued", "REST predictions that wait to be logged.")
+LOG_LOST = Counter(
+    "tidemill_prediction_log_lost", "REST predictions that were not logged.", ["model", "reason"]
+)
+LOG_WRITTEN = Counter(
+    "tidemill_prediction_log_written", "REST predictions that the broker has stored.", ["model"]
+)
+
+
+def predicted(predictions: Predictions, source: str, seconds: float) -> None:
+    """Count the predictions of one call."""
+    model = predictions.serving.event.model
+    PREDICTION_SECONDS.labels(model, source).observe(seconds)
+    PREDICTIONS.labels(model, str(predictions.serving.version), source).inc(len(predictions.scores))

@@ -1,0 +1,126 @@
+"""`tidemill-inference serve`: predictions by REST."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from confluent_kafka import Producer
+
+from tidemill.clock import SystemClock
+from tidemill.codec.layout import layout_of
+from tidemill.errors import ConfigError
+from tidemill.kafka.clients import producer_config
+from tidemill.service import Health, StopSignal
+from tidemill.telemetry.logs import configure_logging
+from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
+from tidemill_inference.adapters.prediction_log import Entry, PredictionLog
+from tidemill_inference.bootstrap import Platform
+from tidemill_inference.dataplane import ModelEndpoint
+from tidemill_inference.settings import ServeSettings
+from tidemill_inference.web.app import Limits, create_app
+
+SERVICE = "inference-serve"
+BACKLOG = 2_048
+LOG_FLUSH_S = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+def run_serve(settings: ServeSettings) -> None:
+    """Serve until SIGTERM or SIGINT: then requests in flight are answered and the log is flushed. Raises
+    ConfigError.
+    """
+    configure_logging(SERVICE, settings.log_level, settings.log_file)
+    stop = StopSignal().install()
+    platform = Platform.load(settings)
+    health = Health()
+    tracer = configure_tracing(SERVICE, settings)
+    log = _prediction_log(platform, settings)
+    watcher = platform.watcher(on_failure=stop.set)
+    health.add_live("model-versions", watcher.check)
+    health.add_live("prediction-log", log.check)
+    health.add_ready("models", platform.check_warm)
+    app = create_app(
+        _endpoints(platform),
+        lambda endpoint, answered, traceparent: log.put(Entry(endpoint, answered, traceparent)),
+        health,
+        Limits(settings.max_body_kb * 1_024, settings.max_instances, settings.retry_after_s),
+        tracer,
+    )
+    with _listening(settings) as listener:
+        log.start()
+        watcher.start()
+        try:
+            _server(app, settings, stop).run(sockets=[listener])
+        finally:
+            watcher.close()
+            log.close(LOG_FLUSH_S)
+            shutdown_tracing()
+    if watcher.failure is not None:
+        raise watcher.failure
+
+
+def _prediction_log(platform: Platform, settings: ServeSettings) -> PredictionLog:
+    producer = Producer(producer_config(settings, client_id=f"{settings.prefix}prediction-log"))
+    routes = {model: platform.route(model) for model in platform.specs}
+    return PredictionLog(producer, platform.codec(), routes, settings.prediction_log_size)
+
+
+def _endpoints(platform: Platform) -> dict[str, ModelEndpoint]:
+    endpoints: dict[str, ModelEndpoint] = {}
+    for model, spec in platform.specs.items():
+        record = platform.schemas.record(model)
+        layout = layout_of(record.json)
+        if layout is None:
+            raise ConfigError(f"the record of {model} has a type that columns cannot hold")
+        predictor = platform.predictors[model]
+        endpoints[model] = ModelEndpoint(spec, record, layout.arrow, predictor, SystemClock().now_ms)
+    return endpoints
+
+
+@contextmanager
+def _listening(settings: ServeSettings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except OSError as error:
+            where = f"{settings.host}:{settings.port}"
+            raise ConfigError(f"cannot listen on {where} ({error.strerror}): set TIDEMILL_PORT=0") from error
+        listener.listen(BACKLOG)
+        _log.info("listening", extra={"address": f"http://{settings.host}:{listener.getsockname()[1]}"})
+        yield listener
+
+
+def _server(app: object, settings: ServeSettings, stop: StopSignal) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=settings.drain_s,
+    )
+    return _Server(config, stop)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that watches our stop signal: it would raise the signal again after its end, and nothing would
+    be flushed.
+    """
+
+    def __init__(self, config: uvicorn.Config, stop: StopSignal) -> None:
+        super().__init__(config)
+        self._stop_signal = stop
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or self._stop_signal.is_set()

@@ -1,0 +1,112 @@
+"""`tidemill-inference stream`: clean records in, predictions out, exactly once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from tidemill.clock import SystemClock
+from tidemill.errors import RetryLater
+from tidemill.kafka.clients import admin
+from tidemill.kafka.topics import check_equal_partitions
+from tidemill.kafka.transactional import Partition, TransactionalRunner
+from tidemill.service import Health, StopSignal
+from tidemill.service.server import HealthServer
+from tidemill.telemetry.logs import configure_logging
+from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
+from tidemill_inference.adapters.versions import VersionWatcher
+from tidemill_inference.bootstrap import Platform
+from tidemill_inference.settings import StreamSettings
+from tidemill_inference.stream_process import StreamProcess
+
+SERVICE = "inference-stream"
+SYNC_S = 10.0
+"""How long new partitions wait at a time for the versions that others may serve already."""
+
+_log = logging.getLogger(__name__)
+
+
+def run_stream(settings: StreamSettings) -> None:
+    """Work until SIGTERM or SIGINT. Raises Fenced, FatalError, ConfigError."""
+    configure_logging(SERVICE, settings.log_level, settings.log_file)
+    stop = StopSignal().install()
+    worker = StreamWorker(settings, stop)
+    with HealthServer(worker.health, host=settings.host, port=settings.port) as server:
+        _log.info("listening", extra={"address": f"http://{settings.host}:{server.port}"})
+        worker.run()
+    shutdown_tracing()
+
+
+class StreamWorker:
+    """One member of the worker set. It joins the input group when the first of its models has a version."""
+
+    def __init__(self, settings: StreamSettings, stop: StopSignal) -> None:
+        self._stop = stop
+        self._platform = platform = Platform.load(settings)
+        self._clean = {platform.topics.name("clean", model): model for model in platform.specs}
+        self.health = Health()
+        self._watcher: VersionWatcher = platform.watcher(on_failure=stop.set, on_switch=self._on_switch)
+        name = f"inference-{settings.worker_set}"
+        self._runner = TransactionalRunner(
+            settings,
+            group=platform.topics.group(name),
+            transactional_id=platform.topics.transactional_id(f"{name}-{settings.instance}"),
+            topics=[],
+            process=StreamProcess(
+                {topic: platform.route(model) for topic, model in self._clean.items()},
+                platform.predictors,
+                platform.codec(),
+                SystemClock().now_ms,
+            ),
+            stop=stop,
+            batch_size=settings.batch_size,
+            start_offsets=self._start_offsets,
+            on_assigned=self._on_assigned,
+            health=self.health,
+            tracer=configure_tracing(SERVICE, settings),
+        )
+        self.health.add_live("model-versions", self._watcher.check)
+        self.health.add_ready("models", platform.check_warm)
+
+    def run(self) -> None:
+        """Work until `stop` is set."""
+        self._check_partitions()
+        self._watcher.start()
+        try:
+            self._runner.run()
+        finally:
+            self._watcher.close()
+        if self._watcher.failure is not None:
+            raise self._watcher.failure
+
+    def _check_partitions(self) -> None:
+        client = admin(self._platform.settings)
+        while not self._stop.is_set():
+            try:
+                check_equal_partitions(client, self._platform.topics, self._platform.specs)
+                return
+            except RetryLater as error:
+                _log.warning("waiting for the brokers: %s", error)
+                self._stop.wait(error.delay_s)
+
+    def _on_switch(self, model: str) -> None:
+        """Take part in the models that have a version; the runner ignores what it is subscribed to
+        already.
+        """
+        predictors = self._platform.predictors
+        self._runner.subscribe([topic for topic, name in self._clean.items() if predictors[name].serving])
+
+    def _on_assigned(self, partitions: list[Partition]) -> None:
+        """The member before us may have served a version that we have not read of: read and load it first,
+        so that the epochs in a partition never go back."""
+        self._watcher.sync(SYNC_S)
+
+    def _start_offsets(self, partitions: list[Partition]) -> Mapping[Partition, int]:
+        """Where the training rows of the first version ended; partitions added since then are read from
+        their beginning.
+        """
+        starts: dict[Partition, int] = {}
+        for topic, number in partitions:
+            offsets = self._platform.predictors[self._clean[topic]].current().event.start_offsets
+            starts[topic, number] = offsets[number] if number < len(offsets) else 0
+        return starts

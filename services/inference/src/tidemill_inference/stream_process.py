@@ -1,0 +1,122 @@
+"""A batch of clean records in, predictions out: what the stream worker does between consume and produce."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from tidemill.codec import BadRecord, Codec
+from tidemill.contracts.schemas import Schema
+from tidemill.errors import FatalError
+from tidemill.ids import uuid7_batch
+from tidemill.kafka.batch import Batch, Output
+from tidemill.kafka.headers import ORIGIN, TRACEPARENT, Headers
+from tidemill_inference import metrics
+from tidemill_inference.outputs import STREAM, prediction_rows
+from tidemill_inference.serving import Predictor
+
+UNKNOWN_SCHEMA = "UnknownSchema"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """From a clean topic to a predictions topic, for one model."""
+
+    model: str
+    predictions_topic: str
+    record: Schema
+    prediction: Schema
+    event_id: str
+    event_time: str
+
+
+class StreamProcess:
+    """Scores whole batches. Every record of one topic in one call is scored by the same version."""
+
+    def __init__(
+        self,
+        routes: Mapping[str, Route],
+        predictors: Mapping[str, Predictor],
+        codec: Codec,
+        now_ms: Callable[[], int],
+    ) -> None:
+        """`routes` by clean topic, `predictors` by model."""
+        self._routes = routes
+        self._predictors = predictors
+        self._codec = codec
+        self._now_ms = now_ms
+
+    def __call__(self, batches: list[Batch]) -> list[Output]:
+        """Predictions for every record, in its order: the same partition number and key, with the record's
+        trace context and its position on the clean topic as headers.
+
+        A record that is no record of its schema is counted and logged: the validator lets none through.
+        Raises FatalError where records were written with a schema that this worker does not know: it must be
+        brought up to date.
+        """
+        return [output for batch in batches if (output := self._predict(batch)) is not None]
+
+    def _predict(self, batch: Batch) -> Output | None:
+        route = self._routes[batch.topic]
+        decoded = self._codec.decode(batch.values, route.record)
+        if decoded.bad:
+            _report(batch, decoded.bad, route.model)
+        if decoded.rows.num_rows == 0:
+            return None
+        index: Sequence[int] = decoded.index.tolist() if decoded.bad else range(len(batch))
+        rows = self._score(batch, decoded.rows, index, route)
+        return Output(
+            topic=route.predictions_topic,
+            values=self._codec.encode(rows, route.prediction, topic=route.predictions_topic),
+            keys=[batch.keys[i] for i in index],
+            partitions=[batch.partitions[i] for i in index],
+            headers=_headers(batch, index),
+        )
+
+    def _score(
+        self, batch: Batch, records: pa.RecordBatch, index: Sequence[int], route: Route
+    ) -> pa.RecordBatch:
+        started = time.perf_counter()
+        predictions = self._predictors[route.model].current().predict(records)
+        now_ms = self._now_ms()
+        positions = np.fromiter(index, dtype=np.int64, count=len(index))
+        metrics.predicted(predictions, STREAM, time.perf_counter() - started)
+        return prediction_rows(
+            predictions,
+            prediction_ids=uuid7_batch(len(index), now_ms),
+            event_ids=records.column(route.event_id),
+            event_times=records.column(route.event_time),
+            source=STREAM,
+            predicted_at_ms=now_ms,
+            input_partition=pa.array(np.asarray(batch.partitions, dtype=np.int32)[positions]),
+            input_offset=pa.array(np.asarray(batch.offsets, dtype=np.int64)[positions]),
+        )
+
+
+def _headers(batch: Batch, index: Sequence[int]) -> list[Headers | None]:
+    prefix = f"{batch.topic}/"
+    result: list[Headers | None] = []
+    for i in index:
+        origin = (ORIGIN, f"{prefix}{batch.partitions[i]}/{batch.offsets[i]}".encode())
+        parent = None
+        for header in batch.headers[i] or ():
+            if header[0] == TRACEPARENT:
+                parent = header
+        result.append([origin] if parent is None else [parent, origin])
+    return result
+
+
+def _report(batch: Batch, bad: list[BadRecord], model: str) -> None:
+    first = bad[0]
+    where = f"{batch.topic}/{batch.partitions[first.position]}/{batch.offsets[first.position]}"
+    if any(record.error_class == UNKNOWN_SCHEMA for record in bad):
+        raise FatalError(f"{where}: {first.message}: give this worker the schemas that the validator has")
+    metrics.UNDECODABLE.labels(model).inc(len(bad))
+    _log.error("%d clean records are not records; the first, %s: %s", len(bad), where, first.message)

@@ -1,0 +1,62 @@
+"""Request ids and HTTP metrics for every request, as one ASGI layer."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tidemill.ids import uuid7
+from tidemill_inference import metrics
+
+REQUEST_ID = b"x-request-id"
+UNMATCHED = "unmatched"
+
+_FORM = re.compile(rb"^[\x21-\x7e]{1,128}$")
+
+
+class Instrument:
+    """Keeps the caller's X-Request-ID if it is printable ASCII of at most 128 characters, else gives one;
+    counts and times the request under its route's path template, so that the number of label values stays
+    bounded.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        status = 500
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (REQUEST_ID, request_id)]
+            await send(message)
+
+        started = time.perf_counter()
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            _count(scope, status, time.perf_counter() - started)
+
+
+def _request_id(scope: Scope) -> bytes:
+    for name, value in scope["headers"]:
+        if name == REQUEST_ID and _FORM.match(value):
+            return bytes(value)
+    return uuid7().encode()
+
+
+def _count(scope: Scope, status: int, seconds: float) -> None:
+    path = getattr(scope.get("route"), "path", UNMATCHED)
+    method = scope["method"] if path != UNMATCHED else UNMATCHED
+    metrics.REQUESTS.labels(method, path, str(status)).inc()
+    metrics.REQUEST_SECONDS.labels(method, path).observe(seconds)
+    if status >= 400:
+        metrics.REQUEST_ERRORS.labels(method, path, str(status)).inc()
