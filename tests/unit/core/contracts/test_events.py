@@ -1,4 +1,4 @@
-"""The frozen types are the schemas: names, order, types, nullability, defaults and nesting, field by field."""
+"""The frozen types are the schemas: names, order, types, nullability, defaults, nesting, field by field."""
 
 from __future__ import annotations
 
