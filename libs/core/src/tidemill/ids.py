@@ -1,7 +1,7 @@
 """Identifiers: UUIDv7 where an id should carry its time, name-based where a repeat must be the same.
 
-UUIDv7 is RFC 9562 section 5.7: 48 bits of Unix milliseconds, 12 bits ``rand_a``, 62 bits ``rand_b``. Ids of one
-batch share their millisecond and count upwards in ``rand_a`` and the top of ``rand_b`` (section 6.2,
+UUIDv7 is RFC 9562 section 5.7: 48 bits of Unix milliseconds, 12 bits ``rand_a``, 62 bits ``rand_b``. Ids of
+one batch share their millisecond and count upwards in ``rand_a`` and the top of ``rand_b`` (section 6.2,
 method 1: a fixed-length counter seeded at random), so that they sort in the order in which they were made.
 """
 
@@ -39,9 +39,9 @@ def uuid7_batch(n: int, now_ms: int) -> list[str]:
     first = int(random_hex[-8:], 16) & ((1 << _SEED_BITS) - 1)
     stamp = f"{now_ms:012x}"
     head = f"{stamp[:8]}-{stamp[8:]}-7"
-    # 26 counter bits = 12 after the version, then 2 variant bits "10" and 14 bits: together the group 8000-bfff.
+    # 26 counter bits: 12 after the version; then 14 that follow the variant's "10", as the group 8000-bfff.
     return [
-        f"{head}{counter >> 14:03x}-{0x8000 | counter & 0x3FFF:04x}-{random_hex[at:at + 12]}"
+        f"{head}{counter >> 14:03x}-{0x8000 | counter & 0x3FFF:04x}-{random_hex[at : at + 12]}"
         for counter, at in zip(range(first, first + n), range(0, 12 * n, 12), strict=True)
     ]
 

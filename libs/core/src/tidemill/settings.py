@@ -21,22 +21,32 @@ class KafkaSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TIDEMILL_", extra="ignore", populate_by_name=True)
 
-    kafka_bootstrap: str = Field("127.0.0.1:9092", description="Kafka's addresses, HOST:PORT, separated by commas.")
+    kafka_bootstrap: str = Field(
+        "127.0.0.1:9092", description="Kafka's addresses, HOST:PORT, separated by commas."
+    )
     prefix: str = Field(
         "", pattern=r"^[A-Za-z0-9._-]*$", description="Put before every topic, group and transactional id."
     )
     transaction_timeout_ms: int = Field(
-        10_000, ge=1_000, description="How long an open transaction of a dead worker can block readers, in ms."
+        10_000,
+        ge=1_000,
+        description="How long an open transaction of a dead worker can block readers, in ms.",
     )
     session_timeout_ms: int = Field(
-        10_000, ge=1_000, description="After how long without heartbeat a group member loses its partitions, in ms."
+        10_000,
+        ge=1_000,
+        description="After how long without heartbeat a group member loses its partitions, in ms.",
     )
-    heartbeat_ms: int = Field(500, ge=100, description="Heartbeat of a group member, in ms; bounds a rebalance's gap.")
+    heartbeat_ms: int = Field(
+        500, ge=100, description="Heartbeat of a group member, in ms; bounds a rebalance's gap."
+    )
     compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = Field(
         "lz4", description="Compression of what is produced."
     )
     linger_ms: float = Field(5.0, ge=0, description="How long a producer waits to fill a batch, in ms.")
-    fetch_buffer_kb: int = Field(16_384, ge=1_024, description="Memory for records fetched ahead by a consumer, in KiB.")
+    fetch_buffer_kb: int = Field(
+        16_384, ge=1_024, description="Memory for records fetched ahead by a consumer, in KiB."
+    )
 
 
 class CommonSettings(KafkaSettings):
@@ -50,21 +60,37 @@ class CommonSettings(KafkaSettings):
     schema_registry_url: str | None = Field(
         None,
         validation_alias=AliasChoices("TIDEMILL_SCHEMA_REGISTRY_URL", "SCHEMA_REGISTRY_URL"),
-        description="Confluent-compatible schema registry; without one, records are framed as Avro single objects.",
+        description="Confluent-compatible schema registry; without one: Avro single objects.",
     )
     partitions: int = Field(4, ge=1, description="Partitions of a model's topics where they are created.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(0, ge=0, le=65_535, description="Port for the API, metrics and health; 0 takes a free one.")
-    instance: int = Field(0, ge=0, description="Ordinal of this worker among its kind; part of its transactional id.")
+    port: int = Field(
+        0, ge=0, le=65_535, description="Port for the API, metrics and health; 0 takes a free one."
+    )
+    instance: int = Field(
+        0, ge=0, description="Ordinal of this worker among its kind; part of its transactional id."
+    )
     log_level: LogLevel = Field("INFO", description="Least level that is logged.")
-    log_file: Path | None = Field(None, description="File for the JSON log lines; without one they go to stderr.")
-    otlp_endpoint: str | None = Field(None, description="OTLP/HTTP collector for traces, e.g. http://collector:4318.")
+    log_file: Path | None = Field(
+        None, description="File for the JSON log lines; without one they go to stderr."
+    )
+    otlp_endpoint: str | None = Field(
+        None, description="OTLP/HTTP collector for traces, e.g. http://collector:4318."
+    )
     spans_dir: Path | None = Field(None, description="Folder for spans as JSON lines, one file per process.")
-    trace_ratio: float = Field(0.01, ge=0, le=1, description="Share of traces that are sampled, decided at the head.")
-    artifacts: str = Field("var/artifacts", description="Model artifacts: a folder or an fsspec URL (s3://, gs://).")
+    trace_ratio: float = Field(
+        0.01, ge=0, le=1, description="Share of traces that are sampled, decided at the head."
+    )
+    artifacts: str = Field(
+        "var/artifacts", description="Model artifacts: a folder or an fsspec URL (s3://, gs://)."
+    )
     tables: str = Field("var/tables", description="Delta Lake training tables: a folder or a URL.")
-    database_url: str = Field("sqlite:///var/tidemill.db", description="Relational state, as an SQLAlchemy URL.")
-    mlflow_tracking_uri: str = Field("sqlite:///var/mlflow.db", description="MLflow tracking store or server.")
+    database_url: str = Field(
+        "sqlite:///var/tidemill.db", description="Relational state, as an SQLAlchemy URL."
+    )
+    mlflow_tracking_uri: str = Field(
+        "sqlite:///var/mlflow.db", description="MLflow tracking store or server."
+    )
 
     @field_validator("models", mode="before")
     @classmethod

@@ -7,7 +7,7 @@
 | ``clients`` | configurations of consumers, producers and the admin client |
 | ``topics`` | creating and checking topics |
 | ``transactional`` | ``TransactionalRunner``: consume-transform-produce, exactly once |
-| ``session``, ``assignment``, ``membership`` | its parts: the transaction, the partitions held, the group's generation |
+| ``session``, ``assignment``, ``membership`` | its parts: transaction, partitions held, generation |
 | ``publisher`` | ``Publisher``: acknowledged means stored; ``ExclusiveWriter``: one writer, in transactions |
 | ``broadcast`` | ``BroadcastReader``: a whole compacted topic, without a group |
 | ``scan`` | a bounded read of a topic, for audits and the command line |

@@ -1,7 +1,7 @@
 """The partitions that one member holds, where each stands, and the rebalance callbacks that change them.
 
-Callbacks run inside ``consume()``, on the loop's own thread: nothing is in flight while they do, so a revoked partition
-needs no more than to be forgotten.
+Callbacks run inside ``consume()``, on the loop's own thread: nothing is in flight while they do, so a
+revoked partition needs no more than to be forgotten.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Assignment:
         self._unstored: set[Partition] = set()
         self.fresh: list[Partition] = []
 
-    def __contains__(self, partition: Partition) -> bool:
+    def __contains__(self, partition: object) -> bool:
         return partition in self._stands
 
     @property
@@ -58,7 +58,9 @@ class Assignment:
     def assign(self, consumer: Consumer, assigned: list[TopicPartition]) -> None:
         """Callback: partitions come in. Finds where each begins, which may take until the brokers answer."""
         started = self._starts(consumer, [(tp.topic, tp.partition) for tp in assigned])
-        consumer.incremental_assign([TopicPartition(topic, number, at) for (topic, number), at in started.items()])
+        consumer.incremental_assign(
+            [TopicPartition(topic, number, at) for (topic, number), at in started.items()]
+        )
         self._stands |= started
         self.fresh += started
         if started:
@@ -76,9 +78,11 @@ class Assignment:
         consumer.incremental_unassign(lost)
 
     def moved(self, consumer: Consumer) -> list[TopicPartition]:
-        """Positions that are ahead of what is committed; to be committed with whatever was made of the records.
+        """Positions that are ahead of what is committed; to be committed with whatever was made of the
+        records.
 
-        Positions count transaction markers, as last offset + 1 does not: a group that is idle has a lag of exactly 0.
+        Positions count transaction markers, as last offset + 1 does not: a group that is idle has a lag of
+        exactly 0.
         """
         ahead = []
         for tp in consumer.position([TopicPartition(*partition) for partition in self._stands]):
@@ -98,7 +102,7 @@ class Assignment:
             self._unstored.discard(partition)
 
     def reload(self, consumer: Consumer) -> None:
-        """Ask the brokers what is committed, where that is in doubt; raises RetryLater if they do not answer."""
+        """Ask the brokers what is committed, where it is in doubt; raises RetryLater without an answer."""
         for partition, offset in _committed(consumer, list(self._stands)).items():
             if offset >= 0:
                 self._stands[partition] = offset

@@ -8,7 +8,9 @@ __all__ = ["Backoff"]
 
 
 class Backoff:
-    """Doubles from ``first_s`` to ``most_s`` with full jitter above the half, so that many workers do not march in step."""
+    """Doubles from ``first_s`` to ``most_s`` with full jitter above the half, so that many workers do not
+    march in step.
+    """
 
     def __init__(self, first_s: float = 0.1, most_s: float = 5.0, *, seed: int | None = None) -> None:
         self._first_s, self._most_s = first_s, most_s

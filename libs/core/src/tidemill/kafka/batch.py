@@ -18,8 +18,9 @@ __all__ = ["Batch", "Output"]
 class Batch:
     """Records of one topic and any of its partitions; all columns have the same length.
 
-    Records of one partition stand in offset order; partitions may be interleaved. ``timestamps_ms`` is the record's
-    timestamp (the broker's append time on the platform's topics). A record without headers has None.
+    Records of one partition stand in offset order; partitions may be interleaved. ``timestamps_ms`` is the
+    record's timestamp (the broker's append time on the platform's topics). A record without headers has
+    None.
     """
 
     topic: str
@@ -48,8 +49,8 @@ class Batch:
             partitions=[m.partition() for m in rows],  # type: ignore[misc]
             offsets=[m.offset() for m in rows],  # type: ignore[misc]
             timestamps_ms=[m.timestamp()[1] for m in rows],
-            keys=[m.key() for m in rows],  # type: ignore[misc]
-            values=[m.value() for m in rows],  # type: ignore[misc]
+            keys=[m.key() for m in rows],
+            values=[m.value() for m in rows],
             headers=[m.headers() for m in rows],  # type: ignore[misc]
         )
 
@@ -59,8 +60,8 @@ class Output:
     """Records to write to one topic; columns are aligned.
 
     ``partitions`` is one number for all records, a column of numbers, or None: then the key decides
-    (``murmur2_random``, as Java's default). ``keys``, ``headers`` and ``timestamps_ms`` may be None: no key, no
-    headers, the broker's time.
+    (``murmur2_random``, as Java's default). ``keys``, ``headers`` and ``timestamps_ms`` may be None: no
+    key, no headers, the broker's time.
     """
 
     topic: str

@@ -1,7 +1,8 @@
 """Reading up to an end: shared by ``BroadcastReader`` and ``scan``.
 
-An end is reached by position, not by counting records: transaction markers, aborted records and what compaction took away leave holes.
-Where the tail holds nothing that a consumer is shown, no position moves either; then the end-of-partition event tells.
+An end is reached by position, not by counting records: transaction markers, aborted records and what
+compaction took away leave holes. Where the tail holds nothing that a consumer is shown, no position moves
+either; then the end-of-partition event tells.
 """
 
 from __future__ import annotations
@@ -50,12 +51,15 @@ def partitions_of(consumer: Consumer, topic: str) -> list[int]:
 
 
 def watermarks(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
-    """First offset and end of each partition as of now; the end is where committed records end (the last stable offset)
-    for a consumer of committed records, the high watermark otherwise."""
+    """First offset and end of each partition as of now; the end is where committed records end (the last
+    stable offset) for a consumer of committed records, the high watermark otherwise.
+    """
     found = {}
     for partition in partitions:
         try:
-            low_high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_REQUEST_TIMEOUT_S)
+            low_high = consumer.get_watermark_offsets(
+                TopicPartition(topic, partition), timeout=_REQUEST_TIMEOUT_S
+            )
         except KafkaException as error:
             raise RetryLater(f"{topic}/{partition}: {error.args[0].str()}") from error
         if low_high is None:
@@ -65,7 +69,9 @@ def watermarks(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dic
 
 
 def split_errors(messages: Iterable[Message]) -> tuple[list[Message], dict[int, int]]:
-    """Records, and partition → offset of end-of-partition events. Raises FatalError for errors that do not pass."""
+    """Records, and partition → offset of end-of-partition events. Raises FatalError for errors that do not
+    pass.
+    """
     records, ends = [], {}
     for message in messages:
         error = message.error()

@@ -21,8 +21,8 @@ _FETCH_BUFFER_KB = 1_024
 class BroadcastReader:
     """Reads all partitions of a (compacted) topic from the beginning, committed records only, in no group.
 
-    Connects when it is first read. Every record is given out once, by ``catch_up`` or by ``poll``, in offset order per
-    partition. A null value is a tombstone and is given out too. Not thread-safe.
+    Connects when it is first read. Every record is given out once, by ``catch_up`` or by ``poll``, in
+    offset order per partition. A null value is a tombstone and is given out too. Not thread-safe.
     """
 
     def __init__(self, settings: KafkaSettings, topic: str, *, name: str = "broadcast") -> None:
@@ -37,13 +37,15 @@ class BroadcastReader:
     def catch_up(self, timeout_s: float) -> list[Batch]:
         """All records not given out yet, at least up to the end of the topic as it is at this call.
 
-        Raises RetryLater if that end is not reached in time (nothing is lost: the next call goes on), ConfigError if there is no
-        such topic.
+        Raises RetryLater if that end is not reached in time (nothing is lost: the next call goes on),
+        ConfigError if there is no such topic.
         """
         deadline = time.monotonic() + timeout_s
         consumer = self._connected()
         marks = watermarks(consumer, self._topic, self._partitions)
-        starts = {partition: max(self._positions.get(partition, 0), low) for partition, (low, _) in marks.items()}
+        starts = {
+            partition: max(self._positions.get(partition, 0), low) for partition, (low, _) in marks.items()
+        }
         remaining = Remaining(starts, {partition: high for partition, (_, high) in marks.items()})
         while remaining.open:
             self._kept += self._read(consumer, _CHUNK_S)
@@ -53,7 +55,9 @@ class BroadcastReader:
         return self._take()
 
     def poll(self, timeout_s: float = 0.0) -> list[Batch]:
-        """Records not given out yet that are there, or come within ``timeout_s``; none while brokers are away."""
+        """Records not given out yet that are there, or come within ``timeout_s``; none while brokers are
+        away.
+        """
         batches = self._read(self._connected(), timeout_s)
         return self._take() + batches
 
@@ -72,14 +76,19 @@ class BroadcastReader:
     def _connected(self) -> Consumer:
         if self._consumer is None:
             consumer = groupless_consumer(
-                self._settings, self._name, queued_max_messages_kbytes=_FETCH_BUFFER_KB, queued_min_messages=_CHUNK
+                self._settings,
+                self._name,
+                queued_max_messages_kbytes=_FETCH_BUFFER_KB,
+                queued_min_messages=_CHUNK,
             )
             try:
                 self._partitions = partitions_of(consumer, self._topic)
             except BaseException:
                 consumer.close()
                 raise
-            consumer.assign([TopicPartition(self._topic, number, OFFSET_BEGINNING) for number in self._partitions])
+            consumer.assign(
+                [TopicPartition(self._topic, number, OFFSET_BEGINNING) for number in self._partitions]
+            )
             self._consumer = consumer
         return self._consumer
 

@@ -33,7 +33,7 @@ def client_config(settings: KafkaSettings, name: str) -> Config:
 
 
 def consumer_config(settings: KafkaSettings, group: str, **over: Any) -> Config:
-    """A consumer of committed records that never commits by itself; ``over`` takes ``_`` for ``.`` in names."""
+    """A consumer of committed records that never commits by itself; ``over`` has ``_`` for ``.`` in names."""
     config = client_config(settings, group.removeprefix(settings.prefix))
     config |= {
         "group.id": group,
@@ -75,7 +75,7 @@ def producer_config(settings: KafkaSettings, transactional_id: str | None = None
         config |= {
             "transactional.id": transactional_id,
             "transaction.timeout.ms": settings.transaction_timeout_ms,
-            "delivery.report.only.error": True,  # the commit reports failures; a report per record only costs time
+            "delivery.report.only.error": True,  # the commit tells; a report per record only costs time
         }
     return config | _dotted(over)
 

@@ -28,7 +28,7 @@ def dead_letter_headers(topic: str, partition: int, offset: int, error_class: st
 
 
 def parse_dead_letter(headers: Headers | None) -> tuple[str, int, int, str, str] | None:
-    """(topic, partition, offset, error class, message) of a dead letter; None if these headers are not one's."""
+    """(topic, partition, offset, error class, message) of a dead letter; None for other headers."""
     values = [find(headers, name) for name in (ERROR_TOPIC, ERROR_PARTITION, ERROR_OFFSET)]
     if any(value is None for value in values):
         return None

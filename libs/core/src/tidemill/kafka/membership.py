@@ -1,9 +1,9 @@
 """What a consumer's group metadata says about its membership.
 
-confluent-kafka hands out ``consumer_group_metadata()`` as librdkafka's serialised form: ``CGMDv2:``, the generation as a
-native 32-bit integer, then group id and member id, each closed by a zero byte. A consumer that was thrown out has generation -1
-or no member id; a broker takes transactional offsets under that as coming from a client without a group, *without any
-fencing*. So such metadata must never be used.
+confluent-kafka hands out ``consumer_group_metadata()`` as librdkafka's serialised form: ``CGMDv2:``, the
+generation as a native 32-bit integer, then group id and member id, each closed by a zero byte. A consumer
+that was thrown out has generation -1 or no member id; a broker takes transactional offsets under that as
+coming from a client without a group, *without any fencing*. So such metadata must never be used.
 """
 
 from __future__ import annotations

@@ -33,14 +33,20 @@ def _produce(producer: Producer, output: Output, deadline: float) -> None:
     topic = output.topic
     columns: list[Iterable[Any]] = [output.values, output.keys if output.keys is not None else repeat(None)]
     given = output.partitions
-    columns.append(repeat(_NO_PARTITION if given is None else given) if given is None or isinstance(given, int) else given)
+    columns.append(
+        repeat(_NO_PARTITION if given is None else given)
+        if given is None or isinstance(given, int)
+        else given
+    )
     columns.append(output.headers if output.headers is not None else repeat(None))
     columns.append(output.timestamps_ms if output.timestamps_ms is not None else repeat(0))
     for value, key, partition, headers, timestamp in zip(*columns, strict=False):
         try:
             produce(topic, value, key, partition, None, None, timestamp, headers)
         except BufferError:
-            _produce_patiently(producer, (topic, value, key, partition, None, None, timestamp, headers), deadline)
+            _produce_patiently(
+                producer, (topic, value, key, partition, None, None, timestamp, headers), deadline
+            )
 
 
 def _produce_patiently(producer: Producer, record: tuple[Any, ...], deadline: float) -> None:

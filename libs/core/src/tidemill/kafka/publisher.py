@@ -1,4 +1,6 @@
-"""Writers of the platform's own events, of which there are few: acknowledged means stored, failures are raised."""
+"""Writers of the platform's own events, of which there are few: acknowledged means stored, failures are
+raised.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,8 @@ _GRACE_S = 5.0
 class Publisher:
     """Writes records and waits for the brokers' acknowledgement (``acks=all``, idempotent). Thread-safe.
 
-    After a failure it is not known which of the records were stored: readers drop repeats by id. ``timeout_s`` is how long
-    a record may wait for its acknowledgement. Connects when it first writes.
+    After a failure it is not known which of the records were stored: readers drop repeats by id.
+    ``timeout_s`` is how long a record may wait for its acknowledgement. Connects when it first writes.
     """
 
     def __init__(self, settings: KafkaSettings, *, name: str = "publisher", timeout_s: float = 30.0) -> None:
@@ -100,8 +102,9 @@ class Publisher:
 class ExclusiveWriter:
     """The only writer of a topic, by its transactional id: opening it fences every earlier one.
 
-    Read, decide, write is safe in this order: ``open()``, read the topic to its end, ``write()``. If another writer was
-    opened in between, ``write`` raises Fenced and nothing of it becomes visible. Not thread-safe.
+    Read, decide, write is safe in this order: ``open()``, read the topic to its end, ``write()``. If
+    another writer was opened in between, ``write`` raises Fenced and nothing of it becomes visible. Not
+    thread-safe.
     """
 
     def __init__(self, settings: KafkaSettings, transactional_id: str) -> None:
@@ -113,14 +116,16 @@ class ExclusiveWriter:
         return self._session.is_open
 
     def open(self) -> None:
-        """Fence earlier writers and settle what they left open. Raises RetryLater if the brokers do not answer."""
+        """Fence earlier writers and settle what they left open. Raises RetryLater if the brokers do not
+        answer.
+        """
         self._session.open()
 
     def write(self, outputs: Sequence[Output]) -> None:
         """Write all records in one transaction.
 
-        Raises Fenced if another writer has been opened; RetryLater if it was aborted or, with ``is_open`` then False, ended in
-        doubt: open again and read again before deciding anew.
+        Raises Fenced if another writer has been opened; RetryLater if it was aborted or, with ``is_open``
+        then False, ended in doubt: open again and read again before deciding anew.
         """
         try:
             self._session.commit(outputs, [])

@@ -31,15 +31,18 @@ def scan(
     batch_size: int = 10_000,
     timeout_s: float = 30.0,
 ) -> Iterator[Batch]:
-    """Records of ``topic`` from ``start`` up to its end as it is at this call, in batches of at most ``batch_size``.
+    """Records of ``topic`` from ``start`` up to its end as it is at this call, in batches of at most
+    ``batch_size``.
 
-    ``partitions``: all, if None. ``start``: first offset, one for all or per partition; what retention has removed is skipped.
-    ``since_ms``: the first record whose timestamp is that or later (Unix ms, the broker's append time); ``start`` and ``since_ms``
-    exclude each other. ``end``: offsets to stop before, per partition; by default where committed records end now
-    (or the high watermark, with ``read_uncommitted``).
+    ``partitions``: all, if None. ``start``: first offset, one for all or per partition; what retention has
+    removed is skipped. ``since_ms``: the first record whose timestamp is that or later (Unix ms, the
+    broker's append time); ``start`` and ``since_ms`` exclude each other. ``end``: offsets to stop before,
+    per partition; by default where committed records end now (or the high watermark, with
+    ``read_uncommitted``).
 
-    In offset order per partition, partitions interleaved. Joins no group. Memory is bounded by the fetch buffer and
-    one batch. Raises RetryLater after ``timeout_s`` without progress, ConfigError if there is no such topic.
+    In offset order per partition, partitions interleaved. Joins no group. Memory is bounded by the fetch
+    buffer and one batch. Raises RetryLater after ``timeout_s`` without progress, ConfigError if there is no
+    such topic.
     """
     consumer = groupless_consumer(
         settings,
@@ -85,7 +88,12 @@ def _offsets_at(
 
 
 def _read(
-    consumer: Consumer, topic: str, starts: dict[int, int], ends: dict[int, int], batch_size: int, timeout_s: float
+    consumer: Consumer,
+    topic: str,
+    starts: dict[int, int],
+    ends: dict[int, int],
+    batch_size: int,
+    timeout_s: float,
 ) -> Iterator[Batch]:
     remaining = Remaining(starts, ends)
     consumer.assign([TopicPartition(topic, n, starts[n]) for n in remaining.open])
@@ -93,7 +101,10 @@ def _read(
     while remaining.open:
         still_open = sorted(remaining.open)
         records, ended = split_errors(consumer.consume(batch_size, _POLL_S))
-        positions = {tp.partition: tp.offset for tp in consumer.position([TopicPartition(topic, n) for n in still_open])}
+        positions = {
+            tp.partition: tp.offset
+            for tp in consumer.position([TopicPartition(topic, n) for n in still_open])
+        }
         done = remaining.advance({n: max(positions[n], ended.get(n, -1)) for n in still_open})
         if done:
             consumer.incremental_unassign([TopicPartition(topic, n) for n in done])

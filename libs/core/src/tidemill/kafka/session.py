@@ -1,9 +1,9 @@
 """One transactional producer and what can become of its transactions.
 
-A transaction ends in one of four ways: committed (returns), certainly aborted (``Aborted``), in doubt (``InDoubt``: it
-may or may not have been committed, the producer is thrown away), or fenced (``Fenced``: another process owns the id). After a
-time-out nothing else is safe than a new producer: its ``init_transactions`` settles what the old one left open
-(Kingsbury, Jepsen: Bufstream 0.1, 2024-11).
+A transaction ends in one of four ways: committed (returns), certainly aborted (``Aborted``), in doubt
+(``InDoubt``: it may or may not have been committed, the producer is thrown away), or fenced (``Fenced``:
+another process owns the id). After a time-out nothing else is safe than a new producer: its
+``init_transactions`` settles what the old one left open (Kingsbury, Jepsen: Bufstream 0.1, 2024-11).
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ class TransactionSession:
         return self._producer is not None
 
     def open(self) -> None:
-        """Make a producer and initialise it: earlier holders of the id are fenced, their transaction is settled.
+        """Make a producer and initialise it: earlier holders of the id are fenced, their transaction is
+        settled.
 
         Raises RetryLater if the brokers do not answer, FatalError if they refuse.
         """
@@ -74,15 +75,19 @@ class TransactionSession:
             reason: KafkaError = error.args[0]
             transactional_id = self._config["transactional.id"]
             if reason.code() in _REFUSED:
-                raise FatalError(f"the brokers refuse transactional id {transactional_id}: {reason.str()}") from error
+                raise FatalError(
+                    f"the brokers refuse transactional id {transactional_id}: {reason.str()}"
+                ) from error
             raise RetryLater(f"transactional id {transactional_id}: {reason.str()}") from error
         self._producer = producer
 
-    def commit(self, outputs: Sequence[Output], offsets: list[TopicPartition], group_metadata: Any = None) -> None:
+    def commit(
+        self, outputs: Sequence[Output], offsets: list[TopicPartition], group_metadata: Any = None
+    ) -> None:
         """Write all records and the offsets atomically.
 
-        ``group_metadata`` is the consumer's at the time of its batch. Returns when the commit is certain. Raises
-        Aborted, InDoubt, Fenced; FatalError for a record that the brokers will never take.
+        ``group_metadata`` is the consumer's at the time of its batch. Returns when the commit is certain.
+        Raises Aborted, InDoubt, Fenced; FatalError for a record that the brokers will never take.
         """
         producer = self._producer
         if producer is None:
@@ -131,7 +136,7 @@ class TransactionSession:
             self._doubt(f"{cause.str()}; and the abort: {error.args[0].str()}")
 
     def _fenced(self, error: KafkaError) -> None:
-        """A coordinator fences a producer for an overdue transaction too: that one was frozen, not replaced."""
+        """A coordinator also fences a producer whose transaction is overdue: frozen, not replaced."""
         overdue = time.monotonic() - self._begun > 0.9 * self._timeout_s
         if overdue:
             self._doubt(f"the transaction was overdue: {error.str()}")

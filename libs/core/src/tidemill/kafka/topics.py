@@ -19,7 +19,7 @@ REPLICATION_OF_BROKER = -1
 
 
 def partition_counts(admin: AdminClient, topics: Iterable[str], timeout_s: float = 10.0) -> dict[str, int]:
-    """Number of partitions of each of ``topics`` that exists; raises RetryLater if the brokers do not answer."""
+    """Number of partitions of each of ``topics`` that exists; raises RetryLater without brokers."""
     try:
         known = admin.list_topics(timeout=timeout_s).topics
     except KafkaException as error:
@@ -28,13 +28,19 @@ def partition_counts(admin: AdminClient, topics: Iterable[str], timeout_s: float
 
 
 def ensure_topics(
-    admin: AdminClient, catalog: TopicCatalog, models: Iterable[str], partitions: int, *, timeout_s: float = 60.0
+    admin: AdminClient,
+    catalog: TopicCatalog,
+    models: Iterable[str],
+    partitions: int,
+    *,
+    timeout_s: float = 60.0,
 ) -> dict[str, int]:
-    """Create every topic of the platform and of ``models`` that is missing; returns the partition count of each.
+    """Create every topic of the platform and of ``models`` that is missing; returns the partition count of
+    each.
 
-    ``partitions`` is for topics whose count is the model's. A topic that exists keeps its settings. Waits until all
-    are visible. Raises ConfigError where one exists with another number of partitions or may not be created,
-    RetryLater where the brokers do not answer or the topics are not visible in time.
+    ``partitions`` is for topics whose count is the model's. A topic that exists keeps its settings. Waits
+    until all are visible. Raises ConfigError where one exists with another number of partitions or may not
+    be created, RetryLater where the brokers do not answer or the topics are not visible in time.
     """
     wanted = {name: catalog.spec(role) for name, (role, _) in catalog.all_topics(models).items()}
     counts = {name: spec.partitions or partitions for name, spec in wanted.items()}
@@ -52,7 +58,9 @@ def ensure_topics(
     return present
 
 
-def check_equal_partitions(admin: AdminClient, catalog: TopicCatalog, models: Iterable[str]) -> dict[str, int]:
+def check_equal_partitions(
+    admin: AdminClient, catalog: TopicCatalog, models: Iterable[str]
+) -> dict[str, int]:
     """Partition count of each model; raises ConfigError where a model's topics differ or one is missing.
 
     Equal counts hold key order end to end and let labels meet predictions in one process.
@@ -60,12 +68,16 @@ def check_equal_partitions(admin: AdminClient, catalog: TopicCatalog, models: It
     result: dict[str, int] = {}
     for model in models:
         names = [
-            catalog.name(spec.role, model) for spec in catalog.specs if spec.per_model and spec.partitions is None
+            catalog.name(spec.role, model)
+            for spec in catalog.specs
+            if spec.per_model and spec.partitions is None
         ]
         counts = partition_counts(admin, names)
         missing = sorted(set(names) - counts.keys())
         if missing:
-            raise ConfigError(f"topics of {model} are missing: {', '.join(missing)}; create them with `tidemill topics`")
+            raise ConfigError(
+                f"topics of {model} are missing: {', '.join(missing)}; create them with `tidemill topics`"
+            )
         if len(set(counts.values())) > 1:
             listed = ", ".join(f"{name}={count}" for name, count in sorted(counts.items()))
             raise ConfigError(f"topics of {model} must have equal partition counts: {listed}")
@@ -74,7 +86,9 @@ def check_equal_partitions(admin: AdminClient, catalog: TopicCatalog, models: It
 
 
 def _refuse_other_counts(present: dict[str, int], wanted: dict[str, int]) -> None:
-    wrong = [f"{name} has {present[name]}, not {wanted[name]}" for name in present if present[name] != wanted[name]]
+    wrong = [
+        f"{name} has {present[name]}, not {wanted[name]}" for name in present if present[name] != wanted[name]
+    ]
     if wrong:
         raise ConfigError(
             f"partition counts differ from the settings: {'; '.join(sorted(wrong))}. "

@@ -1,7 +1,7 @@
 """The exactly-once loop: consume, transform, produce, with offsets and outputs in one Kafka transaction.
 
-The group's metadata is taken together with the batch and never later: fencing (KIP-447) is by the member's generation, so fresh
-metadata would let offsets of a partition pass that another member has taken over.
+The group's metadata is taken together with the batch and never later: fencing (KIP-447) is by the member's
+generation, so fresh metadata would let offsets of a partition pass that another member has taken over.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ Process = Callable[[list[Batch]], list[Output]]
 """A worker's pure logic: one batch per topic in, records to write out."""
 
 _log = logging.getLogger(__name__)
-_IDLE_COMMIT_S = 0.5  # markers of other writers move positions too; that alone is not worth more commits than this
+_IDLE_COMMIT_S = (
+    0.5  # markers of other writers move positions too; that alone is not worth more commits than this
+)
 _HOLD_POLL_S = 0.5
 _CLOSE_S = 5.0
 _STUCK_S = 120.0  # a batch, or the hook for new partitions, may take a while
@@ -44,18 +46,19 @@ _STUCK_S = 120.0  # a batch, or the hook for new partitions, may take a while
 class TransactionalRunner:
     """Runs ``process`` over committed records of ``topics``, exactly once.
 
-    Every record's outputs and its offset become visible together or not at all, whatever is killed in between,
-    provided that ``process`` depends on nothing but its input. Order per partition is kept.
+    Every record's outputs and its offset become visible together or not at all, whatever is killed in
+    between, provided that ``process`` depends on nothing but its input. Order per partition is kept.
 
     What exceptions of ``process`` and of the hooks do: ``RetryLater`` waits (as a member of the group, with
     partitions paused) and tries the same records again, for ever; anything else ends ``run()`` with nothing
-    of the batch written. Brokers that are away are waited for; ``run()`` raises Fenced where another process took over
-    ``transactional_id``, FatalError where the brokers refuse for good.
+    of the batch written. Brokers that are away are waited for; ``run()`` raises Fenced where another
+    process took over ``transactional_id``, FatalError where the brokers refuse for good.
 
     Hooks, all called on the loop's thread: ``start_offsets(partitions)`` gives first offsets of partitions
-    without a committed one; ``on_assigned(partitions)`` runs before the first batch of new partitions and may
-    take seconds; ``on_revoked(partitions)`` after some are gone; ``before_batch()`` between batches; ``on_idle()``
-    on a turn without records. ``batch_size`` and ``linger_s`` bound a batch by records and by time.
+    without a committed one; ``on_assigned(partitions)`` runs before the first batch of new partitions and
+    may take seconds; ``on_revoked(partitions)`` after some are gone; ``before_batch()`` between batches;
+    ``on_idle()`` on a turn without records. ``batch_size`` and ``linger_s`` bound a batch by records and by
+    time.
     """
 
     def __init__(
@@ -80,7 +83,9 @@ class TransactionalRunner:
         producer_over: Mapping[str, Any] | None = None,
     ) -> None:
         self._consumer_config = consumer_config(settings, group, **(consumer_over or {}))
-        self._session = TransactionSession(producer_config(settings, transactional_id, **(producer_over or {})))
+        self._session = TransactionSession(
+            producer_config(settings, transactional_id, **(producer_over or {}))
+        )
         self._group = group
         self._process = process
         self._stop = stop
@@ -107,7 +112,7 @@ class TransactionalRunner:
         return self._assignment.partitions
 
     def subscribe(self, topics: Sequence[str]) -> None:
-        """Ask for these topics from the next turn on; from any thread. No topics: leave the group and idle."""
+        """Ask for these topics from the next turn on, from any thread. None: leave the group and idle."""
         with self._lock:
             self._wanted = tuple(topics)
 
@@ -143,7 +148,9 @@ class TransactionalRunner:
             raise FatalError(f"group {self._group}: {error.args[0].str()}") from error
 
     def _work(self, consumer: Consumer, messages: list[Message], metadata: bytes) -> None:
-        records = [m for m in messages if m.error() is None and (m.topic(), m.partition()) in self._assignment]
+        records = [
+            m for m in messages if m.error() is None and (m.topic(), m.partition()) in self._assignment
+        ]
         if len(records) < len(messages):
             self._note_errors(messages)
         if not records:
@@ -202,7 +209,7 @@ class TransactionalRunner:
                 self._trouble.enter("rewinding", str(error))
 
     def _reopen(self, consumer: Consumer) -> None:
-        """Get a working producer, however long that takes, and begin again where the brokers say that we are."""
+        """Get a working producer, however long it takes; go on from where the brokers say that we are."""
         while not self._stop.is_set():
             try:
                 self._session.open()
@@ -214,7 +221,9 @@ class TransactionalRunner:
                 self._hold(consumer, self._backoff.next_s())
 
     def _hold(self, consumer: Consumer, seconds: float) -> None:
-        """Wait as a member of the group that takes no records; what slips through is read again after a rewind."""
+        """Wait as a member of the group that takes no records; what slips through is read again after a
+        rewind.
+        """
         until = time.monotonic() + seconds
         paused: frozenset[Partition] = frozenset()
         while (left := until - time.monotonic()) > 0 and not self._stop.is_set():

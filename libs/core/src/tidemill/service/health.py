@@ -44,7 +44,7 @@ class Health:
         return self._report(self._live)
 
     def ready(self) -> Report:
-        """Outcome of the readiness checks and the liveness checks together: what is not live is not ready."""
+        """Outcome of readiness and liveness checks together: what is not live is not ready."""
         return self._report(self._live | self._ready)
 
     def _report(self, checks: dict[str, Check]) -> Report:
@@ -55,7 +55,7 @@ class Health:
 
 
 class Heartbeat:
-    """A liveness check for a loop: the loop beats, and is taken for stuck after ``max_age_s`` without a beat."""
+        """Readiness and liveness checks together: what is not live is not ready."""
 
     def __init__(self, max_age_s: float = 60.0, *, now: Callable[[], float] = time.monotonic) -> None:
         self._max_age_s = max_age_s
@@ -74,5 +74,5 @@ class Heartbeat:
 def _ask(check: Check) -> str | None:
     try:
         return check()
-    except Exception as error:  # a check that breaks is a failed check, never a broken endpoint
+    except Exception as error:  # noqa: BLE001 - a check that breaks is a failed check
         return f"{type(error).__name__}: {error}"

@@ -37,7 +37,7 @@ def run_service(main: Callable[[], object]) -> int:
         return _say(CRASH, "fatal", str(error))
     except KeyboardInterrupt:
         return _say(CRASH, "interrupted", "stopped before it had finished")
-    except Exception:
+    except Exception:  # noqa: BLE001 - the last frame: told with traceback and exit code
         _log.exception("the process crashed")
         return CRASH
     return CLEAN

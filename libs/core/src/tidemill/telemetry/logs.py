@@ -20,7 +20,9 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 class JsonFormatter(logging.Formatter):
-    """``ts`` (RFC 3339, UTC), ``level``, ``service``, ``logger``, ``message``, ``trace_id``, ``model_version``, extras."""
+    """``ts`` (RFC 3339, UTC), ``level``, ``service``, ``logger``, ``message``, ``trace_id``,
+    ``model_version``, extras.
+    """
 
     def __init__(self, service: str) -> None:
         super().__init__()
@@ -51,7 +53,9 @@ def configure_logging(service: str, level: str = "INFO", file: Path | None = Non
     """
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(file, encoding="utf-8") if file is not None else logging.StreamHandler(sys.stderr)
+    handler = (
+        logging.FileHandler(file, encoding="utf-8") if file is not None else logging.StreamHandler(sys.stderr)
+    )
     handler.setFormatter(JsonFormatter(service))
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.captureWarnings(True)

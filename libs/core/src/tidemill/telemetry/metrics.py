@@ -1,1 +1,24 @@
-"""Skeleton: small helpers for metrics."""
+"""Helpers for metrics. Each service declares its own, once, in its ``metrics.py``; names begin with
+``tidemill_``.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import Gauge
+
+__all__ = ["FAST_SECONDS", "SLOW_SECONDS", "build_info"]
+
+FAST_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+"""Buckets for requests and batches."""
+
+SLOW_SECONDS = (0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+"""Buckets for training runs and the like."""
+
+_BUILD = Gauge(
+    "tidemill_build_info", "Always 1; says which service and version this process is.", ["service", "version"]
+)
+
+
+def build_info(service: str, version: str) -> None:
+    """Publish which service and version this process is."""
+    _BUILD.labels(service, version).set(1)
