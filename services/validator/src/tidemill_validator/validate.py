@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from tidemill.codec import Codec
 from tidemill.contracts.schemas import Schema
@@ -93,13 +94,13 @@ class StreamValidator:
         positions = judgement.index[judgement.passing]
         if unique is None:
             return positions.tolist()  # type: ignore[no-any-return]
-        self._rewind(batch, unique)
+        self._rewind(batch)
         ids: list[str] = judgement.rows.get_column(self.stream.event_id).gather(judgement.passing).to_list()
         times: list[int] = (
             judgement.rows.get_column(self.stream.event_time).gather(judgement.passing).to_list()
         )
-        partitions = np.asarray(batch.partitions, dtype=np.int64)[positions]
-        offsets = np.asarray(batch.offsets, dtype=np.int64)[positions]
+        partitions = _integers(batch.partitions)[positions]
+        offsets = _integers(batch.offsets)[positions]
         duplicates: list[int] = []
         for partition in np.unique(partitions).tolist():
             mine = np.flatnonzero(partitions == partition)
@@ -112,16 +113,15 @@ class StreamValidator:
             return positions.tolist()  # type: ignore[no-any-return]
         for k in duplicates:
             judgement.dead[int(positions[k])] = [Reason(unique.name, unique.column, unique.explain(ids[k]))]
-        gone = np.asarray(sorted(duplicates), dtype=np.int64)
+        gone = _integers(sorted(duplicates))
         judgement.failed.append(Failed(unique.name, unique.column, unique.severity, positions[gone]))
-        return np.delete(positions, gone).tolist()  # type: ignore[no-any-return]
+        return np.delete(positions, gone).tolist()
 
-    def _rewind(self, batch: Batch, unique: Unique) -> None:
+    def _rewind(self, batch: Batch) -> None:
         """Where a batch begins at or before what was accepted, that was never committed: its transaction aborted."""
-        partitions = np.asarray(batch.partitions, dtype=np.int64)
-        found, first = np.unique(partitions, return_index=True)
+        found, first = np.unique(_integers(batch.partitions), return_index=True)
         for partition, position in zip(found.tolist(), first.tolist(), strict=True):
-            self._seen.setdefault(partition, self._empty(unique)).rewind(batch.offsets[position])
+            self._seen[partition].rewind(batch.offsets[position])
 
     def _outputs(self, batch: Batch, judgement: Judgement, accepted: list[int]) -> list[Output]:
         outputs = []
@@ -133,12 +133,14 @@ class StreamValidator:
         return outputs
 
     def _reports(self, batch: Batch, judgement: Judgement) -> Output:
-        columns = (
-            np.asarray(c, dtype=np.int64) for c in (batch.partitions, batch.offsets, batch.timestamps_ms)
-        )
-        dead = np.fromiter(judgement.dead, dtype=np.int64, count=len(judgement.dead))
         reports = quality_reports(
-            self.stream.model, self.stream.topic, partitions, offsets, timestamps, dead, judgement.failed
+            self.stream.model,
+            self.stream.topic,
+            _integers(batch.partitions),
+            _integers(batch.offsets),
+            _integers(batch.timestamps_ms),
+            _integers(list(judgement.dead)),
+            judgement.failed,
         )
         values = [
             self._codec.encode_one(r.to_dict(), self._report_schema, self._report_topic) for r in reports
@@ -157,6 +159,10 @@ class StreamValidator:
             if seen.forgotten_early:
                 metrics.FORGOTTEN_IDS.labels(*labels).inc(seen.forgotten_early)
                 seen.forgotten_early = 0
+
+
+def _integers(column: list[int]) -> npt.NDArray[np.int64]:
+    return np.asarray(column, dtype=np.int64)
 
 
 class _Keys:
