@@ -55,7 +55,7 @@ class Health:
 
 
 class Heartbeat:
-        """Readiness and liveness checks together: what is not live is not ready."""
+    """A liveness check for a loop: it beats, and is taken for stuck after ``max_age_s`` without a beat."""
 
     def __init__(self, max_age_s: float = 60.0, *, now: Callable[[], float] = time.monotonic) -> None:
         self._max_age_s = max_age_s
