@@ -81,7 +81,7 @@ def _fetch_missing(lock: JarLock, cache: Path, progress: Callable[[str], None]) 
     missing = [name for name, digest in lock.sha256.items() if not _present(name, digest, cache)]
     if missing:
         progress(f"fetching Apache Kafka {lock.kafka}: {len(missing)} jars, once")
-        _fetch(missing[0], lock.sha256[missing[0]], cache)  # alone: one time-out tells that nothing can be had
+        _fetch(missing[0], lock.sha256[missing[0]], cache)  # one time-out tells all
     with ThreadPoolExecutor(FETCHERS) as pool:
         jobs = [pool.submit(_fetch, name, lock.sha256[name], cache) for name in missing[1:]]
         try:
