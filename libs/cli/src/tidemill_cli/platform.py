@@ -24,8 +24,9 @@ PLATFORM_FILE = Path("var/run/platform.json")
 
 
 @dataclass
-class Platform:
-    """A platform seen from outside: its settings and, where it runs here, what `platform.json` says of its processes.
+class PlatformView:
+    """A platform seen from outside: its settings and, where it runs here, what `platform.json` says of its
+    processes.
 
     Everything is opened on first use; nothing connects before.
     """
@@ -56,26 +57,35 @@ class Platform:
 
     @cached_property
     def codec(self) -> Codec:
-        """Reads and writes values on the topics."""
+        """Reads and writes values on the topics, for one thread."""
+        return self.new_codec()
+
+    def new_codec(self) -> Codec:
+        """Another codec, for another thread."""
         from tidemill.codec import Codec, HttpRegistry
 
         url = self.settings.schema_registry_url
         return Codec(self.schemas, HttpRegistry(url) if url else None)
 
     def model(self, name: str | None) -> ModelSpec:
-        """The model called `name`, or the only one there is. Raises click.BadParameter with the names to choose from."""
+        """The model called `name`, or the only one there is. Raises click.BadParameter with the names to
+        choose from.
+        """
         known = ", ".join(sorted(self.models))
         if name is None and len(self.models) == 1:
             return next(iter(self.models.values()))
         if name is None:
             raise click.UsageError(f"which model? say --model NAME; there are {known or 'none'}")
         if name not in self.models:
-            raise click.BadParameter(f"there is no model {name!r}; there are {known or 'none'}", param_hint="--model")
+            raise click.BadParameter(
+                f"there is no model {name!r}; there are {known or 'none'}", param_hint="--model"
+            )
         return self.models[name]
 
 
-def find_platform(bootstrap: str | None = None) -> Platform:
-    """The platform named by `bootstrap`, else by TIDEMILL_* settings, else the one that runs here by its platform file.
+def find_platform(bootstrap: str | None = None) -> PlatformView:
+    """The platform named by `bootstrap`, else by TIDEMILL_* settings, else the one that runs here by its
+    platform file.
 
     Settings given explicitly win over the file. Raises click.UsageError where there is none of the three.
     """
@@ -90,9 +100,15 @@ def find_platform(bootstrap: str | None = None) -> Platform:
         )
     if named and facts and facts.get("settings", {}).get("TIDEMILL_KAFKA_BOOTSTRAP") != named:
         facts = {}
-    with_file = {_field(name): value for name, value in facts.get("settings", {}).items() if name not in os.environ}
     given = {"kafka_bootstrap": named} if named else {}
-    return Platform(CommonSettings(**{**_known(with_file, CommonSettings), **given}), facts)
+    return PlatformView(CommonSettings(**{**_settings(facts, keep_environment=True), **given}), facts)
+
+
+def view_of(facts: dict[str, Any]) -> PlatformView:
+    """A platform by its facts (the content of `platform.json`) alone."""
+    from tidemill.settings import CommonSettings
+
+    return PlatformView(CommonSettings(**_settings(facts, keep_environment=False)), facts)
 
 
 def platform_options(command: F) -> F:
@@ -116,14 +132,23 @@ def _running_here() -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, json.JSONDecodeError) as error:
-        raise click.UsageError(f"{path} cannot be read ({error}): remove it or start `tidemill up` again") from error
+        raise click.UsageError(
+            f"{path} cannot be read ({error}): remove it or start `tidemill up` again"
+        ) from error
     assert isinstance(facts, dict)
     return facts
 
 
-def _field(variable: str) -> str:
-    return variable.removeprefix("TIDEMILL_").lower()
+def _settings(facts: dict[str, Any], keep_environment: bool) -> dict[str, Any]:
+    """The settings in a platform's facts by field; with `keep_environment`, those that the environment sets
+    are left to it.
+    """
+    from tidemill.settings import CommonSettings
 
-
-def _known(values: dict[str, Any], settings: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if name in settings.model_fields}
+    named = {
+        name: value
+        for name, value in facts.get("settings", {}).items()
+        if not (keep_environment and name in os.environ)
+    }
+    fields = {name.removeprefix("TIDEMILL_").lower(): value for name, value in named.items()}
+    return {name: value for name, value in fields.items() if name in CommonSettings.model_fields}

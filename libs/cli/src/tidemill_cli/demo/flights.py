@@ -1,4 +1,6 @@
-"""The demo's stream in memory: flights in the order of their scheduled departure, and when each one's label is known."""
+"""The demo's stream in memory: flights in the order of their scheduled departure, and when each one's label
+is known.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,9 @@ PREPARE_TIMEOUT_S = 120
 class Flights:
     """Rows in time order. `table`: what is known at the scheduled departure, as the model's record wants it.
 
-    `scheduled`, `observed`: int64 [n], UTC ms; `observed` is NEVER for a flight without arrival. `late`: bool [n], meaningless
-    where `observed` is NEVER. `by_observed`: int64, the labelled rows in the order in which their labels become known.
+    `scheduled`, `observed`: int64 [n], UTC ms; `observed` is NEVER for a flight without arrival. `late`: bool
+    [n], meaningless where `observed` is NEVER. `by_observed`: int64, the labelled rows in the order in which
+    their labels become known.
     """
 
     table: pa.Table
@@ -38,19 +41,25 @@ class Flights:
 
 
 def prepared_flights(folder: Path) -> Path:
-    """The path of the prepared data under `folder`, made there in a short-lived process when it is missing. Raises RuntimeError."""
+    """The path of the prepared data under `folder`, made there in a short-lived process when it is missing.
+    Raises RuntimeError.
+    """
     path = folder / CACHE_NAME
     if path.exists():
         return path
     command = [sys.executable, "-m", "tidemill_cli.demo.prepare", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PREPARE_TIMEOUT_S, check=False)
     if done.returncode != 0:
-        raise RuntimeError(f"the flights could not be prepared (pip install 'tidemill-cli[demo]'?):\n{done.stderr.strip()}")
+        raise RuntimeError(
+            f"the flights could not be prepared (pip install 'tidemill-cli[demo]'?):\n{done.stderr.strip()}"
+        )
     return path
 
 
 def load_flights(path: Path, fields: list[str], fraction: float = 1.0) -> Flights:
-    """Reads the first `fraction` of the prepared year, with the record's `fields` only. Raises ValueError for an unknown field."""
+    """Reads the first `fraction` of the prepared year, with the record's `fields` only. Raises ValueError for
+    an unknown field.
+    """
     known = pq.read_schema(path).names
     unknown = [name for name in fields if name not in known]
     if unknown:

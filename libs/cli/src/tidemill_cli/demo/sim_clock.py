@@ -9,8 +9,9 @@ from dataclasses import dataclass
 class SimClock:
     """Simulated event time in UTC ms, driven by wall time.
 
-    `speed`: simulated ms a wall ms. `advance` is called with the wall time and the share of full speed that back-pressure allows;
-    one call never moves further than `longest_step_ms` of simulated time, so that a stalled caller does not burst afterwards.
+    `speed`: simulated ms a wall ms. `advance` is called with the wall time and the share of full speed that
+    back-pressure allows; one call never moves further than `longest_step_ms` of simulated time, so that a
+    stalled caller does not burst afterwards.
     """
 
     now: float
@@ -19,7 +20,9 @@ class SimClock:
     last_wall: float | None = None
 
     def advance(self, wall_s: float, pace: float = 1.0) -> float:
-        """Moves to wall time `wall_s` (monotonic seconds) at `pace` (0 to 1) of full speed; returns the simulated time."""
+        """Moves to wall time `wall_s` (monotonic seconds) at `pace` (0 to 1) of full speed; returns the
+        simulated time.
+        """
         if self.last_wall is not None:
             step = (wall_s - self.last_wall) * 1000 * self.speed * pace
             self.now += min(step, self.longest_step_ms)
@@ -28,7 +31,9 @@ class SimClock:
 
 
 def pace_for(backlog: int, comfortable: int, most: int) -> float:
-    """Back-pressure: full speed up to a `comfortable` backlog of records, none from `most` on, linear between."""
+    """Back-pressure: full speed up to a `comfortable` backlog of records, none from `most` on, linear
+    between.
+    """
     if backlog <= comfortable:
         return 1.0
     return max(0.0, (most - backlog) / (most - comfortable))

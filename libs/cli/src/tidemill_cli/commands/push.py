@@ -1,0 +1,159 @@
+"""`tidemill push`: a file of events or labels to a model's topic."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tidemill_cli.platform import platform_options
+
+if TYPE_CHECKING:
+    from tidemill.contracts.model_file import ModelSpec
+    from tidemill_cli.platform import PlatformView
+    from tidemill_cli.push.checkpoint import Progress
+    from tidemill_cli.push.records import RecordMaker
+
+CHUNK_ROWS = 5_000
+CHECKPOINTS = Path("var/push")
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--model", metavar="NAME", help="Model whose events these are; needless where there is only one."
+)
+@click.option("--labels", is_flag=True, help="FILE holds labels: event_id, label, event_time, observed_at.")
+@click.option(
+    "--map", "mapped", multiple=True, metavar="COLUMN=FIELD", help="A column under another name; repeatable."
+)
+@click.option(
+    "--event-time",
+    "times",
+    metavar="START/STEP",
+    help="Times for a file that has none: row i gets START + i STEP.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="ROWS",
+    help="At most so many rows a second.",
+)
+@click.option("--again", is_flag=True, help="Push from the beginning, although it was pushed before.")
+@click.option(
+    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Where rows with errors are listed."
+)
+@platform_options
+def push(
+    platform: PlatformView, file: Path, model: str | None, labels: bool, mapped: tuple[str, ...],
+    times: str | None, rate: float | None, again: bool, report: Path | None,
+) -> None:  # fmt: skip
+    """Send FILE (CSV, JSONL or Parquet) to a model's raw topic, or its labels.
+
+    \b
+    tidemill push flights.parquet --model flight-delay
+    tidemill push churn.csv --model telecom-churn --event-time 2024-01-01T00:00:00Z/10m
+    tidemill push churn.csv --model telecom-churn --labels --map churn=label \\
+        --event-time 2024-01-01T00:00:00Z/10m
+
+    Columns are matched to the record's fields by name; others are left out and said. Values are converted
+    strictly: a row that does not fit is listed with its line in a report and not sent, and the exit code is
+    then 1. Rows without event id get one made of the file and the line, so a file pushed twice counts once.
+
+    The push is resumable: run the same command again after Ctrl-C or a failure and it continues behind the
+    last acknowledged rows.
+    """
+    from tidemill_cli.push.checkpoint import Checkpoint, file_digest
+    from tidemill_cli.push.reading import UnreadableFile, count_rows, read_chunks
+    from tidemill_cli.push.run import ErrorReport, Throttle
+    from tidemill_cli.push.run import push as run
+    from tidemill_cli.push.sending import Sender
+
+    spec = platform.model(model)
+    digest = file_digest(file)
+    topic = platform.topics.name("labels_raw" if labels else "raw", spec.name)
+    checkpoint = Checkpoint(CHECKPOINTS, digest, topic, platform.settings.kafka_bootstrap)
+    if again:
+        checkpoint.forget()
+    try:
+        maker = _maker(platform, spec, digest, labels, mapped, times)
+        _check_columns(file, maker, read_chunks)
+        before = checkpoint.load()
+        if before.done:
+            click.echo(
+                f"{file.name} was pushed to {topic} before: {before.sent:,} rows. --again pushes it again."
+            )
+            return
+        errors = ErrorReport(
+            report or CHECKPOINTS / f"{file.stem}-{digest[:8]}.errors.jsonl", fresh=not before.rows
+        )
+        if before.rows:
+            click.echo(f"continuing behind row {before.rows:,}")
+        sender = Sender(platform.settings, "push")
+        with _progress_bar(file.name, count_rows(file), before.rows) as advanced:
+            chunks = read_chunks(file, CHUNK_ROWS)
+            ratio = platform.settings.trace_ratio
+            done = run(chunks, maker, sender, topic, checkpoint, errors, Throttle(rate), ratio, advanced)
+    except (UnreadableFile, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    _conclude(done, topic, errors.path)
+
+
+def _maker(
+    platform: PlatformView, spec: ModelSpec, digest: str, labels: bool, mapped: tuple[str, ...],
+    times: str | None,
+) -> RecordMaker:  # fmt: skip
+    from tidemill_cli.push.records import RecordMaker, Roles, TimeLine, parse_renames
+
+    schema = platform.schemas.label(spec.name) if labels else platform.schemas.record(spec.name)
+    roles = (
+        Roles("event_id", "event_time", spec.entity)
+        if labels
+        else Roles(spec.event_id, spec.event_time, spec.entity)
+    )
+    line = TimeLine.parse(times) if times else None
+    return RecordMaker(platform.codec, schema, roles, digest, parse_renames(mapped), line)
+
+
+def _check_columns(file: Path, maker: RecordMaker, read_chunks: Any) -> None:
+    first = next(iter(read_chunks(file, 100)), None)
+    if first is None:
+        raise click.ClickException(f"{file.name} has no rows")
+    columns = first.frame.columns
+    if missing := maker.missing_fields(columns):
+        raise click.ClickException(
+            f"{file.name} has no column for {', '.join(missing)}. It has: {', '.join(columns)}. "
+            "Name one with --map COLUMN=FIELD; times can be made with --event-time START/STEP."
+        )
+    if unknown := maker.unknown_columns(columns):
+        click.echo(f"left out, since the record has no such field: {', '.join(unknown)}", err=True)
+
+
+def _progress_bar(name: str, rows: int, done: int) -> Any:
+    """A context that gives the function to call after each chunk; silent where there is no terminal."""
+    import sys
+
+    if not sys.stderr.isatty():
+        return nullcontext(lambda progress: None)
+    from contextlib import contextmanager
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    @contextmanager
+    def bar() -> Any:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Bar(*columns, console=Console(stderr=True)) as shown:
+            task = shown.add_task(name, total=rows, completed=done)
+            yield lambda progress: shown.update(task, completed=progress.rows)
+
+    return bar()
+
+
+def _conclude(done: Progress, topic: str, report: Path) -> None:
+    click.echo(f"{done.sent:,} rows stored on {topic}")
+    if done.errors:
+        raise click.ClickException(f"{done.errors:,} rows were not sent: see {report}")

@@ -1,0 +1,77 @@
+"""Scores two versions on the same rows, by their artifacts, as serving would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tidemill.artifact import OnnxModel, fetch_artifact
+from tidemill.codec import Codec
+from tidemill.contracts.schemas import Schema
+from tidemill.features import feature_inputs
+from tidemill.kafka.batch import Batch
+from tidemill_cli.demo.accounting import roc_auc
+from tidemill_cli.demo.readback import Accepted, Positions
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """ROC AUC of two versions on the same `rows` labelled rows; None where there is only one class."""
+
+    rows: int
+    before: float | None
+    after: float | None
+
+
+def load_scorer(reference: Mapping[str, Any]) -> OnnxModel:
+    """The model of a ModelRef, its digest verified. Raises ArtifactError."""
+    artifact = fetch_artifact(reference["artifact_uri"], reference["manifest_digest"])
+    return OnnxModel.load(artifact.files["model.onnx"], artifact.manifest)
+
+
+def compare(
+    clean: Iterator[Batch], wanted: Positions, labels: Accepted, codec: Codec, record: Schema, id_field: str,
+    before: OnnxModel, after: OnnxModel,
+) -> Comparison:  # fmt: skip
+    """Scores both models on the clean rows at `wanted` positions that have a label."""
+    ids: list[pa.Array] = []
+    scores: list[tuple[np.ndarray, np.ndarray]] = []
+    lookup = {number: np.sort(offsets) for number, offsets in wanted.items()}
+    for batch in clean:
+        decoded = codec.decode(batch.values, record)
+        inside = _inside(batch, lookup)[decoded.index]
+        rows = decoded.rows.filter(pa.array(inside))
+        if len(rows):
+            ids.append(rows.column(id_field))
+            scores.append((_score(before, rows), _score(after, rows)))
+    return _compared(pa.chunked_array(ids, pa.string()), scores, labels)
+
+
+def _inside(batch: Batch, lookup: Positions) -> np.ndarray:
+    partitions, offsets = np.array(batch.partitions), np.array(batch.offsets)
+    inside = np.zeros(len(offsets), dtype=bool)
+    for number, wanted in lookup.items():
+        here = partitions == number
+        inside[here] = np.isin(offsets[here], wanted)
+    return inside
+
+
+def _score(model: OnnxModel, rows: pa.RecordBatch) -> np.ndarray:
+    return np.asarray(model.score(feature_inputs(rows, model.manifest.features)))
+
+
+def _compared(
+    ids: pa.ChunkedArray, scores: list[tuple[np.ndarray, np.ndarray]], labels: Accepted
+) -> Comparison:
+    if not scores or labels.labels is None:
+        return Comparison(0, None, None)
+    found = pc.index_in(ids, value_set=labels.ids.combine_chunks()).combine_chunks()
+    known = found.is_valid().to_numpy(zero_copy_only=False)
+    truth = labels.labels[found.drop_null().to_numpy().astype(np.int64)].astype(bool)
+    before, after = (np.concatenate([pair[side] for pair in scores])[known] for side in (0, 1))
+    return Comparison(len(truth), roc_auc(truth, before), roc_auc(truth, after))

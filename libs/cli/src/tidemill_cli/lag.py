@@ -1,0 +1,80 @@
+"""How far consumer groups are behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tidemill.settings import KafkaSettings
+
+TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionLag:
+    """One partition of a group: `committed` None where the group has committed nothing there."""
+
+    topic: str
+    partition: int
+    committed: int | None
+    end: int
+
+    @property
+    def records(self) -> int:
+        """Records (transaction markers included) that the group has yet to pass."""
+        return self.end - (self.committed or 0)
+
+
+class Offsets:
+    """Ends of partitions and committed offsets of groups. Not safe to share between threads."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        from tidemill.kafka.clients import admin
+
+        self._admin = admin(settings)
+
+    def partitions(self, topics: Sequence[str]) -> dict[str, int]:
+        """Partition count of each topic that exists."""
+        from tidemill.kafka.topics import partition_counts
+
+        return partition_counts(self._admin, topics)
+
+    def ends(self, topics: Sequence[str], *, earliest: bool = False) -> dict[tuple[str, int], int]:
+        """The log end (or its beginning) of every partition of those topics that exist."""
+        from confluent_kafka import IsolationLevel, TopicPartition
+        from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
+
+        spec = OffsetSpec.earliest() if earliest else OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        wanted = {
+            TopicPartition(topic, partition): spec
+            for topic, count in self.partitions(topics).items()
+            for partition in range(count)
+        }
+        if not wanted:
+            return {}
+        futures = self._admin.list_offsets(
+            wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=TIMEOUT_S
+        )
+        return {(part.topic, part.partition): future.result().offset for part, future in futures.items()}
+
+    def committed(self, group: str) -> dict[tuple[str, int], int]:
+        """What a group has committed, whatever the topic."""
+        from confluent_kafka import ConsumerGroupTopicPartitions
+
+        request = [ConsumerGroupTopicPartitions(group)]
+        future = self._admin.list_consumer_group_offsets(request, request_timeout=TIMEOUT_S)[group]
+        found = future.result().topic_partitions
+        return {(part.topic, part.partition): part.offset for part in found if part.offset >= 0}
+
+    def lag(self, group: str, topics: Sequence[str]) -> list[PartitionLag]:
+        """The group's lag on every partition of `topics`."""
+        committed = self.committed(group)
+        return [
+            PartitionLag(topic, partition, committed.get((topic, partition)), end)
+            for (topic, partition), end in sorted(self.ends(topics).items())
+        ]
+
+    def groups(self, prefix: str) -> list[str]:
+        """The consumer groups whose name starts with `prefix`."""
+        listed = self._admin.list_consumer_groups(request_timeout=TIMEOUT_S).result()
+        return sorted(group.group_id for group in listed.valid if group.group_id.startswith(prefix))

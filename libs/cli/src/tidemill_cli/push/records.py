@@ -1,0 +1,150 @@
+"""Rows of a file to records of a topic: what is missing is filled, what is wrong is set aside, the rest is
+encoded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from tidemill.codec import Codec
+from tidemill.contracts.schemas import Schema
+from tidemill.ids import deterministic_id
+from tidemill_cli.push.convert import convert, record_fields
+from tidemill_cli.push.reading import Chunk, RowError
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLine:
+    """Event times for a file that has none: row i (from 0) gets `start + i * step`."""
+
+    start: datetime
+    step: timedelta
+
+    @classmethod
+    def parse(cls, text: str) -> TimeLine:
+        """Reads START/STEP, such as 2024-01-01T00:00:00Z/10m. Raises ValueError."""
+        from tidemill.contracts.quantities import parse_duration
+
+        start, separator, step = text.partition("/")
+        if not separator:
+            raise ValueError(f"{text!r} is not START/STEP, such as 2024-01-01T00:00:00Z/10m")
+        moment = datetime.fromisoformat(start)
+        return cls(moment if moment.tzinfo else moment.replace(tzinfo=UTC), parse_duration(step))
+
+    def times(self, first_row: int, rows: int) -> pl.Series:
+        """timestamp[ms, UTC] of rows `first_row` to `first_row + rows`."""
+        moments = [self.start + self.step * row for row in range(first_row, first_row + rows)]
+        return pl.Series(moments, dtype=pl.Datetime("ms", "UTC"))
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Which field of the record is the event id, the event time and the key; `entity` None where the topic
+    has no such field.
+    """
+
+    event_id: str
+    event_time: str
+    entity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What can be sent of a chunk (`keys` and `values` aligned), and why the rest cannot."""
+
+    keys: list[bytes]
+    values: list[bytes]
+    errors: list[RowError]
+
+
+class RecordMaker:
+    """Makes records of one schema from chunks of one file.
+
+    A row without event id gets one of the file's digest and its line: the same file always gives the same
+    ids, so that pushing it again is caught by the expectation `unique`, and its labels meet its events.
+    """
+
+    def __init__(
+        self, codec: Codec, schema: Schema, roles: Roles, digest: str,
+        renames: Mapping[str, str], times: TimeLine | None,
+    ) -> None:  # fmt: skip
+        self._codec = codec
+        self._schema = schema
+        self._roles = roles
+        self._digest = digest
+        self._renames = dict(renames)
+        self._times = times
+        self._fields = record_fields(schema.json["fields"])
+
+    def unknown_columns(self, columns: list[str]) -> list[str]:
+        """Columns of the file that fill no field: they are left out."""
+        known = {field.name for field in self._fields} | {self._roles.entity}
+        return [name for name in columns if self._renames.get(name, name) not in known]
+
+    def missing_fields(self, columns: list[str]) -> list[str]:
+        """Fields that must be there and that no column, id or time line fills."""
+        given = {self._renames.get(name, name) for name in columns} | {self._roles.event_id}
+        if self._times is not None:
+            given |= {self._roles.event_time, "observed_at"}
+        return [field.name for field in self._fields if not field.nullable and field.name not in given]
+
+    def encode(self, chunk: Chunk, first_row: int) -> Encoded:
+        """The records of a chunk whose first row is row `first_row` (from 0) of the file."""
+        frame = self._filled(chunk, first_row)
+        records, errors = convert(frame, chunk.lines, self._fields)
+        bad = {error.line for error in errors}
+        fit = pl.Series([line not in bad for line in chunk.lines], dtype=pl.Boolean)
+        records = records.filter(fit)
+        if not len(records):
+            return Encoded([], [], [*chunk.errors, *errors])
+        keys = self._keys(frame.filter(fit), records)
+        batch = (
+            records.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()).combine_chunks().to_batches()[0]
+        )
+        return Encoded(keys, self._codec.encode(batch, self._schema), [*chunk.errors, *errors])
+
+    def _filled(self, chunk: Chunk, first_row: int) -> pl.DataFrame:
+        frame = chunk.frame.rename(
+            {old: new for old, new in self._renames.items() if old in chunk.frame.columns}
+        )
+        roles = self._roles
+        if roles.event_id not in frame.columns:
+            ids = [deterministic_id(self._digest, line) for line in chunk.lines]
+            frame = frame.with_columns(pl.Series(roles.event_id, ids, dtype=pl.String))
+        if self._times is not None:
+            # Lines that could not be read take their place in time too: an error must not move the rows
+            # behind it.
+            offset = chunk.lines[0] if chunk.lines else 0
+            times = self._times.times(first_row, chunk.rows)
+            taken = [min(line - offset, chunk.rows - 1) for line in chunk.lines]
+            for name in (roles.event_time, "observed_at"):
+                if name not in frame.columns:
+                    frame = frame.with_columns(times.gather(taken).alias(name))
+        return frame
+
+    def _keys(self, frame: pl.DataFrame, records: pl.DataFrame) -> list[bytes]:
+        """The entity as UTF-8, the event id where there is none."""
+        ids = records[self._roles.event_id].to_list()
+        source = records if self._roles.entity in records.columns else frame
+        if self._roles.entity not in source.columns:
+            return [str(event_id).encode() for event_id in ids]
+        entities = source[self._roles.entity].to_list()
+        return [
+            str(ids[row] if entity in (None, "") else entity).encode() for row, entity in enumerate(entities)
+        ]
+
+
+def parse_renames(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Reads COLUMN=FIELD pairs. Raises ValueError for one that is not."""
+    renames: dict[str, str] = {}
+    for pair in pairs:
+        match = re.fullmatch(r"(.+)=([^=]+)", pair)
+        if match is None:
+            raise ValueError(f"{pair!r} is not COLUMN=FIELD")
+        renames[match[1]] = match[2]
+    return renames
