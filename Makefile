@@ -6,6 +6,7 @@ PY := .venv/bin/python
 PYTEST := $(PY) -m pytest -q
 # KAFKA=HOST:PORT uses that Kafka instead of the embedded one.
 KAFKA ?=
+# Processes that start again, as after a kill, should not compile their modules anew.
 export PYTHONDONTWRITEBYTECODE :=
 TIDEMILL := .venv/bin/tidemill
 
