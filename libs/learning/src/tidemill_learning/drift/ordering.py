@@ -1,0 +1,63 @@
+"""Profiles of all partitions in the order of their time, once no earlier one is to be expected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+WINDOWS_BEHIND = 4
+"""A partition is not waited for once the others hold back so many windows for each partition: it is idle or far slower."""
+
+Item = dict[str, Any]
+
+
+class WindowOrder:
+    """One kind of profile of one model. Depends only on the sequence of profiles that it is given.
+
+    A repeat is known by its window, which grows with every profile of a partition. A profile is released when every
+    partition has passed its end (`ended_at`): by a later profile, or by a seal, which says that the partition is idle.
+    """
+
+    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
+        state = state or {}
+        self._last: dict[str, int] = dict(state.get("last", {}))
+        self._ended: dict[str, int] = dict(state.get("ended", {}))
+        self._sealed: set[str] = set(state.get("sealed", []))
+        self._waiting: list[Item] = list(state.get("waiting", []))
+
+    def to_state(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {"last": self._last, "ended": self._ended, "sealed": sorted(self._sealed), "waiting": self._waiting}
+
+    def is_new(self, profile: Mapping[str, Any]) -> bool:
+        """Whether the profile says something new; takes note of it."""
+        partition = str(profile["partition"])
+        if profile["sealed"]:
+            self._sealed.add(partition)
+            return True
+        if profile["window"] <= self._last.get(partition, -1):
+            return False
+        self._last[partition] = profile["window"]
+        self._ended[partition] = max(profile["ended_at"], self._ended.get(partition, 0))
+        self._sealed.discard(partition)
+        return True
+
+    def hold(self, profile: Mapping[str, Any], content: Any) -> None:
+        """Keep a new profile's content until its time has come."""
+        extent = {name: profile[name] for name in ("topic", "partition", "first_offset", "last_offset", "started_at", "ended_at")}
+        self._waiting.append({**extent, "window": profile["window"], "content": content})
+
+    def release(self, partitions: int) -> list[Item]:
+        """What can be looked at now, in the order of time, then partition."""
+        self._waiting.sort(key=lambda item: (item["ended_at"], item["partition"], item["window"]))
+        expected = [str(p) for p in range(partitions) if str(p) not in self._sealed]
+        frontier = min((self._ended.get(p, -1) for p in expected), default=None)
+        ready = [item for item in self._waiting if frontier is None or item["ended_at"] <= frontier]
+        too_many = len(self._waiting) - WINDOWS_BEHIND * partitions
+        ready = self._waiting[: max(len(ready), too_many, 0)]
+        self._waiting = self._waiting[len(ready) :]
+        return ready
+
+    def drop(self) -> None:
+        """Forget what waits: it belongs to another version."""
+        self._waiting = []

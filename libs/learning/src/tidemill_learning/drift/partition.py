@@ -1,0 +1,226 @@
+"""Profiles of one partition of one model: the map half of drift detection. Pure: rows in, profiles out.
+
+What is in a profile depends on the three logs (clean, predictions, labels) alone, never on batches, interleaving,
+restarts or the wall clock. Features and predictions need no more than the window rule; labels are joined by the rule in
+`join`. `commits` says from where each log must be read again to rebuild what is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tidemill.ids import deterministic_id
+from tidemill_learning.drift import errors
+from tidemill_learning.drift.folds import FeatureFold, ScoreFold
+from tidemill_learning.drift.join import MAX_LABELS, LabelJoin, LabelWindow, Met
+from tidemill_learning.drift.scores import bin_counts
+from tidemill_learning.drift.windows import NEVER, LogClock, WindowRule
+
+if TYPE_CHECKING:
+    from tidemill.contracts.model_file import ModelSpec
+
+Role = Literal["clean", "predictions", "labels"]
+KINDS: Mapping[Role, str] = {"clean": "features", "predictions": "predictions", "labels": "quality"}
+LEAST_WAIT = timedelta(hours=1)
+"""A label waits at least so long (in event time) for its prediction: records of a partition are not quite in order."""
+
+Longs = NDArray[np.int64]
+Profile = dict[str, Any]
+
+
+class PartitionProfiler:
+    """Folds one partition into profiles (data of schemas/profile.avsc).
+
+    `topics` gives the topic's name per role. Records of a role must come in offset order, from where `resume` (or
+    offset 0) says; a role's records may come in any number of calls, and roles in any order.
+    """
+
+    def __init__(self, spec: ModelSpec, partition: int, topics: Mapping[Role, str]) -> None:
+        self._spec = spec
+        self._partition = partition
+        self._topics = topics
+        self._rule = WindowRule.of(spec.drift.window)
+        self._logs: dict[Role, LogClock] = {role: LogClock() for role in KINDS}
+        self._features: dict[int, FeatureFold] = {}
+        self._scores: dict[int, ScoreFold] = {}
+        self.join = LabelJoin(_ms(spec.target.expires), _ms(max(spec.target.delay, LEAST_WAIT)))
+        self.late = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether labels should not be read on for now: they wait for predictions."""
+        return self.join.open_labels >= MAX_LABELS
+
+    def resume(self, role: Role, offset: int, clock: int = NEVER) -> None:
+        """Begin a log at a committed place. Call before any of its records."""
+        self._logs[role] = LogClock(offset, clock)
+
+    def clean(self, offsets: Longs, appended: Longs, rows: pa.RecordBatch) -> list[Profile]:
+        """Read clean records on: aligned offsets, append times (ms) and decoded rows. Gives profiles that are complete now."""
+        times = np.minimum(_times(rows, self._spec.event_time), appended)
+        for window, part in self._parts("clean", offsets, times):
+            fold = self._features.setdefault(window, FeatureFold(self._spec.features))
+            fold.add(offsets[part], times[part], rows.take(pa.array(part)))
+        return self._close_features()
+
+    def predictions(self, offsets: Longs, appended: Longs, rows: pa.RecordBatch) -> list[Profile]:
+        """Read predictions on; as `clean`."""
+        times = np.minimum(_times(rows, "event_time"), appended)
+        sources, outputs = rows.column("source").to_pylist(), _outputs(self._spec.target.task, rows)
+        versions, arms = rows.column("version").to_pylist(), rows.column("arm").to_pylist()
+        stream = np.array([source == "stream" for source in sources], dtype=np.bool_)
+        # What REST clients ask may lie anywhere in time: only the stream moves the clock.
+        before = self._parts_with_clock("predictions", offsets, np.where(stream, times, NEVER))
+        for window, part in self._in_windows(self._rule.windows(offsets, times), before, np.arange(len(offsets))):
+            fold = self._scores.setdefault(window, ScoreFold(self._spec.target.task))
+            fold.extent.add(offsets[part], times[part])
+            for at in part.tolist():
+                fold.add((sources[at], versions[at], arms[at]), [_score(outputs[at])])
+        self._wait_for_labels(offsets, times, before, rows, versions, arms, outputs, stream)
+        return self._close_scores() + self._close_labels()
+
+    def labels(self, offsets: Longs, appended: Longs, rows: pa.RecordBatch) -> list[Profile]:
+        """Read labels on; as `clean`."""
+        times = np.minimum(_times(rows, "observed_at"), appended)
+        about = np.minimum(_times(rows, "event_time"), appended).tolist()
+        event_ids, values = rows.column("event_id").to_pylist(), rows.column("label").to_pylist()
+        log = self._logs["labels"]
+        before, after = log.advance(offsets, times)
+        clocks, observed, positions = after.tolist(), times.tolist(), offsets.tolist()
+        for window, part in self._in_windows(self._rule.windows(offsets, times), before, np.arange(len(offsets))):
+            for at in part.tolist():
+                self.join.add_label(window, event_ids[at], positions[at], about[at], clocks[at], observed[at], values[at])
+            self.join.windows[window].extent.add(offsets[part], times[part])
+        self.join.expire(log.clock)
+        return self._close_labels()
+
+    def seal(self, role: Role) -> Profile:
+        """Says that the partition has fallen idle: whoever merges windows need not wait for it until it speaks again."""
+        log = self._logs[role]
+        open_windows = {"clean": self._features, "predictions": self._scores, "labels": self.join.windows}[role]
+        window = min(open_windows, default=max(0, self._rule.first_open(log.next_offset, max(log.clock, 0))))
+        position = max(0, log.next_offset - 1)
+        extent = {"records": 0, "first_offset": position, "last_offset": position}
+        times = {"started_at": max(log.clock, 0), "ended_at": max(log.clock, 0)}
+        return {**self._profile(role, window, {**extent, **times}, "seal"), "sealed": True}
+
+    def commits(self) -> dict[Role, tuple[int, int]]:
+        """Per role the offset to commit and the clock there: reading again from it rebuilds all that is open."""
+        features = min((fold.extent.first_offset for fold in self._features.values()), default=None)
+        scores = min((fold.extent.first_offset for fold in self._scores.values()), default=None)
+        waiting = self.join.needed_prediction()
+        needed: dict[Role, int | None] = {
+            "clean": features,
+            "predictions": min((n for n in (scores, waiting) if n is not None), default=None),
+            "labels": self.join.needed_label(),
+        }
+        return {role: self._logs[role].low_water(needed[role]) for role in KINDS}
+
+    def _parts_with_clock(self, role: Role, offsets: Longs, times: Longs) -> Longs:
+        before, _ = self._logs[role].advance(offsets, times)
+        return before
+
+    def _parts(self, role: Role, offsets: Longs, times: Longs) -> list[tuple[int, Longs]]:
+        before = self._parts_with_clock(role, offsets, times)
+        return self._in_windows(self._rule.windows(offsets, times), before, np.arange(len(offsets)))
+
+    def _in_windows(self, windows: Longs, before: Longs, rows: Longs) -> list[tuple[int, Longs]]:
+        late = self._rule.late(windows, before)
+        self.late += int(late.sum())
+        kept, windows = rows[~late], windows[~late]
+        return [(int(window), kept[windows == window]) for window in np.unique(windows)]
+
+    def _wait_for_labels(
+        self, offsets: Longs, times: Longs, before: Longs, rows: pa.RecordBatch,
+        versions: list[int], arms: list[str], outputs: list[Any], stream: NDArray[np.bool_],
+    ) -> None:  # fmt: skip
+        event_ids, positions = rows.column("event_id").to_pylist(), offsets.tolist()
+        event_times, clocks = times.tolist(), before.tolist()
+        for at in np.flatnonzero(stream).tolist():
+            self.join.add_prediction(
+                event_ids[at], positions[at], event_times[at], clocks[at], versions[at], arms[at], outputs[at]
+            )
+
+    def _first_open(self, role: Role) -> int:
+        log = self._logs[role]
+        return self._rule.first_open(log.next_offset, log.clock)
+
+    def _close_features(self) -> list[Profile]:
+        over = sorted(window for window in self._features if window < self._first_open("clean"))
+        folds = [(window, self._features.pop(window)) for window in over]
+        return [
+            {**self._profile("clean", window, fold.extent.to_datum()), "features": fold.features()} for window, fold in folds
+        ]
+
+    def _close_scores(self) -> list[Profile]:
+        over = sorted(window for window in self._scores if window < self._first_open("predictions"))
+        folds = [(window, self._scores.pop(window)) for window in over]
+        return [
+            {**self._profile("predictions", window, fold.extent.to_datum()), "scores": fold.scores()} for window, fold in folds
+        ]
+
+    def _close_labels(self) -> list[Profile]:
+        closed = self.join.close(self._first_open("labels"), self._logs["predictions"].clock)
+        return [
+            {**self._profile("labels", window.number, window.extent.to_datum()), "errors": self._errors(window)}
+            for window in closed
+        ]
+
+    def _errors(self, window: LabelWindow) -> list[dict[str, Any]]:
+        return [_error_profile(self._spec.target.task, *key, window.met[key]) for key in sorted(window.met)]
+
+    def _profile(self, role: Role, window: int, extent: Mapping[str, int], *also: str) -> Profile:
+        kind = KINDS[role]
+        return {
+            "profile_id": deterministic_id("profile", self._spec.name, self._partition, kind, window, *also),
+            "model": self._spec.name,
+            "partition": self._partition,
+            "kind": kind,
+            "sealed": False,
+            "window": window,
+            "topic": self._topics[role],
+            **extent,
+            "features": [],
+            "scores": [],
+            "errors": [],
+        }
+
+
+def _error_profile(task: str, version: int, arm: str, met: list[Met]) -> dict[str, Any]:
+    met = sorted(met, key=lambda m: (m.label_offset, m.prediction_offset))
+    labels, outputs, observed = [m.label for m in met], [m.output for m in met], [m.observed_at for m in met]
+    make = {"binary": errors.binary, "multiclass": errors.multiclass, "regression": errors.regression}[task]
+    outcomes = make(labels, outputs, observed)
+    histograms: dict[str, list[int]] = {"positives": [], "negatives": []}
+    if task == "binary":
+        histograms["positives"] = bin_counts(outcomes.p[outcomes.y > 0]).tolist()
+        histograms["negatives"] = bin_counts(outcomes.p[outcomes.y <= 0]).tolist()
+    key = {"source": "stream", "version": version, "arm": arm, "count": len(met)}
+    return {**key, "buckets": errors.buckets(outcomes), **histograms}
+
+
+def _outputs(task: str, rows: pa.RecordBatch) -> list[Any]:
+    if task == "binary":
+        return list(rows.column("probability").to_pylist())
+    if task == "regression":
+        return list(rows.column("value").to_pylist())
+    probabilities = [dict(entries) for entries in rows.column("probabilities").to_pylist()]
+    return list(zip(rows.column("label").to_pylist(), probabilities, strict=True))
+
+
+def _score(output: Any) -> Any:
+    return output[0] if isinstance(output, tuple) else output
+
+
+def _times(rows: pa.RecordBatch, name: str) -> Longs:
+    return np.asarray(rows.column(name).cast(pa.int64()).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _ms(duration: timedelta) -> int:
+    return round(duration.total_seconds() * 1000)

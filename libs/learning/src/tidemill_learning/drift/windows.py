@@ -1,0 +1,80 @@
+"""To which window a record belongs, and when a window is over: rules on the records of one log alone."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+Longs = NDArray[np.int64]
+
+NEVER = -(2**62)
+"""A clock that has seen nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRule:
+    """`length` counts offsets of the partition, or milliseconds of its time.
+
+    By count, a record's window is offset // length: it needs no state, and is a little short of `length` records where
+    transaction markers take offsets. By time it is time // length, and a window stays open for one more length after
+    its end; what comes later still is left out.
+    """
+
+    length: int
+    by_time: bool
+
+    @classmethod
+    def of(cls, window: int | timedelta) -> WindowRule:
+        """From the model file's `drift.window`."""
+        if isinstance(window, timedelta):
+            return cls(max(1, round(window.total_seconds() * 1000)), True)
+        return cls(window, False)
+
+    def windows(self, offsets: Longs, times: Longs) -> Longs:
+        """The window of each record, shape [n]."""
+        return (times if self.by_time else offsets) // self.length
+
+    def late(self, windows: Longs, clock_before: Longs) -> NDArray[np.bool_]:
+        """Which records come after their window was closed, given the log's clock before each."""
+        if not self.by_time:
+            return np.zeros(len(windows), dtype=np.bool_)
+        return windows < clock_before // self.length - 1
+
+    def first_open(self, next_offset: int, clock: int) -> int:
+        """The first window that is not over, given where the log has been read to and its clock."""
+        return clock // self.length - 1 if self.by_time else next_offset // self.length
+
+
+class LogClock:
+    """How far one partition's log was read, and its clock: the latest time of a record so far.
+
+    A record's time counts no later than its append time, so that one record from the future cannot stop the
+    clock. The clock is a function of the log's beginning; `low_water` finds the place from which a restart can go
+    on, together with the clock there.
+    """
+
+    def __init__(self, offset: int = 0, clock: int = NEVER) -> None:
+        self.next_offset = offset
+        self.clock = clock
+        self._marks: deque[tuple[int, int]] = deque([(offset, clock)])
+
+    def advance(self, offsets: Longs, times: Longs) -> tuple[Longs, Longs]:
+        """Read records (ascending offsets) on; gives the clock before and after each, shape [n]."""
+        self._marks.append((int(offsets[0]), self.clock))
+        after = np.maximum(np.maximum.accumulate(times), self.clock)
+        before = np.concatenate(([self.clock], after[:-1])).astype(np.int64)
+        self.clock, self.next_offset = int(after[-1]), int(offsets[-1]) + 1
+        return before, after
+
+    def low_water(self, needed: int | None) -> tuple[int, int]:
+        """The latest (offset, clock) from which everything at or after `needed` is read again; None: nothing is needed."""
+        if needed is None or needed >= self.next_offset:
+            self._marks = deque([(self.next_offset, self.clock)])
+            return self._marks[0]
+        while len(self._marks) > 1 and self._marks[1][0] <= needed:
+            self._marks.popleft()
+        return self._marks[0]
