@@ -24,8 +24,7 @@ def loader(
     """A function that loads the champion of an event. `tasks`: the task of each model, as its file says.
 
     It raises ArtifactError where the version must not serve, OSError where the artifact store is away. The
-    golden rows are scored twice in effect: as a whole for their values, which also warms the graph up, and
-    one alone, which is the shape of a REST request.
+    golden rows warm the graph up: as a whole, a batch, and one alone, the shape of a REST request.
     """
 
     def load(event: ModelVersion) -> OnnxModel:

@@ -94,7 +94,8 @@ class PredictionLog:
 
     def check(self) -> str | None:
         """A liveness check."""
-        return None if self._thread.is_alive() else "the thread of the prediction log has ended"
+        ended = self._thread.ident is not None and not self._thread.is_alive()
+        return "the thread of the prediction log has ended" if ended else None
 
     def _run(self) -> None:
         while not (self._stop.is_set() and self._queue.empty()):

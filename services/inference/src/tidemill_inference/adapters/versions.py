@@ -78,8 +78,8 @@ class VersionWatcher:
         return self._caught_up
 
     def check(self) -> str | None:
-        """A liveness check: the thread lives and turns."""
-        if not self._thread.is_alive():
+        """A liveness check: the thread has not ended and turns."""
+        if self._thread.ident is not None and not self._thread.is_alive():
             return "the reader of model-versions has ended"
         return self.heartbeat()
 

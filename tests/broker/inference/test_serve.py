@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.broker.inference.world import FEATURE, MODEL, TRACE, World, ready
+from tests.support.polling import until
+from tests.support.toy_models import toy_probability
+
+PREDICT = f"/v1/models/{MODEL}/predict"
+
+
+def test_rest_is_ready_with_its_first_version_and_logs_what_it_answers(world: World) -> None:
+    server = world.start("serve")
+    with httpx.Client(base_url=server.address(), timeout=10) as client:
+        assert client.get("/health/live").status_code == 200
+        assert client.get("/health/ready").status_code == 503
+        early = client.post(PREDICT, json={FEATURE: 1.0})
+        assert early.status_code == 503
+        assert early.headers["Retry-After"] == "2"
+
+        world.release(1)
+        until(lambda: client.get("/health/ready").status_code == 200, 20, "it is ready")
+        instance = {
+            "event_id": "mine",
+            "scheduled_at": "2013-01-01T05:15:00-05:00",
+            "tail_number": "N7",
+            FEATURE: 2.0,
+        }
+        one = client.post(
+            PREDICT, json=instance, headers={"traceparent": TRACE.decode(), "X-Request-ID": "r-1"}
+        )
+        assert one.status_code == 200, one.text
+        assert one.json()["probability"] == pytest.approx(toy_probability(1, 2.0), abs=1e-6)
+        assert one.headers["X-Request-ID"] == "r-1"
+        assert one.headers["X-Model-Version"] == "1"
+        assert one.headers["traceparent"][3:35] == TRACE.decode()[3:35]
+        several = client.post(PREDICT, json={"instances": [{FEATURE: 1.0}, {FEATURE: -1.0}]}).json()[
+            "predictions"
+        ]
+        assert several[1]["event_id"] == several[1]["prediction_id"]
+
+        found = until(
+            lambda: rows if len(rows := world.predictions()) == 3 else None, 10, "predictions are logged"
+        )
+        logged = next(row for row in found if row["event_id"] == "mine")
+        assert (logged["source"], logged["version"], logged["epoch"], logged["key"]) == ("rest", 1, 1, b"N7")
+        assert logged["prediction_id"] == one.json()["prediction_id"]
+        assert logged["headers"]["traceparent"].decode()[3:35] == TRACE.decode()[3:35]
+        datum = world.codec.decode_one(logged["input"], world.schemas.record(MODEL))
+        assert (datum["event_id"], datum[FEATURE], datum["scheduled_at"]) == ("mine", 2.0, 1_357_035_300_000)
+        other = next(row for row in found if row["event_id"] == several[1]["event_id"])
+        assert other["key"] == several[1]["event_id"].encode()
+
+        metrics = client.get("/metrics").text
+        assert f'model_version{{model="{MODEL}"}} 1.0' in metrics
+        assert f'model_predictions_total{{model="{MODEL}",source="rest",version="1"}} 3.0' in metrics
+        assert (
+            'http_request_errors_total{method="POST",path="/v1/models/{model}/predict",status="503"} 1.0'
+            in metrics
+        )
+        assert "http_request_duration_seconds_bucket" in metrics
+        assert "model_prediction_duration_seconds_bucket" in metrics
+    assert server.stop() == 0, server.told()
+
+
+def test_versions_swap_under_traffic_without_a_failed_request(world: World) -> None:
+    server = world.start("serve")
+    world.release(1)
+    address = server.address()
+    until(lambda: ready(address), 20, "it is ready")
+    answers: list[tuple[int, dict[str, Any], str]] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        with httpx.Client(base_url=address, timeout=10) as client:
+            while not stop.is_set():
+                answer = client.post(PREDICT, json={FEATURE: 1.0})
+                answers.append((answer.status_code, answer.json(), answer.headers["X-Model-Version"]))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for version in (2, 3):
+        world.release(version)
+        until(lambda: answers and answers[-1][1].get("version") == version, 20, f"version {version} serves")
+    described = httpx.get(f"{address}/v1/models/{MODEL}").json()
+    stop.set()
+    for thread in threads:
+        thread.join(10)
+    assert server.stop() == 0, server.told()
+    assert described["version"] == 3
+    assert [(swap["from"], swap["to"]) for swap in described["history"]] == [(None, 1), (1, 2), (2, 3)]
+    assert 0 <= described["swap_ms"] < 5_000
+    assert Counter(status for status, _, _ in answers) == {200: len(answers)}
+    for _, body, version in answers:
+        assert body["probability"] == pytest.approx(toy_probability(body["version"], 1.0), abs=1e-6)
+        assert version == str(body["version"])
+    assert len(world.predictions()) == len(answers)
+
+
+def test_a_restarted_server_is_ready_with_the_version_that_is_published(world: World) -> None:
+    for version in (1, 2):
+        world.release(version)
+    server = world.start("serve")
+    address = server.address()
+    until(lambda: ready(address), 20, "it is ready")
+    described = httpx.get(f"{address}/v1/models/{MODEL}").json()
+    assert (described["version"], described["swap_ms"]) == (2, None)
+    server.kill()
+    again = world.start("serve")
+    started = time.monotonic()
+    address = again.address()
+    until(lambda: ready(address), 20, "it is ready again")
+    assert time.monotonic() - started < 20

@@ -1,0 +1,103 @@
+"""Small artifacts for tests: versions of a model that differ in one weight, made without scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from tidemill.artifact import (
+    GOLDEN_FILE,
+    MODEL_FILE,
+    REFERENCE_FILE,
+    FeatureColumn,
+    Golden,
+    Manifest,
+    OnnxModel,
+    artifact_uri,
+    write_artifact,
+)
+from tidemill.contracts.events import DataSet, ModelRef, ModelVersion
+
+
+def sigmoid_graph(feature: str, weight: float) -> bytes:
+    """Two probabilities a row: the second is 1 / (1 + exp(-weight * feature))."""
+    weights = helper.make_tensor("w", TensorProto.FLOAT, [1, 2], [0.0, weight])
+    nodes = [
+        helper.make_node("MatMul", [feature, "w"], ["z"]),
+        helper.make_node("Softmax", ["z"], ["probabilities"], axis=1),
+    ]
+    body = helper.make_graph(
+        nodes,
+        "toy",
+        [helper.make_tensor_value_info(feature, TensorProto.FLOAT, [None, 1])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 2])],
+        [weights],
+    )
+    model: onnx.ModelProto = helper.make_model(
+        body, opset_imports=[helper.make_opsetid("", 18)], ir_version=9
+    )
+    return bytes(model.SerializeToString())
+
+
+def toy_manifest(model: str, version: int, feature: str) -> Manifest:
+    """A binary model on one number."""
+    return Manifest(
+        model=model,
+        version=version,
+        task="binary",
+        output="probabilities",
+        features=(FeatureColumn(feature, "number"),),
+        classes=("false", "true"),
+        positive_class="true",
+        run_id=f"run{version}",
+    )
+
+
+def publish_toy(
+    root: str,
+    model: str,
+    version: int,
+    *,
+    feature: str,
+    start_offsets: tuple[int, ...],
+    epoch: int | None = None,
+    golden_shift: float = 0.0,
+) -> ModelVersion:
+    """Write version `version` of `model` below `root`, with weight = version, and give the event for it.
+
+    `golden_shift` other than 0 makes golden rows that the model does not repeat.
+    """
+    manifest = toy_manifest(model, version, feature)
+    graph = sigmoid_graph(feature, float(version))
+    inputs = {feature: np.array([[0.5], [1.0], [-1.0]], dtype=np.float32)}
+    scores = OnnxModel.load(graph, manifest).score(inputs) + golden_shift
+    files = {
+        MODEL_FILE: graph,
+        GOLDEN_FILE: Golden(inputs, scores).to_bytes(),
+        REFERENCE_FILE: b"{}",
+    }
+    uri = artifact_uri(root, model, version, f"run{version}")
+    digest = write_artifact(uri, files, manifest)
+    reference = ModelRef(
+        version=version,
+        artifact_uri=uri,
+        manifest_digest=digest,
+        run_id=f"run{version}",
+        tracking_run="",
+        data_set=DataSet(table_uri="", table_version=0, offsets=()),
+    )
+    return ModelVersion(
+        model=model,
+        epoch=version if epoch is None else epoch,
+        mode="direct",
+        champion=reference,
+        challenger_share=0.0,
+        start_offsets=start_offsets,
+        published_at=0,
+    )
+
+
+def toy_probability(version: int, value: float) -> float:
+    """What version `version` answers for `value`."""
+    return float(1.0 / (1.0 + np.exp(-version * value)))
