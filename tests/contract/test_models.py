@@ -29,9 +29,9 @@ ACCEPTED = [
     "drift: {window: 2_000}",
     "retrain: {on: [drift], cooldown: 1.5h, at_most: 3 a day, every: 7d}",
     "release: {mode: direct}",
-    "expectations: [{expect_column_values_to_be_between: {column: amount, max_value: 3}}]",
+    "expectations: [{expect_column_values_to_be_between: {column: amount, max_value: 3, severity: info}}]",
     "expectations: [{expect_column_values_to_be_unique: {column: event_id, within: 2d}}]",
-    "expectations: [{expect_column_values_to_be_in_set: {column: amount, value_set: [1, 2], severity: info}}]",
+    "expectations: [{expect_column_values_to_be_in_set: {column: amount, value_set: [1, 2]}}]",
 ]
 REFUSED = [
     "privacy: {customer: hash}",
