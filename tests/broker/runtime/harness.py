@@ -1,0 +1,119 @@
+"""What the runtime's broker tests share: topics, records in, a runner in a thread, records out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.cimpl import NewTopic
+from tidemill.kafka.batch import Batch, Output
+from tidemill.kafka.clients import admin
+from tidemill.kafka.publisher import Publisher
+from tidemill.kafka.scan import scan
+from tidemill.kafka.transactional import TransactionalRunner
+from tidemill.settings import KafkaSettings
+
+
+class World:
+    """One test's topics ``in`` and ``out`` under its prefix."""
+
+    def __init__(self, kafka: str, prefix: str, *, partitions: int = 4) -> None:
+        self.settings = KafkaSettings(
+            kafka_bootstrap=kafka, prefix=prefix, session_timeout_ms=6_000, transaction_timeout_ms=5_000
+        )
+        self.partitions = partitions
+        self.source, self.sink = f"{prefix}in", f"{prefix}out"
+        self.group = f"{prefix}group"
+        self.create(self.source, self.sink)
+
+    def create(self, *topics: str, partitions: int | None = None, config: dict[str, str] | None = None) -> None:
+        new = [NewTopic(topic, partitions or self.partitions, 1, config=config or {}) for topic in topics]
+        client = admin(self.settings)
+        for future in client.create_topics(new).values():
+            future.result()
+
+    def feed(self, first: int, count: int) -> None:
+        """Records with the values ``first`` … in turn over the partitions."""
+        numbers = range(first, first + count)
+        values = [b"%d" % number for number in numbers]
+        with Publisher(self.settings, name="feed") as publisher:
+            publisher.publish_all(
+                [Output(self.source, values, values, [number % self.partitions for number in numbers])]
+            )
+
+    def written(self, *, uncommitted: bool = False) -> list[int]:
+        """All values in ``out``, sorted."""
+        batches = scan(self.settings, self.sink, read_uncommitted=uncommitted)
+        return sorted(int(value) for batch in batches for value in batch.values if value is not None)
+
+    def lag(self, *, read_uncommitted_end: bool = True) -> dict[int, int]:
+        """End offset minus committed offset per partition of ``in``; -1 where nothing is committed."""
+        config: dict[str, Any] = {
+            "bootstrap.servers": self.settings.kafka_bootstrap,
+            "group.id": self.group,
+            "isolation.level": "read_uncommitted" if read_uncommitted_end else "read_committed",
+        }
+        consumer = Consumer(config)
+        try:
+            wanted = [TopicPartition(self.source, number) for number in range(self.partitions)]
+            lags = {}
+            for tp in consumer.committed(wanted, timeout=10):
+                _, end = consumer.get_watermark_offsets(tp, timeout=10)
+                lags[tp.partition] = end - tp.offset if tp.offset >= 0 else -1
+            return lags
+        finally:
+            consumer.close()
+
+
+class Running:
+    """A runner at work in a thread; ``error`` is what ended it."""
+
+    def __init__(self, runner: TransactionalRunner, stop: threading.Event) -> None:
+        self.runner = runner
+        self.stop = stop
+        self.error: BaseException | None = None
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.runner.run()
+        except BaseException as error:
+            self.error = error
+
+    def end(self) -> None:
+        self.stop.set()
+        self.thread.join(25)
+        assert not self.thread.is_alive(), "the runner does not stop"
+
+
+@contextmanager
+def running(world: World, *, process: Any = None, name: str = "0", **more: Any) -> Iterator[Running]:
+    """A runner over the world's topics until the block ends; a failure of it fails the test unless it is taken."""
+    stop = threading.Event()
+    runner = TransactionalRunner(
+        world.settings,
+        group=world.group,
+        transactional_id=f"{world.settings.prefix}worker-{name}",
+        topics=more.pop("topics", [world.source]),
+        process=process or passing_to(world.sink),
+        stop=stop,
+        **more,
+    )
+    work = Running(runner, stop)
+    try:
+        yield work
+    finally:
+        work.end()
+
+
+def passing_to(topic: str) -> Any:
+    """Logic that writes every record unchanged to the same partition of ``topic``."""
+
+    def process(batches: Sequence[Batch]) -> list[Output]:
+        return [Output(topic, b.values, b.keys, b.partitions, b.headers) for b in batches]
+
+    return process

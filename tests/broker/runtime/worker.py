@@ -1,0 +1,55 @@
+"""A worker in a process of its own that can be killed: ``worker.py BOOTSTRAP PREFIX INSTANCE [stall]``.
+
+With ``stall`` it writes its first batch half, inside a transaction, says ``stalled`` and waits to be killed.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from tidemill.kafka import session
+from tidemill.kafka.transactional import TransactionalRunner
+from tidemill.service import StopSignal, run_service
+from tidemill.settings import KafkaSettings
+
+from tests.broker.runtime.harness import passing_to
+
+
+def stall_before_commit() -> None:
+    """Make the first transaction stop with everything produced and flushed, and nothing committed."""
+    produce_all = session.produce_all
+
+    def produce_and_stall(producer: Any, outputs: Sequence[Any], deadline: float) -> None:
+        produce_all(producer, outputs, deadline)
+        producer.flush(10)
+        print("stalled", flush=True)
+        time.sleep(3600)
+
+    session.produce_all = produce_and_stall  # type: ignore[assignment]
+
+
+def main() -> None:
+    bootstrap, prefix, instance, *mode = sys.argv[1:]
+    if mode == ["stall"]:
+        stall_before_commit()
+    stop: threading.Event = StopSignal().install()
+    settings = KafkaSettings(
+        kafka_bootstrap=bootstrap, prefix=prefix, session_timeout_ms=6_000, transaction_timeout_ms=5_000
+    )
+    TransactionalRunner(
+        settings,
+        group=f"{prefix}group",
+        transactional_id=f"{prefix}worker-{instance}",
+        topics=[f"{prefix}in"],
+        process=passing_to(f"{prefix}out"),
+        stop=stop,
+        batch_size=500,
+    ).run()
+
+
+if __name__ == "__main__":
+    sys.exit(run_service(main))
