@@ -44,7 +44,19 @@ def read_features(value: Value) -> tuple[Feature, ...]:
     features = tuple(_feature(name, child) for name, child in value.entries().items())
     if not features:
         raise value.wants("a mapping with at least one feature, such as `carrier: category`")
+    _check_input_names(value.entries(), features)
     return features
+
+
+def _check_input_names(entries: dict[str, Value], features: tuple[Feature, ...]) -> None:
+    """A part of a time becomes an input of its own: no feature may have that name already."""
+    for feature in features:
+        for part in feature.parts:
+            name = f"{feature.name}_{part}"
+            if name in entries:
+                raise entries[name].error(
+                    f"`features.{name}` is what `{feature.name}` gives already", at_key=True
+                )
 
 
 def _feature(name: str, value: Value) -> Feature:
