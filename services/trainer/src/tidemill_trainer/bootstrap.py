@@ -1,0 +1,158 @@
+"""Wires the trainer's parts together: the one place that knows all of them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from opentelemetry.trace import Tracer
+
+from tidemill.clock import SystemClock
+from tidemill.codec import Codec
+from tidemill.codec.layout import layout_of
+from tidemill.codec.registry import HttpRegistry
+from tidemill.contracts.model_file import ModelSpec
+from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.topics import TopicCatalog
+from tidemill.errors import ConfigError, RetryLater
+from tidemill.kafka.clients import admin
+from tidemill.kafka.publisher import ExclusiveWriter, Publisher
+from tidemill.kafka.topics import partition_counts
+from tidemill.service import Health, Heartbeat
+from tidemill_trainer.admit import Admission
+from tidemill_trainer.child import TrainingChild, child_environment
+from tidemill_trainer.collect import ROLES, Collector
+from tidemill_trainer.database import connect, migrate
+from tidemill_trainer.first_data import FirstData
+from tidemill_trainer.model_rows import ModelRows
+from tidemill_trainer.outbox import Outbox
+from tidemill_trainer.published import Published
+from tidemill_trainer.release import Releaser
+from tidemill_trainer.requests import RequestReader
+from tidemill_trainer.rows import table_schema
+from tidemill_trainer.runs import RunStore
+from tidemill_trainer.settings import TrainerSettings
+from tidemill_trainer.topic_reader import TopicReader
+from tidemill_trainer.training import Place, Trainer
+from tidemill_trainer.training_table import TrainingTable
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+STUCK_AFTER_S = 180.0
+"""Longer than any single step that does not beat: a commit to the table, the training process's start."""
+
+PLATFORM_TOPICS = ("retrain_requests", "retrain_runs", "release_commands", "model_versions", "model_releases")
+
+
+def build(
+    settings: TrainerSettings, specs: Mapping[str, ModelSpec], catalog: TopicCatalog, health: Health, tracer: Tracer,
+    stop: threading.Event,
+) -> dict[str, Callable[[], None]] | None:  # fmt: skip
+    """The loops of all parts by name, ready to run as threads. None if stopped while waiting for Kafka."""
+    counts = patiently(lambda: _partitions(settings, specs, catalog), stop)
+    if counts is None:
+        return None
+    schemas = SchemaCatalog.load(settings.schemas, specs)
+    clock = SystemClock()
+    engine = connect(settings.database_url)
+    migrate(engine)
+    store = RunStore(engine, clock, f"{settings.prefix}trainer-{settings.instance}", settings.lease_s, settings.max_attempts)
+    patiently(store.release_own_leases, stop)
+    models = [_model_rows(settings, spec, catalog, schemas, counts) for spec in specs.values()]
+    places = {model.spec.name: _place(settings, model, catalog, counts) for model in models}
+    admission = Admission(store, specs, _codec(settings, schemas), schemas, clock)
+    child = TrainingChild(child_environment(settings), stop)
+    published = Published(
+        settings, catalog.name("model_versions"), catalog.name("model_releases"), _codec(settings, schemas), schemas
+    )
+    collector = Collector(
+        settings, catalog.group("trainer-collect"), models, counts, FirstData(admission, store).after_commit, stop,
+        _heartbeat(health, "collect"),
+    )  # fmt: skip
+    requests = RequestReader(
+        TopicReader(settings, catalog.group("trainer-admit"), _named(catalog, counts, "retrain_requests")),
+        admission, settings.poll_s, stop, _heartbeat(health, "admit"),
+    )  # fmt: skip
+    releaser = Releaser(
+        catalog, _codec(settings, schemas), schemas,
+        TopicReader(settings, catalog.group("trainer-release"), _named(catalog, counts, "retrain_runs", "release_commands")),
+        {name: ExclusiveWriter(settings, catalog.transactional_id(f"release-{name}")) for name in specs},
+        published, store, clock, tracer, settings.poll_s, stop, _heartbeat(health, "release"),
+    )  # fmt: skip
+    outbox = Outbox(
+        store, Publisher(settings, name="trainer-runs"), _codec(settings, schemas), schemas, catalog.name("retrain_runs"),
+        settings.poll_s, stop, _heartbeat(health, "publish"),
+    )  # fmt: skip
+    trainer = Trainer(
+        settings, store, child, places, published.current, releaser.caught_up, tracer, stop, _heartbeat(health, "train")
+    )
+    health.add_ready("starting", lambda: None)
+    health.add_ready("collect", lambda: None if collector.assigned else "collect has no partitions yet")
+    health.add_ready("train", lambda: None if child.ready else "the training process is not warm yet")
+    health.add_ready("release", lambda: None if releaser.caught_up.is_set() else "release has not read its topics yet")
+    health.add_ready("database", lambda: store.ping())
+    return {
+        "train": trainer.run, "release": releaser.run, "collect": collector.run, "admit": requests.run, "publish": outbox.run,
+    }  # fmt: skip
+
+
+def patiently(work: Callable[[], T], stop: threading.Event) -> T | None:
+    """Do ``work`` as soon as what it depends on is there; None if the process is stopped first."""
+    while not stop.is_set():
+        try:
+            return work()
+        except RetryLater as error:
+            log.warning("waiting: %s", error)
+            stop.wait(error.delay_s)
+    return None
+
+
+def _partitions(settings: TrainerSettings, specs: Mapping[str, ModelSpec], catalog: TopicCatalog) -> dict[str, int]:
+    """Partition count of every topic that the trainer uses. Raises ``RetryLater`` until all are there."""
+    names = [catalog.name(role, model) for model in specs for role in ROLES]
+    names += [catalog.name(role) for role in PLATFORM_TOPICS]
+    counts = partition_counts(admin(settings), names)
+    missing = sorted(set(names) - counts.keys())
+    if missing:
+        raise RetryLater(f"topics are not there yet: {', '.join(missing)}")
+    return counts
+
+
+def _model_rows(
+    settings: TrainerSettings, spec: ModelSpec, catalog: TopicCatalog, schemas: SchemaCatalog, counts: Mapping[str, int]
+) -> ModelRows:
+    import time
+
+    topics = {catalog.name(role, spec.name): role for role in ROLES}
+    record = layout_of(schemas.record(spec.name).json)
+    if record is None:
+        raise ConfigError(f"the schema of {spec.name} has a type that a table cannot hold")
+    schema = table_schema(spec, record.arrow)
+    partitions = [(topic, number) for topic in topics for number in range(counts[topic])]
+    table = TrainingTable(f"{settings.tables}/{settings.prefix}{spec.name}", schema, partitions)
+    return ModelRows(spec, _codec(settings, schemas), schemas, topics, table, schema, time.monotonic)
+
+
+def _place(settings: TrainerSettings, model: ModelRows, catalog: TopicCatalog, counts: Mapping[str, int]) -> Place:
+    name = model.spec.name
+    partitions = tuple((topic, number) for topic in model.topics for number in range(counts[topic]))
+    return Place(f"{settings.tables}/{settings.prefix}{name}", catalog.name("clean", name), partitions)
+
+
+def _named(catalog: TopicCatalog, counts: Mapping[str, int], *roles: str) -> dict[str, int]:
+    return {catalog.name(role): counts[catalog.name(role)] for role in roles}
+
+
+def _codec(settings: TrainerSettings, schemas: SchemaCatalog) -> Codec:
+    """One for each thread: a codec is not thread-safe."""
+    return Codec(schemas, HttpRegistry(settings.schema_registry_url) if settings.schema_registry_url else None)
+
+
+def _heartbeat(health: Health, part: str) -> Heartbeat:
+    beat = Heartbeat(STUCK_AFTER_S)
+    health.add_live(part, beat)
+    return beat

@@ -1,0 +1,156 @@
+"""One training, from the table to an artifact: what the training process does for a run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version as version_of
+from typing import Any
+
+from tidemill.artifact import (
+    GOLDEN_FILE, MODEL_FILE, REFERENCE_FILE, Golden, Manifest, OnnxModel, artifact_uri, check_golden, feature_columns,
+    write_artifact,
+)  # fmt: skip
+from tidemill.clock import Clock
+from tidemill.contracts.events import Evidence, ModelRef
+from tidemill.contracts.model_file import ModelSpec
+from tidemill_learning.reference import reference_bytes
+from tidemill_learning.training.train import Trained, train
+from tidemill_trainer.champion import ServingChampion
+from tidemill_trainer.data_set import Loaded, load_data_set
+from tidemill_trainer.tracking import Tracking
+
+LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy")
+OUTPUTS = {"binary": "probabilities", "multiclass": "probabilities", "regression": "value"}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be trained: the run, where its rows are, and who must be beaten."""
+
+    run_id: str
+    model: str
+    cause: str
+    traceparent: str
+    table_uri: str
+    clean_topic: str
+    partitions: tuple[tuple[str, int], ...]
+    champion: ModelRef | None
+
+
+@dataclass(slots=True)
+class Job:
+    """Keeps a trained challenger between *train* and *export*: its version is only known once the gate let it pass."""
+
+    specs: Mapping[str, ModelSpec]
+    tracking: Tracking
+    artifacts: str
+    clock: Clock
+    git_sha: str
+    _held: tuple[Order, Loaded, Trained, str] | None = field(default=None)
+
+    def train(self, order: Order) -> dict[str, Any]:
+        """Load, learn and judge. Gives the facts for SQL as plain data. Raises ``ValueError`` where the data do not do."""
+        spec = self.specs[order.model]
+        tracking_run = self.tracking.begin(order.model, order.run_id, self._tags(order))
+        try:
+            began = time.monotonic()
+            loaded = load_data_set(order.table_uri, spec, order.clean_topic, order.partitions)
+            champion = ServingChampion.fetch(order.champion) if order.champion else None
+            trained = train(spec, loaded.rows, loaded.cut_off_ms, time.monotonic, champion)
+            seconds = time.monotonic() - began
+            self.tracking.record(tracking_run, _params(spec, loaded, trained), _metrics(trained, seconds), _facts(loaded, trained))
+        except BaseException:
+            self.tracking.end(tracking_run, failed=True)
+            raise
+        self._held = (order, loaded, trained, tracking_run)
+        if not trained.verdict.passed:
+            self.tracking.end(tracking_run)
+        return {
+            "passed": trained.verdict.passed,
+            "reason": trained.verdict.reason,
+            "gate": [evidence.to_dict() for evidence in _evidence(trained)],
+            "metrics": trained.metrics | {"seconds": seconds},
+            "start_offsets": list(loaded.start_offsets),
+            "candidate": trained.candidate,
+            "rows": trained.rows,
+            "data_set": loaded.data_set.to_dict(),
+            "tracking_run": tracking_run,
+        }
+
+    def export(self, version: int) -> dict[str, Any]:
+        """Write the artifact of the challenger that was trained last; gives its ``ModelRef`` as plain data."""
+        if self._held is None:
+            raise ValueError("nothing has been trained")
+        order, loaded, trained, tracking_run = self._held
+        spec = self.specs[order.model]
+        manifest = self._manifest(spec, order, loaded, trained, tracking_run, version)
+        golden = Golden(*trained.golden)
+        check_golden(OnnxModel.load(trained.graph, manifest), golden)
+        uri = artifact_uri(self.artifacts, order.model, version, order.run_id)
+        files = {
+            MODEL_FILE: trained.graph,
+            REFERENCE_FILE: reference_bytes(trained.reference),
+            GOLDEN_FILE: golden.to_bytes(),
+        }
+        digest = write_artifact(uri, files, manifest)
+        self.tracking.record(tracking_run, {}, {}, {"tidemill.version": str(version), "tidemill.artifact": uri})
+        self.tracking.end(tracking_run)
+        self._held = None
+        return ModelRef(
+            version=version, artifact_uri=uri, manifest_digest=digest, run_id=order.run_id,
+            tracking_run=tracking_run, data_set=loaded.data_set,
+        ).to_dict()  # fmt: skip
+
+    def _manifest(
+        self, spec: ModelSpec, order: Order, loaded: Loaded, trained: Trained, tracking_run: str, version: int
+    ) -> Manifest:
+        return Manifest(
+            model=order.model, version=version, task=spec.target.task, output=OUTPUTS[spec.target.task],
+            features=feature_columns(spec.features), classes=trained.classes,
+            positive_class=trained.classes[1] if spec.target.task == "binary" else None,
+            run_id=order.run_id, tracking_run=tracking_run, data_set=loaded.data_set.to_dict(),
+            metrics=trained.metrics, created_at=self.clock.now_ms(), git_sha=self.git_sha,
+            libraries={name: version_of(name) for name in LIBRARIES},
+        )  # fmt: skip
+
+    def _tags(self, order: Order) -> dict[str, str]:
+        trace_id = order.traceparent.split("-")[1] if order.traceparent.count("-") == 3 else ""
+        return {"tidemill.cause": order.cause, "tidemill.trace_id": trace_id, "mlflow.source.git.commit": self.git_sha}
+
+
+def _params(spec: ModelSpec, loaded: Loaded, trained: Trained) -> dict[str, object]:
+    chosen = {f"{trained.candidate}.{name}": value for name, value in trained.params.items()}
+    return {
+        "candidate": trained.candidate, "seed": spec.training.seed, "split": spec.training.split,
+        "newest": spec.training.newest, "cut_off_ms": loaded.cut_off_ms, **chosen,
+        **{f"rows.{name}": count for name, count in trained.rows.items()},
+    }  # fmt: skip
+
+
+def _metrics(trained: Trained, seconds: float) -> dict[str, float]:
+    tried = {f"tune.{k}.{t.candidate}.{name}": v for k, t in enumerate(trained.search.trials) for name, v in t.metrics.items()}
+    rival = {f"champion.{name}": value for name, value in trained.champion_metrics.items()}
+    parity = {"parity.rows": float(trained.parity.rows), "parity.largest": trained.parity.largest}
+    return trained.metrics | tried | rival | parity | {"seconds": seconds}
+
+
+def _facts(loaded: Loaded, trained: Trained) -> dict[str, str]:
+    offsets = " ".join(f"{one.topic}/{one.partition}:{one.first}-{one.last}" for one in loaded.data_set.offsets)
+    return {
+        "tidemill.data_set.table": loaded.data_set.table_uri,
+        "tidemill.data_set.version": str(loaded.data_set.table_version),
+        "tidemill.data_set.offsets": offsets[:4_000],
+        "tidemill.gate": "passed" if trained.verdict.passed else "not passed",
+    }
+
+
+def _evidence(trained: Trained) -> list[Evidence]:
+    return [
+        Evidence(
+            detector=finding.rule, kind="gate", subject=finding.metric, statistic=finding.statistic,
+            threshold=finding.threshold, detail=finding.detail,
+        )
+        for finding in trained.verdict.findings
+    ]  # fmt: skip

@@ -1,0 +1,61 @@
+"""Tables of the trainer's relational state, as SQLAlchemy sees them; Alembic makes them (``migrations/``)."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+
+metadata = MetaData()
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", String(64), primary_key=True),
+    Column("request_id", String(200), nullable=False, unique=True),
+    Column("model", String(200), nullable=False),
+    Column("cause", String(32), nullable=False),
+    Column("fingerprint", String(400), nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("requested_by", String(200), nullable=False),
+    Column("requested_at", BigInteger, nullable=False),
+    Column("event_time", BigInteger, nullable=False),
+    Column("traceparent", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("lease_owner", String(200)),
+    Column("lease_token", String(64)),
+    Column("lease_until", BigInteger),
+    Column("version", Integer),
+    Column("artifact", JSON),
+    Column("gate", JSON, nullable=False),
+    Column("metrics", JSON, nullable=False),
+    Column("start_offsets", JSON, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Index("runs_by_model", "model", "created_at"),
+    Index("runs_by_state", "state", "created_at"),
+)
+"""One row per request, refused ones too. Times are epoch ms; ``event_time`` is the stream's, the others the wall's."""
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("model", String(200), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("run_id", String(64), nullable=False),
+    UniqueConstraint("run_id", name="versions_one_per_run"),
+)
+"""The integers that versions are: 1, 2, 3 within a model. A run that is begun again keeps its own."""
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("event_id", String(200), nullable=False, unique=True),
+    Column("model", String(200), nullable=False),
+    Column("event", JSON, nullable=False),
+    Column("traceparent", String(64), nullable=False),
+    Column("sent_at", BigInteger),
+    Index("outbox_unsent", "sent_at", "id"),
+)
+"""Run events that are written in one transaction with the change that they tell of, and sent afterwards."""

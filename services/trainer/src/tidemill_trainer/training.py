@@ -1,0 +1,191 @@
+"""*train*: claims runs under a lease and has the training process do them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from opentelemetry.trace import Tracer
+
+from tidemill.contracts.events import Evidence, ModelRef, ModelVersion
+from tidemill.errors import RetryLater
+from tidemill.service import Heartbeat
+from tidemill_trainer import metrics
+from tidemill_trainer.child import ChildDied, Interrupted, TrainingChild
+from tidemill_trainer.runs import Claim, LeaseLost, Outcome, RunStore
+from tidemill_trainer.settings import TrainerSettings
+from tidemill_trainer.trace import run_span
+
+log = logging.getLogger(__name__)
+
+EXPORT_TIMEOUT_S = 120.0
+ALIAS_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a model's rows are: its table, its clean topic, and every partition that the table may know."""
+
+    table_uri: str
+    clean_topic: str
+    partitions: tuple[tuple[str, int], ...]
+
+
+class Refused(Exception):
+    """The data, or the champion's artifact, do not allow this training: trying it again changes nothing."""
+
+
+class Trainer:
+    """The loop of the *train* thread. ``champion`` gives what serves now, once ``champion_known`` is set."""
+
+    def __init__(
+        self,
+        settings: TrainerSettings,
+        store: RunStore,
+        child: TrainingChild,
+        places: Mapping[str, Place],
+        champion: Callable[[str], ModelVersion | None],
+        champion_known: threading.Event,
+        tracer: Tracer,
+        stop: threading.Event,
+        heartbeat: Heartbeat,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._child = child
+        self._places = places
+        self._champion = champion
+        self._champion_known = champion_known
+        self._tracer = tracer
+        self._stop = stop
+        self._heartbeat = heartbeat
+        self._aliases: dict[str, int] = {}
+
+    def run(self) -> None:
+        """Work until stopped. A run that is under way then is given back."""
+        try:
+            while not self._stop.is_set():
+                self._turn()
+                self._heartbeat.beat()
+        except Interrupted:
+            log.info("train stops")
+        finally:
+            self._child.end()
+
+    def _turn(self) -> None:
+        try:
+            self._child.ensure_ready()
+            if not self._champion_known.wait(self._settings.poll_s):
+                return
+            claim = self._store.claim()
+            if claim is None:
+                self._reconcile()
+                self._stop.wait(self._settings.poll_s)
+                return
+            self._work(claim)
+        except (RetryLater, ChildDied, LeaseLost) as error:
+            log.warning("train tries again: %s", error)
+            self._stop.wait(1.0)
+
+    def _work(self, claim: Claim) -> None:
+        log.info("run %s for %s begins (%s, attempt %d)", claim.run_id, claim.model, claim.cause, claim.attempt)
+        with run_span(self._tracer, claim) as span, metrics.TRAIN_SECONDS.labels(claim.model).time():
+            try:
+                trained = self._ordered(claim, self._order(claim), self._settings.train_timeout_s)
+                for name, value in _facts(trained).items():
+                    span.set_attribute(name, value)
+                outcome = self._outcome(claim, trained)
+                self._store.finish(claim, outcome)
+            except Refused as error:
+                self._store.fail(claim, str(error))
+                metrics.RUNS.labels(claim.model, "failed").inc()
+                log.warning("run %s has failed: %s", claim.run_id, error)
+                return
+            except Interrupted:
+                self._store.give_back(claim)
+                raise
+            except (ChildDied, RetryLater):
+                self._store.retry(claim)
+                raise
+        metrics.RUNS.labels(claim.model, "finished").inc()
+        for name, value in outcome.metrics.items():
+            metrics.SCORE.labels(claim.model, name).set(value)
+        log.info("run %s has finished: version %s; %s", claim.run_id, outcome.version, outcome.reason)
+
+    def _outcome(self, claim: Claim, trained: Mapping[str, Any]) -> Outcome:
+        gate = tuple(Evidence.from_dict(item) for item in trained["gate"])
+        starts = tuple(trained["start_offsets"])
+        if not trained["passed"]:
+            return Outcome(f"gate not passed: {trained['reason']}", gate, trained["metrics"], starts)
+        version = self._store.version_of(claim)
+        exported = self._ordered(claim, {"do": "export", "version": version}, EXPORT_TIMEOUT_S)
+        reference = ModelRef.from_dict(exported["artifact"])
+        return Outcome(f"gate passed: {trained['reason']}", gate, trained["metrics"], starts, version, reference)
+
+    def _order(self, claim: Claim) -> dict[str, Any]:
+        place, serving = self._places[claim.model], self._champion(claim.model)
+        return {
+            "do": "train", "run_id": claim.run_id, "model": claim.model, "cause": claim.cause,
+            "traceparent": claim.traceparent, "table_uri": place.table_uri, "clean_topic": place.clean_topic,
+            "partitions": [list(partition) for partition in place.partitions],
+            "champion": serving.champion.to_dict() if serving else None,
+        }  # fmt: skip
+
+    def _ordered(self, claim: Claim, order: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
+        """Have an order done, with the lease kept alive meanwhile."""
+        answer = self._child.order(order, timeout_s, _every(self._settings.lease_s / 3, lambda: self._alive(claim)))
+        if answer["ok"]:
+            return answer
+        if answer["kind"] == "retry":
+            raise RetryLater(answer["error"])
+        raise Refused(answer["error"])
+
+    def _alive(self, claim: Claim) -> None:
+        self._heartbeat.beat()
+        self._store.extend(claim)
+
+    def _reconcile(self) -> None:
+        """Let MLflow's alias follow what is released."""
+        for model in self._places:
+            serving = self._champion(model)
+            if serving is None or self._aliases.get(model) == serving.epoch:
+                continue
+            reference = serving.champion
+            answer = self._child.order(
+                {"do": "champion", "model": model, "version": reference.version,
+                 "artifact_uri": reference.artifact_uri, "tracking_run": reference.tracking_run},
+                ALIAS_TIMEOUT_S,
+            )  # fmt: skip
+            if not answer["ok"]:
+                log.warning("MLflow's alias of %s could not be set: %s", model, answer["error"])
+            self._aliases[model] = serving.epoch
+
+
+def _facts(trained: Mapping[str, Any]) -> dict[str, Any]:
+    data_set = trained["data_set"]
+    offsets = [f"{one['topic']}/{one['partition']}:{one['first']}-{one['last']}" for one in data_set["offsets"]]
+    return {
+        "tidemill.candidate": trained["candidate"],
+        "tidemill.data_set.table": data_set["table_uri"],
+        "tidemill.data_set.version": data_set["table_version"],
+        "tidemill.data_set.offsets": offsets,
+        "tidemill.tracking_run": trained["tracking_run"],
+        "tidemill.gate.passed": trained["passed"],
+        "tidemill.rows": trained["rows"]["labelled"],
+    }
+
+
+def _every(seconds: float, work: Callable[[], None]) -> Callable[[], None]:
+    last = time.monotonic()
+
+    def tick() -> None:
+        nonlocal last
+        if time.monotonic() - last >= seconds:
+            last = time.monotonic()
+            work()
+
+    return tick

@@ -1,0 +1,148 @@
+"""The training table on Delta Lake: rows go in exactly once.
+
+A commit carries, beside the rows, one application transaction per partition with the offset that comes next. These do
+not make an append idempotent by themselves, so the order is: load a snapshot, read each partition's version, trim
+what is in already, append on that very handle. Only then does a second writer's commit clash with ours; on a clash
+the snapshot is loaded and the rows are trimmed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError
+
+from tidemill.errors import RetryLater
+from tidemill_trainer.rows import EVENT_ID, KIND, LABEL, after
+
+Ends = dict[tuple[str, int], int]
+"""(topic, partition) to the offset that comes next."""
+
+CHECKPOINT_EVERY = 50
+"""Commits; keeps the log that a reader must replay short."""
+
+MAX_CLASHES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class KindCount:
+    """What the log knows of one kind of rows, without reading any: rows, those with a label, files, newest event."""
+
+    rows: int = 0
+    labelled: int = 0
+    files: int = 0
+    newest_ms: int | None = None
+
+
+class TrainingTable:
+    """One model's table. One thread writes through a handle; other processes may write and read."""
+
+    def __init__(self, uri: str, schema: pa.Schema, partitions: Iterable[tuple[str, int]]) -> None:
+        """Open or create the table; columns that the record has gained are added."""
+        self._schema = schema
+        self._partitions = tuple(partitions)
+        self._table = DeltaTable.create(
+            uri, schema, mode="ignore", partition_by=[KIND],
+            configuration={"delta.checkpointInterval": str(CHECKPOINT_EVERY)},
+        )  # fmt: skip
+        self._add_new_columns()
+
+    @property
+    def version(self) -> int:
+        """Version of the snapshot that this handle holds."""
+        return int(self._table.version())
+
+    def ends(self) -> Ends:
+        """For each partition that has any rows behind it, the offset that comes next; from the snapshot held."""
+        return committed_ends(self._table, self._partitions)
+
+    def reload(self) -> None:
+        """Take the newest snapshot."""
+        self._table.update_incremental()
+
+    def append(self, rows: pa.Table, ends: Mapping[tuple[str, int], int]) -> pa.Table:
+        """Append the rows that are not in yet and move the partitions to ``ends``, in one commit. Gives what went in.
+
+        Raises ``RetryLater`` where others win the race again and again, or the store is away.
+        """
+        for _ in range(MAX_CLASHES):
+            known = self.ends()
+            fresh = after(rows, known)
+            moved = [(f"{topic}/{number}", end) for (topic, number), end in ends.items() if end > known.get((topic, number), -1)]
+            if not fresh.num_rows:
+                return fresh
+            try:
+                self._commit(fresh, moved)
+                return fresh
+            except CommitFailedError:
+                self.reload()
+            except OSError as error:
+                raise RetryLater(f"the training table cannot be written: {error}") from error
+        raise RetryLater("the training table is written by others all the time")
+
+    def counts(self) -> dict[str, KindCount]:
+        """Per kind what the log knows; from the snapshot held."""
+        found: dict[str, KindCount] = {}
+        for file in _files(self._table):
+            old = found.get(file["partition._kind"], KindCount())
+            rows = int(file["num_records"])
+            nulls = file.get("null_count._label")
+            found[file["partition._kind"]] = KindCount(
+                rows=old.rows + rows,
+                labelled=old.labelled + rows - int(nulls if nulls is not None else rows),
+                files=old.files + 1,
+                newest_ms=max((t for t in (old.newest_ms, _ms(file.get("max._event_time"))) if t is not None), default=None),
+            )
+        return found
+
+    def compact(self) -> None:
+        """Put small files together; rows and offsets stay what they are."""
+        self._table.optimize.compact()
+
+    def column(self, kind: str, name: str) -> pa.ChunkedArray:
+        """One column of one kind of rows, from the snapshot held."""
+        import pyarrow.dataset as ds
+
+        return self._table.to_pyarrow_dataset().to_table(columns=[name], filter=ds.field(KIND) == kind).column(name)
+
+    def labelled_ids(self, kinds: Iterable[str]) -> pa.Array:
+        """Ids, each once, of events whose label came with them."""
+        import pyarrow.dataset as ds
+
+        wanted = ds.field(KIND).isin(list(kinds)) & ds.field(LABEL).is_valid()
+        found = self._table.to_pyarrow_dataset().to_table(columns=[EVENT_ID], filter=wanted)
+        return found.column(EVENT_ID).unique()
+
+    def _commit(self, rows: pa.Table, moved: list[tuple[str, int]]) -> None:
+        write_deltalake(
+            self._table, rows, mode="append",
+            commit_properties=CommitProperties(app_transactions=[Transaction(app, end) for app, end in moved]),
+        )  # fmt: skip
+
+    def _add_new_columns(self) -> None:
+        known = {field.name for field in self._table.schema().fields}
+        missing = [field for field in self._schema if field.name not in known]
+        if missing:
+            from deltalake import Schema
+
+            self._table.alter.add_columns(Schema.from_arrow(pa.schema(missing)).fields)
+            self.reload()
+
+
+def committed_ends(table: DeltaTable, partitions: Iterable[tuple[str, int]]) -> Ends:
+    """The offset that comes next, for each of ``partitions`` that the table has rows of."""
+    found = ((partition, table.transaction_version(f"{partition[0]}/{partition[1]}")) for partition in partitions)
+    return {partition: int(end) for partition, end in found if end is not None}
+
+
+def _files(table: DeltaTable) -> list[dict[str, Any]]:
+    return list(pa.table(table.get_add_actions(flatten=True)).to_pylist())
+
+
+def _ms(value: datetime | None) -> int | None:
+    return None if value is None else int(value.timestamp() * 1000)
