@@ -69,6 +69,7 @@ def test_the_label_may_be_absent_from_the_record() -> None:
         ({"defaulted": "boolean"}, "'defaulted' must be nullable", 5),
         ({"amount": "string"}, "'amount' is string", 7),
         ({"amount": ["null", "int", "string"]}, "'amount' is union", 7),
+        ({"_kind": "string"}, "field '_kind': names that begin with _ are the platform's own", 2),
     ],
 )
 def test_a_record_that_does_not_bear_the_model_out_is_an_error_at_the_models_line(

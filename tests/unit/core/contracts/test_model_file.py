@@ -195,6 +195,12 @@ def test_a_wrong_feature_is_an_error_that_names_it(feature: str, message: str) -
     assert error.line == 7
 
 
+def test_a_feature_may_not_have_the_name_of_a_part_of_a_time() -> None:
+    text = HEAD + TARGET + "features:\n  at_hour: number\n  at: {time: [hour], zone: UTC}\n"
+    error = refused(text)
+    assert (at(error), error.message) == ((7, 3), "`features.at_hour` is what `at` gives already")
+
+
 def test_a_model_without_features_is_refused() -> None:
     assert "at least one feature" in refused(HEAD + TARGET + "features: {}\n").message
 

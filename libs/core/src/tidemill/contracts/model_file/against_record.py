@@ -37,8 +37,12 @@ def check_against_record(spec: ModelSpec, record: Schema) -> None:
     The event id is a string and the event time a timestamp-millis, neither nullable: without them a record is
     nothing that can be worked with. The entity is a string, perhaps null. A label that stands in the
     record is nullable and has the type of the task; it may be absent from the record, and it is no feature.
+    Names that begin with an underscore are kept for the platform's own columns beside the record's.
     """
     types = {field["name"]: field_type(field["type"]) for field in record.fields}
+    for name in types:
+        if name.startswith("_"):
+            raise _error(spec, "schema", f"field {name!r}: names that begin with _ are the platform's own")
     _need(spec, types, "event_id", spec.event_id, ("string",), nullable=False)
     _need(spec, types, "event_time", spec.event_time, (TIME,), nullable=False)
     _need(spec, types, "entity", spec.entity, ("string",), nullable=None)
