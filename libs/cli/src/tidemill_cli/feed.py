@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tidemill.codec import Codec
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
-from tidemill.errors import RetryLater
 from tidemill.settings import KafkaSettings
 
-FETCH_S = 0.2
+if TYPE_CHECKING:
+    from tidemill_cli.platform import PlatformView
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,31 +62,6 @@ class Feed:
         messages = self._consumer.consume(most, timeout_s)
         return [self._news(message) for message in messages if message.error() is None]
 
-    def read_to_end(self, timeout_s: float = 20.0) -> list[News]:
-        """Everything up to the ends as they are now. Raises RetryLater where they are not reached in time."""
-        from confluent_kafka import TopicPartition
-
-        deadline = time.monotonic() + timeout_s
-        ends = {}
-        for part in self._assigned:
-            low, high = self._consumer.get_watermark_offsets(
-                TopicPartition(part.topic, part.partition), timeout=10
-            )
-            if high > low:
-                ends[part.topic, part.partition] = high
-        found: list[News] = []
-        while ends:
-            found += self.poll(FETCH_S)
-            # The position passes transaction markers too, where there is no record left to come.
-            for at in self._consumer.position([TopicPartition(*key) for key in ends]):
-                if at.offset >= ends[at.topic, at.partition]:
-                    del ends[at.topic, at.partition]
-            if ends and time.monotonic() > deadline:
-                raise RetryLater(
-                    f"could not read to the end of {', '.join(sorted({topic for topic, _ in ends}))} in time"
-                )
-        return found
-
     def close(self) -> None:
         """Releases the consumer."""
         self._consumer.close()
@@ -102,14 +76,29 @@ class Feed:
         return News(self._roles[topic], message.partition(), message.offset(), message.timestamp()[1], datum)
 
 
-def of_model(news: Iterable[News], role: str, model: str) -> list[News]:
-    """The records of one role and one model, in the order in which they came; repeats are dropped by their
-    id.
+def read_all(
+    view: PlatformView, role: str, model: str | None = None, since_ms: int | None = None
+) -> list[News]:
+    """All records of a platform topic that are there now, of one model where it is named, from a time of the
+    log on.
+
+    In order per partition; repeats of an event are dropped by their id. Nothing where the topic does not
+    exist.
     """
+    from tidemill.errors import ConfigError
+    from tidemill.kafka.scan import scan
+
+    schema = view.schemas.for_topic(role)
     found: dict[Any, News] = {}
-    for item in news:
-        if item.role == role and model_of(item.datum) == model:
-            found.setdefault(identity(item), item)
+    try:
+        for batch in scan(view.settings, view.topics.name(role), since_ms=since_ms):
+            for row in range(len(batch)):
+                datum = view.codec.decode_one(batch.values[row], schema)
+                item = News(role, batch.partitions[row], batch.offsets[row], batch.timestamps_ms[row], datum)
+                if model is None or model_of(datum) == model:
+                    found.setdefault(identity(item), item)
+    except ConfigError:
+        return []
     return list(found.values())
 
 

@@ -1,9 +1,6 @@
-"""Consumer groups of the platform's workers, by the names that the services give them."""
+"""Consumer groups of the platform's workers, by the names that the services give them (prefix excluded)."""
 
 from __future__ import annotations
 
-VALIDATOR = "validator"
-STREAM = "stream"
-PROFILE = "profile"
-DETECT = "detect"
-ALL = (VALIDATOR, STREAM, PROFILE, DETECT)
+VALIDATOR = "validator-all"
+STREAM = "inference-default"

@@ -1,0 +1,150 @@
+"""`tidemill status`: what runs, what lags, what serves, what drifted."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tidemill_cli.platform import platform_options
+
+if TYPE_CHECKING:
+    from tidemill_cli.platform import PlatformView
+
+PROBE_S = 1.0
+BACK_MS = 7 * 24 * 3_600_000
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@platform_options
+def status(platform: PlatformView, as_json: bool) -> None:
+    """What runs, what lags, what serves, what drifted lately, what was set aside.
+
+    Processes are known only for a platform that runs on this machine (`tidemill up`).
+    """
+    found = {
+        "broker": platform.facts.get("broker", {"bootstrap": platform.settings.kafka_bootstrap}),
+        "processes": _processes(platform.facts),
+        "groups": _groups(platform),
+        "models": [_model(platform, name) for name in sorted(platform.models)],
+    }
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        _show(found)
+
+
+def _processes(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = []
+    for name, process in facts.get("processes", {}).items():
+        pid, url = process.get("pid"), process.get("url")
+        rows.append({"name": name, "pid": pid, "url": url, "state": _state(pid, url)})
+    return rows
+
+
+def _state(pid: int | None, url: str | None) -> str:
+    if pid is None or not _runs(pid):
+        return "down"
+    if url is None:
+        return "up"
+    if _answers(f"{url}/health/ready") or _answers(f"{url}/health"):
+        return "ready"
+    return "live, not ready" if _answers(f"{url}/health/live") else "up, does not answer"
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _answers(url: str) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=PROBE_S) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _groups(platform: PlatformView) -> list[dict[str, Any]]:
+    from tidemill_cli.lag import Offsets
+
+    offsets = Offsets(platform.settings)
+    rows = []
+    for group in offsets.groups(platform.settings.prefix):
+        committed = offsets.committed(group)
+        ends = offsets.ends(sorted({topic for topic, _ in committed}))
+        lag = sum(max(0, ends[at] - offset) for at, offset in committed.items() if at in ends)
+        rows.append({"group": group, "lag": lag})
+    return rows
+
+
+def _model(platform: PlatformView, name: str) -> dict[str, Any]:
+    from tidemill_cli.feed import read_all
+    from tidemill_cli.lag import Offsets
+
+    since = int(datetime.now(tz=UTC).timestamp() * 1000) - BACK_MS
+    serving = max(
+        (n.datum for n in read_all(platform, "model_versions", name)), key=lambda d: d["epoch"], default=None
+    )
+    drift = read_all(platform, "drift_events", name, since)
+    performance = read_all(platform, "model_performance", name, since)
+    offsets = Offsets(platform.settings)
+    names = platform.topics.model_topics(name)
+    dead = [names["raw_dlq"], names["labels_raw_dlq"]]
+    count = sum(offsets.ends(dead).values()) - sum(offsets.ends(dead, earliest=True).values())
+    return {
+        "model": name,
+        "version": serving["champion"]["version"] if serving else None,
+        "epoch": serving["epoch"] if serving else None,
+        "last_drift": drift[-1].datum["detail"] if drift else None,
+        "last_drift_at": _moment(drift[-1].at_ms) if drift else None,
+        "metrics": performance[-1].datum["metrics"] if performance else {},
+        "dead_letters_about": count,
+    }
+
+
+def _moment(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, tz=UTC).isoformat(timespec="seconds")
+
+
+def _show(found: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    broker = found["broker"]
+    console.print(f"{broker.get('name', 'Kafka')} at {broker['bootstrap']}", highlight=False)
+    if found["processes"]:
+        table = Table("process", "pid", "state", "address", box=None, pad_edge=False)
+        for row in found["processes"]:
+            colour = {"ready": "green", "up": "green", "down": "red"}.get(row["state"], "yellow")
+            table.add_row(
+                row["name"], str(row["pid"] or "-"), f"[{colour}]{row['state']}[/]", row["url"] or ""
+            )
+        console.print(table)
+    groups = Table("group", "behind by", box=None, pad_edge=False)
+    for row in found["groups"]:
+        groups.add_row(row["group"], f"{row['lag']:,} records")
+    console.print(groups)
+    models = Table(
+        "model", "version", "epoch", "score", "dead letters", "last drift", box=None, pad_edge=False
+    )
+    for row in found["models"]:
+        score = ", ".join(f"{key} {value:.3f}" for key, value in sorted(row["metrics"].items())[:3])
+        drift = f"{row['last_drift_at']}: {row['last_drift']}" if row["last_drift"] else "none"
+        version = "none yet" if row["version"] is None else str(row["version"])
+        epoch = "" if row["epoch"] is None else str(row["epoch"])
+        models.add_row(row["model"], version, epoch, score or "-", f"≈{row['dead_letters_about']:,}", drift)
+    console.print(models)

@@ -1,0 +1,152 @@
+"""`tidemill trace`: the path of one event."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tidemill_cli.platform import platform_options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tidemill_cli.platform import PlatformView
+    from tidemill_cli.trace.path import Path
+    from tidemill_cli.trace.version import VersionTrace
+
+SHORT = 12
+
+
+@click.command()
+@click.argument("event_id")
+@click.option("--model", metavar="NAME", help="Only this model; all by default.")
+@click.option("--since", default="24h", show_default=True, help="How far back to look: 30m, 24h, 7d.")
+@click.option("--key", metavar="ENTITY", help="The event's key: then one partition is read instead of all.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@platform_options
+def trace(
+    platform: PlatformView, event_id: str, model: str | None, since: str, key: str | None, as_json: bool
+) -> None:
+    """Show the path of one event, by its event id or by the id of a prediction: where it was when, on which
+    topic, partition and offset; if it was set aside, why; which version predicted what; and where that
+    version comes from, down to its training run and data set. It works for every event, sampled or not.
+
+    \b
+    tidemill trace 2013-06-13-DL-61-LGA-1800 --key N665DN
+    tidemill trace 0191b2c4-7a31-7cc1-9a55-0c6d8f1f2a10        (a prediction: needs no --since)
+    tidemill trace 2013-06-13-DL-61-LGA-1800 --since 7d --json
+    """
+    found = _find(platform, event_id, model, since, key)
+    if found is None:
+        where = f"the last {since}" + (f", key {key}" if key else "")
+        raise click.ClickException(f"nothing is known of {event_id!r} in {where}: try a longer --since")
+    versions, spans = _versions(platform, found), _spans(platform, found)
+    if as_json:
+        content = asdict(found) | {"traces": sorted(found.traces)}
+        versions_content = [asdict(version) for version in versions]
+        click.echo(json.dumps(content | {"versions": versions_content, "spans": spans}, indent=2))
+        return
+    from rich.console import Console
+
+    console = Console()
+    _show_path(console, found)
+    for version in versions:
+        _show_version(console, version)
+    _show_spans(console, found, spans)
+
+
+def _find(
+    platform: PlatformView, event_id: str, model: str | None, since: str, key: str | None
+) -> Path | None:
+    from tidemill.contracts.quantities import parse_duration
+    from tidemill_cli.trace.lookup import Lookup
+    from tidemill_cli.trace.path import find_path
+
+    try:
+        back_ms = int(parse_duration(since).total_seconds() * 1000)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--since") from error
+    since_ms = time.time_ns() // 1_000_000 - back_ms
+    names = [platform.model(model).name] if model else sorted(platform.models)
+    for name in names:
+        lookup = Lookup(platform, name)
+        if not lookup.exists("raw"):
+            continue
+        found = find_path(lookup, name, event_id, key, since_ms, platform.models[name].event_id)
+        if found is not None:
+            return found
+    return None
+
+
+def _versions(platform: PlatformView, path: Path) -> list[VersionTrace]:
+    from tidemill_cli.trace.version import version_trace
+
+    return [
+        version_trace(platform, path.model, epoch, version) for epoch, version in sorted(path.epochs.items())
+    ]
+
+
+def _spans(platform: PlatformView, path: Path) -> list[dict[str, Any]]:
+    from tidemill_cli.trace.spans import spans_of
+
+    return spans_of(platform.settings.spans_dir, path.traces)
+
+
+def _show_path(console: Console, path: Path) -> None:
+    from rich.table import Table
+
+    console.print(f"[bold]{path.event_id}[/] ({path.model})", highlight=False)
+    table = Table("time (UTC)", "what", "where", "details", box=None, pad_edge=False)
+    for step in path.steps:
+        table.add_row(_time(step.at_ms), step.stage, step.place, _facts(step.facts))
+    console.print(table)
+
+
+def _show_version(console: Console, version: VersionTrace) -> None:
+    from rich.table import Table
+
+    console.print(f"\n[bold]version {version.version}[/] (epoch {version.epoch})", highlight=False)
+    table = Table("time (UTC)", "what", "where", "details", box=None, pad_edge=False)
+    for what, place, at_ms, facts in version.events:
+        table.add_row(_time(at_ms), what, place, _facts(facts))
+    console.print(table)
+    if version.champion is None:
+        return
+    champion, data = version.champion, version.champion["data_set"]
+    ranges = ", ".join(f"{r['topic']}/{r['partition']}/{r['first']}-{r['last']}" for r in data["offsets"])
+    console.print(
+        f"  artifact  {champion['artifact_uri']} ({champion['manifest_digest'][:SHORT]})", highlight=False
+    )
+    console.print(f"  MLflow    run {champion['tracking_run']}", highlight=False)
+    console.print(
+        f"  data set  {data['table_uri']}, version {data['table_version']}: {ranges}", highlight=False
+    )
+
+
+def _show_spans(console: Console, path: Path, spans: list[dict[str, Any]]) -> None:
+    traces = ", ".join(sorted(path.traces)) or "none"
+    console.print(f"\ntraces {traces}" + ("" if spans else ": not sampled"), highlight=False)
+    for span in spans:
+        took = (span["end_ns"] - span["start_ns"]) / 1e6
+        console.print(f"  {span['service']}: {span['name']} ({took:.1f} ms)", highlight=False)
+
+
+def _facts(facts: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {_value(name, value)}" for name, value in facts.items() if value not in (None, "", [])
+    )
+
+
+def _value(name: str, value: Any) -> str:
+    if name in ("event_time", "observed_at", "predicted_at"):
+        return datetime.fromtimestamp(value / 1000, tz=UTC).isoformat(timespec="milliseconds")
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _time(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]

@@ -1,0 +1,1 @@
+"""`tidemill trace`: the path of one event over all topics, found by bounded look-ups."""
