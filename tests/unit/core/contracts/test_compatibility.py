@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from fastavro import schemaless_reader, schemaless_writer
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tidemill.contracts.compatibility import reading_problems
 from tidemill.contracts.schemas import Schema, make_schema
@@ -53,6 +55,7 @@ BROKEN = [
     (field("long"), field(MILLIS), "a: was long and is timestamp-millis now: use a new field"),
     (field("int"), field(MILLIS), "a: was int and is timestamp-millis now"),
     (field("long"), field("double"), "a: was long and is double now"),
+    (field("bytes"), field("string"), "a: was bytes and is string now"),
     (
         field({"type": "fixed", "name": "F", "size": 4}),
         field({"type": "fixed", "name": "F", "size": 8}),
@@ -75,6 +78,51 @@ def test_a_change_that_avro_resolves_is_no_problem(old: Any, new: Any, value: An
 def test_a_change_that_loses_something_is_named(old: Any, new: Any, problem: str) -> None:
     (found,) = reading_problems(thing(new), thing(old))
     assert found.startswith(f"thing.{problem}")
+
+
+PRIMITIVE_VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "int": st.integers(-(2**31), 2**31 - 1),
+    "long": st.integers(-(2**63), 2**63 - 1),
+    "float": st.floats(width=32, allow_nan=False),
+    "double": st.floats(allow_nan=False),
+    "boolean": st.booleans(),
+    "string": st.text(max_size=4),
+    "bytes": st.binary(max_size=4),
+}
+primitives = st.sampled_from(list(PRIMITIVE_VALUES))
+kinds = st.one_of(
+    primitives,
+    primitives.map(lambda kind: ["null", kind]),
+    primitives.map(lambda kind: {"type": "array", "items": kind}),
+    primitives.map(lambda kind: {"type": "map", "values": ["null", kind]}),
+    st.sets(st.sampled_from(["RED", "BLUE", "GREEN"]), min_size=1).map(lambda s: enum(*sorted(s))),
+)
+
+
+def values(kind: Any) -> st.SearchStrategy[Any]:
+    if isinstance(kind, str):
+        return PRIMITIVE_VALUES[kind]
+    if isinstance(kind, list):
+        return st.none() | values(kind[1])
+    if kind["type"] == "array":
+        return st.lists(values(kind["items"]), max_size=2)
+    if kind["type"] == "map":
+        return st.dictionaries(st.text(max_size=2), values(kind["values"]), max_size=2)
+    return st.sampled_from(kind["symbols"])
+
+
+@settings(max_examples=400)
+@given(kinds, kinds, st.data())
+def test_where_no_problem_is_found_every_value_is_read(old: Any, new: Any, data: st.DataObject) -> None:
+    writer, reader = thing(field(old)), thing(field(new))
+    value = data.draw(values(old))
+    stream = io.BytesIO()
+    schemaless_writer(stream, writer.parsed, {"id": "1", "a": value})
+    stream.seek(0)
+    if not reading_problems(reader, writer):
+        read = schemaless_reader(stream, writer.parsed, reader.parsed)
+        assert isinstance(read, dict)
+        assert read["a"] == value or "bytes" in str(new)  # text that is bytes now
 
 
 def test_a_new_field_needs_a_default_and_an_old_one_may_go() -> None:

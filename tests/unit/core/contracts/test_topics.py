@@ -38,6 +38,12 @@ def test_the_prefix_is_added_to_topics_groups_and_transactional_ids(tmp_path: Pa
     assert topics.transactional_id("validator-all-0") == "test-validator-all-0"
 
 
+@pytest.mark.parametrize("prefix", ["a b-", "ä-", "a/", "a\n"])
+def test_a_prefix_that_no_topic_can_have_is_refused(tmp_path: Path, prefix: str) -> None:
+    with pytest.raises(ConfigError, match="may hold letters"):
+        catalog(tmp_path, {"raw": ROW}, prefix)
+
+
 def test_a_topic_of_each_model_needs_a_model_and_a_shared_one_takes_none(tmp_path: Path) -> None:
     topics = catalog(tmp_path, {"raw": ROW, "profiles": ROW | {"name": "profiles", "partitions": 1}})
     assert topics.name("profiles") == "profiles"

@@ -1,9 +1,9 @@
 """May bytes written with one schema be read with another? Avro's resolution rules, and logical types,
 which Avro leaves out.
 
-Source: Apache Avro 1.12 specification, "Schema Resolution". Stricter in two points: a promotion that loses
-precision (long to float, long to double, int to float) and a changed logical type are problems, though
-Avro reads them.
+Source: Apache Avro 1.12 specification, "Schema Resolution". Stricter in three points: a promotion that may
+lose precision (long to float or double, int to float), bytes as string (they may be no UTF-8), and a changed
+logical type are problems, though Avro reads them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ PROMOTIONS: Final = {
     "long": (),
     "float": ("double",),
     "string": ("bytes",),
-    "bytes": ("string",),
 }
 _Named = dict[str, Any]
 

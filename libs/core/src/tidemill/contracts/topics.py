@@ -4,6 +4,7 @@ transactional id.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,6 +19,7 @@ from tidemill.errors import ConfigError
 MODEL_PLACE = "{model}"
 CLEANUPS = ("delete", "compact")
 LONGEST_NAME = 249  # Kafka's limit
+PREFIX = re.compile(r"[A-Za-z0-9._-]*")
 _REQUIRED = (
     "name",
     "description",
@@ -77,6 +79,8 @@ class TopicCatalog:
 
         Raises ConfigError, with the topic and the key, where it is not right.
         """
+        if not PREFIX.fullmatch(prefix):
+            raise ConfigError(f"the prefix {prefix!r} may hold letters, digits, '.', '_' and '-' only")
         path = schemas_dir / "topics.yaml"
         try:
             document = yaml.safe_load(path.read_text(encoding="utf-8"))
