@@ -88,7 +88,7 @@ def test_versions_swap_under_traffic_without_a_failed_request(world: World) -> N
         thread.start()
     for version in (2, 3):
         world.release(version)
-        until(lambda: answers and answers[-1][1].get("version") == version, 20, f"version {version} serves")
+        until(lambda v=version: answers and answers[-1][1]["version"] == v, 20, f"version {version} serves")
     described = httpx.get(f"{address}/v1/models/{MODEL}").json()
     stop.set()
     for thread in threads:

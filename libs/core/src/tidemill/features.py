@@ -100,19 +100,29 @@ def _inputs_of(column: pa.Array, feature: FeatureLike) -> Iterator[tuple[str, Ar
 
 def _strings(column: pa.Array) -> Array:
     text = column if pa.types.is_string(column.type) else column.cast(pa.string())
-    strings: Array = pc.fill_null(text, "").to_numpy(zero_copy_only=False)
+    full = pc.fill_null(text, "") if text.null_count else text
+    strings: Array = full.to_numpy(zero_copy_only=False)
     return strings
 
 
 def _floats(column: pa.Array) -> Array:
-    values = column.cast(pa.float32(), safe=False)
-    array = pc.fill_null(values, float("nan")).to_numpy(zero_copy_only=False)
-    values_or_nan: Array = np.where(np.isinf(array), np.float32("nan"), array)
-    return values_or_nan
+    if not pa.types.is_floating(column.type) and not pa.types.is_integer(column.type):
+        column = column.cast(pa.float64())
+    values: Array = column.to_numpy(
+        zero_copy_only=False
+    )  # a null becomes NaN, in float64 where they were integers
+    with np.errstate(over="ignore"):
+        floats = values.astype(np.float32)
+    floats[np.isinf(floats)] = np.nan
+    return floats
 
 
 def _local(column: pa.Array, zone: str) -> pa.Array:
-    """Wall time in `zone`. An instant without a zone is read as UTC."""
+    """Wall time in `zone`. An instant without a zone is read as UTC.
+
+    Arrow applies the transitions that the system's time zone files list, which end in 2037: from 2038 on,
+    and in training and serving alike, there is no daylight saving.
+    """
     if getattr(column.type, "tz", None) is None:
         column = pc.assume_timezone(column.cast(pa.timestamp("ms")), "UTC")
     return pc.local_timestamp(column.cast(pa.timestamp("ms", tz=zone), safe=False))
