@@ -50,6 +50,9 @@ SETTINGS = {
     "group.consumer.min.heartbeat.interval.ms": "500",
     "group.consumer.session.timeout.ms": "10000",
     "group.consumer.min.session.timeout.ms": "2000",
+    # after a kill it may come back as soon as its former self has timed out
+    "broker.session.timeout.ms": "4000",
+    "broker.heartbeat.interval.ms": "500",
     # a transaction whose producer died is aborted within a second of its timeout
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
     # sized for one machine
