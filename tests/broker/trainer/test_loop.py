@@ -1,0 +1,81 @@
+"""From rows on topics to a version that must serve, through the running service."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlparse
+
+from tests.broker.trainer.world import DAY_ONE, HOUR, MODEL, World
+from tests.support.polling import until
+from tidemill.artifact import GOLDEN_FILE, MODEL_FILE, REFERENCE_FILE, Golden, OnnxModel, check_golden, fetch_artifact
+
+
+def test_the_first_sufficient_data_lead_to_a_version_and_a_request_to_the_next(world: World) -> None:
+    world.start()
+    until(lambda: "trainer: http" in world.log() and world.health("ready") == 200, 120, "readiness")
+    world.push_events(0, 1_000)
+    world.push_labels(0, 500)
+    world.push_labels(500, 500)
+
+    (first,) = world.await_versions(1)
+
+    assert (first.model, first.epoch, first.mode, first.champion.version) == (MODEL, 1, "direct", 1)
+    assert sum(first.start_offsets) == 1_000, "every clean event is in the data set or after it"
+    artifact = fetch_artifact(first.champion.artifact_uri, first.champion.manifest_digest)
+    assert set(artifact.files) == {MODEL_FILE, REFERENCE_FILE, GOLDEN_FILE}
+    model = OnnxModel.load(artifact.files[MODEL_FILE], artifact.manifest)
+    check_golden(model, Golden.from_bytes(artifact.files[GOLDEN_FILE], artifact.manifest))
+    reference = json.loads(artifact.files[REFERENCE_FILE])
+    assert reference["features"]["gauge"]["kind"] == "category"
+    assert artifact.manifest.metrics["roc_auc"] > 0.6
+
+    world.push_events(1_000, 1_000)
+    world.push_labels(1_000, 1_000)
+    sampled = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    until(lambda: sum(_collected(world)) >= 4_000, 30, "all rows collected")
+    world.request("drift", DAY_ONE + 48 * HOUR, "f1", [("traceparent", sampled)])
+
+    first, second = world.await_versions(2)
+
+    assert (second.epoch, second.champion.version) == (2, 2)
+    assert second.start_offsets == first.start_offsets
+    states = [(run.state, run.cause) for run in world.runs()]
+    assert states == [(s, c) for c in ("first_data", "drift") for s in ("accepted", "started", "finished")]
+    assert {evidence.detector for evidence in world.runs()[-1].gate} == {"at_least", "better_by"}
+    assert world.headers("model_versions")[1]["traceparent"].split(b"-")[1] == sampled.split(b"-")[1]
+    assert [release.action for release in world.releases()] == ["promoted", "promoted"]
+    spans = "".join(path.read_text() for path in (world.folder / "spans").glob("*")) if world.stop() == 0 else ""
+    assert "4bf92f3577b34da6a3ce929d0e0e4736" in spans and "train tide" in spans
+
+
+def test_commands_roll_back_and_promote_and_refusals_are_told_with_reasons(world: World) -> None:
+    world.push_events(0, 1_000)
+    world.push_labels(0, 1_000)
+    world.start()
+    world.await_versions(1, 150)
+    world.request("drift", DAY_ONE + 17 * HOUR, "too-soon")
+    until(lambda: any(run.state == "refused" for run in world.runs()), 20, "a refusal")
+    refused = next(run for run in world.runs() if run.state == "refused")
+    assert "cooldown" in refused.reason
+    world.request("manual", DAY_ONE + 17 * HOUR)
+    world.await_versions(2)
+
+    world.command("rollback")
+    third = world.await_versions(3)[-1]
+    assert (third.epoch, third.champion.version) == (3, 1)
+    command = world.command("promote", 2)
+    fourth = world.await_versions(4)[-1]
+    assert (fourth.epoch, fourth.champion.version) == (4, 2)
+    world.command("reject", 1)
+    until(lambda: len(world.releases()) == 5, 20, "the rejection on model-releases")
+    assert [r.action for r in world.releases()] == ["promoted", "promoted", "rolled_back", "promoted", "rejected"]
+    assert world.releases()[3].by == "test" and command
+    assert len(world.versions()) == 4, "a rejection changes nothing that serves"
+    assert len({version.start_offsets for version in world.versions()}) == 1
+
+
+def _collected(world: World) -> list[int]:
+    from deltalake import DeltaTable
+
+    place = urlparse((world.folder / "tables" / f"{world.settings.prefix}{MODEL}").as_uri()).path
+    return [DeltaTable(place).to_pyarrow_dataset().count_rows()]
