@@ -61,6 +61,7 @@ class Assignment:
         consumer.incremental_assign(
             [TopicPartition(topic, number, at) for (topic, number), at in started.items()]
         )
+        consumer.resume([TopicPartition(*partition) for partition in started])  # a pause outlives revocation
         self._stands |= started
         self.fresh += started
         if started:

@@ -225,12 +225,9 @@ class TransactionalRunner:
         rewind.
         """
         until = time.monotonic() + seconds
-        paused: frozenset[Partition] = frozenset()
         while (left := until - time.monotonic()) > 0 and not self._stop.is_set():
             self._heartbeat.beat()
-            if self.assigned != paused:
-                paused = self.assigned
-                consumer.pause([TopicPartition(*partition) for partition in paused])
+            consumer.pause([TopicPartition(*partition) for partition in self.assigned])
             consumer.consume(1, min(left, _HOLD_POLL_S))
         consumer.resume([TopicPartition(*partition) for partition in self.assigned])
 
