@@ -1,0 +1,112 @@
+"""The HTTP interface: routes, statuses, OpenAPI. What a request means is decided in `tidemill_ingest.service`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import REGISTRY
+from prometheus_client.exposition import choose_encoder
+
+from tidemill_ingest import docs
+from tidemill_ingest.answers import Accepted, Problem
+from tidemill_ingest.middleware import Observed
+from tidemill_ingest.service import IngestService, Rejected
+
+Readiness = Callable[[], Awaitable[str | None]]
+
+
+class Orjson(JSONResponse):
+    """JSON as orjson writes it; lone surrogates from a request cannot break it, as they never get this far."""
+
+    def render(self, content: Any) -> bytes:
+        return orjson.dumps(content)
+
+
+def create_app(
+    service: IngestService,
+    ready: Readiness,
+    lifespan: Callable[[], Any],
+    *,
+    max_body_bytes: int,
+    retry_after_s: int,
+) -> FastAPI:
+    """The application. `lifespan` gives the context in which requests are served; `ready` says why they are not, or None."""
+
+    @asynccontextmanager
+    async def around(_: FastAPI) -> AsyncIterator[None]:
+        async with lifespan():
+            yield
+
+    app = FastAPI(title="Tidemill ingest", description=docs.DESCRIPTION, version="1", lifespan=around)
+    app.add_middleware(Observed)
+
+    async def take(role: str, model: str, request: Request) -> Response:
+        try:
+            target = service.target(role, model)
+            body = await _read(request, max_body_bytes)
+            status, answer = await service.accept(
+                target, body, request.headers.get("content-type"), request.headers.get("traceparent")
+            )
+        except Rejected as rejected:
+            return _answer(rejected.status, rejected.problem, retry_after_s)
+        return _answer(status, answer, retry_after_s)
+
+    @app.post("/v1/events/{model}", **docs.events_route())
+    async def post_events(model: str, request: Request) -> Response:
+        return await take("raw", model, request)
+
+    @app.post("/v1/labels/{model}", **docs.labels_route())
+    async def post_labels(model: str, request: Request) -> Response:
+        return await take("labels_raw", model, request)
+
+    @app.get("/health/live", tags=["health"], summary="The process answers.")
+    async def live() -> dict[str, Any]:
+        return {"status": "ok", "reasons": {}}
+
+    @app.get("/health/ready", tags=["health"], summary="Kafka answers, so that events can be stored.")
+    async def is_ready() -> Response:
+        reason = await ready()
+        body = {"status": "failed" if reason else "ok", "reasons": {"kafka": reason} if reason else {}}
+        return Orjson(body, status_code=503 if reason else 200)
+
+    @app.get("/metrics", tags=["health"], summary="Prometheus metrics.", response_class=Response)
+    async def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(REGISTRY), headers={"Content-Type": content_type})
+
+    return app
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    """The body; Rejected with 413 as soon as it is known to be larger than `limit` bytes."""
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared) > limit:
+        raise _too_large(limit)
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _too_large(limit: int) -> Rejected:
+    return Rejected(
+        413, Problem(error="too_large", message=f"a body has at most {limit} bytes: send less at once")
+    )
+
+
+def _answer(status: int, answer: Accepted | Problem, retry_after_s: int) -> Response:
+    headers = {"Retry-After": str(retry_after_s)} if status == 503 else {}
+    if status == 413:
+        headers["Connection"] = "close"  # the rest of the body is not read
+    return Orjson(
+        answer.model_dump(exclude_none=isinstance(answer, Problem)), status_code=status, headers=headers
+    )

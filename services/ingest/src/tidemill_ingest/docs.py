@@ -1,0 +1,91 @@
+"""The words of the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tidemill_ingest.answers import Accepted, Problem
+
+DESCRIPTION = """The front door of Tidemill: events and labels by HTTP into Kafka.
+
+**Acknowledged means stored.** 202 is sent after the brokers have acknowledged every accepted item (`acks=all`). While they
+are away the answer is 503 with `Retry-After`, and says of each item whether it may have been stored all the same; sent again
+with the same event ids, nothing is counted twice.
+
+**Bodies**: one JSON object, an array of objects, or NDJSON (`application/x-ndjson`, or told by its lines).
+
+**Times** are ISO-8601 with an offset (`2013-01-31T17:05:00Z`) or integer milliseconds since the epoch.
+
+**Tracing**: a `traceparent` header goes on with the records. `X-Request-ID` comes back.
+"""
+
+EVENT = {
+    "event_id": "2013-01-31-UA-1545-EWR",
+    "scheduled_at": "2013-01-31T17:05:00Z",
+    "tail_number": "N14228",
+}
+LABEL = {
+    "event_id": "2013-01-31-UA-1545-EWR",
+    "label": True,
+    "event_time": "2013-01-31T17:05:00Z",
+    "observed_at": "2013-01-31T21:30:00Z",
+    "entity": "N14228",
+}
+
+
+def events_route() -> dict[str, Any]:
+    """How the events route is described."""
+    description = (
+        "Each item has the fields of the model's record schema. Without an event id it gets a UUIDv7. The record key is the "
+        "entity, or the event id where the entity is null. Fields that the schema does not have are errors."
+    )
+    return _route("Push events of a model.", description, EVENT)
+
+
+def labels_route() -> dict[str, Any]:
+    """How the labels route is described."""
+    description = (
+        "What really happened: `event_id`, `label` (boolean, string or number, by the model's task), `event_time` (of the event), "
+        "`observed_at` (when the label became known; the time of receipt where it is left out). Give `entity`, or the model's own name "
+        "for it, as the event had it: it is the record key, which brings labels to their predictions."
+    )
+    return _route("Push labels of a model.", description, LABEL)
+
+
+def _route(summary: str, description: str, example: dict[str, Any]) -> dict[str, Any]:
+    item = {"type": "object", "additionalProperties": True}
+    content = {
+        "application/json": {
+            "schema": {"oneOf": [item, {"type": "array", "items": item}]},
+            "examples": {"one": {"value": example}, "many": {"value": [example]}},
+        },
+        "application/x-ndjson": {"schema": {"type": "string"}, "example": "{...}\n{...}\n"},
+    }
+    return {
+        "status_code": 202,
+        "summary": summary,
+        "description": description,
+        "tags": ["ingest"],
+        "response_model": None,
+        "responses": _responses(),
+        "openapi_extra": {"requestBody": {"required": True, "content": content}},
+    }
+
+
+def _responses() -> dict[int | str, dict[str, Any]]:
+    return {
+        202: {"model": Accepted, "description": "Stored: all items, or all but those under `errors`."},
+        400: {"model": Problem, "description": "The body is not JSON; `line` and `column` say where."},
+        404: {"model": Problem, "description": "There is no such model; `models` says which there are."},
+        413: {"model": Problem, "description": "The body or the number of items is too large."},
+        422: {
+            "model": Accepted,
+            "description": "No item is a record of this model; `errors` says why, field by field.",
+        },
+        503: {
+            "model": Accepted,
+            "description": "Kafka did not acknowledge some items (`errors`, with their event ids); come again after "
+            "`Retry-After` seconds. What is under `event_ids` is stored.",
+            "headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}},
+        },
+    }

@@ -1,0 +1,113 @@
+"""The ingest process: builds everything from settings and serves until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from opentelemetry.trace import Tracer
+
+    from tidemill_ingest.settings import IngestSettings
+
+SERVICE = "tidemill-ingest"
+DESCRIPTION = """Takes events and labels by HTTP and stores them in Kafka: an answer of 202 means stored."""
+BACKLOG = 2_048
+
+_log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serves; returns the exit code: 0 stopped, 1 crash, 2 configuration."""
+    from tidemill.service.cli import parser
+    from tidemill_ingest.settings import IngestSettings
+
+    parser(SERVICE, IngestSettings, DESCRIPTION).parse_args(arguments)
+    from tidemill.service import StopSignal, run_service
+
+    StopSignal().install()  # uvicorn hands signals on when it has stopped: to this, so that the exit code is 0
+    return run_service(lambda: run(IngestSettings()))
+
+
+def run(settings: IngestSettings) -> None:
+    """Serves until SIGTERM or SIGINT, then ends requests under way. Raises ConfigError where the port is taken."""
+    import uvicorn
+
+    from tidemill.telemetry.logs import configure_logging
+    from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
+
+    configure_logging(SERVICE, settings.log_level, settings.log_file)
+    app = build_app(settings, configure_tracing(SERVICE, settings))
+    listening = listen(settings.host, settings.port)
+    port = listening.getsockname()[1]
+    _log.info("listening on http://%s:%d", settings.host, port, extra={"port": port})
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        limit_concurrency=settings.max_connections,
+        timeout_graceful_shutdown=settings.drain_s,
+        server_header=False,
+    )
+    try:
+        uvicorn.Server(config).run(sockets=[listening])
+    finally:
+        listening.close()
+        shutdown_tracing()
+
+
+def build_app(settings: IngestSettings, tracer: Tracer) -> FastAPI:
+    """The application with everything that it needs. Connects when it is started."""
+    from tidemill.clock import SystemClock
+    from tidemill.codec import Codec, HttpRegistry
+    from tidemill.contracts.model_file import load_models
+    from tidemill.contracts.schemas import SchemaCatalog
+    from tidemill.contracts.topics import TopicCatalog
+    from tidemill_ingest.adapters.kafka import KafkaSink
+    from tidemill_ingest.api import create_app
+    from tidemill_ingest.service import IngestService, build_targets
+
+    models = load_models(settings.models_dir, settings.models)
+    topics = TopicCatalog.load(settings.schemas, settings.prefix)
+    schemas = SchemaCatalog.load(settings.schemas, models)
+    codec = Codec(
+        schemas, HttpRegistry(settings.schema_registry_url) if settings.schema_registry_url else None
+    )
+    sink = KafkaSink(
+        settings.kafka_bootstrap, f"{settings.prefix}{SERVICE}", settings.delivery_timeout_ms / 1000
+    )
+    targets = build_targets(models.values(), topics, schemas)
+    service = IngestService(targets, codec, sink, SystemClock(), tracer, settings.max_items)
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        sink.start()
+        try:
+            yield
+        finally:
+            await sink.stop(settings.drain_s)
+            service.close()
+
+    return create_app(
+        service,
+        sink.reachable,
+        lifespan,
+        max_body_bytes=settings.max_body_bytes,
+        retry_after_s=settings.retry_after_s,
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises ConfigError where the port is taken."""
+    from tidemill.errors import ConfigError
+
+    try:
+        return socket.create_server((host, port), backlog=BACKLOG)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {host}:{port} ({error.strerror}): set TIDEMILL_PORT=0"
+        ) from error

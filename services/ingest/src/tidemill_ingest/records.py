@@ -1,0 +1,125 @@
+"""From JSON items to records that are ready for Kafka: typed by the model's schema, identified, keyed, encoded. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tidemill.clock import Clock
+from tidemill.codec import Codec
+from tidemill.codec.json_rows import FieldError, from_json
+from tidemill.contracts.schemas import Schema
+from tidemill.ids import uuid7_batch
+from tidemill_ingest.bodies import Unreadable
+
+LONGEST_EVENT_ID = 256
+LABEL_ENTITY = "entity"
+"""A label carries no entity; the request may, for the record key alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the records of one model and one route go, and what identifies them.
+
+    `entity`: the field whose value is the record key. It is a field of the schema for events; for labels it is read beside
+    the label and not stored. `received`: a time field that is the time of receipt where it is left out, or None.
+    """
+
+    model: str
+    role: str
+    topic: str
+    schema: Schema
+    event_id: str
+    entity: str
+    received: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record for Kafka; `index` is its place in the request."""
+
+    index: int
+    event_id: str
+    key: bytes
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One reason why an item is not a record. `field` is empty where it is about the whole item."""
+
+    index: int
+    field: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Converted:
+    """The outcome for all items of a request, in order."""
+
+    records: list[Record] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+
+
+def convert(items: Sequence[Any], target: Target, codec: Codec, clock: Clock) -> Converted:
+    """Type, identify, key and encode items. An item without event id gets a UUIDv7.
+
+    Raises RetryLater where a schema has to be registered and the registry is away; never for what an item holds.
+    """
+    now_ms = clock.now_ms()
+    ids = iter(uuid7_batch(len(items), now_ms))
+    converted = Converted()
+    for index, item in enumerate(items):
+        try:
+            converted.records.append(_record(index, item, target, codec, next(ids), now_ms))
+        except FieldError as error:
+            converted.refusals.extend(Refusal(index, name, reason) for name, reason in error.errors)
+    return converted
+
+
+def _record(index: int, item: Any, target: Target, codec: Codec, new_id: str, now_ms: int) -> Record:
+    if isinstance(item, Unreadable):
+        raise FieldError("", item.reason)
+    if not isinstance(item, Mapping):
+        raise FieldError("", "is not a JSON object")
+    row = dict(item)
+    entity = _beside(row, target)
+    if row.get(target.event_id) is None:
+        row[target.event_id] = new_id
+    if target.received is not None and row.get(target.received) is None:
+        row[target.received] = now_ms
+    datum = from_json(row, target.schema)
+    event_id = str(datum[target.event_id])
+    if not 1 <= len(event_id) <= LONGEST_EVENT_ID:
+        raise FieldError(target.event_id, f"must have 1 to {LONGEST_EVENT_ID} characters")
+    if target.entity in datum:
+        entity = datum[target.entity]
+    try:
+        value = codec.encode_one(datum, target.schema, target.topic)
+    except ValueError as error:
+        raise FieldError("", str(error)) from error
+    return Record(index, event_id, str(event_id if entity is None else entity).encode(), value)
+
+
+def _beside(row: dict[str, Any], target: Target) -> Any:
+    """Take the entity out of a label's row: under the model's own name for it, or as `entity`."""
+    names = [
+        name
+        for name in (target.entity, LABEL_ENTITY)
+        if name not in target.schema.field_names and name in row
+    ]
+    values = [row.pop(name) for name in names]
+    for name, value in zip(names, values, strict=True):
+        if value is not None and (not isinstance(value, str | int) or isinstance(value, bool)):
+            raise FieldError(name, "is neither a string nor a whole number")
+        if isinstance(value, str) and not value.isascii():
+            _refuse_surrogates(name, value)
+    return values[0] if values else None
+
+
+def _refuse_surrogates(name: str, value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise FieldError(name, "is not valid Unicode (a surrogate stands alone)") from None

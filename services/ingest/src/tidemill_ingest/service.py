@@ -1,0 +1,199 @@
+"""What a request means: items in, records stored, an answer out. Knows no HTTP and no Kafka: the sink is handed in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from opentelemetry.trace import SpanKind, Tracer
+
+from tidemill.clock import Clock
+from tidemill.codec import Codec
+from tidemill.codec.json_rows import FieldError, from_json
+from tidemill.contracts.model_file import ModelSpec
+from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.topics import TopicCatalog
+from tidemill.errors import RetryLater
+from tidemill.kafka.headers import TRACEPARENT, Headers
+from tidemill.telemetry.tracing import context_of, current_traceparent
+from tidemill_ingest import metrics
+from tidemill_ingest.answers import Accepted, ItemError, Problem, status_of
+from tidemill_ingest.bodies import MalformedBody, TooManyItems, read_items
+from tidemill_ingest.records import Converted, Record, Target, convert
+
+
+class Undelivered(Protocol):
+    """Why a record was not acknowledged; `stored` None where that is not known; `lasting` where a retry fails too."""
+
+    @property
+    def reason(self) -> str: ...
+    @property
+    def stored(self) -> bool | None: ...
+    @property
+    def lasting(self) -> bool: ...
+
+
+class Sink(Protocol):
+    """Where records are stored."""
+
+    async def publish(
+        self, topic: str, records: Sequence[Record], headers: Sequence[tuple[str, bytes]]
+    ) -> Sequence[Undelivered | None]: ...
+
+
+class Rejected(Exception):
+    """A request that is answered with a problem instead of item by item."""
+
+    def __init__(self, status: int, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.status = status
+        self.problem = problem
+
+
+class IngestService:
+    """Takes request bodies for the events and labels of models. One for a process.
+
+    Items are converted in a thread of their own: a large request does not keep others waiting, and the codec stays in one
+    thread.
+    """
+
+    def __init__(
+        self,
+        targets: Iterable[Target],
+        codec: Codec,
+        sink: Sink,
+        clock: Clock,
+        tracer: Tracer,
+        max_items: int,
+    ) -> None:
+        self._targets = {(target.role, target.model): target for target in targets}
+        self._codec = codec
+        self._sink = sink
+        self._clock = clock
+        self._tracer = tracer
+        self._max_items = max_items
+        self._converter = ThreadPoolExecutor(1, thread_name_prefix="convert")
+
+    def close(self) -> None:
+        """Release the converting thread."""
+        self._converter.shutdown(wait=False, cancel_futures=True)
+
+    def target(self, role: str, model: str) -> Target:
+        """Where a model's records go. Raises Rejected (404) with the models that there are."""
+        found = self._targets.get((role, model))
+        if found is None:
+            known = sorted({name for _, name in self._targets})
+            message = f"there is no model of that name; known are {', '.join(known) or 'none'}"
+            raise Rejected(404, Problem(error="unknown_model", message=message, models=known))
+        return found
+
+    async def accept(
+        self, target: Target, body: bytes, content_type: str | None, traceparent: str | None
+    ) -> tuple[int, Accepted]:
+        """Store the items of a body; the status and the outcome of each. Returns when Kafka has acknowledged or failed.
+
+        Raises Rejected for a body that is not JSON (400), has too many items (413), or cannot be encoded now (503).
+        """
+        given: Headers | None = [(TRACEPARENT, traceparent.encode())] if traceparent and traceparent.isascii() else None
+        with self._tracer.start_as_current_span(
+            f"send {target.topic}", context=context_of(given), kind=SpanKind.PRODUCER
+        ) as span:
+            converted = await self._convert(target, body, content_type)
+            span.set_attributes(
+                {
+                    "messaging.system": "kafka",
+                    "messaging.operation.type": "send",
+                    "messaging.destination.name": target.topic,
+                    "messaging.batch.message_count": len(converted.records),
+                }
+            )
+            context = current_traceparent()
+            headers = [(TRACEPARENT, context)] if context else []
+            failures = (
+                await self._sink.publish(target.topic, converted.records, headers)
+                if converted.records
+                else []
+            )
+        return _outcome(target, converted, failures)
+
+    async def _convert(self, target: Target, body: bytes, content_type: str | None) -> Converted:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._converter, self._read_and_convert, target, body, content_type
+            )
+        except MalformedBody as error:
+            message = f"the body is not JSON: {error.message} at line {error.line}, column {error.column}"
+            problem = Problem(error="malformed_json", message=message, line=error.line, column=error.column)
+            raise Rejected(400, problem) from error
+        except TooManyItems as error:
+            raise Rejected(413, Problem(error="too_large", message=str(error))) from error
+        except RetryLater as error:
+            raise Rejected(503, Problem(error="unavailable", message=str(error))) from error
+
+    def _read_and_convert(self, target: Target, body: bytes, content_type: str | None) -> Converted:
+        return convert(read_items(body, content_type, self._max_items), target, self._codec, self._clock)
+
+
+def _outcome(
+    target: Target, converted: Converted, failures: Sequence[Undelivered | None]
+) -> tuple[int, Accepted]:
+    errors = [ItemError(index=r.index, field=r.field, reason=r.reason) for r in converted.refusals]
+    accepted: list[str] = []
+    unstored = 0
+    for record, failure in zip(converted.records, failures, strict=True):
+        if failure is None:
+            accepted.append(record.event_id)
+            continue
+        unstored += not failure.lasting
+        errors.append(
+            ItemError(
+                index=record.index,
+                field="",
+                reason=failure.reason,
+                event_id=record.event_id,
+                stored=failure.stored,
+            )
+        )
+    errors.sort(key=lambda error: error.index)
+    refused = len({error.index for error in errors}) - unstored
+    _count(target, len(accepted), refused, unstored)
+    return status_of(len(accepted), refused, unstored), Accepted(
+        accepted=len(accepted), event_ids=accepted, errors=errors
+    )
+
+
+def _count(target: Target, accepted: int, refused: int, unstored: int) -> None:
+    for outcome, number in (("accepted", accepted), ("refused", refused), ("unstored", unstored)):
+        metrics.RECORDS.labels(target.model, target.role, outcome).inc(number)
+
+
+def build_targets(models: Iterable[ModelSpec], topics: TopicCatalog, schemas: SchemaCatalog) -> list[Target]:
+    """The targets of all models: events and labels. Raises ConfigError for a schema that JSON rows cannot fill."""
+    targets = []
+    for spec in models:
+        events = Target(
+            spec.name,
+            "raw",
+            topics.name("raw", spec.name),
+            schemas.record(spec.name),
+            spec.event_id,
+            spec.entity,
+        )
+        labels = Target(
+            spec.name, "labels_raw", topics.name("labels_raw", spec.name), schemas.label(spec.name), "event_id", spec.entity,
+            received="observed_at",
+        )  # fmt: skip
+        targets += [events, labels]
+    for target in targets:
+        _compile(target)
+    return targets
+
+
+def _compile(target: Target) -> None:
+    """Find out at start whether JSON can hold the schema's types."""
+    try:
+        from_json({}, target.schema)
+    except FieldError:
+        return  # an empty row is wrong, as it should be: its schema is not
