@@ -9,6 +9,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.cimpl import NewTopic
+
 from tidemill.kafka.batch import Batch, Output
 from tidemill.kafka.clients import admin
 from tidemill.kafka.publisher import Publisher
@@ -29,7 +30,9 @@ class World:
         self.group = f"{prefix}group"
         self.create(self.source, self.sink)
 
-    def create(self, *topics: str, partitions: int | None = None, config: dict[str, str] | None = None) -> None:
+    def create(
+        self, *topics: str, partitions: int | None = None, config: dict[str, str] | None = None
+    ) -> None:
         new = [NewTopic(topic, partitions or self.partitions, 1, config=config or {}) for topic in topics]
         client = admin(self.settings)
         for future in client.create_topics(new).values():

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from tidemill.errors import Fenced, RetryLater
-from tidemill.kafka.batch import Batch, Output
 
 from tests.broker.runtime.harness import World, passing_to, running
 from tests.support.polling import until
+from tidemill.errors import Fenced, RetryLater
+from tidemill.kafka.batch import Batch, Output
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -133,7 +133,9 @@ def test_the_batch_of_a_member_that_was_thrown_out_is_dropped(world: World) -> N
 def test_a_worker_waits_for_offsets_that_another_transaction_holds_open(world: World) -> None:
     world.feed(0, 100)
     config = {"bootstrap.servers": world.settings.kafka_bootstrap}
-    holder = Producer(config | {"transactional.id": f"{world.settings.prefix}other", "transaction.timeout.ms": 5_000})
+    holder = Producer(
+        config | {"transactional.id": f"{world.settings.prefix}other", "transaction.timeout.ms": 5_000}
+    )
     holder.init_transactions(10)
     holder.begin_transaction()
     consumer = Consumer(config | {"group.id": world.group})

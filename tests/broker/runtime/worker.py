@@ -11,12 +11,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from tests.broker.runtime.harness import passing_to
 from tidemill.kafka import session
 from tidemill.kafka.transactional import TransactionalRunner
 from tidemill.service import StopSignal, run_service
 from tidemill.settings import KafkaSettings
-
-from tests.broker.runtime.harness import passing_to
 
 
 def stall_before_commit() -> None:

@@ -7,6 +7,7 @@ either; then the end-of-partition event tells.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from tidemill.settings import KafkaSettings
 __all__ = ["Remaining", "groupless_consumer", "partitions_of", "split_errors", "watermarks"]
 
 _REQUEST_TIMEOUT_S = 10.0
+_NEW_TOPIC_S = 3.0
 _PASSING = frozenset(
     {
         KafkaError._TRANSPORT,
@@ -38,16 +40,23 @@ def groupless_consumer(settings: KafkaSettings, name: str, **over: Any) -> Consu
 
 
 def partitions_of(consumer: Consumer, topic: str) -> list[int]:
-    """Partition numbers of ``topic``; ConfigError if there is no such topic, RetryLater without brokers."""
-    try:
-        found = consumer.list_topics(topic, timeout=_REQUEST_TIMEOUT_S).topics[topic]
-    except KafkaException as error:
-        raise RetryLater(f"{topic}: the Kafka brokers do not answer: {error.args[0].str()}") from error
-    if found.error is not None:
-        if found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            raise ConfigError(f"there is no topic {topic}")
-        raise RetryLater(f"{topic}: {found.error.str()}")
-    return sorted(found.partitions)
+    """Partition numbers of ``topic``; ConfigError if there is no such topic, RetryLater without brokers.
+
+    A topic that was created a moment ago is not known to every broker yet: it is asked for some times.
+    """
+    deadline = time.monotonic() + _NEW_TOPIC_S
+    while True:
+        try:
+            found = consumer.list_topics(topic, timeout=_REQUEST_TIMEOUT_S).topics[topic]
+        except KafkaException as error:
+            raise RetryLater(f"{topic}: the Kafka brokers do not answer: {error.args[0].str()}") from error
+        if found.error is None:
+            return sorted(found.partitions)
+        if time.monotonic() > deadline:
+            if found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise ConfigError(f"there is no topic {topic}")
+            raise RetryLater(f"{topic}: {found.error.str()}")
+        time.sleep(0.1)
 
 
 def watermarks(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
