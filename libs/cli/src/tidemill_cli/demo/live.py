@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,7 @@ from tidemill_cli.feed import Feed, News, identity, model_of
 from tidemill_cli.groups import STREAM, VALIDATOR
 from tidemill_cli.lag import Offsets
 from tidemill_cli.platform import PlatformView
+from tidemill_cli.scrape import scrape, total
 
 EVERY_S = 0.5
 ROLES = (
@@ -25,6 +27,9 @@ ROLES = (
 # Full speed while the platform is less than about four seconds behind; a stop at twenty.
 COMFORTABLE_BACKLOG = 15_000
 MOST_BACKLOG = 75_000
+RATE_OVER_S = 2.0
+VALIDATED = "tidemill_validator_records_total"
+PREDICTED = "model_predictions_total"
 
 
 @dataclass(slots=True)
@@ -72,11 +77,13 @@ class LiveState:
 class Observer:
     """Follows one model of a platform in a thread of its own; `state` is what it has seen."""
 
-    def __init__(self, view: PlatformView, spec: ModelSpec) -> None:
+    def __init__(self, view: PlatformView, spec: ModelSpec, addresses: Mapping[str, str]) -> None:
         self.state = LiveState()
         self.changed = threading.Event()
         self._view = view
         self._model = spec.name
+        self._addresses = addresses
+        self._counters = {name: Cumulative() for name in ("clean", "dead", "predictions")}
         self._seen: set[Any] = set()
         self._last: tuple[float, int] = (time.monotonic(), 0)
         self._stop = threading.Event()
@@ -127,20 +134,51 @@ class Observer:
         topics, state = self._view.topics, self.state
         names = topics.model_topics(self._model)
         ends = offsets.ends(list(names.values()))
-        sums = {
-            role: sum(end for (topic, _), end in ends.items() if topic == name)
-            for role, name in names.items()
-        }
         validated = offsets.committed(topics.group(VALIDATOR))
         predicted = offsets.committed(topics.group(STREAM))
         inputs = {names["raw"], names["labels_raw"]}
         state.validator_lag = sum(end - validated.get(at, 0) for at, end in ends.items() if at[0] in inputs)
         state.stream_lag = sum(end - predicted[at] for at, end in ends.items() if at in predicted)
         state.backlog = state.validator_lag + state.stream_lag
-        state.clean, state.dead, state.predictions = sums["clean"], sums["raw_dlq"], sums["predictions"]
+        self._count()
+
+    def _count(self) -> None:
+        """Counts for people to look at, by the services' own metrics; the proof is the topics."""
+        state, counters = self.state, self._counters
+        validator, stream = scrape(self._addresses.get("validator")), scrape(self._addresses.get("stream"))
+        for outcome in ("clean", "dead"):
+            if validator:
+                judged = total(validator, VALIDATED, model=self._model, role="raw", outcome=outcome)
+                counters[outcome].take(judged)
+        if stream:
+            counters["predictions"].take(total(stream, PREDICTED, model=self._model, source="stream"))
+        state.clean, state.dead = counters["clean"].value, counters["dead"].value
+        state.predictions = counters["predictions"].value
         now, (before, count) = time.monotonic(), self._last
-        state.predictions_per_s = max(0.0, (state.predictions - count) / max(now - before, 1e-3))
-        self._last = (now, state.predictions)
+        if now - before >= RATE_OVER_S:
+            state.predictions_per_s = (state.predictions - count) / (now - before)
+            self._last = (now, state.predictions)
+
+
+class Cumulative:
+    """A counter of a process that may be started again: what it counted before is kept."""
+
+    def __init__(self) -> None:
+        self._before = 0.0
+        self._now = 0.0
+
+    def take(self, value: float) -> None:
+        """The process's count as it is now; a smaller one than before means a new process (0: it did not
+        answer).
+        """
+        if value < self._now:
+            self._before += self._now
+        self._now = value
+
+    @property
+    def value(self) -> int:
+        """All that was counted."""
+        return round(self._before + self._now)
 
 
 def day(ms: float) -> str:

@@ -5,6 +5,7 @@ back.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import threading
 import time
@@ -154,8 +155,8 @@ class _Demo:
     def _begin(self, stack: ExitStack) -> None:
         """Builds everything and starts all that does not push yet."""
         options, view = self.options, self.view
-        self.observer = Observer(view, self.spec)
         addresses = self.platform.addresses
+        self.observer = Observer(view, self.spec, addresses)
         self.predicting = Predicting(
             addresses["serve"], MODEL, self._current_flight, PREDICTIONS_PER_S, patient=options.kill
         )
@@ -334,9 +335,8 @@ class _Demo:
 
 def _broker(name: str) -> dict[str, str]:
     """Such as `Apache Kafka 4.1.1 (embedded)`, in two parts."""
-    words = name.split()
-    version = next((word for word in words if word[:1].isdigit()), "unknown")
-    return {"name": name.partition(f" {version}")[0], "version": version}
+    found = re.fullmatch(r"(.+?) (\d+(?:\.\d+)+)(?: .*)?", name)
+    return {"name": found[1], "version": found[2]} if found else {"name": name, "version": "unknown"}
 
 
 __all__ = ["Options", "StreamState", "run_demo"]

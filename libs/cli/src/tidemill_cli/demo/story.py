@@ -85,10 +85,10 @@ class Story:
         lag = "" if stream.pace >= 1 else f" ({stream.pace:.0%} of full speed: waiting for the platform)"
         return [
             ("pushed", f"{stream.events + stream.by_rest:,} events, {stream.labels:,} labels"),
-            ("clean", f"≈{live.clean:,}, dead ≈{live.dead:,}"),
+            ("clean", f"{live.clean:,}, dead {live.dead:,}"),
             (
                 "predictions",
-                f"≈{live.predictions:,} ({live.predictions_per_s:,.0f}/s), backlog {live.backlog:,}{lag}",
+                f"{live.predictions:,} ({live.predictions_per_s:,.0f}/s), backlog {live.backlog:,}{lag}",
             ),
             ("version", f"{serving}{score_of(live.performance)}"),
             ("REST", f"{rest.requests:,} ({rest.rate():.0f}/s), {rest.errors} errors"),

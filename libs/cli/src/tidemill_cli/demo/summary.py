@@ -196,6 +196,10 @@ def _rest(rest: RestState, seconds: float, killed: bool) -> list[Condition]:
 
 def _exact(audit: Audit) -> list[Condition]:
     return [
-        Condition(tally.missing == tally.duplicated == 0, f"{name}: exactly once", f"{tally}")
+        Condition(
+            tally.missing == tally.duplicated == 0,
+            f"{name}: exactly once",
+            f"{tally.missing} missing, {tally.duplicated} duplicated",
+        )
         for name, tally in audit.tallies.items()
     ]
