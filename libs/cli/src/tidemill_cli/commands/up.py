@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -50,6 +50,7 @@ def up(kafka: str | None, prefix: str, models: str, var: Path, root: Path, fresh
     """
     from rich.console import Console
 
+    from tidemill_cli.embedded.errors import StartInterrupted
     from tidemill_cli.embedded.platform import Platform, remove_data
 
     console = Console()
@@ -65,11 +66,16 @@ def up(kafka: str | None, prefix: str, models: str, var: Path, root: Path, fresh
         on_news=lambda news: console.print(f"[yellow]{news}[/]", highlight=False),
     )
     with asked_to_stop() as stop, platform:
-        platform.start(progress=_until_stopped(console, stop))
+        try:
+            platform.start(progress=lambda text: console.print(text, highlight=False), stop=stop)
+        except StartInterrupted as interrupted:
+            raise click.Abort from interrupted
         _show(console, platform)
         while not stop.is_set() and not platform.wait(POLL_S):
             pass
         console.print("stopping ...")
+    for name in platform.overdue:
+        console.print(f"{name} did not end in time and was killed", highlight=False)
     console.print("stopped")
 
 
@@ -100,19 +106,6 @@ def kafka(port: int, data: Path) -> None:
                     raise PlatformError(f"Kafka ended by itself. Its log is {broker.log}")
         finally:
             broker.stop()
-
-
-class Stopped(click.exceptions.Abort):
-    """Ctrl-C while the platform was still starting."""
-
-
-def _until_stopped(console: Console, stop: threading.Event) -> Callable[[str], None]:
-    def progress(text: str) -> None:
-        if stop.is_set():
-            raise Stopped
-        console.print(text, highlight=False)
-
-    return progress
 
 
 @contextmanager

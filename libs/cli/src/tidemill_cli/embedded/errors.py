@@ -7,3 +7,7 @@ from tidemill.errors import FatalError
 
 class PlatformError(FatalError):
     """The platform cannot start or cannot go on. The message says why and what to do, in full sentences."""
+
+
+class StartInterrupted(PlatformError):
+    """A person asked to stop while the platform was still starting; it has been taken down."""

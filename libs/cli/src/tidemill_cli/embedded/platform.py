@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -15,7 +16,7 @@ from typing import Any
 
 from tidemill_cli.embedded import services as parts
 from tidemill_cli.embedded.broker import Broker
-from tidemill_cli.embedded.errors import PlatformError
+from tidemill_cli.embedded.errors import PlatformError, StartInterrupted
 from tidemill_cli.embedded.policy import RestartPolicy
 from tidemill_cli.embedded.ports import HOST, Ports, is_listening
 from tidemill_cli.embedded.run_file import RunFile
@@ -81,6 +82,7 @@ class Platform:
             self.root, policy or RestartPolicy(), on_news=on_news, on_start=self._started
         )
         self._started_at = 0.0
+        self._interrupt = threading.Event()
 
     @property
     def bootstrap(self) -> str:
@@ -99,14 +101,18 @@ class Platform:
         """By name: (preferred, chosen instead), where the preferred one was taken."""
         return dict(self._ports.changed)
 
-    def start(self, progress: Callable[[str], None] = lambda text: None) -> Platform:
+    def start(
+        self, progress: Callable[[str], None] = lambda text: None, *, stop: threading.Event | None = None
+    ) -> Platform:
         """Starts everything and returns when all processes live; inference may still be without a model (not
-        ready).
+        ready). Setting `stop` from elsewhere, as a signal handler does, ends the start.
 
         Raises:
-            PlatformError: something cannot start, or another platform has the folder. Nothing is left
-            running.
+            StartInterrupted: `stop` was set.
+            PlatformError: something cannot start, or another platform has the folder. In both cases nothing is
+            left running.
         """
+        self._interrupt = stop or self._interrupt
         self._run_file.acquire()
         try:
             self._start_kafka(progress)
@@ -180,7 +186,7 @@ class Platform:
     def _mlflow_spec(self) -> ProcessSpec:
         port = self._ports.take("mlflow", parts.MLFLOW_PORT)
         self.addresses["mlflow"] = f"http://{HOST}:{port}"
-        env = parts.FRUGAL | dict(os.environ)
+        env = parts.FRUGAL | parts.MLFLOW_ENV | dict(os.environ)
         log = self.var / "logs" / "mlflow.log"
         return ProcessSpec(
             "mlflow", parts.mlflow_command(self.var, port), env, log, f"{self.addresses['mlflow']}/health"
@@ -190,6 +196,8 @@ class Platform:
         deadline = time.monotonic() + seconds
         while not condition():
             self._supervisor.check()
+            if self._interrupt.is_set():
+                raise StartInterrupted("stopped while starting")
             if time.monotonic() > deadline:
                 raise PlatformError(
                     f"{name} did not come up within {seconds:.0f} s. {log} ends with:\n{last_lines(log)}"
@@ -225,6 +233,11 @@ class Platform:
     def restarts(self) -> dict[str, int]:
         """How often each process was started again."""
         return self._supervisor.restarts()
+
+    @property
+    def overdue(self) -> list[str]:
+        """After `stop`: processes that did not end when asked to and had to be killed."""
+        return list(self._supervisor.overdue)
 
     def kill(self, name: str) -> int:
         """SIGKILL to a process and what it started; the supervisor brings it back. Returns the pid."""

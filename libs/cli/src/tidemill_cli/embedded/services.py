@@ -43,7 +43,11 @@ FRUGAL = {
     "POLARS_MAX_THREADS": "2",
     "MALLOC_ARENA_MAX": "2",
     "PYTHONUNBUFFERED": "1",
+    # nothing calls home
+    "MLFLOW_DISABLE_TELEMETRY": "true",
 }
+# The pages alone: its job runners would be seven more processes and some 700 MB.
+MLFLOW_ENV = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 def platform_settings(

@@ -50,7 +50,7 @@ class _Child:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """News for whoever looks on: a child ended, and comes back after `back_in_s` (None: it does not)."""
+    """News for whoever looks on: a child ended, and comes back after `back_in_s` seconds (None: it does not)."""
 
     name: str
     code: int
@@ -76,6 +76,8 @@ class Supervisor:
     on_start: Callable[[str, int], None] = lambda name, pid: None
     clock: Callable[[], float] = time.monotonic
     failure: str | None = None
+    overdue: list[str] = field(default_factory=list)
+    """Children that did not end within their grace at the stop and were killed."""
     _children: dict[str, _Child] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -177,14 +179,13 @@ class Supervisor:
         for process in processes:
             process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + grace_s
-        for process in processes:
+        for child, process in zip(children, processes, strict=True):
             try:
                 process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                kill_group(process.pid)
-                process.wait()
+                self.overdue.append(child.spec.name)
             kill_group(process.pid)
-        for child in children:
+            process.wait()
             child.process = None
 
 
