@@ -54,7 +54,13 @@ class Champion:
         ranges = published.champion.data_set.offsets
         learned = {str(r.partition): r.last for r in ranges if r.topic == clean_topic}
         partitions = len(published.start_offsets)
-        return cls(published.champion.version, published.epoch, partitions, published.champion.manifest_digest, learned)
+        return cls(
+            published.champion.version,
+            published.epoch,
+            partitions,
+            published.champion.manifest_digest,
+            learned,
+        )
 
 
 @dataclass(slots=True)
@@ -101,7 +107,9 @@ class Detector:
         state = {name: getattr(self._state, name) for name in _State.__slots__}
         state["orders"] = {kind: order.to_state() for kind, order in self._orders.items()}
         state["quality"] = self._quality.to_state() if self._quality else self._state.quality
-        document = json.dumps({"state_version": STATE_VERSION, **state}, separators=(",", ":"), sort_keys=True)
+        document = json.dumps(
+            {"state_version": STATE_VERSION, **state}, separators=(",", ":"), sort_keys=True
+        )
         return zlib.compress(document.encode(), 1)
 
     def crown(self, published: ModelVersion, reference: Mapping[str, Any]) -> None:
@@ -140,7 +148,10 @@ class Detector:
     def _start_anew(self) -> None:
         self._state.quality, self._state.alarms = {}, {}
         self._state.windows, self._state.lasting = {}, {}
-        for kind in ("features", "predictions"):  # reduced against the old version's reference; labels are kept as they are
+        for kind in (
+            "features",
+            "predictions",
+        ):  # reduced against the old version's reference; labels are kept as they are
             self._orders[kind].drop()
             self._state.groups[kind] = []
 
@@ -180,7 +191,9 @@ class Detector:
         errors = [error for item in group for error in item["content"]]
         keys = sorted({(error["version"], error["arm"]) for error in errors})
         return [
-            self._measured(version, arm, [e for e in errors if (e["version"], e["arm"]) == (version, arm)], group, window)
+            self._measured(
+                version, arm, [e for e in errors if (e["version"], e["arm"]) == (version, arm)], group, window
+            )
             for version, arm in keys
         ]
 
@@ -197,7 +210,9 @@ class Detector:
             **_extent(group),
         )  # fmt: skip
 
-    def _raise(self, kind: str, findings: Sequence[Finding], group: Sequence[Item], window: int) -> list[Outcome]:
+    def _raise(
+        self, kind: str, findings: Sequence[Finding], group: Sequence[Item], window: int
+    ) -> list[Outcome]:
         """Drift events for alarms that were not there in the window before."""
         before = self._state.alarms.get(kind, {})
         alarms = {f"{f.detector}/{f.subject}": f for f in findings if f.alarm}
@@ -271,7 +286,12 @@ def _shifts(kind: Kind, group: Sequence[Item]) -> list[Finding]:
 
 def _extent(group: Sequence[Item]) -> dict[str, Any]:
     offsets = [
-        OffsetRange(topic=item["topic"], partition=item["partition"], first=item["first_offset"], last=item["last_offset"])
+        OffsetRange(
+            topic=item["topic"],
+            partition=item["partition"],
+            first=item["first_offset"],
+            last=item["last_offset"],
+        )
         for item in sorted(group, key=lambda item: (item["partition"], item["first_offset"]))
     ]
     started, ended = min(item["started_at"] for item in group), max(item["ended_at"] for item in group)

@@ -66,7 +66,9 @@ class FeatureFold:
         self._pending = 0
         self._nulls: Counter[str] = Counter()
         self._sketches = {name: Sketch() for name, kind in self._kinds.items() if kind == "number"}
-        self._categories: dict[str, Counter[str]] = {n: Counter() for n, kind in self._kinds.items() if kind == "category"}
+        self._categories: dict[str, Counter[str]] = {
+            n: Counter() for n, kind in self._kinds.items() if kind == "category"
+        }
 
     def add(self, offsets: NDArray[np.int64], times: NDArray[np.int64], rows: pa.RecordBatch) -> None:
         """Take in records with their positions and times, aligned."""
@@ -99,13 +101,22 @@ class FeatureFold:
 
     def _category(self, name: str, column: pa.ChunkedArray) -> int:
         counted = column.cast(pa.string()).drop_null().value_counts()
-        counts = dict(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True))
+        counts = dict(
+            zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
+        )
         self._categories[name].update(counts)
         return sum(counts.values())
 
     def _feature(self, name: str) -> dict[str, Any]:
         nulls = self._nulls[name]
-        base = {"name": name, "count": self.extent.records - nulls, "nulls": nulls, "sketch": None, "categories": {}, "other": 0}
+        base = {
+            "name": name,
+            "count": self.extent.records - nulls,
+            "nulls": nulls,
+            "sketch": None,
+            "categories": {},
+            "other": 0,
+        }
         if name in self._sketches:
             return {**base, "sketch": self._sketches[name].to_datum()}
         top, other = top_categories(self._categories[name])

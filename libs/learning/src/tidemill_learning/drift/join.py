@@ -100,7 +100,14 @@ class LabelJoin:
         return sum(len(window.event_ids) for window in self.windows.values())
 
     def add_prediction(
-        self, event_id: str, offset: int, event_time: int, clock_before: int, version: int, arm: str, output: Any
+        self,
+        event_id: str,
+        offset: int,
+        event_time: int,
+        clock_before: int,
+        version: int,
+        arm: str,
+        output: Any,
     ) -> None:
         """A prediction of the stream; offsets ascend."""
         prediction = _Prediction(offset, event_time, clock_before, version, arm, output)
@@ -112,7 +119,14 @@ class LabelJoin:
             self._let_go()
 
     def add_label(
-        self, window: int, event_id: str, offset: int, event_time: int, clock: int, observed_at: int, label: Any
+        self,
+        window: int,
+        event_id: str,
+        offset: int,
+        event_time: int,
+        clock: int,
+        observed_at: int,
+        label: Any,
     ) -> None:
         """A label; offsets ascend. `clock` is that of the labels' log at this label."""
         into = self.windows.setdefault(window, LabelWindow(window))
@@ -150,7 +164,10 @@ class LabelJoin:
         return min((window.extent.first_offset for window in self.windows.values()), default=None)
 
     def _meet(self, label: _Label, prediction: _Prediction) -> None:
-        if label.clock > prediction.event_time + self._expires or prediction.clock_before > label.event_time + self._wait:
+        if (
+            label.clock > prediction.event_time + self._expires
+            or prediction.clock_before > label.event_time + self._wait
+        ):
             return
         prediction.labelled = True
         window = label.window

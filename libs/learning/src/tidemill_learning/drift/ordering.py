@@ -27,7 +27,12 @@ class WindowOrder:
 
     def to_state(self) -> dict[str, Any]:
         """Plain JSON."""
-        return {"last": self._last, "ended": self._ended, "sealed": sorted(self._sealed), "waiting": self._waiting}
+        return {
+            "last": self._last,
+            "ended": self._ended,
+            "sealed": sorted(self._sealed),
+            "waiting": self._waiting,
+        }
 
     def is_new(self, profile: Mapping[str, Any]) -> bool:
         """Whether the profile says something new; takes note of it."""
@@ -44,7 +49,10 @@ class WindowOrder:
 
     def hold(self, profile: Mapping[str, Any], content: Any) -> None:
         """Keep a new profile's content until its time has come."""
-        extent = {name: profile[name] for name in ("topic", "partition", "first_offset", "last_offset", "started_at", "ended_at")}
+        extent = {
+            name: profile[name]
+            for name in ("topic", "partition", "first_offset", "last_offset", "started_at", "ended_at")
+        }
         self._waiting.append({**extent, "window": profile["window"], "content": content})
 
     def release(self, partitions: int) -> list[Item]:

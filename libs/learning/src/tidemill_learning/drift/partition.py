@@ -77,7 +77,9 @@ class PartitionProfiler:
         stream = np.array([source == "stream" for source in sources], dtype=np.bool_)
         # What REST clients ask may lie anywhere in time: only the stream moves the clock.
         before = self._parts_with_clock("predictions", offsets, np.where(stream, times, NEVER))
-        for window, part in self._in_windows(self._rule.windows(offsets, times), before, np.arange(len(offsets))):
+        for window, part in self._in_windows(
+            self._rule.windows(offsets, times), before, np.arange(len(offsets))
+        ):
             fold = self._scores.setdefault(window, ScoreFold(self._spec.target.task))
             fold.extent.add(offsets[part], times[part])
             for at in part.tolist():
@@ -93,9 +95,13 @@ class PartitionProfiler:
         log = self._logs["labels"]
         before, after = log.advance(offsets, times)
         clocks, observed, positions = after.tolist(), times.tolist(), offsets.tolist()
-        for window, part in self._in_windows(self._rule.windows(offsets, times), before, np.arange(len(offsets))):
+        for window, part in self._in_windows(
+            self._rule.windows(offsets, times), before, np.arange(len(offsets))
+        ):
             for at in part.tolist():
-                self.join.add_label(window, event_ids[at], positions[at], about[at], clocks[at], observed[at], values[at])
+                self.join.add_label(
+                    window, event_ids[at], positions[at], about[at], clocks[at], observed[at], values[at]
+                )
             self.join.windows[window].extent.add(offsets[part], times[part])
         self.join.expire(log.clock)
         return self._close_labels()
@@ -103,7 +109,9 @@ class PartitionProfiler:
     def seal(self, role: Role) -> Profile:
         """Says that the partition has fallen idle: whoever merges windows need not wait for it until it speaks again."""
         log = self._logs[role]
-        open_windows = {"clean": self._features, "predictions": self._scores, "labels": self.join.windows}[role]
+        open_windows = {"clean": self._features, "predictions": self._scores, "labels": self.join.windows}[
+            role
+        ]
         window = min(open_windows, default=max(0, self._rule.first_open(log.next_offset, max(log.clock, 0))))
         position = max(0, log.next_offset - 1)
         extent = {"records": 0, "first_offset": position, "last_offset": position}
@@ -155,20 +163,25 @@ class PartitionProfiler:
         over = sorted(window for window in self._features if window < self._first_open("clean"))
         folds = [(window, self._features.pop(window)) for window in over]
         return [
-            {**self._profile("clean", window, fold.extent.to_datum()), "features": fold.features()} for window, fold in folds
+            {**self._profile("clean", window, fold.extent.to_datum()), "features": fold.features()}
+            for window, fold in folds
         ]
 
     def _close_scores(self) -> list[Profile]:
         over = sorted(window for window in self._scores if window < self._first_open("predictions"))
         folds = [(window, self._scores.pop(window)) for window in over]
         return [
-            {**self._profile("predictions", window, fold.extent.to_datum()), "scores": fold.scores()} for window, fold in folds
+            {**self._profile("predictions", window, fold.extent.to_datum()), "scores": fold.scores()}
+            for window, fold in folds
         ]
 
     def _close_labels(self) -> list[Profile]:
         closed = self.join.close(self._first_open("labels"), self._logs["predictions"].clock)
         return [
-            {**self._profile("labels", window.number, window.extent.to_datum()), "errors": self._errors(window)}
+            {
+                **self._profile("labels", window.number, window.extent.to_datum()),
+                "errors": self._errors(window),
+            }
             for window in closed
         ]
 

@@ -76,7 +76,11 @@ class Totals:
         if task == "regression":
             bias = (sums["outcome"] - sums["expected"]) / n
             return {"rmse": math.sqrt(sums["squared"] / n), "mae": sums["absolute"] / n, "bias": bias}
-        metrics = {"log_loss": sums["log_loss"] / n, "accuracy": 1 - sums["wrong"] / n, "error_rate": sums["wrong"] / n}
+        metrics = {
+            "log_loss": sums["log_loss"] / n,
+            "accuracy": 1 - sums["wrong"] / n,
+            "error_rate": sums["wrong"] / n,
+        }
         if task == "binary":
             metrics["brier"] = sums["squared"] / n
         return metrics if self.auc is None else {**metrics, "roc_auc": self.auc}
@@ -126,7 +130,9 @@ class QualityWatch:
         error = math.hypot(totals.auc_error, roc_auc_error(reference, *self._baseline.held_out))
         threshold = max(AUC_LOSS, SIGMAS * error)
         detail = f"{auc:.3f} where {reference:.3f} was measured after training"
-        return [Finding("quality", "hanley-mcneil", "roc_auc", reference - auc, threshold, totals.count, detail)]
+        return [
+            Finding("quality", "hanley-mcneil", "roc_auc", reference - auc, threshold, totals.count, detail)
+        ]
 
     def _growth(self, totals: Totals) -> list[Finding]:
         reference = self._baseline.metrics.get("rmse")
@@ -134,7 +140,9 @@ class QualityWatch:
             return []
         rmse = totals.metrics(self._task)["rmse"]
         detail = f"{rmse:.4g} where {reference:.4g} was measured after training"
-        return [Finding("quality", "error-growth", "rmse", rmse / reference, ERROR_GROWTH, totals.count, detail)]
+        return [
+            Finding("quality", "error-growth", "rmse", rmse / reference, ERROR_GROWTH, totals.count, detail)
+        ]
 
 
 def _residuals(bucket: Bucket, spread: float | None) -> dict[str, float]:

@@ -84,7 +84,9 @@ class Sketch:
         A count can only be told at the end of a bucket, so each limit is moved up to the end of its bucket.
         """
         pairs = [self._below(float(limit)) for limit in limits]
-        return np.array([p[0] for p in pairs], dtype=np.int64), np.array([p[1] for p in pairs], dtype=np.float64)
+        return np.array([p[0] for p in pairs], dtype=np.int64), np.array(
+            [p[1] for p in pairs], dtype=np.float64
+        )
 
     def to_datum(self) -> dict[str, Any]:
         """The record `Sketch` of schemas/profile.avsc."""

@@ -1,0 +1,83 @@
+"""Which version is champion, and its training reference: from model-versions and the artifact store."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from tidemill.artifact import REFERENCE_FILE, ArtifactError, fetch_artifact
+from tidemill.codec import Codec
+from tidemill.contracts.events import ModelVersion
+from tidemill.contracts.schemas import Schema
+from tidemill.errors import DeadLetter, RetryLater
+from tidemill.kafka.batch import Batch
+from tidemill.kafka.broadcast import BroadcastReader
+
+_log = logging.getLogger(__name__)
+
+CATCH_UP_S = 30.0
+Crowned = tuple[ModelVersion, Mapping[str, Any]]
+
+
+class Champions:
+    """Reads model-versions as a broadcast. Not thread-safe."""
+
+    def __init__(self, reader: BroadcastReader, codec: Codec, schema: Schema) -> None:
+        self._reader = reader
+        self._codec = codec
+        self._schema = schema
+        self._pending: dict[str, ModelVersion] = {}
+        self._digests: dict[str, str] = {}
+
+    def catch_up(self) -> list[Crowned]:
+        """The newest champion of each model. Raises RetryLater where brokers or the artifact store are away."""
+        self._note(self._reader.catch_up(CATCH_UP_S))
+        return self._fetch()
+
+    def poll(self) -> list[Crowned]:
+        """Champions that are new since. Raises RetryLater where the artifact store is away."""
+        self._note(self._reader.poll(0.0))
+        return self._fetch()
+
+    def close(self) -> None:
+        """Release the consumer."""
+        self._reader.close()
+
+    def _note(self, batches: list[Batch]) -> None:
+        for value in (value for batch in batches for value in batch.values if value is not None):
+            try:
+                published = ModelVersion.from_dict(self._codec.decode_one(value, self._schema))
+            except DeadLetter as error:
+                _log.error("a record of model-versions cannot be read and is left out: %s", error)
+                continue
+            if self._digests.get(published.model) != published.champion.manifest_digest:
+                self._pending[published.model] = published
+
+    def _fetch(self) -> list[Crowned]:
+        crowned = []
+        for model, published in list(self._pending.items()):
+            reference = _reference(published)
+            del self._pending[model]
+            self._digests[model] = published.champion.manifest_digest
+            if reference is not None:
+                crowned.append((published, reference))
+        return crowned
+
+
+def _reference(published: ModelVersion) -> Mapping[str, Any] | None:
+    """The champion's training reference; None where the artifact is not what was published: then it cannot be watched."""
+    champion = published.champion
+    try:
+        artifact = fetch_artifact(champion.artifact_uri, champion.manifest_digest, only=[REFERENCE_FILE])
+        document: Mapping[str, Any] = json.loads(artifact.files[REFERENCE_FILE])
+        return document
+    except (ArtifactError, ValueError) as error:
+        extra = {"model": published.model, "model_version": f"{published.model}:{champion.version}"}
+        _log.error(
+            "version %d is not watched, its reference cannot be had: %s", champion.version, error, extra=extra
+        )
+        return None
+    except OSError as error:
+        raise RetryLater(f"the artifact store is away: {error}") from error

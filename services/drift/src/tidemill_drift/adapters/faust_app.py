@@ -1,0 +1,188 @@
+"""The Faust app of *detect*: a thin shell that hands profiles to the detectors and keeps their state in a table.
+
+Delivery is at least once. Faust acknowledges a profile only after what followed from it is stored and the state is in the
+table, and the state knows which profiles it has taken in: so a repeat changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import faust
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+
+from tidemill.codec import Codec
+from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.topics import TopicCatalog
+from tidemill.errors import DeadLetter, RetryLater
+from tidemill.kafka.batch import Output
+from tidemill.kafka.publisher import Publisher
+from tidemill.service import Heartbeat
+from tidemill_drift import metrics
+from tidemill_drift.adapters.champions import Champions, Crowned
+from tidemill_drift.judging import ROLES, SCHEMAS, Judging, count
+from tidemill_drift.settings import DriftSettings
+from tidemill_learning.drift.detector import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 0.1
+MAX_STATE_BYTES = 1_000_000
+
+
+class _CommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
+    """Reads committed records only. Faust decides that by its processing guarantee, and at_least_once would not."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        return consumer
+
+
+class _CommittedConsumer(Consumer):  # type: ignore[misc]
+    def _new_consumer_thread(self) -> Any:
+        return _CommittedThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class _CommittedTransport(Transport):  # type: ignore[misc]
+    Consumer = _CommittedConsumer
+
+
+class DetectApp:
+    """Runs Faust inside a running event loop until `stop` is set."""
+
+    def __init__(
+        self, settings: DriftSettings, topics: TopicCatalog, schemas: SchemaCatalog, codec: Codec,
+        judging: Callable[[Any], Judging], champions: Champions, publisher: Publisher,
+    ) -> None:  # fmt: skip
+        self._settings = settings
+        self._topics = topics
+        self._schemas = schemas
+        self._codec = codec
+        self._champions = champions
+        self._publisher = publisher
+        self._failure: BaseException | None = None
+        self.heartbeat = Heartbeat()
+        self.ready = False
+        self._app = _app(settings, topics.group(f"drift-detect-{settings.worker_set}"))
+        self._profile_schema = schemas.platform("profile")
+        state = self._app.topic(
+            topics.name("drift_state"), key_serializer="raw", value_serializer="raw", partitions=1
+        )
+        self._table = self._app.Table(
+            "drift", key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", partitions=1,
+            changelog_topic=state,
+        )  # fmt: skip
+        self._judging = judging(self._table)
+        profiles = self._app.topic(
+            topics.name("profiles"), key_serializer="raw", value_serializer="raw", value_type=bytes
+        )
+        self._app.agent(profiles, name="detect")(self._detect)
+        self._app.task(self._send_again)
+
+    async def run(self, stop: threading.Event) -> None:
+        """Runs until stopped; raises what went wrong in the agent."""
+        self._crown(await self._patiently(self._champions.catch_up))
+        self._app.finalize()
+        try:
+            await self._app.start()
+            while not stop.is_set() and self._failure is None and not self._app.should_stop:
+                self.heartbeat.beat()
+                await asyncio.sleep(LOOK_EVERY_S)
+        finally:
+            await self._app.stop()
+        if self._failure is not None:
+            raise self._failure
+        crash: BaseException | None = self._app.crash_reason
+        if crash is not None and not stop.is_set():
+            raise crash
+
+    async def _detect(self, stream: Any) -> None:
+        async for event in stream.noack().events():
+            try:
+                await self._take(event.value, int(event.message.timestamp * 1000))
+            except Exception as error:
+                # Faust would log it and go on with the next profile: this one would be lost.
+                self._judging.forget()
+                self._failure = error
+                raise
+            event.ack()
+
+    async def _take(self, value: bytes, appended_ms: int) -> None:
+        self._crown(await self._patiently(self._champions.poll))
+        try:
+            profile = self._codec.decode_one(value, self._profile_schema)
+        except DeadLetter as error:
+            metrics.UNREADABLE.labels("", "profiles").inc()
+            _log.error("a profile cannot be read and is left out: %s", error)
+            return
+        if not self._judging.knows(profile["model"]):
+            return
+        outcomes, state = self._judging.apply(profile, appended_ms)
+        count(outcomes)
+        await self._write(outcomes)
+        self._judging.keep(profile["model"], state)
+
+    async def _send_again(self) -> None:
+        """Runs once the table is restored: whether the newest outcomes were stored is not known, and ids tell repeats."""
+        await self._write(self._judging.last())
+        self.ready = True
+
+    async def _write(self, outcomes: Sequence[Outcome]) -> None:
+        if outcomes:
+            outputs = [self._output(outcome) for outcome in outcomes]
+            await self._patiently(lambda: self._publisher.publish_all(outputs))
+
+    def _output(self, outcome: Outcome) -> Output:
+        schema = self._schemas.platform(SCHEMAS[type(outcome)])
+        topic = self._topics.name(ROLES[type(outcome)])
+        value = self._codec.encode_one(outcome.to_dict(), schema)
+        return Output(topic, [value], [outcome.model.encode()])
+
+    def _crown(self, crowned: Sequence[Crowned]) -> None:
+        for published, reference in crowned:
+            self._judging.crown(published, reference)
+
+    async def _patiently(self, call: Callable[[], Any]) -> Any:
+        """The result of a blocking call, repeated for as long as its dependency is away."""
+        while True:
+            try:
+                return await asyncio.to_thread(call)
+            except RetryLater as error:
+                _log.warning("waiting: %s", error)
+                self.heartbeat.beat()
+                await asyncio.sleep(error.delay_s)
+
+
+def _app(settings: DriftSettings, group: str) -> Any:
+    brokers = ";".join(f"kafka://{address.strip()}" for address in settings.kafka_bootstrap.split(","))
+    app = faust.App(
+        group,
+        broker=brokers,
+        store="memory://",
+        datadir=Path(tempfile.gettempdir()) / f"{group}-faust",
+        processing_guarantee="at_least_once",
+        autodiscover=False,
+        web_enabled=False,
+        topic_allow_declare=False,  # topics are made from schemas/topics.yaml, never by Faust's ideas
+        topic_disable_leader=True,
+        producer_acks=-1,
+        producer_max_request_size=MAX_STATE_BYTES,
+        producer_compression_type="gzip",
+        broker_session_timeout=settings.session_timeout_ms / 1000,
+        broker_heartbeat_interval=settings.heartbeat_ms / 1000,
+        broker_commit_interval=1.0,
+        stream_wait_empty=False,
+        table_standby_replicas=0,
+    )
+    app.transport = _CommittedTransport(app.conf.broker_consumer, app)
+    return app

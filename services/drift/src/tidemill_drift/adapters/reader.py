@@ -1,0 +1,208 @@
+"""The consumer group of *profile*: reads clean, predictions and labels of its partitions together.
+
+Not transactional: profiles are written by an idempotent producer, then the low-water offsets of what is open are
+committed, with each log's clock as metadata. A process that dies between both writes the same profiles again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterable, Mapping
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+
+from tidemill.errors import FatalError, RetryLater
+from tidemill.kafka.batch import Batch, Output
+from tidemill.kafka.clients import consumer_config
+from tidemill.kafka.publisher import Publisher
+from tidemill.service import Heartbeat
+from tidemill_drift import metrics
+from tidemill_drift.profiling import Place, Profiling
+from tidemill_drift.settings import DriftSettings
+from tidemill_learning.drift.partition import Profile
+
+_log = logging.getLogger(__name__)
+
+COMMITTED_WAIT_S = 30.0
+Key = tuple[str, int]
+
+
+class ProfileReader:
+    """Runs the loop: consume, fold, publish, commit."""
+
+    def __init__(
+        self,
+        settings: DriftSettings,
+        group: str,
+        output_topic: str,
+        profiling: Profiling,
+        stop: threading.Event,
+    ) -> None:
+        self._settings = settings
+        self._output_topic = output_topic
+        self._profiling = profiling
+        self._stop = stop
+        self._publisher = Publisher(settings, name="drift-profile")
+        # `range` gives the same partition numbers of all topics to one member; cooperative-sticky does not.
+        config = consumer_config(settings, group, partition_assignment_strategy="range")
+        self._consumer = Consumer(config)
+        self._committed: dict[Key, Place] = {}
+        self._last_seen: dict[Key, float] = {}
+        self._sealed: set[Key] = set()
+        self._paused: set[Key] = set()
+        self._next_commit = 0.0
+        self.heartbeat = Heartbeat()
+
+    @property
+    def assigned(self) -> bool:
+        """Whether this member holds partitions."""
+        return bool(self._last_seen)
+
+    def run(self) -> None:
+        """Reads until stopped. Raises FatalError where Kafka says that going on is no use."""
+        self._consumer.subscribe(
+            self._profiling.topics,
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_lost,
+        )
+        try:
+            while not self._stop.is_set():
+                self.heartbeat.beat()
+                self._turn()
+            self._commit()
+        finally:
+            self._consumer.close()
+            self._publisher.close()
+
+    def _turn(self) -> None:
+        linger = self._settings.batch_linger_ms / 1000
+        messages = _without_errors(self._consumer.consume(self._settings.batch_size, linger))
+        with metrics.FOLD_SECONDS.time():
+            profiles = [profile for batch in Batch.from_messages(messages) for profile in self._fold(batch)]
+        self._seen(messages)
+        self._write(profiles + self._seals())
+        self._hold_back()
+        if profiles or time.monotonic() >= self._next_commit:
+            self._commit()
+
+    def _fold(self, batch: Batch) -> list[Profile]:
+        while not self._stop.is_set():
+            try:
+                return self._profiling.fold(batch)
+            except RetryLater as error:
+                _log.warning("waiting: %s", error)
+                self._stop.wait(error.delay_s)
+        return []
+
+    def _write(self, profiles: list[Profile]) -> None:
+        if not profiles:
+            return
+        keys, values = self._profiling.encode(profiles)
+        while True:
+            try:
+                self._publisher.publish_all([Output(self._output_topic, values, keys)])
+                return
+            except RetryLater as error:
+                _log.warning("profiles are not written yet: %s", error)
+                if self._stop.wait(error.delay_s):
+                    raise FatalError(
+                        "stopped before its profiles were written: they will be rebuilt"
+                    ) from error
+
+    def _commit(self) -> None:
+        """Commits what has changed. Called only when all profiles before it are acknowledged."""
+        self._next_commit = time.monotonic() + self._settings.commit_interval_s
+        places = {key: place for key, place in self._profiling.places().items() if key in self._last_seen}
+        changed = {key: place for key, place in places.items() if self._committed.get(key) != place}
+        if not changed:
+            return
+        try:
+            self._consumer.commit(offsets=_to_commit(changed), asynchronous=False)
+            self._committed |= changed
+        except KafkaException as error:
+            # A rebalance is on its way, or the broker is: state is rebuilt from the last commit, or the next one succeeds.
+            _log.warning("offsets are not committed: %s", error.args[0].str())
+
+    def _seen(self, messages: list[Message]) -> None:
+        now = time.monotonic()
+        for key in {(message.topic(), message.partition()) for message in messages}:
+            self._last_seen[key] = now  # type: ignore[index]
+            self._sealed.discard(key)  # type: ignore[arg-type]
+
+    def _seals(self) -> list[Profile]:
+        """Seals for partitions that have been read to their end and have had nothing new for a while."""
+        limit = time.monotonic() - self._settings.seal_after_s
+        idle = [
+            k for k, seen in self._last_seen.items() if seen < limit and k not in self._sealed | self._paused
+        ]
+        seals = [self._profiling.seal(*key) for key in idle if self._at_end(key)]
+        self._sealed.update(idle)
+        return seals
+
+    def _at_end(self, key: Key) -> bool:
+        _, high = self._consumer.get_watermark_offsets(TopicPartition(*key), cached=True)
+        position = self._consumer.position([TopicPartition(*key)])[0].offset
+        return high >= 0 and position >= high
+
+    def _hold_back(self) -> None:
+        full = self._profiling.full() & set(self._last_seen)
+        if pause := full - self._paused:
+            self._consumer.pause([TopicPartition(*key) for key in pause])
+        if resume := self._paused - full:
+            self._consumer.resume([TopicPartition(*key) for key in resume])
+        self._paused = full
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        committed = consumer.committed(partitions, timeout=COMMITTED_WAIT_S) if partitions else []
+        places = {(tp.topic, tp.partition): _place(tp) for tp in committed}
+        self._profiling.assign(places)
+        self._committed = {key: place for key, place in places.items() if place is not None}
+        self._last_seen = dict.fromkeys(places, time.monotonic())
+        self._sealed, self._paused = set(), set()
+        consumer.assign(
+            [TopicPartition(*key, place[0] if place else OFFSET_BEGINNING) for key, place in places.items()]
+        )
+        _log.info("assigned %d partitions", len(places), extra={"partitions": len(places)})
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._commit()
+        self._on_lost(consumer, partitions)
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._profiling.drop()
+        self._committed, self._last_seen = {}, {}
+        self._sealed, self._paused = set(), set()
+
+
+def _without_errors(messages: Iterable[Message]) -> list[Message]:
+    records = []
+    for message in messages:
+        error = message.error()
+        if error is None:
+            records.append(message)
+        elif error.fatal():
+            raise FatalError(f"Kafka: {error.str()}")
+        else:
+            _log.warning("Kafka: %s", error.str())
+    return records
+
+
+def _to_commit(places: Mapping[Key, Place]) -> list[TopicPartition]:
+    return [
+        TopicPartition(topic, partition, offset, metadata=json.dumps({"clock": clock}))
+        for (topic, partition), (offset, clock) in places.items()
+    ]
+
+
+def _place(committed: TopicPartition) -> Place | None:
+    """The committed place of a log; None where there is none, or one without a clock (of another program)."""
+    if committed.offset < 0:
+        return None
+    try:
+        return committed.offset, int(json.loads(committed.metadata or "")["clock"])
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,127 @@
+"""Batches of records to profiles: decodes, splits by partition, folds. Knows no Kafka client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from tidemill.codec import Codec
+from tidemill.contracts.model_file import ModelSpec
+from tidemill.contracts.schemas import Schema, SchemaCatalog
+from tidemill.contracts.topics import TopicCatalog
+from tidemill.kafka.batch import Batch
+from tidemill_drift import metrics
+from tidemill_learning.drift.partition import KINDS, PartitionProfiler, Profile, Role
+from tidemill_learning.drift.windows import NEVER
+
+Place = tuple[int, int]
+"""An offset, and the clock of its log there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a topic holds."""
+
+    spec: ModelSpec
+    role: Role
+    schema: Schema
+
+
+class Profiling:
+    """The profilers of all partitions that this process holds, of any number of models."""
+
+    def __init__(
+        self, specs: Iterable[ModelSpec], topics: TopicCatalog, schemas: SchemaCatalog, codec: Codec
+    ) -> None:
+        self._codec = codec
+        self._profile_schema = schemas.platform("profile")
+        self._names = {spec.name: {role: topics.name(role, spec.name) for role in KINDS} for spec in specs}
+        self._sources = {
+            self._names[spec.name][role]: Source(spec, role, schemas.for_topic(role, spec.name))
+            for spec in specs
+            for role in KINDS
+        }
+        self._profilers: dict[tuple[str, int], PartitionProfiler] = {}
+
+    @property
+    def topics(self) -> list[str]:
+        """The topics to read, full names."""
+        return list(self._sources)
+
+    def assign(self, places: Mapping[tuple[str, int], Place | None]) -> None:
+        """Begin anew with these (topic, partition), each at a committed place or, for None, at its beginning."""
+        self._profilers = {}
+        for (topic, partition), place in places.items():
+            profiler = self._profiler(self._sources[topic].spec, partition)
+            offset, clock = place or (0, NEVER)
+            profiler.resume(self._sources[topic].role, offset, clock)
+
+    def drop(self) -> None:
+        """Forget everything: the partitions belong to others now."""
+        self._profilers = {}
+
+    def fold(self, batch: Batch) -> list[Profile]:
+        """Take in a batch of one topic; gives the profiles that are complete now. Raises RetryLater without effect."""
+        source = self._sources[batch.topic]
+        decoded = self._codec.decode(batch.values, source.schema)
+        metrics.RECORDS.labels(source.spec.name, source.role).inc(len(batch))
+        if decoded.bad:
+            metrics.UNREADABLE.labels(source.spec.name, source.role).inc(len(decoded.bad))
+        partitions = np.array(batch.partitions, dtype=np.int64)[decoded.index]
+        offsets = np.array(batch.offsets, dtype=np.int64)[decoded.index]
+        appended = np.array(batch.timestamps_ms, dtype=np.int64)[decoded.index]
+        profiles: list[Profile] = []
+        for partition in np.unique(partitions).tolist():
+            at = np.flatnonzero(partitions == partition)
+            rows = decoded.rows if len(at) == len(partitions) else decoded.rows.take(pa.array(at))
+            profiler = self._profiler(source.spec, partition)
+            profiles += getattr(profiler, source.role)(offsets[at], appended[at], rows)
+            self._count(source.spec.name, partition, profiler)
+        return profiles
+
+    def seal(self, topic: str, partition: int) -> Profile:
+        """A record that says that this partition has fallen idle."""
+        source = self._sources[topic]
+        return self._profiler(source.spec, partition).seal(source.role)
+
+    def places(self) -> dict[tuple[str, int], Place]:
+        """Per (topic, partition) what to commit."""
+        return {
+            (self._names[model][role], partition): place
+            for (model, partition), profiler in self._profilers.items()
+            for role, place in profiler.commits().items()
+        }
+
+    def full(self) -> set[tuple[str, int]]:
+        """The (topic, partition) that should not be read on for now."""
+        return {
+            (self._names[model]["labels"], partition)
+            for (model, partition), profiler in self._profilers.items()
+            if profiler.full
+        }
+
+    def encode(self, profiles: Sequence[Profile]) -> tuple[list[bytes], list[bytes]]:
+        """Keys and values for the topic of profiles."""
+        for profile in profiles:
+            metrics.PROFILES.labels(profile["model"], profile["kind"], str(profile["sealed"]).lower()).inc()
+        values = [self._codec.encode_one(profile, self._profile_schema) for profile in profiles]
+        return [profile["model"].encode() for profile in profiles], values
+
+    def _profiler(self, spec: ModelSpec, partition: int) -> PartitionProfiler:
+        key = (spec.name, partition)
+        if key not in self._profilers:
+            self._profilers[key] = PartitionProfiler(spec, partition, self._names[spec.name])
+        return self._profilers[key]
+
+    @staticmethod
+    def _count(model: str, partition: int, profiler: PartitionProfiler) -> None:
+        join = profiler.join
+        metrics.WAITING.labels(model, partition).set(join.waiting_predictions)
+        metrics.OPEN_LABELS.labels(model, partition).set(join.open_labels)
+        metrics.UNLABELLED.labels(model).inc(join.unlabelled)
+        metrics.UNMATCHED.labels(model).inc(join.unmatched)
+        metrics.LATE.labels(model).inc(profiler.late)
+        join.unlabelled = join.unmatched = profiler.late = 0
