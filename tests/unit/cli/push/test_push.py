@@ -1,0 +1,161 @@
+"""A push sends, records how far it is, and continues there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tidemill.codec import Codec
+from tidemill.contracts.model_file import load_models
+from tidemill.contracts.schemas import SchemaCatalog
+from tidemill_cli.push.checkpoint import Checkpoint, Progress, file_digest
+from tidemill_cli.push.reading import read_chunks
+from tidemill_cli.push.records import RecordMaker, Roles, TimeLine, parse_renames
+from tidemill_cli.push.run import ErrorReport, Throttle, push
+from tidemill_cli.push.sending import NotDelivered
+
+ROLES = Roles("event_id", "billed_at", "customer_id")
+TIMES = TimeLine(datetime(2024, 1, 1, tzinfo=UTC), timedelta(minutes=10))
+
+
+class Collecting:
+    """A sender that keeps what it is given; it fails at the flush number `breaks_at`."""
+
+    def __init__(self, breaks_at: int | None = None) -> None:
+        self.records: list[tuple[bytes | None, bytes]] = []
+        self.flushes = 0
+        self._breaks_at = breaks_at
+
+    def send(self, topic: str, keys: Sequence[bytes], values: Sequence[bytes], headers: Sequence[object]) -> None:
+        assert len(keys) == len(values) == len(headers)
+        self.records += zip(keys, values, strict=True)
+
+    def flush(self) -> None:
+        self.flushes += 1
+        if self.flushes == self._breaks_at:
+            raise NotDelivered("the broker is away")
+
+
+class Case:
+    """One file, pushed as often as wanted."""
+
+    def __init__(self, root: Path, folder: Path, rows: int) -> None:
+        models = load_models(root / "models")
+        self.schemas = SchemaCatalog.load(root / "schemas", models)
+        self.codec = Codec(self.schemas)
+        self.path = folder / "churn.csv"
+        lines = [f"Two year,{number},{'x' if number == 3 else number * 1.5}" for number in range(rows)]
+        self.path.write_text("\n".join(["contract,months,monthly_charges", *lines]) + "\n")
+        self.checkpoint = Checkpoint(folder, file_digest(self.path), "churn-raw", "broker:9092")
+        self.report = ErrorReport(folder / "errors.jsonl", fresh=True)
+
+    def maker(self) -> RecordMaker:
+        digest = file_digest(self.path)
+        record = self.schemas.record("telecom-churn")
+        return RecordMaker(self.codec, record, ROLES, digest, parse_renames(("months=tenure",)), TIMES)
+
+    def push(self, sender: Collecting) -> Progress:
+        chunks = read_chunks(self.path, 2)
+        return push(
+            chunks, self.maker(), sender, "churn-raw", self.checkpoint, self.report, Throttle(None), 0.0, lambda p: None
+        )  # type: ignore[arg-type]
+
+    def read(self, sender: Collecting) -> list[dict[str, object]]:
+        record = self.schemas.record("telecom-churn")
+        return [self.codec.decode_one(value, record) for _, value in sender.records]
+
+
+@pytest.fixture
+def case(root: Path, tmp_path: Path) -> Case:
+    return Case(root, tmp_path, rows=7)
+
+
+def test_rows_become_records_with_times_of_the_line_and_ids_of_the_file(case: Case) -> None:
+    sender = Collecting()
+    done = case.push(sender)
+    records = case.read(sender)
+    assert done == Progress(rows=7, sent=6, errors=1, done=True)
+    assert [record["tenure"] for record in records] == [0, 1, 2, 4, 5, 6]
+    step = 600_000
+    first = int(TIMES.start.timestamp() * 1000)
+    assert [record["billed_at"] for record in records] == [first + row * step for row in (0, 1, 2, 4, 5, 6)]
+    assert len({record["event_id"] for record in records}) == 6
+
+
+def test_a_row_without_entity_is_keyed_by_its_event_id(case: Case) -> None:
+    sender = Collecting()
+    case.push(sender)
+    assert [key for key, _ in sender.records] == [str(r["event_id"]).encode() for r in case.read(sender)]
+
+
+def test_a_row_that_does_not_fit_is_reported_with_its_line(case: Case) -> None:
+    case.push(Collecting())
+    (error,) = [json.loads(line) for line in case.report.path.read_text().splitlines()]
+    assert error == {"line": 5, "field": "monthly_charges", "reason": "'x' is not a number"}
+
+
+def test_a_push_that_broke_off_continues_behind_what_was_acknowledged(case: Case) -> None:
+    broken = Collecting(breaks_at=3)
+    with pytest.raises(NotDelivered):
+        case.push(broken)
+    assert case.checkpoint.load() == Progress(rows=4, sent=3, errors=1)
+    second = Collecting()
+    done = case.push(second)
+    assert done == Progress(rows=7, sent=6, errors=1, done=True)
+    assert [record["tenure"] for record in case.read(second)] == [4, 5, 6]
+
+
+def test_the_same_row_has_the_same_id_in_every_push(case: Case) -> None:
+    first, second = Collecting(), Collecting()
+    case.push(first)
+    case.checkpoint.forget()
+    case.push(second)
+    assert first.records == second.records
+
+
+def test_a_damaged_checkpoint_is_said_and_not_guessed_around(case: Case) -> None:
+    case.checkpoint.path.write_text("{")
+    with pytest.raises(ValueError, match="is damaged"):
+        case.checkpoint.load()
+
+
+def test_columns_that_fill_no_field_and_fields_that_no_column_fills_are_known(case: Case) -> None:
+    maker = RecordMaker(case.codec, case.schemas.record("telecom-churn"), ROLES, "digest", {}, None)
+    assert maker.unknown_columns(["contract", "colour", "customer_id"]) == ["colour"]
+    assert maker.missing_fields(["contract"]) == ["billed_at"]
+
+
+def test_a_label_without_its_own_entity_field_is_keyed_by_the_column_beside_it(case: Case, tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("event_id,customer_id,left,event_time,observed_at\ne1,c9,yes,2024-01-01,2024-02-01\n")
+    schema = case.schemas.label("telecom-churn")
+    maker = RecordMaker(case.codec, schema, Roles("event_id", "event_time", "customer_id"), "d", {"left": "label"}, None)
+    (chunk,) = read_chunks(path, 10)
+    encoded = maker.encode(chunk, 0)
+    assert encoded.keys == [b"c9"]
+    assert case.codec.decode_one(encoded.values[0], schema)["label"] is True
+
+
+def test_a_throttle_waits_for_its_rate() -> None:
+    now = [10.0]
+    throttle = Throttle(100.0, lambda: now[0])
+    assert throttle.wait_s(50) == pytest.approx(0.5)
+    now[0] = 12.0
+    assert throttle.wait_s(50) == 0.0
+
+
+def test_a_time_line_is_start_and_step() -> None:
+    line = TimeLine.parse("2024-01-01T00:00:00Z/10m")
+    assert line == TIMES
+    with pytest.raises(ValueError, match="START/STEP"):
+        TimeLine.parse("2024-01-01")
+
+
+def test_a_rename_without_both_names_is_refused() -> None:
+    assert parse_renames(("a=b", "c d=e")) == {"a": "b", "c d": "e"}
+    with pytest.raises(ValueError, match="COLUMN=FIELD"):
+        parse_renames(("a",))
