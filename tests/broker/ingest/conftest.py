@@ -1,0 +1,114 @@
+"""An ingest server on a real broker, as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.polling import until
+from tidemill.codec import Codec
+from tidemill.contracts.model_file import load_models
+from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.topics import TopicCatalog
+from tidemill.kafka.clients import admin
+from tidemill.kafka.scan import scan
+from tidemill.kafka.topics import ensure_topics
+from tidemill.settings import CommonSettings
+
+MODEL = "flight-delay"
+
+
+@dataclass
+class Server:
+    """One ingest process and the topics that it writes to."""
+
+    settings: CommonSettings
+    topics: TopicCatalog
+    codec: Codec
+    schemas: SchemaCatalog
+    process: subprocess.Popen[bytes]
+    url: str
+
+    def post(self, path: str, body: Any, **options: Any) -> httpx.Response:
+        return httpx.post(f"{self.url}{path}", json=body, timeout=20, **options)
+
+    def ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/health/ready", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def alive(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/health/live", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def read(self, role: str) -> list[tuple[int, bytes | None, dict[str, Any], dict[str, bytes | None]]]:
+        """(partition, key, datum, headers) of every record."""
+        schema = self.schemas.for_topic(role, MODEL)
+        return [
+            (
+                batch.partitions[k],
+                batch.keys[k],
+                self.codec.decode_one(batch.values[k], schema),
+                dict(batch.headers[k] or ()),
+            )
+            for batch in scan(self.settings, self.topics.name(role, MODEL))
+            for k in range(len(batch))
+        ]
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=30)
+
+
+Serve = Callable[..., Server]
+
+
+@pytest.fixture
+def serve(prefix: str, root: Path, tmp_path: Path) -> Iterator[Serve]:
+    """Starts an ingest process on a broker: `serve(bootstrap, setting=value, ...)`."""
+    from tidemill_cli.embedded.ports import Ports
+
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(bootstrap: str, *, topics_exist: bool = True, **over: str) -> Server:
+        settings = CommonSettings(
+            kafka_bootstrap=bootstrap,
+            prefix=prefix,
+            schemas=root / "schemas",
+            models_dir=root / "models",
+            models=(MODEL,),
+        )
+        models = load_models(settings.models_dir, settings.models)
+        topics = TopicCatalog.load(settings.schemas, prefix)
+        schemas = SchemaCatalog.load(settings.schemas, models)
+        if topics_exist:
+            ensure_topics(admin(settings), topics, [MODEL], 4)
+        port = Ports().take("ingest")
+        given = {
+            "kafka_bootstrap": bootstrap, "prefix": prefix, "schemas": str(settings.schemas), "models": MODEL,
+            "models_dir": str(settings.models_dir), "port": str(port), "log_file": str(tmp_path / "ingest.log"), **over,
+        }  # fmt: skip
+        environment = os.environ | {f"TIDEMILL_{name.upper()}": value for name, value in given.items()}
+        process = subprocess.Popen([sys.executable, "-m", "tidemill_ingest"], env=environment)
+        running.append(process)
+        server = Server(settings, topics, Codec(schemas), schemas, process, f"http://127.0.0.1:{port}")
+        until(server.alive, 30, "ingest answers")
+        return server
+
+    yield start
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
