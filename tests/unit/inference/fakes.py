@@ -12,10 +12,12 @@ import pyarrow as pa
 from tests.support.toy_models import toy_manifest
 from tidemill.artifact import Manifest
 from tidemill.codec import Codec
+from tidemill.codec.layout import layout_of
 from tidemill.contracts.events import DataSet, ModelRef, ModelVersion
 from tidemill.contracts.model_file import load_models
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
+from tidemill_inference.dataplane import ModelEndpoint
 from tidemill_inference.serving import Predictor, Serving
 from tidemill_inference.stream_process import Route
 
@@ -98,3 +100,10 @@ def clean_values(distances: list[float | None]) -> list[bytes]:
         }
     )
     return codec().encode(rows, ROUTE.record)
+
+
+def endpoint(predictor: Predictor) -> ModelEndpoint:
+    """The flight model's endpoint over `predictor`."""
+    layout = layout_of(ROUTE.record.json)
+    assert layout is not None
+    return ModelEndpoint(SPECS[MODEL], ROUTE.record, layout.arrow, predictor, lambda: NOW_MS)

@@ -2,16 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, ROUTE, SPECS, ToyModel, event, warm_predictor
-from tidemill.codec.layout import layout_of
-from tidemill_inference.dataplane import InvalidInstances, ModelEndpoint
+from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, ToyModel, endpoint, event, warm_predictor
+from tidemill_inference.dataplane import InvalidInstances
 from tidemill_inference.serving import NoVersion, Predictor, Serving
-
-
-def endpoint(predictor: Predictor) -> ModelEndpoint:
-    layout = layout_of(ROUTE.record.json)
-    assert layout is not None
-    return ModelEndpoint(SPECS[MODEL], ROUTE.record, layout.arrow, predictor, lambda: NOW_MS)
 
 
 def test_an_instance_gets_a_typed_answer_with_its_version() -> None:

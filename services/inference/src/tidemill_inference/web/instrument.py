@@ -30,6 +30,7 @@ class Instrument:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id.decode()
         status = 500
 
         async def send_with_id(message: Message) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from tidemill_inference.dataplane import InstanceError, InvalidInstances
 from tidemill_inference.serving import NoVersion
 
 SHOWN_ERRORS = 100
+
+_log = logging.getLogger(__name__)
 
 
 class Problem(Exception):
@@ -69,4 +72,5 @@ def answer_http_exception(request: Request, error: Exception) -> Response:
 
 def answer_defect(request: Request, error: Exception) -> Response:
     """The answer to a defect: nothing of it is told, the log has it under the request's id."""
+    _log.error("request failed", exc_info=error, extra={"request_id": request.state.request_id})
     return json_response({"error": "internal", "message": "an error inside the service; the log has it"}, 500)

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
+
+from tidemill.telemetry.traceparent import parse_traceparent
+from tidemill_inference.adapters.tracing import request_span
+from tidemill_inference.main import main
+
+HEAVY = (
+    "onnxruntime",
+    "confluent_kafka",
+    "pyarrow",
+    "fastapi",
+    "uvicorn",
+    "sklearn",
+    "mlflow",
+    "polars",
+    "onnx",
+)
+
+
+@pytest.mark.parametrize("command", ["serve", "stream"])
+def test_the_help_of_a_command_lists_its_settings(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code == 0
+    assert "TIDEMILL_KAFKA_BOOTSTRAP" in capsys.readouterr().out
+
+
+def test_the_command_line_itself_imports_nothing_heavy() -> None:
+    code = "import sys, tidemill_inference.main as m; m.parser(); print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not set(HEAVY) & set(loaded)
+
+
+def test_serving_needs_neither_scikit_learn_nor_mlflow_nor_polars_nor_onnx() -> None:
+    code = "import sys, tidemill_inference.serve, tidemill_inference.stream; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"sklearn", "mlflow", "polars", "pandas", "onnx", "skl2onnx"} & set(loaded)
+
+
+PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0{}"
+
+
+@pytest.mark.parametrize("sampled", [True, False])
+def test_a_callers_trace_goes_on_with_its_decision(sampled: bool) -> None:
+    tracer = TracerProvider(sampler=ParentBased(ALWAYS_OFF)).get_tracer("test")
+    with request_span(tracer, "predict", PARENT.format(int(sampled))) as traceparent:
+        parsed = parse_traceparent(traceparent)
+    assert parsed is not None
+    assert (f"{parsed[0]:032x}", parsed[2]) == ("0af7651916cd43dd8448eb211c80319c", sampled)
+    assert f"{parsed[1]:016x}" != "b7ad6b7169203331"
+
+
+@pytest.mark.parametrize("header", [None, "", "rubbish", "00-0-0-01", "é"])
+def test_without_a_valid_context_a_new_trace_begins(header: str | None) -> None:
+    tracer = TracerProvider(sampler=ParentBased(ALWAYS_OFF)).get_tracer("test")
+    with request_span(tracer, "predict", header) as traceparent:
+        assert parse_traceparent(traceparent) is not None

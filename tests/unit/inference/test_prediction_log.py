@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.polling import until
+from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, ROUTE, codec, endpoint, warm_predictor
+from tidemill_inference import metrics
+from tidemill_inference.adapters.prediction_log import Entry, PredictionLog
+
+TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+
+
+class Broker:
+    """A producer whose deliveries succeed when it is polled, or fail, or whose buffer is full."""
+
+    def __init__(self, *, error: str | None = None, full: bool = False) -> None:
+        self.records: list[tuple[str, bytes, dict[str, Any]]] = []
+        self._error, self._full = error, full
+        self._reports: list[Callable[[Any, Any], None]] = []
+
+    def produce(
+        self, topic: str, value: bytes, *, on_delivery: Callable[[Any, Any], None], **options: Any
+    ) -> None:
+        if self._full:
+            raise BufferError("queue full")
+        self.records.append((topic, value, options))
+        self._reports.append(on_delivery)
+
+    def poll(self, timeout: float) -> int:
+        reports, self._reports = self._reports, []
+        for report in reports:
+            report(self._error, None)
+        return len(reports)
+
+    def flush(self, timeout: float) -> int:
+        self.poll(timeout)
+        return 0
+
+
+def entry(*distances: float) -> Entry:
+    one = endpoint(warm_predictor())
+    instances = [{"event_id": f"e{d}", "tail_number": "N1", FEATURE: d} for d in distances]
+    return Entry(one, one.predict(instances), TRACE)
+
+
+def log_over(broker: Broker, size: int = 100) -> PredictionLog:
+    return PredictionLog(broker, codec(), {MODEL: ROUTE}, size)
+
+
+def lost(reason: str) -> float:
+    return float(metrics.LOG_LOST.labels(MODEL, reason)._value.get())
+
+
+def test_what_is_put_is_written_with_its_input_its_key_and_its_trace() -> None:
+    broker = Broker()
+    log = log_over(broker)
+    log.start()
+    assert log.put(entry(100.0, 200.0))
+    until(lambda: len(broker.records) == 2, 5, "both are written")
+    log.close(5)
+    topic, value, options = broker.records[1]
+    assert topic == ROUTE.predictions_topic
+    assert options == {"key": b"N1", "headers": [("traceparent", TRACE)]}
+    (row,) = codec().decode([value], ROUTE.prediction).rows.to_pylist()
+    assert (row["source"], row["event_id"], row["input_partition"]) == ("rest", "e200.0", None)
+    assert row["probability"] == pytest.approx(0.2, abs=1e-6)
+    datum = codec().decode_one(row["input"], ROUTE.record)
+    assert (datum[FEATURE], datum["scheduled_at"]) == (200.0, NOW_MS)
+
+
+def test_a_full_queue_loses_and_counts_and_never_waits() -> None:
+    before = lost("queue_full")
+    log = log_over(Broker(), size=2)
+    assert log.put(entry(1.0, 2.0))
+    assert not log.put(entry(3.0))
+    assert lost("queue_full") - before == 1
+
+
+def test_closing_writes_what_waits() -> None:
+    broker = Broker()
+    log = log_over(broker)
+    for _ in range(5):
+        log.put(entry(1.0))
+    log.start()
+    log.close(5)
+    assert len(broker.records) == 5
+
+
+@pytest.mark.parametrize(
+    ("broker", "reason"), [(Broker(error="timed out"), "not_delivered"), (Broker(full=True), "producer_full")]
+)
+def test_what_the_broker_does_not_take_is_counted(broker: Broker, reason: str) -> None:
+    before = lost(reason)
+    log = log_over(broker)
+    log.start()
+    log.put(entry(1.0))
+    until(lambda: lost(reason) - before == 1, 5, "the loss is counted")
+    log.close(5)

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.polling import until
+from tests.unit.inference.fakes import MODEL, NOW_MS, SCHEMAS, ToyModel, codec, event
+from tidemill.contracts.events import ModelVersion
+from tidemill.errors import RetryLater
+from tidemill.kafka.batch import Batch
+from tidemill_inference.adapters.versions import VersionWatcher
+from tidemill_inference.serving import Predictor, Scorer
+from tidemill_inference.swapper import Swapper
+
+SCHEMA = SCHEMAS.platform("model-version")
+
+
+class Topic:
+    """model-versions in memory, read as BroadcastReader reads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._fresh: list[bytes | None] = []
+        self.away = 0
+        self.broken = False
+
+    def add(self, *values: bytes | None) -> None:
+        with self._lock:
+            self._fresh += values
+
+    def publish(self, *events: ModelVersion) -> None:
+        self.add(*(codec().encode_one(one.to_dict(), SCHEMA) for one in events))
+
+    def catch_up(self, timeout_s: float) -> list[Batch]:
+        if self.away:
+            self.away -= 1
+            raise RetryLater("away", delay_s=0.01)
+        return self.poll()
+
+    def poll(self, timeout_s: float = 0.0) -> list[Batch]:
+        if self.broken:
+            raise AssertionError("a defect")
+        with self._lock:
+            values, self._fresh = self._fresh, []
+        n = len(values)
+        return [
+            Batch("model-versions", [0] * n, list(range(n)), [NOW_MS] * n, [None] * n, values, [None] * n)
+        ]
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+class World:
+    def __init__(self) -> None:
+        self.topic = Topic()
+        self.predictor = Predictor(MODEL)
+        self.switched: list[str] = []
+        self.failed = threading.Event()
+        self.store_away = False
+        swapper = Swapper(self.predictor, self._load, lambda: NOW_MS + 70, lambda: 0.0)
+        self.watcher = VersionWatcher(
+            self.topic,  # type: ignore[arg-type]
+            codec(),
+            SCHEMA,
+            {MODEL: swapper},
+            poll_s=0.001,
+            on_switch=self.switched.append,
+            on_failure=self.failed.set,
+        )
+
+    def _load(self, wanted: ModelVersion) -> Scorer:
+        if self.store_away:
+            raise OSError("away")
+        return ToyModel(wanted.champion.version)
+
+    def version(self) -> int | None:
+        return self.predictor.serving.version if self.predictor.serving else None
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    world = World()
+    yield world
+    world.watcher.close()
+
+
+def test_it_reads_what_is_there_and_then_follows(world: World) -> None:
+    world.topic.publish(event(1), event(2))
+    world.watcher.start()
+    until(lambda: world.version() == 2, 5, "the published version serves")
+    world.topic.publish(event(3))
+    until(lambda: world.version() == 3, 5, "the new version serves")
+    assert world.switched == [MODEL, MODEL]
+    assert [swap.ms for swap in world.predictor.swaps] == [None, 70]
+
+
+def test_brokers_that_are_away_are_waited_for(world: World) -> None:
+    world.topic.away = 3
+    world.topic.publish(event(1))
+    world.watcher.start()
+    until(lambda: world.version() == 1, 5, "the version serves")
+    assert world.watcher.check() is None
+
+
+def test_what_is_no_event_and_what_is_about_others_is_passed_over(world: World) -> None:
+    world.topic.add(None, b"rubbish")
+    world.topic.publish(event(7, model="weather"), event(1))
+    world.watcher.start()
+    until(lambda: world.version() == 1, 5, "the version serves")
+
+
+def test_sync_leaves_nothing_behind_that_was_published_before_it(world: World) -> None:
+    world.topic.publish(event(1))
+    world.watcher.sync(5)
+    assert world.version() == 1
+    world.watcher.start()
+    for epoch in range(2, 30):
+        world.topic.publish(event(epoch))
+        world.watcher.sync(5)
+        assert world.version() == epoch
+
+
+def test_sync_says_when_a_published_version_cannot_be_loaded(world: World) -> None:
+    world.store_away = True
+    world.topic.publish(event(1))
+    with pytest.raises(RetryLater, match="store is away"):
+        world.watcher.sync(0.05)
+
+
+def test_a_defect_in_the_thread_is_handed_on(world: World) -> None:
+    world.topic.broken = True
+    world.watcher.start()
+    assert world.failed.wait(5)
+    assert isinstance(world.watcher.failure, AssertionError)
+    until(lambda: world.watcher.check() is not None, 5, "it is not live any more")
