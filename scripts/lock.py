@@ -73,31 +73,50 @@ def uv() -> str:
 
 
 def compile_lock(requirements: list[str], target: Path, what: str, constraint: Path | None = None) -> None:
-    command = [uv(), "pip", "compile", "--quiet", "--universal"]
-    command += ["--python-version", "3.11", "--generate-hashes", "--no-header", "--no-annotate"]
-    command += ["--no-emit-index-url", "--no-emit-find-links", "-"]
+    """Resolves `requirements` and writes `target`. Versions that stand in it stay, unless --upgrade is
+    given.
+    """
+    part = target.with_suffix(".part")
+    part.write_text(target.read_text() if target.exists() and "--upgrade" not in sys.argv else "")
+    command = [uv(), "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "-"]
+    command += [
+        "--generate-hashes",
+        "--no-header",
+        "--no-annotate",
+        "--no-emit-index-url",
+        "--no-emit-find-links",
+    ]
+    command += ["--output-file", str(part)]
     if constraint is not None:
         command += ["--constraint", str(constraint)]
-    if "--upgrade" in sys.argv:
-        command.append("--upgrade")
-    elif constraint is None and target.exists():
-        command += ["--output-file", str(target)]
     env = mirrors.uv_environment(Path(sys.executable))
     answer = subprocess.run(
         command, input="\n".join(requirements), capture_output=True, text=True, env=env, cwd=ROOT, check=False
     )
+    text = part.read_text()
+    part.unlink()
     if answer.returncode != 0:
         raise SystemExit(f"lock: {target.relative_to(ROOT)}: {answer.stderr.strip()}")
-    text = answer.stdout
-    bad = ADDRESS.search(re.sub(r"^\s*--hash=sha256:[0-9a-f]{64}( \\)?$", "", text, flags=re.MULTILINE))
-    if bad:
-        raise SystemExit(
-            f"lock: an address would stand in {target.name}: {text[bad.start() : bad.start() + 60]!r}"
-        )
-    part = target.with_suffix(".part")
+    check_lock(text, requirements, target.name)
     part.write_text(HEADER.format(what=what) + text)
     part.replace(target)
     print(f"lock: {target.relative_to(ROOT)}")
+
+
+def check_lock(text: str, requirements: list[str], name: str) -> None:
+    """Ends the program where a lock lacks what it was made for, or has an address in it."""
+    pinned = {canonical(match[1]) for match in re.finditer(r"^([A-Za-z0-9._-]+)==", text, re.MULTILINE)}
+    missing = {canonical(NAME.match(line)[1]) for line in requirements} - pinned  # type: ignore[index]
+    if missing:
+        raise SystemExit(f"lock: {name} would lack {', '.join(sorted(missing))}")
+    bad = ADDRESS.search(re.sub(r"^\s*--hash=sha256:[0-9a-f]{64}( \\)?$", "", text, flags=re.MULTILINE))
+    if bad:
+        raise SystemExit(f"lock: an address would stand in {name}: {text[bad.start() : bad.start() + 60]!r}")
+
+
+def canonical(name: str) -> str:
+    """A distribution's name as registries compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def main() -> None:

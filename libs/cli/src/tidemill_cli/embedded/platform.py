@@ -109,8 +109,8 @@ class Platform:
 
         Raises:
             StartInterrupted: `stop` was set.
-            PlatformError: something cannot start, or another platform has the folder. In both cases nothing is
-            left running.
+            PlatformError: something cannot start, or another platform has the folder. In both cases nothing
+            is left running.
         """
         self._interrupt = stop or self._interrupt
         self._run_file.acquire()

@@ -50,7 +50,9 @@ class _Child:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """News for whoever looks on: a child ended, and comes back after `back_in_s` seconds (None: it does not)."""
+    """News for whoever looks on: a child ended, and comes back after `back_in_s` seconds (None: it does
+    not).
+    """
 
     name: str
     code: int
