@@ -97,9 +97,15 @@ def serve(prefix: str, root: Path, tmp_path: Path) -> Iterator[Serve]:
             ensure_topics(admin(settings), topics, [MODEL], 4)
         port = Ports().take("ingest")
         given = {
-            "kafka_bootstrap": bootstrap, "prefix": prefix, "schemas": str(settings.schemas), "models": MODEL,
-            "models_dir": str(settings.models_dir), "port": str(port), "log_file": str(tmp_path / "ingest.log"), **over,
-        }  # fmt: skip
+            "kafka_bootstrap": bootstrap,
+            "prefix": prefix,
+            "schemas": str(settings.schemas),
+            "models_dir": str(settings.models_dir),
+            "models": MODEL,
+            "port": str(port),
+            "log_file": str(tmp_path / "ingest.log"),
+            **over,
+        }
         environment = os.environ | {f"TIDEMILL_{name.upper()}": value for name, value in given.items()}
         process = subprocess.Popen([sys.executable, "-m", "tidemill_ingest"], env=environment)
         running.append(process)

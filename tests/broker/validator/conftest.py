@@ -30,7 +30,9 @@ PARTITIONS = 4
 
 @dataclass
 class Bench:
-    """What a test of the validator needs: pushing to raw, reading anything, starting and stopping validators."""
+    """What a test of the validator needs: pushing to raw, reading anything, starting and stopping
+    validators.
+    """
 
     settings: ValidatorSettings
     topics: TopicCatalog
@@ -41,9 +43,15 @@ class Bench:
 
     def event(self, event_id: str, **fields: Any) -> bytes:
         row = {
-            "event_id": event_id, "scheduled_at": AT_MS, "tail_number": "N1", "carrier": "UA", "origin": "EWR", "dest": "IAH",
-            "distance": 1400.0, **fields,
-        }  # fmt: skip
+            "event_id": event_id,
+            "scheduled_at": AT_MS,
+            "tail_number": "N1",
+            "carrier": "UA",
+            "origin": "EWR",
+            "dest": "IAH",
+            "distance": 1400.0,
+            **fields,
+        }
         names = self.schemas.record(MODEL).field_names
         return self.codec.encode_one({name: row.get(name) for name in names}, self.schemas.record(MODEL))
 
@@ -61,7 +69,13 @@ class Bench:
         """(partition, offset, key, value, headers) of every committed record, by partition and offset."""
         name = self.topics.name(role) if role == "quality_reports" else self.topics.name(role, MODEL)
         return sorted(
-            (batch.partitions[k], batch.offsets[k], batch.keys[k], batch.values[k], dict(batch.headers[k] or ()))
+            (
+                batch.partitions[k],
+                batch.offsets[k],
+                batch.keys[k],
+                batch.values[k],
+                dict(batch.headers[k] or ()),
+            )
             for batch in scan(self.settings, name)
             for k in range(len(batch))
         )
@@ -97,15 +111,25 @@ class Bench:
         """Waits until clean and dead letters together hold so many records of a raw topic."""
         clean = {"raw": "clean", "labels_raw": "labels"}[role]
         both = (clean, self.topics.dlq_of(role))
-        until(lambda: sum(map(self.count, both)) >= records, timeout, f"{records} records of {role} are judged", every=0.2)
+        until(
+            lambda: sum(map(self.count, both)) >= records,
+            timeout,
+            f"{records} records of {role} are judged",
+            every=0.2,
+        )
 
 
 @pytest.fixture
 def bench(kafka: str, prefix: str, root: Path) -> Iterator[Bench]:
     settings = ValidatorSettings(
-        kafka_bootstrap=kafka, prefix=prefix, schemas=root / "schemas", models_dir=root / "models", models=(MODEL,),
-        partitions=PARTITIONS, log_level="WARNING",
-    )  # fmt: skip
+        kafka_bootstrap=kafka,
+        prefix=prefix,
+        schemas=root / "schemas",
+        models_dir=root / "models",
+        models=(MODEL,),
+        partitions=PARTITIONS,
+        log_level="WARNING",
+    )
     models = load_models(settings.models_dir, settings.models)
     topics = TopicCatalog.load(settings.schemas, prefix)
     schemas = SchemaCatalog.load(settings.schemas, models)

@@ -12,19 +12,28 @@ from tidemill.kafka.headers import ORIGIN
 def test_a_good_record_goes_on_byte_for_byte_to_its_partition_with_its_origin(bench: Bench) -> None:
     values: list[bytes | None] = [bench.event(f"e{k}") for k in range(8)]
     headers = [[("traceparent", b"00-x"), ("mine", b"%d" % k)] for k in range(8)]
-    pushed = bench.output("raw", values, keys=[b"any"] * 8, partitions=[k % 4 for k in range(8)], headers=headers)
+    pushed = bench.output(
+        "raw", values, keys=[b"any"] * 8, partitions=[k % 4 for k in range(8)], headers=headers
+    )
     bench.push("raw", pushed)
     bench.start()
     bench.until_judged("raw", 8)
     raw, clean = bench.read("raw"), bench.read("clean")
-    assert [(p, key, value) for p, _, key, value, _ in clean] == [(p, key, value) for p, _, key, value, _ in raw]
+    assert [(p, key, value) for p, _, key, value, _ in clean] == [
+        (p, key, value) for p, _, key, value, _ in raw
+    ]
     topic = bench.topics.name("raw", "flight-delay")
     for (partition, offset, _, _, given), (_, _, _, _, found) in zip(raw, clean, strict=True):
         assert found == {**given, ORIGIN: f"{topic}/{partition}/{offset}".encode()}
 
 
 def test_a_bad_record_becomes_a_dead_letter_with_its_bytes_and_every_reason(bench: Bench) -> None:
-    values: list[bytes | None] = [bench.event("a", distance=-1.0, origin="XXX"), b"not avro", None, bench.event("")]
+    values: list[bytes | None] = [
+        bench.event("a", distance=-1.0, origin="XXX"),
+        b"not avro",
+        None,
+        bench.event(""),
+    ]
     bench.push("raw", bench.output("raw", values, keys=[b"k"] * 4, partitions=2, headers=[[("h", b"1")]] * 4))
     bench.start()
     bench.until_judged("raw", 4)
@@ -46,7 +55,9 @@ def test_a_bad_record_becomes_a_dead_letter_with_its_bytes_and_every_reason(benc
 
 
 def test_a_second_occurrence_is_set_aside_also_after_a_restart(bench: Bench) -> None:
-    bench.push("raw", bench.output("raw", [bench.event("a"), bench.event("b"), bench.event("a")], partitions=1))
+    bench.push(
+        "raw", bench.output("raw", [bench.event("a"), bench.event("b"), bench.event("a")], partitions=1)
+    )
     bench.start()
     bench.until_judged("raw", 3)
     bench.stop()
@@ -62,13 +73,21 @@ def test_a_second_occurrence_is_set_aside_also_after_a_restart(bench: Bench) -> 
 
 
 def test_labels_are_validated_beside_events(bench: Bench) -> None:
-    values: list[bytes | None] = [bench.label("a"), bench.label("a", label=False), bench.label("b"), bench.event("a")]
+    values: list[bytes | None] = [
+        bench.label("a"),
+        bench.label("a", label=False),
+        bench.label("b"),
+        bench.event("a"),
+    ]
     bench.push("labels_raw", bench.output("labels_raw", values, partitions=0))
     bench.start()
     bench.until_judged("labels_raw", 4)
     assert bench.ids("labels") == ["a", "b"]
     letters = [parse_dead_letter(list(headers.items())) for *_, headers in bench.read("labels_raw_dlq")]
-    assert [letter[3] for letter in letters if letter] == ["expect_column_values_to_be_unique", "IncompatibleSchema"]
+    assert [letter[3] for letter in letters if letter] == [
+        "expect_column_values_to_be_unique",
+        "IncompatibleSchema",
+    ]
     assert [key for _, _, key, _, _ in bench.read("labels")] == [b"a", b"b"]
 
 
@@ -81,17 +100,27 @@ def test_a_record_without_key_gets_its_entity_or_its_event_id(bench: Bench) -> N
 
 
 def test_reports_add_up_to_what_was_judged(bench: Bench) -> None:
-    values: list[bytes | None] = [bench.event(f"e{k}", carrier=None if k % 3 == 0 else "UA") for k in range(60)]
+    values: list[bytes | None] = [
+        bench.event(f"e{k}", carrier=None if k % 3 == 0 else "UA") for k in range(60)
+    ]
     bench.push("raw", bench.output("raw", values, partitions=[k % 4 for k in range(60)]))
     bench.start(batch_size=7)
     bench.until_judged("raw", 60)
     schema = bench.schemas.platform("quality-report")
     records = until(lambda: bench.read("quality_reports"), 10, "reports")
-    reports = [QualityReport.from_dict(bench.codec.decode_one(value, schema)) for _, _, _, value, _ in records]
+    reports = [
+        QualityReport.from_dict(bench.codec.decode_one(value, schema)) for _, _, _, value, _ in records
+    ]
     assert {key for _, _, key, _, _ in records} == {b"flight-delay"}
-    assert (sum(r.rows for r in reports), sum(r.clean for r in reports), sum(r.dead for r in reports)) == (60, 40, 20)
+    assert (sum(r.rows for r in reports), sum(r.clean for r in reports), sum(r.dead for r in reports)) == (
+        60,
+        40,
+        20,
+    )
     assert len({r.report_id for r in reports}) == len(reports)
-    nulls = [e for r in reports for e in r.expectations if e.expectation == "expect_column_values_to_not_be_null"]
+    nulls = [
+        e for r in reports for e in r.expectations if e.expectation == "expect_column_values_to_not_be_null"
+    ]
     assert ({e.column for e in nulls}, sum(e.failed for e in nulls)) == ({"carrier"}, 20)
 
 

@@ -45,7 +45,8 @@ def test_great_expectations_names_and_arguments_are_understood() -> None:
 
 
 @pytest.mark.parametrize(
-    "bound", [date(1970, 1, 2), datetime(1970, 1, 2), datetime(1970, 1, 2, tzinfo=UTC), "1970-01-02T00:00:00Z"]
+    "bound",
+    [date(1970, 1, 2), datetime(1970, 1, 2), datetime(1970, 1, 2, tzinfo=UTC), "1970-01-02T00:00:00Z"],
 )
 def test_a_time_bound_is_read_as_people_write_it(bound: object) -> None:
     between = build("expect_column_values_to_be_between", {"column": "at", "max_value": bound})
@@ -58,15 +59,35 @@ def test_a_time_bound_is_read_as_people_write_it(bound: object) -> None:
 @pytest.mark.parametrize(
     ("name", "kwargs", "says"),
     [
-        ("expect_column_values_to_not_be_nul", {"column": "a"}, "did you mean 'expect_column_values_to_not_be_null'"),
+        (
+            "expect_column_values_to_not_be_nul",
+            {"column": "a"},
+            "did you mean 'expect_column_values_to_not_be_null'",
+        ),
         ("expect_column_values_to_not_be_null", {"column": "a", "mostly": 0.9}, "takes no 'mostly'"),
         ("expect_column_values_to_be_between", {"column": "a", "min": 0}, "did you mean 'min_value'"),
         ("expect_column_values_to_be_between", {"column": "a"}, "needs min_value or max_value"),
-        ("expect_column_values_to_be_between", {"column": "a", "min_value": 2, "max_value": 1}, "above max_value"),
-        ("expect_column_values_to_be_between", {"column": "a", "min_value": float("nan")}, "not a finite number"),
-        ("expect_column_values_to_be_between", {"column": "a", "min_value": True}, "neither a number nor a time"),
+        (
+            "expect_column_values_to_be_between",
+            {"column": "a", "min_value": 2, "max_value": 1},
+            "above max_value",
+        ),
+        (
+            "expect_column_values_to_be_between",
+            {"column": "a", "min_value": float("nan")},
+            "not a finite number",
+        ),
+        (
+            "expect_column_values_to_be_between",
+            {"column": "a", "min_value": True},
+            "neither a number nor a time",
+        ),
         ("expect_column_values_to_be_between", {"column": "a", "min_value": 2**53 + 1}, "too long"),
-        ("expect_column_values_to_be_between", {"column": "a", "min_value": "low"}, "neither a number nor a time"),
+        (
+            "expect_column_values_to_be_between",
+            {"column": "a", "min_value": "low"},
+            "neither a number nor a time",
+        ),
         (
             "expect_column_values_to_be_between",
             {"column": "a", "min_value": 0, "max_value": "2013-01-01"},
@@ -77,7 +98,11 @@ def test_a_time_bound_is_read_as_people_write_it(bound: object) -> None:
         ("expect_column_values_to_be_in_set", {"column": "a", "value_set": "abc"}, "needs value_set"),
         ("expect_column_values_to_match_regex", {"column": "a", "regex": "("}, "is not a pattern"),
         ("expect_column_values_to_be_unique", {"column": "a"}, "needs within"),
-        ("expect_column_value_lengths_to_be_between", {"column": "a", "min_value": 3, "max_value": 2}, "in order"),
+        (
+            "expect_column_value_lengths_to_be_between",
+            {"column": "a", "min_value": 3, "max_value": 2},
+            "in order",
+        ),
         ("expect_column_values_to_not_be_null", {}, "needs a column"),
     ],
 )
@@ -115,14 +140,20 @@ def test_an_expectation_about_a_column_that_is_not_there_is_refused() -> None:
 def test_a_row_names_everything_that_it_breaks_in_order() -> None:
     checks = RowChecks([NotNull("a"), Between("b", 0, 10), InSet("c", frozenset({"x", "y"}))])
     failures = checks.check({"b": 11, "c": "z"})
-    assert [f.message for f in failures] == ["a is missing", "b is 11, above 10", "c is 'z', not one of 'x', 'y'"]
+    assert [f.message for f in failures] == [
+        "a is missing",
+        "b is 11, above 10",
+        "c is 'z', not one of 'x', 'y'",
+    ]
     assert checks.check({"a": 1, "b": 10, "c": "x"}) == ()
 
 
 def test_nothing_to_check_and_nothing_to_check_it_on_are_both_fine() -> None:
     assert ColumnChecks([], {}).failures(pl.DataFrame({"x": [1]})).width == 0
     empty = pl.DataFrame({"x": pl.Series([], dtype=pl.Int64)})
-    both = ColumnChecks([Between("x", 0, 1), Finite("x"), InSet("x", frozenset({1}))], empty.schema).failures(empty)
+    both = ColumnChecks([Between("x", 0, 1), Finite("x"), InSet("x", frozenset({1}))], empty.schema).failures(
+        empty
+    )
     assert both.shape == (0, 3)
 
 
@@ -130,7 +161,10 @@ def a_model(**over: Any) -> Any:
     base: dict[str, Any] = {
         "event_id": "id",
         "event_time": "at",
-        "features": (SimpleNamespace(name="distance", kind="number"), SimpleNamespace(name="carrier", kind="category")),
+        "features": (
+            SimpleNamespace(name="distance", kind="number"),
+            SimpleNamespace(name="carrier", kind="category"),
+        ),
         "target": SimpleNamespace(task="binary", expires=timedelta(days=3)),
         "expectations": (),
     }

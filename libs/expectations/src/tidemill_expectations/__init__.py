@@ -1,7 +1,8 @@
 """Expectations over columns and rows, in the vocabulary of Great Expectations.
 
-One expectation has two forms that agree: `failures` (a polars expression over a column) and `fails` (a function of one
-value). Rows are checked without polars installed: `tidemill_expectations.columns` alone imports it.
+One expectation has two forms that agree: `failures` (a polars expression over a column) and `fails` (a
+function of one value). Rows are checked without polars installed: `tidemill_expectations.columns` alone
+imports it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What an expectation is: one rule about one column, with a form for columns and a form for a single value."""
+"""What an expectation is: one rule about one column, with a form for columns and a form for a single
+value.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +21,17 @@ SHOWN_CHARACTERS = 60
 
 
 class ExpectationError(ConfigError):
-    """An expectation that can never be checked: unknown name or argument, or a column of a type it is not for."""
+    """An expectation that can never be checked: unknown name or argument, or a column of a type it is not
+    for.
+    """
 
 
 class Expectation(ABC):
     """One rule about the values of one column. Immutable, stateless, safe to share between threads.
 
-    Missing values, null and NaN alike, pass everything but `expect_column_values_to_not_be_null`, as Great Expectations
-    has it on pandas. `fails(v)` and `failures(dtype)` agree for every value that a column of that type can hold.
+    Missing values, null and NaN alike, pass everything but `expect_column_values_to_not_be_null`, as Great
+    Expectations has it on pandas. `fails(v)` and `failures(dtype)` agree for every value that a column of
+    that type can hold.
     """
 
     __slots__ = ()
@@ -42,7 +47,8 @@ class Expectation(ABC):
 
     @abstractmethod
     def failures(self, dtype: pl.DataType) -> pl.Expr:
-        """A polars expression over a frame with `column` of type `dtype`: Boolean, no nulls, true where it breaks.
+        """A polars expression over a frame with `column` of type `dtype`: Boolean, no nulls, true where it
+        breaks.
 
         Raises ExpectationError where the rule is not for such a column.
         """

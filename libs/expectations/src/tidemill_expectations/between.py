@@ -19,8 +19,8 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 class Between(Expectation):
     """Numbers or times between two bounds, each inclusive unless strict; a bound left out is open.
 
-    `times` says that the bounds were written as times: they are milliseconds since the epoch and the column must be a
-    timestamp. An integer column is compared exactly, without a detour over floats.
+    `times` says that the bounds were written as times: they are milliseconds since the epoch and the column
+    must be a timestamp. An integer column is compared exactly, without a detour over floats.
     """
 
     name: ClassVar[str] = "expect_column_values_to_be_between"
@@ -84,7 +84,9 @@ class Between(Expectation):
         return number >= self.max_value if self.strict_max else number > self.max_value
 
     def _outside_integers(self, column: pl.Expr) -> pl.Expr:
-        """The bounds tightened to the integers that they let in, so that both sides of each comparison are int64."""
+        """The bounds tightened to the integers that they let in, so that both sides of each comparison are
+        int64.
+        """
         import polars as pl
 
         lowest = INT64_MIN if self.min_value is None else _lowest_integer(self.min_value, self.strict_min)

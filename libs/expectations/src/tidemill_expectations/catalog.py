@@ -23,8 +23,8 @@ def build(
 ) -> Expectation | Unique:
     """The expectation of that name with Great Expectations' own arguments.
 
-    `within` is for `expect_column_values_to_be_unique` alone, which needs it. Raises ExpectationError for an unknown
-    name or argument, a missing or senseless one; the message names the nearest known.
+    `within` is for `expect_column_values_to_be_unique` alone, which needs it. Raises ExpectationError for an
+    unknown name or argument, a missing or senseless one; the message names the nearest known.
     """
     if name not in KNOWN:
         raise ExpectationError(f"unknown expectation {name!r}{_nearest(name, KNOWN)}")
@@ -38,7 +38,9 @@ def build(
         raise ExpectationError(f"{name}: severity is one of {', '.join(SEVERITIES)}, not {severity!r}")
     if make is Unique:
         if within is None:
-            raise ExpectationError(f"{name} of {kwargs['column']!r} needs within, such as 2d: its memory is bounded")
+            raise ExpectationError(
+                f"{name} of {kwargs['column']!r} needs within, such as 2d: its memory is bounded"
+            )
         return Unique(kwargs["column"], within, severity)
     if within is not None:
         raise ExpectationError(f"{name} of {kwargs['column']!r} takes no within")
@@ -57,7 +59,9 @@ def _between(kwargs: Mapping[str, Any], severity: Severity) -> Expectation:
     if times:
         bounds = {key: bound if bound is None else to_millis(bound) for key, bound in bounds.items()}
         if [key for key, bound in bounds.items() if bound is None and kwargs.get(key) is not None]:
-            raise ExpectationError(f"{Between.name} of {kwargs['column']!r}: a bound is neither a number nor a time")
+            raise ExpectationError(
+                f"{Between.name} of {kwargs['column']!r}: a bound is neither a number nor a time"
+            )
     strict = {key: bool(kwargs.get(key, False)) for key in ("strict_min", "strict_max")}
     low, high = bounds["min_value"], bounds["max_value"]
     return Between(kwargs["column"], low, high, strict["strict_min"], strict["strict_max"], times, severity)

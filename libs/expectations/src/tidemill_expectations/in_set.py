@@ -20,7 +20,9 @@ FLOAT64_LIMIT = 2**1023
 
 @dataclass(frozen=True, slots=True)
 class InSet(Expectation):
-    """Every value is one of a set of strings, of numbers or of booleans. `1` and `1.0` are the same number."""
+    """Every value is one of a set of strings, of numbers or of booleans. `1` and `1.0` are the same
+    number.
+    """
 
     name: ClassVar[str] = "expect_column_values_to_be_in_set"
 
@@ -78,7 +80,9 @@ def _kind(value: object) -> Kind | None:
 
 
 def _comparable(kind: Kind, dtype: pl.DataType) -> pl.DataType | None:
-    """The type in which a column of `dtype` and members of `kind` compare without loss; None where there is none."""
+    """The type in which a column of `dtype` and members of `kind` compare without loss; None where there is
+    none.
+    """
     import polars as pl
 
     if kind == "string" and dtype in (pl.String, pl.Categorical, pl.Enum):

@@ -30,7 +30,7 @@ class LengthsBetween(Expectation):
             or bounds != sorted(bounds)
         ):
             raise ExpectationError(
-                f"{self.name} of {self.column!r} needs min_value or max_value, whole numbers from 0 up, in order"
+                f"{self.name} of {self.column!r} needs min_value or max_value, whole numbers in order"
             )
 
     def fails(self, value: object) -> bool:
@@ -38,7 +38,9 @@ class LengthsBetween(Expectation):
             return False
         if not isinstance(value, str):
             return True
-        return len(value) < (self.min_value or 0) or (self.max_value is not None and len(value) > self.max_value)
+        return len(value) < (self.min_value or 0) or (
+            self.max_value is not None and len(value) > self.max_value
+        )
 
     def failures(self, dtype: pl.DataType) -> pl.Expr:
         import polars as pl
@@ -56,6 +58,5 @@ class LengthsBetween(Expectation):
             return f"{self.column} is not a string"
         if not value:
             return f"{self.column} is empty"
-        return (
-            f"{self.column} has {len(value)} characters, not {self.min_value or 0} to {self.max_value or 'any number'}"
-        )
+        most = "any number" if self.max_value is None else self.max_value
+        return f"{self.column} has {len(value)} characters, not {self.min_value or 0} to {most}"

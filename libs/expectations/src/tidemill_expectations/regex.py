@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 class MatchRegex(Expectation):
     """A match of a Python regular expression is found somewhere in every string, as in Great Expectations.
 
-    The column form asks Python's `re` about each distinct value. polars has a regular expression engine of its own,
-    but its dialect differs (look-around, back-references, `\\d`, `$` before a line break): two engines, two rules.
+    The column form asks Python's `re` about each distinct value. polars has a regular expression engine of
+    its own, but its dialect differs (look-around, back-references, `\\d`, `$` before a line break): two
+    engines, two rules.
     """
 
     name: ClassVar[str] = "expect_column_values_to_match_regex"
@@ -47,7 +48,9 @@ class MatchRegex(Expectation):
         search = re.compile(self.regex).search
 
         def mask(column: pl.Series) -> pl.Series:
-            failing = [text for text in column.unique().to_list() if text is not None and search(text) is None]
+            failing = [
+                text for text in column.unique().to_list() if text is not None and search(text) is None
+            ]
             return column.is_in(failing).fill_null(False)
 
         return pl.col(self.column).cast(pl.String).map_batches(mask, return_dtype=pl.Boolean)

@@ -23,7 +23,9 @@ class RowChecks:
         self._expectations = tuple(expectations)
 
     def check(self, row: Mapping[str, object]) -> tuple[Failure, ...]:
-        """What the row breaks, in the order of the expectations; a column that the row lacks counts as null."""
+        """What the row breaks, in the order of the expectations; a column that the row lacks counts as
+        null.
+        """
         return tuple(
             Failure(expectation, expectation.explain(row.get(expectation.column)))
             for expectation in self._expectations

@@ -29,6 +29,8 @@ def to_millis(value: object) -> int | None:
 def iso(millis: float) -> str:
     """Milliseconds since the epoch as people read them; the number itself outside the years 1 to 9999."""
     try:
-        return (EPOCH + timedelta(milliseconds=millis)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return (
+            (EPOCH + timedelta(milliseconds=millis)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        )
     except OverflowError:
         return f"{millis:.0f} ms"

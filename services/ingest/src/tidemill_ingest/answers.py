@@ -38,7 +38,9 @@ class Problem(BaseModel):
 
 
 def status_of(accepted: int, refused: int, unstored: int) -> int:
-    """503 where anything that was right could not be stored; 202 where at least one item was; 422 where none was right."""
+    """503 where anything that was right could not be stored; 202 where at least one item was; 422 where none
+    was right.
+    """
     if unstored:
         return 503
     return 202 if accepted or not refused else 422

@@ -1,4 +1,6 @@
-"""The HTTP interface: routes, statuses, OpenAPI. What a request means is decided in `tidemill_ingest.service`."""
+"""The HTTP interface: routes, statuses, OpenAPI. What a request means is decided in
+`tidemill_ingest.service`.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ Readiness = Callable[[], Awaitable[str | None]]
 
 
 class Orjson(JSONResponse):
-    """JSON as orjson writes it; lone surrogates from a request cannot break it, as they never get this far."""
+    """JSON as orjson writes it; lone surrogates from a request cannot break it, as they never get this
+    far.
+    """
 
     def render(self, content: Any) -> bytes:
         return orjson.dumps(content)
@@ -35,7 +39,9 @@ def create_app(
     max_body_bytes: int,
     retry_after_s: int,
 ) -> FastAPI:
-    """The application. `lifespan` gives the context in which requests are served; `ready` says why they are not, or None."""
+    """The application. `lifespan` gives the context in which requests are served; `ready` says why they are
+    not, or None.
+    """
 
     @asynccontextmanager
     async def around(_: FastAPI) -> AsyncIterator[None]:

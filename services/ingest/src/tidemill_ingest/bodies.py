@@ -43,8 +43,8 @@ class TooManyItems(ValueError):
 def read_items(body: bytes, content_type: str | None, limit: int) -> list[Any]:
     """The items of a body in order: JSON values of any type, or `Unreadable` for a bad line of NDJSON.
 
-    NDJSON is known by its content type, or by being JSON line by line where the whole is not. Raises MalformedBody, with
-    the position, and TooManyItems above `limit`.
+    NDJSON is known by its content type, or by being JSON line by line where the whole is not. Raises
+    MalformedBody, with the position, and TooManyItems above `limit`.
     """
     text = body.removeprefix(BYTE_ORDER_MARK)
     kind = (content_type or "").partition(";")[0].strip().lower()

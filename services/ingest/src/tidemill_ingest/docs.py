@@ -8,9 +8,9 @@ from tidemill_ingest.answers import Accepted, Problem
 
 DESCRIPTION = """The front door of Tidemill: events and labels by HTTP into Kafka.
 
-**Acknowledged means stored.** 202 is sent after the brokers have acknowledged every accepted item (`acks=all`). While they
-are away the answer is 503 with `Retry-After`, and says of each item whether it may have been stored all the same; sent again
-with the same event ids, nothing is counted twice.
+**Acknowledged means stored.** 202 is sent after the brokers have acknowledged every accepted item
+(`acks=all`). While they are away the answer is 503 with `Retry-After`, and says of each item whether it may
+have been stored all the same; sent again with the same event ids, nothing is counted twice.
 
 **Bodies**: one JSON object, an array of objects, or NDJSON (`application/x-ndjson`, or told by its lines).
 
@@ -36,8 +36,9 @@ LABEL = {
 def events_route() -> dict[str, Any]:
     """How the events route is described."""
     description = (
-        "Each item has the fields of the model's record schema. Without an event id it gets a UUIDv7. The record key is the "
-        "entity, or the event id where the entity is null. Fields that the schema does not have are errors."
+        "Each item has the fields of the model's record schema. Without an event id it gets a UUIDv7. The "
+        "record key is the entity, or the event id where the entity is null. Fields that the schema does not "
+        "have are errors."
     )
     return _route("Push events of a model.", description, EVENT)
 
@@ -45,9 +46,10 @@ def events_route() -> dict[str, Any]:
 def labels_route() -> dict[str, Any]:
     """How the labels route is described."""
     description = (
-        "What really happened: `event_id`, `label` (boolean, string or number, by the model's task), `event_time` (of the event), "
-        "`observed_at` (when the label became known; the time of receipt where it is left out). Give `entity`, or the model's own name "
-        "for it, as the event had it: it is the record key, which brings labels to their predictions."
+        "What really happened: `event_id`, `label` (boolean, string or number, by the model's task), "
+        "`event_time` (of the event), `observed_at` (when the label became known; the time of receipt where "
+        "it is left out). Give `entity`, or the model's own name for it, as the event had it: it is the "
+        "record key, which brings labels to their predictions."
     )
     return _route("Push labels of a model.", description, LABEL)
 
@@ -80,12 +82,12 @@ def _responses() -> dict[int | str, dict[str, Any]]:
         413: {"model": Problem, "description": "The body or the number of items is too large."},
         422: {
             "model": Accepted,
-            "description": "No item is a record of this model; `errors` says why, field by field.",
+            "description": "No item is a record of this model; `errors` says why.",
         },
         503: {
             "model": Accepted,
-            "description": "Kafka did not acknowledge some items (`errors`, with their event ids); come again after "
-            "`Retry-After` seconds. What is under `event_ids` is stored.",
+            "description": "Kafka did not acknowledge some items (`errors`, with their event ids); come again "
+            "after `Retry-After` seconds. What is under `event_ids` is stored.",
             "headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}},
         },
     }

@@ -29,12 +29,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser(SERVICE, IngestSettings, DESCRIPTION).parse_args(arguments)
     from tidemill.service import StopSignal, run_service
 
-    StopSignal().install()  # uvicorn hands signals on when it has stopped: to this, so that the exit code is 0
+    StopSignal().install()  # to this uvicorn hands signals on when it has stopped: the exit code is 0
     return run_service(lambda: run(IngestSettings()))
 
 
 def run(settings: IngestSettings) -> None:
-    """Serves until SIGTERM or SIGINT, then ends requests under way. Raises ConfigError where the port is taken."""
+    """Serves until SIGTERM or SIGINT, then ends requests under way. Raises ConfigError where the port is
+    taken.
+    """
     import uvicorn
 
     from tidemill.telemetry.logs import configure_logging

@@ -6,7 +6,7 @@ from prometheus_client import Counter, Histogram
 
 RECORDS = Counter(
     "tidemill_ingest_records_total",
-    "Records by outcome: accepted (acknowledged by Kafka), refused (not a record), unstored (not acknowledged).",
+    "Records by outcome: accepted (acknowledged by Kafka), refused (no record), unstored (no answer).",
     ["model", "role", "outcome"],
 )
 REQUESTS = Counter("tidemill_ingest_requests_total", "Requests by route and status.", ["route", "status"])

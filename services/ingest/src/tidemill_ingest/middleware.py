@@ -18,7 +18,9 @@ _log = logging.getLogger(__name__)
 
 
 class Observed:
-    """ASGI middleware. `X-Request-ID` is taken from the request where it is harmless, else made; it is in the answer."""
+    """ASGI middleware. `X-Request-ID` is taken from the request where it is harmless, else made; it is in the
+    answer.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

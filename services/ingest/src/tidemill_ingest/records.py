@@ -1,4 +1,6 @@
-"""From JSON items to records that are ready for Kafka: typed by the model's schema, identified, keyed, encoded. Pure."""
+"""From JSON items to records that are ready for Kafka: typed by the model's schema, identified, keyed,
+encoded. Pure.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,9 @@ LABEL_ENTITY = "entity"
 class Target:
     """Where the records of one model and one route go, and what identifies them.
 
-    `entity`: the field whose value is the record key. It is a field of the schema for events; for labels it is read beside
-    the label and not stored. `received`: a time field that is the time of receipt where it is left out, or None.
+    `entity`: the field whose value is the record key. It is a field of the schema for events; for labels it
+    is read beside the label and not stored. `received`: a time field that is the time of receipt where it is
+    left out, or None.
     """
 
     model: str
@@ -65,7 +68,8 @@ class Converted:
 def convert(items: Sequence[Any], target: Target, codec: Codec, clock: Clock) -> Converted:
     """Type, identify, key and encode items. An item without event id gets a UUIDv7.
 
-    Raises RetryLater where a schema has to be registered and the registry is away; never for what an item holds.
+    Raises RetryLater where a schema has to be registered and the registry is away; never for what an item
+    holds.
     """
     now_ms = clock.now_ms()
     ids = iter(uuid7_batch(len(items), now_ms))

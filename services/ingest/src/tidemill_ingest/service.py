@@ -1,4 +1,6 @@
-"""What a request means: items in, records stored, an answer out. Knows no HTTP and no Kafka: the sink is handed in."""
+"""What a request means: items in, records stored, an answer out. Knows no HTTP and no Kafka: the sink is
+handed in.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ from tidemill_ingest.records import Converted, Record, Target, convert
 
 
 class Undelivered(Protocol):
-    """Why a record was not acknowledged; `stored` None where that is not known; `lasting` where a retry fails too."""
+    """Why a record was not acknowledged; `stored` None where that is not known; `lasting` where a retry fails
+    too.
+    """
 
     @property
     def reason(self) -> str: ...
@@ -55,8 +59,8 @@ class Rejected(Exception):
 class IngestService:
     """Takes request bodies for the events and labels of models. One for a process.
 
-    Items are converted in a thread of their own: a large request does not keep others waiting, and the codec stays in one
-    thread.
+    Items are converted in a thread of their own: a large request does not keep others waiting, and the codec
+    stays in one thread.
     """
 
     def __init__(
@@ -92,11 +96,15 @@ class IngestService:
     async def accept(
         self, target: Target, body: bytes, content_type: str | None, traceparent: str | None
     ) -> tuple[int, Accepted]:
-        """Store the items of a body; the status and the outcome of each. Returns when Kafka has acknowledged or failed.
+        """Store the items of a body; the status and the outcome of each. Returns when Kafka has acknowledged
+        or failed.
 
-        Raises Rejected for a body that is not JSON (400), has too many items (413), or cannot be encoded now (503).
+        Raises Rejected for a body that is not JSON (400), has too many items (413), or cannot be encoded now
+        (503).
         """
-        given: Headers | None = [(TRACEPARENT, traceparent.encode())] if traceparent and traceparent.isascii() else None
+        given: Headers | None = (
+            [(TRACEPARENT, traceparent.encode())] if traceparent and traceparent.isascii() else None
+        )
         with self._tracer.start_as_current_span(
             f"send {target.topic}", context=context_of(given), kind=SpanKind.PRODUCER
         ) as span:
@@ -170,21 +178,15 @@ def _count(target: Target, accepted: int, refused: int, unstored: int) -> None:
 
 
 def build_targets(models: Iterable[ModelSpec], topics: TopicCatalog, schemas: SchemaCatalog) -> list[Target]:
-    """The targets of all models: events and labels. Raises ConfigError for a schema that JSON rows cannot fill."""
+    """The targets of all models: events and labels. Raises ConfigError for a schema that JSON rows cannot
+    fill.
+    """
     targets = []
     for spec in models:
-        events = Target(
-            spec.name,
-            "raw",
-            topics.name("raw", spec.name),
-            schemas.record(spec.name),
-            spec.event_id,
-            spec.entity,
-        )
-        labels = Target(
-            spec.name, "labels_raw", topics.name("labels_raw", spec.name), schemas.label(spec.name), "event_id", spec.entity,
-            received="observed_at",
-        )  # fmt: skip
+        raw, labels_raw = topics.name("raw", spec.name), topics.name("labels_raw", spec.name)
+        record, label = schemas.record(spec.name), schemas.label(spec.name)
+        events = Target(spec.name, "raw", raw, record, spec.event_id, spec.entity)
+        labels = Target(spec.name, "labels_raw", labels_raw, label, "event_id", spec.entity, "observed_at")
         targets += [events, labels]
     for target in targets:
         _compile(target)

@@ -28,7 +28,9 @@ Positions = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason why a record is dead: a stable name, the column (empty: the whole record), and a text for people."""
+    """One reason why a record is dead: a stable name, the column (empty: the whole record), and a text for
+    people.
+    """
 
     name: str
     column: str
@@ -90,7 +92,9 @@ class Judge:
         self._checks = ColumnChecks(suite.expectations, _frame(empty, self._columns).schema)
 
     def judge(self, values: Sequence[bytes | None], timestamps_ms: Sequence[int]) -> Judgement:
-        """Decode and check a batch. `timestamps_ms`: the broker's time of each record. Raises RetryLater (registry)."""
+        """Decode and check a batch. `timestamps_ms`: the broker's time of each record. Raises RetryLater
+        (registry).
+        """
         decoded = self._codec.decode(values, self._schema)
         frame = _frame(decoded.rows, self._columns)
         masks = self._checks.failures(frame)
@@ -148,7 +152,9 @@ def _frame(rows: Any, columns: list[str]) -> pl.DataFrame:
 
 
 def _with_integer_times(frame: pl.DataFrame) -> pl.DataFrame:
-    """Times as milliseconds: a time outside the years 1 to 9999 has no Python datetime, and here it may well occur."""
+    """Times as milliseconds: a time outside the years 1 to 9999 has no Python datetime, and here it may well
+    occur.
+    """
     return frame.with_columns(
         pl.col(name).to_physical() for name, dtype in frame.schema.items() if dtype == pl.Datetime
     )

@@ -12,14 +12,16 @@ if TYPE_CHECKING:
     from tidemill_validator.settings import ValidatorSettings
 
 SERVICE = "tidemill-validator"
-DESCRIPTION = """Reads the raw events and labels of every model, checks them against the expectations of the model file, and
-writes them to clean or, with the reason, to dead letters: exactly once, originals byte for byte."""
+DESCRIPTION = """Reads the raw events and labels of every model, checks them against the expectations of the
+model file, and writes them to clean or, with the reason, to dead letters: exactly once, byte for byte."""
 
 _log = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a validator; returns its exit code: 0 stopped, 1 crash, 2 configuration, 3 fenced by another process."""
+    """Runs a validator; returns its exit code: 0 stopped, 1 crash, 2 configuration, 3 fenced by another
+    process.
+    """
     from tidemill.service.cli import parser
     from tidemill_validator.settings import ValidatorSettings
 

@@ -6,12 +6,12 @@ from prometheus_client import Counter, Gauge, Histogram
 
 RECORDS = Counter(
     "tidemill_validator_records_total",
-    "Records that were judged, by where they went (clean, dead). Counted before the commit: a retry counts again.",
+    "Records judged, by where they went (clean, dead). Counted before the commit: a retry counts again.",
     ["model", "role", "outcome"],
 )
 FAILURES = Counter(
     "tidemill_validator_failures_total",
-    "Expectations not met and records not readable, by the name of the expectation or error and its severity.",
+    "Expectations not met and records not readable, by name of expectation or error and its severity.",
     ["model", "role", "reason", "severity"],
 )
 BATCH_SECONDS = Histogram(

@@ -1,4 +1,6 @@
-"""From a judgement to the records that leave: originals as they came, with what happened to them in headers."""
+"""From a judgement to the records that leave: originals as they came, with what happened to them in
+headers.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def clean_output(
 
 
 def dead_output(topic: str, batch: Batch, dead: dict[int, list[Reason]]) -> Output:
-    """The dead letters, in the order of the batch: bytes, key, headers and partition as they came, the reasons added."""
+    """The dead letters, in the order of the batch: bytes, key, headers and partition as they came, the
+    reasons added.
+    """
     positions = sorted(dead)
     headers: list[Headers | None] = [
         [

@@ -1,4 +1,6 @@
-"""One raw topic of one model, from batches to outputs: judged in columns, then held against what came before."""
+"""One raw topic of one model, from batches to outputs: judged in columns, then held against what came
+before.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +76,9 @@ class StreamValidator:
         return outputs
 
     def take(self, partition: int, restored: Iterable[tuple[Sequence[str], Sequence[int]]] = ()) -> None:
-        """Begin with a partition. `restored`: (event ids, event times in ms) that went to clean, oldest first."""
+        """Begin with a partition. `restored`: (event ids, event times in ms) that went to clean, oldest
+        first.
+        """
         if self.stream.unique is None:
             return
         self._seen[partition] = seen = self._empty(self.stream.unique)
@@ -118,7 +122,9 @@ class StreamValidator:
         return np.delete(positions, gone).tolist()
 
     def _rewind(self, batch: Batch) -> None:
-        """Where a batch begins at or before what was accepted, that was never committed: its transaction aborted."""
+        """Where a batch begins at or before what was accepted, that was never committed: its transaction
+        aborted.
+        """
         found, first = np.unique(_integers(batch.partitions), return_index=True)
         for partition, position in zip(found.tolist(), first.tolist(), strict=True):
             self._seen[partition].rewind(batch.offsets[position])
@@ -166,7 +172,9 @@ def _integers(column: list[int]) -> npt.NDArray[np.int64]:
 
 
 class _Keys:
-    """The keys that records without one should have had: the entity as UTF-8, or the event id where it is null."""
+    """The keys that records without one should have had: the entity as UTF-8, or the event id where it is
+    null.
+    """
 
     def __init__(self, judgement: Judgement, stream: Stream) -> None:
         self._judgement = judgement

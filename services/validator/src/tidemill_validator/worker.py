@@ -47,7 +47,9 @@ def build_validators(
     models: Iterable[ModelSpec], topics: TopicCatalog, schemas: SchemaCatalog, codec: Codec, *,
     max_ahead_ms: int, max_seen_ids: int,
 ) -> list[StreamValidator]:  # fmt: skip
-    """Two validators a model: its events and its labels. Raises ConfigError where a model file and a schema do not fit."""
+    """Two validators a model: its events and its labels. Raises ConfigError where a model file and a schema
+    do not fit.
+    """
     report = (topics.name("quality_reports"), schemas.platform("quality-report"))
     validators = []
     for spec in models:

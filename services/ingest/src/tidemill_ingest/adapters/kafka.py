@@ -31,8 +31,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A record without acknowledgement. `stored`: False for certainly not, None for not known. `lasting`: the same record
-    fails again."""
+    """A record without acknowledgement. `stored`: False for certainly not, None for not known. `lasting`: the
+    same record fails again.
+    """
 
     reason: str
     stored: bool | None
@@ -42,7 +43,8 @@ class Failure:
 class KafkaSink:
     """Stores records and says of each whether Kafka has acknowledged it (`acks=all`, idempotent).
 
-    Partitions are chosen by murmur2 of the key, as Java's and the platform's other producers do. Works in one event loop.
+    Partitions are chosen by murmur2 of the key, as Java's and the platform's other producers do. Works in one
+    event loop.
     """
 
     def __init__(self, bootstrap: str, client_id: str, timeout_s: float) -> None:
@@ -83,7 +85,8 @@ class KafkaSink:
     ) -> list[Failure | None]:
         """Store records of one topic; for each None where it is acknowledged, else what failed, in order.
 
-        Takes at most `timeout_s`. A record that was not acknowledged in that time may still be stored afterwards.
+        Takes at most `timeout_s`. A record that was not acknowledged in that time may still be stored
+        afterwards.
         """
         producer = self._producer
         if producer is None:
@@ -179,7 +182,9 @@ def _error(item: asyncio.Future[object] | Failure) -> BaseException | None:
 
 
 def _has_ended(producer: AIOKafkaProducer) -> bool:
-    """Whether the producer's background task is over: then nothing is ever sent again, and no public call tells."""
+    """Whether the producer's background task is over: then nothing is ever sent again, and no public call
+    tells.
+    """
     task = producer._sender.sender_task
     return task is not None and task.done()
 

@@ -15,7 +15,9 @@ from tidemill_validator.validate import Stream, StreamValidator
 
 
 class CleanHistory:
-    """Prepares validators for partitions that they are given. Uses its own short-lived consumers, without a group."""
+    """Prepares validators for partitions that they are given. Uses its own short-lived consumers, without a
+    group.
+    """
 
     def __init__(self, settings: KafkaSettings, codec: Codec, limit: int) -> None:
         self._settings = settings
