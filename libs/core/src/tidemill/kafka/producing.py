@@ -15,6 +15,7 @@ from tidemill.kafka.batch import Output
 __all__ = ["DeliveryFailures", "produce_all"]
 
 _NO_PARTITION = -1
+_NOW = 0
 _POLL_S = 0.05
 
 
@@ -31,22 +32,24 @@ def produce_all(producer: Producer, outputs: Iterable[Output], deadline: float) 
 def _produce(producer: Producer, output: Output, deadline: float) -> None:
     produce: Callable[..., None] = producer.produce
     topic = output.topic
-    columns: list[Iterable[Any]] = [output.values, output.keys if output.keys is not None else repeat(None)]
-    given = output.partitions
-    columns.append(
-        repeat(_NO_PARTITION if given is None else given)
-        if given is None or isinstance(given, int)
-        else given
-    )
-    columns.append(output.headers if output.headers is not None else repeat(None))
-    columns.append(output.timestamps_ms if output.timestamps_ms is not None else repeat(0))
-    for value, key, partition, headers, timestamp in zip(*columns, strict=False):
+    for value, key, partition, headers, timestamp in zip(*_columns(output), strict=False):
         try:
             produce(topic, value, key, partition, None, None, timestamp, headers)
         except BufferError:
-            _produce_patiently(
-                producer, (topic, value, key, partition, None, None, timestamp, headers), deadline
-            )
+            record = (topic, value, key, partition, None, None, timestamp, headers)
+            _produce_patiently(producer, record, deadline)
+
+
+def _columns(output: Output) -> list[Iterable[Any]]:
+    given = output.partitions
+    partitions = _NO_PARTITION if given is None else given
+    columns: list[Any] = [output.values, output.keys, partitions, output.headers, output.timestamps_ms]
+    lengths = {len(column) for column in columns if column is not None and not isinstance(column, int)}
+    if len(lengths) > 1:
+        raise ValueError(f"columns of an output to {output.topic} have different lengths: {sorted(lengths)}")
+    if output.timestamps_ms is None:
+        columns[4] = _NOW
+    return [repeat(column) if column is None or isinstance(column, int) else column for column in columns]
 
 
 def _produce_patiently(producer: Producer, record: tuple[Any, ...], deadline: float) -> None:

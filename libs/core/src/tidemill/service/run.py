@@ -55,6 +55,7 @@ def _variable(location: tuple[int | str, ...]) -> str:
 
 def _say(code: int, kind: str, text: str) -> int:
     _log.error("%s: %s", kind, text)
-    if not logging.getLogger().handlers:
-        print(f"{kind}: {text}", file=sys.stderr)
+    handlers = logging.getLogger().handlers
+    if handlers and not any(getattr(handler, "stream", None) is sys.stderr for handler in handlers):
+        print(f"{kind}: {text}", file=sys.stderr)  # the log is elsewhere, the person is here
     return code

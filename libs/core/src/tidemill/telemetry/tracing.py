@@ -58,6 +58,7 @@ __all__ = [
     "new_traceparent",
     "record_failure",
     "shutdown_tracing",
+    "tracer_provider",
 ]
 
 MAX_LINKS = 128
@@ -91,10 +92,17 @@ class LinkSampler(Sampler):
 
 
 def configure_tracing(service: str, settings: CommonSettings) -> Tracer:
-    """Set up tracing of this process and return its tracer; call it once, at the start of the process.
+    """Set up tracing of this process and return its tracer; call it once, at the start of the process."""
+    provider = tracer_provider(service, settings)
+    trace.set_tracer_provider(provider)
+    return provider.get_tracer("tidemill")
 
-    Exports to ``otlp_endpoint`` where one is set, and to ``spans_dir`` where that is; else spans are made
-    (so that ids are in logs and headers) but kept nowhere.
+
+def tracer_provider(service: str, settings: CommonSettings) -> TracerProvider:
+    """Tracing by the settings, not yet the process's own.
+
+    Exports to ``otlp_endpoint`` where one is set, and to ``spans_dir`` where that is; else spans are made (so
+    that ids are in logs and headers) but kept nowhere.
     """
     provider = TracerProvider(
         sampler=ParentBased(LinkSampler(TraceIdRatioBased(settings.trace_ratio))),
@@ -104,8 +112,7 @@ def configure_tracing(service: str, settings: CommonSettings) -> Tracer:
     )
     for exporter in _exporters(service, settings):
         provider.add_span_processor(BatchSpanProcessor(exporter))
-    trace.set_tracer_provider(provider)
-    return provider.get_tracer("tidemill")
+    return provider
 
 
 def shutdown_tracing() -> None:
