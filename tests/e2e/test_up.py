@@ -1,0 +1,117 @@
+"""`tidemill up`: one platform a folder, that survives a killed service and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.support.polling import until
+from tidemill_cli.embedded.services import SERVICES
+
+START_S = 120
+STOP_S = 20
+
+pytestmark = pytest.mark.timeout(400)
+
+
+def up(root: Path, var: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "tidemill_cli",
+        "up",
+        "--root",
+        str(root),
+        "--var",
+        str(var),
+        "--no-mlflow",
+    ]
+    return subprocess.Popen(
+        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=root
+    )
+
+
+@pytest.fixture(scope="module")
+def var(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("var")
+
+
+@pytest.fixture
+def platform(root: Path, var: Path) -> Iterator[subprocess.Popen[str]]:
+    process = up(root, var)
+    until(lambda: facts(var) or process.poll() is not None, START_S, "the platform is up")
+    assert process.poll() is None, process.communicate()[0]
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def facts(var: Path) -> dict[str, Any]:
+    path = var / "run" / "platform.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def pids(var: Path) -> dict[str, int]:
+    return {name: part["pid"] for name, part in facts(var)["processes"].items()}
+
+
+def alive(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def answers(url: str) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=2) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def test_a_platform_serves_survives_a_kill_refuses_a_second_one_and_stops_cleanly(
+    platform: subprocess.Popen[str], root: Path, var: Path
+) -> None:
+    parts = facts(var)["processes"]
+    assert set(parts) == {"broker", *(service.name for service in SERVICES)}
+    for service in SERVICES:
+        assert answers(f"{parts[service.name]['url']}/metrics"), service.name
+
+    second = up(root, var)
+    said, _ = second.communicate(timeout=60)
+    assert second.returncode == 2
+    assert f"pid {platform.pid}" in said
+
+    os.kill(parts["validator"]["pid"], signal.SIGKILL)
+    until(
+        lambda: pids(var)["validator"] not in (parts["validator"]["pid"], None), 30, "the validator is back"
+    )
+    until(lambda: answers(f"{parts['validator']['url']}/health/live"), 60, "the validator lives")
+
+    running = pids(var)
+    platform.send_signal(signal.SIGINT)
+    said, _ = platform.communicate(timeout=STOP_S + 10)
+    assert platform.returncode == 0, said
+    assert "did not end in time" not in said
+    assert not [name for name, pid in running.items() if alive(pid)]
+    assert facts(var) == {}
+
+
+def test_a_platform_that_is_killed_takes_its_processes_along(
+    platform: subprocess.Popen[str], var: Path
+) -> None:
+    running = pids(var)
+    platform.kill()
+    until(lambda: not [name for name, pid in running.items() if alive(pid)], 10, "all processes are gone")
