@@ -8,6 +8,10 @@ fits() {
 }
 
 if [ -n "${PYTHON:-}" ]; then
+    if ! command -v "$PYTHON" >/dev/null 2>&1; then
+        echo "setup: PYTHON=$PYTHON does not exist. Tidemill needs Python 3.11, 3.12 or 3.13." >&2
+        exit 2
+    fi
     if ! fits "$PYTHON"; then
         echo "setup: PYTHON=$PYTHON is $("$PYTHON" --version 2>&1 | head -1); Tidemill needs Python 3.11, 3.12 or 3.13." >&2
         exit 2
