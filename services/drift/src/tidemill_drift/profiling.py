@@ -15,10 +15,7 @@ from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.batch import Batch
 from tidemill_drift import metrics
 from tidemill_learning.drift.partition import KINDS, PartitionProfiler, Profile, Role
-from tidemill_learning.drift.windows import NEVER
-
-Place = tuple[int, int]
-"""An offset, and the clock of its log there."""
+from tidemill_learning.drift.windows import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +53,7 @@ class Profiling:
         self._profilers = {}
         for (topic, partition), place in places.items():
             profiler = self._profiler(self._sources[topic].spec, partition)
-            offset, clock = place or (0, NEVER)
-            profiler.resume(self._sources[topic].role, offset, clock)
+            profiler.resume(self._sources[topic].role, place or Place())
 
     def drop(self) -> None:
         """Forget everything: the partitions belong to others now."""

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from tidemill.ids import deterministic_id
-from tidemill_learning.drift import errors
 from tidemill_learning.drift.folds import FeatureFold, ScoreFold
-from tidemill_learning.drift.join import MAX_LABELS, LabelJoin, LabelWindow, Met
-from tidemill_learning.drift.scores import bin_counts
-from tidemill_learning.drift.windows import NEVER, LogClock, WindowRule
+from tidemill_learning.drift.join import MAX_LABELS, LabelJoin, LabelWindow
+from tidemill_learning.drift.outcomes import error_profile, outputs_of, score_of
+from tidemill_learning.drift.windows import NEVER, Log, Place, WindowRule
 
 if TYPE_CHECKING:
     from tidemill.contracts.model_file import ModelSpec
@@ -32,6 +31,7 @@ LEAST_WAIT = timedelta(hours=1)
 
 Longs = NDArray[np.int64]
 Profile = dict[str, Any]
+Fold = TypeVar("Fold")
 
 
 class PartitionProfiler:
@@ -46,7 +46,7 @@ class PartitionProfiler:
         self._partition = partition
         self._topics = topics
         self._rule = WindowRule.of(spec.drift.window)
-        self._logs: dict[Role, LogClock] = {role: LogClock() for role in KINDS}
+        self._logs: dict[Role, Log] = {role: Log() for role in KINDS}
         self._features: dict[int, FeatureFold] = {}
         self._scores: dict[int, ScoreFold] = {}
         self.join = LabelJoin(_ms(spec.target.expires), _ms(max(spec.target.delay, LEAST_WAIT)))
@@ -57,14 +57,15 @@ class PartitionProfiler:
         """Whether labels should not be read on for now: they wait for predictions."""
         return self.join.open_labels >= MAX_LABELS
 
-    def resume(self, role: Role, offset: int, clock: int = NEVER) -> None:
+    def resume(self, role: Role, place: Place) -> None:
         """Begin a log at a committed place. Call before any of its records."""
-        self._logs[role] = LogClock(offset, clock)
+        self._logs[role] = Log(place)
 
     def clean(self, offsets: Longs, appended: Longs, rows: pa.RecordBatch) -> list[Profile]:
         """Read clean records on: aligned offsets, append times (ms) and decoded rows. Gives profiles that are complete now."""
         times = np.minimum(_times(rows, self._spec.event_time), appended)
-        for window, part in self._parts("clean", offsets, times):
+        before, _ = self._logs["clean"].advance(offsets, times)
+        for window, part in self._in_windows("clean", offsets, times, before):
             fold = self._features.setdefault(window, FeatureFold(self._spec.features))
             fold.add(offsets[part], times[part], rows.take(pa.array(part)))
         return self._close_features()
@@ -72,18 +73,16 @@ class PartitionProfiler:
     def predictions(self, offsets: Longs, appended: Longs, rows: pa.RecordBatch) -> list[Profile]:
         """Read predictions on; as `clean`."""
         times = np.minimum(_times(rows, "event_time"), appended)
-        sources, outputs = rows.column("source").to_pylist(), _outputs(self._spec.target.task, rows)
+        sources, outputs = rows.column("source").to_pylist(), outputs_of(self._spec.target.task, rows)
         versions, arms = rows.column("version").to_pylist(), rows.column("arm").to_pylist()
         stream = np.array([source == "stream" for source in sources], dtype=np.bool_)
         # What REST clients ask may lie anywhere in time: only the stream moves the clock.
-        before = self._parts_with_clock("predictions", offsets, np.where(stream, times, NEVER))
-        for window, part in self._in_windows(
-            self._rule.windows(offsets, times), before, np.arange(len(offsets))
-        ):
+        before, after = self._logs["predictions"].advance(offsets, np.where(stream, times, NEVER))
+        for window, part in self._in_windows("predictions", offsets, np.where(stream, times, after), before):
             fold = self._scores.setdefault(window, ScoreFold(self._spec.target.task))
             fold.extent.add(offsets[part], times[part])
             for at in part.tolist():
-                fold.add((sources[at], versions[at], arms[at]), [_score(outputs[at])])
+                fold.add((sources[at], versions[at], arms[at]), [score_of(outputs[at])])
         self._wait_for_labels(offsets, times, before, rows, versions, arms, outputs, stream)
         return self._close_scores() + self._close_labels()
 
@@ -95,9 +94,7 @@ class PartitionProfiler:
         log = self._logs["labels"]
         before, after = log.advance(offsets, times)
         clocks, observed, positions = after.tolist(), times.tolist(), offsets.tolist()
-        for window, part in self._in_windows(
-            self._rule.windows(offsets, times), before, np.arange(len(offsets))
-        ):
+        for window, part in self._in_windows("labels", offsets, times, before):
             for at in part.tolist():
                 self.join.add_label(
                     window, event_ids[at], positions[at], about[at], clocks[at], observed[at], values[at]
@@ -118,8 +115,8 @@ class PartitionProfiler:
         times = {"started_at": max(log.clock, 0), "ended_at": max(log.clock, 0)}
         return {**self._profile(role, window, {**extent, **times}, "seal"), "sealed": True}
 
-    def commits(self) -> dict[Role, tuple[int, int]]:
-        """Per role the offset to commit and the clock there: reading again from it rebuilds all that is open."""
+    def commits(self) -> dict[Role, Place]:
+        """Per role the place to commit: reading again from it rebuilds all that is open, and nothing that is written."""
         features = min((fold.extent.first_offset for fold in self._features.values()), default=None)
         scores = min((fold.extent.first_offset for fold in self._scores.values()), default=None)
         waiting = self.join.needed_prediction()
@@ -130,19 +127,15 @@ class PartitionProfiler:
         }
         return {role: self._logs[role].low_water(needed[role]) for role in KINDS}
 
-    def _parts_with_clock(self, role: Role, offsets: Longs, times: Longs) -> Longs:
-        before, _ = self._logs[role].advance(offsets, times)
-        return before
-
-    def _parts(self, role: Role, offsets: Longs, times: Longs) -> list[tuple[int, Longs]]:
-        before = self._parts_with_clock(role, offsets, times)
-        return self._in_windows(self._rule.windows(offsets, times), before, np.arange(len(offsets)))
-
-    def _in_windows(self, windows: Longs, before: Longs, rows: Longs) -> list[tuple[int, Longs]]:
-        late = self._rule.late(windows, before)
+    def _in_windows(self, role: Role, offsets: Longs, times: Longs, before: Longs) -> list[tuple[int, Longs]]:
+        """The rows of each open window. Left out is what is late, and what a restart reads again of written windows."""
+        windows = self._rule.windows(offsets, times)
+        written = windows < self._logs[role].closed
+        late = ~written & self._rule.late(windows, before)
         self.late += int(late.sum())
-        kept, windows = rows[~late], windows[~late]
-        return [(int(window), kept[windows == window]) for window in np.unique(windows)]
+        rows = np.flatnonzero(~written & ~late)
+        windows = windows[rows]
+        return [(int(window), rows[windows == window]) for window in np.unique(windows)]
 
     def _wait_for_labels(
         self, offsets: Longs, times: Longs, before: Longs, rows: pa.RecordBatch,
@@ -160,33 +153,33 @@ class PartitionProfiler:
         return self._rule.first_open(log.next_offset, log.clock)
 
     def _close_features(self) -> list[Profile]:
-        over = sorted(window for window in self._features if window < self._first_open("clean"))
-        folds = [(window, self._features.pop(window)) for window in over]
+        closed = self._pop_closed("clean", self._features)
         return [
-            {**self._profile("clean", window, fold.extent.to_datum()), "features": fold.features()}
-            for window, fold in folds
+            {**self._profile("clean", w, f.extent.to_datum()), "features": f.features()} for w, f in closed
         ]
 
     def _close_scores(self) -> list[Profile]:
-        over = sorted(window for window in self._scores if window < self._first_open("predictions"))
-        folds = [(window, self._scores.pop(window)) for window in over]
+        closed = self._pop_closed("predictions", self._scores)
         return [
-            {**self._profile("predictions", window, fold.extent.to_datum()), "scores": fold.scores()}
-            for window, fold in folds
+            {**self._profile("predictions", w, f.extent.to_datum()), "scores": f.scores()} for w, f in closed
         ]
 
+    def _pop_closed(self, role: Role, folds: dict[int, Fold]) -> list[tuple[int, Fold]]:
+        log, first_open = self._logs[role], self._first_open(role)
+        log.closed = max(log.closed, first_open)
+        return [(window, folds.pop(window)) for window in sorted(w for w in folds if w < first_open)]
+
     def _close_labels(self) -> list[Profile]:
+        log = self._logs["labels"]
         closed = self.join.close(self._first_open("labels"), self._logs["predictions"].clock)
+        log.closed = max([log.closed, *(window.number + 1 for window in closed)])
         return [
-            {
-                **self._profile("labels", window.number, window.extent.to_datum()),
-                "errors": self._errors(window),
-            }
-            for window in closed
+            {**self._profile("labels", w.number, w.extent.to_datum()), "errors": self._errors(w)}
+            for w in closed
         ]
 
     def _errors(self, window: LabelWindow) -> list[dict[str, Any]]:
-        return [_error_profile(self._spec.target.task, *key, window.met[key]) for key in sorted(window.met)]
+        return [error_profile(self._spec.target.task, *key, window.met[key]) for key in sorted(window.met)]
 
     def _profile(self, role: Role, window: int, extent: Mapping[str, int], *also: str) -> Profile:
         kind = KINDS[role]
@@ -203,32 +196,6 @@ class PartitionProfiler:
             "scores": [],
             "errors": [],
         }
-
-
-def _error_profile(task: str, version: int, arm: str, met: list[Met]) -> dict[str, Any]:
-    met = sorted(met, key=lambda m: (m.label_offset, m.prediction_offset))
-    labels, outputs, observed = [m.label for m in met], [m.output for m in met], [m.observed_at for m in met]
-    make = {"binary": errors.binary, "multiclass": errors.multiclass, "regression": errors.regression}[task]
-    outcomes = make(labels, outputs, observed)
-    histograms: dict[str, list[int]] = {"positives": [], "negatives": []}
-    if task == "binary":
-        histograms["positives"] = bin_counts(outcomes.p[outcomes.y > 0]).tolist()
-        histograms["negatives"] = bin_counts(outcomes.p[outcomes.y <= 0]).tolist()
-    key = {"source": "stream", "version": version, "arm": arm, "count": len(met)}
-    return {**key, "buckets": errors.buckets(outcomes), **histograms}
-
-
-def _outputs(task: str, rows: pa.RecordBatch) -> list[Any]:
-    if task == "binary":
-        return list(rows.column("probability").to_pylist())
-    if task == "regression":
-        return list(rows.column("value").to_pylist())
-    probabilities = [dict(entries) for entries in rows.column("probabilities").to_pylist()]
-    return list(zip(rows.column("label").to_pylist(), probabilities, strict=True))
-
-
-def _score(output: Any) -> Any:
-    return output[0] if isinstance(output, tuple) else output
 
 
 def _times(rows: pa.RecordBatch, name: str) -> Longs:

@@ -16,6 +16,19 @@ NEVER = -(2**62)
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where to go on with a log: the next offset, the log's clock there, and the first window that is not written yet.
+
+    The offset may lie inside a window that is written: its records are read again for what else hangs on them, and must not
+    make a second, smaller window.
+    """
+
+    offset: int = 0
+    clock: int = NEVER
+    window: int = NEVER
+
+
+@dataclass(frozen=True, slots=True)
 class WindowRule:
     """`length` counts offsets of the partition, or milliseconds of its time.
 
@@ -49,18 +62,18 @@ class WindowRule:
         return clock // self.length - 1 if self.by_time else next_offset // self.length
 
 
-class LogClock:
-    """How far one partition's log was read, and its clock: the latest time of a record so far.
+class Log:
+    """How far one partition's log was read, its clock (the latest time of a record so far), and what is closed of it.
 
     A record's time counts no later than its append time, so that one record from the future cannot stop the
     clock. The clock is a function of the log's beginning; `low_water` finds the place from which a restart can go
     on, together with the clock there.
     """
 
-    def __init__(self, offset: int = 0, clock: int = NEVER) -> None:
-        self.next_offset = offset
-        self.clock = clock
-        self._marks: deque[tuple[int, int]] = deque([(offset, clock)])
+    def __init__(self, place: Place | None = None) -> None:
+        place = place or Place()
+        self.next_offset, self.clock, self.closed = place.offset, place.clock, place.window
+        self._marks: deque[tuple[int, int]] = deque([(place.offset, place.clock)])
 
     def advance(self, offsets: Longs, times: Longs) -> tuple[Longs, Longs]:
         """Read records (ascending offsets) on; gives the clock before and after each, shape [n]."""
@@ -70,11 +83,10 @@ class LogClock:
         self.clock, self.next_offset = int(after[-1]), int(offsets[-1]) + 1
         return before, after
 
-    def low_water(self, needed: int | None) -> tuple[int, int]:
-        """The latest (offset, clock) from which everything at or after `needed` is read again; None: nothing is needed."""
+    def low_water(self, needed: int | None) -> Place:
+        """The latest place from which everything at or after offset `needed` is read again; None: nothing is needed."""
         if needed is None or needed >= self.next_offset:
             self._marks = deque([(self.next_offset, self.clock)])
-            return self._marks[0]
-        while len(self._marks) > 1 and self._marks[1][0] <= needed:
+        while len(self._marks) > 1 and self._marks[1][0] <= (needed or 0):
             self._marks.popleft()
-        return self._marks[0]
+        return Place(*self._marks[0], self.closed)

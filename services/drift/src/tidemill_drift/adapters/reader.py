@@ -20,9 +20,10 @@ from tidemill.kafka.clients import consumer_config
 from tidemill.kafka.publisher import Publisher
 from tidemill.service import Heartbeat
 from tidemill_drift import metrics
-from tidemill_drift.profiling import Place, Profiling
+from tidemill_drift.profiling import Profiling
 from tidemill_drift.settings import DriftSettings
 from tidemill_learning.drift.partition import Profile
+from tidemill_learning.drift.windows import Place
 
 _log = logging.getLogger(__name__)
 
@@ -164,7 +165,10 @@ class ProfileReader:
         self._last_seen = dict.fromkeys(places, time.monotonic())
         self._sealed, self._paused = set(), set()
         consumer.assign(
-            [TopicPartition(*key, place[0] if place else OFFSET_BEGINNING) for key, place in places.items()]
+            [
+                TopicPartition(*key, place.offset if place else OFFSET_BEGINNING)
+                for key, place in places.items()
+            ]
         )
         _log.info("assigned %d partitions", len(places), extra={"partitions": len(places)})
 
@@ -193,9 +197,13 @@ def _without_errors(messages: Iterable[Message]) -> list[Message]:
 
 def _to_commit(places: Mapping[Key, Place]) -> list[TopicPartition]:
     return [
-        TopicPartition(topic, partition, offset, metadata=json.dumps({"clock": clock}))
-        for (topic, partition), (offset, clock) in places.items()
+        TopicPartition(topic, partition, place.offset, metadata=_metadata(place))
+        for (topic, partition), place in places.items()
     ]
+
+
+def _metadata(place: Place) -> str:
+    return json.dumps({"clock": place.clock, "window": place.window})
 
 
 def _place(committed: TopicPartition) -> Place | None:
@@ -203,6 +211,7 @@ def _place(committed: TopicPartition) -> Place | None:
     if committed.offset < 0:
         return None
     try:
-        return committed.offset, int(json.loads(committed.metadata or "")["clock"])
+        metadata = json.loads(committed.metadata or "")
+        return Place(committed.offset, int(metadata["clock"]), int(metadata["window"]))
     except (ValueError, KeyError, TypeError):
         return None
