@@ -26,6 +26,7 @@ from tidemill_trainer.child import TrainingChild, child_environment
 from tidemill_trainer.collect import ROLES, Collector
 from tidemill_trainer.database import connect, migrate
 from tidemill_trainer.first_data import FirstData
+from tidemill_trainer.lean import share_one_heap
 from tidemill_trainer.model_rows import ModelRows
 from tidemill_trainer.outbox import Outbox
 from tidemill_trainer.published import Published
@@ -53,6 +54,7 @@ def build(
     stop: threading.Event,
 ) -> dict[str, Callable[[], None]] | None:  # fmt: skip
     """The loops of all parts by name, ready to run as threads. None if stopped while waiting for Kafka."""
+    share_one_heap()
     counts = patiently(lambda: _partitions(settings, specs, catalog), stop)
     if counts is None:
         return None

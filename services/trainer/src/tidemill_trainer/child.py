@@ -15,16 +15,21 @@ from typing import Any
 
 from tidemill.errors import TidemillError
 from tidemill_trainer import metrics
+from tidemill_trainer.lean import MEMORY_ENVIRONMENT
 
 log = logging.getLogger(__name__)
 
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")}
+ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
 """A training leaves the other cores to those who serve; the variables must be set before numpy is imported."""
 
 START_TIMEOUT_S = 180.0
 """Imports of scikit-learn and MLflow, and MLflow's first migration, on a slow disk."""
 
 TICK_S = 0.1
+
+
+QUIET = {"MLFLOW_CONFIGURE_LOGGING": "0", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+"""MLflow writes plain lines to stderr otherwise, and calls home."""
 
 
 class ChildDied(TidemillError):
@@ -39,7 +44,7 @@ class TrainingChild:
     """Owns the process. One thread uses it; ``ready`` may be asked from any."""
 
     def __init__(self, environment: Mapping[str, str], stop: threading.Event) -> None:
-        self._environment = dict(environment) | ONE_THREAD
+        self._environment = dict(environment) | ONE_THREAD | QUIET | MEMORY_ENVIRONMENT
         self._stop = stop
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()

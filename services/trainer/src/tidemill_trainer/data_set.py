@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -42,21 +42,26 @@ def load_data_set(
     Raises ``ValueError`` where there is no labelled row.
     """
     table = DeltaTable(uri, version=version)
-    ends = committed_ends(table, partitions)
+    ends, firsts = committed_ends(table, partitions), {}
     since = _since(table, int(spec.training.newest * SLACK))
-    events = _read(table, [EVENT, REST], since, _event_columns(spec))
-    labels = _read(table, [LABELLED], since, [KIND, TOPIC, PARTITION, OFFSET, EVENT_ID, OBSERVED_AT, LABEL])
+    events = _read(table, [EVENT, REST], since, _event_columns(spec), firsts)
+    labels = _read(table, [LABELLED], since, [EVENT_ID, OBSERVED_AT, LABEL], firsts)
     if not events.num_rows:
         raise ValueError("the training table has no events")
-    rows = newest(join_labels(_clean_first(events), labels), spec.training.newest)
+    cut_off = _cut_off(events, labels)
+    rows = newest(join_labels(_in_order(events), labels), spec.training.newest)
     if not rows.num_rows:
         raise ValueError("no event in the training table has a label")
-    data_set = DataSet(table_uri=uri, table_version=int(table.version()), offsets=_offsets([events, labels], ends))
-    return Loaded(rows, data_set, _start_offsets(clean_topic, partitions, ends), _cut_off(events, labels))
+    offsets = tuple(
+        OffsetRange(topic=topic, partition=number, first=first, last=ends.get((topic, number), first + 1) - 1)
+        for (topic, number), first in sorted(firsts.items())
+    )
+    data_set = DataSet(table_uri=uri, table_version=int(table.version()), offsets=offsets)
+    return Loaded(rows, data_set, _start_offsets(clean_topic, partitions, ends), cut_off)
 
 
 def _event_columns(spec: ModelSpec) -> list[str]:
-    own = [KIND, TOPIC, PARTITION, OFFSET, EVENT_ID, EVENT_TIME, LABEL]
+    own = [KIND, PARTITION, OFFSET, EVENT_ID, EVENT_TIME, LABEL]
     return [*own, *(feature.name for feature in spec.features)]
 
 
@@ -79,33 +84,35 @@ def _labels_in(file: dict[str, object]) -> int:
     return int(file["num_records"]) - int(nulls) if nulls is not None else 0  # type: ignore[call-overload, no-any-return]
 
 
-def _read(table: DeltaTable, kinds: list[str], since: object | None, columns: list[str]) -> pa.Table:
+def _read(table: DeltaTable, kinds: list[str], since: object | None, columns: list[str], firsts: Ends) -> pa.Table:
+    """Rows of these kinds, in batches; notes in ``firsts`` the first offset of each partition among them."""
     wanted = ds.field(KIND).isin(kinds)
     if since is not None:
         wanted &= ds.field(EVENT_TIME) >= pa.scalar(since, TIME)
+    read = [*dict.fromkeys([*columns, TOPIC, PARTITION, OFFSET])]
     scanner = table.to_pyarrow_dataset().scanner(
-        columns=columns, filter=wanted, batch_size=32_768, batch_readahead=2, fragment_readahead=2, use_threads=False
+        columns=read, filter=wanted, batch_size=32_768, batch_readahead=1, fragment_readahead=1, use_threads=False
     )
-    return scanner.to_table()
+    parts = []
+    for batch in scanner.to_batches():
+        _note_firsts(firsts, batch)
+        parts.append(batch.select(columns))
+    return pa.Table.from_batches(parts) if parts else scanner.projected_schema.empty_table().select(columns)
 
 
-def _clean_first(events: pa.Table) -> pa.Table:
-    """An event that came on the stream and over REST counts once, as the stream has it; order is by offset, so that
-    the same data set always gives the same rows."""
-    keys: list[tuple[str, str]] = [(KIND, "ascending"), (TOPIC, "ascending"), (PARTITION, "ascending"), (OFFSET, "ascending")]
-    return events.sort_by(keys)
+def _note_firsts(firsts: Ends, batch: pa.RecordBatch) -> None:
+    places = pa.Table.from_batches([batch]).group_by([TOPIC, PARTITION]).aggregate([(OFFSET, "min")])
+    for row in places.to_pylist():
+        place = (row[TOPIC], row[PARTITION])
+        firsts[place] = min(firsts.get(place, row[f"{OFFSET}_min"]), row[f"{OFFSET}_min"])
 
 
-def _offsets(tables: Iterable[pa.Table], ends: Ends) -> tuple[OffsetRange, ...]:
-    """Per partition from the first row that was read to the last one that the version holds."""
-    ranges = []
-    for table in tables:
-        firsts = table.group_by([TOPIC, PARTITION]).aggregate([(OFFSET, "min")])
-        for row in firsts.to_pylist():
-            topic, number = row[TOPIC], row[PARTITION]
-            first = int(row[f"{OFFSET}_min"])
-            ranges.append(OffsetRange(topic=topic, partition=number, first=first, last=ends.get((topic, number), first + 1) - 1))
-    return tuple(sorted(ranges, key=lambda one: (one.topic, one.partition)))
+def _in_order(events: pa.Table) -> pa.Table:
+    """By position, so that the same data set always gives the same rows; an event that came on the stream and over
+    REST counts once, as the stream has it."""
+    keys: list[tuple[str, str]] = [(KIND, "ascending"), (PARTITION, "ascending"), (OFFSET, "ascending")]
+    order = pc.sort_indices(events.select([KIND, PARTITION, OFFSET]), sort_keys=keys)
+    return events.drop_columns([KIND, PARTITION, OFFSET]).take(order)
 
 
 def _start_offsets(clean_topic: str, partitions: Sequence[tuple[str, int]], ends: Ends) -> tuple[int, ...]:

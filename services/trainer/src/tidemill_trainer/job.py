@@ -19,6 +19,7 @@ from tidemill_learning.reference import reference_bytes
 from tidemill_learning.training.train import Trained, train
 from tidemill_trainer.champion import ServingChampion
 from tidemill_trainer.data_set import Loaded, load_data_set
+from tidemill_trainer.lean import give_memory_back
 from tidemill_trainer.tracking import Tracking
 
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy")
@@ -57,6 +58,7 @@ class Job:
         try:
             began = time.monotonic()
             loaded = load_data_set(order.table_uri, spec, order.clean_topic, order.partitions)
+            give_memory_back()
             champion = ServingChampion.fetch(order.champion) if order.champion else None
             trained = train(spec, loaded.rows, loaded.cut_off_ms, time.monotonic, champion)
             seconds = time.monotonic() - began
@@ -64,6 +66,7 @@ class Job:
         except BaseException:
             self.tracking.end(tracking_run, failed=True)
             raise
+        give_memory_back()
         self._held = (order, loaded, trained, tracking_run)
         if not trained.verdict.passed:
             self.tracking.end(tracking_run)

@@ -13,6 +13,7 @@ from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.kafka.batch import Batch
 from tidemill_trainer import metrics
+from tidemill_trainer.lean import give_memory_back
 from tidemill_trainer.rows import EVENT, EVENT_TIME, KIND, LABELLED, REST, event_rows, label_rows, rest_positions
 from tidemill_trainer.training_table import Ends, TrainingTable
 
@@ -86,6 +87,7 @@ class ModelRows:
         self.waiting, self._since = 0, None
         metrics.COLLECT_LAG.labels(self.spec.name).set(0)
         self._count(fresh)
+        give_memory_back()
         return fresh.num_rows
 
     def _rows(self, role: Role, batch: Batch) -> pa.Table:

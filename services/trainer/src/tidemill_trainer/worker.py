@@ -15,6 +15,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+from tidemill_trainer.lean import leave_out_unused
+
 log = logging.getLogger(__name__)
 
 NICENESS = 5
@@ -27,6 +29,7 @@ def main() -> None:
     os.dup2(2, 1)
     os.nice(NICENESS)
     _die_with_parent()
+    leave_out_unused()
     from tidemill.telemetry.logs import configure_logging
     from tidemill_trainer.settings import TrainerSettings
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -55,6 +56,19 @@ class Encoder:
             values = _codes(column, inputs[column.spec.name].reshape(-1))
             parts.append(_spread(column, values) if self.one_hot else values[:, None])
         return np.ascontiguousarray(np.concatenate(parts, axis=1))
+
+    def sparse(self, inputs: Mapping[str, NDArray[np.generic]]) -> Any:
+        """The same as ``matrix``, as a ``scipy.sparse`` CSR matrix built without the dense one (to fit on)."""
+        from scipy.sparse import csr_matrix, hstack
+
+        parts = []
+        for column in self.columns:
+            values = _codes(column, inputs[column.spec.name].reshape(-1))
+            if self.one_hot and column.levels:
+                parts.append(_one_hot(column, values))
+            else:
+                parts.append(csr_matrix(_spread(column, values) if self.one_hot else values[:, None]))
+        return hstack(parts, format="csr")
 
     @property
     def width(self) -> int:
@@ -142,6 +156,16 @@ def _spread(column: Column, values: NDArray[np.float32]) -> NDArray[np.float32]:
     if column.levels:
         return (values[:, None] == np.array(column.levels, dtype=np.float32)[None, :]).astype(np.float32)
     return ((values - np.float32(column.centre)) * np.float32(1.0 / column.scale))[:, None]
+
+
+def _one_hot(column: Column, values: NDArray[np.float32]) -> Any:
+    from scipy.sparse import csr_matrix
+
+    levels = np.array(column.levels, dtype=np.float32)
+    at = np.minimum(np.searchsorted(levels, values), len(levels) - 1)
+    rows = np.flatnonzero(levels[at] == values)
+    ones = np.ones(len(rows), dtype=np.float32)
+    return csr_matrix((ones, (rows, at[rows])), shape=(len(values), len(levels)))
 
 
 def _declaration(spec: InputSpec) -> onnx.ValueInfoProto:

@@ -57,7 +57,7 @@ def fit(
     """
     linear = candidate == "logistic_regression"
     encoder = fit_encoder(rows, specs, one_hot=linear, impute=candidate != "gradient_boosting")
-    matrix = encoder.matrix(rows.inputs)
+    matrix = encoder.sparse(rows.inputs) if linear else encoder.matrix(rows.inputs)
     target = _target(task, rows)
     classes = _classes(task, target)
     estimator = _estimator(candidate, params, task, seed, stop_early=tune is not None)
@@ -65,7 +65,7 @@ def fit(
         known = np.isin(_target(task, tune), target) if task == "multiclass" else np.ones(len(tune), dtype=bool)
         estimator.fit(matrix, target, X_val=encoder.matrix(tune.inputs)[known], y_val=_target(task, tune)[known])
     else:
-        estimator.fit(_sparse(matrix) if linear else matrix, target)
+        estimator.fit(matrix, target)
     return Fitted(candidate, dict(params), task, encoder, estimator, classes)
 
 
@@ -108,9 +108,3 @@ def _classes(task: Task, target: NDArray[Any]) -> tuple[str, ...]:
     if len(classes) < 2:
         raise ValueError(f"the rows to fit hold one class only: {classes.tolist()}")
     return ("false", "true") if task == "binary" else tuple(str(name) for name in classes)
-
-
-def _sparse(matrix: NDArray[np.float32]) -> Any:
-    from scipy.sparse import csr_matrix
-
-    return csr_matrix(matrix)
