@@ -1,4 +1,6 @@
-"""The `tidemill` command: its sub-commands by name. Each is imported when it is asked for, so that help comes at once."""
+"""The `tidemill` command: its sub-commands by name. Each is imported when it is asked for, so that help comes
+at once.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,8 @@ from typing import NoReturn
 
 import click
 
-# Name: (module under commands/, attribute, one line for the overview). The overview needs none of the modules.
+# Name: (module under commands/, attribute, one line for the overview). The overview needs none of the
+# modules.
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("demo", "demo", "Turn the loop once on a year of real flights, and prove it."),
     "up": ("up", "up", "Run the platform until Ctrl-C; prints its addresses."),
@@ -24,7 +27,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 
 
 class LazyGroup(click.Group):
-    """A group that knows its commands' names and imports a command's module only to run it or to show its own help."""
+    """A group that knows its commands' names and imports a command's module only to run it or to show its own
+    help.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -53,15 +58,21 @@ def cli() -> None:
     Feed it your events:  tidemill push events.csv --model flight-delay
     Ask it why:           tidemill trace 2013-06-13-DL-61-LGA-1800
 
-    Commands find a platform that runs here by var/run/platform.json. Another one is named by TIDEMILL_KAFKA_BOOTSTRAP and
-    the other TIDEMILL_* settings, or by --bootstrap HOST:PORT.
+    Commands find a platform that runs here by var/run/platform.json. Another one is named by
+    TIDEMILL_KAFKA_BOOTSTRAP and the other TIDEMILL_* settings, or by --bootstrap HOST:PORT.
     """
 
 
 def main() -> NoReturn:
-    """Runs the command line; failures that a person can mend end in one sentence and exit code 2, not in a traceback."""
+    """Runs the command line; failures that a person can mend end in one sentence and exit code 2, not in a
+    traceback.
+    """
+    import logging
+
     from tidemill.errors import TidemillError
 
+    # What Kafka's clients remark on the way belongs in a service's log, not between the lines for a person.
+    logging.getLogger().addHandler(logging.NullHandler())
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Abort:

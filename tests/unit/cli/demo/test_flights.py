@@ -23,21 +23,25 @@ def airports() -> pl.DataFrame:
 
 def flight(**changes: object) -> dict[str, object]:
     row: dict[str, object] = {
-        "year": 2013, "month": 7, "day": 1, "hour": 23, "minute": 30, "sched_dep_time": 2330, "dep_delay": 10.0,
-        "arr_time": 212.0, "arr_delay": 20.0, "air_time": 300.0, "carrier": "UA", "flight": 7, "tailnum": "N1",
-        "origin": "EWR", "dest": "LAX", "distance": 2454, "time_hour": "2013-07-02T03:00:00Z",
+        "year": 2013, "month": 7, "day": 1, "hour": 23, "minute": 30, "sched_dep_time": 2330,
+        "dep_delay": 10.0, "arr_time": 212.0, "arr_delay": 20.0, "air_time": 300.0, "carrier": "UA", "flight": 7,
+        "tailnum": "N1", "origin": "EWR", "dest": "LAX", "distance": 2454, "time_hour": "2013-07-02T03:00:00Z",
     }  # fmt: skip
     return row | changes
 
 
 def weather(**changes: object) -> dict[str, object]:
     names = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
-    row: dict[str, object] = {"origin": "EWR", "time_hour": "2013-07-02T03:00:00Z"} | dict.fromkeys(names, 1.0)
+    row: dict[str, object] = {"origin": "EWR", "time_hour": "2013-07-02T03:00:00Z"} | dict.fromkeys(
+        names, 1.0
+    )
     return row | changes
 
 
 def prepared(*flights: dict[str, object]) -> list[dict[str, object]]:
-    return prepare(pl.DataFrame(list(flights), infer_schema_length=None), pl.DataFrame([weather()]), airports()).to_dicts()
+    return prepare(
+        pl.DataFrame(list(flights), infer_schema_length=None), pl.DataFrame([weather()]), airports()
+    ).to_dicts()
 
 
 def test_a_flight_is_known_at_its_scheduled_departure_in_new_york() -> None:
@@ -48,7 +52,9 @@ def test_a_flight_is_known_at_its_scheduled_departure_in_new_york() -> None:
 
 
 def test_it_lands_when_the_clock_at_its_destination_shows_the_arrival() -> None:
-    (row,) = prepared(flight())  # off at 03:40, 300 min in the air: 01:40 in Los Angeles, so 02:12 is 32 min later
+    (row,) = prepared(
+        flight()
+    )  # off at 03:40, 300 min in the air: 01:40 in Los Angeles, so 02:12 is 32 min later
     assert row["landed_at"] == datetime(2013, 7, 2, 9, 12, tzinfo=UTC)
     assert row["late"] is True
 

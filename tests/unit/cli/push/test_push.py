@@ -30,7 +30,9 @@ class Collecting:
         self.flushes = 0
         self._breaks_at = breaks_at
 
-    def send(self, topic: str, keys: Sequence[bytes], values: Sequence[bytes], headers: Sequence[object]) -> None:
+    def send(
+        self, topic: str, keys: Sequence[bytes], values: Sequence[bytes], headers: Sequence[object]
+    ) -> None:
         assert len(keys) == len(values) == len(headers)
         self.records += zip(keys, values, strict=True)
 
@@ -61,7 +63,15 @@ class Case:
     def push(self, sender: Collecting) -> Progress:
         chunks = read_chunks(self.path, 2)
         return push(
-            chunks, self.maker(), sender, "churn-raw", self.checkpoint, self.report, Throttle(None), 0.0, lambda p: None
+            chunks,
+            self.maker(),
+            sender,
+            "churn-raw",
+            self.checkpoint,
+            self.report,
+            Throttle(None),
+            0.0,
+            lambda p: None,
         )  # type: ignore[arg-type]
 
     def read(self, sender: Collecting) -> list[dict[str, object]]:
@@ -129,11 +139,15 @@ def test_columns_that_fill_no_field_and_fields_that_no_column_fills_are_known(ca
     assert maker.missing_fields(["contract"]) == ["billed_at"]
 
 
-def test_a_label_without_its_own_entity_field_is_keyed_by_the_column_beside_it(case: Case, tmp_path: Path) -> None:
+def test_a_label_without_its_own_entity_field_is_keyed_by_the_column_beside_it(
+    case: Case, tmp_path: Path
+) -> None:
     path = tmp_path / "labels.csv"
     path.write_text("event_id,customer_id,left,event_time,observed_at\ne1,c9,yes,2024-01-01,2024-02-01\n")
     schema = case.schemas.label("telecom-churn")
-    maker = RecordMaker(case.codec, schema, Roles("event_id", "event_time", "customer_id"), "d", {"left": "label"}, None)
+    maker = RecordMaker(
+        case.codec, schema, Roles("event_id", "event_time", "customer_id"), "d", {"left": "label"}, None
+    )
     (chunk,) = read_chunks(path, 10)
     encoded = maker.encode(chunk, 0)
     assert encoded.keys == [b"c9"]

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+LOG_WIDTH = 180
 
 
 @click.command()
@@ -60,8 +66,6 @@ def demo(
 
     Exit code 0 only if the loop closed: see `closed` and `failures` in summary.json.
     """
-    from rich.console import Console
-
     from tidemill_cli.commands.up import asked_to_stop
     from tidemill_cli.demo.run import Options, run_demo
 
@@ -69,5 +73,12 @@ def demo(
         seconds=seconds, fraction=fraction, seed=seed, permute=permute, kill=kill, kafka=kafka, var=var
     )
     with asked_to_stop() as stop:
-        closed = run_demo(options, Console(), stop)
+        closed = run_demo(options, _console(), stop)
     sys.exit(0 if closed else 1)
+
+
+def _console() -> Console:
+    """The terminal; a log has no width of its own, and gets one in which lines stay whole."""
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=LOG_WIDTH)

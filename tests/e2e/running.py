@@ -1,0 +1,67 @@
+"""Runs `tidemill demo` as a person does, and reads what it leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LAST_LINES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A demo that has ended: exit code, all that it printed, and its summary."""
+
+    code: int
+    output: str
+    summary: dict[str, Any]
+
+    def tail(self) -> str:
+        """The end of the output, for a failure's message."""
+        return "\n".join(self.output.splitlines()[-LAST_LINES:])
+
+
+def tidemill(
+    root: Path, *arguments: str, timeout_s: float, settings: Mapping[str, str] | None = None
+) -> tuple[int, str]:
+    """Exit code and output of a `tidemill` command in the checkout.
+
+    When `timeout_s` runs out it is interrupted, as by Ctrl-C, so that it can end its processes; the code is
+    then -1.
+    """
+    command = [sys.executable, "-m", "tidemill_cli", *arguments]
+    process = subprocess.Popen(
+        command,
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=_environment() | dict(settings or {}),
+    )
+    try:
+        output, _ = process.communicate(timeout=timeout_s)
+        return process.returncode, output
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=40)
+        return -1, f"{output}\n(interrupted after {timeout_s:.0f} s)"
+
+
+def run_demo(root: Path, var: Path, *arguments: str, timeout_s: float) -> Run:
+    """Runs the demo with its data in `var`, on a broker of its own."""
+    code, output = tidemill(root, "demo", "--var", str(var), *arguments, timeout_s=timeout_s)
+    path = var / "summary.json"
+    summary = json.loads(path.read_text()) if path.exists() else {}
+    return Run(code, output, summary)
+
+
+def _environment() -> dict[str, str]:
+    """No settings of a platform of the person who runs the tests."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TIDEMILL_")}
