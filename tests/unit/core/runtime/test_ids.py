@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from tidemill.ids import deterministic_id, uuid7, uuid7_batch, uuid7_time_ms
 def test_a_batch_of_uuid7s_is_valid_increasing_and_carries_its_time(n: int, now_ms: int) -> None:
     ids = uuid7_batch(n, now_ms)
     assert len(ids) == n
-    assert all(a < b for a, b in zip(ids, ids[1:], strict=False))
+    assert all(a < b for a, b in pairwise(ids))
     for text in ids:
         parsed = uuid.UUID(text)
         assert str(parsed) == text
