@@ -66,3 +66,12 @@ def test_without_a_valid_context_a_new_trace_begins(header: str | None) -> None:
     tracer = TracerProvider(sampler=ParentBased(ALWAYS_OFF)).get_tracer("test")
     with request_span(tracer, "predict", header) as traceparent:
         assert parse_traceparent(traceparent) is not None
+
+
+def test_pyarrow_does_not_pull_pandas_into_a_service() -> None:
+    code = (
+        "import sys, tidemill_inference.main as m; m.run_service = lambda entry: 0; m.main(['stream']); "
+        "import pyarrow as pa; pa.array(['a']); print('pandas' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

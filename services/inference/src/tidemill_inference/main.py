@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from tidemill.service import run_service
 from tidemill.service.cli import settings_table
+from tidemill.service.lean import leave_out
 from tidemill_inference.settings import ServeSettings, StreamSettings
 
 
@@ -15,6 +16,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     fenced).
     """
     arguments = parser().parse_args(argv)
+    leave_out("pandas")
     if arguments.command == "serve":
         return run_service(_serve)
     return run_service(_stream)
