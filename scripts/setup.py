@@ -111,7 +111,7 @@ def install_uv() -> None:
 
 
 def sync_packages(env: dict[str, str]) -> None:
-    say("installing the locked packages (some 250 MB to fetch on a new machine)")
+    say("installing the locked packages (several hundred MB on a new machine)")
     command = [uv(), "pip", "sync", "--quiet", "--python", str(VENV_PYTHON), "--require-hashes", str(LOCK)]
     if subprocess.run([*command, "--offline"], env=env, capture_output=True, check=False).returncode == 0:
         return

@@ -70,6 +70,13 @@ def test_a_wrong_configuration_is_told_at_once(supervisor: Supervisor, tmp_path:
         supervisor.check()
 
 
+def test_a_command_that_does_not_exist_is_told(supervisor: Supervisor, tmp_path: Path) -> None:
+    supervisor.add(ProcessSpec("ghost", [str(tmp_path / "ghost")], {}, tmp_path / "ghost.log"))
+    assert supervisor.wait(10)
+    with pytest.raises(PlatformError, match="ghost cannot be started"):
+        supervisor.check()
+
+
 def test_children_marked_last_end_after_the_others(supervisor: Supervisor, tmp_path: Path) -> None:
     ends = tmp_path / "ends"
     code = """

@@ -146,14 +146,15 @@ class Supervisor:
                     for child in list(self._children.values()):
                         self._look_after(child)
         finally:
+            if not self._stop.is_set():  # a defect of ours: the thread's exception goes to stderr
+                self.failure = "the supervisor itself failed; its traceback is above"
             self._end_all()
             self._ended.set()
 
     def _look_after(self, child: _Child) -> None:
         if child.process is None:
             if self.clock() >= child.start_at and self.failure is None:
-                child.process = spawn(child.spec.argv, child.spec.env, child.spec.log, self.cwd)
-                self.on_start(child.spec.name, child.process.pid)
+                self._start(child)
             return
         code = child.process.poll()
         if code is None:
@@ -169,6 +170,15 @@ class Supervisor:
             return
         child.start_at = self.clock() + verdict.after_s
         self.on_news(Ended(child.spec.name, code, verdict.after_s))
+
+    def _start(self, child: _Child) -> None:
+        try:
+            child.process = spawn(child.spec.argv, child.spec.env, child.spec.log, self.cwd)
+        except OSError as error:
+            self.failure = f"{child.spec.name} cannot be started: {error}"
+            self._stop.set()
+            return
+        self.on_start(child.spec.name, child.process.pid)
 
     def _end_all(self) -> None:
         with self._lock:
