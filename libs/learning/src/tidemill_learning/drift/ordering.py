@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-WINDOWS_BEHIND = 4
-"""A partition is not waited for once the others hold back so many windows for each partition: it is idle or far slower."""
+WINDOWS_BEHIND = 16
+"""A partition is not waited for once so many windows for each partition are held back: it is idle, or far slower.
+
+Not fewer: a process that catches up reads one partition some windows ahead of the others.
+"""
 
 Item = dict[str, Any]
 

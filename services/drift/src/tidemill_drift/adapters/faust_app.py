@@ -75,13 +75,13 @@ class DetectApp:
         self.ready = False
         self._app = _app(settings, topics.group(f"drift-detect-{settings.worker_set}"))
         self._profile_schema = schemas.platform("profile")
-        state = self._app.topic(
-            topics.name("drift_state"), key_serializer="raw", value_serializer="raw", partitions=1
-        )
-        self._table = self._app.Table(
-            "drift", key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", partitions=1,
-            changelog_topic=state,
+        changelog = self._app.topic(
+            topics.name("drift_state"), key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw",
+            partitions=1, internal=True, acks=False, allow_empty=True,
         )  # fmt: skip
+        self._table = self._app.Table(
+            "drift", key_type=bytes, value_type=bytes, partitions=1, changelog_topic=changelog
+        )
         self._judging = judging(self._table)
         profiles = self._app.topic(
             topics.name("profiles"), key_serializer="raw", value_serializer="raw", value_type=bytes

@@ -46,7 +46,9 @@ class ProfileReader:
         self._output_topic = output_topic
         self._profiling = profiling
         self._stop = stop
-        self._publisher = Publisher(settings, name="drift-profile")
+        # Faust's client reads profiles, and of the codecs it has gzip without another library.
+        gzip = settings.model_copy(update={"compression": "gzip"})
+        self._publisher = Publisher(gzip, name="drift-profile")
         # `range` gives the same partition numbers of all topics to one member; cooperative-sticky does not.
         config = consumer_config(settings, group, partition_assignment_strategy="range")
         self._consumer = Consumer(config)
