@@ -86,7 +86,7 @@ def _responses() -> dict[int | str, dict[str, Any]]:
         },
         503: {
             "model": Accepted,
-            "description": "Kafka did not acknowledge some items (`errors`, with their event ids); come again "
+            "description": "Some items were not acknowledged (`errors`, with their event ids); come again "
             "after `Retry-After` seconds. What is under `event_ids` is stored.",
             "headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}},
         },

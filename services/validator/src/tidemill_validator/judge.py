@@ -121,7 +121,7 @@ class Judge:
         if expectation.severity != "critical":
             return
         alive[rows] = False
-        values = judgement.rows.get_column(expectation.column).gather(rows).to_list()
+        values = judgement.rows.get_column(expectation.column).filter(pl.Series(mask)).to_list()
         for position, value in zip(positions.tolist(), values, strict=True):
             reason = Reason(expectation.name, expectation.column, expectation.explain(value))
             judgement.dead.setdefault(position, []).append(reason)
@@ -130,8 +130,9 @@ class Judge:
         self, judgement: Judgement, timestamps_ms: Positions, alive: npt.NDArray[np.bool_]
     ) -> None:
         times = judgement.rows.get_column(self._event_time).fill_null(0).to_numpy()
-        latest = timestamps_ms[judgement.index] + self._max_ahead_ms
-        rows = np.flatnonzero(times > latest)
+        known = timestamps_ms[judgement.index]
+        latest = known + self._max_ahead_ms
+        rows = np.flatnonzero((times > latest) & (known > 0))  # -1: the record carries no time
         if not len(rows):
             return
         alive[rows] = False
@@ -155,9 +156,7 @@ def _with_integer_times(frame: pl.DataFrame) -> pl.DataFrame:
     """Times as milliseconds: a time outside the years 1 to 9999 has no Python datetime, and here it may well
     occur.
     """
-    return frame.with_columns(
-        pl.col(name).to_physical() for name, dtype in frame.schema.items() if dtype == pl.Datetime
-    )
+    return pl.DataFrame([c.cast(pl.Int64) if c.dtype == pl.Datetime else c for c in frame])
 
 
 def _count_unreadable(judgement: Judgement) -> None:

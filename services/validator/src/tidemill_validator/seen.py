@@ -22,10 +22,13 @@ BUCKETS = 64
 
 @dataclass(slots=True)
 class Generation:
-    """Ids that were accepted together: with their raw offsets, ascending, and the stream time after them."""
+    """Ids that were accepted together: with their raw offsets, ascending, and the stream time after the first
+    batch and after the last.
+    """
 
     ids: list[str]
     offsets: array[int]
+    start: int
     stamp: int
 
 
@@ -58,6 +61,7 @@ class SeenIds:
         """Positions of the duplicates among `ids`; all others are remembered. `offsets` ascend."""
         if not ids:
             return []
+        self._forget()
         duplicates = self._duplicates(ids)
         if duplicates:
             repeated = set(duplicates)
@@ -70,6 +74,7 @@ class SeenIds:
 
     def restore(self, ids: Sequence[str], event_times_ms: Sequence[int]) -> None:
         """Remember ids read back from clean, oldest first."""
+        self._forget()
         fresh = [k for k in dict(zip(ids, range(len(ids)), strict=True)).values() if ids[k] not in self._ids]
         if fresh:
             offsets = array("q", [RESTORED]) * len(fresh)
@@ -100,33 +105,29 @@ class SeenIds:
         return found
 
     def _remember(self, ids: list[str], offsets: array[int], newest_ms: int) -> None:
-        stamp = max(self.stream_time, newest_ms)
         self._ids.update(ids)
-        last = self._generations[-1] if self._generations else None
-        if last is not None and stamp - last.stamp < 1:
-            last.ids += ids
-            last.offsets += offsets
-        else:
-            self._generations.append(Generation(ids, offsets, stamp))
         self._merge()
-        self._forget()
+        stamp = max(self.stream_time, newest_ms)
+        self._generations.append(Generation(ids, offsets, stamp, stamp))
 
     def _merge(self) -> None:
-        """Keep the number of generations near `BUCKETS`, however small batches are."""
+        """Keep the number of generations near `BUCKETS`, however small batches are.
+
+        The newest is still on its own: when it is taken back, stream time is as it was before it.
+        """
         if len(self._generations) < 2:
             return
-        last = self._generations[-1]
-        before = self._generations[-2]
-        start = self._generations[-3].stamp if len(self._generations) > 2 else BEGINNING
-        if last.stamp - start <= self._within_ms // BUCKETS:
+        before, last = self._generations[-2], self._generations[-1]
+        if last.stamp - before.start <= self._within_ms // BUCKETS:
             before.ids += last.ids
             before.offsets += last.offsets
             before.stamp = last.stamp
             self._generations.pop()
 
     def _forget(self) -> None:
+        """Drop what has left the window. Before a batch, never after it: its transaction may yet abort."""
         oldest = self.stream_time - self._within_ms
-        while self._generations[0].stamp < oldest:
+        while self._generations and self._generations[0].stamp < oldest:
             self._ids.difference_update(self._generations.popleft().ids)
         while len(self._ids) > self._limit:
             self._forget_early(len(self._ids) - self._limit + self._limit // BUCKETS)

@@ -7,16 +7,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tidemill.codec import Codec
 from tidemill.contracts.schemas import Schema
 from tidemill.kafka.batch import Batch, Output
 from tidemill_expectations import Unique
 from tidemill_validator import metrics
-from tidemill_validator.judge import Failed, Judge, Judgement, Reason
+from tidemill_validator.judge import Failed, Judge, Judgement, Positions, Reason
 from tidemill_validator.outputs import clean_output, dead_output
 from tidemill_validator.reports import quality_reports
 from tidemill_validator.seen import SeenIds
@@ -96,30 +96,43 @@ class StreamValidator:
         """Positions of the records that go to clean, ascending; the duplicates join the dead."""
         unique = self.stream.unique
         positions = judgement.index[judgement.passing]
-        if unique is None:
-            return positions.tolist()  # type: ignore[no-any-return]
+        if unique is not None:
+            ids = self._column(judgement, self.stream.event_id)
+            duplicates = self._duplicates(batch, judgement, positions, ids)
+            if len(duplicates):
+                for k in duplicates.tolist():
+                    reason = Reason(unique.name, unique.column, unique.explain(ids[k]))
+                    judgement.dead[int(positions[k])] = [reason]
+                gone = positions[duplicates]
+                judgement.failed.append(Failed(unique.name, unique.column, unique.severity, gone))
+                positions = np.delete(positions, duplicates)
+        return positions.tolist()  # type: ignore[no-any-return]
+
+    def _duplicates(
+        self, batch: Batch, judgement: Judgement, positions: Positions, ids: list[str]
+    ) -> Positions:
+        """Which of the passing records repeat an event id: places in `ids`, ascending. Remembers the
+        others.
+        """
+        times = self._column(judgement, self.stream.event_time)
+        partitions, offsets = _integers(batch.partitions)[positions], _integers(batch.offsets)[positions]
         self._rewind(batch)
-        ids: list[str] = judgement.rows.get_column(self.stream.event_id).gather(judgement.passing).to_list()
-        times: list[int] = (
-            judgement.rows.get_column(self.stream.event_time).gather(judgement.passing).to_list()
-        )
-        partitions = _integers(batch.partitions)[positions]
-        offsets = _integers(batch.offsets)[positions]
-        duplicates: list[int] = []
+        repeated: list[int] = []
         for partition in np.unique(partitions).tolist():
             mine = np.flatnonzero(partitions == partition)
-            rows = mine.tolist()
+            places = mine.tolist()
             found = self._seen[partition].accept(
-                [ids[k] for k in rows], offsets[mine].tolist(), [times[k] for k in rows]
+                [ids[k] for k in places], offsets[mine].tolist(), [times[k] for k in places]
             )
-            duplicates.extend(rows[k] for k in found)
-        if not duplicates:
-            return positions.tolist()  # type: ignore[no-any-return]
-        for k in duplicates:
-            judgement.dead[int(positions[k])] = [Reason(unique.name, unique.column, unique.explain(ids[k]))]
-        gone = _integers(sorted(duplicates))
-        judgement.failed.append(Failed(unique.name, unique.column, unique.severity, positions[gone]))
-        return np.delete(positions, gone).tolist()
+            repeated.extend(places[k] for k in found)
+        return _integers(sorted(repeated))
+
+    @staticmethod
+    def _column(judgement: Judgement, name: str) -> list[Any]:
+        """The passing rows' values of a column; usually those are all rows."""
+        values = judgement.rows.get_column(name).to_list()
+        passing = judgement.passing
+        return values if len(passing) == len(values) else [values[k] for k in passing.tolist()]
 
     def _rewind(self, batch: Batch) -> None:
         """Where a batch begins at or before what was accepted, that was never committed: its transaction
@@ -167,7 +180,7 @@ class StreamValidator:
                 seen.forgotten_early = 0
 
 
-def _integers(column: list[int]) -> npt.NDArray[np.int64]:
+def _integers(column: list[int]) -> Positions:
     return np.asarray(column, dtype=np.int64)
 
 
