@@ -74,30 +74,56 @@ class World:
 
     def logs(self) -> str:
         """What all processes said."""
-        return "\n".join(path.read_text(errors="replace")[-3000:] for path in sorted(self.folder.glob("*.log")))
+        return "\n".join(
+            path.read_text(errors="replace")[-3000:] for path in sorted(self.folder.glob("*.log"))
+        )
 
     def publish_version(self, version: int) -> None:
-        """A champion whose reference expects a quarter of true labels and scores spread evenly from 0.1 to 0.4."""
+        """A champion whose reference expects a quarter of true labels and scores spread evenly from 0.1 to
+        0.4.
+        """
         reference = {
-            "features": {"distance": {"kind": "number", "quantiles": (QUANTILES * 1000 + 500).tolist(), "nulls": 0.0, "count": 2000}},
+            "features": {
+                "distance": {
+                    "kind": "number",
+                    "quantiles": (QUANTILES * 1000 + 500).tolist(),
+                    "nulls": 0.0,
+                    "count": 2000,
+                }
+            },
             "predictions": {"quantiles": (QUANTILES * 0.3 + 0.1).tolist(), "mean": 0.25, "count": 1000},
-            "metrics": {"roc_auc": 0.6}, "rows": 2000, "held_out_rows": 1000,
-        }  # fmt: skip
+            "metrics": {"roc_auc": 0.6},
+            "rows": 2000,
+            "held_out_rows": 1000,
+        }
         uri = f"file://{self.folder}/artifacts/{MODEL}/{version}-r"
         digest = write_artifact(uri, {"reference.json": json.dumps(reference).encode()}, _manifest(version))
         data_set = DataSet(table_uri="", table_version=0, offsets=())
         champion = ModelRef(
-            version=version, artifact_uri=uri, manifest_digest=digest, run_id="r", tracking_run="t", data_set=data_set
+            version=version,
+            artifact_uri=uri,
+            manifest_digest=digest,
+            run_id="r",
+            tracking_run="t",
+            data_set=data_set,
         )
         event = ModelVersion(
-            model=MODEL, epoch=version, mode="direct", champion=champion, challenger=None, challenger_share=0.0,
-            start_offsets=(0,) * PARTITIONS, published_at=0,
-        )  # fmt: skip
+            model=MODEL,
+            epoch=version,
+            mode="direct",
+            champion=champion,
+            challenger=None,
+            challenger_share=0.0,
+            start_offsets=(0,) * PARTITIONS,
+            published_at=0,
+        )
         value = self.codec.encode_one(event.to_dict(), self.schemas.platform("model-version"))
         self.publisher.publish(self.topics.name("model_versions"), value, key=MODEL.encode())
 
     def push(self, first: int, count: int, *, late: float, version: int = 1) -> None:
-        """`count` flights per partition from number `first` on: clean, predicted at 0.1 to 0.4, and labelled."""
+        """`count` flights per partition from number `first` on: clean, predicted at 0.1 to 0.4, and
+        labelled.
+        """
         outputs: dict[str, list[Output]] = {role: [] for role in ("clean", "predictions", "labels")}
         for partition in range(PARTITIONS):
             for role, values in self._records(partition, range(first, first + count), late, version).items():
@@ -116,20 +142,37 @@ class World:
         """All profiles that are not seals."""
         return [profile for profile in self.read("profiles", "profile") if not profile["sealed"]]
 
-    def _records(self, partition: int, numbers: Sequence[int], late: float, version: int) -> dict[str, list[bytes]]:
+    def _records(
+        self, partition: int, numbers: Sequence[int], late: float, version: int
+    ) -> dict[str, list[bytes]]:
         rng = np.random.default_rng(partition * 1_000_003 + numbers[0])
         scores, truths = rng.uniform(0.1, 0.4, len(numbers)), rng.random(len(numbers)) < late
         record, label = self.schemas.record(MODEL), self.schemas.label(MODEL)
         found: dict[str, list[bytes]] = {"clean": [], "predictions": [], "labels": []}
         for number, score, truth in zip(numbers, scores.tolist(), truths.tolist(), strict=True):
             event_id, at = f"{partition}-{number}", START_MS + number * HOUR_MS // 50
-            row = {"event_id": event_id, "scheduled_at": at, "carrier": "UA", "distance": 500.0 + number * 37 % 1000}
+            row = {
+                "event_id": event_id,
+                "scheduled_at": at,
+                "carrier": "UA",
+                "distance": 500.0 + number * 37 % 1000,
+            }
             found["clean"].append(self.codec.encode_one({n: row.get(n) for n in record.field_names}, record))
             prediction = {
-                "prediction_id": event_id, "event_id": event_id, "model": MODEL, "source": "stream", "event_time": at,
-                "predicted_at": at, "version": version, "epoch": version, "arm": "champion", "probability": score,
-                "input_partition": partition, "input_offset": number, "input": None,
-            }  # fmt: skip
+                "prediction_id": event_id,
+                "event_id": event_id,
+                "model": MODEL,
+                "source": "stream",
+                "event_time": at,
+                "predicted_at": at,
+                "version": version,
+                "epoch": version,
+                "arm": "champion",
+                "probability": score,
+                "input_partition": partition,
+                "input_offset": number,
+                "input": None,
+            }
             found["predictions"].append(self.codec.encode_one(prediction, self.schemas.prediction(MODEL)))
             known = {"event_id": event_id, "label": truth, "event_time": at, "observed_at": at + HOUR_MS}
             found["labels"].append(self.codec.encode_one(known, label))
@@ -139,7 +182,13 @@ class World:
 def _manifest(version: int) -> Manifest:
     classes, features = ("false", "true"), (FeatureColumn("carrier", "category"),)
     return Manifest(
-        model=MODEL, version=version, task="binary", output="p", features=features, classes=classes, positive_class="true"
+        model=MODEL,
+        version=version,
+        task="binary",
+        output="p",
+        features=features,
+        classes=classes,
+        positive_class="true",
     )
 
 
@@ -154,10 +203,17 @@ def world(kafka: str, prefix: str, root: Path, tmp_path: Path) -> Iterator[World
     schemas = SchemaCatalog.load(root / "schemas", load_models(models_dir))
     ensure_topics(admin(settings), topics, [MODEL], PARTITIONS)
     environment = {
-        **os.environ, "TIDEMILL_KAFKA_BOOTSTRAP": kafka, "TIDEMILL_PREFIX": prefix, "TIDEMILL_SCHEMAS": str(root / "schemas"),
-        "TIDEMILL_MODELS_DIR": str(models_dir), "TIDEMILL_SEAL_AFTER_S": "600", "TIDEMILL_SESSION_TIMEOUT_MS": "6000",
-        "TIDEMILL_COMMIT_INTERVAL_S": "0.2", "TIDEMILL_BATCH_LINGER_MS": "100", "TIDEMILL_BATCH_SIZE": "300",
-    }  # fmt: skip
+        **os.environ,
+        "TIDEMILL_KAFKA_BOOTSTRAP": kafka,
+        "TIDEMILL_PREFIX": prefix,
+        "TIDEMILL_SCHEMAS": str(root / "schemas"),
+        "TIDEMILL_MODELS_DIR": str(models_dir),
+        "TIDEMILL_SEAL_AFTER_S": "600",
+        "TIDEMILL_SESSION_TIMEOUT_MS": "6000",
+        "TIDEMILL_COMMIT_INTERVAL_S": "0.2",
+        "TIDEMILL_BATCH_LINGER_MS": "100",
+        "TIDEMILL_BATCH_SIZE": "300",
+    }
     publisher = Publisher(settings, name="world")
     world = World(settings, topics, schemas, Codec(schemas), publisher, tmp_path, environment)
     yield world

@@ -28,11 +28,17 @@ def test_a_killed_profile_writes_the_same_windows_again_and_misses_none(world: W
     for first in range(0, 1_200, 300):
         world.push(first, 300, late=0.25)
         reached = {(p, w) for p in range(PARTITIONS) for w in range((first + 300) // 200 - 1)}
-        until(lambda r=reached: r <= _windows(world, "features"), 60, f"windows up to {first}: {world.logs()}")
+        until(
+            lambda r=reached: r <= _windows(world, "features"), 60, f"windows up to {first}: {world.logs()}"
+        )
         world.kill(process)
         process = world.start("profile")
     for kind in KINDS:
-        until(lambda k=kind: expected <= _windows(world, k), 90, f"all {kind} windows are written: {world.logs()}")
+        until(
+            lambda k=kind: expected <= _windows(world, k),
+            90,
+            f"all {kind} windows are written: {world.logs()}",
+        )
     for repeats in _by_id(world.profiles()).values():
         for repeat in repeats:
             assert repeat == repeats[0]

@@ -1,4 +1,6 @@
-"""The detectors of all models, kept in agreement with what is stored of them. Knows neither Faust nor Kafka."""
+"""The detectors of all models, kept in agreement with what is stored of them. Knows neither Faust nor
+Kafka.
+"""
 
 from __future__ import annotations
 

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 SERVICE = "tidemill-drift"
 DESCRIPTION = """Watches what models see, say and get wrong, and asks for retraining when the world has moved.
 
-profile  reads clean events, predictions and labels, joins them, and writes one mergeable profile a window of a partition;
-         run as many as you like, up to the number of partitions
-detect   merges profiles over partitions, runs the detectors, writes drift events, performance and retrain requests; run one
-         (a second one stands by)"""
+profile  reads clean events, predictions and labels, joins them, and writes one mergeable profile a window
+         of a partition; run as many as you like, up to the number of partitions
+detect   merges profiles over partitions, runs the detectors, writes drift events, performance and retrain
+         requests; run one (a second one stands by)"""
 
 _log = logging.getLogger(__name__)
 
@@ -135,7 +135,9 @@ def _contract(settings: DriftSettings, part: str) -> _Contract:
 
 
 def _await_topics(settings: DriftSettings, contract: _Contract, stop: threading.Event) -> bool:
-    """Waits for the brokers, then refuses models whose topics differ in partitions; False where stopped first."""
+    """Waits for the brokers, then refuses models whose topics differ in partitions; False where stopped
+    first.
+    """
     from tidemill.errors import RetryLater
     from tidemill.kafka.clients import admin
     from tidemill.kafka.topics import check_equal_partitions

@@ -49,7 +49,9 @@ class Profiling:
         return list(self._sources)
 
     def assign(self, places: Mapping[tuple[str, int], Place | None]) -> None:
-        """Begin anew with these (topic, partition), each at a committed place or, for None, at its beginning."""
+        """Begin anew with these (topic, partition), each at a committed place or, for None, at its
+        beginning.
+        """
         self._profilers = {}
         for (topic, partition), place in places.items():
             profiler = self._profiler(self._sources[topic].spec, partition)
@@ -60,7 +62,9 @@ class Profiling:
         self._profilers = {}
 
     def fold(self, batch: Batch) -> list[Profile]:
-        """Take in a batch of one topic; gives the profiles that are complete now. Raises RetryLater without effect."""
+        """Take in a batch of one topic; gives the profiles that are complete now. Raises RetryLater without
+        effect.
+        """
         source = self._sources[batch.topic]
         decoded = self._codec.decode(batch.values, source.schema)
         metrics.RECORDS.labels(source.spec.name, source.role).inc(len(batch))

@@ -1,7 +1,7 @@
 """A version's training reference as bins, and windows counted into those bins.
 
-Bins are fixed by the reference: tenths of a number's distribution, the reference's own categories. A window reduced to counts
-per bin is small, and such counts add up over partitions.
+Bins are fixed by the reference: tenths of a number's distribution, the reference's own categories. A window
+reduced to counts per bin is small, and such counts add up over partitions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from tidemill_learning.drift.scores import BINS, bin_ends, bins_of
 from tidemill_learning.drift.sketch import Sketch
 
 RARE = 0.005
-"""Categories below this share of the reference are watched together: one by one they tell nothing but noise."""
+"""Categories below this share of the reference are watched together: one by one they tell nothing but
+noise.
+"""
 
 Floats = NDArray[np.float64]
 Counted = dict[str, Any]
@@ -81,7 +83,9 @@ class Baseline:
         return positives, rows - positives
 
     def features(self, profile: Mapping[str, Any]) -> dict[str, Comparison]:
-        """The features of a profile of kind features, by name; what the reference does not know is left out."""
+        """The features of a profile of kind features, by name; what the reference does not know is left
+        out.
+        """
         known = self._reference["features"]
         return {
             f["name"]: self._feature(known[f["name"]], f) for f in profile["features"] if f["name"] in known
@@ -116,13 +120,16 @@ class Baseline:
 
 
 def _tenths(quantiles: Floats) -> Floats:
-    """The limits between tenths, without repeats; around the value where there is only one; none where there is none."""
+    """The limits between tenths, without repeats; around the value where there is only one; none where
+    there is none.
+    """
     if not len(quantiles):
         return quantiles
     if quantiles[0] == quantiles[-1]:
         return np.array([quantiles[0] - max(abs(quantiles[0]) * 0.01, 1e-6), quantiles[0]])
     limits = np.unique(np.quantile(quantiles, np.linspace(0.1, 0.9, 9), method="lower"))
-    return limits[limits < quantiles[-1]]
+    below: Floats = limits[limits < quantiles[-1]]
+    return below
 
 
 def _share_up_to(quantiles: Floats, limits: Floats) -> Floats:

@@ -1,7 +1,9 @@
-"""The reduce half of drift detection: profiles of all partitions in, drift events, performance and retrain requests out.
+"""The reduce half of drift detection: profiles of all partitions in, drift events, performance and retrain
+requests out.
 
-A pure state machine for one model. What comes out depends on the sequence of profiles and champions that it was given;
-ids follow from model, version and window, so a repeat is the same event. State is versioned JSON, compressed.
+A pure state machine for one model. What comes out depends on the sequence of profiles and champions that it
+was given; ids follow from model, version and window, so a repeat is the same event. State is versioned
+JSON, compressed.
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ Outcome = DriftEvent | ModelPerformance | RetrainRequest
 
 @dataclass(frozen=True, slots=True)
 class Champion:
-    """The version that is watched. `epoch`: since when; `learned`: last offset of its data set per clean partition."""
+    """The version that is watched. `epoch`: since when; `learned`: last offset of its data set per clean
+    partition.
+    """
 
     version: int
     epoch: int
@@ -78,9 +82,9 @@ class _State:
 class Detector:
     """One model's drift, over all partitions and versions.
 
-    Call `crown` for each champion (with its reference), `apply` for each profile in the order of the topic. Both give what is to be
-    written; `last` gives the newest such outputs again, for a process that cannot know whether it wrote them.
-    Raises ValueError for state of an unknown version.
+    Call `crown` for each champion (with its reference), `apply` for each profile in the order of the topic.
+    Both give what is to be written; `last` gives the newest such outputs again, for a process that cannot
+    know whether it wrote them. Raises ValueError for state of an unknown version.
     """
 
     def __init__(self, spec: ModelSpec, clean_topic: str, state: bytes | None = None) -> None:
@@ -163,8 +167,8 @@ class Detector:
         if profile["kind"] == "predictions":
             ours = ("stream", self._champion.version, "champion")
             scores = [s for s in profile["scores"] if (s["source"], s["version"], s["arm"]) == ours]
-            compared = [self._baseline.scores(score) for score in scores]
-            return {"score": c.to_state() for c in compared if c is not None}
+            compared = self._baseline.scores(scores[0]) if scores else None
+            return {} if compared is None else {"score": compared.to_state()}
         if profile["first_offset"] <= self._champion.learned.get(str(profile["partition"]), -1):
             return None  # it learned from these very rows
         return {name: c.to_state() for name, c in self._baseline.features(profile).items()}
@@ -205,10 +209,15 @@ class Detector:
         ours = version == self._champion.version
         return ModelPerformance(
             performance_id=self._id("performance", version, arm, window),
-            model=self._spec.name, version=version, arm=arm, window=window, labels=totals.count,
-            metrics=totals.metrics(self._spec.target.task), reference=self._baseline.metrics if ours else {},
+            model=self._spec.name,
+            version=version,
+            arm=arm,
+            window=window,
+            labels=totals.count,
+            metrics=totals.metrics(self._spec.target.task),
+            reference=self._baseline.metrics if ours else {},
             **_extent(group),
-        )  # fmt: skip
+        )
 
     def _raise(
         self, kind: str, findings: Sequence[Finding], group: Sequence[Item], window: int
@@ -224,13 +233,23 @@ class Detector:
         assert self._champion is not None
         return DriftEvent(
             event_id=self._id("drift", finding.kind, finding.detector, finding.subject, window),
-            model=self._spec.name, version=self._champion.version, kind=finding.kind, detector=finding.detector,
-            subject=finding.subject, statistic=finding.statistic, threshold=finding.threshold, window=window,
-            records=finding.records, detail=finding.detail, **_extent(group),
-        )  # fmt: skip
+            model=self._spec.name,
+            version=self._champion.version,
+            kind=finding.kind,
+            detector=finding.detector,
+            subject=finding.subject,
+            statistic=finding.statistic,
+            threshold=finding.threshold,
+            window=window,
+            records=finding.records,
+            detail=finding.detail,
+            **_extent(group),
+        )
 
     def _request(self, kind: str, group: Sequence[Item], window: int, now_ms: int) -> list[Outcome]:
-        """Asks in every window in which the alarm lasts: whether it is too early is for the governor to say."""
+        """Asks in every window in which the alarm lasts: whether it is too early is for the governor to
+        say.
+        """
         if not self._wanted(kind):
             return []
         assert self._champion is not None
@@ -239,16 +258,23 @@ class Detector:
         order = [kind, *(other for other in WATCHES if other != kind)]
         evidence = [Evidence(**e) for k in order for _, e in sorted(self._state.alarms.get(k, {}).items())]
         request = RetrainRequest(
-            request_id=request_id, model=self._spec.name, cause=cause, evidence=tuple(evidence), fingerprint=request_id,
-            requested_by=REQUESTED_BY, requested_at=now_ms, event_time=max(item["ended_at"] for item in group),
-        )  # fmt: skip
+            request_id=request_id,
+            model=self._spec.name,
+            cause=cause,
+            evidence=tuple(evidence),
+            fingerprint=request_id,
+            requested_by=REQUESTED_BY,
+            requested_at=now_ms,
+            event_time=max(item["ended_at"] for item in group),
+        )
         return [request]
 
     def _wanted(self, kind: str) -> bool:
         """Whether the alarms of this kind ask for retraining, as the model file says.
 
-        Features that move are a reason only where nothing better is watched: weather moves every week, and a model that
-        still ranks and calibrates well has nothing to learn from it. They are evidence all the same.
+        Features that move are a reason only where nothing better is watched: weather moves every week, and
+        a model that still ranks and calibrates well has nothing to learn from it. They are evidence all the
+        same.
         """
         if not self._state.alarms.get(kind):
             return False
@@ -300,6 +326,10 @@ def _extent(group: Sequence[Item]) -> dict[str, Any]:
 
 def _evidence(finding: Finding) -> Evidence:
     return Evidence(
-        detector=finding.detector, kind=finding.kind, subject=finding.subject, statistic=finding.statistic,
-        threshold=finding.threshold, detail=finding.detail,
-    )  # fmt: skip
+        detector=finding.detector,
+        kind=finding.kind,
+        subject=finding.subject,
+        statistic=finding.statistic,
+        threshold=finding.threshold,
+        detail=finding.detail,
+    )

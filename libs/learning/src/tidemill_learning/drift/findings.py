@@ -1,4 +1,6 @@
-"""What a detector found in one merged window, and the shift detectors: Population Stability Index, share of nulls."""
+"""What a detector found in one merged window, and the shift detectors: Population Stability Index, share of
+nulls.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ LEAST_VALUES = 100
 """Fewer values than this are not compared."""
 
 SIGMAS = 5.0
-"""How far beyond chance a statistic must lie. Many subjects are looked at in many windows: 5 keeps them quiet together."""
+"""How far beyond chance a statistic must lie. Many subjects are looked at in many windows: 5 keeps them
+quiet together.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +77,9 @@ def psi(compared: Comparison) -> float:
 def psi_noise(bins: int, n: int, m: int) -> float:
     """What PSI may reach by chance with n and m values.
 
-    PSI / (1/n + 1/m) follows a chi-squared distribution with bins - 1 degrees of freedom where nothing changed (Yurdakul:
-    Statistical Properties of Population Stability Index, 2018); this is its mean and SIGMAS standard deviations.
+    PSI / (1/n + 1/m) follows a chi-squared distribution with bins - 1 degrees of freedom where nothing
+    changed (Yurdakul: Statistical Properties of Population Stability Index, 2018); this is its mean and
+    SIGMAS standard deviations.
     """
     freedom = max(1, bins - 1)
     return (1 / n + 1 / m) * (freedom + SIGMAS * math.sqrt(2 * freedom))
@@ -84,7 +89,8 @@ def _psi(kind: Kind, subject: str, compared: Comparison) -> Finding:
     threshold = SHIFTED + psi_noise(len(compared.observed), compared.count, compared.reference_count)
     at = int(np.argmax(np.abs(compared.observed - compared.expected)))
     seen, expected = compared.observed[at] / compared.count, compared.expected[at] / compared.count
-    detail = f"most of all bin {at + 1} of {len(compared.observed)}: {seen:.0%} of the values where training had {expected:.0%}"
+    where = f"most of all bin {at + 1} of {len(compared.observed)}"
+    detail = f"{where}: {seen:.0%} of the values where training had {expected:.0%}"
     return Finding(kind, "psi", subject, psi(compared), threshold, compared.count, detail)
 
 

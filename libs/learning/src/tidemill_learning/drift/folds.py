@@ -1,4 +1,6 @@
-"""What is kept of an open window: counts of features and of scores. Order and batches make no difference to them."""
+"""What is kept of an open window: counts of features and of scores. Order and batches make no difference to
+them.
+"""
 
 from __future__ import annotations
 
@@ -148,8 +150,14 @@ class ScoreFold:
     def _score(self, key: tuple[str, int, str], scores: list[Any]) -> dict[str, Any]:
         source, version, arm = key
         datum: dict[str, Any] = {
-            "source": source, "version": version, "arm": arm, "count": len(scores), "bins": [], "classes": {}, "sketch": None,
-        }  # fmt: skip
+            "source": source,
+            "version": version,
+            "arm": arm,
+            "count": len(scores),
+            "bins": [],
+            "classes": {},
+            "sketch": None,
+        }
         if self._task == "binary":
             datum["bins"] = bin_counts(np.array(scores, dtype=np.float64)).tolist()
         elif self._task == "multiclass":

@@ -1,16 +1,18 @@
 """Labels meet predictions, whatever the order in which the two logs are read.
 
-Labels come late, and a slow worker may predict late too. So that a label's fate does not depend on how reading was
-interleaved or where a process was restarted, it is decided by the records alone. Let the *clock* of a log at a record be the
-latest time among the records up to it (for labels: `observed_at`; for predictions: event time; neither later than the
-append time). A label meets a prediction of its event if and only if
+Labels come late, and a slow worker may predict late too. So that a label's fate does not depend on how
+reading was interleaved or where a process was restarted, it is decided by the records alone. Let the
+*clock* of a log at a record be the latest time among the records up to it (for labels: `observed_at`; for
+predictions: event time; neither later than the append time). A label meets a prediction of its event if and
+only if
 
-1. the clock of the labels' log at the label is not past the prediction's event time + `expires`, and
-2. the clock of the predictions' log before the prediction is not past the label's event time + `wait`.
+1. the clock of the labels' log at the label is not past the prediction's event time + `expires`, and 2. the
+clock of the predictions' log before the prediction is not past the label's event time + `wait`.
 
-Both clocks are functions of their own log. The first bounds how long a prediction waits, the second how long a label
-does: once the clock of the *other* log is past its bound, no later record there can meet it, and it is let go.
-A label may meet several predictions (champion and challenger), and each label counts by itself.
+Both clocks are functions of their own log. The first bounds how long a prediction waits, the second how
+long a label does: once the clock of the *other* log is past its bound, no later record there can meet it,
+and it is let go. A label may meet several predictions (champion and challenger), and each label counts by
+itself.
 """
 
 from __future__ import annotations
@@ -23,10 +25,14 @@ from tidemill_learning.drift.folds import Extent
 from tidemill_learning.drift.windows import NEVER
 
 MAX_WAITING = 100_000
-"""Predictions of a partition that wait for labels. Beyond it the oldest are let go: the one case outside the rule."""
+"""Predictions of a partition that wait for labels. Beyond it the oldest are let go: the one case outside
+the rule.
+"""
 
 MAX_LABELS = 50_000
-"""Labels of a partition in open windows. Beyond it the labels' log is not read on until predictions catch up."""
+"""Labels of a partition in open windows. Beyond it the labels' log is not read on until predictions catch
+up.
+"""
 
 
 @dataclass(slots=True)
@@ -143,7 +149,9 @@ class LabelJoin:
             self._let_go()
 
     def close(self, first_open: int, predictions_clock: int) -> list[LabelWindow]:
-        """Windows before `first_open` whose labels no later prediction can meet, in order; they are forgotten here."""
+        """Windows before `first_open` whose labels no later prediction can meet, in order; they are
+        forgotten here.
+        """
         closed = []
         for number in sorted(self.windows):
             window = self.windows[number]

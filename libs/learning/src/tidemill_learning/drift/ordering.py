@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 WINDOWS_BEHIND = 16
-"""A partition is not waited for once so many windows for each partition are held back: it is idle, or far slower.
+"""A partition is not waited for once so many windows for each partition are held back: it is idle, or far
+slower.
 
 Not fewer: a process that catches up reads one partition some windows ahead of the others.
 """
@@ -17,8 +18,9 @@ Item = dict[str, Any]
 class WindowOrder:
     """One kind of profile of one model. Depends only on the sequence of profiles that it is given.
 
-    A repeat is known by its window, which grows with every profile of a partition. A profile is released when every
-    partition has passed its end (`ended_at`): by a later profile, or by a seal, which says that the partition is idle.
+    A repeat is known by its window, which grows with every profile of a partition. A profile is released
+    when every partition has passed its end (`ended_at`): by a later profile, or by a seal, which says that
+    the partition is idle.
     """
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:

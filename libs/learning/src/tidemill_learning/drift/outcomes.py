@@ -15,14 +15,21 @@ def error_profile(task: str, version: int, arm: str, met: list[Met]) -> dict[str
     """The record `ErrorProfile` of schemas/profile.avsc from what one version and arm met in a window."""
     met = sorted(met, key=lambda m: (m.label_offset, m.prediction_offset))
     labels, outputs, observed = [m.label for m in met], [m.output for m in met], [m.observed_at for m in met]
-    make = {"binary": errors.binary, "multiclass": errors.multiclass, "regression": errors.regression}[task]
-    outcomes = make(labels, outputs, observed)
+    outcomes = _outcomes(task, labels, outputs, observed)
     histograms: dict[str, list[int]] = {"positives": [], "negatives": []}
     if task == "binary":
         histograms["positives"] = bin_counts(outcomes.p[outcomes.y > 0]).tolist()
         histograms["negatives"] = bin_counts(outcomes.p[outcomes.y <= 0]).tolist()
     key = {"source": "stream", "version": version, "arm": arm, "count": len(met)}
     return {**key, "buckets": errors.buckets(outcomes), **histograms}
+
+
+def _outcomes(task: str, labels: list[Any], outputs: list[Any], observed_at: list[int]) -> errors.Outcomes:
+    if task == "binary":
+        return errors.binary(labels, outputs, observed_at)
+    if task == "multiclass":
+        return errors.multiclass(labels, outputs, observed_at)
+    return errors.regression(labels, outputs, observed_at)
 
 
 def outputs_of(task: str, rows: pa.RecordBatch) -> list[Any]:

@@ -1,8 +1,9 @@
 """Profiles of one partition of one model: the map half of drift detection. Pure: rows in, profiles out.
 
-What is in a profile depends on the three logs (clean, predictions, labels) alone, never on batches, interleaving,
-restarts or the wall clock. Features and predictions need no more than the window rule; labels are joined by the rule in
-`join`. `commits` says from where each log must be read again to rebuild what is open.
+What is in a profile depends on the three logs (clean, predictions, labels) alone, never on batches,
+interleaving, restarts or the wall clock. Features and predictions need no more than the window rule; labels
+are joined by the rule in `join`. `commits` says from where each log must be read again to rebuild what is
+open.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 Role = Literal["clean", "predictions", "labels"]
 KINDS: Mapping[Role, str] = {"clean": "features", "predictions": "predictions", "labels": "quality"}
 LEAST_WAIT = timedelta(hours=1)
-"""A label waits at least so long (in event time) for its prediction: records of a partition are not quite in order."""
+"""A label waits at least so long (in event time) for its prediction: records of a partition are not quite
+in order.
+"""
 
 Longs = NDArray[np.int64]
 Profile = dict[str, Any]
@@ -37,8 +40,8 @@ Fold = TypeVar("Fold")
 class PartitionProfiler:
     """Folds one partition into profiles (data of schemas/profile.avsc).
 
-    `topics` gives the topic's name per role. Records of a role must come in offset order, from where `resume` (or
-    offset 0) says; a role's records may come in any number of calls, and roles in any order.
+    `topics` gives the topic's name per role. Records of a role must come in offset order, from where
+    `resume` (or offset 0) says; a role's records may come in any number of calls, and roles in any order.
     """
 
     def __init__(self, spec: ModelSpec, partition: int, topics: Mapping[Role, str]) -> None:
@@ -62,7 +65,9 @@ class PartitionProfiler:
         self._logs[role] = Log(place)
 
     def clean(self, offsets: Longs, appended: Longs, rows: pa.RecordBatch) -> list[Profile]:
-        """Read clean records on: aligned offsets, append times (ms) and decoded rows. Gives profiles that are complete now."""
+        """Read clean records on: aligned offsets, append times (ms) and decoded rows. Gives profiles that
+        are complete now.
+        """
         times = np.minimum(_times(rows, self._spec.event_time), appended)
         before, _ = self._logs["clean"].advance(offsets, times)
         for window, part in self._in_windows("clean", offsets, times, before):
@@ -104,19 +109,27 @@ class PartitionProfiler:
         return self._close_labels()
 
     def seal(self, role: Role) -> Profile:
-        """Says that the partition has fallen idle: whoever merges windows need not wait for it until it speaks again."""
+        """Says that the partition has fallen idle: whoever merges windows need not wait for it until it
+        speaks again.
+        """
         log = self._logs[role]
-        open_windows = {"clean": self._features, "predictions": self._scores, "labels": self.join.windows}[
-            role
-        ]
-        window = min(open_windows, default=max(0, self._rule.first_open(log.next_offset, max(log.clock, 0))))
+        open_windows = {
+            "clean": [*self._features],
+            "predictions": [*self._scores],
+            "labels": [*self.join.windows],
+        }
+        window = min(
+            open_windows[role], default=max(0, self._rule.first_open(log.next_offset, max(log.clock, 0)))
+        )
         position = max(0, log.next_offset - 1)
         extent = {"records": 0, "first_offset": position, "last_offset": position}
         times = {"started_at": max(log.clock, 0), "ended_at": max(log.clock, 0)}
         return {**self._profile(role, window, {**extent, **times}, "seal"), "sealed": True}
 
     def commits(self) -> dict[Role, Place]:
-        """Per role the place to commit: reading again from it rebuilds all that is open, and nothing that is written."""
+        """Per role the place to commit: reading again from it rebuilds all that is open, and nothing that
+        is written.
+        """
         features = min((fold.extent.first_offset for fold in self._features.values()), default=None)
         scores = min((fold.extent.first_offset for fold in self._scores.values()), default=None)
         waiting = self.join.needed_prediction()
@@ -128,7 +141,9 @@ class PartitionProfiler:
         return {role: self._logs[role].low_water(needed[role]) for role in KINDS}
 
     def _in_windows(self, role: Role, offsets: Longs, times: Longs, before: Longs) -> list[tuple[int, Longs]]:
-        """The rows of each open window. Left out is what is late, and what a restart reads again of written windows."""
+        """The rows of each open window. Left out is what is late, and what a restart reads again of written
+        windows.
+        """
         windows = self._rule.windows(offsets, times)
         written = windows < self._logs[role].closed
         late = ~written & self._rule.late(windows, before)

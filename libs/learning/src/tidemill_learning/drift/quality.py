@@ -1,13 +1,15 @@
-"""Whether a model still answers as well as it promised: its calibration since the last change, and its ranking.
+"""Whether a model still answers as well as it promised: its calibration since the last change, and its
+ranking.
 
-Errors themselves swing with the hour and the weekday without any drift. What a calibrated model gets wrong does not: y - p has
-mean 0 whatever the hour, because p knows the hour. So each bucket of 100 labels gives two standardised residuals,
+Errors themselves swing with the hour and the weekday without any drift. What a calibrated model gets wrong
+does not: y - p has mean 0 whatever the hour, because p knows the hour. So each bucket of 100 labels gives
+two standardised residuals,
 
-    Z = sum(y - p) / sqrt(sum p(1-p))                                          calibration in the large
-    S = sum((1-2p)(y-p)) / sqrt(sum (1-2p)^2 p(1-p))                           Spiegelhalter (Statistics in Medicine 5, 1986)
+    Z = sum(y - p) / sqrt(sum p(1-p))                   calibration in the large
+    S = sum((1-2p)(y-p)) / sqrt(sum (1-2p)^2 p(1-p))    Spiegelhalter: Statistics in Medicine 5, 1986
 
-each with mean 0 and variance 1 for a calibrated model. An alarm wants three things: ADWIN's current regime lies beyond
-chance, the effect is worth a retraining, and the window itself agrees (else it is one bad day).
+each with mean 0 and variance 1 for a calibrated model. An alarm wants three things: ADWIN's current regime
+lies beyond chance, the effect is worth a retraining, and the window itself agrees (else it is one bad day).
 """
 
 from __future__ import annotations
@@ -25,8 +27,10 @@ from tidemill_learning.drift.regime import Regime
 from tidemill_learning.drift.scores import roc_auc, roc_auc_error
 
 EFFECT = 0.1
-"""Standard deviations of one label by which it must differ from what was expected, on average: where a quarter of
-the labels are true, 4.3 points. On the flights, the control stays below 0.045 in every window; April is at 0.6."""
+"""Standard deviations of one label by which it must differ from what was expected, on average: where a
+quarter of the labels are true, 4.3 points. On the flights, the control stays below 0.045 in every
+window; April is at 0.6.
+"""
 
 LEAST_BUCKETS = 10
 """A regime of fewer buckets is not judged."""
@@ -45,8 +49,17 @@ LEAST_LABELS = 500
 
 Bucket = Mapping[str, Any]
 SUMS = (
-    "count", "outcome", "expected", "variance", "squared", "absolute", "spiegelhalter", "spiegelhalter_variance", "log_loss", "wrong",
-)  # fmt: skip
+    "count",
+    "outcome",
+    "expected",
+    "variance",
+    "squared",
+    "absolute",
+    "spiegelhalter",
+    "spiegelhalter_variance",
+    "log_loss",
+    "wrong",
+)
 
 
 class Totals:
@@ -120,7 +133,8 @@ class QualityWatch:
         agreed = min(abs(window), abs(now)) if window * now > 0 and regime.width >= LEAST_BUCKETS else 0.0
         n = max(1, totals.count)
         seen, expected = totals.sums["outcome"] / n, totals.sums["expected"] / n
-        detail = f"mean outcome {seen:.3f} where {expected:.3f} was expected; so for the last {regime.width * BUCKET} labels"
+        since = f"so for the last {regime.width * BUCKET} labels"
+        detail = f"mean outcome {seen:.3f} where {expected:.3f} was expected; {since}"
         return Finding("quality", "adwin", name, agreed, threshold, totals.count, detail)
 
     def _ranking(self, totals: Totals) -> list[Finding]:

@@ -1,8 +1,8 @@
 """How far off a model is now: the mean of a standardised residual since it last changed.
 
-ADWIN (Bifet, Gavalda: "Learning from time-changing data with adaptive windowing", SDM 2007; river's) says when the level
-changed; the mean since then says how far it is from the 0 that an honest model promises. A fixed window would
-either see a step late or take every bad day for one.
+ADWIN (Bifet, Gavalda: "Learning from time-changing data with adaptive windowing", SDM 2007; river's) says
+when the level changed; the mean since then says how far it is from the 0 that an honest model promises. A
+fixed window would either see a step late or take every bad day for one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ class _Adwin(Protocol):
 
 
 class Regime:
-    """The level of a sequence since its last change. State is the sequence itself; ADWIN is rebuilt from it."""
+    """The level of a sequence since its last change. State is the sequence itself; ADWIN is rebuilt from
+    it.
+    """
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
         state = state or {}
@@ -77,8 +79,9 @@ class Regime:
 def _new_adwin() -> _Adwin:
     """River's ADWIN without the rest of `river.drift`.
 
-    That package imports every detector, its datasets and with them scipy, pandas and scikit-learn: 190 MB and 3 s instead of
-    20 MB and 0.3 s. So the package is entered into `sys.modules` without running its `__init__`.
+    That package imports every detector, its datasets and with them scipy, pandas and scikit-learn: 190 MB
+    and 3 s instead of 20 MB and 0.3 s. So the package is entered into `sys.modules` without running its
+    `__init__`.
     """
     if "river.drift" not in sys.modules:
         spec = importlib.util.find_spec("river")
@@ -89,4 +92,4 @@ def _new_adwin() -> _Adwin:
         sys.modules["river.drift"] = package
     from river.drift.adwin import ADWIN
 
-    return cast(_Adwin, ADWIN(delta=DELTA, clock=CHECK_EVERY))
+    return cast(_Adwin, ADWIN(delta=DELTA, clock=CHECK_EVERY))  # type: ignore[no-untyped-call]

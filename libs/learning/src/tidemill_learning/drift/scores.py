@@ -1,7 +1,7 @@
 """Probabilities in bins, and what can be told from the bins of two classes: they add up over partitions.
 
-The bins are equal in log-odds, not in probability, so that a model of rare events (probabilities of 0.001 to 0.02) is seen as
-sharply as one of common ones.
+The bins are equal in log-odds, not in probability, so that a model of rare events (probabilities of 0.001
+to 0.02) is seen as sharply as one of common ones.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def bin_ends(bins: Counts) -> NDArray[np.float64]:
 
 
 def roc_auc(positives: Counts, negatives: Counts) -> float | None:
-    """Area under the ROC curve from class counts per bin (ties within a bin count half); None with one class only."""
+    """Area under the ROC curve from class counts per bin (ties within a bin count half); None with one
+    class only.
+    """
     n1, n0 = int(positives.sum()), int(negatives.sum())
     if not n1 or not n0:
         return None

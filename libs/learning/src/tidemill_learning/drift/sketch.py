@@ -1,9 +1,10 @@
 """A mergeable summary of numbers: how many lie in each logarithmic bucket.
 
-DDSketch (Masson, Rim, Lee: "DDSketch: a fast and fully-mergeable quantile sketch with relative-error guarantees", VLDB
-2019) with the uniform collapse of UDDSketch (Epicoco et al., IEEE Access 2020): where there are too many buckets,
-each two neighbours are united. It holds only counts and uses no randomness, so the same values give the same
-sketch in whatever order and in however many parts they come. A KLL or t-digest would not.
+DDSketch (Masson, Rim, Lee: "DDSketch: a fast and fully-mergeable quantile sketch with relative-error
+guarantees", VLDB 2019) with the uniform collapse of UDDSketch (Epicoco et al., IEEE Access 2020): where
+there are too many buckets, each two neighbours are united. It holds only counts and uses no randomness, so
+the same values give the same sketch in whatever order and in however many parts they come. A KLL or
+t-digest would not.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 ACCURACY = 0.0005
-"""Relative accuracy of a fresh sketch: fine enough to tell 1013.0 from 1015.1 (air pressure), hours or ages apart."""
+"""Relative accuracy of a fresh sketch: fine enough to tell 1013.0 from 1015.1 (air pressure), hours or ages
+apart.
+"""
 
 MAX_BUCKETS = 256
 """Of either sign; bounds a sketch to about 2 KiB however many values it has seen."""

@@ -17,10 +17,11 @@ NEVER = -(2**62)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where to go on with a log: the next offset, the log's clock there, and the first window that is not written yet.
+    """Where to go on with a log: the next offset, the log's clock there, and the first window that is not
+    written yet.
 
-    The offset may lie inside a window that is written: its records are read again for what else hangs on them, and must not
-    make a second, smaller window.
+    The offset may lie inside a window that is written: its records are read again for what else hangs on
+    them, and must not make a second, smaller window.
     """
 
     offset: int = 0
@@ -32,9 +33,9 @@ class Place:
 class WindowRule:
     """`length` counts offsets of the partition, or milliseconds of its time.
 
-    By count, a record's window is offset // length: it needs no state, and is a little short of `length` records where
-    transaction markers take offsets. By time it is time // length, and a window stays open for one more length after
-    its end; what comes later still is left out.
+    By count, a record's window is offset // length: it needs no state, and is a little short of `length`
+    records where transaction markers take offsets. By time it is time // length, and a window stays open
+    for one more length after its end; what comes later still is left out.
     """
 
     length: int
@@ -63,11 +64,12 @@ class WindowRule:
 
 
 class Log:
-    """How far one partition's log was read, its clock (the latest time of a record so far), and what is closed of it.
+    """How far one partition's log was read, its clock (the latest time of a record so far), and what is
+    closed of it.
 
     A record's time counts no later than its append time, so that one record from the future cannot stop the
-    clock. The clock is a function of the log's beginning; `low_water` finds the place from which a restart can go
-    on, together with the clock there.
+    clock. The clock is a function of the log's beginning; `low_water` finds the place from which a restart
+    can go on, together with the clock there.
     """
 
     def __init__(self, place: Place | None = None) -> None:
@@ -84,7 +86,9 @@ class Log:
         return before, after
 
     def low_water(self, needed: int | None) -> Place:
-        """The latest place from which everything at or after offset `needed` is read again; None: nothing is needed."""
+        """The latest place from which everything at or after offset `needed` is read again; None: nothing
+        is needed.
+        """
         if needed is None or needed >= self.next_offset:
             self._marks = deque([(self.next_offset, self.clock)])
         while len(self._marks) > 1 and self._marks[1][0] <= (needed or 0):

@@ -32,7 +32,9 @@ class Champions:
         self._digests: dict[str, str] = {}
 
     def catch_up(self) -> list[Crowned]:
-        """The newest champion of each model. Raises RetryLater where brokers or the artifact store are away."""
+        """The newest champion of each model. Raises RetryLater where brokers or the artifact store are
+        away.
+        """
         self._note(self._reader.catch_up(CATCH_UP_S))
         return self._fetch()
 
@@ -67,7 +69,9 @@ class Champions:
 
 
 def _reference(published: ModelVersion) -> Mapping[str, Any] | None:
-    """The champion's training reference; None where the artifact is not what was published: then it cannot be watched."""
+    """The champion's training reference; None where the artifact is not what was published: then it cannot
+    be watched.
+    """
     champion = published.champion
     try:
         artifact = fetch_artifact(champion.artifact_uri, champion.manifest_digest, only=[REFERENCE_FILE])

@@ -1,7 +1,8 @@
-"""The Faust app of *detect*: a thin shell that hands profiles to the detectors and keeps their state in a table.
+"""The Faust app of *detect*: a thin shell that hands profiles to the detectors and keeps their state in a
+table.
 
-Delivery is at least once. Faust acknowledges a profile only after what followed from it is stored and the state is in the
-table, and the state knows which profiles it has taken in: so a repeat changes nothing.
+Delivery is at least once. Faust acknowledges a profile only after what followed from it is stored and the
+state is in the table, and the state knows which profiles it has taken in: so a repeat changes nothing.
 """
 
 from __future__ import annotations
@@ -39,8 +40,10 @@ LOOK_EVERY_S = 0.1
 MAX_STATE_BYTES = 1_000_000
 
 
-class _CommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
-    """Reads committed records only. Faust decides that by its processing guarantee, and at_least_once would not."""
+class _CommittedThread(AIOKafkaConsumerThread):
+    """Reads committed records only. Faust decides that by its processing guarantee, and at_least_once would
+    not.
+    """
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -48,12 +51,12 @@ class _CommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         return consumer
 
 
-class _CommittedConsumer(Consumer):  # type: ignore[misc]
+class _CommittedConsumer(Consumer):
     def _new_consumer_thread(self) -> Any:
         return _CommittedThread(self, loop=self.loop, beacon=self.beacon)
 
 
-class _CommittedTransport(Transport):  # type: ignore[misc]
+class _CommittedTransport(Transport):
     Consumer = _CommittedConsumer
 
 
@@ -61,9 +64,15 @@ class DetectApp:
     """Runs Faust inside a running event loop until `stop` is set."""
 
     def __init__(
-        self, settings: DriftSettings, topics: TopicCatalog, schemas: SchemaCatalog, codec: Codec,
-        judging: Callable[[Any], Judging], champions: Champions, publisher: Publisher,
-    ) -> None:  # fmt: skip
+        self,
+        settings: DriftSettings,
+        topics: TopicCatalog,
+        schemas: SchemaCatalog,
+        codec: Codec,
+        judging: Callable[[Any], Judging],
+        champions: Champions,
+        publisher: Publisher,
+    ) -> None:
         self._settings = settings
         self._topics = topics
         self._schemas = schemas
@@ -76,9 +85,16 @@ class DetectApp:
         self._app = _app(settings, topics.group(f"drift-detect-{settings.worker_set}"))
         self._profile_schema = schemas.platform("profile")
         changelog = self._app.topic(
-            topics.name("drift_state"), key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw",
-            partitions=1, internal=True, acks=False, allow_empty=True,
-        )  # fmt: skip
+            topics.name("drift_state"),
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+            partitions=1,
+            internal=True,
+            acks=False,
+            allow_empty=True,
+        )
         self._table = self._app.Table(
             "drift", key_type=bytes, value_type=bytes, partitions=1, changelog_topic=changelog
         )
@@ -133,7 +149,9 @@ class DetectApp:
         self._judging.keep(profile["model"], state)
 
     async def _send_again(self) -> None:
-        """Runs once the table is restored: whether the newest outcomes were stored is not known, and ids tell repeats."""
+        """Runs once the table is restored: whether the newest outcomes were stored is not known, and ids
+        tell repeats.
+        """
         await self._write(self._judging.last())
         self.ready = True
 

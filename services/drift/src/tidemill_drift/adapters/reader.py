@@ -1,7 +1,8 @@
 """The consumer group of *profile*: reads clean, predictions and labels of its partitions together.
 
-Not transactional: profiles are written by an idempotent producer, then the low-water offsets of what is open are
-committed, with each log's clock as metadata. A process that dies between both writes the same profiles again.
+Not transactional: profiles are written by an idempotent producer, then the low-water offsets of what is
+open are committed, with each log's clock as metadata. A process that dies between both writes the same
+profiles again.
 """
 
 from __future__ import annotations
@@ -127,14 +128,15 @@ class ProfileReader:
             self._consumer.commit(offsets=_to_commit(changed), asynchronous=False)
             self._committed |= changed
         except KafkaException as error:
-            # A rebalance is on its way, or the broker is: state is rebuilt from the last commit, or the next one succeeds.
+            # A rebalance is on its way, or the broker is: state is rebuilt from the last commit, or the
+            # next one succeeds.
             _log.warning("offsets are not committed: %s", error.args[0].str())
 
     def _seen(self, messages: list[Message]) -> None:
         now = time.monotonic()
         for key in {(message.topic(), message.partition()) for message in messages}:
             self._last_seen[key] = now  # type: ignore[index]
-            self._sealed.discard(key)  # type: ignore[arg-type]
+            self._sealed.discard(key)
 
     def _seals(self) -> list[Profile]:
         """Seals for partitions that have been read to their end and have had nothing new for a while."""
