@@ -1,0 +1,69 @@
+"""The governor."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidemill_learning.admission import MAX_DOUBLINGS, Decision, PastRun, Policy, Request, State, decide
+
+HOUR = 3_600_000
+POLICY = Policy(cooldown_ms=12 * HOUR, at_most=(3, 24 * HOUR))
+
+
+def ask(hour: float, cause: str = "drift", fingerprint: str = "new", past: list[PastRun] | None = None) -> Decision:
+    return decide(Request("r", cause, fingerprint, int(hour * HOUR)), past or [], POLICY)
+
+
+def run(hour: float, state: State = "finished", version: int | None = 1, fingerprint: str = "old") -> PastRun:
+    return PastRun(f"r{hour}", "drift", fingerprint, state, int(hour * HOUR), version)
+
+
+def test_the_first_request_is_admitted() -> None:
+    assert ask(0).admitted
+
+
+def test_one_run_at_a_time_even_for_people() -> None:
+    assert "one run at a time" in ask(99, past=[run(0, "started", None)]).reason
+    assert not ask(99, "manual", past=[run(0, "accepted", None)]).admitted
+
+
+def test_the_same_evidence_is_no_second_reason_unless_its_run_failed() -> None:
+    assert "same fingerprint" in ask(99, fingerprint="old", past=[run(0)]).reason
+    assert ask(99, fingerprint="old", past=[run(0, "failed", None)]).admitted
+
+
+def test_cooldown_counts_event_time_from_the_last_finished_run() -> None:
+    assert "cooldown" in ask(11.9, past=[run(0)]).reason
+    assert ask(12, past=[run(0)]).admitted
+
+
+def test_a_person_does_not_wait_for_the_cooldown() -> None:
+    assert ask(1, "manual", past=[run(0)]).admitted
+
+
+def test_at_most_so_many_within_a_duration() -> None:
+    past = [run(0), run(12.5), run(25), run(37.5)]
+    tight = Policy(cooldown_ms=0, at_most=(3, 48 * HOUR))
+    assert "at most 3" in decide(Request("r", "drift", "f", 47 * HOUR), past, tight).reason
+    assert decide(Request("r", "drift", "f", 61 * HOUR), past, tight).admitted
+
+
+def test_failures_in_a_row_are_waited_out_twice_as_long_each_time() -> None:
+    quick = Policy(cooldown_ms=0)
+    past = [run(0, "failed", None), run(2, "failed", None), run(4, "finished", None)]
+    assert "back-off after 3" in decide(Request("r", "drift", "f", 7 * HOUR), past, quick).reason
+    assert decide(Request("r", "drift", "f", 8 * HOUR), past, quick).admitted
+    assert decide(Request("r", "drift", "f", 5 * HOUR), [*past, run(4.5)], quick).admitted, "a version ends the row"
+
+
+def test_there_is_only_one_first_version() -> None:
+    assert "version already" in ask(0, "first_data", past=[run(0)]).reason
+    assert ask(99, "first_data", past=[run(0, "finished", None)]).admitted
+
+
+@given(st.integers(1, 200))
+def test_the_back_off_is_bounded(failures: int) -> None:
+    past = [PastRun(f"r{k}", "drift", f"f{k}", "failed", 0) for k in range(failures)]
+    limit = 2**MAX_DOUBLINGS * HOUR
+    assert decide(Request("r", "drift", "f", limit), past, Policy(cooldown_ms=0)).admitted
