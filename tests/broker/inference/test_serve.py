@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import signal
+import socket
 import threading
 import time
 from collections import Counter
@@ -118,3 +120,32 @@ def test_a_restarted_server_is_ready_with_the_version_that_is_published(world: W
     address = again.address()
     until(lambda: ready(address), 20, "it is ready again")
     assert time.monotonic() - started < 20
+
+
+def test_a_stop_answers_what_is_in_flight_and_ends_cleanly(world: World) -> None:
+    world.release(1)
+    server = world.start("serve")
+    address = httpx.URL(server.address())
+    until(lambda: ready(str(address)), 20, "it is ready")
+    body = b'{"distance": 1.0}'
+    with socket.create_connection((address.host, address.port or 80), timeout=10) as connection:
+        head = f"POST {PREDICT} HTTP/1.1\r\nHost: test\r\nContent-Length: {len(body)}\r\n\r\n"
+        connection.sendall(head.encode() + body[:5])
+        until(lambda: httpx.get(f"{address}/health/live").status_code == 200, 5, "it has begun to read")
+        server.popen.send_signal(signal.SIGTERM)
+        until(lambda: refuses(address), 5, "it takes no new connections")
+        connection.sendall(body[5:])
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b'"probability"' in answer
+    assert server.popen.wait(20) == 0, server.told()
+    assert len(world.predictions()) == 1
+
+
+def refuses(address: httpx.URL) -> bool:
+    """Whether nothing listens there any more."""
+    try:
+        socket.create_connection((address.host, address.port or 80), timeout=1).close()
+    except OSError:
+        return True
+    return False

@@ -26,6 +26,10 @@ from tidemill_inference.web.app import Limits, create_app
 SERVICE = "inference-serve"
 BACKLOG = 2_048
 LOG_FLUSH_S = 10.0
+LOG_TIMEOUT_MS = (
+    60_000  # how long a prediction waits for brokers that are away before it is given up and counted
+)
+LOG_BUFFER_KB = 16_384
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +69,14 @@ def run_serve(settings: ServeSettings) -> None:
 
 
 def _prediction_log(platform: Platform, settings: ServeSettings) -> PredictionLog:
-    producer = Producer(producer_config(settings, client_id=f"{settings.prefix}prediction-log"))
+    config = producer_config(
+        settings,
+        client_id=f"{settings.prefix}prediction-log",
+        queue_buffering_max_messages=settings.prediction_log_size,
+        queue_buffering_max_kbytes=LOG_BUFFER_KB,
+        message_timeout_ms=LOG_TIMEOUT_MS,
+    )
+    producer = Producer(config)
     routes = {model: platform.route(model) for model in platform.specs}
     return PredictionLog(producer, platform.codec(), routes, settings.prediction_log_size)
 

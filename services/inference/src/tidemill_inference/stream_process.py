@@ -16,6 +16,7 @@ from tidemill.errors import FatalError
 from tidemill.ids import uuid7_batch
 from tidemill.kafka.batch import Batch, Output
 from tidemill.kafka.headers import ORIGIN, TRACEPARENT, Headers
+from tidemill.telemetry.logs import model_version
 from tidemill_inference import metrics
 from tidemill_inference.outputs import STREAM, prediction_rows
 from tidemill_inference.serving import Predictor
@@ -85,6 +86,7 @@ class StreamProcess:
     ) -> pa.RecordBatch:
         started = time.perf_counter()
         predictions = self._predictors[route.model].current().predict(records)
+        model_version.set(f"{route.model}:{predictions.serving.version}")
         now_ms = self._now_ms()
         positions = np.fromiter(index, dtype=np.int64, count=len(index))
         metrics.predicted(predictions, STREAM, time.perf_counter() - started)

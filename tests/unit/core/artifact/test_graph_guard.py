@@ -3,6 +3,8 @@ from __future__ import annotations
 import onnx
 import onnxruntime as ort
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from tests.unit.core.artifact.models import graph, scaling
@@ -144,3 +146,32 @@ def test_every_field_of_onnx_that_can_hold_a_tensor_or_a_graph_is_walked_or_refu
         for field in getattr(onnx, theirs).DESCRIPTOR.fields:
             if field.message_type is not None and field.message_type.name in holders:
                 assert field.name in _FIELDS[name], f"{theirs}.{field.name}"
+
+
+def test_graphs_nested_beyond_reason_are_refused():
+    body = b""
+    for _ in range(60):
+        for number in (6, 5, 1):  # a graph in an attribute of a node of a graph
+            body = tagged(number, body)
+    with pytest.raises(ArtifactError, match="no ONNX file"):
+        check_graph(tagged(7, body))
+
+
+def tagged(number: int, data: bytes) -> bytes:
+    """A length-delimited protobuf field."""
+    length, size = bytearray(), len(data)
+    while size > 0x7F:
+        length.append(size & 0x7F | 0x80)
+        size >>= 7
+    return bytes([number << 3 | 2]) + bytes([*length, size]) + data
+
+
+@given(st.data())
+def test_a_damaged_model_passes_or_is_refused_and_nothing_else(data: st.DataObject):
+    damaged = bytearray(scaling(2.0))
+    for _ in range(data.draw(st.integers(1, 8))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        check_graph(bytes(damaged))
+    except ArtifactError:
+        return

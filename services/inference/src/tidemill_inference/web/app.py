@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from tidemill.service import Health, Report
+from tidemill.telemetry.logs import model_version
 from tidemill_inference.adapters.tracing import request_span
 from tidemill_inference.dataplane import Answered, InvalidInstances, ModelEndpoint
 from tidemill_inference.serving import NoVersion
@@ -96,6 +97,7 @@ def _add_predictions(
         instances, batch = parse_instances(body, limits.instances, frozenset(endpoint.record.field_names))
         with request_span(tracer, f"predict {model}", request.headers.get("traceparent")) as traceparent:
             answered = await _predict(endpoint, instances, limits.retry_after_s)
+            model_version.set(f"{model}:{answered.predictions.serving.version}")
             log(endpoint, answered, traceparent)
         headers = {
             "X-Model-Version": str(answered.predictions.serving.version),

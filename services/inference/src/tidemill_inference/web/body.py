@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from tidemill_inference.web.problems import Problem
 
@@ -13,15 +14,18 @@ INSTANCES = "instances"
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The body. Raises Problem 413 as soon as it is larger than `limit` bytes."""
+    """The body. Raises Problem 413 as soon as it is larger than `limit` bytes, 400 where it ends early."""
     stated = request.headers.get("content-length", "")
     if stated.isdigit() and int(stated) > limit:
         raise _too_large(limit)
     chunks = bytearray()
-    async for chunk in request.stream():
-        chunks += chunk
-        if len(chunks) > limit:
-            raise _too_large(limit)
+    try:
+        async for chunk in request.stream():
+            chunks += chunk
+            if len(chunks) > limit:
+                raise _too_large(limit)
+    except ClientDisconnect as error:
+        raise Problem(400, "incomplete_body", "the client went away before the body's end") from error
     return bytes(chunks)
 
 
