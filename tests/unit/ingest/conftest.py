@@ -19,7 +19,7 @@ from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill_ingest.adapters.kafka import Failure
 from tidemill_ingest.api import create_app
-from tidemill_ingest.records import Record
+from tidemill_ingest.records import Record, Target
 from tidemill_ingest.service import IngestService, build_targets
 
 NOW_MS = 1_700_000_000_000
@@ -76,13 +76,18 @@ class Ingest:
         ]
 
 
-@pytest.fixture
-def ingest(root: Path) -> Ingest:
+@pytest.fixture(scope="session")
+def contract(root: Path) -> tuple[SchemaCatalog, list[Target]]:
     models = load_models(root / "models", ("flight-delay",))
     schemas = SchemaCatalog.load(root / "schemas", models)
+    return schemas, build_targets(models.values(), TopicCatalog.load(root / "schemas", "p-"), schemas)
+
+
+@pytest.fixture
+def ingest(contract: tuple[SchemaCatalog, list[Target]]) -> Ingest:
+    schemas, targets = contract
     codec = Codec(schemas)
     sink = RememberingSink()
-    targets = build_targets(models.values(), TopicCatalog.load(root / "schemas", "p-"), schemas)
     tracer = TracerProvider().get_tracer("test")
     service = IngestService(targets, codec, sink, FixedClock(NOW_MS), tracer, max_items=100)
     unready: list[str] = []

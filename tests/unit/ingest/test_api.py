@@ -139,6 +139,11 @@ def test_a_body_beyond_the_limit_is_refused_whether_it_says_so_or_not(ingest: In
     assert ingest.sink.published == []
 
 
+def test_a_compressed_body_is_refused_in_words(ingest: Ingest) -> None:
+    answer = ingest.client.post(EVENTS, content=b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
+    assert (answer.status_code, answer.json()["error"]) == (415, "unsupported_encoding")
+
+
 def test_what_kafka_did_not_acknowledge_is_never_called_accepted(ingest: Ingest) -> None:
     ingest.sink.failures[1] = Failure("not in time", stored=None)
     answer = ingest.client.post(EVENTS, json=[event("a"), event("b"), event("c")])

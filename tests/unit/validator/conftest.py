@@ -11,7 +11,7 @@ import pytest
 
 from tidemill.codec import Codec
 from tidemill.contracts.events import QualityReport
-from tidemill.contracts.model_file import load_models
+from tidemill.contracts.model_file import ModelSpec, load_models
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.batch import Batch, Output
@@ -94,14 +94,18 @@ def reasons(output: Output | None) -> list[tuple[str, str]]:
     return [(letter[3], letter[4]) for letter in letters if letter]
 
 
-@pytest.fixture
-def desk(root: Path) -> Desk:
+@pytest.fixture(scope="session")
+def contract(root: Path) -> tuple[ModelSpec, TopicCatalog, SchemaCatalog, Codec]:
     models = load_models(root / "models", (MODEL,))
     schemas = SchemaCatalog.load(root / "schemas", models)
-    codec = Codec(schemas)
-    topics = TopicCatalog.load(root / "schemas", "p-")
+    return models[MODEL], TopicCatalog.load(root / "schemas", "p-"), schemas, Codec(schemas)
+
+
+@pytest.fixture
+def desk(contract: tuple[ModelSpec, TopicCatalog, SchemaCatalog, Codec]) -> Desk:
+    model, topics, schemas, codec = contract
     events, labels = build_validators(
-        models.values(), topics, schemas, codec, max_ahead_ms=DAY_MS, max_seen_ids=10_000
+        [model], topics, schemas, codec, max_ahead_ms=DAY_MS, max_seen_ids=10_000
     )
     for partition in range(4):
         events.take(partition)

@@ -30,7 +30,7 @@ class Accepted(BaseModel):
 class Problem(BaseModel):
     """A request that was not looked at item by item."""
 
-    error: str = Field(description="A stable name: unknown_model, malformed_json, too_large, unavailable.")
+    error: str = Field(description="A stable name: unknown_model, malformed_json, too_large, …")
     message: str = Field(description="What is wrong and what to do, for people.")
     models: list[str] | None = Field(None, description="The models that there are (unknown_model).")
     line: int | None = Field(None, description="Line of the first character that is not JSON, from 1.")

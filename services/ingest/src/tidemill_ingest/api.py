@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
+from starlette.requests import ClientDisconnect
 
 from tidemill_ingest import docs
 from tidemill_ingest.answers import Accepted, Problem
@@ -54,10 +55,13 @@ def create_app(
     async def take(role: str, model: str, request: Request) -> Response:
         try:
             target = service.target(role, model)
+            _refuse_encoded(request)
             body = await _read(request, max_body_bytes)
             status, answer = await service.accept(
                 target, body, request.headers.get("content-type"), request.headers.get("traceparent")
             )
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is there to read it
         except Rejected as rejected:
             return _answer(rejected.status, rejected.problem, retry_after_s)
         return _answer(status, answer, retry_after_s)
@@ -86,6 +90,13 @@ def create_app(
         return Response(encode(REGISTRY), headers={"Content-Type": content_type})
 
     return app
+
+
+def _refuse_encoded(request: Request) -> None:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        message = "compressed bodies are not read: send the JSON as it is"
+        raise Rejected(415, Problem(error="unsupported_encoding", message=message))
 
 
 async def _read(request: Request, limit: int) -> bytes:

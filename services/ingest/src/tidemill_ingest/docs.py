@@ -80,6 +80,7 @@ def _responses() -> dict[int | str, dict[str, Any]]:
         400: {"model": Problem, "description": "The body is not JSON; `line` and `column` say where."},
         404: {"model": Problem, "description": "There is no such model; `models` says which there are."},
         413: {"model": Problem, "description": "The body or the number of items is too large."},
+        415: {"model": Problem, "description": "The body is compressed."},
         422: {
             "model": Accepted,
             "description": "No item is a record of this model; `errors` says why.",

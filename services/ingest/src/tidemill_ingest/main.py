@@ -54,6 +54,8 @@ def run(settings: IngestSettings) -> None:
         limit_concurrency=settings.max_connections,
         timeout_graceful_shutdown=settings.drain_s,
         server_header=False,
+        ws="none",
+        lifespan="on",
     )
     try:
         uvicorn.Server(config).run(sockets=[listening])
