@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -42,9 +44,10 @@ class Fitted:
     def score(self, inputs: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
         """P(positive) [n] (binary), probabilities [n, C] (multiclass) or values [n] (regression)."""
         matrix = self.encoder.matrix(inputs)
-        if self.task == "regression":
-            return np.asarray(self.estimator.predict(matrix), dtype=np.float64).reshape(-1)
-        probabilities = np.asarray(self.estimator.predict_proba(matrix), dtype=np.float64)
+        with one_thread():
+            if self.task == "regression":
+                return np.asarray(self.estimator.predict(matrix), dtype=np.float64).reshape(-1)
+            probabilities = np.asarray(self.estimator.predict_proba(matrix), dtype=np.float64)
         return probabilities[:, 1] if self.task == "binary" else probabilities
 
 
@@ -61,12 +64,28 @@ def fit(
     target = _target(task, rows)
     classes = _classes(task, target)
     estimator = _estimator(candidate, params, task, seed, stop_early=tune is not None)
-    if candidate == "gradient_boosting" and tune is not None:
-        known = np.isin(_target(task, tune), target) if task == "multiclass" else np.ones(len(tune), dtype=bool)
-        estimator.fit(matrix, target, X_val=encoder.matrix(tune.inputs)[known], y_val=_target(task, tune)[known])
-    else:
-        estimator.fit(matrix, target)
+    with one_thread():
+        if candidate == "gradient_boosting" and tune is not None:
+            known = np.isin(_target(task, tune), target) if task == "multiclass" else np.ones(len(tune), dtype=bool)
+            estimator.fit(matrix, target, X_val=encoder.matrix(tune.inputs)[known], y_val=_target(task, tune)[known])
+        else:
+            estimator.fit(matrix, target)
     return Fitted(candidate, dict(params), task, encoder, estimator, classes)
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Numeric libraries work on one thread within the block: results do not depend on the machine's cores, and threads
+    that spin for each other do not starve whoever else needs them."""
+    return _controller().limit(limits=1)
+
+
+@cache
+def _controller() -> Any:
+    import sklearn.ensemble
+    import sklearn.linear_model  # noqa: F401 -- the controller knows the libraries that are loaded when it is made
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def refit_params(fitted: Fitted) -> dict[str, Any]:
