@@ -26,9 +26,8 @@ from tidemill_inference.web.app import Limits, create_app
 SERVICE = "inference-serve"
 BACKLOG = 2_048
 LOG_FLUSH_S = 10.0
-LOG_TIMEOUT_MS = (
-    60_000  # how long a prediction waits for brokers that are away before it is given up and counted
-)
+LOG_TIMEOUT_MS = 60_000
+"""How long a prediction waits for brokers that are away before it is counted as lost."""
 LOG_BUFFER_KB = 16_384
 
 _log = logging.getLogger(__name__)

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping
 
 from tidemill.clock import SystemClock
-from tidemill.errors import RetryLater
 from tidemill.kafka.clients import admin
 from tidemill.kafka.topics import check_equal_partitions
 from tidemill.kafka.transactional import Partition, TransactionalRunner
@@ -44,6 +43,7 @@ class StreamWorker:
         self._stop = stop
         self._platform = platform = Platform.load(settings)
         self._clean = {platform.topics.name("clean", model): model for model in platform.specs}
+        self._admin = admin(settings)
         self.health = Health()
         self._watcher: VersionWatcher = platform.watcher(on_failure=stop.set, on_switch=self._on_switch)
         name = f"inference-{settings.worker_set}"
@@ -70,7 +70,6 @@ class StreamWorker:
 
     def run(self) -> None:
         """Work until `stop` is set."""
-        self._check_partitions()
         self._watcher.start()
         try:
             self._runner.run()
@@ -78,16 +77,6 @@ class StreamWorker:
             self._watcher.close()
         if self._watcher.failure is not None:
             raise self._watcher.failure
-
-    def _check_partitions(self) -> None:
-        client = admin(self._platform.settings)
-        while not self._stop.is_set():
-            try:
-                check_equal_partitions(client, self._platform.topics, self._platform.specs)
-                return
-            except RetryLater as error:
-                _log.warning("waiting for the brokers: %s", error)
-                self._stop.wait(error.delay_s)
 
     def _on_switch(self, model: str) -> None:
         """Take part in the models that have a version; the runner ignores what it is subscribed to
@@ -98,8 +87,12 @@ class StreamWorker:
 
     def _on_assigned(self, partitions: list[Partition]) -> None:
         """The member before us may have served a version that we have not read of: read and load it first,
-        so that the epochs in a partition never go back."""
+        so that the epochs in a partition never go back. A prediction goes to the partition number that its
+        record came from, so the counts of the topics must agree.
+        """
         self._watcher.sync(SYNC_S)
+        models = {self._clean[topic] for topic, _ in partitions}
+        check_equal_partitions(self._admin, self._platform.topics, sorted(models))
 
     def _start_offsets(self, partitions: list[Partition]) -> Mapping[Partition, int]:
         """Where the training rows of the first version ended; partitions added since then are read from

@@ -6,17 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from opentelemetry.context import Context
-from opentelemetry.trace import (
-    NonRecordingSpan,
-    SpanContext,
-    SpanKind,
-    TraceFlags,
-    Tracer,
-    set_span_in_context,
-    use_span,
-)
+from opentelemetry.trace import SpanKind, Tracer
 
-from tidemill.telemetry.traceparent import format_traceparent, new_traceparent, parse_traceparent
+from tidemill.kafka.headers import TRACEPARENT
+from tidemill.telemetry.tracing import context_of, current_traceparent, new_traceparent
 
 
 @contextmanager
@@ -25,20 +18,7 @@ def request_span(tracer: Tracer, name: str, traceparent: str | None) -> Iterator
 
     Whether it is recorded is the caller's decision where it sent a valid context, else the sampler's.
     """
-    span = tracer.start_span(name, context=_parent(traceparent), kind=SpanKind.SERVER)
-    context = span.get_span_context()
-    with use_span(span, end_on_exit=True):
-        if context.is_valid:
-            yield format_traceparent(context.trace_id, context.span_id, context.trace_flags.sampled)
-        else:
-            yield new_traceparent(0.0)
-
-
-def _parent(traceparent: str | None) -> Context:
-    parsed = parse_traceparent(traceparent.encode("latin-1", "replace")) if traceparent else None
-    if parsed is None:
-        return Context()
-    trace_id, span_id, sampled = parsed
-    flags = TraceFlags(TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT)
-    remote = SpanContext(trace_id, span_id, is_remote=True, trace_flags=flags)
-    return set_span_in_context(NonRecordingSpan(remote), Context())
+    header = traceparent.encode("latin-1", "replace") if traceparent else None
+    parent = context_of([(TRACEPARENT, header)]) or Context()
+    with tracer.start_as_current_span(name, context=parent, kind=SpanKind.SERVER):
+        yield current_traceparent() or new_traceparent(0.0)

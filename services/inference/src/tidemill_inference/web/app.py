@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from opentelemetry.trace import Tracer
+from fastapi.telemetry import TelemetryConfig
+from opentelemetry.trace import Tracer, get_current_span
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
 from starlette.concurrency import run_in_threadpool
@@ -35,6 +36,9 @@ from tidemill_inference.web.problems import (
 SCORED_IN_PLACE = 32
 """Up to so many instances are scored on the event loop (about a millisecond); more of them in a thread."""
 
+_OWN_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+"""FastAPI's own spans and metrics would stand beside ours: three more spans a request, health checks too."""
+
 LogPredictions = Callable[[ModelEndpoint, Answered, bytes], object]
 
 
@@ -55,7 +59,9 @@ def create_app(
     tracer: Tracer,
 ) -> ASGIApp:
     """The application. `endpoints` by model; `log` takes every answered prediction and must not wait."""
-    app = FastAPI(title="Tidemill inference", version="1", docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Tidemill inference", version="1", docs_url=None, redoc_url=None, telemetry=_OWN_TELEMETRY
+    )
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(HTTPException, answer_http_exception)
     app.add_exception_handler(Exception, answer_defect)
@@ -97,7 +103,9 @@ def _add_predictions(
         instances, batch = parse_instances(body, limits.instances, frozenset(endpoint.record.field_names))
         with request_span(tracer, f"predict {model}", request.headers.get("traceparent")) as traceparent:
             answered = await _predict(endpoint, instances, limits.retry_after_s)
-            model_version.set(f"{model}:{answered.predictions.serving.version}")
+            version = f"{model}:{answered.predictions.serving.version}"
+            model_version.set(version)
+            get_current_span().set_attribute("tidemill.model_version", version)
             log(endpoint, answered, traceparent)
         headers = {
             "X-Model-Version": str(answered.predictions.serving.version),
