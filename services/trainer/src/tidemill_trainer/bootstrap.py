@@ -136,7 +136,7 @@ def _model_rows(
     schema = table_schema(spec, record.arrow)
     partitions = [(topic, number) for topic in topics for number in range(counts[topic])]
     table = TrainingTable(f"{settings.tables}/{settings.prefix}{spec.name}", schema, partitions)
-    return ModelRows(spec, _codec(settings, schemas), schemas, topics, table, schema, time.monotonic)
+    return ModelRows(spec, _codec(settings, schemas), schemas, topics, table, schema, time.monotonic, settings.compact_files)
 
 
 def _place(settings: TrainerSettings, model: ModelRows, catalog: TopicCatalog, counts: Mapping[str, int]) -> Place:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tidemill.errors import TidemillError
@@ -43,9 +43,13 @@ class Interrupted(TidemillError):
 class TrainingChild:
     """Owns the process. One thread uses it; ``ready`` may be asked from any."""
 
-    def __init__(self, environment: Mapping[str, str], stop: threading.Event) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], stop: threading.Event, command: Sequence[str] = ("-m", "tidemill_trainer.worker")
+    ) -> None:
+        """``command``: arguments of the Python interpreter."""
         self._environment = dict(environment) | ONE_THREAD | QUIET | MEMORY_ENVIRONMENT
         self._stop = stop
+        self._command = [sys.executable, *command]
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._begun = 0
@@ -66,9 +70,8 @@ class TrainingChild:
         self._begun += 1
         self._answers = queue.SimpleQueue()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tidemill_trainer.worker"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, env=self._environment,
-            start_new_session=True,
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+            env=self._environment, start_new_session=True,
         )  # fmt: skip
         threading.Thread(target=_read, args=(self._process, self._answers), name="child-answers", daemon=True).start()
         first = self._wait(START_TIMEOUT_S, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from pathlib import Path
@@ -35,6 +36,7 @@ def serve(settings: TrainerSettings, stop: threading.Event) -> None:
     from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
 
     configure_logging(SERVICE, settings.log_level, settings.log_file)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every revision, at every start
     settings = with_absolute_places(settings)
     specs = load_models(settings.models_dir, settings.models)
     catalog = TopicCatalog.load(settings.schemas, settings.prefix)

@@ -19,6 +19,9 @@ from tidemill_trainer.training_table import Ends, TrainingTable
 
 log = logging.getLogger(__name__)
 
+LOOK_AT_FILES_EVERY = 50
+"""Commits; a look reads the table's log."""
+
 Role = str
 """``clean``, ``labels`` or ``predictions``."""
 
@@ -43,11 +46,13 @@ class ModelRows:
     table: TrainingTable
     schema: pa.Schema
     monotonic: Callable[[], float]
+    compact_files: int = 200
     committed: Committed = Committed(0, 0, None)
     waiting: int = 0
     _parts: list[pa.Table] = field(default_factory=list)
     _ends: Ends = field(default_factory=dict)
     _since: float | None = None
+    _commits: int = 0
 
     def load_counts(self) -> None:
         """Take the counts from the table's log, once at the start."""
@@ -87,8 +92,19 @@ class ModelRows:
         self.waiting, self._since = 0, None
         metrics.COLLECT_LAG.labels(self.spec.name).set(0)
         self._count(fresh)
+        self._tidy()
         give_memory_back()
         return fresh.num_rows
+
+    def _tidy(self) -> None:
+        """Put small files together once there are many of one kind; looks at every fiftieth commit."""
+        self._commits += 1
+        if self._commits % LOOK_AT_FILES_EVERY:
+            return
+        most = max((kind.files for kind in self.table.counts().values()), default=0)
+        if most >= self.compact_files:
+            log.info("the table of %s has %d files of one kind: it is compacted", self.spec.name, most)
+            self.table.compact()
 
     def _rows(self, role: Role, batch: Batch) -> pa.Table:
         if role == "predictions":

@@ -147,6 +147,6 @@ class Releaser:
         metrics.EPOCH.labels(model).set(version.epoch)
         metrics.MODEL_VERSION.labels(model).set(version.champion.version)
         log.info(
-            "%s: %s version %d at epoch %d: %s", model, release.action, version.champion.version, version.epoch,
+            "%s: %s; version %d serves at epoch %d: %s", model, release.action, version.champion.version, version.epoch,
             release.reason, extra={"model_version": f"{model}:{version.champion.version}"},
         )  # fmt: skip

@@ -28,6 +28,9 @@ CHECKPOINT_EVERY = 50
 
 MAX_CLASHES = 8
 
+COMPACT_TO_BYTES = 64 << 20
+"""Bounds the memory that compaction takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class KindCount:
@@ -102,7 +105,7 @@ class TrainingTable:
 
     def compact(self) -> None:
         """Put small files together; rows and offsets stay what they are."""
-        self._table.optimize.compact()
+        self._table.optimize.compact(target_size=COMPACT_TO_BYTES, max_concurrent_tasks=1)
 
     def column(self, kind: str, name: str) -> pa.ChunkedArray:
         """One column of one kind of rows, from the snapshot held."""

@@ -1,0 +1,97 @@
+"""Requests become rows, by themselves where data or the calendar ask for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.trainer.fixtures import CLEAN, HOUR, LABELS, PARTS, SCHEMA, SPEC, events, labels, request
+from tidemill.clock import FixedClock
+from tidemill.codec import Codec
+from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.telemetry.traceparent import parse_traceparent
+from tidemill_trainer.admit import Admission
+from tidemill_trainer.database import connect, migrate
+from tidemill_trainer.first_data import FirstData, count_labelled
+from tidemill_trainer.model_rows import Committed, ModelRows
+from tidemill_trainer.runs import Outcome, RunStore
+from tidemill_trainer.training_table import TrainingTable
+
+
+@pytest.fixture
+def schemas(root: Path) -> SchemaCatalog:
+    return SchemaCatalog.load(root / "schemas", {})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    engine = connect(f"sqlite:///{tmp_path / 'trainer.db'}")
+    migrate(engine)
+    return RunStore(engine, FixedClock(1), "trainer-0", 30, 2)
+
+
+@pytest.fixture
+def admission(store: RunStore, schemas: SchemaCatalog) -> Admission:
+    return Admission(store, {"tide": SPEC}, Codec(schemas), schemas, FixedClock(1))
+
+
+def model_rows(folder: Path, schemas: SchemaCatalog) -> ModelRows:
+    table = TrainingTable((folder / "table").as_uri(), SCHEMA, PARTS)
+    topics = {CLEAN: "clean", LABELS: "labels"}
+    return ModelRows(SPEC, Codec(schemas), schemas, topics, table, SCHEMA, lambda: 0.0)
+
+
+def test_a_request_from_the_topic_is_taken_once(admission: Admission, store: RunStore, schemas: SchemaCatalog) -> None:
+    value = Codec(schemas).encode_one(request().to_dict(), schemas.platform("retrain-request"))
+    admission.take(value, None)
+    admission.take(value, None)
+    assert [one.event.state for one in store.unsent()] == ["accepted"]
+
+
+def test_what_cannot_be_read_or_is_another_models_is_passed_over(admission: Admission, store: RunStore) -> None:
+    admission.take(b"rubbish", None)
+    assert store.unsent() == []
+
+
+def test_a_run_is_always_traced_and_goes_on_in_its_requests_trace_where_that_is_sampled(
+    admission: Admission, store: RunStore
+) -> None:
+    sampled = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    admission.admit(request("q1"), sampled)
+    admission.admit(request("q2"), sampled[:-1] + b"0")
+    told = [one.traceparent.encode() for one in store.unsent()]
+    assert told[0] == sampled
+    parsed = parse_traceparent(told[1])
+    assert parsed is not None and parsed[2] and told[1] != sampled
+
+
+def test_the_first_version_is_asked_for_when_enough_events_have_labels(
+    tmp_path: Path, admission: Admission, store: RunStore, schemas: SchemaCatalog
+) -> None:
+    model, watch = model_rows(tmp_path, schemas), FirstData(admission, store)
+    model.table.append(events(0, 12), {(CLEAN, 0): 12})
+    model.table.append(labels(3, 30), {(LABELS, 0): 30})
+    model.load_counts()
+    assert count_labelled(model) == 9, "labels of events that are not there do not count"
+    watch.after_commit(model)
+    assert store.unsent() == []
+    model.table.append(events(12, 5), {(CLEAN, 0): 17})
+    model.committed = Committed(17, 40, 1_000)
+    watch.after_commit(model)
+    watch.after_commit(model)
+    (told,) = store.unsent()
+    assert (told.event.cause, told.event.state) == ("first_data", "accepted")
+
+
+def test_the_schedule_asks_when_so_much_event_time_has_passed_since_the_last_run(
+    admission: Admission, store: RunStore
+) -> None:
+    assert not admission.ask_by_schedule("tide", 100 * HOUR), "there is nothing to repeat yet"
+    admission.admit(request())
+    claim = store.claim()
+    assert claim is not None
+    store.finish(claim, Outcome("gate passed", (), {}, (), store.version_of(claim)))
+    assert not admission.ask_by_schedule("tide", 7 * 24 * HOUR - 1)
+    assert admission.ask_by_schedule("tide", 7 * 24 * HOUR)
+    assert not admission.ask_by_schedule("tide", 7 * 24 * HOUR), "the same request again"
