@@ -21,13 +21,7 @@ ROLES: dict[type[Any], str] = {
     ModelPerformance: "model_performance",
     RetrainRequest: "retrain_requests",
 }
-"""Where each kind of outcome is written. The stem of its schema is the same in the singular."""
-
-SCHEMAS: dict[type[Any], str] = {
-    DriftEvent: "drift-event",
-    ModelPerformance: "model-performance",
-    RetrainRequest: "retrain-request",
-}
+"""Where each kind of outcome is written."""
 
 
 class Judging:
@@ -115,7 +109,8 @@ def count(outcomes: Iterable[Outcome]) -> None:
                 outcome.detail,
             )
             version = f"{outcome.model}:{outcome.version}"
-            _log.warning(text, *found, extra={"model": outcome.model, "model_version": version})
+            level = logging.INFO if outcome.kind == "feature" else logging.WARNING
+            _log.log(level, text, *found, extra={"model": outcome.model, "model_version": version})
         elif isinstance(outcome, RetrainRequest):
             metrics.REQUESTS.labels(outcome.model, outcome.cause).inc()
             _log.warning("asking to retrain for %s", outcome.cause, extra={"model": outcome.model})

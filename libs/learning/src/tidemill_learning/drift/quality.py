@@ -23,7 +23,7 @@ import numpy as np
 from tidemill_learning.drift.baseline import Baseline
 from tidemill_learning.drift.errors import BUCKET
 from tidemill_learning.drift.findings import SIGMAS, Finding
-from tidemill_learning.drift.regime import Regime
+from tidemill_learning.drift.regime import LEAST, Regime
 from tidemill_learning.drift.scores import roc_auc, roc_auc_error
 
 EFFECT = 0.1
@@ -31,9 +31,6 @@ EFFECT = 0.1
 quarter of the labels are true, 4.3 points. On the flights, the control stays below 0.045 in every
 window; April is at 0.6.
 """
-
-LEAST_BUCKETS = 10
-"""A regime of fewer buckets is not judged."""
 
 LEAST_IN_BUCKET = BUCKET // 2
 """Smaller remainders of a window are not fed to ADWIN: they would weigh as much as full buckets."""
@@ -130,7 +127,7 @@ class QualityWatch:
         regime = self._regimes[name]
         threshold = max(EFFECT * math.sqrt(BUCKET), SIGMAS / math.sqrt(max(1, regime.width)))
         window, now = math.fsum(values) / len(values), regime.mean
-        agreed = min(abs(window), abs(now)) if window * now > 0 and regime.width >= LEAST_BUCKETS else 0.0
+        agreed = min(abs(window), abs(now)) if window * now > 0 and regime.width >= LEAST else 0.0
         n = max(1, totals.count)
         seen, expected = totals.sums["outcome"] / n, totals.sums["expected"] / n
         since = f"so for the last {regime.width * BUCKET} labels"

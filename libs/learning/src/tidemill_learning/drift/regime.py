@@ -21,13 +21,15 @@ DELTA = 0.002
 CHECK_EVERY = 4
 """Buckets between two looks for a change."""
 
+LEAST = 10
+"""Values from which a regime is believed."""
+
 LONGEST = 2_048
 """Buckets that are remembered (200,000 labels); beyond it the older half is forgotten."""
 
 
 class _Adwin(Protocol):
     drift_detected: bool
-    width: float
 
     def update(self, x: float) -> None: ...
 
@@ -40,6 +42,7 @@ class Regime:
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
         state = state or {}
         self._since = int(state.get("since", 0))
+        self._before = int(state.get("before", 0))
         self._values: list[float] = []
         self._adwin = _new_adwin()
         for value in state.get("values", []):
@@ -48,17 +51,22 @@ class Regime:
 
     def to_state(self) -> dict[str, Any]:
         """Plain JSON."""
-        return {"since": self._since, "values": self._values}
+        return {"since": self._since, "before": self._before, "values": self._values}
 
     @property
     def width(self) -> int:
-        """Values since the last change."""
-        return len(self._values) - self._since
+        """Values in the regime."""
+        return len(self._values) - self._begin
 
     @property
     def mean(self) -> float:
         """Their mean; 0 where there are none."""
-        return math.fsum(self._values[self._since :]) / self.width if self.width else 0.0
+        return math.fsum(self._values[self._begin :]) / self.width if self.width else 0.0
+
+    @property
+    def _begin(self) -> int:
+        """A new regime is believed once it has LEAST values; until then the one before it goes on."""
+        return self._since if len(self._values) - self._since >= LEAST else self._before
 
     def add(self, value: float) -> None:
         """Take in the next value."""
@@ -66,13 +74,15 @@ class Regime:
         self._values.append(value)
         self._adwin.update(value)
         if self._adwin.drift_detected:
-            self._since = max(self._since, len(self._values) - int(self._adwin.width))
+            # River begins anew here. What ADWIN itself would keep still holds much of the time before the change.
+            self._before, self._since = self._begin, len(self._values) - 1
         if len(self._values) > LONGEST:
             self._forget()
 
     def _forget(self) -> None:
         cut = len(self._values) // 2
-        kept = {"since": max(0, self._since - cut), "values": self._values[cut:]}
+        since, before = max(0, self._since - cut), max(0, self._before - cut)
+        kept = {"since": since, "before": before, "values": self._values[cut:]}
         self.__init__(kept)  # type: ignore[misc]
 
 

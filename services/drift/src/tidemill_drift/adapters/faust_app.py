@@ -27,7 +27,7 @@ from tidemill.kafka.publisher import Publisher
 from tidemill.service import Heartbeat
 from tidemill_drift import metrics
 from tidemill_drift.adapters.champions import Champions, Crowned
-from tidemill_drift.judging import ROLES, SCHEMAS, Judging, count
+from tidemill_drift.judging import ROLES, Judging, count
 from tidemill_drift.settings import DriftSettings
 from tidemill_learning.drift.detector import Outcome
 
@@ -161,10 +161,9 @@ class DetectApp:
             await self._patiently(lambda: self._publisher.publish_all(outputs))
 
     def _output(self, outcome: Outcome) -> Output:
-        schema = self._schemas.platform(SCHEMAS[type(outcome)])
-        topic = self._topics.name(ROLES[type(outcome)])
-        value = self._codec.encode_one(outcome.to_dict(), schema)
-        return Output(topic, [value], [outcome.model.encode()])
+        role = ROLES[type(outcome)]
+        value = self._codec.encode_one(outcome.to_dict(), self._schemas.for_topic(role))
+        return Output(self._topics.name(role), [value], [outcome.model.encode()])
 
     def _crown(self, crowned: Sequence[Crowned]) -> None:
         for published, reference in crowned:
