@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from tests.support.polling import until
 from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, ROUTE, codec, endpoint, warm_predictor
@@ -14,18 +15,18 @@ TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
 
 class Broker:
-    """A producer whose deliveries succeed when it is polled, or fail, or whose buffer is full."""
+    """A producer whose deliveries succeed when it is polled, or fail, or that refuses at once."""
 
-    def __init__(self, *, error: str | None = None, full: bool = False) -> None:
+    def __init__(self, *, error: str | None = None, raises: Exception | None = None) -> None:
         self.records: list[tuple[str, bytes, dict[str, Any]]] = []
-        self._error, self._full = error, full
+        self._error, self._raises = error, raises
         self._reports: list[Callable[[Any, Any], None]] = []
 
     def produce(
         self, topic: str, value: bytes, *, on_delivery: Callable[[Any, Any], None], **options: Any
     ) -> None:
-        if self._full:
-            raise BufferError("queue full")
+        if self._raises is not None:
+            raise self._raises
         self.records.append((topic, value, options))
         self._reports.append(on_delivery)
 
@@ -90,7 +91,12 @@ def test_closing_writes_what_waits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("broker", "reason"), [(Broker(error="timed out"), "not_delivered"), (Broker(full=True), "producer_full")]
+    ("broker", "reason"),
+    [
+        (Broker(error="timed out"), "not_delivered"),
+        (Broker(raises=BufferError("queue full")), "producer_full"),
+        (Broker(raises=KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))), "not_delivered"),
+    ],
 )
 def test_what_the_broker_does_not_take_is_counted(broker: Broker, reason: str) -> None:
     before = lost(reason)

@@ -104,6 +104,20 @@ def test_a_bad_version_is_refused_and_the_old_one_serves_on() -> None:
     assert world.swapper.settled
 
 
+def test_a_version_that_breaks_its_loader_is_refused_like_a_bad_one() -> None:
+    world = World()
+    world.offer(1)
+    world.swapper.step()
+
+    def breaks() -> None:
+        raise RuntimeError("a defect")
+
+    world.during_load = breaks
+    world.offer(2)
+    assert world.swapper.step().outcome is Outcome.REFUSED
+    assert world.epoch == 1
+
+
 def test_where_the_newest_is_bad_the_next_best_that_was_offered_serves() -> None:
     world = World(bad={3})
     world.offer(3)

@@ -23,7 +23,9 @@ def join(uri: str, *names: str) -> str:
 
 
 def read_bytes(uri: str, limit: int) -> bytes:
-    """The object at `uri`. Raises FileNotFoundError, another OSError, or TooLarge past `limit` bytes (then unread)."""
+    """The object at `uri`. Raises FileNotFoundError, another OSError, or TooLarge past `limit` bytes (then
+    unread).
+    """
     filesystem, path = _resolve(uri)
     with filesystem.open(path, "rb") as file:
         data: bytes = file.read(limit + 1)

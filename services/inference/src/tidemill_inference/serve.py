@@ -29,6 +29,7 @@ LOG_FLUSH_S = 10.0
 LOG_TIMEOUT_MS = 60_000
 """How long a prediction waits for brokers that are away before it is counted as lost."""
 LOG_BUFFER_KB = 16_384
+LOG_RECORD_BYTES = 1_114_112  # what the predictions topics admit: a prediction carries its input
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ def _prediction_log(platform: Platform, settings: ServeSettings) -> PredictionLo
         queue_buffering_max_messages=settings.prediction_log_size,
         queue_buffering_max_kbytes=LOG_BUFFER_KB,
         message_timeout_ms=LOG_TIMEOUT_MS,
+        message_max_bytes=LOG_RECORD_BYTES,
     )
     producer = Producer(config)
     routes = {model: platform.route(model) for model in platform.specs}

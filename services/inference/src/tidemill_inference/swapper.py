@@ -52,7 +52,8 @@ class Swapper:
     """Brings one predictor to the newest version that is fit to serve. One thread uses it.
 
     `load` fetches, verifies, loads, warms up and checks the golden rows; it raises ArtifactError for a
-    version that must not serve and OSError where the store is away (tried again, with growing delays).
+    version that must not serve (any other exception counts as that) and OSError where the store is away
+    (tried again).
     """
 
     def __init__(
@@ -99,12 +100,14 @@ class Swapper:
             return self._refuse(offer, error)
         except OSError as error:
             return self._postpone(offer, error)
+        except Exception as error:  # noqa: BLE001 - whatever a version breaks, the one before serves on
+            return self._refuse(offer, error)
         serving = Serving(offer.event, model, offer.appended_ms)
         swap = self._predictor.switch(serving, self._now_ms(), live=offer.live)
         self._forget_up_to(serving.epoch)
         return Step(Outcome.SWITCHED, offer, swap)
 
-    def _refuse(self, offer: Offer, error: ArtifactError) -> Step:
+    def _refuse(self, offer: Offer, error: Exception) -> Step:
         del self._candidates[offer.event.epoch]
         self._refused.add(offer.event.epoch)
         self._failures, self._not_before_s = 0, 0.0

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pyarrow as pa
+from confluent_kafka import KafkaException
 
 from tidemill.codec import Codec
 from tidemill.errors import RetryLater
@@ -84,7 +85,7 @@ class PredictionLog:
         return True
 
     def close(self, timeout_s: float) -> None:
-        """Write what waits, for at most `timeout_s`; the rest is counted as lost."""
+        """Write what waits, for at most `timeout_s`; the log says how many were left."""
         deadline = time.monotonic() + timeout_s
         self._stop.set()
         self._thread.join(timeout=timeout_s)
@@ -155,6 +156,9 @@ class PredictionLog:
             self._producer.produce(topic, value, key=key, headers=headers, on_delivery=_delivered(model))
         except BufferError:
             metrics.LOG_LOST.labels(model, "producer_full").inc()
+        except KafkaException as error:  # too large, say
+            _log.error("a REST prediction cannot be logged: %s", error.args[0].str())
+            metrics.LOG_LOST.labels(model, "not_delivered").inc()
 
 
 def _delivered(model: str) -> Callable[[Any, Any], None]:

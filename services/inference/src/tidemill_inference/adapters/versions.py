@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
+from tidemill.artifact import ArtifactError
 from tidemill.codec import Codec
 from tidemill.contracts.events import ModelVersion
 from tidemill.contracts.schemas import Schema
@@ -21,9 +22,8 @@ from tidemill_inference.swapper import Offer, Outcome, Step, Swapper
 
 CATCH_UP_S = 30.0
 PAUSE_S = 0.005  # lets `sync` have the lock between two polls
-LONGEST_SILENCE_S = (
-    120.0  # a fetch of a large model from a slow store; longer than this is a thread that hangs
-)
+LONGEST_SILENCE_S = 120.0
+"""A large model may come slowly from its store; what takes longer than this hangs."""
 
 _log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class VersionWatcher:
             while not self._stop.wait(PAUSE_S):
                 self.heartbeat.beat()
                 self._turn_or_wait()
-        except Exception as error:  # noqa: BLE001 - a defect ends the process: `failure` is raised by whoever wired it
+        except Exception as error:  # noqa: BLE001 - ends the process: whoever wired it raises `failure`
             _log.exception("the reader of model-versions failed")
             self.failure = error
             self._on_failure()
@@ -159,7 +159,10 @@ def _tell(model: str, step: Step) -> None:
     about = {"model": model, "model_version": f"{model}:{event.champion.version}", "epoch": event.epoch}
     if step.outcome is Outcome.REFUSED:
         metrics.REFUSED.labels(model).inc()
-        _log.error("version refused, the one before serves on: %s", step.error, extra=about)
+        trace = (
+            None if isinstance(step.error, ArtifactError) else step.error
+        )  # of a defect, of ours or a library's
+        _log.error("version refused, the one before serves on: %s", step.error, exc_info=trace, extra=about)
     elif step.outcome is Outcome.POSTPONED:
         metrics.POSTPONED.labels(model).inc()
         _log.warning("version not loaded yet, tried again: %s", step.error, extra=about)
