@@ -22,17 +22,26 @@ TYPES = {"probabilities": pa.map_(pa.string(), pa.float64())}
 
 
 def model(
-    *, window: int | timedelta = 50, task: Any = "binary", watch: Any = ("features", "predictions", "quality"),
-    on: Any = ("drift", "quality"), delay: int = 2, expires: int = 48,
-) -> ModelSpec:  # fmt: skip
+    *,
+    window: int | timedelta = 50,
+    task: Any = "binary",
+    watch: Any = ("features", "predictions", "quality"),
+    on: Any = ("drift", "quality"),
+    delay: int = 2,
+    expires: int = 48,
+) -> ModelSpec:
     """A model of a number, a category and a time; durations in hours."""
     return ModelSpec(
-        name="m", schema_file="m.avsc", entity="k", event_time="at",
+        name="m",
+        schema_file="m.avsc",
+        entity="k",
+        event_time="at",
         target=Target("y", task, delay=timedelta(hours=delay), expires=timedelta(hours=expires)),
         features=(Feature("x", "number"), Feature("c", "category"), Feature("at", "time", ("hour",))),
         training=Training(metric="roc_auc", candidates=("logistic_regression",)),
-        drift=Drift(window=window, watch=watch), retrain=Retrain(on=on),
-    )  # fmt: skip
+        drift=Drift(window=window, watch=watch),
+        retrain=Retrain(on=on),
+    )
 
 
 @dataclass
@@ -69,9 +78,13 @@ def logs(
             (number, {"at": at, "x": float(rng.normal(100, 5)), "c": "ab"[int(rng.random() < 0.3)]})
         )
         prediction = {
-            "event_id": event_id, "event_time": at, "source": "stream", "version": version, "arm": "champion",
+            "event_id": event_id,
+            "event_time": at,
+            "source": "stream",
+            "version": version,
+            "arm": "champion",
             "probability": score,
-        }  # fmt: skip
+        }
         made.rows["predictions"].append((number, prediction))
         if rng.random() < 0.97:
             observed = at + int(rng.uniform(0, 5) * HOUR)
@@ -114,12 +127,25 @@ def reference(metrics: Mapping[str, float] | None = None) -> dict[str, Any]:
     steps = np.linspace(0, 1, 101)
     return {
         "features": {
-            "x": {"kind": "number", "quantiles": np.quantile(rng.normal(100, 5, 20_000), steps).tolist(), "nulls": 0.0, "count": 20_000},
-            "c": {"kind": "category", "counts": {"a": 14_000, "b": 6_000}, "other": 0, "nulls": 0.0, "count": 20_000},
+            "x": {
+                "kind": "number",
+                "quantiles": np.quantile(rng.normal(100, 5, 20_000), steps).tolist(),
+                "nulls": 0.0,
+                "count": 20_000,
+            },
+            "c": {
+                "kind": "category",
+                "counts": {"a": 14_000, "b": 6_000},
+                "other": 0,
+                "nulls": 0.0,
+                "count": 20_000,
+            },
         },
         "predictions": {"quantiles": (0.1 + 0.3 * steps).tolist(), "mean": 0.25, "count": 3_000},
-        "metrics": dict(metrics or {"roc_auc": 0.5}), "rows": 20_000, "held_out_rows": 3_000,
-    }  # fmt: skip
+        "metrics": dict(metrics or {"roc_auc": 0.5}),
+        "rows": 20_000,
+        "held_out_rows": 3_000,
+    }
 
 
 def published(
@@ -127,10 +153,20 @@ def published(
 ) -> ModelVersion:
     """An event of model-versions."""
     champion = ModelRef(
-        version=version, artifact_uri="", manifest_digest=f"d{version}", run_id="r", tracking_run="t",
+        version=version,
+        artifact_uri="",
+        manifest_digest=f"d{version}",
+        run_id="r",
+        tracking_run="t",
         data_set=DataSet(table_uri="", table_version=0, offsets=tuple(offsets)),
-    )  # fmt: skip
+    )
     return ModelVersion(
-        model="m", epoch=epoch, mode="direct", champion=champion, challenger=None, challenger_share=0.0,
-        start_offsets=(0,) * partitions, published_at=0,
-    )  # fmt: skip
+        model="m",
+        epoch=epoch,
+        mode="direct",
+        champion=champion,
+        challenger=None,
+        challenger_share=0.0,
+        start_offsets=(0,) * partitions,
+        published_at=0,
+    )

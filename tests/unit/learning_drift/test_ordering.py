@@ -12,9 +12,15 @@ from tidemill_learning.drift.ordering import WINDOWS_BEHIND, WindowOrder
 
 def profile(partition: int, window: int, ended_at: int, sealed: bool = False) -> dict[str, Any]:
     return {
-        "partition": partition, "window": window, "sealed": sealed, "topic": "t", "first_offset": 0, "last_offset": 1,
-        "started_at": ended_at - 1, "ended_at": ended_at,
-    }  # fmt: skip
+        "partition": partition,
+        "window": window,
+        "sealed": sealed,
+        "topic": "t",
+        "first_offset": 0,
+        "last_offset": 1,
+        "started_at": ended_at - 1,
+        "ended_at": ended_at,
+    }
 
 
 def give(order: WindowOrder, item: dict[str, Any], partitions: int = 2) -> list[tuple[int, int]]:

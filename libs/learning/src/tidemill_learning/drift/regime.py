@@ -74,7 +74,8 @@ class Regime:
         self._values.append(value)
         self._adwin.update(value)
         if self._adwin.drift_detected:
-            # River begins anew here. What ADWIN itself would keep still holds much of the time before the change.
+            # River begins anew here. What ADWIN itself would keep still holds much of the time before the
+            # change.
             self._before, self._since = self._begin, len(self._values) - 1
         if len(self._values) > LONGEST:
             self._forget()

@@ -1,0 +1,125 @@
+"""Batches of framed records to profiles, without a broker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tidemill.codec import Codec
+from tidemill.contracts.model_file import ModelSpec, load_models
+from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.topics import TopicCatalog
+from tidemill.kafka.batch import Batch
+from tidemill_drift.profiling import Profiling
+from tidemill_learning.drift.windows import Place
+
+MODEL = "flight-delay"
+MODEL_FILE = """
+model: flight-delay
+schema: flight-delay.avsc
+entity: tail_number
+event_time: scheduled_at
+target: {label: late, task: binary}
+features: {carrier: category, distance: number, scheduled_at: {time: [hour], zone: UTC}}
+training: {first_after: 100, metric: roc_auc, candidates: [logistic_regression]}
+drift: {window: 10}
+"""
+
+
+class Bench:
+    """A `Profiling` and the means to make records for it."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        (folder / "flight-delay.yaml").write_text(MODEL_FILE)
+        self.specs: dict[str, ModelSpec] = load_models(folder)
+        self.schemas = SchemaCatalog.load(root / "schemas", self.specs)
+        self.topics = TopicCatalog.load(root / "schemas")
+        self.codec = Codec(self.schemas)
+        self.profiling = self.new()
+
+    def new(self) -> Profiling:
+        return Profiling(self.specs.values(), self.topics, self.schemas, self.codec)
+
+    def clean(self, places: list[tuple[int, int]], spoil: int | None = None) -> Batch:
+        """Records at (partition, offset); the one at place `spoil` is not Avro."""
+        schema = self.schemas.record(MODEL)
+        rows = [dict.fromkeys(schema.field_names) for _ in places]
+        for row, (partition, offset) in zip(rows, places, strict=True):
+            row |= {
+                "event_id": f"{partition}-{offset}",
+                "scheduled_at": offset * 1000,
+                "carrier": "UA",
+                "distance": 1.0 + offset,
+            }  # type: ignore[dict-item]
+        values: list[bytes | None] = [self.codec.encode_one(row, schema) for row in rows]
+        if spoil is not None:
+            values[spoil] = b"not avro"
+        count = len(places)
+        return Batch(
+            self.topics.name("clean", MODEL), [p for p, _ in places], [o for _, o in places], [2**50] * count,
+            [None] * count, values, [None] * count,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def bench(root: Path, tmp_path: Path) -> Iterator[Bench]:
+    yield Bench(root, tmp_path)
+
+
+def test_partitions_of_one_batch_are_folded_apart(bench: Bench) -> None:
+    profiles = bench.profiling.fold(bench.clean([(p, o) for o in range(25) for p in (0, 3)]))
+    assert [(p["partition"], p["window"], p["records"]) for p in profiles] == [
+        (0, 0, 10),
+        (0, 1, 10),
+        (3, 0, 10),
+        (3, 1, 10),
+    ]
+
+
+def test_what_cannot_be_read_is_left_out(bench: Bench) -> None:
+    profiles = bench.profiling.fold(bench.clean([(0, o) for o in range(12)], spoil=4))
+    assert [p["records"] for p in profiles] == [9]
+
+
+def test_profiles_are_written_under_the_model_and_read_back_the_same(bench: Bench) -> None:
+    profiles = bench.profiling.fold(bench.clean([(0, o) for o in range(12)]))
+    keys, values = bench.profiling.encode(profiles)
+    assert keys == [MODEL.encode()]
+    assert bench.codec.decode_one(values[0], bench.schemas.platform("profile")) == profiles[0]
+
+
+def test_the_same_window_is_the_same_to_the_byte_in_any_batches(bench: Bench) -> None:
+    _, whole = bench.profiling.encode(bench.profiling.fold(bench.clean([(0, o) for o in range(12)])))
+    other, parts = bench.new(), []  # type: ignore[var-annotated]
+    for start in (0, 5, 9):
+        end = {0: 5, 5: 9, 9: 12}[start]
+        parts += other.encode(other.fold(bench.clean([(0, o) for o in range(start, end)])))[1]
+    assert parts == whole
+
+
+def test_committed_places_rebuild_what_was_open(bench: Bench) -> None:
+    bench.profiling.fold(bench.clean([(1, o) for o in range(13)]))
+    bench.profiling.fold(bench.clean([(1, o) for o in range(13, 17)]))
+    places: dict[Any, Place] = bench.profiling.places()
+    topic = bench.topics.name("clean", MODEL)
+    assert places[topic, 1].offset <= 10
+    again = bench.new()
+    again.assign(places)
+    (profile,) = again.fold(bench.clean([(1, o) for o in range(places[topic, 1].offset, 21)]))
+    assert (profile["window"], profile["first_offset"], profile["records"]) == (1, 10, 10)
+
+
+def test_topics_of_every_role_are_read_and_a_seal_can_be_written(bench: Bench) -> None:
+    assert len(bench.profiling.topics) == 3
+    seal = bench.profiling.seal(bench.topics.name("labels", MODEL), 2)
+    assert (seal["kind"], seal["sealed"]) == ("quality", True)
+    bench.profiling.encode([seal])
+
+
+def test_dropped_partitions_are_forgotten(bench: Bench) -> None:
+    bench.profiling.fold(bench.clean([(1, 0)]))
+    bench.profiling.drop()
+    assert bench.profiling.places() == {}
