@@ -24,7 +24,7 @@ def client_config(settings: KafkaSettings, name: str) -> Config:
         "bootstrap.servers": settings.kafka_bootstrap,
         "client.id": f"{settings.prefix}{name}",
         "reconnect.backoff.ms": 250,  # a broker that is away is retried for ever, but quietly
-        "reconnect.backoff.max.ms": 5_000,
+        "reconnect.backoff.max.ms": 2_000,
         "socket.keepalive.enable": True,
         "log.connection.close": False,
         "logger": logger,
@@ -66,6 +66,9 @@ def producer_config(settings: KafkaSettings, transactional_id: str | None = None
         "partitioner": "murmur2_random",
         "compression.type": settings.compression,
         "linger.ms": settings.linger_ms,
+        # Topics bound records. The client's own bound must not come first: what raw has taken must fit into
+        # clean or dead letters. Batches stay below `batch.size` all the same.
+        "message.max.bytes": 16_777_216,
         "batch.size": 1_000_000,
         "batch.num.messages": 10_000,
         "queue.buffering.max.messages": 200_000,
