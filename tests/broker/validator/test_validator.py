@@ -148,3 +148,13 @@ def test_two_validators_that_come_and_go_write_everything_exactly_once(bench: Be
     judged += [letter[1:3] for letter in letters if letter]
     assert sorted(judged) == sorted(positions)
     assert sorted(bench.ids("clean")) == sorted(set(ids))
+
+
+def test_the_largest_record_of_raw_fits_into_clean_and_into_dead_letters(bench: Bench) -> None:
+    good = bench.event("a", tail_number="N" * 1_047_000)
+    bad = bench.event("b", tail_number="N" * 1_047_000, origin="XXX", dest="D" * 500)
+    bench.push("raw", bench.output("raw", [good], partitions=0), bench.output("raw", [bad], partitions=1))
+    bench.start()
+    bench.until_judged("raw", 2)
+    assert [value for _, _, _, value, _ in bench.read("clean")] == [good]
+    assert [value for _, _, _, value, _ in bench.read("raw_dlq")] == [bad]
