@@ -96,6 +96,7 @@ def test_a_model_added_as_two_files_is_pushed_trained_and_asked(
     asked = {"billed_at": "2024-03-01T00:00:00Z", "contract": row["contract"], **numbers}
     asked["tenure"] = int(asked["tenure"])
     answer = until(lambda: predict(platform, asked), 120, "the model answers")
+    assert answer is not None
     assert 0 <= answer["probability"] <= 1
     assert answer["version"] == 1
 

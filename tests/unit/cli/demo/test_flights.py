@@ -24,8 +24,9 @@ def airports() -> pl.DataFrame:
 def flight(**changes: object) -> dict[str, object]:
     row: dict[str, object] = {
         "year": 2013, "month": 7, "day": 1, "hour": 23, "minute": 30, "sched_dep_time": 2330,
-        "dep_delay": 10.0, "arr_time": 212.0, "arr_delay": 20.0, "air_time": 300.0, "carrier": "UA", "flight": 7,
-        "tailnum": "N1", "origin": "EWR", "dest": "LAX", "distance": 2454, "time_hour": "2013-07-02T03:00:00Z",
+        "dep_delay": 10.0, "arr_time": 212.0, "arr_delay": 20.0, "air_time": 300.0, "carrier": "UA",
+        "flight": 7, "tailnum": "N1", "origin": "EWR", "dest": "LAX", "distance": 2454,
+        "time_hour": "2013-07-02T03:00:00Z",
     }  # fmt: skip
     return row | changes
 

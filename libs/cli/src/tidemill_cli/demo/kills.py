@@ -76,16 +76,20 @@ class Killer:
     def _run(self) -> None:
         try:
             while self._at_work and not self._stop.is_set():
-                victim = next(
-                    ((name, work) for name, at_work in self._at_work.items() if (work := at_work())), None
-                )
-                if victim is None:
+                working = self._look()
+                if not working:
                     self._stop.wait(POLL_S)
                     continue
-                self._kill(*victim)
+                self._kill(*next(iter(working.items())))
                 self._stop.wait(self._pause_s)
+                self._look()  # what has grown meanwhile says nothing about the next moment
         except Exception as error:  # noqa: BLE001 - the main thread raises it
             self.failure = error
+
+    def _look(self) -> dict[str, str]:
+        """The processes that are at work now, in their order, each with its work."""
+        seen = {name: at_work() for name, at_work in self._at_work.items()}
+        return {name: work for name, work in seen.items() if work}
 
     def _kill(self, name: str, work: str) -> None:
         before = self._platform.restarts.get(name, 0)

@@ -75,9 +75,10 @@ def _metric(metrics: Mapping[str, float], metric: str) -> float | None:
 
 
 def swaps(live: LiveState, audit: Audit) -> list[dict[str, Any]]:
-    """Every change from one version to the next: ms from the event on model-versions until both stream and
-    REST had answered with the new one, by the times on the predictions topic (REST is asked some twenty times
-    a second, so up to 50 ms of it are waiting).
+    """Every change from one version to the next, with the ms from the event on model-versions to serving.
+
+    By the times on the predictions topic: until both stream and REST had answered with the new version (REST is
+    asked some twenty times a second, so up to 50 ms of it are waiting), or REST alone where no event came any more.
     """
     made = audit.predictions
     changes = published_versions(live)
@@ -88,7 +89,7 @@ def swaps(live: LiveState, audit: Audit) -> list[dict[str, Any]]:
             mine = (made.epoch >= after.epoch) & (made.stream == is_stream)
             if mine.any():
                 firsts.append(int(made.predicted_at[mine].min()))
-        serving = max(firsts) - after.at_ms if len(firsts) == 2 else None
+        serving = max(firsts) - after.at_ms if firsts else None
         rows.append({"from": before.version, "to": after.version, "ms": serving})
     return rows
 

@@ -1,0 +1,84 @@
+"""The command line teaches, and finds the platform it is meant for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from tidemill_cli.app import COMMANDS, cli
+from tidemill_cli.platform import find_platform, view_of
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TIDEMILL_KAFKA_BOOTSTRAP", raising=False)
+    return tmp_path
+
+
+def write_facts(folder: Path, **settings: str) -> None:
+    path = folder / "var" / "run" / "platform.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"settings": settings}))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str) -> None:
+    result = CliRunner().invoke(cli, [name, "--help"])
+    assert result.exit_code == 0
+    assert "Usage:" in result.output
+
+
+def test_the_overview_imports_no_command_and_no_library_that_it_does_not_need() -> None:
+    code = (
+        "import sys; from tidemill_cli.app import cli; cli.main(['--help'], standalone_mode=False); "
+        "heavy = {'polars', 'pyarrow', 'confluent_kafka', 'rich', 'numpy', 'pydantic'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=30)
+
+
+def test_without_any_platform_it_is_said_how_to_name_one(nowhere: Path) -> None:
+    with pytest.raises(click.UsageError, match="tidemill up"):
+        find_platform()
+
+
+def test_a_platform_that_runs_here_is_found_by_its_file(nowhere: Path) -> None:
+    write_facts(nowhere, TIDEMILL_KAFKA_BOOTSTRAP="127.0.0.1:1234", TIDEMILL_PREFIX="p-")
+    settings = find_platform().settings
+    assert (settings.kafka_bootstrap, settings.prefix) == ("127.0.0.1:1234", "p-")
+
+
+def test_an_address_that_is_named_wins_over_the_file(nowhere: Path) -> None:
+    write_facts(nowhere, TIDEMILL_KAFKA_BOOTSTRAP="127.0.0.1:1234", TIDEMILL_PREFIX="p-")
+    settings = find_platform("other:9092").settings
+    assert (settings.kafka_bootstrap, settings.prefix) == ("other:9092", "")
+
+
+def test_settings_in_the_environment_win_over_the_file(
+    nowhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_facts(nowhere, TIDEMILL_KAFKA_BOOTSTRAP="127.0.0.1:1234", TIDEMILL_TRACE_RATIO="0.5")
+    monkeypatch.setenv("TIDEMILL_TRACE_RATIO", "0.25")
+    assert find_platform().settings.trace_ratio == 0.25
+
+
+def test_a_view_by_facts_asks_no_environment(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEMILL_PREFIX", "mine-")
+    facts = {"settings": {"TIDEMILL_KAFKA_BOOTSTRAP": "127.0.0.1:1", "TIDEMILL_PREFIX": "theirs-"}}
+    assert view_of(facts).settings.prefix == "theirs-"
+
+
+def test_an_unknown_model_is_answered_with_those_that_there_are(root: Path) -> None:
+    models = str(root / "models")
+    view = view_of({"settings": {"TIDEMILL_MODELS_DIR": models}})
+    with pytest.raises(click.BadParameter, match="flight-delay"):
+        view.model("flights")
+    with pytest.raises(click.UsageError, match="--model"):
+        view.model(None)
