@@ -41,8 +41,10 @@ def run(settings: IngestSettings) -> None:
 
     from tidemill.telemetry.logs import configure_logging
     from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
+    from tidemill_ingest.adapters.quiet import quieten
 
     configure_logging(SERVICE, settings.log_level, settings.log_file)
+    quieten()
     app = build_app(settings, configure_tracing(SERVICE, settings))
     listening = listen(settings.host, settings.port)
     port = listening.getsockname()[1]

@@ -57,5 +57,5 @@ def _note(scope: Scope, status: int, seconds: float, request_id: str) -> None:
     route = getattr(scope.get("route"), "path", "unmatched")
     metrics.REQUESTS.labels(route, str(status)).inc()
     metrics.REQUEST_SECONDS.labels(route).observe(seconds)
-    if status >= 500:
-        _log.warning("%s %s: %d", scope["method"], scope["path"], status, extra={"request_id": request_id})
+    if status == 500:  # a defect; 503 is an outage, which the sink says once
+        _log.error("%s %s: %d", scope["method"], scope["path"], status, extra={"request_id": request_id})

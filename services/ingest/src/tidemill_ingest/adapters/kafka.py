@@ -22,7 +22,9 @@ from tidemill_ingest.records import Record
 MAX_RECORD_BYTES = 1_048_576 - 8_192
 """A record with its headers, below the `max.message.bytes` of raw topics."""
 READY_TIMEOUT_S = 2.0
-CONNECT_PAUSE_S = 0.5
+CONNECT_PAUSE_S, CONNECT_PAUSE_MAX_S = 0.25, 2.0
+PROBE_S = 1.0
+"""How long acknowledgements may be late before it is asked whether a broker is there at all."""
 FATAL = (OutOfOrderSequenceNumber, UnknownProducerId, InvalidProducerEpoch, ProducerFenced)
 """After one of these an idempotent producer has lost its place in the log and must be made anew."""
 
@@ -54,6 +56,7 @@ class KafkaSink:
         self._timeout_s = timeout_s
         self._producer: AIOKafkaProducer | None = None
         self._connecting: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to connect, and to try again for as long as the brokers are away. Returns at once."""
@@ -64,7 +67,8 @@ class KafkaSink:
         """Send what is waiting, for at most `drain_s` seconds, and disconnect."""
         if self._connecting is not None:
             self._connecting.cancel()
-            await asyncio.gather(self._connecting, return_exceptions=True)
+        waiting = [task for task in (self._connecting, self._leaving) if task is not None]
+        await asyncio.gather(*waiting, return_exceptions=True)
         producer, self._producer = self._producer, None
         await _stop(producer, drain_s)
 
@@ -96,17 +100,29 @@ class KafkaSink:
             async with asyncio.timeout(self._timeout_s):
                 for record in records:
                     sent.append(await self._send(producer, topic, record, headers))
-                futures = [future for future in sent if isinstance(future, asyncio.Future)]
-                if futures:
-                    await asyncio.wait(futures)
+                await self._acknowledged(
+                    producer, [item for item in sent if isinstance(item, asyncio.Future)]
+                )
         except TimeoutError:
             _log.warning(
                 "records were not acknowledged in time", extra={"topic": topic, "records": len(records)}
             )
         unsent = [Failure("Kafka did not answer in time", stored=False)] * (len(records) - len(sent))
         outcomes = [_outcome(item) for item in sent] + unsent
-        self._look_after(producer, sent)
+        if any(isinstance(_error(item), FATAL) for item in sent) or _has_ended(producer):
+            self._replace(producer, "the producer has lost its place in the log")
         return outcomes
+
+    async def _acknowledged(
+        self, producer: AIOKafkaProducer, futures: Sequence[asyncio.Future[object]]
+    ) -> None:
+        """Waits for acknowledgements, as long as brokers are there to give them."""
+        pending = set(futures)
+        while pending and producer is self._producer:
+            _, pending = await asyncio.wait(pending, timeout=PROBE_S)
+            reason = await self.reachable() if pending else None
+            if reason is not None:
+                self._replace(producer, reason)
 
     async def _send(
         self, producer: AIOKafkaProducer, topic: str, record: Record, headers: Sequence[tuple[str, bytes]]
@@ -127,6 +143,7 @@ class KafkaSink:
         return future
 
     async def _connect(self) -> None:
+        pause_s = CONNECT_PAUSE_S
         while self._producer is None:
             producer = AIOKafkaProducer(
                 bootstrap_servers=self._bootstrap,
@@ -142,23 +159,26 @@ class KafkaSink:
                 self._producer = producer
             except (KafkaError, OSError) as error:
                 _log.warning("waiting for Kafka: %s", error)
-                await _stop(producer, CONNECT_PAUSE_S)
-                await asyncio.sleep(CONNECT_PAUSE_S)
+                await _stop(producer, 0)
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, CONNECT_PAUSE_MAX_S)
             except asyncio.CancelledError:
-                await _stop(producer, CONNECT_PAUSE_S)
+                await _stop(producer, 0)
                 raise
         _log.info("connected to Kafka")
 
-    def _look_after(
-        self, producer: AIOKafkaProducer, sent: Sequence[asyncio.Future[object] | Failure]
-    ) -> None:
-        """Replace a producer that cannot go on."""
-        broken = any(_error(item) is not None and isinstance(_error(item), FATAL) for item in sent)
-        if producer is self._producer and (broken or _has_ended(producer)):
-            _log.error("the producer cannot go on and is replaced")
-            self._producer = None
-            task = asyncio.get_running_loop().create_task(_stop(producer, CONNECT_PAUSE_S))
-            task.add_done_callback(lambda _: self.start())
+    def _replace(self, producer: AIOKafkaProducer, reason: str) -> None:
+        """Give up a producer and connect anew.
+
+        One that is left alone while no broker answers asks for metadata without a pause, a core's worth of
+        it.
+        """
+        if producer is not self._producer:
+            return
+        _log.error("connecting to Kafka anew: %s", reason)
+        self._producer = None
+        self._leaving = asyncio.get_running_loop().create_task(_stop(producer, 0))
+        self.start()
 
 
 def _outcome(item: asyncio.Future[object] | Failure) -> Failure | None:
@@ -190,10 +210,12 @@ def _has_ended(producer: AIOKafkaProducer) -> bool:
 
 
 async def _stop(producer: AIOKafkaProducer | None, drain_s: float) -> None:
+    """Send what is waiting for at most `drain_s` seconds, then disconnect, whatever is still waiting."""
     if producer is None:
         return
     try:
         async with asyncio.timeout(drain_s):
             await producer.stop()
-    except (TimeoutError, KafkaError) as error:
-        _log.warning("the producer did not stop cleanly: %s", error or "not in time")
+    except (TimeoutError, KafkaError):
+        await producer._sender.close()  # stop() was cut short while it flushed, and cannot be asked again
+        await producer.client.close()
