@@ -21,7 +21,7 @@ class FakeProducer:
         self.config = config
         self.calls: list[str] = []
         self.records: list[tuple[Any, ...]] = []
-        self.failures = failures or {}
+        self.failures = {} if failures is None else failures
 
     def _call(self, name: str) -> None:
         self.calls.append(name)

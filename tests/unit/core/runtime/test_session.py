@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+import weakref
 from typing import Any
 
 import pytest
@@ -129,3 +131,35 @@ def test_brokers_that_do_not_answer_are_asked_again_and_a_refusal_is_final() -> 
     bench.failures["init"] = failure(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, fatal=True)
     with pytest.raises(FatalError, match="refuse transactional id worker-0"):
         bench.session.open()
+
+
+def test_a_producer_that_was_given_up_is_gone_before_the_next_one_is_made() -> None:
+    bench = Bench({"offsets": failure(KafkaError._TIMED_OUT, retriable=True)})
+    ghost = weakref.ref(bench.producers.pop())
+    try:
+        bench.commit()
+    except InDoubt:
+        assert ghost() is None, "it would initialise itself again and fence its successor"
+
+    bench.failures["init"] = failure(KafkaError._TIMED_OUT, retriable=True)
+    try:
+        bench.session.open()
+    except RetryLater:
+        ghost = weakref.ref(bench.producers.pop())
+        assert ghost() is None
+
+
+def test_a_call_that_never_returns_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "_GRACE_S", 0.05)
+    monkeypatch.setitem(CONFIG, "transaction.timeout.ms", 50)
+    bench = Bench()
+    release = threading.Event()
+    bench.producers[0].send_offsets_to_transaction = lambda *_: release.wait(30)  # type: ignore[assignment]
+    with pytest.raises(InDoubt, match="no answer"):
+        bench.commit()
+    release.set()
+    assert "commit" not in bench.producers[0].calls
+    bench.session.open()
+    bench.failures["commit"] = failure(KafkaError._FENCED, fatal=True)
+    with pytest.raises(InDoubt, match="given up"):
+        bench.commit()

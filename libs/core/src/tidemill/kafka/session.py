@@ -17,6 +17,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from tidemill.errors import FatalError, Fenced, RetryLater, TidemillError
 from tidemill.kafka.batch import Output
 from tidemill.kafka.producing import DeliveryFailures, produce_all
+from tidemill.kafka.watched import Stuck, WatchedCalls
 
 __all__ = ["Aborted", "InDoubt", "TransactionSession"]
 
@@ -30,6 +31,7 @@ _REFUSED = frozenset(
     }
 )
 _INIT_TIMEOUT_S = 5.0
+_GRACE_S = 2.0
 
 
 class Aborted(TidemillError):
@@ -55,6 +57,8 @@ class TransactionSession:
         self._timeout_s = config.get("transaction.timeout.ms", 60_000) / 1000
         self._producer: Producer | None = None
         self._begun = 0.0
+        self._ghost = False
+        self._calls = WatchedCalls(f"transactions-{config['transactional.id']}")
 
     @property
     def is_open(self) -> bool:
@@ -68,18 +72,18 @@ class TransactionSession:
         Raises RetryLater if the brokers do not answer, FatalError if they refuse.
         """
         self.close()
-        producer = self._factory(self._config)
+        self._producer = self._factory(self._config)
         try:
-            producer.init_transactions(_INIT_TIMEOUT_S)
-        except KafkaException as error:
-            reason: KafkaError = error.args[0]
-            transactional_id = self._config["transactional.id"]
-            if reason.code() in _REFUSED:
-                raise FatalError(
-                    f"the brokers refuse transactional id {transactional_id}: {reason.str()}"
-                ) from error
-            raise RetryLater(f"transactional id {transactional_id}: {reason.str()}") from error
-        self._producer = producer
+            self._watched("init_transactions", timeout_s=_INIT_TIMEOUT_S)
+        except (KafkaException, Stuck) as error:
+            reason = self._reason(error)
+        else:
+            return
+        self.close()
+        name = self._config["transactional.id"]
+        if reason.code() in _REFUSED:
+            raise FatalError(f"the brokers refuse transactional id {name}: {reason.str()}")
+        raise RetryLater(f"transactional id {name}: {reason.str()}")
 
     def commit(
         self, outputs: Sequence[Output], offsets: list[TopicPartition], group_metadata: Any = None
@@ -89,73 +93,94 @@ class TransactionSession:
         ``group_metadata`` is the consumer's at the time of its batch. Returns when the commit is certain.
         Raises Aborted, InDoubt, Fenced; FatalError for a record that the brokers will never take.
         """
-        producer = self._producer
-        if producer is None:
+        if self._producer is None:
             raise InDoubt("the session is not open")
         self._failures.clear()
         self._begun = time.monotonic()
-        topic = ""
         try:
-            producer.begin_transaction()
-            for output in outputs:
-                topic = output.topic
-                produce_all(producer, (output,), self._begun + self._timeout_s)
-            topic = ""
+            self._producer.begin_transaction()
+            self._produce(self._producer, outputs)
             if offsets:
-                producer.send_offsets_to_transaction(offsets, group_metadata, self._timeout_s)
-            producer.commit_transaction(self._timeout_s)
-        except KafkaException as error:
-            if topic:
-                self._failures.refused(error, topic)
-            self._settle(producer, error.args[0])
-        except RetryLater as error:
-            self._doubt(str(error))
+                self._watched("send_offsets_to_transaction", offsets, group_metadata)
+            self._watched("commit_transaction")
+        except (KafkaException, RetryLater, Stuck) as error:
+            reason = self._reason(error)
+        else:
+            return
+        self._settle(reason)
 
     def close(self) -> None:
         """Throw the producer away, with whatever it had open."""
         producer, self._producer = self._producer, None
+        self._calls.close()
         if producer is not None:
             producer.purge()
 
-    def _settle(self, producer: Producer, error: KafkaError) -> None:
-        if error.code() in _FENCED:
-            self._fenced(error)
-        if error.fatal() or not error.txn_requires_abort():
-            self._abort_if_lasting(producer)
-            self._doubt(error.str())
-        self._abort(producer, error)
-        self._raise_if_lasting()
-        raise Aborted(self._failures.first or error.str())
+    def _produce(self, producer: Producer, outputs: Sequence[Output]) -> None:
+        for output in outputs:
+            try:
+                produce_all(producer, (output,), self._begun + self._timeout_s)
+            except KafkaException as error:
+                self._failures.refused(error, output.topic)
+                raise
 
-    def _abort(self, producer: Producer, cause: KafkaError) -> None:
+    def _watched(self, name: str, *args: Any, timeout_s: float | None = None) -> None:
+        timeout_s = self._timeout_s if timeout_s is None else timeout_s
+        call = getattr(self._producer, name)
+        self._calls.call(call, *args, timeout_s, within_s=timeout_s + _GRACE_S)
+
+    def _reason(self, error: KafkaException | RetryLater | Stuck) -> KafkaError:
+        """The error's reason alone.
+
+        Its traceback holds the producer, and a producer that lives on goes on: one that initialises itself
+        behind our back, when the brokers are there again, would fence the next one.
+        """
+        error.__traceback__ = None
+        if isinstance(error, Stuck):
+            self._ghost = True
+        if isinstance(error, KafkaException):
+            return error.args[0]  # type: ignore[no-any-return]
+        return KafkaError(KafkaError._TIMED_OUT, str(error))
+
+    def _settle(self, reason: KafkaError) -> None:
+        if reason.code() in _FENCED:
+            self._fenced(reason)
+        certain = reason.txn_requires_abort() and not reason.fatal()
+        if certain or self._failures.lasting is not None:
+            self._abort(reason)
+        if self._failures.lasting is not None:
+            self.close()
+            raise FatalError(f"a record can never be written: {self._failures.lasting}")
+        if certain:
+            raise Aborted(self._failures.first or reason.str())
+        self._doubt(reason.str())
+
+    def _abort(self, cause: KafkaError) -> None:
         try:
-            producer.abort_transaction(self._timeout_s)
-        except KafkaException as error:
-            if error.args[0].code() in _FENCED:
-                self._fenced(error.args[0])
-            self._doubt(f"{cause.str()}; and the abort: {error.args[0].str()}")
+            self._watched("abort_transaction")
+        except (KafkaException, Stuck) as error:
+            reason = self._reason(error)
+        else:
+            return
+        if reason.code() in _FENCED:
+            self._fenced(reason)
+        self._doubt(f"{cause.str()}; and the abort: {reason.str()}")
 
-    def _fenced(self, error: KafkaError) -> None:
-        """A coordinator also fences a producer whose transaction is overdue: frozen, not replaced."""
-        overdue = time.monotonic() - self._begun > 0.9 * self._timeout_s
-        if overdue:
-            self._doubt(f"the transaction was overdue: {error.str()}")
+    def _fenced(self, reason: KafkaError) -> None:
+        """Tell who fenced us. A coordinator also fences a producer whose transaction is overdue: one that was
+        frozen. And a producer of our own that was given up within a call may have come back to life.
+        """
+        if time.monotonic() - self._begun > 0.9 * self._timeout_s:
+            self._doubt(f"the transaction was overdue: {reason.str()}")
+        if self._ghost:
+            self._ghost = False
+            self._doubt(f"perhaps fenced by a producer that was given up: {reason.str()}")
         self.close()
         raise Fenced(
             f"another process uses the transactional id {self._config['transactional.id']}: "
-            f"give each its own TIDEMILL_INSTANCE ({error.str()})"
+            f"give each its own TIDEMILL_INSTANCE ({reason.str()})"
         )
 
     def _doubt(self, why: str) -> None:
         self.close()
         raise InDoubt(why)
-
-    def _abort_if_lasting(self, producer: Producer) -> None:
-        if self._failures.lasting is not None:
-            self._abort(producer, KafkaError(KafkaError._FAIL))
-            self._raise_if_lasting()
-
-    def _raise_if_lasting(self) -> None:
-        if self._failures.lasting is not None:
-            self.close()
-            raise FatalError(f"a record can never be written: {self._failures.lasting}")
