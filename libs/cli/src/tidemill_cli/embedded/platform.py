@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,8 +15,11 @@ from tidemill_cli.embedded.broker import Broker
 from tidemill_cli.embedded.errors import PlatformError, StartInterrupted
 from tidemill_cli.embedded.policy import RestartPolicy
 from tidemill_cli.embedded.ports import HOST, Ports, is_listening
-from tidemill_cli.embedded.run_file import RunFile
+from tidemill_cli.embedded.probe import answers
+from tidemill_cli.embedded.run_file import RunFile, remove_data
 from tidemill_cli.embedded.supervisor import Ended, ProcessSpec, Supervisor, last_lines
+
+__all__ = ["Platform", "remove_data"]
 
 BROKER_S = 60.0
 LIVE_S = 90.0
@@ -170,7 +169,7 @@ class Platform:
             self.logs[spec.name] = spec.log
             self._supervisor.add(spec)
         for spec in specs:
-            self._until(lambda url=spec.url: _answers(url), LIVE_S, spec.name, spec.log)  # type: ignore[misc]
+            self._until(lambda url=spec.url: answers(url), LIVE_S, spec.name, spec.log)  # type: ignore[misc]
         self._started_at = time.time()
         self._run_file.write(self.facts())
 
@@ -245,11 +244,11 @@ class Platform:
 
     def live(self, name: str) -> bool:
         """Whether a service answers its liveness probe now."""
-        return _answers(self._probe(name, "live"))
+        return answers(self._probe(name, "live"))
 
     def ready(self, name: str) -> bool:
         """Whether a service says that it is ready for work now: inference only with a warm model."""
-        return _answers(self._probe(name, "ready"))
+        return answers(self._probe(name, "ready"))
 
     def _probe(self, name: str, kind: str) -> str:
         return f"{self.addresses[name]}/health" + ("" if name == "mlflow" else f"/{kind}")
@@ -289,31 +288,3 @@ class Platform:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-
-# Our own services, on this machine: never by way of a proxy that the environment names.
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-def _answers(url: str | None) -> bool:
-    if url is None:
-        return True
-    with suppress(urllib.error.URLError, OSError, ValueError), _DIRECT.open(url, timeout=2) as response:
-        return bool(response.status == 200)
-    return False
-
-
-def remove_data(var: Path) -> None:
-    """Empties a data folder for a fresh start. Raises PlatformError where a platform runs in it."""
-    lock = RunFile(var)
-    lock.acquire()
-    try:
-        for child in var.iterdir():
-            if child.name == "run":
-                continue
-            if child.is_dir() and not child.is_symlink():
-                shutil.rmtree(child)
-            else:
-                child.unlink()
-    finally:
-        lock.release()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import IO, Any
 
@@ -50,3 +51,19 @@ class RunFile:
             self.path.unlink(missing_ok=True)
             self._lock.close()
             self._lock = None
+
+
+def remove_data(var: Path) -> None:
+    """Empties a data folder for a fresh start. Raises PlatformError where a platform runs in it."""
+    lock = RunFile(var)
+    lock.acquire()
+    try:
+        for child in var.iterdir():
+            if child.name == "run":
+                continue
+            if child.is_dir() and not child.is_symlink():
+                shutil.rmtree(child)
+            else:
+                child.unlink()
+    finally:
+        lock.release()
