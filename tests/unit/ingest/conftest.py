@@ -18,9 +18,9 @@ from tidemill.contracts.model_file import load_models
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill_ingest.adapters.kafka import Failure
-from tidemill_ingest.api import create_app
 from tidemill_ingest.records import Record, Target
 from tidemill_ingest.service import IngestService, build_targets
+from tidemill_ingest.web.api import create_app
 
 NOW_MS = 1_700_000_000_000
 

@@ -74,8 +74,8 @@ def build_app(settings: IngestSettings, tracer: Tracer) -> FastAPI:
     from tidemill.contracts.schemas import SchemaCatalog
     from tidemill.contracts.topics import TopicCatalog
     from tidemill_ingest.adapters.kafka import KafkaSink
-    from tidemill_ingest.api import create_app
     from tidemill_ingest.service import IngestService, build_targets
+    from tidemill_ingest.web.api import create_app
 
     models = load_models(settings.models_dir, settings.models)
     topics = TopicCatalog.load(settings.schemas, settings.prefix)

@@ -15,10 +15,10 @@ from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
 from starlette.requests import ClientDisconnect
 
-from tidemill_ingest import docs
 from tidemill_ingest.answers import Accepted, Problem
-from tidemill_ingest.middleware import Observed
 from tidemill_ingest.service import IngestService, Rejected
+from tidemill_ingest.web import docs
+from tidemill_ingest.web.middleware import Observed
 
 Readiness = Callable[[], Awaitable[str | None]]
 
