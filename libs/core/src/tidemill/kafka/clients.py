@@ -48,6 +48,7 @@ def consumer_config(settings: KafkaSettings, group: str, **over: Any) -> Config:
         "max.poll.interval.ms": 300_000,
         "fetch.wait.max.ms": 50,  # the broker's patience is part of every record's latency
         "fetch.error.backoff.ms": 100,
+        "fetch.queue.backoff.ms": 20,  # a full buffer is looked at again; by default after 1 s
         "queued.min.messages": 100_000,
         "queued.max.messages.kbytes": settings.fetch_buffer_kb,
         "max.partition.fetch.bytes": 1_048_576,

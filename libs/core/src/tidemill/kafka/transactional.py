@@ -39,6 +39,7 @@ _IDLE_COMMIT_S = (
     0.5  # markers of other writers move positions too; that alone is not worth more commits than this
 )
 _HOLD_POLL_S = 0.5
+_SETTLED_S = 5.0
 _CLOSE_S = 5.0
 _STUCK_S = 120.0  # a batch, or the hook for new partitions, may take a while
 
@@ -101,6 +102,7 @@ class TransactionalRunner:
         self._subscribed: tuple[str, ...] = ()
         self._joined = False
         self._last_commit = 0.0
+        self._retried = 0.0
         if health is not None:
             health.add_live("loop", self._heartbeat)
             health.add_ready("kafka", self._trouble)
@@ -166,6 +168,7 @@ class TransactionalRunner:
             with metrics.PROCESS_SECONDS.time():
                 outputs = self._process(batches)
             self._commit(outputs, offsets, metadata)
+        self._over()
         for batch in batches:
             metrics.CONSUMED.labels(batch.topic).inc(len(batch))
 
@@ -175,7 +178,6 @@ class TransactionalRunner:
         self._assignment.committed(offsets)
         self._last_commit = time.monotonic()
         self._backoff.reset()
-        self._trouble.clear()
         metrics.TRANSACTIONS.labels("committed").inc()
         for output in outputs:
             metrics.PRODUCED.labels(output.topic).inc(len(output))
@@ -183,10 +185,16 @@ class TransactionalRunner:
     def _idle(self, consumer: Consumer, metadata: bytes) -> None:
         if self._on_idle is not None:
             self._on_idle()
+        if self._retried and time.monotonic() - self._retried > _SETTLED_S:
+            self._over()  # what was to be retried has gone to another member
         if self._joined and time.monotonic() - self._last_commit > _IDLE_COMMIT_S:
             offsets = self._assignment.moved(consumer)
             if offsets:
                 self._commit([], offsets, metadata)
+
+    def _over(self) -> None:
+        self._retried = 0.0
+        self._trouble.clear()
 
     def _greet(self) -> None:
         """Tell the worker of new partitions; they stay new until it has taken them."""
@@ -195,9 +203,11 @@ class TransactionalRunner:
             if self._on_assigned is not None:
                 self._on_assigned(list(fresh))
             fresh.clear()
+            self._over()
 
     def _retry(self, consumer: Consumer, kind: str, reason: str, delay_s: float) -> None:
         self._trouble.enter(kind, reason)
+        self._retried = time.monotonic()
         while True:
             self._hold(consumer, delay_s)
             if self._stop.is_set():
@@ -215,6 +225,7 @@ class TransactionalRunner:
                 self._session.open()
                 self._assignment.reload(consumer)
                 self._assignment.rewind(consumer)
+                self._over()
                 return
             except RetryLater as error:
                 self._trouble.enter("waiting for the brokers", str(error))
