@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "status": ("status", "status", "What runs, what lags, what serves, what drifted."),
     "topics": ("topics", "topics", "The contract's topics, and what of them exists."),
     "trace": ("trace", "trace", "The path of one event: push to prediction to the model's data."),
+    "audit": ("audit", "audit", "Prove on the topics that nothing is lost and nothing twice."),
     "dlq": ("dlq", "dlq", "What was set aside, and why."),
     "models": ("models", "models", "Versions of each model: serving, metrics, digest."),
     "retrain": ("retrain", "retrain", "Ask for a new version and wait for the verdict."),

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tidemill_cli.demo.accounting import Tally
+from tidemill_cli.audit.ledger import Tally
 from tidemill_cli.demo.audit import Audit
 from tidemill_cli.demo.live import LiveState
-from tidemill_cli.demo.readback import Accepted, Predictions
+from tidemill_cli.demo.readback import KnownLabels, Predictions
 from tidemill_cli.demo.rest import RestState
 from tidemill_cli.demo.summary import judge, judge_control, published_versions, swaps, version_rows
 from tidemill_cli.feed import News
@@ -66,10 +66,9 @@ def audit(tally: Tally = EXACT) -> Audit:
         version=np.array([1, 2, 2, 2]),
         epoch=np.array([1, 2, 2, 2]),
         predicted_at=np.array([1_100, 5_200, 5_350, 5_300]),
-        unreadable=0,
     )
-    empty = Accepted({}, {}, pa.chunked_array([], pa.string()), 0)
-    return Audit(4, 3, 1, {}, Counter(), made, {}, empty, {"raw offsets": tally})
+    empty = KnownLabels(pa.chunked_array([], pa.string()), np.array([], dtype=bool))
+    return Audit(4, 3, 1, {}, Counter(), made, empty, {"raw offsets": tally})
 
 
 def asked(errors: int = 0) -> RestState:

@@ -273,8 +273,7 @@ class _Demo:
         began = time.monotonic()
         live, rest = self.observer.state, self.predicting.state
         auditor = Auditor(self.view, self.spec)
-        changes = published_versions(live)
-        audit = auditor.audit(changes[0].start_offsets if changes else None)
+        audit = auditor.audit()
         comparison = self._compare(auditor, audit)
         verdict = self._verdict(audit)
         self.memory.stop()

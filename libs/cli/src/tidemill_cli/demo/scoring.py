@@ -16,7 +16,7 @@ from tidemill.contracts.schemas import Schema
 from tidemill.features import feature_inputs
 from tidemill.kafka.batch import Batch
 from tidemill_cli.demo.accounting import roc_auc
-from tidemill_cli.demo.readback import Accepted, Positions
+from tidemill_cli.demo.readback import KnownLabels, Positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def load_scorer(reference: Mapping[str, Any]) -> OnnxModel:
 
 
 def compare(
-    clean: Iterator[Batch], wanted: Positions, labels: Accepted, codec: Codec, record: Schema, id_field: str,
+    clean: Iterator[Batch], wanted: Positions, labels: KnownLabels, codec: Codec, record: Schema, id_field: str,
     before: OnnxModel, after: OnnxModel,
 ) -> Comparison:  # fmt: skip
     """Scores both models on the clean rows at `wanted` positions that have a label."""
@@ -66,12 +66,12 @@ def _score(model: OnnxModel, rows: pa.RecordBatch) -> np.ndarray:
 
 
 def _compared(
-    ids: pa.ChunkedArray, scores: list[tuple[np.ndarray, np.ndarray]], labels: Accepted
+    ids: pa.ChunkedArray, scores: list[tuple[np.ndarray, np.ndarray]], labels: KnownLabels
 ) -> Comparison:
-    if not scores or labels.labels is None:
+    if not scores or not len(labels.values):
         return Comparison(0, None, None)
     found = pc.index_in(ids, value_set=labels.ids.combine_chunks()).combine_chunks()
     known = found.is_valid().to_numpy(zero_copy_only=False)
-    truth = labels.labels[found.drop_null().to_numpy().astype(np.int64)].astype(bool)
+    truth = labels.values[found.drop_null().to_numpy().astype(np.int64)].astype(bool)
     before, after = (np.concatenate([pair[side] for pair in scores])[known] for side in (0, 1))
     return Comparison(len(truth), roc_auc(truth, before), roc_auc(truth, after))

@@ -12,7 +12,7 @@ from tidemill.kafka.batch import Batch
 from tidemill.kafka.bounded import Remaining, groupless_consumer, partitions_of, split_errors, watermarks
 from tidemill.settings import KafkaSettings
 
-__all__ = ["scan"]
+__all__ = ["bounds", "scan"]
 
 _POLL_S = 0.25
 _REQUEST_TIMEOUT_S = 10.0
@@ -56,6 +56,20 @@ def scan(
         ends = {n: min(end[n], high) if end and n in end else high for n, (_, high) in marks.items()}
         starts = _starts(consumer, topic, marks, start, since_ms)
         yield from _read(consumer, topic, starts, ends, batch_size, timeout_s)
+    finally:
+        consumer.close()
+
+
+def bounds(
+    settings: KafkaSettings, topic: str, *, since_ms: int | None = None, read_uncommitted: bool = False
+) -> dict[int, tuple[int, int]]:
+    """Where ``scan`` would begin and end: first offset and end by partition; raises as ``scan`` does."""
+    isolation = "read_uncommitted" if read_uncommitted else "read_committed"
+    consumer = groupless_consumer(settings, "scan", isolation_level=isolation)
+    try:
+        marks = watermarks(consumer, topic, partitions_of(consumer, topic))
+        starts = _starts(consumer, topic, marks, None, since_ms)
+        return {n: (starts[n], high) for n, (_, high) in marks.items()}
     finally:
         consumer.close()
 
