@@ -21,9 +21,15 @@ from tidemill.settings import KafkaSettings
 class World:
     """One test's topics ``in`` and ``out`` under its prefix."""
 
-    def __init__(self, kafka: str, prefix: str, *, partitions: int = 4) -> None:
+    def __init__(
+        self, kafka: str, prefix: str, *, partitions: int = 4, group_protocol: Any = "classic"
+    ) -> None:
         self.settings = KafkaSettings(
-            kafka_bootstrap=kafka, prefix=prefix, session_timeout_ms=6_000, transaction_timeout_ms=5_000
+            kafka_bootstrap=kafka,
+            prefix=prefix,
+            session_timeout_ms=6_000,
+            transaction_timeout_ms=5_000,
+            group_protocol=group_protocol,
         )
         self.partitions = partitions
         self.source, self.sink = f"{prefix}in", f"{prefix}out"

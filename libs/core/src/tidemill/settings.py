@@ -40,6 +40,11 @@ class KafkaSettings(BaseSettings):
     heartbeat_ms: int = Field(
         500, ge=100, description="Heartbeat of a group member, in ms; bounds a rebalance's gap."
     )
+    group_protocol: Literal["classic", "consumer"] = Field(
+        "classic",
+        description="How validator and stream share partitions: classic (cooperative-sticky), or consumer "
+        "(KIP-848, brokers from 4.0; session timeout and heartbeat are then the brokers').",
+    )
     compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = Field(
         "lz4", description="Compression of what is produced."
     )

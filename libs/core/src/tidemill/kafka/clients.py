@@ -12,9 +12,12 @@ from confluent_kafka.admin import AdminClient
 from tidemill.kafka.logs import client_logger
 from tidemill.settings import KafkaSettings
 
-__all__ = ["admin", "client_config", "consumer_config", "producer_config"]
+__all__ = ["admin", "client_config", "consumer_config", "member_config", "producer_config"]
 
 Config = dict[str, Any]
+_CLASSIC_ONLY = frozenset(
+    {"partition.assignment.strategy", "session.timeout.ms", "heartbeat.interval.ms", "group.protocol.type"}
+)
 
 
 def client_config(settings: KafkaSettings, name: str) -> Config:
@@ -55,6 +58,20 @@ def consumer_config(settings: KafkaSettings, group: str, **over: Any) -> Config:
         "topic.metadata.refresh.interval.ms": 30_000,
     }
     return config | _dotted(over)
+
+
+def member_config(settings: KafkaSettings, group: str, **over: Any) -> Config:
+    """A consumer of a group that hands partitions over one by one, under the protocol of the settings.
+
+    Only for members whose callbacks are incremental and which need no two topics' partitions together. With
+    the new protocol the brokers assign, and decide on session timeout and heartbeat: the client refuses to
+    be told those.
+    """
+    config = consumer_config(settings, group, **over)
+    if settings.group_protocol == "consumer":
+        config = {name: value for name, value in config.items() if name not in _CLASSIC_ONLY}
+        config["group.protocol"] = "consumer"
+    return config
 
 
 def producer_config(settings: KafkaSettings, transactional_id: str | None = None, **over: Any) -> Config:

@@ -21,7 +21,7 @@ from tidemill.kafka import metrics
 from tidemill.kafka.assignment import Assignment, Partition, StartOffsets
 from tidemill.kafka.backoff import Backoff
 from tidemill.kafka.batch import Batch, Output
-from tidemill.kafka.clients import consumer_config, producer_config
+from tidemill.kafka.clients import member_config, producer_config
 from tidemill.kafka.membership import Membership
 from tidemill.kafka.session import Aborted, InDoubt, TransactionSession
 from tidemill.kafka.trouble import Trouble
@@ -83,7 +83,7 @@ class TransactionalRunner:
         consumer_over: Mapping[str, Any] | None = None,
         producer_over: Mapping[str, Any] | None = None,
     ) -> None:
-        self._consumer_config = consumer_config(settings, group, **(consumer_over or {}))
+        self._consumer_config = member_config(settings, group, **(consumer_over or {}))
         self._session = TransactionSession(
             producer_config(settings, transactional_id, **(producer_over or {}))
         )
