@@ -46,7 +46,7 @@ class PlatformView:
         """The contract's topics, with this platform's prefix."""
         from tidemill.contracts.topics import TopicCatalog
 
-        return TopicCatalog.load(self.settings.schemas, self.settings.prefix)
+        return TopicCatalog.load(self.settings.schemas, self.settings.prefix, self.models)
 
     @cached_property
     def schemas(self) -> SchemaCatalog:

@@ -128,7 +128,7 @@ def _contract(settings: DriftSettings, part: str) -> _Contract:
 
     configure_logging(f"{SERVICE}-{part}", settings.log_level, settings.log_file)
     models = load_models(settings.models_dir, settings.models)
-    topics = TopicCatalog.load(settings.schemas, settings.prefix)
+    topics = TopicCatalog.load(settings.schemas, settings.prefix, models)
     schemas = SchemaCatalog.load(settings.schemas, models)
     registry = HttpRegistry(settings.schema_registry_url) if settings.schema_registry_url else None
     return _Contract(models, topics, schemas, Codec(schemas, registry))

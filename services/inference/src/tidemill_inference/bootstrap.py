@@ -36,7 +36,7 @@ class Platform:
         specs = load_models(settings.models_dir, only=settings.models)
         return cls(
             settings=settings,
-            topics=TopicCatalog.load(settings.schemas, settings.prefix),
+            topics=TopicCatalog.load(settings.schemas, settings.prefix, specs),
             specs=specs,
             schemas=SchemaCatalog.load(settings.schemas, specs),
             predictors={model: Predictor(model) for model in specs},

@@ -78,7 +78,7 @@ def build_app(settings: IngestSettings, tracer: Tracer) -> FastAPI:
     from tidemill_ingest.web.api import create_app
 
     models = load_models(settings.models_dir, settings.models)
-    topics = TopicCatalog.load(settings.schemas, settings.prefix)
+    topics = TopicCatalog.load(settings.schemas, settings.prefix, models)
     schemas = SchemaCatalog.load(settings.schemas, models)
     codec = Codec(
         schemas, HttpRegistry(settings.schema_registry_url) if settings.schema_registry_url else None

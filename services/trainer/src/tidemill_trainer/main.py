@@ -39,7 +39,7 @@ def serve(settings: TrainerSettings, stop: threading.Event) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every revision, at every start
     settings = with_absolute_places(settings)
     specs = load_models(settings.models_dir, settings.models)
-    catalog = TopicCatalog.load(settings.schemas, settings.prefix)
+    catalog = TopicCatalog.load(settings.schemas, settings.prefix, specs)
     health = Health()
     with HealthServer(health, host=settings.host, port=settings.port) as server:
         print(f"trainer: http://{settings.host}:{server.port}/metrics", file=sys.stderr)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from tidemill.codec import Codec
+from tidemill.codec.codec import Decoded
 from tidemill.contracts.schemas import Schema
 from tidemill_expectations import Expectation, ExpectationError, Suite
 from tidemill_expectations.columns import ColumnChecks
@@ -91,11 +92,13 @@ class Judge:
         self._columns = list(wanted)
         self._checks = ColumnChecks(suite.expectations, _frame(empty, self._columns).schema)
 
-    def judge(self, values: Sequence[bytes | None], timestamps_ms: Sequence[int]) -> Judgement:
-        """Decode and check a batch. `timestamps_ms`: the broker's time of each record. Raises RetryLater
-        (registry).
+    def judge(
+        self, values: Sequence[bytes | None], timestamps_ms: Sequence[int], decoded: Decoded | None = None
+    ) -> Judgement:
+        """Decode and check a batch. `timestamps_ms`: the broker's time of each record. `decoded`: the batch as columns,
+        where another than the platform's codec has read it. Raises RetryLater (registry).
         """
-        decoded = self._codec.decode(values, self._schema)
+        decoded = self._codec.decode(values, self._schema) if decoded is None else decoded
         frame = _frame(decoded.rows, self._columns)
         masks = self._checks.failures(frame)
         judgement = Judgement(

@@ -41,6 +41,7 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
     from tidemill.kafka.transactional import TransactionalRunner
     from tidemill.service import Health
     from tidemill.service.server import HealthServer
+    from tidemill.sources import open_source
     from tidemill.telemetry.logs import configure_logging
     from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
     from tidemill_validator.adapters.history import CleanHistory
@@ -49,13 +50,15 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
     configure_logging(SERVICE, settings.log_level, settings.log_file)
     tracer = configure_tracing(SERVICE, settings)
     models = load_models(settings.models_dir, settings.models)
-    topics = TopicCatalog.load(settings.schemas, settings.prefix)
+    topics = TopicCatalog.load(settings.schemas, settings.prefix, models)
     schemas = SchemaCatalog.load(settings.schemas, models)
-    codec = Codec(
-        schemas, HttpRegistry(settings.schema_registry_url) if settings.schema_registry_url else None
-    )
+    registry = HttpRegistry(settings.schema_registry_url) if settings.schema_registry_url else None
+    codec = Codec(schemas, registry)
     limits = {"max_ahead_ms": settings.max_ahead_s * 1000, "max_seen_ids": settings.max_seen_ids}
-    validators = build_validators(models.values(), topics, schemas, codec, **limits)
+    validators = build_validators(
+        models.values(), topics, schemas, codec, **limits,
+        open_source=lambda spec, role: open_source(spec, role, schemas, settings.schemas, registry),
+    )  # fmt: skip
     worker = Worker(validators, CleanHistory(settings, codec, settings.max_seen_ids).restore)
     health = Health()
     runner = TransactionalRunner(

@@ -16,24 +16,26 @@ LONGEST_MESSAGE = 2_000
 
 
 def clean_output(
-    topic: str, batch: Batch, positions: Sequence[int], key_of: Callable[[int], bytes]
-) -> Output:
+    topic: str, batch: Batch, positions: Sequence[int], key_of: Callable[[int], bytes],
+    values: Sequence[bytes] | None = None,
+) -> Output:  # fmt: skip
     """The accepted records: value, headers and partition as they came, a key where there was none, the origin
     added.
 
-    `key_of` gives the key for a position whose record has none.
+    `key_of` gives the key for a position whose record has none. `values`: the records in the platform's own encoding,
+    where they came in another; they all get the platform's keys too.
     """
     partitions, offsets, given = batch.partitions, batch.offsets, batch.headers
     prefix = {partition: b"%s/%d/" % (batch.topic.encode(), partition) for partition in set(partitions)}
     headers: list[Headers | None] = [
         [*(given[k] or ()), (ORIGIN, prefix[partitions[k]] + b"%d" % offsets[k])] for k in positions
     ]
-    keys = [batch.keys[k] for k in positions]
+    keys = [None if values is not None else batch.keys[k] for k in positions]
     if None in keys:
         keys = [key_of(k) if key is None else key for k, key in zip(positions, keys, strict=True)]
     return Output(
         topic=topic,
-        values=[batch.values[k] for k in positions],
+        values=[batch.values[k] for k in positions] if values is None else values,
         keys=keys,
         partitions=[partitions[k] for k in positions],
         headers=headers,

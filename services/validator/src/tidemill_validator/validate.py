@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from tidemill.codec import Codec
+from tidemill.codec.codec import Decoded
 from tidemill.contracts.schemas import Schema
 from tidemill.kafka.batch import Batch, Output
+from tidemill.sources import SourceReader
 from tidemill_expectations import Unique
 from tidemill_validator import metrics
 from tidemill_validator.judge import Failed, Judge, Judgement, Positions, Reason
@@ -57,8 +59,11 @@ class StreamValidator:
         report_topic: str,
         report_schema: Schema,
         max_seen_ids: int,
+        source: SourceReader | None = None,
     ) -> None:
+        """`source`: reads the records where they are someone else's, in another format than the platform's."""
         self.stream = stream
+        self._source = source
         self._judge = judge
         self._codec = codec
         self._report_topic = report_topic
@@ -69,9 +74,10 @@ class StreamValidator:
     def validate(self, batch: Batch) -> list[Output]:
         """What to write for a batch: at most one output for each of clean, dead letters and reports."""
         started = time.perf_counter()
-        judgement = self._judge.judge(batch.values, batch.timestamps_ms)
+        decoded = self._source.decode(batch) if self._source else None
+        judgement = self._judge.judge(batch.values, batch.timestamps_ms, decoded)
         accepted = self._without_duplicates(batch, judgement)
-        outputs = self._outputs(batch, judgement, accepted)
+        outputs = self._outputs(batch, judgement, accepted, self._in_own_encoding(decoded, accepted))
         self._measure(judgement, len(accepted), time.perf_counter() - started)
         return outputs
 
@@ -142,10 +148,22 @@ class StreamValidator:
         for partition, position in zip(found.tolist(), first.tolist(), strict=True):
             self._seen[partition].rewind(batch.offsets[position])
 
-    def _outputs(self, batch: Batch, judgement: Judgement, accepted: list[int]) -> list[Output]:
+    def _in_own_encoding(self, decoded: Decoded | None, accepted: list[int]) -> list[bytes] | None:
+        """The accepted records of someone else's, written anew; None where they are the platform's already."""
+        if decoded is None:
+            return None
+        rows = decoded.rows
+        if len(accepted) < rows.num_rows:
+            rows = rows.take(np.searchsorted(decoded.index, _integers(accepted)))
+        return self._codec.encode(rows, self.stream.schema, self.stream.clean)
+
+    def _outputs(
+        self, batch: Batch, judgement: Judgement, accepted: list[int], values: list[bytes] | None
+    ) -> list[Output]:
         outputs = []
         if accepted:
-            outputs.append(clean_output(self.stream.clean, batch, accepted, _Keys(judgement, self.stream)))
+            keys = _Keys(judgement, self.stream)
+            outputs.append(clean_output(self.stream.clean, batch, accepted, keys, values))
         if judgement.dead:
             outputs.append(dead_output(self.stream.dead, batch, judgement.dead))
         outputs.append(self._reports(batch, judgement))

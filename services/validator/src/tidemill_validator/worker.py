@@ -9,10 +9,12 @@ from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.batch import Batch, Output
+from tidemill.sources import SourceReader
 from tidemill_expectations import Suite, event_suite, label_suite
 from tidemill_validator.judge import Judge
 from tidemill_validator.validate import Stream, StreamValidator
 
+OpenSource = Callable[[ModelSpec, str], SourceReader | None]
 Restore = Callable[[StreamValidator, Sequence[int]], None]
 
 
@@ -20,7 +22,9 @@ class Worker:
     """Routes batches to the validator of their topic, and partitions that come and go to its memory."""
 
     def __init__(self, validators: Iterable[StreamValidator], restore: Restore) -> None:
-        self._validators = {validator.stream.topic: validator for validator in validators}
+        self._validators: dict[str, list[StreamValidator]] = {}
+        for validator in validators:  # several models may read one topic of someone else's
+            self._validators.setdefault(validator.stream.topic, []).append(validator)
         self._restore = restore
 
     @property
@@ -30,25 +34,32 @@ class Worker:
 
     def process(self, batches: list[Batch]) -> list[Output]:
         """Everything to write for these batches, in one transaction."""
-        return [output for batch in batches for output in self._validators[batch.topic].validate(batch)]
+        return [
+            output
+            for batch in batches
+            for validator in self._validators[batch.topic]
+            for output in validator.validate(batch)
+        ]
 
     def on_assigned(self, partitions: Sequence[tuple[str, int]]) -> None:
         """New partitions: read back what they must know before their first record is judged."""
         for topic, numbers in _by_topic(partitions).items():
-            self._restore(self._validators[topic], numbers)
+            for validator in self._validators[topic]:
+                self._restore(validator, numbers)
 
     def on_revoked(self, partitions: Sequence[tuple[str, int]]) -> None:
         """Partitions that have gone: forget them."""
         for topic, number in partitions:
-            self._validators[topic].drop(number)
+            for validator in self._validators[topic]:
+                validator.drop(number)
 
 
 def build_validators(
     models: Iterable[ModelSpec], topics: TopicCatalog, schemas: SchemaCatalog, codec: Codec, *,
-    max_ahead_ms: int, max_seen_ids: int,
+    max_ahead_ms: int, max_seen_ids: int, open_source: OpenSource = lambda spec, role: None,
 ) -> list[StreamValidator]:  # fmt: skip
     """Two validators a model: its events and its labels. Raises ConfigError where a model file and a schema
-    do not fit.
+    do not fit. `open_source` gives the reader of a topic of someone else's.
     """
     report = (topics.name("quality_reports"), schemas.platform("quality-report"))
     validators = []
@@ -63,7 +74,8 @@ def build_validators(
                 event_time=stream.event_time,
                 max_ahead_ms=max_ahead_ms,
             )
-            validators.append(StreamValidator(stream, judge, codec, *report, max_seen_ids))
+            source = open_source(spec, stream.role)
+            validators.append(StreamValidator(stream, judge, codec, *report, max_seen_ids, source))
     return validators
 
 

@@ -154,7 +154,7 @@ class Platform:
         }
         models = load_models(Path(self.settings["TIDEMILL_MODELS_DIR"]), self.models)
         progress(f"creating topics for {', '.join(sorted(models))}")
-        catalog = TopicCatalog.load(Path(self.settings["TIDEMILL_SCHEMAS"]), self.prefix)
+        catalog = TopicCatalog.load(Path(self.settings["TIDEMILL_SCHEMAS"]), self.prefix, models)
         client = admin(CommonSettings(kafka_bootstrap=self.bootstrap, prefix=self.prefix))
         ensure_topics(client, catalog, models, int(self.settings["TIDEMILL_PARTITIONS"]))
 

@@ -95,9 +95,10 @@ def _check_exhausted(payload: bytes, layout: Layout) -> None:
 
 
 def _check_text(rows: pa.RecordBatch, layout: Layout) -> None:
-    text = [name for name in rows.schema.names if not pa.types.is_binary(layout.arrow.field(name).type)]
     try:
-        rows.select(text).validate(full=True)
+        for field in layout.arrow:
+            if not pa.types.is_binary(field.type):
+                _view(rows.column(field.name), field.type).validate(full=True)
     except pa.ArrowInvalid as error:
         raise ValueError(str(error)) from error
 
@@ -123,8 +124,9 @@ def _wire_column(rows: pa.RecordBatch, field: pa.Field, layout: Layout) -> pa.Ar
         raise ValueError(
             f"the field {field.name!r} admits no null, and {column.null_count} of its values are"
         )
-    if pa.types.is_binary(layout.arrow.field(field.name).type):
-        return _view(column.cast(pa.binary()), pa.string())
+    public = layout.arrow.field(field.name).type
+    if pa.types.is_binary(public) or _holds_bytes(public):
+        return _view(column.cast(public), field.type)
     if pa.types.is_timestamp(field.type):
         column = column.cast(layout.arrow.field(field.name).type)
     return column.cast(field.type)
@@ -145,18 +147,32 @@ def concat_in_order(
 
 
 def _public(rows: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:
-    columns = [
-        _view(rows.column(field.name), field.type)
-        if pa.types.is_binary(field.type)
-        else rows.column(field.name).cast(field.type)
-        for field in layout.arrow
-    ]
+    columns = [_view(rows.column(field.name), field.type).cast(field.type) for field in layout.arrow]
     return pa.RecordBatch.from_arrays(columns, schema=layout.arrow)
 
 
 def _view(column: pa.Array, to: pa.DataType) -> pa.Array:
-    """The same buffers under another name: binary and string differ in nothing but the promise of UTF-8."""
-    return pa.Array.from_buffers(to, len(column), column.buffers(), column.null_count, column.offset)
+    """Bytes under the name of text or back, also inside of structs; all else as it is.
+
+    The buffers are the same: binary and string differ in nothing but the promise of UTF-8.
+    """
+    given = column.type
+    if given == to:
+        return column
+    if pa.types.is_struct(to) and (_holds_bytes(to) or _holds_bytes(given)):
+        inner = [_view(column.field(k), to.field(k).type) for k in range(to.num_fields)]
+        fields = [field.with_type(array.type) for field, array in zip(to, inner, strict=True)]
+        return pa.StructArray.from_arrays(inner, fields=fields, mask=column.is_null())
+    if {given, to} == {pa.binary(), pa.string()}:
+        return pa.Array.from_buffers(to, len(column), column.buffers(), column.null_count, column.offset)
+    return column
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    """Whether bytes stand somewhere inside of a struct."""
+    if not pa.types.is_struct(kind):
+        return False
+    return any(pa.types.is_binary(field.type) or _holds_bytes(field.type) for field in kind)
 
 
 def _concat(batches: list[pa.RecordBatch]) -> pa.RecordBatch:

@@ -93,9 +93,19 @@ def _nullable(node: Any) -> bool:
 def _public_field(wire: pa.Field, node: Any) -> pa.Field:
     if _wire_name(node) == "bytes":
         return wire.with_type(pa.binary())
+    if pa.types.is_struct(wire.type):
+        fields = {field["name"]: field["type"] for field in _record(node)["fields"]}
+        return wire.with_type(pa.struct([_public_field(inner, fields[inner.name]) for inner in wire.type]))
     if pa.types.is_timestamp(wire.type):
         return wire.with_type(pa.timestamp(wire.type.unit, tz="UTC"))
     return wire
+
+
+def _record(node: Any) -> Any:
+    """The record behind a nullable union and behind {"type": ...}."""
+    if isinstance(node, list):
+        return _record(next(branch for branch in node if branch != "null"))
+    return node if node["type"] == "record" else _record(node["type"])
 
 
 def _wire_name(node: Any) -> Any:

@@ -6,6 +6,7 @@ import base64
 import json
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -14,6 +15,17 @@ from tidemill.errors import ConfigError, RetryLater
 CONTENT_TYPE = "application/vnd.schemaregistry.v1+json"
 TIMEOUT_S = 10.0
 RETRY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A schema as a registry keeps it. `kind`: AVRO, JSON or PROTOBUF. `references`: (name by which the text imports
+    it, subject, version).
+    """
+
+    kind: str
+    text: str
+    references: tuple[tuple[str, str, int], ...] = ()
 
 
 class Registry(Protocol):
@@ -30,6 +42,12 @@ class Registry(Protocol):
         """The id of a schema under a subject, given out where it has none. Raises RetryLater or ConfigError
         (refused).
         """
+
+    def entry(self, schema_id: int) -> Entry | None:
+        """The schema of any kind under an id; None where there is none. Raises RetryLater when it is away."""
+
+    def version(self, subject: str, version: int) -> Entry | None:
+        """The schema of any kind under a subject's version; None where there is none. Raises RetryLater."""
 
 
 class HttpRegistry:
@@ -48,6 +66,7 @@ class HttpRegistry:
         host = parts.netloc.rpartition("@")[2]
         self._url = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
         self._timeout_s = timeout_s
+        self._entries: dict[str, Entry] = {}
         self._texts: dict[int, str] = {}
         self._ids: dict[tuple[str, str], int] = {}
 
@@ -71,6 +90,23 @@ class HttpRegistry:
                 )
             self._ids[key] = int(self._expect(status, body)["id"])
         return self._ids[key]
+
+    def entry(self, schema_id: int) -> Entry | None:
+        return self._entry(f"/schemas/ids/{schema_id}")
+
+    def version(self, subject: str, version: int) -> Entry | None:
+        return self._entry(f"/subjects/{quote(subject, safe='')}/versions/{version}")
+
+    def _entry(self, path: str) -> Entry | None:
+        if path not in self._entries:
+            status, body = self._call("GET", path)
+            if status == 404:
+                return None
+            found = self._expect(status, body)
+            references = [(r["name"], r["subject"], int(r["version"])) for r in found.get("references") or ()]
+            kind = found.get("schemaType") or "AVRO"  # Confluent's registry leaves it out for Avro
+            self._entries[path] = Entry(kind, str(found["schema"]), tuple(references))
+        return self._entries[path]
 
     def _expect(self, status: int, body: dict[str, Any]) -> dict[str, Any]:
         if status in (401, 403):

@@ -8,7 +8,7 @@ resolved record by record by fastavro, which implements the specification.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -102,8 +102,13 @@ def decode_rows(
         else:
             rows.append(row)
             positions.append(position)
+    return rows_to_columns(rows, layout), positions, bad
+
+
+def rows_to_columns(rows: Sequence[Mapping[str, Any]], layout: Layout) -> pa.RecordBatch:
+    """Data of the layout's schema as columns; times may be datetimes or integers of their unit."""
     columns = [_to_arrow([row[field.name] for row in rows], field.type) for field in layout.arrow]
-    return pa.RecordBatch.from_arrays(columns, schema=layout.arrow), positions, bad
+    return pa.RecordBatch.from_arrays(columns, schema=layout.arrow)
 
 
 def _to_arrow(values: list[Any], kind: pa.DataType) -> pa.Array:

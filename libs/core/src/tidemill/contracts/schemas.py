@@ -161,7 +161,7 @@ class SchemaCatalog:
             check_against_record(spec, records[name])
         history = [schema for name in models for schema in read_history(schemas_dir, name)]
         tasks = {name: spec.target.task for name, spec in models.items()}
-        return cls(platform, records, tasks, TopicCatalog.load(schemas_dir), history)
+        return cls(platform, records, tasks, TopicCatalog.load(schemas_dir, models=models), history)
 
     def __iter__(self) -> Iterator[Schema]:
         """The current schemas: the platform's, then the models' records."""

@@ -9,12 +9,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from tidemill.contracts.quantities import parse_duration
 from tidemill.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tidemill.contracts.model_file import ModelSpec
 
 MODEL_PLACE = "{model}"
 CLEANUPS = ("delete", "compact")
@@ -67,15 +70,25 @@ class TopicSpec:
 
 
 class TopicCatalog:
-    """All topics, and the one place that adds the prefix to topics, consumer groups and transactional ids."""
+    """All topics, and the one place that adds the prefix to topics, consumer groups and transactional ids.
 
-    def __init__(self, specs: Iterable[TopicSpec], prefix: str = "") -> None:
+    Where a model file names a source, its topic stands in the role of the model's raw topic: it is someone else's, has
+    no prefix and is never created. A catalog that was loaded without the model files knows nothing of them.
+    """
+
+    def __init__(
+        self, specs: Iterable[TopicSpec], prefix: str = "", external: Mapping[tuple[str, str], str] | None = None
+    ) -> None:
+        """`external`: full names of topics of someone else's by (role, model)."""
         self._specs = {spec.role: spec for spec in specs}
+        self._external = dict(external or {})
         self.prefix = prefix
 
     @classmethod
-    def load(cls, schemas_dir: Path, prefix: str = "") -> TopicCatalog:
-        """Reads `topics.yaml` in `schemas_dir`.
+    def load(
+        cls, schemas_dir: Path, prefix: str = "", models: Mapping[str, ModelSpec] | None = None
+    ) -> TopicCatalog:
+        """Reads `topics.yaml` in `schemas_dir`. `models`: the model files, for their sources.
 
         Raises ConfigError, with the topic and the key, where it is not right.
         """
@@ -89,8 +102,10 @@ class TopicCatalog:
         if not isinstance(document, dict) or not isinstance(document.get("topics"), dict):
             raise ConfigError(f"{path}: `topics:` with one entry for each role is missing")
         defaults = (document.get("defaults") or {}).get("config") or {}
-        catalog = cls((_spec(role, row, defaults) for role, row in document["topics"].items()), prefix)
+        specs = [_spec(role, row, defaults) for role, row in document["topics"].items()]
+        catalog = cls(specs, prefix, _external(specs, models or {}))
         catalog._check_dead_letters()
+        catalog._check_external()
         return catalog
 
     @property
@@ -119,13 +134,23 @@ class TopicCatalog:
                 else "one topic for all models: name none"
             )
             raise ConfigError(f"{role!r} has {need}")
+        if model is not None and (role, model) in self._external:
+            return self._external[role, model]
         full = self.prefix + (spec.pattern.replace(MODEL_PLACE, model) if model is not None else spec.pattern)
         if len(full) > LONGEST_NAME:
             raise ConfigError(f"the topic name {full!r} is longer than Kafka's {LONGEST_NAME} characters")
         return full
 
+    def is_external(self, role: str, model: str | None) -> bool:
+        """Whether the topic in this role is someone else's: read, never created, written only on request."""
+        return model is not None and (role, model) in self._external
+
+    def external_topics(self, model: str) -> dict[str, str]:
+        """Role to full name of every topic of someone else's that a model reads."""
+        return {role: name for (role, of), name in self._external.items() if of == model}
+
     def model_topics(self, model: str) -> dict[str, str]:
-        """Role to full name of every topic that is the model's own."""
+        """Role to full name of every topic of a model, those of someone else's that it reads included."""
         return {spec.role: self.name(spec.role, model) for spec in self.specs if spec.per_model}
 
     def platform_topics(self) -> dict[str, str]:
@@ -133,7 +158,7 @@ class TopicCatalog:
         return {spec.role: self.name(spec.role) for spec in self.specs if not spec.per_model}
 
     def all_topics(self, models: Iterable[str]) -> dict[str, tuple[str, str | None]]:
-        """Full name to (role, model or None) of every topic that a platform with `models` has.
+        """Full name to (role, model or None) of every topic that a platform with `models` has of its own.
 
         Raises ConfigError where two of them would have one name (`a-labels` beside `a`, say).
         """
@@ -142,6 +167,8 @@ class TopicCatalog:
         }
         for model in models:
             for role, name in self.model_topics(model).items():
+                if self.is_external(role, model):
+                    continue
                 if name in found:
                     other = f"{found[name][0]} of {found[name][1] or 'the platform'}"
                     raise ConfigError(
@@ -172,6 +199,22 @@ class TopicCatalog:
                 and self.spec(spec.dead_letters).pattern != f"{spec.pattern}-dlq"
             ):
                 raise ConfigError(f"topics.yaml: dead letters of {spec.role!r} must go to {spec.pattern}-dlq")
+
+
+    def _check_external(self) -> None:
+        for (role, model), name in self._external.items():
+            if name in [own for other, own in self.model_topics(model).items() if other != role]:
+                raise ConfigError(f"model {model!r}: its source {name!r} for {role} is another topic of the same model")
+
+
+def _external(specs: Iterable[TopicSpec], models: Mapping[str, ModelSpec]) -> dict[tuple[str, str], str]:
+    found = {}
+    for spec in specs:
+        for name, model in models.items():
+            source = model.external(spec.role) if spec.per_model else None
+            if source is not None:
+                found[spec.role, name] = source.topic
+    return found
 
 
 def _spec(role: str, row: Mapping[str, Any], defaults: Mapping[str, Any]) -> TopicSpec:

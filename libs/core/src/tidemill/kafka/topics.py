@@ -38,12 +38,17 @@ def ensure_topics(
     """Create every topic of the platform and of ``models`` that is missing; returns the partition count of
     each.
 
-    ``partitions`` is for topics whose count is the model's. A topic that exists keeps its settings. Waits
+    ``partitions`` is for topics whose count is the model's; where a model has a source of its own, the source's
+    count holds. A topic that exists keeps its settings. Waits
     until all are visible. Raises ConfigError where one exists with another number of partitions or may not
     be created, RetryLater where the brokers do not answer or the topics are not visible in time.
     """
-    wanted = {name: catalog.spec(role) for name, (role, _) in catalog.all_topics(models).items()}
-    counts = {name: spec.partitions or partitions for name, spec in wanted.items()}
+    models = list(models)
+    owners, given = catalog.all_topics(models), _external_counts(admin, catalog, models)
+    wanted = {name: catalog.spec(role) for name, (role, _) in owners.items()}
+    counts = {
+        name: wanted[name].partitions or given.get(model, partitions) for name, (_, model) in owners.items()
+    }
     present = partition_counts(admin, wanted)
     _refuse_other_counts(present, counts)
     missing = [
@@ -82,6 +87,25 @@ def check_equal_partitions(
             listed = ", ".join(f"{name}={count}" for name, count in sorted(counts.items()))
             raise ConfigError(f"topics of {model} must have equal partition counts: {listed}")
         result[model] = next(iter(counts.values()))
+    return result
+
+
+def _external_counts(admin: AdminClient, catalog: TopicCatalog, models: Iterable[str]) -> dict[str | None, int]:
+    """Partition count by model, for models that read topics of someone else's."""
+    result: dict[str | None, int] = {}
+    for model in models:
+        names = catalog.external_topics(model)
+        counts = partition_counts(admin, names.values()) if names else {}
+        missing = sorted(set(names.values()) - counts.keys())
+        if missing:
+            raise ConfigError(
+                f"the source of {model} does not exist, or may not be seen: {', '.join(missing)}. It is not created here"
+            )
+        if len(set(counts.values())) > 1:
+            listed = ", ".join(f"{name}={count}" for name, count in sorted(counts.items()))
+            raise ConfigError(f"the sources of {model} must have equal partition counts: {listed}")
+        if counts:
+            result[model] = next(iter(counts.values()))
     return result
 
 

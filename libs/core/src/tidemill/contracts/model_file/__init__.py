@@ -11,7 +11,9 @@ from tidemill.contracts.model_file.load import load_model, load_models
 from tidemill.contracts.model_file.spec import (
     Drift,
     ExpectationSpec,
+    ExternalSource,
     Feature,
+    FieldPath,
     Gate,
     ModelSpec,
     Release,
@@ -23,7 +25,9 @@ from tidemill.contracts.model_file.spec import (
 __all__ = [
     "Drift",
     "ExpectationSpec",
+    "ExternalSource",
     "Feature",
+    "FieldPath",
     "Gate",
     "ModelFileError",
     "ModelSpec",

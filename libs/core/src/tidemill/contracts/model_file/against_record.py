@@ -55,6 +55,11 @@ def check_against_record(spec: ModelSpec, record: Schema) -> None:
         _need(spec, types, place, feature.name, KIND_TYPES[feature.kind], nullable=None)
     if spec.target.label in types:
         _need(spec, types, "target.label", spec.target.label, LABEL_TYPES[spec.target.task], nullable=True)
+    for name in spec.events.fields if spec.events else ():
+        if name not in types:
+            raise _error(
+                spec, f"source.fields.{name}", f"{spec.schema_file} has no field {name!r}", nearest(name, types)
+            )
     for i, expectation in enumerate(spec.expectations):
         _check_expectation(spec, types, f"expectations[{i}].column", expectation)
 

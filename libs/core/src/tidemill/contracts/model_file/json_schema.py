@@ -43,6 +43,7 @@ def model_file_schema() -> dict[str, Any]:
         "entity": {**_TEXT, "description": "The field that is the record key: order is kept for each."},
         "event_id": {**_TEXT, "description": "The field that tells a repeat: the idempotency key."},
         "event_time": {**_TEXT, "description": "The field with the time of the event, a timestamp-millis."},
+        "source": {**_source(), "description": "Where the events are already on a topic of your own."},
         "target": _target(),
         "features": {"type": "object", "minProperties": 1, "additionalProperties": _feature()},
         "expectations": {
@@ -87,9 +88,31 @@ def _target() -> dict[str, Any]:
             "task": {"enum": list(words.TASKS)},
             "delay": {**_DURATION, "description": "How late labels usually are; training leaves such a gap."},
             "expires": {**_DURATION, "description": "A prediction without a label by then stays without."},
+            "source": {**_source(labels=True), "description": "Where the labels are already on a topic of your own."},
         },
         ("label", "task"),
     )
+
+
+def _source(labels: bool = False) -> dict[str, Any]:
+    path = {"type": "string", "pattern": r"^[^.]+(\.[^.]+)*$"}
+    place = {"anyOf": [path, _object({"path": path, "unit": {"enum": list(words.UNITS)}}, ("path",))]}
+    fields: dict[str, Any] = {"type": "object", "additionalProperties": place}
+    if labels:
+        fields = _object(dict.fromkeys(words.LABEL_FIELDS, place))
+    properties = {
+        "topic": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,249}$", "description": "Its full name."},
+        "format": {"enum": list(words.FORMATS)},
+        "event_id": {**_TEXT, "description": "A field, header:NAME, or coordinates (topic-partition-offset)."},
+        "event_time": {**place, "description": "A field, or record: the time of the Kafka record."},
+        "key": {**_TEXT, "description": "Where the entity stands: a field, header:NAME, or record (its key)."},
+        "fields": {**fields, "description": "Fields of the record whose place in the source has another name."},
+        "schema": {**_TEXT, "description": "The producers' schema in schemas/models/, where no registry has it."},
+        "message": {**_TEXT, "description": "The Protobuf message in that file."},
+    }
+    if labels:
+        del properties["key"]
+    return _object(properties, ("topic", "format"))
 
 
 def _feature() -> dict[str, Any]:

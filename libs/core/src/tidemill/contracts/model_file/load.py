@@ -17,6 +17,7 @@ from tidemill.contracts.model_file.sections import (
     read_target,
     read_training,
 )
+from tidemill.contracts.model_file.sources import read_source
 from tidemill.contracts.model_file.spec import ModelSpec, Source
 from tidemill.contracts.model_file.vocabulary import ROOT_NOT_BUILT
 from tidemill.errors import ConfigError
@@ -24,7 +25,7 @@ from tidemill.errors import ConfigError
 MODEL_NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 LONGEST_MODEL_NAME = 100  # topics add a suffix and a prefix, and Kafka allows 249 in all
 REQUIRED = ("model", "schema", "entity", "event_time", "target", "features")
-OPTIONAL = ("event_id", "description", "owner", "expectations", "training", "release", "drift", "retrain")
+OPTIONAL = ("event_id", "description", "owner", "source", "expectations", "training", "release", "drift", "retrain")
 
 
 def load_model(path: Path) -> ModelSpec:
@@ -84,6 +85,7 @@ def parse_model(path: Path, text: str) -> ModelSpec:
         release=read_release(found.get("release")),
         drift=read_drift(found.get("drift")),
         retrain=read_retrain(found.get("retrain")),
+        events=read_source(found["source"]) if "source" in found else None,
         source=Source(path, _positions(found)),
         **plain,
     )
@@ -110,11 +112,14 @@ def _positions(found: dict[str, Value]) -> dict[str, tuple[int, int]]:
     }
     places |= {f"features.{key}": child for key, child in found["features"].entries().items()}
     places["target.label"] = found["target"].entries()["label"]
+    for section in [found.get("source"), found["target"].entries().get("source")]:
+        if section is not None and "fields" in section.entries():
+            places |= {child.path: child for child in section.entries()["fields"].entries().values()}
     if "expectations" in found:
         for item in found["expectations"].items():
             body = next(iter(item.entries().values()))
             places[f"{item.path}.column"] = body.entries()["column"]
-    return {key: _position(child, at_key=key.startswith("features.")) for key, child in places.items()}
+    return {key: _position(child, at_key=key.startswith(("features.", "source.fields.", "target.source.fields."))) for key, child in places.items()}
 
 
 def _position(value: Value, at_key: bool) -> tuple[int, int]:

@@ -19,16 +19,57 @@ Severity = Literal["critical", "warning", "info"]
 Mode = Literal["direct"]
 Watch = Literal["features", "predictions", "quality"]
 RetrainOn = Literal["drift", "quality"]
+SourceFormat = Literal["avro", "json", "json-schema", "protobuf", "debezium"]
+TimeUnit = Literal["s", "ms", "us", "ns"]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPath:
+    """Where a field of the record stands in a foreign record: names from the outside in.
+
+    `unit`: of a whole number that is a time, since the epoch; milliseconds where None.
+    """
+
+    path: tuple[str, ...]
+    unit: TimeUnit | None = None
+
+    def __str__(self) -> str:
+        return ".".join(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalSource:
+    """A topic of someone else's that a model reads, and how its records become the model's own.
+
+    `topic`: its full name; the platform's prefix is not added. `fields`: where fields of the record stand; one that
+    is not named stands under its own name. `event_id`, `event_time`, `key` (the entity): None as `fields` say, else
+    a place: a path, `header:NAME`, `coordinates` (topic-partition-offset) or `record` (time or key of the record
+    itself). `schema`: a file in `schemas/models/` with the producers' schema, where no registry has it. `message`:
+    the Protobuf message in it.
+    """
+
+    topic: str
+    format: SourceFormat
+    event_id: str | None = None
+    event_time: FieldPath | Literal["record"] | None = None
+    key: str | None = None
+    fields: Mapping[str, FieldPath] = field(default_factory=dict, hash=False)
+    schema: str | None = None
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is predicted. `delay`: how late labels usually are; `expires`: after which none is waited for."""
+    """What is predicted. `delay`: how late labels usually are; `expires`: after which none is waited for.
+
+    `source`: the topic of someone else's on which the labels are, None where they are pushed to the platform.
+    """
 
     label: str
     task: Task
     delay: timedelta = timedelta(0)
     expires: timedelta = timedelta(days=30)
+    source: ExternalSource | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +176,7 @@ class ModelSpec:
     """One model.
 
     `schema_file` is relative to `schemas/models/`; `entity`, `event_id`, `event_time` and feature names
-    are fields.
+    are fields. `events`: the topic of someone else's on which the events are (`source:` in the file).
     """
 
     name: str
@@ -152,4 +193,9 @@ class ModelSpec:
     release: Release = Release()
     drift: Drift = Drift()
     retrain: Retrain = Retrain()
+    events: ExternalSource | None = None
     source: Source | None = field(default=None, compare=False, repr=False)
+
+    def external(self, role: str) -> ExternalSource | None:
+        """The topic of someone else's that stands in a role (raw, labels_raw); None where it is the platform's."""
+        return {"raw": self.events, "labels_raw": self.target.source}.get(role)

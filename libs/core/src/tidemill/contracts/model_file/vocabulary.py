@@ -19,6 +19,9 @@ CANDIDATES: Final = ("logistic_regression", "random_forest", "gradient_boosting"
 
 WATCH: Final = ("features", "predictions", "quality")
 RETRAIN_ON: Final = ("drift", "quality")
+FORMATS: Final = ("avro", "json", "json-schema", "protobuf", "debezium")
+UNITS: Final = ("s", "ms", "us", "ns")
+LABEL_FIELDS: Final = ("event_id", "label", "event_time", "observed_at")
 MODES: Final = ("direct",)
 METRICS: Final[dict[str, tuple[str, ...]]] = {
     "binary": ("roc_auc", "log_loss", "brier", "accuracy", "f1"),
@@ -27,7 +30,7 @@ METRICS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Per task; the first is the default."""
 
-ROOT_NOT_BUILT: Final = ("source", "normalise", "privacy")
+ROOT_NOT_BUILT: Final = ("normalise", "privacy")
 RELEASE_NOT_BUILT: Final = ("stages", "hold", "approval", "limits")
 MODES_NOT_BUILT: Final = ("shadow", "canary", "blue_green", "ab")
 

@@ -1,0 +1,91 @@
+"""A record, batches of a foreign topic, and a registry that is a dictionary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tidemill.codec.registry import Entry
+from tidemill.contracts.model_file import ExternalSource, FieldPath
+from tidemill.contracts.schemas import make_schema
+from tidemill.kafka.batch import Batch
+from tidemill.kafka.headers import Headers
+from tidemill.sources.open import open_format
+from tidemill.sources.reader import SourceReader
+
+TIME = {"type": "long", "logicalType": "timestamp-millis"}
+RECORD = make_schema(
+    "payment",
+    {
+        "type": "record", "name": "Payment", "namespace": "test",
+        "fields": [
+            {"name": "event_id", "type": "string"},
+            {"name": "at", "type": TIME},
+            {"name": "customer", "type": ["null", "string"], "default": None},
+            {"name": "amount", "type": "double"},
+            {"name": "items", "type": ["null", "long"], "default": None},
+            {"name": "online", "type": "boolean", "default": True},
+        ],
+    },
+)  # fmt: skip
+AT_MS = 1_700_000_000_123
+
+
+@dataclass
+class FakeRegistry:
+    """Schemas by id, and by subject and version."""
+
+    entries: dict[int, Entry] = field(default_factory=dict)
+    versions: dict[tuple[str, int], Entry] = field(default_factory=dict)
+
+    def schema(self, schema_id: int) -> str | None:
+        found = self.entries.get(schema_id)
+        return None if found is None else found.text
+
+    def register(self, subject: str, text: str) -> int:
+        raise AssertionError("sources register nothing")
+
+    def entry(self, schema_id: int) -> Entry | None:
+        return self.entries.get(schema_id)
+
+    def version(self, subject: str, version: int) -> Entry | None:
+        return self.versions.get((subject, version))
+
+
+def path(text: str, unit: Any = None) -> FieldPath:
+    return FieldPath(tuple(text.split(".")), unit)
+
+
+def reader(form: str, registry: Any = None, folder: Path = Path(), **source: Any) -> SourceReader:
+    given = ExternalSource(topic="ops.payments", format=form, **source)  # type: ignore[arg-type]
+    opened = open_format(given, folder, registry)
+    return SourceReader(given, RECORD, opened, event_id="event_id", event_time="at", entity="customer")
+
+
+def batch(*values: bytes | None, headers: Headers | None = None, keys: list[bytes | None] | None = None) -> Batch:
+    count = len(values)
+    return Batch(
+        "ops.payments", [2] * count, list(range(100, 100 + count)), [AT_MS] * count,
+        keys or [b"k"] * count, list(values), [headers] * count,
+    )  # fmt: skip
+
+
+def row_by_row(reader: SourceReader, given: Batch) -> tuple[list[dict[str, Any]], list[tuple[int, str]]]:
+    """What `reader` makes of a batch when columns settle nothing."""
+    rows, bad = [], []
+    for position in range(len(given)):
+        found = reader._row(given, position)
+        if isinstance(found, dict):
+            rows.append(found)
+        else:
+            bad.append((position, found.error_class))
+    return rows, bad
+
+
+def data(decoded: Any) -> list[dict[str, Any]]:
+    """Decoded rows as data, times in ms."""
+    rows = decoded.rows
+    at = rows.schema.get_field_index("at")
+    rows = rows.set_column(at, "at", rows.column(at).cast("int64"))
+    return rows.to_pylist()  # type: ignore[no-any-return]

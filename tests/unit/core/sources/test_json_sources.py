@@ -1,0 +1,140 @@
+"""Plain JSON, JSON Schema and Debezium's JSON as records of a model."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.core.sources.support import AT_MS, FakeRegistry, batch, data, path, reader, row_by_row
+from tidemill.codec.registry import Entry
+
+GOOD = {"event_id": "e1", "at": AT_MS, "customer": "c", "amount": 5, "items": 2, "online": False, "extra": [1, {}]}
+
+
+def text(**over: Any) -> bytes:
+    return json.dumps({**GOOD, **over}).encode()
+
+
+def test_fields_stand_under_their_own_name_where_the_source_names_none() -> None:
+    decoded = reader("json").decode(batch(*[text(event_id=f"e{k}") for k in range(40)]))
+
+    assert decoded.bad == []
+    assert data(decoded)[7] == {
+        "event_id": "e7", "at": AT_MS, "customer": "c", "amount": 5.0, "items": 2, "online": False
+    }  # fmt: skip
+
+
+def test_paths_units_headers_keys_and_coordinates_give_fields() -> None:
+    source = {
+        "event_id": "coordinates", "event_time": path("meta.at", "us"), "key": "record",
+        "fields": {"amount": path("payload.money.amount"), "items": path("payload.items")},
+    }  # fmt: skip
+    value = json.dumps({"meta": {"at": AT_MS * 1000 + 999}, "payload": {"money": {"amount": 1.5}}}).encode()
+    decoded = reader("json", **source).decode(batch(*[value] * 20, keys=[b"c9"] * 20))
+
+    assert decoded.bad == []
+    assert data(decoded)[3] == {
+        "event_id": "ops.payments-2-103", "at": AT_MS, "customer": "c9", "amount": 1.5, "items": None, "online": True
+    }  # fmt: skip
+
+
+def test_an_event_id_in_a_header_and_the_records_own_time() -> None:
+    source = {"event_id": "header:id", "event_time": "record"}
+    found = reader("json", **source).decode(batch(b'{"amount": 1}', headers=[("id", b"h1")]))
+    without = reader("json", **source).decode(batch(b'{"amount": 1}'))
+
+    assert [(row["event_id"], row["at"]) for row in data(found)] == [("h1", AT_MS)]
+    assert without.bad[0].message == "event_id (from header id): is missing"
+
+
+def test_bad_records_are_told_apart_with_every_wrong_field_and_the_good_ones_stay() -> None:
+    values = [text(event_id=f"e{k}") for k in range(100)]
+    values[3] = text(amount="5", at="yesterday")
+    values[50] = b'{"event_id": "cut'
+    values[51] = b"[1]"
+    values[52] = b'{"a": 1}{"a": 2}'
+    values[53] = b"[" * 100_000
+    values[54] = text(amount=float("nan"))
+    decoded = reader("json").decode(batch(*values, None, b""))
+
+    assert len(decoded.index) == 94
+    assert [(b.position, b.error_class) for b in decoded.bad] == [
+        (3, "UnfitRecord"), *((k, "MalformedRecord") for k in (50, 51, 52, 53)), (54, "UnfitRecord"),
+        (100, "EmptyValue"), (101, "EmptyValue"),
+    ]  # fmt: skip
+    assert "at:" in decoded.bad[0].message
+    assert "amount:" in decoded.bad[0].message
+
+
+@pytest.mark.parametrize(
+    "moment", ["2023-11-14T22:13:20.123Z", "2023-11-14T23:13:20.123456+01:00", AT_MS, float(AT_MS)]
+)
+def test_a_time_may_be_text_with_an_offset_or_a_number(moment: Any) -> None:
+    decoded = reader("json").decode(batch(*[text(at=moment)] * 30))
+
+    assert [row["at"] for row in data(decoded)] == [AT_MS] * 30
+
+
+def test_a_time_without_an_offset_is_refused() -> None:
+    decoded = reader("json").decode(batch(*[text(at="2023-11-14T22:13:20")] * 30))
+
+    assert len(decoded.bad) == 30
+    assert "has no offset" in decoded.bad[0].message
+
+
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.text(max_size=5), st.just([1]), st.just({}),
+    st.sampled_from(["2023-11-14T22:13:20Z", "2023-02-30T00:00:00Z", "0000-01-01T00:00:00Z", 5.0, AT_MS]),
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.dictionaries(st.sampled_from(list(GOOD)), VALUES), min_size=16, max_size=24))
+def test_columns_and_rows_give_the_same(changes: list[dict[str, Any]]) -> None:
+    given_batch = batch(*[text(**change) for change in changes], *[text()] * 16)
+    decoding = reader("json")
+    decoded = decoding.decode(given_batch)
+    rows, bad = row_by_row(decoding, given_batch)
+
+    assert [(b.position, b.error_class) for b in decoded.bad] == bad
+    assert repr(data(decoded)) == repr(rows)
+
+
+def test_framed_json_is_read_where_the_registry_has_a_json_schema_under_its_id() -> None:
+    registry = FakeRegistry({7: Entry("JSON", "{}"), 8: Entry("AVRO", '"string"')})
+    framed = [b"\0\0\0\0" + bytes([number]) + text() for number in (7, 8, 9)]
+    decoded = reader("json-schema", registry).decode(batch(*framed, text(), b"\0\0"))
+
+    assert decoded.index.tolist() == [0]
+    assert [b.error_class for b in decoded.bad] == ["UnknownSchema", "UnknownSchema", "UnknownFormat", "UnknownFormat"]
+
+
+def change(op: str, wrapped: bool, **over: Any) -> bytes:
+    row = {**GOOD, **over}
+    envelope = {
+        "before": None if op in "cr" else row, "after": None if op == "d" else row, "op": op,
+        "source": {"ts_ms": 5, "table": "payments"}, "ts_ms": 1,
+    }  # fmt: skip
+    return json.dumps({"schema": {}, "payload": envelope} if wrapped else envelope, separators=(",", ":")).encode()
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_debeziums_rows_are_events_and_what_is_none_is_set_aside_by_name(wrapped: bool) -> None:
+    values: list[bytes | None] = [change(op, wrapped, event_id=f"{op}{k}") for k in range(10) for op in "cur"]
+    decoded = reader("debezium", fields={"items": path("payload.source.ts_ms")}).decode(
+        batch(*values, change("d", wrapped), None, change("t", wrapped), b'{"a":1}')
+    )
+
+    assert len(decoded.index) == 30
+    assert data(decoded)[0]["items"] == 5
+    assert [b.error_class for b in decoded.bad] == ["DeletedRow", "Tombstone", "NoRow", "MalformedRecord"]
+
+
+def test_paths_into_debeziums_envelope_may_leave_out_payload_and_after() -> None:
+    for place in ("payload.after.amount", "after.amount", "amount"):
+        decoded = reader("debezium", fields={"amount": path(place)}).decode(batch(*[change("c", True, amount=9)] * 20))
+        assert {row["amount"] for row in data(decoded)} == {9.0}
