@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -37,13 +37,27 @@ class Broker:
     `prepare()`, runs `command` and asks `ready()`.
     """
 
-    def __init__(self, data_dir: Path, port: int = 0, *, ports: Ports | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        port: int = 0,
+        *,
+        ports: Ports | None = None,
+        relay: int | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """`relay`: the port of a proxy that clients are sent to; it must pass on to `relayed_port`. `settings`:
+        broker settings over ours.
+        """
         self.dir = data_dir.resolve()
         self.lock = JarLock.load()
         self.command: list[str] = []
         self._ports = ports or Ports()
         self._wanted = port
         self._port = 0
+        self._relay = relay
+        self._settings = settings
+        self.relayed_port = 0
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -78,7 +92,13 @@ class Broker:
         controller = self._ports.take("controller")
         self.dir.mkdir(parents=True, exist_ok=True)
         properties = self.dir / "server.properties"
-        properties.write_text(server_properties(self.dir / "data", self._port, controller))
+        relayed = None
+        if self._relay is not None:
+            self.relayed_port = self._ports.take("relayed")
+            relayed = (self.relayed_port, self._relay)
+        properties.write_text(
+            server_properties(self.dir / "data", self._port, controller, relayed=relayed, more=self._settings)
+        )
         logging = self.dir / "log4j2.properties"
         logging.write_text(log4j_properties(self.log))
         options = [*JVM_OPTIONS, f"-Dlog4j2.configurationFile={logging}"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tidemill_cli.embedded.ports import HOST
@@ -69,13 +69,32 @@ SETTINGS = {
 }
 
 
-def server_properties(data: Path, port: int, controller_port: int) -> str:
-    """`server.properties` of a broker on `port` of this machine that keeps its logs in `data`."""
+def server_properties(
+    data: Path,
+    port: int,
+    controller_port: int,
+    *,
+    relayed: tuple[int, int] | None = None,
+    more: Mapping[str, str] | None = None,
+) -> str:
+    """`server.properties` of a broker on `port` of this machine that keeps its logs in `data`.
+
+    `relayed`: (port, port advertised for it) of a second listener, for clients that come through a proxy; the
+    broker itself keeps to the first. `more`: settings over ours.
+    """
+    listeners = f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}"
+    advertised = f"PLAINTEXT://{HOST}:{port}"
+    if relayed is not None:
+        listeners += f",RELAYED://{HOST}:{relayed[0]}"
+        advertised += f",RELAYED://{HOST}:{relayed[1]}"
     settings = SETTINGS | {
-        "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
+        "listeners": listeners,
+        "advertised.listeners": advertised,
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,RELAYED:PLAINTEXT",
+        "inter.broker.listener.name": "PLAINTEXT",
         "controller.quorum.voters": f"1@{HOST}:{controller_port}",
         "log.dirs": str(data),
+        **(more or {}),
     }
     return "".join(f"{key}={value}\n" for key, value in settings.items())
 
