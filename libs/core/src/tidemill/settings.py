@@ -5,11 +5,15 @@ A service subclasses ``CommonSettings`` and adds its own documented fields.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, Field, field_validator
+from pydantic import AliasChoices, Field, PrivateAttr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from tidemill.errors import ConfigError
+from tidemill.kafka.pass_through import ClientSettings, load_client_settings
 
 __all__ = ["CommonSettings", "KafkaSettings"]
 
@@ -23,6 +27,12 @@ class KafkaSettings(BaseSettings):
 
     kafka_bootstrap: str = Field(
         "127.0.0.1:9092", description="Kafka's addresses, HOST:PORT, separated by commas."
+    )
+    kafka_properties: Path | None = Field(
+        None,
+        description="Further client settings from a Java-style properties file. Each may also be a variable: "
+        "TIDEMILL_KAFKA_SECURITY_PROTOCOL, TIDEMILL_KAFKA_SASL_USERNAME and so on; with _FILE behind its name "
+        "the value is read from a file (TIDEMILL_KAFKA_SASL_PASSWORD_FILE).",
     )
     prefix: str = Field(
         "", pattern=r"^[A-Za-z0-9._-]*$", description="Put before every topic, group and transactional id."
@@ -52,6 +62,27 @@ class KafkaSettings(BaseSettings):
     fetch_buffer_kb: int = Field(
         16_384, ge=1_024, description="Memory for records fetched ahead by a consumer, in KiB."
     )
+    _kafka_client: ClientSettings = PrivateAttr(default_factory=ClientSettings)
+
+    @property
+    def kafka_client(self) -> ClientSettings:
+        """What a person's Kafka asks of any client: security above all; secrets are never shown."""
+        return self._kafka_client
+
+    @model_validator(mode="after")
+    def _load_client_settings(self) -> Self:
+        taken = {f"TIDEMILL_{name.upper()}" for name in type(self).model_fields}
+        try:
+            given = load_client_settings(os.environ, self.kafka_properties, taken)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        servers = given.get("bootstrap.servers")
+        if servers and "kafka_bootstrap" not in self.model_fields_set:
+            self.kafka_bootstrap = servers
+        self._kafka_client = ClientSettings(
+            {name: value for name, value in given.values.items() if name != "bootstrap.servers"}
+        )
+        return self
 
 
 class CommonSettings(KafkaSettings):

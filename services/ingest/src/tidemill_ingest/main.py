@@ -73,6 +73,7 @@ def build_app(settings: IngestSettings, tracer: Tracer) -> FastAPI:
     from tidemill.contracts.model_file import load_models
     from tidemill.contracts.schemas import SchemaCatalog
     from tidemill.contracts.topics import TopicCatalog
+    from tidemill.kafka.pass_through.aio import aiokafka_config
     from tidemill_ingest.adapters.kafka import KafkaSink
     from tidemill_ingest.service import IngestService, build_targets
     from tidemill_ingest.web.api import create_app
@@ -83,8 +84,12 @@ def build_app(settings: IngestSettings, tracer: Tracer) -> FastAPI:
     codec = Codec(
         schemas, HttpRegistry(settings.schema_registry_url) if settings.schema_registry_url else None
     )
+    connection = aiokafka_config(settings.kafka_client)
     sink = KafkaSink(
-        settings.kafka_bootstrap, f"{settings.prefix}{SERVICE}", settings.delivery_timeout_ms / 1000
+        settings.kafka_bootstrap,
+        f"{settings.prefix}{SERVICE}",
+        settings.delivery_timeout_ms / 1000,
+        lambda: connection,
     )
     targets = build_targets(models.values(), topics, schemas)
     service = IngestService(targets, codec, sink, SystemClock(), tracer, settings.max_items)

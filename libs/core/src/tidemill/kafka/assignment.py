@@ -14,6 +14,7 @@ from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, TopicParti
 
 from tidemill.errors import RetryLater
 from tidemill.kafka.backoff import Backoff
+from tidemill.kafka.refusals import explain
 from tidemill.kafka.trouble import Trouble
 
 __all__ = ["Assignment", "Partition", "StartOffsets"]
@@ -160,10 +161,10 @@ def _committed(consumer: Consumer, partitions: list[Partition]) -> dict[Partitio
     try:
         found = consumer.committed([TopicPartition(*p) for p in partitions], timeout=_REQUEST_TIMEOUT_S)
     except KafkaException as error:
-        raise RetryLater(f"committed offsets: {error.args[0].str()}") from error
+        raise RetryLater(f"committed offsets: {explain(error.args[0])}") from error
     for tp in found:
         if tp.error is not None:
-            raise RetryLater(f"committed offset of {tp.topic}/{tp.partition}: {tp.error.str()}")
+            raise RetryLater(f"committed offset of {tp.topic}/{tp.partition}: {explain(tp.error)}")
     return {(tp.topic, tp.partition): tp.offset for tp in found}
 
 

@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from tidemill.errors import ConfigError, FatalError, RetryLater
 from tidemill.kafka.clients import consumer_config
+from tidemill.kafka.refusals import explain
 from tidemill.settings import KafkaSettings
 
 __all__ = ["Remaining", "groupless_consumer", "partitions_of", "split_errors", "watermarks"]
@@ -55,7 +56,7 @@ def partitions_of(consumer: Consumer, topic: str) -> list[int]:
         if time.monotonic() > deadline:
             if found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 raise ConfigError(f"there is no topic {topic}")
-            raise RetryLater(f"{topic}: {found.error.str()}")
+            raise RetryLater(f"{topic}: {explain(found.error)}")
         time.sleep(0.1)
 
 
@@ -70,7 +71,7 @@ def watermarks(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dic
                 TopicPartition(topic, partition), timeout=_REQUEST_TIMEOUT_S
             )
         except KafkaException as error:
-            raise RetryLater(f"{topic}/{partition}: {error.args[0].str()}") from error
+            raise RetryLater(f"{topic}/{partition}: {explain(error.args[0])}") from error
         if low_high is None:
             raise RetryLater(f"{topic}/{partition}: no answer in time")
         found[partition] = low_high
@@ -89,7 +90,7 @@ def split_errors(messages: Iterable[Message]) -> tuple[list[Message], dict[int, 
         elif error.code() == KafkaError._PARTITION_EOF:
             ends[_number(message.partition())] = _number(message.offset())
         elif error.code() not in _PASSING and not error.retriable():
-            raise FatalError(f"{message.topic()}: {error.str()}")
+            raise FatalError(f"{message.topic()}: {explain(error)}")
     return records, ends
 
 

@@ -10,9 +10,11 @@ from typing import Any
 from confluent_kafka.admin import AdminClient
 
 from tidemill.kafka.logs import client_logger
+from tidemill.kafka.pass_through.librdkafka import librdkafka_config
+from tidemill.kafka.refusals import ClientErrors
 from tidemill.settings import KafkaSettings
 
-__all__ = ["admin", "client_config", "consumer_config", "member_config", "producer_config"]
+__all__ = ["Admin", "admin", "client_config", "consumer_config", "member_config", "producer_config"]
 
 Config = dict[str, Any]
 _CLASSIC_ONLY = frozenset(
@@ -23,7 +25,7 @@ _CLASSIC_ONLY = frozenset(
 def client_config(settings: KafkaSettings, name: str) -> Config:
     """What every client shares: addresses, patient reconnects, logs through Python's logging."""
     logger = client_logger(name)
-    return {
+    config: Config = {
         "bootstrap.servers": settings.kafka_bootstrap,
         "client.id": f"{settings.prefix}{name}",
         "reconnect.backoff.ms": 250,  # a broker that is away is retried for ever, but quietly
@@ -31,8 +33,9 @@ def client_config(settings: KafkaSettings, name: str) -> Config:
         "socket.keepalive.enable": True,
         "log.connection.close": False,
         "logger": logger,
-        "error_cb": lambda error: logger.warning("%s", error.str()),
+        "error_cb": ClientErrors(logger),
     }
+    return config | librdkafka_config(settings.kafka_client)
 
 
 def consumer_config(settings: KafkaSettings, group: str, **over: Any) -> Config:
@@ -57,7 +60,7 @@ def consumer_config(settings: KafkaSettings, group: str, **over: Any) -> Config:
         "max.partition.fetch.bytes": 1_048_576,
         "topic.metadata.refresh.interval.ms": 30_000,
     }
-    return config | _dotted(over)
+    return _finished(settings, config, over)
 
 
 def member_config(settings: KafkaSettings, group: str, **over: Any) -> Config:
@@ -98,12 +101,30 @@ def producer_config(settings: KafkaSettings, transactional_id: str | None = None
             "transaction.timeout.ms": settings.transaction_timeout_ms,
             "delivery.report.only.error": True,  # the commit tells; a report per record only costs time
         }
-    return config | _dotted(over)
+    return _finished(settings, config, over)
 
 
-def admin(settings: KafkaSettings) -> AdminClient:
+class Admin(AdminClient):
+    """An admin client that knows why the brokers refuse it, where they do."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self._errors: ClientErrors = config["error_cb"]
+
+    @property
+    def refused(self) -> str | None:
+        """What the brokers said to the credentials, and what to do; None where they have not refused them."""
+        return self._errors.refused
+
+
+def admin(settings: KafkaSettings) -> Admin:
     """An admin client; connects when it is first used."""
-    return AdminClient(client_config(settings, "admin"))
+    return Admin(client_config(settings, "admin"))
+
+
+def _finished(settings: KafkaSettings, config: Config, over: Config) -> Config:
+    """A person's settings go over ours and the caller's: those that guarantees rest on were refused before."""
+    return config | _dotted(over) | librdkafka_config(settings.kafka_client)
 
 
 def _dotted(over: Config) -> Config:

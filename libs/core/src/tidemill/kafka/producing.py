@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from tidemill.errors import RetryLater
 from tidemill.kafka.batch import Output
+from tidemill.kafka.refusals import explain
 
 __all__ = ["DeliveryFailures", "produce_all"]
 
@@ -121,4 +122,4 @@ class _Refused:
 
 
 def _words(failure: tuple[KafkaError, str] | None) -> str | None:
-    return None if failure is None else f"topic {failure[1]}: {failure[0].str()}"
+    return None if failure is None else f"topic {failure[1]}: {explain(failure[0])}"

@@ -17,6 +17,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from tidemill.errors import FatalError, Fenced, RetryLater, TidemillError
 from tidemill.kafka.batch import Output
 from tidemill.kafka.producing import DeliveryFailures, produce_all
+from tidemill.kafka.refusals import explain
 from tidemill.kafka.watched import Stuck, WatchedCalls
 
 __all__ = ["Aborted", "InDoubt", "TransactionSession"]
@@ -82,8 +83,9 @@ class TransactionSession:
         self.close()
         name = self._config["transactional.id"]
         if reason.code() in _REFUSED:
-            raise FatalError(f"the brokers refuse transactional id {name}: {reason.str()}")
-        raise RetryLater(f"transactional id {name}: {reason.str()}")
+            raise FatalError(f"the brokers refuse transactional id {name}: {explain(reason)}")
+        refused = getattr(self._config.get("error_cb"), "refused", None)
+        raise RetryLater(refused or f"transactional id {name}: {explain(reason)}")
 
     def commit(
         self, outputs: Sequence[Output], offsets: list[TopicPartition], group_metadata: Any = None

@@ -11,6 +11,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import ConfigError, RetryLater
+from tidemill.kafka.refusals import explain
 
 __all__ = ["check_equal_partitions", "ensure_topics", "partition_counts"]
 
@@ -23,7 +24,8 @@ def partition_counts(admin: AdminClient, topics: Iterable[str], timeout_s: float
     try:
         known = admin.list_topics(timeout=timeout_s).topics
     except KafkaException as error:
-        raise RetryLater(f"the Kafka brokers do not answer: {error.args[0].str()}") from error
+        refused = getattr(admin, "refused", None)
+        raise RetryLater(refused or f"the Kafka brokers do not answer: {explain(error.args[0])}") from error
     return {name: len(known[name].partitions) for name in topics if name in known and not known[name].error}
 
 
@@ -90,7 +92,9 @@ def check_equal_partitions(
     return result
 
 
-def _external_counts(admin: AdminClient, catalog: TopicCatalog, models: Iterable[str]) -> dict[str | None, int]:
+def _external_counts(
+    admin: AdminClient, catalog: TopicCatalog, models: Iterable[str]
+) -> dict[str | None, int]:
     """Partition count by model, for models that read topics of someone else's."""
     result: dict[str | None, int] = {}
     for model in models:
@@ -130,7 +134,7 @@ def _create(admin: AdminClient, topics: list[NewTopic], timeout_s: float) -> Non
                 continue  # another process was faster
             if reason.retriable() or reason.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT):
                 raise RetryLater(f"topic {name} could not be created now: {reason.str()}") from error
-            raise ConfigError(f"topic {name} could not be created: {reason.str()}") from error
+            raise ConfigError(f"topic {name} could not be created: {explain(reason)}") from error
 
 
 def _await_visible(admin: AdminClient, wanted: dict[str, int], timeout_s: float) -> dict[str, int]:

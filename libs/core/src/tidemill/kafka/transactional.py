@@ -23,6 +23,7 @@ from tidemill.kafka.backoff import Backoff
 from tidemill.kafka.batch import Batch, Output
 from tidemill.kafka.clients import member_config, producer_config
 from tidemill.kafka.membership import Membership
+from tidemill.kafka.refusals import explain
 from tidemill.kafka.session import Aborted, InDoubt, TransactionSession
 from tidemill.kafka.trouble import Trouble
 from tidemill.service.health import Health, Heartbeat
@@ -147,7 +148,7 @@ class TransactionalRunner:
             self._trouble.enter("transaction in doubt", str(error))
             self._reopen(consumer)
         except KafkaException as error:
-            raise FatalError(f"group {self._group}: {error.args[0].str()}") from error
+            raise FatalError(f"group {self._group}: {explain(error.args[0])}") from error
 
     def _work(self, consumer: Consumer, messages: list[Message], metadata: bytes) -> None:
         records = [
@@ -262,7 +263,7 @@ class TransactionalRunner:
                 continue
             if error.fatal():
                 raise FatalError(f"group {self._group}: {error.str()}")
-            self._trouble.enter(f"consumer: {error.name()}", error.str())
+            self._trouble.enter(f"consumer: {error.name()}", explain(error))
 
     def _membership_check(self) -> str | None:
         return "has not joined the group yet" if self._subscribed and not self._joined else None

@@ -11,18 +11,21 @@ import asyncio
 import logging
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import faust
+from faust.auth import OAuthCredentials, SASLCredentials, SSLCredentials
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+from faust.types.auth import CredentialsT
 
 from tidemill.codec import Codec
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import DeadLetter, RetryLater
 from tidemill.kafka.batch import Output
+from tidemill.kafka.pass_through.aio import aiokafka_config
 from tidemill.kafka.publisher import Publisher
 from tidemill.service import Heartbeat
 from tidemill_drift import metrics
@@ -198,8 +201,24 @@ def _app(settings: DriftSettings, group: str) -> Any:
         broker_session_timeout=settings.session_timeout_ms / 1000,
         broker_heartbeat_interval=settings.heartbeat_ms / 1000,
         broker_commit_interval=1.0,
+        broker_credentials=credentials(aiokafka_config(settings.kafka_client)),
         stream_wait_empty=False,
         table_standby_replicas=0,
     )
     app.transport = _CommittedTransport(app.conf.broker_consumer, app)
     return app
+
+
+def credentials(aio: Mapping[str, Any]) -> CredentialsT | None:
+    """aiokafka's arguments as Faust's credentials; None where the brokers ask for none."""
+    tls = aio.get("ssl_context")
+    if "sasl_oauth_token_provider" in aio:
+        return OAuthCredentials(oauth_cb=aio["sasl_oauth_token_provider"], ssl_context=tls)
+    if "sasl_mechanism" in aio:
+        return SASLCredentials(
+            username=aio["sasl_plain_username"],
+            password=aio["sasl_plain_password"],
+            ssl_context=tls,
+            mechanism=aio["sasl_mechanism"],
+        )
+    return SSLCredentials(tls) if tls is not None else None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
@@ -17,6 +18,7 @@ from aiokafka.errors import (
     UnknownProducerId,
 )
 
+from tidemill.errors import RetryLater
 from tidemill_ingest.records import Record
 
 MAX_RECORD_BYTES = 1_048_576 - 8_192
@@ -49,11 +51,20 @@ class KafkaSink:
     event loop.
     """
 
-    def __init__(self, bootstrap: str, client_id: str, timeout_s: float) -> None:
-        """`timeout_s`: how long a call waits for acknowledgements. Connects in `start`."""
+    def __init__(
+        self,
+        bootstrap: str,
+        client_id: str,
+        timeout_s: float,
+        connection: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        """`timeout_s`: how long a call waits for acknowledgements. `connection`: more arguments of an aiokafka
+        client, security above all. Connects in `start`.
+        """
         self._bootstrap = bootstrap
         self._client_id = client_id
         self._timeout_s = timeout_s
+        self._connection = connection
         self._producer: AIOKafkaProducer | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._leaving: asyncio.Task[None] | None = None
@@ -145,19 +156,20 @@ class KafkaSink:
     async def _connect(self) -> None:
         pause_s = CONNECT_PAUSE_S
         while self._producer is None:
-            producer = AIOKafkaProducer(
-                bootstrap_servers=self._bootstrap,
-                client_id=self._client_id,
-                acks="all",
-                enable_idempotence=True,
-                request_timeout_ms=round(self._timeout_s * 1000),
-                max_request_size=MAX_RECORD_BYTES + 8_192,
-                linger_ms=0,
-            )
+            ours = {
+                "bootstrap_servers": self._bootstrap,
+                "client_id": self._client_id,
+                "acks": "all",
+                "enable_idempotence": True,
+                "request_timeout_ms": round(self._timeout_s * 1000),
+                "max_request_size": MAX_RECORD_BYTES + 8_192,
+                "linger_ms": 0,
+            }
+            producer = AIOKafkaProducer(**{**self._connection(), **ours})
             try:
                 await producer.start()
                 self._producer = producer
-            except (KafkaError, OSError) as error:
+            except (KafkaError, OSError, RetryLater) as error:
                 _log.warning("waiting for Kafka: %s", error)
                 await _stop(producer, 0)
                 await asyncio.sleep(pause_s)
