@@ -64,7 +64,7 @@ def test_a_time_bound_is_read_as_people_write_it(bound: object) -> None:
             {"column": "a"},
             "did you mean 'expect_column_values_to_not_be_null'",
         ),
-        ("expect_column_values_to_not_be_null", {"column": "a", "mostly": 0.9}, "takes no 'mostly'"),
+        ("expect_column_values_to_not_be_null", {"column": "a", "mostl": 0.9}, "takes no 'mostl'"),
         ("expect_column_values_to_be_between", {"column": "a", "min": 0}, "did you mean 'min_value'"),
         ("expect_column_values_to_be_between", {"column": "a"}, "needs min_value or max_value"),
         (
@@ -172,7 +172,8 @@ def a_model(**over: Any) -> Any:
 
 
 def stated(name: str, within: timedelta | None = None, **kwargs: Any) -> Any:
-    return SimpleNamespace(name=name, kwargs=kwargs, severity="critical", within=within)
+    plain = {"severity": None, "over": None, "mostly": None}
+    return SimpleNamespace(name=name, kwargs=kwargs, within=within, **plain)
 
 
 def test_identity_and_finite_numbers_are_expected_of_every_event() -> None:
@@ -205,7 +206,19 @@ def test_a_label_that_cannot_be_learned_from_fails(task: str, label: object) -> 
     assert [f.expectation.column for f in RowChecks(suite.expectations).check(row)] == ["label"]
 
 
-def test_unique_is_for_the_event_id_alone() -> None:
-    other = stated("expect_column_values_to_be_unique", within=timedelta(days=2), column="carrier")
-    with pytest.raises(ExpectationError, match="for the event id 'id'"):
-        event_suite(a_model(expectations=(other,)))
+def test_other_columns_may_be_unique_too_and_the_event_id_comes_first() -> None:
+    within = timedelta(days=2)
+    other = stated("expect_column_values_to_be_unique", within=within, column="carrier")
+    pair = stated("expect_compound_columns_to_be_unique", within=within, column_list=("carrier", "dest"))
+    ids = stated("expect_column_values_to_be_unique", within=within, column="id")
+    suite = event_suite(a_model(expectations=(other, pair, ids)))
+    assert [rule.columns for rule in suite.uniques] == [("id",), ("carrier",), ("carrier", "dest")]
+    with pytest.raises(ExpectationError, match="stands twice"):
+        event_suite(a_model(expectations=(other, other)))
+
+
+def test_rules_by_window_stand_apart_and_never_set_a_record_aside() -> None:
+    mean = stated("expect_column_mean_to_be_between", column="distance", min_value=5)
+    suite = event_suite(a_model(expectations=(mean,)))
+    assert [rule.name for rule in suite.windows] == ["expect_column_mean_to_be_between"]
+    assert RowChecks(suite.expectations).check({"id": "a", "at": 0, "distance": 1.0}) == ()

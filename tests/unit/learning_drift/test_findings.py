@@ -11,7 +11,7 @@ from tests.unit.learning_drift.streams import reference
 from tidemill_learning.drift.baseline import Baseline, Comparison
 from tidemill_learning.drift.findings import psi, psi_noise, shift
 from tidemill_learning.drift.scores import bin_counts
-from tidemill_learning.drift.sketch import Sketch
+from tidemill.sketch import Sketch
 
 
 def number(values: np.ndarray[Any, Any], nulls: int = 0) -> dict[str, Any]:

@@ -7,33 +7,55 @@ imports it.
 
 from __future__ import annotations
 
-from tidemill_expectations.base import Expectation, ExpectationError, Severity
+from tidemill_expectations.base import ColumnExpectation, Expectation, ExpectationError, Severity
 from tidemill_expectations.between import Between
 from tidemill_expectations.catalog import KNOWN, build
 from tidemill_expectations.finite import Finite
-from tidemill_expectations.in_set import InSet
-from tidemill_expectations.lengths import LengthsBetween
+from tidemill_expectations.in_set import InSet, NotInSet
+from tidemill_expectations.lengths import LengthsBetween, LengthsEqual
 from tidemill_expectations.not_null import NotNull
-from tidemill_expectations.regex import MatchRegex
+from tidemill_expectations.null import Null
+from tidemill_expectations.of_type import InTypeList, OfType
+from tidemill_expectations.pairs import PairEqual, PairGreater
+from tidemill_expectations.regex import MatchRegex, NotMatchRegex
 from tidemill_expectations.rows import Failure, RowChecks
 from tidemill_expectations.suite import Suite, event_suite, label_suite
-from tidemill_expectations.unique import Unique
+from tidemill_expectations.unique import AnyUnique, CompoundUnique, Unique
+from tidemill_expectations.window import Mostly, Verdict, Windowed, WindowRule
+from tidemill_expectations.within_record import MulticolumnUnique, UniqueWithinRecord
 
 __all__ = [
     "KNOWN",
+    "AnyUnique",
     "Between",
+    "ColumnExpectation",
+    "CompoundUnique",
     "Expectation",
     "ExpectationError",
     "Failure",
     "Finite",
     "InSet",
+    "InTypeList",
     "LengthsBetween",
+    "LengthsEqual",
     "MatchRegex",
+    "Mostly",
+    "MulticolumnUnique",
+    "NotInSet",
+    "NotMatchRegex",
     "NotNull",
+    "Null",
+    "OfType",
+    "PairEqual",
+    "PairGreater",
     "RowChecks",
     "Severity",
     "Suite",
     "Unique",
+    "UniqueWithinRecord",
+    "Verdict",
+    "WindowRule",
+    "Windowed",
     "build",
     "event_suite",
     "label_suite",

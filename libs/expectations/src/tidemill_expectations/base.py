@@ -1,14 +1,16 @@
-"""What an expectation is: one rule about one column, with a form for columns and a form for a single
-value.
-"""
+"""What an expectation is: one rule about rows, with a form for columns and a form for a single row."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from tidemill.errors import ConfigError
+from tidemill_expectations.times import iso, span
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,31 +29,80 @@ class ExpectationError(ConfigError):
 
 
 class Expectation(ABC):
-    """One rule about the values of one column. Immutable, stateless, safe to share between threads.
+    """One rule about a row. Immutable, stateless, safe to share between threads.
 
     Missing values, null and NaN alike, pass everything but `expect_column_values_to_not_be_null`, as Great
-    Expectations has it on pandas. `fails(v)` and `failures(dtype)` agree for every value that a column of
-    that type can hold.
+    Expectations has it on pandas. `fails_row(row)` and `failures_in(schema)` agree for every row that columns
+    of those types can hold. Most rules are about one column: they give the two as `fails(v)` and
+    `failures(dtype)`.
     """
 
     __slots__ = ()
 
     name: ClassVar[str]
     """Great Expectations' name, as it stands in a model file."""
-    column: str
     severity: Severity
+
+    @property
+    @abstractmethod
+    def columns(self) -> tuple[str, ...]:
+        """The fields that it looks at."""
+
+    @property
+    def subject(self) -> str:
+        """Its fields as one text, for reports."""
+        return ", ".join(self.columns)
+
+    @property
+    def arguments(self) -> str:
+        """Its other arguments as one text: with name and subject, it tells this expectation from all others."""
+        return arguments_of(self)
+
+    @abstractmethod
+    def fails_row(self, row: Mapping[str, object]) -> bool:
+        """Whether a row breaks the rule; a field that it lacks is null. Times are milliseconds since the epoch
+        or aware datetimes.
+        """
+
+    @abstractmethod
+    def failures_in(self, schema: Mapping[str, pl.DataType]) -> pl.Expr:
+        """A polars expression over a frame of that schema: Boolean, no nulls, true where a row breaks it.
+
+        Raises ExpectationError where the rule is not for columns of such types.
+        """
+
+    @abstractmethod
+    def explain_row(self, row: Mapping[str, object]) -> str:
+        """Why a failing row fails, in one clause that starts with the first column."""
+
+
+class ColumnExpectation(Expectation):
+    """A rule about the values of one column."""
+
+    __slots__ = ()
+
+    column: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    def fails_row(self, row: Mapping[str, object]) -> bool:
+        return self.fails(row.get(self.column))
+
+    def failures_in(self, schema: Mapping[str, pl.DataType]) -> pl.Expr:
+        return self.failures(schema[self.column])
+
+    def explain_row(self, row: Mapping[str, object]) -> str:
+        return self.explain(row.get(self.column))
 
     @abstractmethod
     def fails(self, value: object) -> bool:
-        """Whether one value breaks the rule. Times are milliseconds since the epoch or aware datetimes."""
+        """Whether one value breaks the rule."""
 
     @abstractmethod
     def failures(self, dtype: pl.DataType) -> pl.Expr:
-        """A polars expression over a frame with `column` of type `dtype`: Boolean, no nulls, true where it
-        breaks.
-
-        Raises ExpectationError where the rule is not for such a column.
-        """
+        """The column form, for `column` of type `dtype`."""
 
     @abstractmethod
     def explain(self, value: object) -> str:
@@ -60,6 +111,27 @@ class Expectation(ABC):
     def unsuited(self, dtype: object) -> ExpectationError:
         """The error for a column of a type that the rule is not for."""
         return ExpectationError(f"{self.name} is not for column {self.column!r} of type {dtype}")
+
+
+def arguments_of(rule: Any, without: tuple[str, ...] = ()) -> str:
+    """The arguments of a dataclass of a rule that are not its fields' names nor defaults, as `key=value, ...`."""
+    told = []
+    for field in fields(rule):
+        value = getattr(rule, field.name)
+        if field.name in (*NOT_ARGUMENTS, *without) or value == field.default:
+            continue
+        if isinstance(value, frozenset | set | tuple):
+            members = sorted(map(str, value)) if isinstance(value, frozenset | set) else list(map(str, value))
+            value = f"[{', '.join(members)}]"
+        elif isinstance(value, timedelta):
+            value = span(value)
+        elif field.name in ("min_value", "max_value") and getattr(rule, "times", False):
+            value = iso(value)
+        told.append(f"{field.name}={value}")
+    return ", ".join(told)
+
+
+NOT_ARGUMENTS = ("column", "column_a", "column_b", "column_list", "severity", "times")
 
 
 def is_missing(value: object) -> bool:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from tidemill_expectations.base import Expectation, ExpectationError, Severity, is_missing, is_number, shown
+from tidemill_expectations.base import ColumnExpectation, ExpectationError, Severity, is_missing, is_number, shown
 from tidemill_expectations.times import iso, to_millis
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Between(Expectation):
+class Between(ColumnExpectation):
     """Numbers or times between two bounds, each inclusive unless strict; a bound left out is open.
 
     `times` says that the bounds were written as times: they are milliseconds since the epoch and the column

@@ -20,9 +20,7 @@ class ColumnChecks:
         """`schema`: the columns of the frames to come, by name. Raises ExpectationError where a column is not
         there or is of a type that its expectation is not for."""
         self.expectations = tuple(expectations)
-        self._masks = [
-            _compile(expectation, schema).alias(str(n)) for n, expectation in enumerate(self.expectations)
-        ]
+        self._masks = [_compile(expectation, schema).alias(str(n)) for n, expectation in enumerate(self.expectations)]
 
     def failures(self, frame: pl.DataFrame) -> pl.DataFrame:
         """One Boolean column an expectation, named by its number and in their order, as long as `frame`,
@@ -31,6 +29,7 @@ class ColumnChecks:
 
 
 def _compile(expectation: Expectation, schema: Mapping[str, pl.DataType]) -> pl.Expr:
-    if expectation.column not in schema:
-        raise ExpectationError(f"{expectation.name}: there is no column {expectation.column!r}")
-    return expectation.failures(schema[expectation.column])
+    for column in expectation.columns:
+        if column not in schema:
+            raise ExpectationError(f"{expectation.name}: there is no column {column!r}")
+    return expectation.failures_in(schema)

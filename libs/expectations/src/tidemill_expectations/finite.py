@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from tidemill_expectations.base import Expectation, Severity, is_missing, is_number, shown
+from tidemill_expectations.base import ColumnExpectation, Severity, is_missing, is_number, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -14,7 +14,7 @@ FLOAT32_MAX = 3.4028234663852886e38
 
 
 @dataclass(frozen=True, slots=True)
-class Finite(Expectation):
+class Finite(ColumnExpectation):
     """Numbers that stay finite as a 32-bit float, which is what models compute with.
 
     One infinity among the training rows makes sums, means and scalers infinite, and a fit impossible.

@@ -1,4 +1,4 @@
-"""expect_column_values_to_be_in_set."""
+"""expect_column_values_to_be_in_set and expect_column_values_to_not_be_in_set."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from tidemill_expectations.base import Expectation, ExpectationError, Severity, is_missing, is_number, shown
+from tidemill_expectations.base import ColumnExpectation, ExpectationError, Severity, is_missing, is_number, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -14,12 +14,9 @@ if TYPE_CHECKING:
 Scalar = str | bool | int | float
 Kind = Literal["string", "boolean", "number"]
 
-FLOAT64_LIMIT = 2**1023
-"""Integers of this size and beyond may have no float; none is a sensible member of a set."""
-
 
 @dataclass(frozen=True, slots=True)
-class InSet(Expectation):
+class InSet(ColumnExpectation):
     """Every value is one of a set of strings, of numbers or of booleans. `1` and `1.0` are the same
     number.
     """
@@ -69,6 +66,26 @@ class InSet(Expectation):
         return f"{self.column} is {shown(value)}, not one of {listed}{', …' if len(members) > 5 else ''}"
 
 
+@dataclass(frozen=True, slots=True)
+class NotInSet(InSet):
+    """No value is one of a set of strings, of numbers or of booleans."""
+
+    name: ClassVar[str] = "expect_column_values_to_not_be_in_set"
+
+    def fails(self, value: object) -> bool:
+        return not is_missing(value) and not InSet.fails(self, value)
+
+    def failures(self, dtype: pl.DataType) -> pl.Expr:
+        import polars as pl
+
+        column = pl.col(self.column)
+        there = column.is_not_null() & column.is_not_nan() if dtype.is_float() else column.is_not_null()
+        return there & ~InSet.failures(self, dtype)
+
+    def explain(self, value: object) -> str:
+        return f"{self.column} is {shown(value)}, which it must not be"
+
+
 def _kind(value: object) -> Kind | None:
     if isinstance(value, bool):
         return "boolean"
@@ -101,5 +118,12 @@ def _exact(target: pl.DataType, value: Scalar) -> Scalar | None:
     if target.is_integer():
         return int(value) if value == int(value) and -(2**63) <= value < 2**63 else None
     if target.is_float():
-        return float(value) if abs(value) < FLOAT64_LIMIT and float(value) == value else None  # type: ignore[arg-type]
+        return _float_of(value)
     return value
+
+
+def _float_of(value: Scalar) -> float | None:
+    try:
+        return float(value) if float(value) == value else None
+    except OverflowError:  # an integer beyond all floats
+        return None

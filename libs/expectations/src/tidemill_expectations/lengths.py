@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from tidemill_expectations.base import Expectation, ExpectationError, Severity, is_missing
+from tidemill_expectations.base import ColumnExpectation, ExpectationError, Severity, is_missing
 
 if TYPE_CHECKING:
     import polars as pl
 
 
 @dataclass(frozen=True, slots=True)
-class LengthsBetween(Expectation):
+class LengthsBetween(ColumnExpectation):
     """Strings of a length between two bounds, inclusive, counted in Unicode code points."""
 
     name: ClassVar[str] = "expect_column_value_lengths_to_be_between"
@@ -38,9 +38,7 @@ class LengthsBetween(Expectation):
             return False
         if not isinstance(value, str):
             return True
-        return len(value) < (self.min_value or 0) or (
-            self.max_value is not None and len(value) > self.max_value
-        )
+        return len(value) < (self.min_value or 0) or (self.max_value is not None and len(value) > self.max_value)
 
     def failures(self, dtype: pl.DataType) -> pl.Expr:
         import polars as pl
@@ -60,3 +58,10 @@ class LengthsBetween(Expectation):
             return f"{self.column} is empty"
         most = "any number" if self.max_value is None else self.max_value
         return f"{self.column} has {len(value)} characters, not {self.min_value or 0} to {most}"
+
+
+@dataclass(frozen=True, slots=True)
+class LengthsEqual(LengthsBetween):
+    """Strings of one length, counted in Unicode code points: both bounds are that length."""
+
+    name: ClassVar[str] = "expect_column_value_lengths_to_equal"

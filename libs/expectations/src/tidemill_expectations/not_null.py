@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from tidemill_expectations.base import Expectation, Severity, is_missing
+from tidemill_expectations.base import ColumnExpectation, Severity, is_missing
 
 if TYPE_CHECKING:
     import polars as pl
 
 
 @dataclass(frozen=True, slots=True)
-class NotNull(Expectation):
+class NotNull(ColumnExpectation):
     """Every value is there: neither null nor NaN."""
 
     name: ClassVar[str] = "expect_column_values_to_not_be_null"

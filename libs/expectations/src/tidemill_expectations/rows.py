@@ -27,7 +27,7 @@ class RowChecks:
         null.
         """
         return tuple(
-            Failure(expectation, expectation.explain(row.get(expectation.column)))
+            Failure(expectation, expectation.explain_row(row))
             for expectation in self._expectations
-            if expectation.fails(row.get(expectation.column))
+            if expectation.fails_row(row)
         )

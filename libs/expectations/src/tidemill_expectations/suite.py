@@ -18,7 +18,8 @@ from tidemill_expectations.finite import Finite
 from tidemill_expectations.lengths import LengthsBetween
 from tidemill_expectations.not_null import NotNull
 from tidemill_expectations.times import to_millis
-from tidemill_expectations.unique import Unique
+from tidemill_expectations.unique import AnyUnique, Unique
+from tidemill_expectations.window import Mostly, Windowed, WindowRule
 
 if TYPE_CHECKING:
     from tidemill.contracts.model_file import ModelSpec
@@ -33,12 +34,18 @@ them.
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """The expectations of one topic's records, in the order of reporting; `unique` where ids may not
-    repeat.
+    """The expectations of one topic's records, in the order of reporting: about rows, about repeats, about
+    windows of event time.
     """
 
     expectations: tuple[Expectation, ...]
-    unique: Unique | None
+    uniques: tuple[AnyUnique, ...] = ()
+    windows: tuple[WindowRule, ...] = ()
+
+    @property
+    def unique(self) -> AnyUnique | None:
+        """The first rule against repeats; None where there is none."""
+        return self.uniques[0] if self.uniques else None
 
 
 def event_suite(spec: ModelSpec) -> Suite:
@@ -49,10 +56,9 @@ def event_suite(spec: ModelSpec) -> Suite:
     be checked.
     """
     numbers = [Finite(feature.name) for feature in spec.features if feature.kind == "number"]
-    declared, unique = _declared(spec)
-    return Suite(
-        _without_repeats([*_identity(spec.event_id), *_time(spec.event_time), *numbers, *declared]), unique
-    )
+    declared, uniques, windows = _declared(spec)
+    checks = [*_identity(spec.event_id), *_time(spec.event_time), *numbers, *declared]
+    return Suite(_without_repeats(checks), uniques, windows)
 
 
 def label_suite(spec: ModelSpec) -> Suite:
@@ -67,9 +73,10 @@ def label_suite(spec: ModelSpec) -> Suite:
         label.append(LengthsBetween("label", 1))
     if spec.target.task == "regression":
         label.append(Finite("label"))
-    unique = _declared(spec)[1] or Unique(spec.event_id, spec.target.expires)
+    ids = [rule for rule in _declared(spec)[1] if rule.columns == (spec.event_id,)]
+    within = ids[0].within if ids else spec.target.expires
     checks = [*_identity("event_id"), *_time("event_time"), *_time("observed_at"), *label]
-    return Suite(tuple(checks), Unique("event_id", unique.within))
+    return Suite(tuple(checks), (Unique("event_id", within),))
 
 
 def _identity(column: str) -> list[Expectation]:
@@ -80,22 +87,30 @@ def _time(column: str) -> list[Expectation]:
     return [NotNull(column), Between(column, EARLIEST_EVENT, LATEST_EVENT, strict_max=True, times=True)]
 
 
-def _declared(spec: ModelSpec) -> tuple[list[Expectation], Unique | None]:
+def _declared(spec: ModelSpec) -> tuple[list[Expectation], tuple[AnyUnique, ...], tuple[WindowRule, ...]]:
+    """What the model file states, by kind; the rule about event ids is the first of those against repeats."""
     checks: list[Expectation] = []
-    unique: Unique | None = None
+    uniques: list[AnyUnique] = []
+    windows: list[WindowRule] = []
     for stated in spec.expectations:
-        built = build(stated.name, stated.kwargs, severity=stated.severity, within=stated.within)
+        built = build(
+            stated.name,
+            stated.kwargs,
+            severity=stated.severity,
+            within=stated.within,
+            over=stated.over,
+            mostly=stated.mostly,
+        )
         if isinstance(built, Expectation):
             checks.append(built)
-            continue
-        if built.column != spec.event_id:
-            raise ExpectationError(
-                f"{built.name} is for the event id {spec.event_id!r}, not for {built.column!r}"
-            )
-        if unique is not None:
-            raise ExpectationError(f"{built.name} of {built.column!r} stands twice")
-        unique = built
-    return checks, unique
+        elif isinstance(built, Windowed | Mostly):
+            windows.append(built)
+        elif any(rule.columns == built.columns for rule in uniques):
+            raise ExpectationError(f"{built.name} of {built.subject!r} stands twice")
+        else:
+            uniques.append(built)
+    uniques.sort(key=lambda rule: rule.columns != (spec.event_id,))
+    return checks, tuple(uniques), tuple(dict.fromkeys(windows))
 
 
 def _without_repeats(expectations: list[Expectation]) -> tuple[Expectation, ...]:

@@ -29,8 +29,15 @@ def to_millis(value: object) -> int | None:
 def iso(millis: float) -> str:
     """Milliseconds since the epoch as people read them; the number itself outside the years 1 to 9999."""
     try:
-        return (
-            (EPOCH + timedelta(milliseconds=millis)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        )
+        return (EPOCH + timedelta(milliseconds=millis)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     except OverflowError:
         return f"{millis:.0f} ms"
+
+
+def span(value: timedelta) -> str:
+    """A span as people write it: its largest unit that leaves at least 2 of it, or its only one."""
+    seconds = value.total_seconds()
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size or seconds == size:
+            return f"{seconds / size:.4g} {unit}"
+    return f"{seconds:.4g} s"

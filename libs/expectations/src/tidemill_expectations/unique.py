@@ -1,12 +1,13 @@
-"""expect_column_values_to_be_unique: the rule. Its memory is kept by who reads the stream."""
+"""Rules against repeats. Their memory is kept by who reads the stream."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
-from tidemill_expectations.base import ExpectationError, Severity
+from tidemill.contracts.model_file.vocabulary import IGNORE_LIST
+from tidemill_expectations.base import ExpectationError, Severity, arguments_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,7 @@ class Unique:
     """No value comes twice in one partition within a span of event time; the first one stays.
 
     Not an `Expectation`: whether a value fails depends on the records before it, so there is no form for one
-    row.
+    row. A missing value is nobody's repeat.
     """
 
     name: ClassVar[str] = "expect_column_values_to_be_unique"
@@ -24,12 +25,76 @@ class Unique:
     severity: Severity = "critical"
 
     def __post_init__(self) -> None:
-        if self.within <= timedelta(0):
-            raise ExpectationError(f"{self.name} of {self.column!r}: within must be longer than nothing")
-        if self.severity != "critical":
-            raise ExpectationError(
-                f"{self.name} of {self.column!r}: a duplicate is set aside, so severity is critical"
-            )
+        _check(self)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    @property
+    def subject(self) -> str:
+        """Its fields as one text, for reports."""
+        return self.column
+
+    @property
+    def arguments(self) -> str:
+        """Its other arguments as one text."""
+        return arguments_of(self)
+
+    @property
+    def ignore_row_if(self) -> str:
+        """Which rows are no repeat of others."""
+        return "any_value_is_missing"
 
     def explain(self, value: object) -> str:
         return f"{self.column} {value!r} came before"
+
+
+@dataclass(frozen=True, slots=True)
+class CompoundUnique:
+    """No combination of values comes twice in one partition within a span of event time; the first one stays.
+
+    `ignore_row_if`: all_values_are_missing (Great Expectations' default), any_value_is_missing, never. Two
+    missing values are the same.
+    """
+
+    name: ClassVar[str] = "expect_compound_columns_to_be_unique"
+
+    column_list: tuple[str, ...]
+    within: timedelta
+    ignore_row_if: str = "all_values_are_missing"
+    severity: Severity = "critical"
+
+    def __post_init__(self) -> None:
+        if len(set(self.column_list)) < max(2, len(self.column_list)):
+            raise ExpectationError(f"{self.name} needs column_list, at least two different columns")
+        if self.ignore_row_if not in IGNORE_LIST:
+            raise ExpectationError(f"{self.name}: ignore_row_if is one of {', '.join(IGNORE_LIST)}")
+        _check(self)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.column_list
+
+    @property
+    def subject(self) -> str:
+        """Its fields as one text, for reports."""
+        return ", ".join(self.column_list)
+
+    @property
+    def arguments(self) -> str:
+        """Its other arguments as one text."""
+        return arguments_of(self)
+
+    def explain(self, value: object) -> str:
+        return f"{self.subject}: {value!r} came before"
+
+
+AnyUnique: TypeAlias = Unique | CompoundUnique
+
+
+def _check(rule: AnyUnique) -> None:
+    if rule.within <= timedelta(0):
+        raise ExpectationError(f"{rule.name} of {rule.subject!r}: within must be longer than nothing")
+    if rule.severity != "critical":
+        raise ExpectationError(f"{rule.name} of {rule.subject!r}: a duplicate is set aside, so severity is critical")

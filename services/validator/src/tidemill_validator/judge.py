@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 from tidemill.codec import Codec
 from tidemill.codec.codec import Decoded
 from tidemill.contracts.schemas import Schema
-from tidemill_expectations import Expectation, ExpectationError, Suite
+from tidemill.fields import FieldRules
+from tidemill_expectations import Expectation, ExpectationError, Suite, Windowed
 from tidemill_expectations.columns import ColumnChecks
 from tidemill_expectations.times import iso
+from tidemill_expectations.windows import WindowChecks
 
 EVENT_TIME_AHEAD = "event_time_ahead"
 """Reason for records from the future: their time would move every window that is measured in event time."""
@@ -40,29 +43,43 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The positions of all records of a batch that did not meet one expectation."""
+    """The positions of all records of a batch that did not meet one expectation, ascending."""
 
     name: str
     column: str
     severity: str
     positions: Positions
+    arguments: str = ""
 
 
 @dataclass(slots=True)
 class Judgement:
     """What is known of a batch.
 
-    `rows`: the decoded columns that are needed here; times as int64 milliseconds. `index`: int64 [rows], the
-    position of each row in the batch. `passing`: row numbers, ascending, that met every critical expectation.
-    `dead`: reasons by position, in the order of the suite. `failed`: counts for the quality report, warnings
-    included.
+    `record`: the rows as clean shall have them, all fields. `changed`: bool [rows], those that are no longer as
+    they came. `frame`: the columns of it that are needed here; `rows`: the same, times as int64 milliseconds.
+    `index`: int64 [rows], the position of each row in the batch. `passing`: row numbers, ascending, that met
+    every critical expectation. `dead`: reasons by position, in the order of the suite. `failed`: counts for
+    the quality report, warnings included.
     """
 
+    record: pa.RecordBatch
+    changed: npt.NDArray[np.bool_]
+    frame: pl.DataFrame
     rows: pl.DataFrame
     index: Positions
     passing: Positions
     dead: dict[int, list[Reason]] = field(default_factory=dict)
     failed: list[Failed] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a model file does to fields: before the checks, and after them. `private` are named by no message."""
+
+    normalise: FieldRules = field(default_factory=FieldRules)
+    privacy: FieldRules = field(default_factory=FieldRules)
+    private: frozenset[str] = frozenset()
 
 
 class Judge:
@@ -77,6 +94,7 @@ class Judge:
         columns: Sequence[str],
         event_time: str,
         max_ahead_ms: int,
+        rules: Rules | None = None,
     ) -> None:
         """`columns`: fields to keep beside those that expectations look at. Raises ExpectationError where the
         suite does not fit the schema."""
@@ -84,26 +102,34 @@ class Judge:
         self._schema = schema
         self._event_time = event_time
         self._max_ahead_ms = max_ahead_ms
+        self._rules = rules or Rules()
         empty = codec.decode([], schema).rows
-        wanted = dict.fromkeys([*columns, event_time, *(e.column for e in suite.expectations)])
-        missing = [name for name in wanted if name not in empty.schema.names]
+        later = [c for rule in (*suite.uniques, *suite.windows) for c in rule.columns]
+        if any(isinstance(rule, Windowed) and rule.needs_columns for rule in suite.windows):
+            later = list(empty.schema.names)
+        self._kept = list(dict.fromkeys([*columns, event_time, *later]))
+        self._columns = list(dict.fromkeys([*self._kept, *(c for e in suite.expectations for c in e.columns)]))
+        missing = [name for name in self._columns if name not in empty.schema.names]
         if missing:
             raise ExpectationError(f"the schema {schema.name!r} has no field {', '.join(missing)}")
-        self._columns = list(wanted)
         self._checks = ColumnChecks(suite.expectations, _frame(empty, self._columns).schema)
+        self.windows = WindowChecks(suite.windows, _frame(empty, self._kept).schema, event_time)
 
     def judge(
         self, values: Sequence[bytes | None], timestamps_ms: Sequence[int], decoded: Decoded | None = None
     ) -> Judgement:
-        """Decode and check a batch. `timestamps_ms`: the broker's time of each record. `decoded`: the batch as columns,
-        where another than the platform's codec has read it. Raises RetryLater (registry).
+        """Decode, normalise and check a batch. `timestamps_ms`: the broker's time of each record. `decoded`: what
+        another reader made of the values, none of which is in the platform's own encoding. Raises RetryLater
+        (registry).
         """
-        decoded = self._codec.decode(values, self._schema) if decoded is None else decoded
-        frame = _frame(decoded.rows, self._columns)
+        foreign = decoded is not None
+        decoded = decoded or self._codec.decode(values, self._schema)
+        record, changed = self._rules.normalise.apply(decoded.rows)
+        changed |= foreign
+        frame = _frame(record, self._columns)
         masks = self._checks.failures(frame)
-        judgement = Judgement(
-            _with_integer_times(frame), decoded.index, np.arange(len(frame), dtype=np.int64)
-        )
+        rows = _with_integer_times(frame)
+        judgement = Judgement(record, changed, frame, rows, decoded.index, np.arange(len(frame), dtype=np.int64))
         for bad in decoded.bad:
             judgement.dead[bad.position] = [Reason(bad.error_class, "", bad.message)]
         _count_unreadable(judgement)
@@ -113,25 +139,39 @@ class Judge:
                 self._note(judgement, expectation, mask.to_numpy(), alive)
         self._check_ahead(judgement, np.asarray(timestamps_ms, dtype=np.int64), alive)
         judgement.passing = np.flatnonzero(alive)
+        self._hide(judgement)
         return judgement
 
-    def _note(
-        self, judgement: Judgement, expectation: Expectation, mask: npt.NDArray[np.bool_], alive: Any
-    ) -> None:
+    def _hide(self, judgement: Judgement) -> None:
+        """The privacy rules, after the checks: from here on nothing sees the personal values."""
+        if not self._rules.privacy:
+            return
+        judgement.record, hidden = self._rules.privacy.apply(judgement.record)
+        judgement.changed = judgement.changed | hidden
+        judgement.frame = _frame(judgement.record, self._kept)
+        judgement.rows = _with_integer_times(judgement.frame)
+
+    def _note(self, judgement: Judgement, expectation: Expectation, mask: npt.NDArray[np.bool_], alive: Any) -> None:
         rows = np.flatnonzero(mask)
         positions = judgement.index[rows]
-        judgement.failed.append(Failed(expectation.name, expectation.column, expectation.severity, positions))
+        judgement.failed.append(
+            Failed(expectation.name, expectation.subject, expectation.severity, positions, expectation.arguments)
+        )
         if expectation.severity != "critical":
             return
         alive[rows] = False
-        values = judgement.rows.get_column(expectation.column).filter(pl.Series(mask)).to_list()
-        for position, value in zip(positions.tolist(), values, strict=True):
-            reason = Reason(expectation.name, expectation.column, expectation.explain(value))
+        failing = judgement.rows.select(expectation.columns).filter(pl.Series(mask)).iter_rows(named=True)
+        for position, row in zip(positions.tolist(), failing, strict=True):
+            reason = Reason(expectation.name, expectation.subject, self._explained(expectation, row))
             judgement.dead.setdefault(position, []).append(reason)
 
-    def _check_ahead(
-        self, judgement: Judgement, timestamps_ms: Positions, alive: npt.NDArray[np.bool_]
-    ) -> None:
+    def _explained(self, expectation: Expectation, row: dict[str, Any]) -> str:
+        """Why a row fails; a personal value is not told."""
+        if self._rules.private.intersection(expectation.columns):
+            return f"{expectation.subject} (personal, not shown) does not meet {expectation.name}"
+        return expectation.explain_row(row)
+
+    def _check_ahead(self, judgement: Judgement, timestamps_ms: Positions, alive: npt.NDArray[np.bool_]) -> None:
         times = judgement.rows.get_column(self._event_time).fill_null(0).to_numpy()
         known = timestamps_ms[judgement.index]
         latest = known + self._max_ahead_ms

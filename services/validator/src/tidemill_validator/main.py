@@ -38,6 +38,7 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
     from tidemill.contracts.model_file import load_models
     from tidemill.contracts.schemas import SchemaCatalog
     from tidemill.contracts.topics import TopicCatalog
+    from tidemill.fields import read_privacy_key
     from tidemill.kafka.transactional import TransactionalRunner
     from tidemill.service import Health
     from tidemill.service.server import HealthServer
@@ -54,9 +55,10 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
     schemas = SchemaCatalog.load(settings.schemas, models)
     registry = HttpRegistry(settings.schema_registry_url) if settings.schema_registry_url else None
     codec = Codec(schemas, registry)
+    privacy_key = read_privacy_key(settings.privacy_key_file)
     limits = {"max_ahead_ms": settings.max_ahead_s * 1000, "max_seen_ids": settings.max_seen_ids}
     validators = build_validators(
-        models.values(), topics, schemas, codec, **limits,
+        models.values(), topics, schemas, codec, privacy_key=privacy_key, **limits,
         open_source=lambda spec, role: open_source(spec, role, schemas, settings.schemas, registry),
     )  # fmt: skip
     worker = Worker(validators, CleanHistory(settings, codec, settings.max_seen_ids).restore)

@@ -4,7 +4,7 @@ headers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 from tidemill.kafka.batch import Batch, Output
 from tidemill.kafka.dead_letters import dead_letter_headers
@@ -16,26 +16,24 @@ LONGEST_MESSAGE = 2_000
 
 
 def clean_output(
-    topic: str, batch: Batch, positions: Sequence[int], key_of: Callable[[int], bytes],
-    values: Sequence[bytes] | None = None,
-) -> Output:  # fmt: skip
-    """The accepted records: value, headers and partition as they came, a key where there was none, the origin
-    added.
+    topic: str, batch: Batch, positions: Sequence[int], keys: Sequence[bytes | None], anew: Mapping[int, bytes]
+) -> Output:
+    """The accepted records: headers and partition as they came, the origin added.
 
-    `key_of` gives the key for a position whose record has none. `values`: the records in the platform's own encoding,
-    where they came in another; they all get the platform's keys too.
+    `keys`: of these positions. `anew`: the values that had to be encoded anew, by position; all others are as
+    they came, byte for byte.
     """
     partitions, offsets, given = batch.partitions, batch.offsets, batch.headers
     prefix = {partition: b"%s/%d/" % (batch.topic.encode(), partition) for partition in set(partitions)}
     headers: list[Headers | None] = [
         [*(given[k] or ()), (ORIGIN, prefix[partitions[k]] + b"%d" % offsets[k])] for k in positions
     ]
-    keys = [None if values is not None else batch.keys[k] for k in positions]
-    if None in keys:
-        keys = [key_of(k) if key is None else key for k, key in zip(positions, keys, strict=True)]
+    values = [batch.values[k] for k in positions]
+    if anew:
+        values = [anew.get(k, value) for k, value in zip(positions, values, strict=True)]
     return Output(
         topic=topic,
-        values=[batch.values[k] for k in positions] if values is None else values,
+        values=values,
         keys=keys,
         partitions=[partitions[k] for k in positions],
         headers=headers,
@@ -50,9 +48,7 @@ def dead_output(topic: str, batch: Batch, dead: dict[int, list[Reason]]) -> Outp
     headers: list[Headers | None] = [
         [
             *(batch.headers[k] or ()),
-            *dead_letter_headers(
-                batch.topic, batch.partitions[k], batch.offsets[k], dead[k][0].name, explain(dead[k])
-            ),
+            *dead_letter_headers(batch.topic, batch.partitions[k], batch.offsets[k], dead[k][0].name, explain(dead[k])),
         ]
         for k in positions
     ]

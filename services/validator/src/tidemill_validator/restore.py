@@ -8,15 +8,15 @@ records and up) may be missed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 FIRST_CHUNK = 20_000
 LARGEST_CHUNK = 320_000
 
 Range: TypeAlias = tuple[int, int]
 """First offset and the offset to stop before."""
-Chunk: TypeAlias = tuple[Sequence[str], Sequence[int]]
-"""Event ids and event times (ms), in offset order."""
+Chunk: TypeAlias = tuple[Sequence[Any], Sequence[int]]
+"""Keys (event ids, or one key for each rule against repeats) and event times (ms), in offset order."""
 Read: TypeAlias = Callable[[Mapping[int, Range]], Mapping[int, Chunk]]
 """Reads one range of each of several partitions."""
 

@@ -52,6 +52,9 @@ class SeenIds:
     def __len__(self) -> int:
         return len(self._ids)
 
+    def __contains__(self, event_id: object) -> bool:
+        return event_id in self._ids
+
     @property
     def stream_time(self) -> int:
         """The greatest event time among the remembered, in ms; far in the past where there is none."""

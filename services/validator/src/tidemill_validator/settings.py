@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
 from tidemill.settings import CommonSettings
@@ -22,8 +24,21 @@ class ValidatorSettings(CommonSettings):
         ge=0,
         description="How far an event time may lie after the broker's time of its record, in s.",
     )
+    flood_share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Share of bad records among the newest of a partition at which its topic is paused; 1: all.",
+    )
+    flood_window: int = Field(
+        1_000, ge=1, description="How many of the newest records of a partition that share is taken of."
+    )
     max_seen_ids: int = Field(
         2_000_000,
         ge=1_000,
         description="Event ids remembered per partition for uniqueness; beyond it the oldest are forgotten.",
+    )
+    privacy_key_file: Path | None = Field(
+        None,
+        description="File with the key of `privacy: hash`, at least 16 bytes; needed where a model file hashes.",
     )

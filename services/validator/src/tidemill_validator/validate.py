@@ -5,23 +5,25 @@ before.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from tidemill.codec import Codec
-from tidemill.codec.codec import Decoded
 from tidemill.contracts.schemas import Schema
+from tidemill.fields import TextRule
 from tidemill.kafka.batch import Batch, Output
 from tidemill.sources import SourceReader
-from tidemill_expectations import Unique
+from tidemill_expectations import AnyUnique
 from tidemill_validator import metrics
 from tidemill_validator.judge import Failed, Judge, Judgement, Positions, Reason
+from tidemill_validator.keys import Keys
+from tidemill_validator.memory import Memory, keys_of
 from tidemill_validator.outputs import clean_output, dead_output
-from tidemill_validator.reports import quality_reports
-from tidemill_validator.seen import SeenIds
+from tidemill_validator.reports import in_parts, quality_reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class Stream:
     """One raw topic and what belongs to it: full topic names, the fields that identify a record.
 
     `role`: the topic's role (raw, labels_raw). `key`: the field whose value is the record key, None where
-    that is the event id. `unique`: the rule against duplicates, None where the model file has none.
+    that is the event id. `uniques`: the rules against repeats. `private`: fields under a privacy rule.
+    `hidden_key`: that of the entity, if it has one.
     """
 
     model: str
@@ -41,14 +44,22 @@ class Stream:
     event_id: str
     event_time: str
     key: str | None
-    unique: Unique | None
+    uniques: tuple[AnyUnique, ...] = ()
+    private: frozenset[str] = frozenset()
+    hidden_key: TextRule | None = None
+
+    @property
+    def within_ms(self) -> int:
+        """How far back in event time any rule against repeats looks; 0 without one."""
+        return max((int(rule.within.total_seconds() * 1000) for rule in self.uniques), default=0)
 
 
 class StreamValidator:
     """Turns batches of one raw topic into records for clean, for dead letters and for quality reports.
 
-    Keeps the event ids of the partitions that it has been given; nothing else. May be asked again for records
-    that it has judged before (an aborted transaction): the answer is the same. For one thread.
+    Keeps what rules against repeats must remember of the partitions that it has been given; nothing else. May be
+    asked again for records that it has judged before (an aborted transaction): the answer is the same. For one
+    thread.
     """
 
     def __init__(
@@ -69,7 +80,8 @@ class StreamValidator:
         self._report_topic = report_topic
         self._report_schema = report_schema
         self._max_seen_ids = max_seen_ids
-        self._seen: dict[int, SeenIds] = {}
+        self._keys = Keys(stream.event_id, stream.key, stream.hidden_key, foreign=source is not None)
+        self._seen: dict[int, Memory] = {}
 
     def validate(self, batch: Batch) -> list[Output]:
         """What to write for a batch: at most one output for each of clean, dead letters and reports."""
@@ -77,68 +89,67 @@ class StreamValidator:
         decoded = self._source.decode(batch) if self._source else None
         judgement = self._judge.judge(batch.values, batch.timestamps_ms, decoded)
         accepted = self._without_duplicates(batch, judgement)
-        outputs = self._outputs(batch, judgement, accepted, self._in_own_encoding(decoded, accepted))
+        outputs = self._outputs(batch, judgement, accepted)
         self._measure(judgement, len(accepted), time.perf_counter() - started)
         return outputs
 
-    def take(self, partition: int, restored: Iterable[tuple[Sequence[str], Sequence[int]]] = ()) -> None:
-        """Begin with a partition. `restored`: (event ids, event times in ms) that went to clean, oldest
-        first.
+    def take(self, partition: int, restored: Iterable[tuple[Sequence[Any], Sequence[int]]] = ()) -> None:
+        """Begin with a partition. `restored`: (keys, event times in ms) of what went to clean, oldest first; a key
+        is an event id, or one key for each rule.
         """
-        if self.stream.unique is None:
+        rules = self.stream.uniques
+        if not rules:
             return
-        self._seen[partition] = seen = self._empty(self.stream.unique)
-        for ids, times in restored:
-            seen.restore(ids, times)
+        self._seen[partition] = memory = Memory(rules, self._max_seen_ids)
+        for keys, times in restored:
+            if keys:
+                memory.restore([keys] if len(rules) == 1 else list(zip(*keys, strict=True)), times)
 
     def drop(self, partition: int) -> None:
         """Forget a partition that another process works on now."""
         self._seen.pop(partition, None)
 
-    def _empty(self, unique: Unique) -> SeenIds:
-        return SeenIds(int(unique.within.total_seconds() * 1000), self._max_seen_ids)
+    def _without_duplicates(self, batch: Batch, judgement: Judgement) -> Positions:
+        """The rows that go to clean, ascending; the duplicates join the dead."""
+        rules, passing = self.stream.uniques, judgement.passing
+        if not rules:
+            return passing
+        rows = judgement.rows if len(passing) == len(judgement.rows) else judgement.rows[passing]
+        keys = [keys_of(rule, rows) for rule in rules]
+        repeats = self._repeats(batch, judgement, keys, rows.get_column(self.stream.event_time).to_list())
+        if not repeats:
+            return passing
+        self._set_aside(judgement, keys, repeats)
+        return np.delete(passing, [k for k, _ in repeats])
 
-    def _without_duplicates(self, batch: Batch, judgement: Judgement) -> list[int]:
-        """Positions of the records that go to clean, ascending; the duplicates join the dead."""
-        unique = self.stream.unique
+    def _set_aside(self, judgement: Judgement, keys: list[list[str | None]], repeats: list[tuple[int, int]]) -> None:
         positions = judgement.index[judgement.passing]
-        if unique is not None:
-            ids = self._column(judgement, self.stream.event_id)
-            duplicates = self._duplicates(batch, judgement, positions, ids)
-            if len(duplicates):
-                for k in duplicates.tolist():
-                    reason = Reason(unique.name, unique.column, unique.explain(ids[k]))
-                    judgement.dead[int(positions[k])] = [reason]
-                gone = positions[duplicates]
-                judgement.failed.append(Failed(unique.name, unique.column, unique.severity, gone))
-                positions = np.delete(positions, duplicates)
-        return positions.tolist()  # type: ignore[no-any-return]
+        for number, rule in enumerate(self.stream.uniques):
+            mine = [k for k, broken in repeats if broken == number]
+            if not mine:
+                continue
+            private = self.stream.private.intersection(rule.columns)
+            for k in mine:
+                told = f"{rule.subject} (personal, not shown) came before" if private else rule.explain(keys[number][k])
+                judgement.dead[int(positions[k])] = [Reason(rule.name, rule.subject, told)]
+            gone = positions[np.asarray(mine, dtype=np.int64)]
+            judgement.failed.append(Failed(rule.name, rule.subject, rule.severity, gone, rule.arguments))
 
-    def _duplicates(
-        self, batch: Batch, judgement: Judgement, positions: Positions, ids: list[str]
-    ) -> Positions:
-        """Which of the passing records repeat an event id: places in `ids`, ascending. Remembers the
-        others.
-        """
-        times = self._column(judgement, self.stream.event_time)
+    def _repeats(
+        self, batch: Batch, judgement: Judgement, keys: list[list[str | None]], times: list[int]
+    ) -> list[tuple[int, int]]:
+        """(place among the passing rows, rule) of those that repeat something, ascending. Remembers the others."""
+        positions = judgement.index[judgement.passing]
         partitions, offsets = _integers(batch.partitions)[positions], _integers(batch.offsets)[positions]
         self._rewind(batch)
-        repeated: list[int] = []
+        found: list[tuple[int, int]] = []
         for partition in np.unique(partitions).tolist():
             mine = np.flatnonzero(partitions == partition)
             places = mine.tolist()
-            found = self._seen[partition].accept(
-                [ids[k] for k in places], offsets[mine].tolist(), [times[k] for k in places]
-            )
-            repeated.extend(places[k] for k in found)
-        return _integers(sorted(repeated))
-
-    @staticmethod
-    def _column(judgement: Judgement, name: str) -> list[Any]:
-        """The passing rows' values of a column; usually those are all rows."""
-        values = judgement.rows.get_column(name).to_list()
-        passing = judgement.passing
-        return values if len(passing) == len(values) else [values[k] for k in passing.tolist()]
+            own = [[column[k] for k in places] for column in keys]
+            repeats = self._seen[partition].accept(own, offsets[mine].tolist(), [times[k] for k in places])
+            found.extend((places[k], rule) for k, rule in repeats)
+        return sorted(found)
 
     def _rewind(self, batch: Batch) -> None:
         """Where a batch begins at or before what was accepted, that was never committed: its transaction
@@ -148,41 +159,60 @@ class StreamValidator:
         for partition, position in zip(found.tolist(), first.tolist(), strict=True):
             self._seen[partition].rewind(batch.offsets[position])
 
-    def _in_own_encoding(self, decoded: Decoded | None, accepted: list[int]) -> list[bytes] | None:
-        """The accepted records of someone else's, written anew; None where they are the platform's already."""
-        if decoded is None:
-            return None
-        rows = decoded.rows
-        if len(accepted) < rows.num_rows:
-            rows = rows.take(np.searchsorted(decoded.index, _integers(accepted)))
-        return self._codec.encode(rows, self.stream.schema, self.stream.clean)
-
-    def _outputs(
-        self, batch: Batch, judgement: Judgement, accepted: list[int], values: list[bytes] | None
-    ) -> list[Output]:
+    def _outputs(self, batch: Batch, judgement: Judgement, accepted: Positions) -> list[Output]:
         outputs = []
-        if accepted:
-            keys = _Keys(judgement, self.stream)
-            outputs.append(clean_output(self.stream.clean, batch, accepted, keys, values))
+        if len(accepted):
+            positions = judgement.index[accepted].tolist()
+            keys = self._keys.of(batch, judgement, positions)
+            anew = self._encoded_anew(judgement, accepted)
+            outputs.append(clean_output(self.stream.clean, batch, positions, keys, anew))
         if judgement.dead:
             outputs.append(dead_output(self.stream.dead, batch, judgement.dead))
-        outputs.append(self._reports(batch, judgement))
+        outputs.append(self._reports(batch, judgement, accepted))
         return outputs
 
-    def _reports(self, batch: Batch, judgement: Judgement) -> Output:
+    def _encoded_anew(self, judgement: Judgement, accepted: Positions) -> Mapping[int, bytes]:
+        """The values of accepted rows that are no longer as they came, by position."""
+        if not judgement.changed.any():
+            return {}
+        rows = accepted[judgement.changed[accepted]]
+        if not len(rows):
+            return {}
+        record = judgement.record if len(rows) == judgement.record.num_rows else judgement.record.take(pa.array(rows))
+        values = self._codec.encode(record, self.stream.schema, self.stream.clean)
+        return dict(zip(judgement.index[rows].tolist(), values, strict=True))
+
+    def _reports(self, batch: Batch, judgement: Judgement, accepted: Positions) -> Output:
+        partitions = _integers(batch.partitions)
+        newest, windows = self._by_window(judgement, accepted, partitions[judgement.index[accepted]])
         reports = quality_reports(
             self.stream.model,
             self.stream.topic,
-            _integers(batch.partitions),
+            partitions,
             _integers(batch.offsets),
             _integers(batch.timestamps_ms),
             _integers(list(judgement.dead)),
             judgement.failed,
+            newest,
         )
-        values = [
-            self._codec.encode_one(r.to_dict(), self._report_schema, self._report_topic) for r in reports
-        ]
+        data = [part for report in reports for part in in_parts(report, windows.get(report.partition, []))]
+        values = [self._codec.encode_one(datum, self._report_schema, self._report_topic) for datum in data]
         return Output(self._report_topic, values, keys=[self.stream.model.encode()] * len(values))
+
+    def _by_window(
+        self, judgement: Judgement, accepted: Positions, partitions: Positions
+    ) -> tuple[dict[int, int], dict[int, list[dict[str, Any]]]]:
+        """Greatest event time, and window summaries, of the accepted rows by partition."""
+        times = judgement.rows.get_column(self.stream.event_time).to_numpy()[accepted]
+        newest: dict[int, int] = {}
+        windows: dict[int, list[dict[str, Any]]] = {}
+        for partition in np.unique(partitions).tolist():
+            mine = partitions == partition
+            newest[partition] = int(times[mine].max())
+            if self._judge.windows.spans:
+                found = self._judge.windows.summaries(judgement.frame[accepted[mine]])
+                windows[partition] = [summary.to_datum(over, start) for over, start, summary in found]
+        return newest, windows
 
     def _measure(self, judgement: Judgement, accepted: int, seconds: float) -> None:
         labels = (self.stream.model, self.stream.role)
@@ -192,34 +222,10 @@ class StreamValidator:
             metrics.FAILURES.labels(*labels, failed.name, failed.severity).inc(len(failed.positions))
         metrics.BATCH_SECONDS.labels(*labels).observe(seconds)
         metrics.SEEN_IDS.labels(*labels).set(sum(map(len, self._seen.values())))
-        for seen in self._seen.values():
-            if seen.forgotten_early:
-                metrics.FORGOTTEN_IDS.labels(*labels).inc(seen.forgotten_early)
-                seen.forgotten_early = 0
+        forgotten = sum(memory.take_forgotten() for memory in self._seen.values())
+        if forgotten:
+            metrics.FORGOTTEN_IDS.labels(*labels).inc(forgotten)
 
 
 def _integers(column: list[int]) -> Positions:
     return np.asarray(column, dtype=np.int64)
-
-
-class _Keys:
-    """The keys that records without one should have had: the entity as UTF-8, or the event id where it is
-    null.
-    """
-
-    def __init__(self, judgement: Judgement, stream: Stream) -> None:
-        self._judgement = judgement
-        self._stream = stream
-        self._by_position: dict[int, bytes] | None = None
-
-    def __call__(self, position: int) -> bytes:
-        if self._by_position is None:
-            self._by_position = self._all()
-        return self._by_position[position]
-
-    def _all(self) -> dict[int, bytes]:
-        rows = self._judgement.rows
-        ids = rows.get_column(self._stream.event_id).to_list()
-        entities = ids if self._stream.key is None else rows.get_column(self._stream.key).to_list()
-        keys = [str(i if e is None else e).encode() for e, i in zip(entities, ids, strict=True)]
-        return dict(zip(self._judgement.index.tolist(), keys, strict=True))

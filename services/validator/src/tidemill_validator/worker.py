@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from tidemill.codec import Codec
 from tidemill.contracts.model_file import ModelSpec
-from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.model_file.against_record import field_type
+from tidemill.contracts.schemas import Schema, SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
+from tidemill.fields import FieldRules, privacy_rule
 from tidemill.kafka.batch import Batch, Output
 from tidemill.sources import SourceReader
 from tidemill_expectations import Suite, event_suite, label_suite
-from tidemill_validator.judge import Judge
+from tidemill_validator.judge import Judge, Rules
 from tidemill_validator.validate import Stream, StreamValidator
 
 OpenSource = Callable[[ModelSpec, str], SourceReader | None]
@@ -57,6 +60,7 @@ class Worker:
 def build_validators(
     models: Iterable[ModelSpec], topics: TopicCatalog, schemas: SchemaCatalog, codec: Codec, *,
     max_ahead_ms: int, max_seen_ids: int, open_source: OpenSource = lambda spec, role: None,
+    privacy_key: bytes | None = None,
 ) -> list[StreamValidator]:  # fmt: skip
     """Two validators a model: its events and its labels. Raises ConfigError where a model file and a schema
     do not fit. `open_source` gives the reader of a topic of someone else's.
@@ -64,7 +68,7 @@ def build_validators(
     report = (topics.name("quality_reports"), schemas.platform("quality-report"))
     validators = []
     for spec in models:
-        for stream, suite in _streams(spec, topics, schemas):
+        for stream, suite, rules in _streams(spec, topics, schemas, privacy_key):
             columns = [stream.event_id] if stream.key is None else [stream.event_id, stream.key]
             judge = Judge(
                 codec,
@@ -73,44 +77,56 @@ def build_validators(
                 columns=columns,
                 event_time=stream.event_time,
                 max_ahead_ms=max_ahead_ms,
+                rules=rules,
             )
             source = open_source(spec, stream.role)
             validators.append(StreamValidator(stream, judge, codec, *report, max_seen_ids, source))
     return validators
 
 
-def _streams(spec: ModelSpec, topics: TopicCatalog, schemas: SchemaCatalog) -> list[tuple[Stream, Suite]]:
+def _streams(
+    spec: ModelSpec, topics: TopicCatalog, schemas: SchemaCatalog, key: bytes | None
+) -> list[tuple[Stream, Suite, Rules]]:
+    hidden = privacy_rule(spec.privacy[spec.entity], key) if spec.entity in spec.privacy else None
     events, labels = event_suite(spec), label_suite(spec)
-    return [
-        (
-            _stream(
-                spec, "raw", "clean", topics, schemas, spec.event_id, spec.event_time, spec.entity, events
-            ),
-            events,
-        ),
-        (
-            _stream(spec, "labels_raw", "labels", topics, schemas, "event_id", "event_time", None, labels),
-            labels,
-        ),
-    ]
-
-
-def _stream(
-    spec: ModelSpec, role: str, clean: str, topics: TopicCatalog, schemas: SchemaCatalog,
-    event_id: str, event_time: str, key: str | None, suite: Suite,
-) -> Stream:  # fmt: skip
-    return Stream(
-        model=spec.name,
-        role=role,
-        topic=topics.name(role, spec.name),
-        clean=topics.name(clean, spec.name),
-        dead=topics.name(topics.dlq_of(role), spec.name),
-        schema=schemas.for_topic(role, spec.name),
-        event_id=event_id,
-        event_time=event_time,
-        key=key,
-        unique=suite.unique,
+    of_events = Stream(
+        **_topics(spec.name, "raw", "clean", topics, schemas),
+        event_id=spec.event_id,
+        event_time=spec.event_time,
+        key=spec.entity,
+        uniques=events.uniques,
+        private=frozenset(spec.privacy),
+        hidden_key=hidden,
     )
+    of_labels = Stream(
+        **_topics(spec.name, "labels_raw", "labels", topics, schemas),
+        event_id="event_id",
+        event_time="event_time",
+        key=None,
+        uniques=labels.uniques,
+        hidden_key=hidden,
+    )
+    return [(of_events, events, _rules(spec, of_events.schema, key)), (of_labels, labels, Rules())]
+
+
+def _rules(spec: ModelSpec, schema: Schema, key: bytes | None) -> Rules:
+    required = frozenset(f["name"] for f in schema.fields if not field_type(f["type"])[1])
+    return Rules(
+        FieldRules.normalising(spec.normalise),
+        FieldRules.hiding(spec.privacy, required, key),
+        frozenset(spec.privacy),
+    )
+
+
+def _topics(model: str, role: str, clean: str, topics: TopicCatalog, schemas: SchemaCatalog) -> dict[str, Any]:
+    return {
+        "model": model,
+        "role": role,
+        "topic": topics.name(role, model),
+        "clean": topics.name(clean, model),
+        "dead": topics.name(topics.dlq_of(role), model),
+        "schema": schemas.for_topic(role, model),
+    }
 
 
 def _by_topic(partitions: Sequence[tuple[str, int]]) -> dict[str, list[int]]:

@@ -105,8 +105,6 @@ def test_an_unknown_key_that_is_near_to_none_lists_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("normalise: {amount: [trim]}", "`normalise`"),
-        ("privacy: {customer: hash}", "`privacy`"),
         ("release: {stages: [5%]}", "`release.stages`"),
         ("release: {hold: 10m}", "`release.hold`"),
         ("release: {approval: false}", "`release.approval`"),

@@ -62,9 +62,9 @@ def test_an_expectation_is_read_as_written(text: str, spec: ExpectationSpec) -> 
 @pytest.mark.parametrize(
     "name",
     [
-        "expect_column_mean_to_be_between",
-        "expect_column_values_to_be_of_type",
-        "expect_table_row_count_to_be_between",
+        "expect_column_stdev_to_be_between",
+        "expect_column_values_to_be_increasing",
+        "expect_table_column_count_to_equal",
     ],
 )
 def test_an_expectation_that_is_not_built_is_refused_by_name(name: str) -> None:
@@ -79,9 +79,28 @@ def test_an_unknown_expectation_is_an_error_with_the_nearest_known_one() -> None
     assert error.suggestion == "did you mean 'expect_column_values_to_not_be_null'?"
 
 
-def test_mostly_is_refused_by_name() -> None:
-    error = refused(file_with("expect_column_values_to_not_be_null: {column: a, mostly: 0.95}"))
-    assert error.message.startswith("`expectations[0].expect_column_values_to_not_be_null.mostly` is part of")
+def test_row_condition_is_refused_by_name() -> None:
+    error = refused(file_with("expect_column_values_to_not_be_null: {column: a, row_condition: b > 1}"))
+    assert error.message.startswith("`expectations[0].expect_column_values_to_not_be_null.row_condition` is part of")
+
+
+def test_mostly_makes_a_rule_about_rows_one_by_window_that_warns() -> None:
+    (found,) = parse(file_with("expect_column_values_to_not_be_null: {column: a, mostly: 0.95}")).expectations
+    assert (found.severity, found.over, found.mostly) == ("warning", timedelta(days=1), 0.95)
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("expect_column_pair_values_a_to_be_greater_than_b: {column_A: a, column_B: b}", ("a", "b")),
+        ("expect_compound_columns_to_be_unique: {column_list: [b, a], within: 1d}", ("b", "a")),
+        ("expect_table_row_count_to_be_between: {max_value: 3, over: 1h}", ()),
+        ("expect_column_mean_to_be_between: {column: a, max_value: 3}", ("a",)),
+    ],
+)
+def test_an_expectation_names_the_fields_that_it_is_about(text: str, columns: tuple[str, ...]) -> None:
+    (found,) = parse(file_with(text)).expectations
+    assert found.columns == columns
 
 
 @pytest.mark.parametrize(
@@ -132,6 +151,12 @@ def test_mostly_is_refused_by_name() -> None:
         ("expect_column_values_to_be_unique: {column: a}", "needs `within`"),
         ("expect_column_values_to_be_unique: {column: a, within: 2}", "is not a duration"),
         ("expect_column_values_to_be_unique: {column: a, within: 2d, severity: info}", "is critical"),
+        ("expect_column_values_to_not_be_null: {column: a, over: 1d}", "with a rule about rows, say `mostly`"),
+        ("expect_column_values_to_not_be_null: {column: a, mostly: 95}", "a share from 0 to 1"),
+        ("expect_column_mean_to_be_between: {column: a, min_value: 1, mostly: 1}", "unknown key 'mostly'"),
+        ("expect_table_row_count_to_be_between: {min_value: 1, over: 0s}", "longer than nothing"),
+        ("expect_column_values_to_be_of_type: {column: a, type_: strng}", "must be one of"),
+        ("expect_compound_columns_to_be_unique: {column_list: [a], within: 1d}", "at least 2 different fields"),
     ],
 )
 def test_wrong_arguments_are_errors_that_say_what_is_expected(text: str, message: str) -> None:

@@ -191,16 +191,75 @@ class ModelPerformance(Datum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectationResult(Datum):
-    """How often one expectation was not met; `column` is empty where it is about the whole record."""
+    """How often one expectation was not met; `column` is empty where it is about the whole record.
+
+    `examples` are offsets: no value of a record stands in a report.
+    """
 
     expectation: str
     column: str
     failed: int
+    arguments: str = ""
+    severity: str = "critical"
+    examples: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sketch(Datum):
+    """A `tidemill.sketch.Sketch` as it is written."""
+
+    accuracy: float
+    level: int
+    zeros: int
+    positive_buckets: tuple[int, ...]
+    positive_counts: tuple[int, ...]
+    negative_buckets: tuple[int, ...]
+    negative_counts: tuple[int, ...]
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnSummary(Datum):
+    """One column of a window, in sums that add up. `hashes`: the smallest hashes of its values (KMV)."""
+
+    column: str
+    count: int
+    missing: int
+    total: float
+    low: float | None = None
+    high: float | None = None
+    sketch: Sketch | None = None
+    hashes: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MostlyCount(Datum):
+    """How many values an expectation with `mostly` looked at, and how many broke it."""
+
+    rule: str
+    checked: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowSummary(Datum):
+    """What the clean rows of a report add to one window of event time."""
+
+    over_ms: int
+    started_at: Millis
+    rows: int
+    columns: tuple[ColumnSummary, ...]
+    mostly: tuple[MostlyCount, ...]
+    filled: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityReport(Datum):
-    """What the validator found in a closed range of one partition's offsets. Counts of reports add up."""
+    """What the validator found in a closed range of one partition's offsets. Counts and summaries add up.
+
+    A large one is told in several parts, of which only the first counts rows.
+    """
 
     report_id: str
     model: str
@@ -212,4 +271,6 @@ class QualityReport(Datum):
     clean: int
     dead: int
     expectations: tuple[ExpectationResult, ...]
+    windows: tuple[WindowSummary, ...] = ()
+    newest_event: Millis | None = None
     at: Millis

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tidemill.sketch import Sketch
 from tidemill_learning.drift.scores import BINS, bin_ends, bins_of
-from tidemill_learning.drift.sketch import Sketch
 
 RARE = 0.005
 """Categories below this share of the reference are watched together: one by one they tell nothing but

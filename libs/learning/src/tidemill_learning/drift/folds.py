@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tidemill.sketch import Sketch
 from tidemill_learning.drift.scores import bin_counts
-from tidemill_learning.drift.sketch import Sketch
 
 FOLD_ROWS = 2_000
 """Rows are folded so many at a time: folding a few rows costs as much as folding many."""

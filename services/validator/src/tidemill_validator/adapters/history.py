@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tidemill.codec import Codec
 from tidemill.kafka.bounded import groupless_consumer, watermarks
 from tidemill.kafka.scan import scan
 from tidemill.settings import KafkaSettings
 from tidemill_validator import metrics
+from tidemill_validator.memory import read_back
 from tidemill_validator.restore import Chunk, Range, read_window
 from tidemill_validator.validate import Stream, StreamValidator
 
@@ -34,10 +36,9 @@ class CleanHistory:
         stream = validator.stream
         started = time.perf_counter()
         chunks: dict[int, list[Chunk]] = {}
-        if stream.unique is not None:
-            within_ms = int(stream.unique.within.total_seconds() * 1000)
+        if stream.uniques:
             chunks = read_window(
-                lambda r: self._read(stream, r), self._bounds(stream, partitions), within_ms, self._limit
+                lambda r: self._read(stream, r), self._bounds(stream, partitions), stream.within_ms, self._limit
             )
         for partition in partitions:
             validator.take(partition, chunks.get(partition, ()))
@@ -51,15 +52,14 @@ class CleanHistory:
             consumer.close()
 
     def _read(self, stream: Stream, ranges: Mapping[int, Range]) -> dict[int, Chunk]:
-        found: dict[int, tuple[list[str], list[int]]] = {partition: ([], []) for partition in ranges}
+        found: dict[int, tuple[list[Any], list[int]]] = {partition: ([], []) for partition in ranges}
         starts = {partition: start for partition, (start, _) in ranges.items()}
         ends = {partition: end for partition, (_, end) in ranges.items()}
         for batch in scan(self._settings, stream.clean, partitions=list(ranges), start=starts, end=ends):
             decoded = self._codec.decode(batch.values, stream.schema)
-            ids = decoded.rows.column(stream.event_id).to_pylist()
-            times = decoded.rows.column(stream.event_time).cast("int64").to_pylist()
-            for position, event_id, event_time in zip(decoded.index.tolist(), ids, times, strict=True):
+            keys, times = read_back(stream.uniques, stream.event_time, decoded.rows)
+            for position, key, event_time in zip(decoded.index.tolist(), keys, times, strict=True):
                 column = found[batch.partitions[position]]
-                column[0].append(event_id)
+                column[0].append(key)
                 column[1].append(event_time)
         return dict(found)

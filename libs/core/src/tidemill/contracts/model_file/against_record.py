@@ -12,6 +12,7 @@ from tidemill.contracts.model_file.errors import ModelFileError
 from tidemill.contracts.model_file.expectations import value_kind
 from tidemill.contracts.model_file.nodes import nearest
 from tidemill.contracts.model_file.spec import ExpectationSpec, ModelSpec
+from tidemill.contracts.model_file.vocabulary import TYPES
 
 if TYPE_CHECKING:
     from tidemill.contracts.schemas import Schema
@@ -29,6 +30,29 @@ LABEL_TYPES: Final[Mapping[str, Collection[str]]] = {
     "multiclass": ("string", "enum"),
     "regression": ("double", "float", "int", "long"),
 }
+
+
+AVRO_TYPES: Final[Mapping[str, Collection[str]]] = {
+    "text": ("string", "enum"),
+    "integer": ("int", "long"),
+    "float": ("float", "double"),
+    "boolean": ("boolean",),
+    "time": (TIME,),
+}
+ON_TEXT: Final = (
+    "expect_column_values_to_match_regex",
+    "expect_column_values_to_not_match_regex",
+    "expect_column_value_lengths_to_be_between",
+    "expect_column_value_lengths_to_equal",
+)
+ON_NUMBERS: Final = (
+    "expect_column_mean_to_be_between",
+    "expect_column_sum_to_be_between",
+    "expect_column_min_to_be_between",
+    "expect_column_max_to_be_between",
+    "expect_column_median_to_be_between",
+    "expect_column_quantile_values_to_be_between",
+)
 
 
 def check_against_record(spec: ModelSpec, record: Schema) -> None:
@@ -62,6 +86,7 @@ def check_against_record(spec: ModelSpec, record: Schema) -> None:
             )
     for i, expectation in enumerate(spec.expectations):
         _check_expectation(spec, types, f"expectations[{i}].column", expectation)
+    _check_fields(spec, types)
 
 
 def field_type(avro: Any) -> tuple[str, bool]:
@@ -101,21 +126,64 @@ def _check_expectation(
     spec: ModelSpec, types: Mapping[str, tuple[str, bool]], place: str, expectation: ExpectationSpec
 ) -> None:
     fitting = _fitting(expectation.name, expectation.kwargs)
-    _need(spec, types, place, expectation.column, fitting, nullable=None)
+    for column in expectation.columns:
+        _need(spec, types, place, column, fitting, nullable=None)
+    if "_pair_" in expectation.name:
+        kinds = {_comparable(types[column][0]) for column in expectation.columns}
+        if len(kinds) > 1:
+            raise _error(spec, place, f"{' and '.join(expectation.columns)} cannot be compared: {' and '.join(kinds)}")
 
 
 def _fitting(name: str, arguments: Mapping[str, Any]) -> Collection[str]:
     texts, numbers = ("string", "enum"), NUMBERS[:-1]
+    anything = (*CATEGORIES, *NUMBERS, TIME)
     if name == "expect_column_values_to_be_between":
         bound = arguments.get("min_value", arguments.get("max_value"))
         return (TIME,) if isinstance(bound, str) else numbers
-    if name == "expect_column_values_to_be_in_set":
-        return {"text": texts, "boolean": ("boolean",), "number": numbers}[
-            value_kind(arguments["value_set"][0])
-        ]
-    if name in ("expect_column_values_to_match_regex", "expect_column_value_lengths_to_be_between"):
+    if name in ("expect_column_values_to_be_in_set", "expect_column_values_to_not_be_in_set"):
+        kinds = {"text": texts, "boolean": ("boolean",), "number": numbers}
+        return kinds[value_kind(arguments["value_set"][0])]
+    if name in ("expect_column_values_to_be_of_type", "expect_column_values_to_be_in_type_list"):
+        wanted = arguments.get("type_list") or (arguments["type_"],)
+        return [t for kind, names in TYPES.items() if set(names) & set(wanted) for t in AVRO_TYPES[kind]]
+    if name in ON_TEXT:
         return texts
-    return (*CATEGORIES, *NUMBERS, TIME)
+    return numbers if name in ON_NUMBERS else anything
+
+
+def _comparable(avro: str) -> str:
+    """Which kind of value two columns must both have to be compared."""
+    kinds = [kind for kind, types in AVRO_TYPES.items() if avro in types]
+    return "number" if kinds[0] in ("integer", "float") else kinds[0]
+
+
+def _check_fields(spec: ModelSpec, types: Mapping[str, tuple[str, bool]]) -> None:
+    """`normalise` and `privacy`: not on what the platform joins by, nor privacy on what a model learns from."""
+    identity = {spec.event_id, spec.event_time, spec.target.label}
+    features = {feature.name for feature in spec.features}
+    for section, names in (("normalise", spec.normalise), ("privacy", spec.privacy)):
+        for name in names:
+            if name in identity:
+                said = f"{name!r} identifies the event or is its label: it stays as it is"
+                raise _error(spec, f"{section}.{name}", said)
+    for name, steps in spec.normalise.items():
+        texts = any(step.kind != "linear" for step in steps)
+        numbers = any(step.kind == "linear" for step in steps)
+        if texts and numbers:
+            raise _error(spec, f"normalise.{name}", f"the steps of {name!r} are for text and for numbers")
+        _need(spec, types, f"normalise.{name}", name, ("string",) if texts else ("double", "float"), nullable=None)
+        gives_null = any(None in (*dict(s.mapping).values(), *((s.other,) if s.closed else ())) for s in steps)
+        if gives_null and not types[name][1]:
+            raise _error(spec, f"normalise.{name}", f"{name!r} admits no null, and `map` gives null")
+    for name, rule in spec.privacy.items():
+        if name in features:
+            raise _error(
+                spec, f"privacy.{name}", f"{name!r} is a feature: a prediction by REST would see what training does not"
+            )
+        fitting = (*CATEGORIES, *NUMBERS, TIME, "bytes") if rule.kind == "drop" else ("string",)
+        _need(spec, types, f"privacy.{name}", name, fitting, nullable=None)
+        if types[name] == ("enum", False):
+            raise _error(spec, f"privacy.{name}", f"{name!r} is an enum that admits no null: it cannot be dropped")
 
 
 def _error(spec: ModelSpec, place: str, message: str, suggestion: str = "") -> ModelFileError:

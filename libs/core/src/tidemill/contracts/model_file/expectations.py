@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
-from typing import Any, cast
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, cast
 
 from tidemill.contracts.model_file.nodes import NOT_BUILT, Value, nearest
 from tidemill.contracts.model_file.spec import ExpectationSpec, Severity
 from tidemill.contracts.model_file.vocabulary import (
     ARGUMENTS_NOT_BUILT,
+    BOUNDS,
     EXPECTATIONS,
     EXPECTATIONS_NOT_BUILT,
+    IGNORE_LIST,
+    IGNORE_PAIR,
+    OPTIONAL_ARGUMENTS,
+    PAIR,
+    ROW_EXPECTATIONS,
     SEVERITIES,
+    TYPES,
+    UNIQUE_EXPECTATIONS,
+    WINDOW_EXPECTATIONS,
 )
 
-BETWEEN = "expect_column_values_to_be_between"
-LENGTHS = "expect_column_value_lengths_to_be_between"
-UNIQUE = "expect_column_values_to_be_unique"
+BETWEEN: Final = "expect_column_values_to_be_between"
+WHOLE_NUMBERS: Final = (
+    "expect_column_value_lengths_to_be_between",
+    "expect_column_unique_value_count_to_be_between",
+    "expect_table_row_count_to_be_between",
+)
+OVER: Final = timedelta(days=1)
+"""The window of event time where a file names none."""
 
 
 def read_expectation(item: Value) -> ExpectationSpec:
@@ -29,37 +44,70 @@ def read_expectation(item: Value) -> ExpectationSpec:
     if name in EXPECTATIONS_NOT_BUILT:
         raise body.error(f"`{name}` {NOT_BUILT}", at_key=True)
     if name not in EXPECTATIONS:
-        raise body.error(f"unknown expectation {name!r}", nearest(name, EXPECTATIONS), at_key=True)
-    found = body.mapping(
-        ("column", *EXPECTATIONS[name], "severity"), required=("column",), not_built=ARGUMENTS_NOT_BUILT
-    )
-    severity = found["severity"].choice(SEVERITIES) if "severity" in found else "critical"
-    within = found["within"].duration() if "within" in found else None
-    kwargs = {
-        key: _argument(name, key, value) for key, value in found.items() if key not in ("severity", "within")
-    }
+        raise body.error(f"unknown expectation {name!r}", _nearest(name), at_key=True)
+    return _read(name, body)
+
+
+def _nearest(name: str) -> str:
+    """The known name of the same words in another order, or else the nearest."""
+    words = sorted(name.split("_"))
+    return nearest(name, [known for known in EXPECTATIONS if sorted(known.split("_")) == words] or EXPECTATIONS)
+
+
+def _read(name: str, body: Value) -> ExpectationSpec:
+    arguments = EXPECTATIONS[name]
+    required = tuple(key for key in arguments if key in ("column", *PAIR, "column_list", "column_set"))
+    found = body.mapping((*arguments, *_shared(name)), required=required, not_built=ARGUMENTS_NOT_BUILT)
+    by_window = name in WINDOW_EXPECTATIONS or "mostly" in found
+    if "over" in found and not by_window:
+        said = "`over` is for expectations by window: with a rule about rows, say `mostly`"
+        raise found["over"].error(said, at_key=True)
+    kwargs = {key: _argument(name, key, value) for key, value in found.items() if key in arguments and key != "within"}
     _check(name, body, kwargs, found)
-    return ExpectationSpec(name=name, kwargs=kwargs, severity=cast(Severity, severity), within=within)
+    default = "warning" if by_window else "critical"
+    return ExpectationSpec(
+        name=name,
+        kwargs=kwargs,
+        severity=cast(Severity, found["severity"].choice(SEVERITIES) if "severity" in found else default),
+        within=found["within"].duration() if "within" in found else None,
+        over=(_span(found["over"]) if "over" in found else OVER) if by_window else None,
+        mostly=_share(found["mostly"]) if "mostly" in found else None,
+    )
+
+
+def _shared(name: str) -> tuple[str, ...]:
+    """The arguments that are not the expectation's own."""
+    if name in ROW_EXPECTATIONS:
+        return ("severity", "mostly", "over")
+    return ("severity",) if name in UNIQUE_EXPECTATIONS else ("severity", "over")
 
 
 def _argument(name: str, key: str, value: Value) -> Any:
-    if key in ("min_value", "max_value"):
-        return value.integer(0) if name == LENGTHS else _bound(value)
-    if key in ("strict_min", "strict_max"):
-        return value.boolean()
-    if key == "value_set":
-        return _value_set(value)
-    text = value.text()
-    if key == "regex":
-        try:
-            re.compile(text)
-        except re.error as error:
-            raise value.error(f"`{value.path}` is not a regular expression: {error}") from error
-    return text
+    readers: dict[str, Callable[[Value], Any]] = {
+        "min_value": lambda v: _bound(name, v),
+        "max_value": lambda v: _bound(name, v),
+        "strict_min": Value.boolean,
+        "strict_max": Value.boolean,
+        "or_equal": Value.boolean,
+        "exact_match": Value.boolean,
+        "value": lambda v: v.integer(0),
+        "value_set": _value_set,
+        "regex": _regex,
+        "type_": _type,
+        "type_list": lambda v: tuple(_type(item) for item in v.items()),
+        "column_list": lambda v: _names(v, 2),
+        "column_set": lambda v: _names(v, 1),
+        "ignore_row_if": lambda v: v.choice(IGNORE_PAIR if "pair" in name else IGNORE_LIST),
+        "quantile_ranges": _quantile_ranges,
+        "max_age": Value.duration,
+    }
+    return readers.get(key, Value.text)(value)
 
 
-def _bound(value: Value) -> int | float | str:
-    if not isinstance(value.scalar(), str):
+def _bound(name: str, value: Value) -> int | float | str:
+    if name in WHOLE_NUMBERS:
+        return value.integer(0)
+    if name != BETWEEN or not isinstance(value.scalar(), str):
         return value.number()
     try:
         datetime.fromisoformat(value.text())
@@ -68,28 +116,75 @@ def _bound(value: Value) -> int | float | str:
     return value.text()
 
 
+def _regex(value: Value) -> str:
+    text = value.text()
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise value.error(f"`{value.path}` is not a regular expression: {error}") from error
+    return text
+
+
 def _value_set(value: Value) -> tuple[str | int | float | bool, ...]:
     members = tuple(item.scalar() for item in value.items())
     if not members or any(member is None for member in members):
         raise value.wants("a list with at least one value, none of them empty")
     if len({value_kind(member) for member in members}) > 1:
-        raise value.wants(
-            "a list of texts, of numbers or of booleans: put texts that look like others in quotes"
-        )
+        raise value.wants("a list of texts, of numbers or of booleans: put texts that look like others in quotes")
     return members
 
 
+def _type(value: Value) -> str:
+    return value.choice([name for names in TYPES.values() for name in names])
+
+
+def _names(value: Value, least: int) -> tuple[str, ...]:
+    names = tuple(item.text() for item in value.items())
+    if len(names) < least or len(set(names)) < len(names):
+        raise value.wants(f"a list of at least {least} different field{'s' if least > 1 else ''}")
+    return names
+
+
+def _quantile_ranges(value: Value) -> dict[str, Any]:
+    found = value.mapping(("quantiles", "value_ranges"), required=("quantiles", "value_ranges"))
+    quantiles = tuple(float(item.number()) for item in found["quantiles"].items())
+    if not quantiles or any(not 0 <= q <= 1 for q in quantiles):
+        raise found["quantiles"].wants("a list of numbers from 0 to 1")
+    ranges = tuple(tuple(_end(end) for end in item.items()) for item in found["value_ranges"].items())
+    if len(ranges) != len(quantiles) or any(len(pair) != 2 for pair in ranges):
+        raise found["value_ranges"].wants("one [lowest, highest] for each quantile; null leaves an end open")
+    return {"quantiles": quantiles, "value_ranges": ranges}
+
+
+def _end(value: Value) -> float | None:
+    return None if value.scalar() is None else float(value.number())
+
+
+def _share(value: Value) -> float:
+    share = float(value.number())
+    if not 0 <= share <= 1:
+        raise value.wants("a share from 0 to 1, such as 0.95")
+    return share
+
+
+def _span(value: Value) -> timedelta:
+    span = value.duration()
+    if span <= timedelta(0):
+        raise value.wants("longer than nothing")
+    return span
+
+
 def _check(name: str, body: Value, kwargs: dict[str, Any], found: dict[str, Value]) -> None:
-    if name in (BETWEEN, LENGTHS):
-        low, high = kwargs.get("min_value"), kwargs.get("max_value")
+    if "min_value" in EXPECTATIONS[name]:
+        low, high = (kwargs.get(key) for key in BOUNDS)
         if low is None and high is None:
             raise body.error(f"`{name}` needs `min_value`, `max_value` or both", at_key=True)
         if low is not None and high is not None:
             _check_order(found["max_value"], low, high)
-    if name == UNIQUE and found.get("severity") and found["severity"].text() != "critical":
+    if name in UNIQUE_EXPECTATIONS and "severity" in found and found["severity"].text() != "critical":
         raise found["severity"].error("a duplicate is always set aside: `severity` of uniqueness is critical")
-    for argument in ("value_set", "regex", "within"):
-        if argument in EXPECTATIONS[name] and argument not in found:
+    for argument in EXPECTATIONS[name]:
+        if argument not in found and argument not in OPTIONAL_ARGUMENTS:
             raise body.error(f"`{name}` needs `{argument}`", at_key=True)
 
 

@@ -12,7 +12,10 @@ import json
 from typing import Any
 
 from tidemill.contracts.model_file import vocabulary as words
+from tidemill.contracts.model_file.expectations import BETWEEN, WHOLE_NUMBERS
+from tidemill.contracts.model_file.fields import PLAIN_STEPS, PRIVACY
 from tidemill.contracts.model_file.load import MODEL_NAME, OPTIONAL, REQUIRED
+from tidemill.contracts.model_file.units import UNITS
 
 _NUMBER_TEXT = "^[0-9](_?[0-9])*$"
 _DURATION = {
@@ -26,6 +29,7 @@ _RATE = {
     "description": "A rate, such as 3 a day.",
 }
 _TEXT = {"type": "string", "minLength": 1}
+_SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 _SCALAR = {"type": ["string", "number", "boolean"]}
 
 
@@ -50,6 +54,8 @@ def model_file_schema() -> dict[str, Any]:
             "type": "array",
             "items": {"oneOf": [_expectation(name) for name in words.EXPECTATIONS]},
         },
+        "normalise": _normalise(),
+        "privacy": _privacy(),
         "training": _training(),
         "release": _object({"mode": {"enum": list(words.MODES)}}),
         "drift": _object({"window": {"anyOf": [_count(1), _DURATION]}, "watch": _some(words.WATCH)}),
@@ -128,31 +134,76 @@ def _feature() -> dict[str, Any]:
 
 
 def _expectation(name: str) -> dict[str, Any]:
-    lengths = name == "expect_column_value_lengths_to_be_between"
-    bound: dict[str, Any] = _count(0) if lengths else {"type": ["number", "string"]}
-    arguments: dict[str, Any] = {
-        "min_value": bound,
-        "max_value": bound,
-        "strict_min": {"type": "boolean"},
-        "strict_max": {"type": "boolean"},
-        "value_set": {"type": "array", "minItems": 1, "items": _SCALAR},
-        "regex": {"type": "string", "format": "regex", "minLength": 1},
-        "within": _DURATION,
-    }
     taken = words.EXPECTATIONS[name]
-    needed = tuple(argument for argument in taken if argument in ("value_set", "regex", "within"))
+    by_window = name in words.WINDOW_EXPECTATIONS
     severities = ("critical",) if "within" in taken else words.SEVERITIES
     body = _object(
         {
-            "column": _TEXT,
-            **{argument: arguments[argument] for argument in taken},
+            **{argument: _argument(name, argument) for argument in taken},
             "severity": {"enum": [*severities]},
+            **({"mostly": _SHARE} if name in words.ROW_EXPECTATIONS else {}),
+            **({"over": _DURATION} if by_window or name in words.ROW_EXPECTATIONS else {}),
         },
-        ("column", *needed),
+        tuple(argument for argument in taken if argument not in words.OPTIONAL_ARGUMENTS),
     )
     if "min_value" in taken:
         body["anyOf"] = [{"required": ["min_value"]}, {"required": ["max_value"]}]
     return _object({name: body}, (name,))
+
+
+def _argument(name: str, argument: str) -> dict[str, Any]:
+    bound: dict[str, Any] = {"type": "number"}
+    if name in WHOLE_NUMBERS:
+        bound = _count(0)
+    elif name == BETWEEN:
+        bound = {"type": ["number", "string"]}
+    type_names = {"enum": [known for names in words.TYPES.values() for known in names]}
+    numbers = {"type": "array", "minItems": 1, "items": {"type": ["number", "null"]}}
+    quantiles = {"quantiles": numbers, "value_ranges": {"type": "array", "minItems": 1, "items": numbers}}
+    arguments: dict[str, dict[str, Any]] = {
+        "min_value": bound,
+        "max_value": bound,
+        **{name: {"type": "boolean"} for name in ("strict_min", "strict_max", "or_equal", "exact_match")},
+        "value": _count(0),
+        "value_set": {"type": "array", "minItems": 1, "items": _SCALAR},
+        "regex": {"type": "string", "format": "regex", "minLength": 1},
+        "type_": type_names,
+        "type_list": {"type": "array", "minItems": 1, "items": type_names},
+        "column_list": {"type": "array", "minItems": 2, "uniqueItems": True, "items": _TEXT},
+        "column_set": {"type": "array", "minItems": 1, "uniqueItems": True, "items": _TEXT},
+        "ignore_row_if": {"enum": list(words.IGNORE_PAIR if "pair" in name else words.IGNORE_LIST)},
+        "quantile_ranges": _object(quantiles, tuple(quantiles)),
+        "max_age": _DURATION,
+        "within": _DURATION,
+    }
+    return arguments.get(argument, _TEXT)
+
+
+def _normalise() -> dict[str, Any]:
+    category = {"type": ["string", "null"]}
+    units = {"enum": list(UNITS)}
+    step = {
+        "oneOf": [
+            {"enum": list(PLAIN_STEPS)},
+            _object({"unit": _object({"from": units, "to": units}, ("from", "to"))}, ("unit",)),
+            _object({"multiply": {"type": "number"}}, ("multiply",)),
+            _object({"offset": {"type": "number"}}, ("offset",)),
+            _object(
+                {
+                    "map": {"type": "object", "minProperties": 1, "additionalProperties": category},
+                    "other": category,
+                },
+                ("map",),
+            ),
+        ]
+    }
+    steps = {"oneOf": [step, {"type": "array", "minItems": 1, "items": step}]}
+    return {"type": "object", "additionalProperties": steps, "description": "What is done to fields before checks."}
+
+
+def _privacy() -> dict[str, Any]:
+    rule = {"oneOf": [{"enum": list(PRIVACY)}, _object({"mask": _object({"keep_last": _count(0)})}, ("mask",))]}
+    return {"type": "object", "additionalProperties": rule, "description": "What becomes of personal fields in clean."}
 
 
 def _training() -> dict[str, Any]:

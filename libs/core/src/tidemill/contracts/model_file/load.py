@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tidemill.contracts.model_file.errors import ModelFileError
 from tidemill.contracts.model_file.expectations import read_expectation
+from tidemill.contracts.model_file.fields import read_normalise, read_privacy
 from tidemill.contracts.model_file.nodes import Value, compose
 from tidemill.contracts.model_file.sections import (
     read_drift,
@@ -19,13 +20,18 @@ from tidemill.contracts.model_file.sections import (
 )
 from tidemill.contracts.model_file.sources import read_source
 from tidemill.contracts.model_file.spec import ModelSpec, Source
-from tidemill.contracts.model_file.vocabulary import ROOT_NOT_BUILT
+from tidemill.contracts.model_file.vocabulary import ROOT_NOT_BUILT, SUBJECTS
 from tidemill.errors import ConfigError
 
 MODEL_NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 LONGEST_MODEL_NAME = 100  # topics add a suffix and a prefix, and Kafka allows 249 in all
 REQUIRED = ("model", "schema", "entity", "event_time", "target", "features")
-OPTIONAL = ("event_id", "description", "owner", "source", "expectations", "training", "release", "drift", "retrain")
+OPTIONAL = (
+    "event_id", "description", "owner", "source", "expectations", "normalise", "privacy",
+    "training", "release", "drift", "retrain",
+)  # fmt: skip
+NAMED_BY_KEY = ("features.", "source.fields.", "target.source.fields.", "normalise.", "privacy.")
+"""Sections whose keys are fields: an error about a field points at its name."""
 
 
 def load_model(path: Path) -> ModelSpec:
@@ -81,6 +87,8 @@ def parse_model(path: Path, text: str) -> ModelSpec:
         target=target,
         features=read_features(found["features"]),
         expectations=tuple(read_expectation(item) for item in expectations),
+        normalise=read_normalise(found.get("normalise")),
+        privacy=read_privacy(found.get("privacy")),
         training=read_training(found.get("training"), target.task),
         release=read_release(found.get("release")),
         drift=read_drift(found.get("drift")),
@@ -118,8 +126,17 @@ def _positions(found: dict[str, Value]) -> dict[str, tuple[int, int]]:
     if "expectations" in found:
         for item in found["expectations"].items():
             body = next(iter(item.entries().values()))
-            places[f"{item.path}.column"] = body.entries()["column"]
-    return {key: _position(child, at_key=key.startswith(("features.", "source.fields.", "target.source.fields."))) for key, child in places.items()}
+            places[f"{item.path}.column"] = _subject(body)
+    for name in ("normalise", "privacy"):
+        if name in found:
+            places |= {child.path: child for child in found[name].entries().values()}
+    return {key: _position(child, at_key=key.startswith(NAMED_BY_KEY)) for key, child in places.items()}
+
+
+def _subject(body: Value) -> Value:
+    """The argument of an expectation that names its fields."""
+    named = body.entries()
+    return next((named[key] for key in SUBJECTS if key in named), body)
 
 
 def _position(value: Value, at_key: bool) -> tuple[int, int]:

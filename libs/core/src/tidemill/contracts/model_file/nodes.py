@@ -101,6 +101,11 @@ class Value:
         """True for one plain value, neither list nor mapping."""
         return isinstance(self.node, yaml.ScalarNode)
 
+    @property
+    def is_mapping(self) -> bool:
+        """True for a mapping."""
+        return isinstance(self.node, yaml.MappingNode)
+
     def items(self) -> list[Value]:
         """A list's values."""
         if not isinstance(self.node, yaml.SequenceNode):

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from tidemill.contracts.model_file import vocabulary as words
 from tidemill.contracts.model_file.nodes import Value
+from tidemill.contracts.model_file.sources import read_label_source
 from tidemill.contracts.model_file.spec import (
     Drift,
     Feature,
@@ -25,12 +26,13 @@ from tidemill.contracts.model_file.spec import (
 
 
 def read_target(value: Value) -> Target:
-    """`target`: label, task, delay, expires."""
-    found = value.mapping(("label", "task", "delay", "expires"), required=("label", "task"))
+    """`target`: label, task, delay, expires, and a source for the labels."""
+    found = value.mapping(("label", "task", "delay", "expires", "source"), required=("label", "task"))
     durations = {key: found[key].duration() for key in ("delay", "expires") if key in found}
     target = Target(
-        label=found["label"].text(), task=cast(Task, found["task"].choice(words.TASKS)), **durations
-    )
+        label=found["label"].text(), task=cast(Task, found["task"].choice(words.TASKS)),
+        source=read_label_source(found["source"]) if "source" in found else None, **durations,
+    )  # fmt: skip
     if target.expires <= target.delay:
         place = found.get("expires", value)
         raise place.error(

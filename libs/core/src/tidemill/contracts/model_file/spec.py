@@ -19,6 +19,8 @@ Severity = Literal["critical", "warning", "info"]
 Mode = Literal["direct"]
 Watch = Literal["features", "predictions", "quality"]
 RetrainOn = Literal["drift", "quality"]
+StepKind = Literal["trim", "lower", "upper", "collapse", "linear", "map"]
+PrivacyKind = Literal["drop", "hash", "mask"]
 SourceFormat = Literal["avro", "json", "json-schema", "protobuf", "debezium"]
 TimeUnit = Literal["s", "ms", "us", "ns"]
 
@@ -92,20 +94,58 @@ class Feature:
 class ExpectationSpec:
     """One expectation in Great Expectations' vocabulary.
 
-    `kwargs` are its arguments (`column` among them) without `severity` and `within`. Only critical ones
-    dead-letter; warning and info are counted. `within` belongs to uniqueness: how far back in event time a
-    repeat is looked for.
+    `kwargs` are its arguments (`column` among them) without `severity`, `within`, `over` and `mostly`. By
+    row, only critical ones dead-letter; warning and info are counted. By window (`over` is set), nothing is
+    dead-lettered: critical pauses the validator, warning warns, info is counted. `within` belongs to
+    uniqueness: how far back in event time a repeat is looked for. `mostly`: the share of values that must
+    meet a rule about rows, which makes it one by window.
     """
 
     name: str
     kwargs: Mapping[str, Any] = field(hash=False)
     severity: Severity = "critical"
     within: timedelta | None = None
+    over: timedelta | None = None
+    mostly: float | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The record's fields that it is about, in the order of its arguments; none where it is about all."""
+        single = [self.kwargs[key] for key in ("column", "column_A", "column_B") if key in self.kwargs]
+        return (*single, *self.kwargs.get("column_list", ()), *self.kwargs.get("column_set", ()))
 
     @property
     def column(self) -> str:
-        """The record's field that it is about."""
-        return str(self.kwargs["column"])
+        """The first of its fields; empty where it is about all."""
+        return next(iter(self.columns), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of `normalise`.
+
+    trim, lower, upper and collapse are for text. linear: value * factor + offset. map: a category to another
+    or to null; with `closed`, one that is not in `mapping` becomes `other`, else it stays.
+    """
+
+    kind: StepKind | str
+    factor: float = 1.0
+    offset: float = 0.0
+    mapping: tuple[tuple[str, str | None], ...] = ()
+    other: str | None = None
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyRule:
+    """What becomes of a personal field on its way to clean.
+
+    drop: null, or the zero of its type; hash: HMAC-SHA-256 under the platform's key; mask: all characters but
+    the last `keep_last` become asterisks.
+    """
+
+    kind: PrivacyKind
+    keep_last: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +219,7 @@ class ModelSpec:
     are fields. `events`: the topic of someone else's on which the events are (`source:` in the file).
     """
 
+
     name: str
     schema_file: str
     entity: str
@@ -190,6 +231,8 @@ class ModelSpec:
     description: str = ""
     owner: str = ""
     expectations: tuple[ExpectationSpec, ...] = ()
+    normalise: Mapping[str, tuple[Step, ...]] = field(default_factory=dict, hash=False)
+    privacy: Mapping[str, PrivacyRule] = field(default_factory=dict, hash=False)
     release: Release = Release()
     drift: Drift = Drift()
     retrain: Retrain = Retrain()

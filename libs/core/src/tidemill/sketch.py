@@ -10,7 +10,7 @@ t-digest would not.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -90,6 +90,29 @@ class Sketch:
         return np.array([p[0] for p in pairs], dtype=np.int64), np.array(
             [p[1] for p in pairs], dtype=np.float64
         )
+
+    def quantile(self, q: float) -> float:
+        """The value at quantile `q` (0 to 1), within `accuracy` of it; NaN where there are no values."""
+        count = self.count
+        if not count:
+            return math.nan
+        rank, seen = q * (count - 1), 0
+        for value, held in self._ascending():
+            seen += held
+            if seen > rank:
+                return min(max(value, self.low), self.high)
+        return self.high
+
+    def _ascending(self) -> Iterator[tuple[float, int]]:
+        """(a value in the middle of the bucket, count) of each bucket."""
+        gamma = self._log_gamma
+        middle = 2 / (1 + math.exp(gamma))
+        for bucket, held in sorted(self.negative.items(), reverse=True):
+            yield -math.exp(bucket * gamma) * middle, held
+        if self.zeros:
+            yield 0.0, self.zeros
+        for bucket, held in sorted(self.positive.items()):
+            yield math.exp(bucket * gamma) * middle, held
 
     def to_datum(self) -> dict[str, Any]:
         """The record `Sketch` of schemas/profile.avsc."""

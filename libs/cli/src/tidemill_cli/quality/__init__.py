@@ -1,0 +1,1 @@
+"""`tidemill quality`: reports on a model's data, and expectations from elsewhere."""

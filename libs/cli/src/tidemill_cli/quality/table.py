@@ -1,0 +1,76 @@
+"""The report in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.table import Table
+
+from tidemill_cli.quality.collect import Quality, TopicQuality
+from tidemill_expectations.merged import Judged
+
+COLOURS = {"critical": "red", "warning": "yellow", "info": "cyan"}
+SHOWN_WINDOWS = 5
+
+
+def show(console: Console, quality: Quality) -> None:
+    """Print what is known of a model's data."""
+    for topic in quality.topics:
+        if topic.rows or topic is quality.events:
+            _show_topic(console, topic)
+    if quality.judged or quality.fresh:
+        _show_windows(console, quality)
+
+
+def _show_topic(console: Console, topic: TopicQuality) -> None:
+    share = f"{topic.dead / topic.rows:.2%}" if topic.rows else "none"
+    console.print(
+        f"[bold]{topic.topic}[/bold]  {topic.rows:,} rows, {topic.clean:,} clean, {topic.dead:,} dead ({share})",
+        highlight=False,
+    )
+    table = Table(box=None, pad_edge=False)
+    for heading in ("expectation", "column", "arguments", "severity", "failed", "share"):
+        table.add_column(heading, justify="right" if heading in ("failed", "share") else "left", overflow="fold")
+    for count in topic.ordered():
+        colour = COLOURS[count.severity] if count.failed else "dim"
+        portion = f"{count.failed / topic.rows:.3%}" if topic.rows and count.failed else ""
+        name = count.name.removeprefix("expect_")
+        table.add_row(name, count.column, count.arguments, count.severity, f"{count.failed:,}", portion, style=colour)
+    console.print(table)
+    console.print()
+
+
+def _show_windows(console: Console, quality: Quality) -> None:
+    table = Table(title="by window of event time", title_justify="left", box=None, pad_edge=False)
+    for heading in ("expectation", "column", "arguments", "severity", "windows", "broken", "latest", "observed"):
+        table.add_column(heading, justify="right" if heading in ("windows", "broken") else "left", overflow="fold")
+    for judged in by_rule((*quality.judged, *quality.fresh)):
+        rule, newest = judged[0].rule, judged[-1]
+        complete = [j for j in judged if j.final]
+        bad = sum(j.verdict.holds is False for j in complete)
+        latest = moment(newest.start_ms) + ("" if newest.final else " (open)")
+        table.add_row(
+            rule.name.removeprefix("expect_"), rule.subject, rule.arguments, rule.severity,
+            f"{len(complete):,}", f"{bad:,}", latest, newest.verdict.observed,
+            style=COLOURS[rule.severity] if bad else None,
+        )  # fmt: skip
+    console.print(table)
+    for one in quality.broken[-SHOWN_WINDOWS:]:
+        named = f"{one.rule.name} {one.rule.subject}".strip()
+        console.print(f"  {moment(one.start_ms)}  {named}: {one.verdict.observed}", highlight=False)
+
+
+def by_rule(judged: Iterable[Judged]) -> list[list[Judged]]:
+    """The verdicts of each rule, in order of time."""
+    found: dict[tuple[str, str, str, float], list[Judged]] = {}
+    for one in judged:
+        rule = one.rule
+        found.setdefault((rule.name, rule.subject, rule.arguments, rule.over.total_seconds()), []).append(one)
+    return list(found.values())
+
+
+def moment(at_ms: float) -> str:
+    """A time as people read it, UTC."""
+    return datetime.fromtimestamp(at_ms / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M")

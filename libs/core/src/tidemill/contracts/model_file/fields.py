@@ -1,0 +1,101 @@
+"""`normalise` and `privacy`: what is done to single fields between raw and clean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Final
+
+from tidemill.contracts.model_file import units
+from tidemill.contracts.model_file.nodes import Value, nearest
+from tidemill.contracts.model_file.spec import PrivacyRule, Step
+
+PLAIN_STEPS: Final = ("trim", "lower", "upper", "collapse")
+"""Steps on text that take no argument; `collapse` makes every run of white space one space."""
+STEPS: Final = ("unit", "multiply", "offset", "map")
+PRIVACY: Final = ("drop", "hash", "mask")
+KEPT_BY_MASK: Final = 4
+
+
+def read_normalise(value: Value | None) -> dict[str, tuple[Step, ...]]:
+    """`normalise`: field to its steps, in the order in which they are done."""
+    if value is None:
+        return {}
+    found = {}
+    for name, child in value.entries().items():
+        items = [child] if child.is_scalar or child.is_mapping else child.items()
+        if not items:
+            raise child.wants("a list of steps, such as [trim, upper]")
+        found[name] = tuple(_step(item) for item in items)
+    return found
+
+
+def read_privacy(value: Value | None) -> dict[str, PrivacyRule]:
+    """`privacy`: field to drop, hash, mask, or `{mask: {keep_last: 4}}`."""
+    return {} if value is None else {name: _privacy(child) for name, child in value.entries().items()}
+
+
+def _step(item: Value) -> Step:
+    if item.is_scalar:
+        return Step(item.choice((*PLAIN_STEPS,)))
+    entries = item.entries()
+    kind = next(iter(entries), "")
+    if kind not in STEPS:
+        raise item.error(f"unknown step {kind!r} in `{item.path}`", nearest(kind, (*PLAIN_STEPS, *STEPS)))
+    if kind == "map":
+        item.mapping(("map", "other"))
+        return _mapping(entries["map"], entries.get("other"))
+    body = item.mapping((kind,))[kind]
+    readers: dict[str, Callable[[Value], Step]] = {
+        "unit": _unit,
+        "multiply": lambda v: Step("linear", factor=_factor(v)),
+        "offset": lambda v: Step("linear", offset=_finite(v)),
+    }
+    return readers[kind](body)
+
+
+def _unit(body: Value) -> Step:
+    found = body.mapping(("from", "to"), required=("from", "to"))
+    source, target = found["from"].choice(units.UNITS), found["to"].choice(units.UNITS)
+    try:
+        factor, offset = units.conversion(source, target)
+    except ValueError as error:
+        raise found["to"].error(f"`{body.path}`: {error}") from error
+    return Step("linear", factor=factor, offset=offset)
+
+
+def _mapping(body: Value, other: Value | None) -> Step:
+    pairs = tuple((key, _category(child)) for key, child in body.entries().items())
+    if not pairs:
+        raise body.wants("a mapping with at least one category, such as {NYC: JFK}")
+    return Step("map", mapping=pairs, other=None if other is None else _category(other), closed=other is not None)
+
+
+def _category(value: Value) -> str | None:
+    found: Any = value.scalar()
+    if found is not None and not isinstance(found, str):
+        raise value.wants("text, or null: put texts that look like numbers in quotes")
+    return found
+
+
+def _factor(value: Value) -> float:
+    factor = _finite(value)
+    if factor == 0:
+        raise value.wants("a number other than 0")
+    return factor
+
+
+def _finite(value: Value) -> float:
+    number = float(value.number())
+    if not math.isfinite(number):
+        raise value.wants("a finite number")
+    return number
+
+
+def _privacy(value: Value) -> PrivacyRule:
+    if value.is_scalar:
+        kind = value.choice(PRIVACY)
+        return PrivacyRule(kind, keep_last=KEPT_BY_MASK if kind == "mask" else 0)  # type: ignore[arg-type]
+    options = value.mapping(("mask",), required=("mask",))["mask"].mapping(("keep_last",))
+    keep = options["keep_last"].integer(0) if "keep_last" in options else KEPT_BY_MASK
+    return PrivacyRule("mask", keep_last=keep)

@@ -1,0 +1,102 @@
+"""Rules about two columns of one row."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tidemill.contracts.model_file.vocabulary import IGNORE_PAIR
+from tidemill_expectations.base import Expectation, ExpectationError, Severity, is_missing, shown
+from tidemill_expectations.compared import comparable, comparable_columns
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class Pair(Expectation):
+    """What both have in common: which rows are ignored, and that a value compared with a missing one fails.
+
+    `ignore_row_if`: both_values_are_missing (Great Expectations' default), either_value_is_missing, never.
+    """
+
+    column_a: str
+    column_b: str
+    ignore_row_if: str = "both_values_are_missing"
+    severity: Severity = "critical"
+
+    def __post_init__(self) -> None:
+        if self.ignore_row_if not in IGNORE_PAIR:
+            raise ExpectationError(f"{self.name}: ignore_row_if is one of {', '.join(IGNORE_PAIR)}")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.column_a, self.column_b)
+
+    def fails_row(self, row: Mapping[str, object]) -> bool:
+        a, b = row.get(self.column_a), row.get(self.column_b)
+        missing = is_missing(a) + is_missing(b)
+        if missing:
+            ignored = {"both_values_are_missing": 2, "either_value_is_missing": 1, "never": 3}
+            return missing < ignored[self.ignore_row_if]
+        pair = comparable(a, b)
+        return pair is None or not self._holds(*pair)
+
+    def failures_in(self, schema: Mapping[str, pl.DataType]) -> pl.Expr:
+        pair = comparable_columns(self.columns, schema)
+        if pair is None:
+            types = " and ".join(str(schema[name]) for name in self.columns)
+            raise ExpectationError(f"{self.name} cannot compare {self.subject} of types {types}")
+        a, b = pair
+        missing = {
+            "both_values_are_missing": a.is_null() ^ b.is_null(),
+            "either_value_is_missing": a.is_null() & ~a.is_null(),
+            "never": a.is_null() | b.is_null(),
+        }[self.ignore_row_if]
+        holds: pl.Expr = self._holds(a, b)
+        return (~holds).fill_null(False) | missing
+
+    @abstractmethod
+    def _holds(self, a: Any, b: Any) -> Any:
+        """The rule over two values, or over two columns."""
+
+    def explain_row(self, row: Mapping[str, object]) -> str:
+        a, b = row.get(self.column_a), row.get(self.column_b)
+        return f"{self.column_a} is {shown(a)}, {self.wanted} {self.column_b}, which is {shown(b)}"
+
+    @property
+    @abstractmethod
+    def wanted(self) -> str:
+        """What a is not, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairGreater(Pair):
+    """A is greater than B, or equal where `or_equal`: numbers, times, or text by code points."""
+
+    name: ClassVar[str] = "expect_column_pair_values_a_to_be_greater_than_b"
+
+    or_equal: bool = False
+
+    def _holds(self, a: Any, b: Any) -> Any:
+        return a >= b if self.or_equal else a > b
+
+    @property
+    def wanted(self) -> str:
+        return "below" if self.or_equal else "not above"
+
+
+@dataclass(frozen=True, slots=True)
+class PairEqual(Pair):
+    """A equals B."""
+
+    name: ClassVar[str] = "expect_column_pair_values_to_be_equal"
+
+    def _holds(self, a: Any, b: Any) -> Any:
+        return a == b
+
+    @property
+    def wanted(self) -> str:
+        return "not equal to"

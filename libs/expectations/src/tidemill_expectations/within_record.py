@@ -1,0 +1,78 @@
+"""expect_select_column_values_to_be_unique_within_record, and its earlier name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from itertools import combinations
+from operator import and_, or_
+from typing import TYPE_CHECKING, ClassVar
+
+from tidemill.contracts.model_file.vocabulary import IGNORE_LIST
+from tidemill_expectations.base import Expectation, ExpectationError, Severity, is_missing, shown
+from tidemill_expectations.compared import comparable, comparable_columns
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class UniqueWithinRecord(Expectation):
+    """No two of the columns have the same value in one row; two missing values are the same.
+
+    `ignore_row_if`: all_values_are_missing (Great Expectations' default), any_value_is_missing, never.
+    """
+
+    name: ClassVar[str] = "expect_select_column_values_to_be_unique_within_record"
+
+    column_list: tuple[str, ...]
+    ignore_row_if: str = "all_values_are_missing"
+    severity: Severity = "critical"
+
+    def __post_init__(self) -> None:
+        if len(set(self.column_list)) < max(2, len(self.column_list)):
+            raise ExpectationError(f"{self.name} needs column_list, at least two different columns")
+        if self.ignore_row_if not in IGNORE_LIST:
+            raise ExpectationError(f"{self.name}: ignore_row_if is one of {', '.join(IGNORE_LIST)}")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.column_list
+
+    def fails_row(self, row: Mapping[str, object]) -> bool:
+        values = [row.get(name) for name in self.column_list]
+        missing = sum(map(is_missing, values))
+        if self.ignore_row_if != "never" and missing == len(values):
+            return False
+        if self.ignore_row_if == "any_value_is_missing" and missing:
+            return False
+        there = [value for value in values if not is_missing(value)]
+        return missing > 1 or any(_same(a, b) for a, b in combinations(there, 2))
+
+    def failures_in(self, schema: Mapping[str, pl.DataType]) -> pl.Expr:
+        columns = comparable_columns(self.column_list, schema)
+        if columns is None:
+            types = ", ".join(str(schema[name]) for name in self.column_list)
+            raise ExpectationError(f"{self.name} cannot compare {self.subject} of types {types}")
+        same = reduce(or_, (a.eq_missing(b) for a, b in combinations(columns, 2)))
+        nulls = [column.is_null() for column in columns]
+        if self.ignore_row_if == "any_value_is_missing":
+            return same & ~reduce(or_, nulls)
+        return same if self.ignore_row_if == "never" else same & ~reduce(and_, nulls)
+
+    def explain_row(self, row: Mapping[str, object]) -> str:
+        values = ", ".join(shown(row.get(name)) for name in self.column_list)
+        return f"{self.column_list[0]} and {', '.join(self.column_list[1:])} are {values}: two are the same"
+
+
+@dataclass(frozen=True, slots=True)
+class MulticolumnUnique(UniqueWithinRecord):
+    """The same under Great Expectations' earlier name."""
+
+    name: ClassVar[str] = "expect_multicolumn_values_to_be_unique"
+
+
+def _same(a: object, b: object) -> bool:
+    pair = comparable(a, b)
+    return pair is not None and bool(pair[0] == pair[1])
