@@ -17,7 +17,12 @@ class Published:
     """Current versions and past releases. One thread reads on; ``current`` may be asked from any."""
 
     def __init__(
-        self, settings: KafkaSettings, versions_topic: str, releases_topic: str, codec: Codec, schemas: SchemaCatalog
+        self,
+        settings: KafkaSettings,
+        versions_topic: str,
+        releases_topic: str,
+        codec: Codec,
+        schemas: SchemaCatalog,
     ) -> None:
         self._versions = BroadcastReader(settings, versions_topic, name="trainer-versions")
         self._releases = BroadcastReader(settings, releases_topic, name="trainer-releases")
@@ -67,7 +72,9 @@ class Published:
     def _note_release(self, release: ModelRelease) -> None:
         self._release_ids.add(release.release_id)
         if release.action != "rejected":
-            self._serving_order.setdefault(release.published.model, []).append(release.published.champion.version)
+            self._serving_order.setdefault(release.published.model, []).append(
+                release.published.champion.version
+            )
 
 
 def _values(batches: Iterable[Batch]) -> Iterable[bytes]:
