@@ -13,6 +13,7 @@ from tidemill.contracts.model_file import ModelSpec
 from tidemill.kafka.batch import Batch
 from tidemill.kafka.scan import scan
 from tidemill_cli.demo.accounting import Tally, at_most_once, exactly_once, since, size, union
+from tidemill_cli.demo.memory import give_back
 from tidemill_cli.demo.readback import (
     Accepted,
     Positions,
@@ -107,6 +108,7 @@ class Auditor:
         return compare(batches, wanted, known, codec, record, self._spec.event_id, *scorers)
 
     def _scan(self, role: str) -> Iterator[Batch]:
+        give_back()
         return scan(self._view.settings, self._names[role])
 
 

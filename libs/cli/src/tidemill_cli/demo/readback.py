@@ -118,13 +118,18 @@ def read_accepted(
         origins.add((place[0] for place in known), (place[1] for place in known))
         decoded = codec.decode(batch.values, schema)
         strangers += len(found) - len(known) + len(decoded.bad)
-        ids.append(decoded.rows.column(id_field))
+        ids.append(_own(decoded.rows.column(id_field)))
         if label_field is not None:
-            labels.append(decoded.rows.column(label_field).to_numpy(zero_copy_only=False))
+            labels.append(np.array(decoded.rows.column(label_field).to_numpy(zero_copy_only=False)))
     column = np.concatenate(labels) if labels else None
     return Accepted(
         positions.positions(), origins.positions(), pa.chunked_array(ids, pa.string()), strangers, column
     )
+
+
+def _own(column: pa.Array) -> pa.Array:
+    """A copy: columns of a decoded batch share memory, and one of them would keep all others alive."""
+    return column.take(pa.array(np.arange(len(column))))
 
 
 def _origin_in(value: bytes | None, raw_topic: str) -> tuple[int, int] | None:
@@ -171,9 +176,8 @@ def read_predictions(batches: Iterator[Batch], codec: Codec, schema: Schema) -> 
             )
         for name in ("version", "epoch"):
             columns[name].append(rows.column(name).to_numpy(zero_copy_only=False).astype(np.int64))
-        columns["predicted_at"].append(
-            rows.column("predicted_at").cast(pa.int64()).to_numpy(zero_copy_only=False)
-        )
+        at = rows.column("predicted_at").cast(pa.int64()).to_numpy(zero_copy_only=False)
+        columns["predicted_at"].append(np.array(at))  # a copy, which does not keep the batch alive
     joined = {
         name: np.concatenate(parts) if parts else np.array([], np.int64) for name, parts in columns.items()
     }

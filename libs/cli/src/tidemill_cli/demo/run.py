@@ -150,6 +150,7 @@ class _Demo:
                 self._drain()
             seconds = time.monotonic() - (self.streamer.state.first_push or time.monotonic())
             kills = self._end_clients()
+            self._forget_flights()
             return self._conclude(seconds, kills)
 
     def _begin(self, stack: ExitStack) -> None:
@@ -267,6 +268,11 @@ class _Demo:
         time.sleep(0.5)  # REST predictions are logged a moment after their answers
         self.observer.stop()
         return self.killer.kills
+
+    def _forget_flights(self) -> None:
+        """What was streamed need not be in memory while it is read back."""
+        self.streamer.forget()
+        del self.flights
 
     def _conclude(self, seconds: float, kills: list[Kill]) -> bool:
         self._say("reading the topics back")
