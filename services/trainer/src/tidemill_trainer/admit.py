@@ -105,7 +105,7 @@ class Admission:
     def ask_by_schedule(self, model: str, stream_time_ms: int) -> bool:
         """Ask for a new version if ``retrain.every`` has passed, in stream time, since the last run."""
         every = self._specs[model].retrain.every
-        past = self._store.past(model)
+        past = self._store.past(model) if every is not None else []
         if every is None or not past:
             return False
         since, wanted = stream_time_ms - past[-1].event_time_ms, _ms(every)
