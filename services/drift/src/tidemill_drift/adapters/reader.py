@@ -29,6 +29,7 @@ from tidemill_learning.drift.windows import Place
 _log = logging.getLogger(__name__)
 
 COMMITTED_WAIT_S = 30.0
+WATERMARK_WAIT_S = 2.0
 Key = tuple[str, int]
 
 
@@ -144,14 +145,21 @@ class ProfileReader:
         idle = [
             k for k, seen in self._last_seen.items() if seen < limit and k not in self._sealed | self._paused
         ]
-        seals = [self._profiling.seal(*key) for key in idle if self._at_end(key)]
-        self._sealed.update(idle)
-        return seals
+        at_end = [key for key in idle if self._at_end(key)]
+        self._sealed.update(at_end)
+        self._last_seen.update(dict.fromkeys(idle, time.monotonic()))  # the next look is due as late again
+        return [self._profiling.seal(*key) for key in at_end]
 
     def _at_end(self, key: Key) -> bool:
-        _, high = self._consumer.get_watermark_offsets(TopicPartition(*key), cached=True)
+        try:
+            low, high = self._consumer.get_watermark_offsets(TopicPartition(*key), timeout=WATERMARK_WAIT_S)
+        except KafkaException:
+            return False  # the broker is away: nothing can be said
+        place = self._committed.get(key)
         position = self._consumer.position([TopicPartition(*key)])[0].offset
-        return high >= 0 and position >= high
+        if position < 0:  # nothing has come since it was assigned
+            position = place.offset if place else low
+        return position >= high
 
     def _hold_back(self) -> None:
         full = self._profiling.full() & set(self._last_seen)
