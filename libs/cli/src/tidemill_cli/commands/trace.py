@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tidemill_cli.trace.version import VersionTrace
 
 SHORT = 12
+SHOWN_OF_A_LIST = 3
 
 
 @click.command()
@@ -143,6 +144,9 @@ def _facts(facts: dict[str, Any]) -> str:
 
 
 def _value(name: str, value: Any) -> str:
+    if isinstance(value, list):
+        more = f" and {len(value) - SHOWN_OF_A_LIST} more" if len(value) > SHOWN_OF_A_LIST else ""
+        return "; ".join(str(item) for item in value[:SHOWN_OF_A_LIST]) + more
     if name in ("event_time", "observed_at", "predicted_at"):
         return datetime.fromtimestamp(value / 1000, tz=UTC).isoformat(timespec="milliseconds")
     return f"{value:.4f}" if isinstance(value, float) else str(value)
