@@ -21,21 +21,21 @@ from tidemill.kafka.clients import admin
 from tidemill.kafka.publisher import ExclusiveWriter, Publisher
 from tidemill.kafka.topics import partition_counts
 from tidemill.service import Health, Heartbeat
+from tidemill_trainer.adapters.collect import ROLES, Collector
+from tidemill_trainer.adapters.outbox import Outbox
+from tidemill_trainer.adapters.published import Published
+from tidemill_trainer.adapters.release import Releaser
+from tidemill_trainer.adapters.requests import RequestReader
+from tidemill_trainer.adapters.topic_reader import TopicReader
 from tidemill_trainer.admit import Admission
 from tidemill_trainer.child import TrainingChild, child_environment
-from tidemill_trainer.collect import ROLES, Collector
 from tidemill_trainer.database import connect, migrate
 from tidemill_trainer.first_data import FirstData
 from tidemill_trainer.lean import share_one_heap
 from tidemill_trainer.model_rows import ModelRows
-from tidemill_trainer.outbox import Outbox
-from tidemill_trainer.published import Published
-from tidemill_trainer.release import Releaser
-from tidemill_trainer.requests import RequestReader
 from tidemill_trainer.rows import table_schema
 from tidemill_trainer.runs import RunStore
 from tidemill_trainer.settings import Part, TrainerSettings
-from tidemill_trainer.topic_reader import TopicReader
 from tidemill_trainer.training import Place, Trainer
 from tidemill_trainer.training_table import TrainingTable
 

@@ -25,10 +25,10 @@ from tidemill.contracts.events import Evidence, ModelRef
 from tidemill.contracts.model_file import ModelSpec
 from tidemill_learning.reference import reference_bytes
 from tidemill_learning.training.train import Trained, train
+from tidemill_trainer.adapters.tracking import Tracking
 from tidemill_trainer.champion import ServingChampion
 from tidemill_trainer.data_set import Loaded, load_data_set
 from tidemill_trainer.lean import give_memory_back
-from tidemill_trainer.tracking import Tracking
 
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy")
 OUTPUTS = {"binary": "probabilities", "multiclass": "probabilities", "regression": "value"}

@@ -49,8 +49,8 @@ def main() -> None:
 def _warm_job(settings: Any) -> Any:
     from tidemill.clock import SystemClock
     from tidemill.contracts.model_file import load_models
+    from tidemill_trainer.adapters.tracking import Tracking
     from tidemill_trainer.job import Job
-    from tidemill_trainer.tracking import Tracking
     from tidemill_trainer.warm_up import warm_up
 
     specs = load_models(settings.models_dir, settings.models)

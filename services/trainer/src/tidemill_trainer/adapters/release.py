@@ -25,7 +25,8 @@ from tidemill.kafka.batch import Output
 from tidemill.kafka.publisher import ExclusiveWriter
 from tidemill.service import Heartbeat
 from tidemill_trainer import metrics
-from tidemill_trainer.published import Published
+from tidemill_trainer.adapters.published import Published
+from tidemill_trainer.adapters.topic_reader import TopicReader, headers_of
 from tidemill_trainer.release_policy import (
     NotReleased,
     command_release_id,
@@ -34,7 +35,6 @@ from tidemill_trainer.release_policy import (
     run_release_id,
 )  # fmt: skip
 from tidemill_trainer.runs import RunStore
-from tidemill_trainer.topic_reader import TopicReader, headers_of
 from tidemill_trainer.trace import release_span
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import threading
 
 from tidemill.errors import RetryLater
 from tidemill.service import Heartbeat
+from tidemill_trainer.adapters.topic_reader import TopicReader, headers_of
 from tidemill_trainer.admit import Admission
-from tidemill_trainer.topic_reader import TopicReader, headers_of
 
 log = logging.getLogger(__name__)
 
