@@ -102,7 +102,7 @@ class ProfileReader:
         key = (message.topic(), message.partition())
         if key not in self._last_seen:
             return False
-        place = self._committed.get(key)  # type: ignore[arg-type]
+        place = self._committed.get(key)
         return place is None or int(message.offset() or 0) >= place.offset
 
     def _fold(self, batch: Batch) -> list[Profile]:
