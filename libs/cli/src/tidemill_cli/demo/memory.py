@@ -14,9 +14,9 @@ KB_PER_MB = 1024
 
 
 def give_back() -> None:
-    """Hands freed memory back to the system where the C library knows how to (glibc: malloc_trim).
+    """Hands freed memory back to the system where the C library knows how to (glibc).
 
-    Reading a topic leaves a heap full of holes, and the next topic is read by threads with heaps of their own.
+    Reading a topic leaves a heap full of holes, and the next one is read by threads with other heaps.
     """
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None

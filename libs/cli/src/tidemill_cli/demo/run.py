@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 import numpy as np
 
 from tidemill.contracts.model_file import ModelSpec
@@ -69,8 +70,8 @@ class Options:
     root: Path = Path()
 
 
-class Interrupted(PlatformError):
-    """Ctrl-C."""
+class Interrupted(click.exceptions.Abort):
+    """Ctrl-C: everything is ended, and nothing more is said."""
 
 
 def run_demo(options: Options, console: Console, stop: threading.Event) -> bool:
@@ -107,7 +108,7 @@ def run_demo(options: Options, console: Console, stop: threading.Event) -> bool:
 
 def _progress(console: Console, stop: threading.Event, text: str) -> None:
     if stop.is_set():
-        raise Interrupted("stopped while starting")
+        raise Interrupted
     console.print(text, highlight=False)
 
 
@@ -256,7 +257,7 @@ class _Demo:
 
     def _check(self) -> None:
         if self.stop.is_set():
-            raise Interrupted("stopped")
+            raise Interrupted
         self.platform.check()
         for part in (self.streamer.state, self.observer.state, self.killer):
             if part.failure is not None:
