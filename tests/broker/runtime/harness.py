@@ -53,6 +53,17 @@ class World:
         batches = scan(self.settings, self.sink, read_uncommitted=uncommitted)
         return sorted(int(value) for batch in batches for value in batch.values if value is not None)
 
+    def open_transactions(self) -> bool:
+        """True while a partition of ``out`` has records that are neither committed nor aborted."""
+        ends = []
+        for level in ("read_committed", "read_uncommitted"):
+            consumer = groupless_consumer(self.settings, "ends", isolation_level=level)
+            try:
+                ends.append(watermarks(consumer, self.sink, range(self.partitions)))
+            finally:
+                consumer.close()
+        return ends[0] != ends[1]
+
     def lag(self) -> dict[int, int]:
         """End offset (markers and aborted records counted) minus committed offset per partition of ``in``; -1
         where nothing is committed.
