@@ -131,8 +131,8 @@ def main() -> None:
         if project.folder.parent.name == "services":
             target = project.folder / "requirements.txt"
             compile_lock(third_party([everything(name, project)], ours), target, f"What {name} needs.", dev)
-    mlflow = ROOT / "deploy" / "mlflow" / "requirements.txt"
-    compile_lock(["mlflow", "psycopg[binary]", "boto3"], mlflow, "What MLflow's server needs in Compose.", dev)
+    server = ["mlflow", "psycopg[binary]", "boto3"]
+    compile_lock(server, ROOT / "deploy/mlflow/requirements.txt", "What MLflow's image needs.", dev)
     cli = ours["tidemill-cli"]
     target = cli.folder / "requirements.txt"
     compile_lock(third_party([everything("tidemill-cli", cli)], ours), target, "What the command needs.", dev)
