@@ -160,7 +160,7 @@ class Releaser:
                     0, Output(self._catalog.name("model_versions"), [value], [key], headers=[onward])
                 )
             self._writers[model].write(outputs)
-        self._published.catch_up(CATCH_UP_S)
+        self._published.note(release)
         metrics.RELEASES.labels(model, release.action).inc()
         metrics.EPOCH.labels(model).set(version.epoch)
         metrics.MODEL_VERSION.labels(model).set(version.champion.version)
