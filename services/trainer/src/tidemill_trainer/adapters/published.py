@@ -46,8 +46,8 @@ class Published:
     def note(self, release: ModelRelease) -> None:
         """Take in a release that was just committed by this process.
 
-        Reading to the end right after a commit may not show it: the broker answers a commit when it is decided, and
-        lets readers see the records a moment later.
+        Reading to the end right after a commit may not show it: the broker answers a commit when it is
+        decided, and lets readers see the records a moment later.
         """
         if release.action != "rejected":
             self._note_version(release.published)
