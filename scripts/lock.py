@@ -130,7 +130,9 @@ def main() -> None:
     for name, project in ours.items():
         if project.folder.parent.name == "services":
             target = project.folder / "requirements.txt"
-            compile_lock(third_party([name], ours), target, f"What {name} needs.", dev)
+            compile_lock(third_party([everything(name, project)], ours), target, f"What {name} needs.", dev)
+    server = ["mlflow", "psycopg[binary]", "boto3"]
+    compile_lock(server, ROOT / "deploy/mlflow/requirements.txt", "What MLflow's image needs.", dev)
     cli = ours["tidemill-cli"]
     target = cli.folder / "requirements.txt"
     compile_lock(third_party([everything("tidemill-cli", cli)], ours), target, "What the command needs.", dev)

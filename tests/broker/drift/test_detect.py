@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.broker.drift.conftest import PARTITIONS, World
+from tests.broker.drift.conftest import MODEL, PARTITIONS, World
 from tests.support.polling import until
+from tidemill.kafka.clients import admin
 
 
 def _requests(world: World) -> dict[str, list[dict[str, Any]]]:
@@ -45,3 +46,17 @@ def test_worse_answers_are_found_and_a_restart_of_detect_makes_no_second_request
     events = world.read("drift_events", "drift-event")
     assert {len(event["offsets"]) for event in events} == {PARTITIONS}
     assert {event["version"] for event in events} == {1}
+
+
+def test_detect_stops_cleanly_and_leaves_no_topic_of_its_own(world: World) -> None:
+    detect = world.start("detect")
+    until(lambda: "metrics and health" in world.logs(), 30, "detect has begun")
+    world.publish_version(1)
+    world.start("profile")
+    world.push(0, 500, late=0.25)
+    until(lambda: 0 in _measured(world), 60, "a window is measured: the version was learned while running")
+    detect.terminate()
+    assert detect.wait(20) == 0
+    known = set(world.topics.all_topics([MODEL]))
+    present = set(admin(world.settings).list_topics(timeout=10).topics)
+    assert {name for name in present if name.startswith(world.settings.prefix)} == known

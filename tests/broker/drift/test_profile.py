@@ -44,3 +44,34 @@ def test_a_killed_profile_writes_the_same_windows_again_and_misses_none(world: W
             assert repeat == repeats[0]
     quality = [p for p in world.profiles() if p["kind"] == "quality" and p["window"] < 4]
     assert {error["count"] for p in quality for error in p["errors"]} == {200}
+
+
+def test_a_partition_that_is_idle_is_sealed_and_speaks_again(world: World) -> None:
+    world.environment["TIDEMILL_SEAL_AFTER_S"] = "1"
+    world.start("profile")
+    world.push(0, 500, late=0.25, partitions=[0])
+
+    def seals() -> set[tuple[int, str]]:
+        found = [p for p in world.read("profiles", "profile") if p["sealed"]]
+        return {(p["partition"], p["kind"]) for p in found}
+
+    until(lambda: {(1, kind) for kind in KINDS} <= seals(), 30, "the idle partition is sealed for every kind")
+    world.push(0, 500, late=0.25, partitions=[1])
+    until(lambda: {(1, 0), (1, 1)} <= _windows(world, "features"), 30, "windows after the seal are written")
+
+
+def test_two_processes_share_the_partitions_and_one_takes_over_from_the_other(world: World) -> None:
+    first, second = world.start("profile"), world.start("profile")
+    expected = {(p, w) for p in range(PARTITIONS) for w in range(3)}
+    world.push(0, 1_000, late=0.25)
+    until(lambda: expected <= _windows(world, "quality"), 60, "labels have met their predictions")
+    first.terminate()
+    assert first.wait(20) == 0
+    world.push(1_000, 400, late=0.25)
+    until(
+        lambda: {(p, 5) for p in range(PARTITIONS)} <= _windows(world, "features"), 60, "one has taken over"
+    )
+    assert second.poll() is None
+    for repeats in _by_id(world.profiles()).values():
+        for repeat in repeats:
+            assert repeat == repeats[0]

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import TopicPartition
 from confluent_kafka.cimpl import NewTopic
 
 from tidemill.kafka.batch import Batch, Output
+from tidemill.kafka.bounded import groupless_consumer, watermarks
 from tidemill.kafka.clients import admin
 from tidemill.kafka.publisher import Publisher
 from tidemill.kafka.scan import scan
@@ -58,21 +59,31 @@ class World:
         batches = scan(self.settings, self.sink, read_uncommitted=uncommitted)
         return sorted(int(value) for batch in batches for value in batch.values if value is not None)
 
-    def lag(self, *, read_uncommitted_end: bool = True) -> dict[int, int]:
-        """End offset minus committed offset per partition of ``in``; -1 where nothing is committed."""
-        config: dict[str, Any] = {
-            "bootstrap.servers": self.settings.kafka_bootstrap,
-            "group.id": self.group,
-            "isolation.level": "read_uncommitted" if read_uncommitted_end else "read_committed",
-        }
-        consumer = Consumer(config)
+    def open_transactions(self) -> bool:
+        """True while a partition of ``out`` has records that are neither committed nor aborted."""
+        ends = []
+        for level in ("read_committed", "read_uncommitted"):
+            consumer = groupless_consumer(self.settings, "ends", isolation_level=level)
+            try:
+                ends.append(watermarks(consumer, self.sink, range(self.partitions)))
+            finally:
+                consumer.close()
+        return ends[0] != ends[1]
+
+    def lag(self) -> dict[int, int]:
+        """End offset (markers and aborted records counted) minus committed offset per partition of ``in``; -1
+        where nothing is committed.
+        """
+        numbers = range(self.partitions)
+        consumer = groupless_consumer(
+            self.settings, self.group.removeprefix(self.settings.prefix), isolation_level="read_uncommitted"
+        )
         try:
-            wanted = [TopicPartition(self.source, number) for number in range(self.partitions)]
-            lags = {}
-            for tp in consumer.committed(wanted, timeout=10):
-                _, end = consumer.get_watermark_offsets(tp, timeout=10)
-                lags[tp.partition] = end - tp.offset if tp.offset >= 0 else -1
-            return lags
+            ends = watermarks(consumer, self.source, numbers)
+            committed = consumer.committed([TopicPartition(self.source, n) for n in numbers], timeout=10)
+            return {
+                tp.partition: ends[tp.partition][1] - tp.offset if tp.offset >= 0 else -1 for tp in committed
+            }
         finally:
             consumer.close()
 

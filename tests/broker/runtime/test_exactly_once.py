@@ -33,14 +33,17 @@ def processes() -> Iterator[list[subprocess.Popen[str]]]:
     for process in started:
         process.kill()
         process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
 def start_worker(world: World, instance: int, *mode: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.broker.runtime.worker"]
     arguments = [world.settings.kafka_bootstrap, world.settings.prefix, str(instance), *mode]
-    return subprocess.Popen([*command, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [*command, *arguments], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
 
 
 def test_a_worker_killed_within_a_transaction_loses_and_repeats_nothing(
@@ -189,14 +192,15 @@ def test_an_error_of_the_logic_ends_the_run_with_nothing_of_the_batch_written(wo
 def test_a_frozen_transaction_that_the_brokers_gave_up_is_done_again(
     world: World, processes: list[subprocess.Popen[str]]
 ) -> None:
-    world.feed(0, 500)
-    processes.append(start_worker(world, 0))
-    until(lambda: len(world.written()) >= 500, 30, "the worker works")
-    for first in range(500, 3_500, 500):
-        processes[0].send_signal(signal.SIGSTOP)
-        world.feed(first, 500)
-        until(lambda: all(lag > 0 for lag in world.lag().values()), 10, "it falls behind")
-        processes[0].send_signal(signal.SIGCONT)
-    until(lambda: len(world.written()) >= 3_500, 60, "all written")
-    assert processes[0].poll() is None
-    assert world.written() == list(range(3_500))
+    world.feed(0, 1_000)
+    worker = start_worker(world, 0, "stall")
+    processes.append(worker)
+    assert worker.stdout is not None
+    assert worker.stdin is not None
+    worker.stdout.readline()
+    until(lambda: not world.open_transactions(), 40, "the brokers have aborted the overdue transaction")
+    worker.stdin.write("\n")
+    worker.stdin.flush()
+    until(lambda: len(world.written()) >= 1_000, 30, "all written by the same process")
+    assert worker.poll() is None
+    assert world.written() == list(range(1_000))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.broker.runtime.harness import World
@@ -44,12 +46,22 @@ def test_a_key_goes_to_the_partition_that_java_clients_choose(world: World) -> N
     assert found == {key: (value & 0x7FFFFFFF) % 4 for key, value in hashes.items()}
 
 
-def test_a_record_that_the_brokers_never_take_is_an_error_and_the_next_one_is_written(world: World) -> None:
+@pytest.fixture
+def narrow(world: World) -> str:
+    """A topic for small records only."""
+    topic = f"{world.settings.prefix}narrow"
+    world.create(topic, config={"max.message.bytes": "1000"})
+    return topic
+
+
+def test_a_record_that_the_brokers_never_take_is_an_error_and_the_next_one_is_written(
+    world: World, narrow: str
+) -> None:
     with Publisher(world.settings) as publisher:
         with pytest.raises(FatalError, match="can never be written"):
-            publisher.publish(world.sink, b"x" * 2_000_000)
-        publisher.publish(world.sink, b"1")
-    assert world.written() == [1]
+            publisher.publish(narrow, os.urandom(2_000), partition=0)
+        publisher.publish(narrow, b"1", partition=0)
+    assert [batch.values for batch in scan(world.settings, narrow)] == [[b"1"]]
 
 
 def test_opening_an_exclusive_writer_fences_the_one_before(world: World) -> None:
@@ -64,3 +76,15 @@ def test_opening_an_exclusive_writer_fences_the_one_before(world: World) -> None
         new.write([Output(world.sink, [b"3"])])
     assert world.written() == [1, 3]
     assert world.written(uncommitted=True) == [1, 3]
+
+
+def test_a_transaction_with_a_record_that_the_brokers_never_take_is_aborted_and_fatal(
+    world: World, narrow: str
+) -> None:
+    with ExclusiveWriter(world.settings, f"{world.settings.prefix}writer") as writer:
+        writer.open()
+        with pytest.raises(FatalError, match="can never be written"):
+            writer.write([Output(world.sink, [b"1"]), Output(narrow, [os.urandom(2_000)])])
+        writer.open()
+        writer.write([Output(world.sink, [b"2"])])
+    assert world.written() == [2]

@@ -1,13 +1,13 @@
 """A worker in a process of its own that can be killed: ``worker.py BOOTSTRAP PREFIX INSTANCE [stall]``.
 
-With ``stall`` it writes its first batch half, inside a transaction, says ``stalled`` and waits to be killed.
+With ``stall`` it stops within its first transaction, everything produced and nothing committed, says
+``stalled`` and goes on when it is told a line.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,8 +25,9 @@ def stall_before_commit() -> None:
     def produce_and_stall(producer: Any, outputs: Sequence[Any], deadline: float) -> None:
         produce_all(producer, outputs, deadline)
         producer.flush(10)
+        session.produce_all = produce_all
         print("stalled", flush=True)
-        time.sleep(3600)
+        sys.stdin.readline()
 
     session.produce_all = produce_and_stall  # type: ignore[assignment]
 

@@ -7,12 +7,20 @@ from urllib.parse import urlparse
 
 from tests.broker.trainer.world import DAY_ONE, HOUR, MODEL, World
 from tests.support.polling import until
-from tidemill.artifact import GOLDEN_FILE, MODEL_FILE, REFERENCE_FILE, Golden, OnnxModel, check_golden, fetch_artifact
+from tidemill.artifact import (
+    GOLDEN_FILE,
+    MODEL_FILE,
+    REFERENCE_FILE,
+    Golden,
+    OnnxModel,
+    check_golden,
+    fetch_artifact,
+)
 
 
 def test_the_first_sufficient_data_lead_to_a_version_and_a_request_to_the_next(world: World) -> None:
     world.start()
-    until(lambda: "trainer: http" in world.log() and world.health("ready") == 200, 120, "readiness")
+    until(lambda: world.health("ready") == 200, 120, "readiness")
     world.push_events(0, 1_000)
     world.push_labels(0, 500)
     world.push_labels(500, 500)
@@ -44,7 +52,9 @@ def test_the_first_sufficient_data_lead_to_a_version_and_a_request_to_the_next(w
     assert {evidence.detector for evidence in world.runs()[-1].gate} == {"at_least", "better_by"}
     assert world.headers("model_versions")[1]["traceparent"].split(b"-")[1] == sampled.split(b"-")[1]
     assert [release.action for release in world.releases()] == ["promoted", "promoted"]
-    spans = "".join(path.read_text() for path in (world.folder / "spans").glob("*")) if world.stop() == 0 else ""
+    spans = (
+        "".join(path.read_text() for path in (world.folder / "spans").glob("*")) if world.stop() == 0 else ""
+    )
     assert "4bf92f3577b34da6a3ce929d0e0e4736" in spans and "train tide" in spans
 
 
@@ -68,7 +78,13 @@ def test_commands_roll_back_and_promote_and_refusals_are_told_with_reasons(world
     assert (fourth.epoch, fourth.champion.version) == (4, 2)
     world.command("reject", 1)
     until(lambda: len(world.releases()) == 5, 20, "the rejection on model-releases")
-    assert [r.action for r in world.releases()] == ["promoted", "promoted", "rolled_back", "promoted", "rejected"]
+    assert [r.action for r in world.releases()] == [
+        "promoted",
+        "promoted",
+        "rolled_back",
+        "promoted",
+        "rejected",
+    ]
     assert world.releases()[3].by == "test" and command
     assert len(world.versions()) == 4, "a rejection changes nothing that serves"
     assert len({version.start_offsets for version in world.versions()}) == 1

@@ -1,4 +1,6 @@
-"""A small platform around the trainer: one model, its topics, the trainer as a process, and what tests push and read."""
+"""A small platform around the trainer: one model, its topics, the trainer as a process, and what tests push
+and read.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -79,6 +82,7 @@ class World:
     settings: KafkaSettings
     trainer: subprocess.Popen[bytes] | None = None
     _extra: dict[str, str] = field(default_factory=dict)
+    _log_at_start: int = 0
 
     def __post_init__(self) -> None:
         (self.folder / "models").mkdir()
@@ -95,19 +99,33 @@ class World:
     def environment(self) -> dict[str, str]:
         """Settings of the trainer's process."""
         places = {
-            "KAFKA_BOOTSTRAP": self.settings.kafka_bootstrap, "PREFIX": self.settings.prefix,
-            "SCHEMAS": "schemas", "MODELS_DIR": "models", "ARTIFACTS": "artifacts", "TABLES": "tables",
-            "DATABASE_URL": "sqlite:///trainer.db", "MLFLOW_TRACKING_URI": "sqlite:///mlflow.db", "SPANS_DIR": "spans",
-            "PORT": "0", "PARTITIONS": str(PARTITIONS), "COLLECT_EVERY_S": "0.3", "LOG_LEVEL": "INFO",
-        }  # fmt: skip
+            "KAFKA_BOOTSTRAP": self.settings.kafka_bootstrap,
+            "PREFIX": self.settings.prefix,
+            "SCHEMAS": "schemas",
+            "MODELS_DIR": "models",
+            "ARTIFACTS": "artifacts",
+            "TABLES": "tables",
+            "DATABASE_URL": "sqlite:///trainer.db",
+            "MLFLOW_TRACKING_URI": "sqlite:///mlflow.db",
+            "SPANS_DIR": "spans",
+            "PORT": "0",
+            "PARTITIONS": str(PARTITIONS),
+            "COLLECT_EVERY_S": "0.3",
+            "LOG_LEVEL": "INFO",
+        }
         return os.environ | {f"TIDEMILL_{name}": value for name, value in (places | self._extra).items()}
 
     def start(self, **extra: str) -> subprocess.Popen[bytes]:
         """Start the trainer; logs go to ``trainer.log`` in the folder."""
         self._extra = extra
         with (self.folder / "trainer.log").open("ab") as log:
+            self._log_at_start = log.tell()
             self.trainer = subprocess.Popen(
-                [sys.executable, "-m", "tidemill_trainer"], cwd=self.folder, env=self.environment(), stderr=log, stdout=log
+                [sys.executable, "-m", "tidemill_trainer"],
+                cwd=self.folder,
+                env=self.environment(),
+                stderr=log,
+                stdout=log,
             )
         return self.trainer
 
@@ -160,14 +178,22 @@ class World:
             request_id=uuid7(), model=MODEL, cause=cause, evidence=(), fingerprint=fingerprint or uuid7(),  # type: ignore[arg-type]
             requested_by="test", requested_at=0, event_time=event_time,
         )  # fmt: skip
-        self._publish("retrain_requests", request.to_dict(), self.schemas.platform("retrain-request"), headers)
+        self._publish(
+            "retrain_requests", request.to_dict(), self.schemas.platform("retrain-request"), headers
+        )
         return request.request_id
 
     def command(self, action: str, version: int | None = None) -> str:
         """Command release; gives the command's id."""
         command = ReleaseCommand(
-            command_id=uuid7(), model=MODEL, action=action, version=version, by="test", reason="because", at=0,  # type: ignore[arg-type]
-        )  # fmt: skip
+            command_id=uuid7(),
+            model=MODEL,
+            action=action,
+            version=version,
+            by="test",
+            reason="because",
+            at=0,  # type: ignore[arg-type]
+        )
         self._publish("release_commands", command.to_dict(), self.schemas.platform("release-command"), None)
         return command.command_id
 
@@ -193,10 +219,16 @@ class World:
         until(lambda: self._alive() and text in self.log(), timeout, f"log line {text!r}")
 
     def health(self, kind: str) -> int:
-        """HTTP status of a health endpoint."""
-        address = next(line for line in self.log().splitlines() if line.startswith("trainer: "))
+        """HTTP status of a health endpoint of the trainer started last; 0 before it listens."""
+        said = [
+            line for line in self.log()[self._log_at_start :].splitlines() if line.startswith("trainer: ")
+        ]
+        if not said:
+            return 0
         try:
-            with urllib.request.urlopen(address.split()[1].replace("metrics", f"health/{kind}"), timeout=5) as answer:
+            with urllib.request.urlopen(
+                said[0].split()[1].replace("metrics", f"health/{kind}"), timeout=5
+            ) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return int(error.code)
@@ -213,7 +245,9 @@ class World:
         self.publisher.close()
 
     def _alive(self) -> bool:
-        assert self.trainer is None or self.trainer.poll() is None, f"the trainer has ended:\n{self.log()[-3000:]}"
+        assert self.trainer is None or self.trainer.poll() is None, (
+            f"the trainer has ended:\n{self.log()[-3000:]}"
+        )
         return True
 
     def _push(self, role: str, values: list[bytes], numbers: Any) -> None:

@@ -24,12 +24,16 @@ SMALL = {"n_estimators": 5, "max_iter": 25}
 def fitted(task: Task, candidate: str) -> tuple[Fitted, Examples]:
     examples = to_examples(labelled(task), FEATURES, task)
     params = {key: SMALL.get(key, value) for key, value in SETTINGS[candidate][0].items()}
-    return fit(candidate, params, task, input_specs(FEATURES), examples.take(np.arange(900)), None, seed=1), examples
+    return fit(
+        candidate, params, task, input_specs(FEATURES), examples.take(np.arange(900)), None, seed=1
+    ), examples
 
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("candidate", sorted(SETTINGS))
-def test_the_graph_scores_like_the_learner_on_a_thousand_rows_and_at_the_edges(task: Task, candidate: str) -> None:
+def test_the_graph_scores_like_the_learner_on_a_thousand_rows_and_at_the_edges(
+    task: Task, candidate: str
+) -> None:
     model, examples = fitted(task, candidate)
     proof = prove_parity(model, to_onnx(model), examples.inputs, input_specs(FEATURES))
     assert proof.rows > 1_500 and proof.largest <= proof.tolerance
@@ -40,9 +44,14 @@ def test_the_graph_scores_like_the_learner_on_a_thousand_rows_and_at_the_edges(t
 def test_serving_loads_the_graph_and_gives_the_same_scores(task: Task, candidate: str) -> None:
     model, examples = fitted(task, candidate)
     manifest = Manifest(
-        model="toy", version=1, task=task, output="value" if task == "regression" else "probabilities",
-        features=feature_columns(FEATURES), classes=model.classes, positive_class="true" if task == "binary" else None,
-    )  # fmt: skip
+        model="toy",
+        version=1,
+        task=task,
+        output="value" if task == "regression" else "probabilities",
+        features=feature_columns(FEATURES),
+        classes=model.classes,
+        positive_class="true" if task == "binary" else None,
+    )
     assert all(isinstance(column, FeatureColumn) for column in manifest.features)
     scores = OnnxModel.load(to_onnx(model), manifest).score(examples.inputs)
     np.testing.assert_allclose(scores, model.score(examples.inputs), rtol=1e-4, atol=2e-5)
@@ -72,7 +81,8 @@ def test_the_graph_holds_standard_operators_of_the_fixed_opset_only() -> None:
 
 
 @given(
-    st.floats(-(2.0**99), 2.0**99, allow_subnormal=False), st.floats(-(2.0**99), 2.0**99, width=32, allow_subnormal=False)
+    st.floats(-(2.0**99), 2.0**99, allow_subnormal=False),
+    st.floats(-(2.0**99), 2.0**99, width=32, allow_subnormal=False),
 )
 def test_a_threshold_rounded_down_splits_float32_values_exactly(threshold: float, value: float) -> None:
     rounded = floor32(np.array([threshold]))[0]

@@ -20,17 +20,36 @@ def rows(places: list[str | None], winds: list[float | None]) -> pa.Table:
 
 def reference(table: pa.Table, scores: np.ndarray, classes: tuple[str, ...] = ()) -> dict:
     return training_reference(
-        table, FEATURES, (1, 2), scores=scores, classes=classes, metrics={"brier": 0.1}, held_out_rows=len(scores)
+        table,
+        FEATURES,
+        (1, 2),
+        scores=scores,
+        classes=classes,
+        metrics={"brier": 0.1},
+        held_out_rows=len(scores),
     )
 
 
 def test_numbers_have_a_hundred_and_one_quantiles_categories_have_counts_and_times_are_left_out() -> None:
     found = reference(rows(["a", "a", None, "b"], [1.0, 2.0, 3.0, None]), np.linspace(0, 1, 11))
     assert set(found["features"]) == {"place", "wind"}
-    assert found["features"]["place"] == {"kind": "category", "counts": {"a": 2, "b": 1}, "other": 0, "nulls": 0.25, "count": 4}
+    assert found["features"]["place"] == {
+        "kind": "category",
+        "counts": {"a": 2, "b": 1},
+        "other": 0,
+        "nulls": 0.25,
+        "count": 4,
+    }
     wind = found["features"]["wind"]
-    assert len(wind["quantiles"]) == 101 and wind["quantiles"][50] == 2.0 and wind["nulls"] == 0.25 and wind["count"] == 4
-    assert found["predictions"]["mean"] == pytest.approx(0.5) and len(found["predictions"]["quantiles"]) == 101
+    assert (
+        len(wind["quantiles"]) == 101
+        and wind["quantiles"][50] == 2.0
+        and wind["nulls"] == 0.25
+        and wind["count"] == 4
+    )
+    assert (
+        found["predictions"]["mean"] == pytest.approx(0.5) and len(found["predictions"]["quantiles"]) == 101
+    )
     assert (found["rows"], found["held_out_rows"], found["event_time"]) == (4, 11, [1, 2])
 
 

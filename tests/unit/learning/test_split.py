@@ -14,14 +14,18 @@ from tidemill_learning.training.split import known_at, temporal_split
 def examples(times: list[int], delays: list[int]) -> Examples:
     time = np.array(times, dtype=np.int64)
     count = len(time)
-    return Examples({}, np.zeros(count), time, time + np.array(delays, dtype=np.int64), np.arange(count, dtype=np.int64))
+    return Examples(
+        {}, np.zeros(count), time, time + np.array(delays, dtype=np.int64), np.arange(count, dtype=np.int64)
+    )
 
 
 @given(
     st.lists(st.tuples(st.integers(0, 500), st.integers(0, 60)), min_size=20, max_size=200),
     st.sampled_from([(70, 15, 15), (50, 25, 25), (34, 33, 33)]),
 )
-def test_no_part_knows_anything_of_a_later_part(rows: list[tuple[int, int]], percent: tuple[int, int, int]) -> None:
+def test_no_part_knows_anything_of_a_later_part(
+    rows: list[tuple[int, int]], percent: tuple[int, int, int]
+) -> None:
     data = examples([time for time, _ in rows], [delay for _, delay in rows])
     try:
         parts = temporal_split(data, percent)
@@ -29,7 +33,10 @@ def test_no_part_knows_anything_of_a_later_part(rows: list[tuple[int, int]], per
         return
     for earlier, later in ((parts.fit, parts.tune), (parts.tune, parts.test)):
         assert earlier.event_time.max() < later.event_time.min()
-        assert earlier.observed_at.max() <= later.event_time.min() or earlier.observed_at.max() <= later.observed_at.min()
+        assert (
+            earlier.observed_at.max() <= later.event_time.min()
+            or earlier.observed_at.max() <= later.observed_at.min()
+        )
     taken = np.concatenate([part.position for part in (parts.fit, parts.tune, parts.test)])
     assert len(np.unique(taken)) == len(taken)
 
@@ -48,7 +55,7 @@ def test_rows_of_equal_time_stay_together() -> None:
 def test_rows_that_span_no_time_cannot_be_split() -> None:
     with pytest.raises(ValueError, match="too equal in time"):
         temporal_split(examples([5] * 100, [0] * 100), (70, 15, 15))
-    with pytest.raises(ValueError, match="spans? too little time"):
+    with pytest.raises(ValueError, match="too little time"):
         temporal_split(examples(list(range(100)), [1_000] * 100), (70, 15, 15))
 
 

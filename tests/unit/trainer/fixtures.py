@@ -28,7 +28,12 @@ SPEC = ModelSpec(
 )
 
 RECORD = pa.schema(
-    [("event_id", pa.string()), ("seen_at", pa.timestamp("ms", "UTC")), ("gauge", pa.string()), ("wind", pa.float64())]
+    [
+        ("event_id", pa.string()),
+        ("seen_at", pa.timestamp("ms", "UTC")),
+        ("gauge", pa.string()),
+        ("wind", pa.float64()),
+    ]
 )
 SCHEMA = table_schema(SPEC, RECORD)
 
@@ -62,7 +67,9 @@ def labels(first: int, count: int, partition: int = 0) -> pa.Table:
     return label_rows(SCHEMA, record, LABELS, [partition] * count, list(numbers))
 
 
-def request(request_id: str = "q1", cause: str = "drift", fingerprint: str = "f1", event_time: int = 0) -> RetrainRequest:
+def request(
+    request_id: str = "q1", cause: str = "drift", fingerprint: str = "f1", event_time: int = 0
+) -> RetrainRequest:
     """A retrain request."""
     return RetrainRequest(
         request_id=request_id, model="tide", cause=cause, evidence=(), fingerprint=fingerprint,  # type: ignore[arg-type]
@@ -74,24 +81,46 @@ def reference(version: int, run_id: str | None = None) -> ModelRef:
     """A version's reference."""
     data_set = DataSet(table_uri="file:///t", table_version=1, offsets=())
     return ModelRef(
-        version=version, artifact_uri=f"file:///a/{version}", manifest_digest="d", run_id=run_id or f"run{version}",
-        tracking_run="m", data_set=data_set,
-    )  # fmt: skip
+        version=version,
+        artifact_uri=f"file:///a/{version}",
+        manifest_digest="d",
+        run_id=run_id or f"run{version}",
+        tracking_run="m",
+        data_set=data_set,
+    )
 
 
 def finished(version: int | None, start_offsets: tuple[int, ...] = (5, 6)) -> RetrainRun:
     """A finished run that made this version, or none."""
-    evidence = Evidence(detector="at_least", kind="gate", subject="roc_auc", statistic=0.7, threshold=0.6, detail="d")
+    evidence = Evidence(
+        detector="at_least", kind="gate", subject="roc_auc", statistic=0.7, threshold=0.6, detail="d"
+    )
     return RetrainRun(
-        event_id=f"run{version}/finished", run_id=f"run{version}", request_id="q", model="tide", cause="drift",
-        state="finished", reason="gate passed", version=version, artifact=reference(version) if version else None,
-        gate=(evidence,), metrics={}, start_offsets=start_offsets, at=1,
-    )  # fmt: skip
+        event_id=f"run{version}/finished",
+        run_id=f"run{version}",
+        request_id="q",
+        model="tide",
+        cause="drift",
+        state="finished",
+        reason="gate passed",
+        version=version,
+        artifact=reference(version) if version else None,
+        gate=(evidence,),
+        metrics={},
+        start_offsets=start_offsets,
+        at=1,
+    )
 
 
 def serving(version: int, epoch: int, start_offsets: tuple[int, ...] = (1, 2)) -> ModelVersion:
     """What serves."""
     return ModelVersion(
-        model="tide", epoch=epoch, mode="direct", champion=reference(version), challenger=None, challenger_share=0.0,
-        start_offsets=start_offsets, published_at=0,
-    )  # fmt: skip
+        model="tide",
+        epoch=epoch,
+        mode="direct",
+        champion=reference(version),
+        challenger=None,
+        challenger_share=0.0,
+        start_offsets=start_offsets,
+        published_at=0,
+    )

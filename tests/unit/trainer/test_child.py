@@ -13,7 +13,7 @@ from tests.support.polling import until
 from tidemill_trainer import child as module
 from tidemill_trainer.child import ChildDied, Interrupted, TrainingChild
 
-FAKE = '''
+FAKE = """
 import json, os, sys, time
 print(json.dumps({"ready": True, "seconds": 0.0}), flush=True)
 for line in sys.stdin:
@@ -23,7 +23,7 @@ for line in sys.stdin:
     if order["do"] == "hang":
         time.sleep(600)
     print(json.dumps({"ok": True, "pid": os.getpid(), "threads": os.environ["OMP_NUM_THREADS"]}), flush=True)
-'''
+"""
 
 
 @pytest.fixture
@@ -75,7 +75,9 @@ def test_a_shutdown_gives_the_order_up_at_once(child: TrainingChild, stop: threa
     assert child.pid is None
 
 
-def test_giving_up_while_waiting_ends_the_process_so_that_no_late_answer_is_mistaken(child: TrainingChild) -> None:
+def test_giving_up_while_waiting_ends_the_process_so_that_no_late_answer_is_mistaken(
+    child: TrainingChild,
+) -> None:
     def lost() -> None:
         raise RuntimeError("lease lost")
 

@@ -24,8 +24,12 @@ def filled(folder: Path, commits: int = 4, size: int = 50) -> str:
     return uri
 
 
-def test_the_newest_labelled_rows_are_loaded_oldest_first_with_the_offsets_behind_them(tmp_path: Path) -> None:
-    loaded = load_data_set(filled(tmp_path), replace(SPEC, training=replace(SPEC.training, newest=30)), CLEAN, PARTS)
+def test_the_newest_labelled_rows_are_loaded_oldest_first_with_the_offsets_behind_them(
+    tmp_path: Path,
+) -> None:
+    loaded = load_data_set(
+        filled(tmp_path), replace(SPEC, training=replace(SPEC.training, newest=30)), CLEAN, PARTS
+    )
     assert loaded.rows.column("_event_id").to_pylist() == [f"e{n}" for n in range(170, 200)]
     assert loaded.start_offsets == (200, 0)
     assert {(one.topic, one.partition, one.first, one.last) for one in loaded.data_set.offsets} == {
@@ -50,11 +54,16 @@ def test_an_earlier_version_gives_the_data_set_of_that_time(tmp_path: Path) -> N
     assert loaded.rows.equals(load_data_set(uri, SPEC, CLEAN, PARTS, version=2).rows)
 
 
-def test_a_rest_input_is_a_row_like_any_other_and_gives_way_to_its_event_on_the_stream(tmp_path: Path) -> None:
+def test_a_rest_input_is_a_row_like_any_other_and_gives_way_to_its_event_on_the_stream(
+    tmp_path: Path,
+) -> None:
     uri = (tmp_path / "table").as_uri()
     table = TrainingTable(uri, SCHEMA, PARTS)
     rest = events(0, 4, topic=PREDICTIONS, kind=REST)
-    table.append(pa.concat_tables([rest, events(2, 2), labels(0, 4)]), {(CLEAN, 0): 4, (PREDICTIONS, 0): 4, (LABELS, 0): 4})
+    table.append(
+        pa.concat_tables([rest, events(2, 2), labels(0, 4)]),
+        {(CLEAN, 0): 4, (PREDICTIONS, 0): 4, (LABELS, 0): 4},
+    )
     loaded = load_data_set(uri, SPEC, CLEAN, PARTS)
     assert loaded.rows.column("_event_id").to_pylist() == ["e0", "e1", "e2", "e3"]
     assert {one.topic for one in loaded.data_set.offsets} == {CLEAN, LABELS, PREDICTIONS}

@@ -17,13 +17,19 @@ def command(action: str, version: int | None = None) -> ReleaseCommand:
     )  # fmt: skip
 
 
-def commanded(current: ModelVersion | None, action: str, version: int | None = None, previous: int | None = None) -> ModelVersion:
+def commanded(
+    current: ModelVersion | None, action: str, version: int | None = None, previous: int | None = None
+) -> ModelVersion:
     return release_of_command(current, command(action, version), previous, KNOWN.get, 9).published
 
 
 def test_the_first_version_sets_the_start_offsets_and_later_ones_repeat_them() -> None:
     first = release_of_run(None, finished(1, (5, 6)), 7)
-    assert (first.published.epoch, first.published.start_offsets, first.published.published_at) == (1, (5, 6), 7)
+    assert (first.published.epoch, first.published.start_offsets, first.published.published_at) == (
+        1,
+        (5, 6),
+        7,
+    )
     second = release_of_run(first.published, finished(2, (50, 60)), 8)
     assert (second.published.epoch, second.published.start_offsets) == (2, (5, 6))
     assert second.action == "promoted" and second.evidence == finished(2).gate
@@ -44,7 +50,12 @@ def test_a_run_without_a_version_or_older_than_what_serves_releases_nothing() ->
 def test_a_rollback_goes_to_the_version_before_or_to_the_one_named() -> None:
     assert commanded(serving(3, 7), "rollback", previous=2).champion.version == 2
     back = release_of_command(serving(3, 7), command("rollback", 1), 2, KNOWN.get, 9)
-    assert (back.action, back.by, back.published.epoch, back.published.champion.version) == ("rolled_back", "ann", 8, 1)
+    assert (back.action, back.by, back.published.epoch, back.published.champion.version) == (
+        "rolled_back",
+        "ann",
+        8,
+        1,
+    )
     assert back.published.start_offsets == (1, 2)
 
 

@@ -10,7 +10,9 @@ from tidemill_trainer.rows import EVENT, LABELLED, REST, TIME, after, event_rows
 
 
 def test_a_users_field_named_like_one_of_ours_stays_apart() -> None:
-    names = table_schema(SPEC, pa.schema([("kind", pa.string()), ("topic", pa.string()), ("seen_at", TIME)])).names
+    names = table_schema(
+        SPEC, pa.schema([("kind", pa.string()), ("topic", pa.string()), ("seen_at", TIME)])
+    ).names
     assert {"_kind", "kind", "_topic", "topic"} <= set(names)
 
 
@@ -32,7 +34,11 @@ def test_a_label_that_came_with_its_event_is_kept() -> None:
 
 def test_only_rest_predictions_with_an_input_bring_a_row() -> None:
     predictions = pa.record_batch(
-        {"source": ["stream", "rest", "rest"], "input": pa.array([None, b"x", None], pa.binary()), "event_id": ["a", "b", "c"]}
+        {
+            "source": ["stream", "rest", "rest"],
+            "input": pa.array([None, b"x", None], pa.binary()),
+            "event_id": ["a", "b", "c"],
+        }
     )
     assert rest_positions(predictions).tolist() == [1]
     assert events(0, 1, kind=REST, event_ids=pa.array(["b"])).column("_event_id").to_pylist() == ["b"]
@@ -41,6 +47,15 @@ def test_only_rest_predictions_with_an_input_bring_a_row() -> None:
 def test_rows_before_the_end_of_their_own_partition_are_trimmed() -> None:
     rows = pa.concat_tables([events(0, 4), events(0, 4, partition=1), labels(0, 4)])
     kept = after(rows, {(CLEAN, 0): 3, (CLEAN, 1): 1, ("another", 0): 99})
-    found = list(zip(kept["_topic"].to_pylist(), kept["_partition"].to_pylist(), kept["_offset"].to_pylist(), strict=True))
-    assert len(found) == 8 and (CLEAN, 0, 3) in found and (CLEAN, 0, 2) not in found and (CLEAN, 1, 1) in found
+    found = list(
+        zip(
+            kept["_topic"].to_pylist(),
+            kept["_partition"].to_pylist(),
+            kept["_offset"].to_pylist(),
+            strict=True,
+        )
+    )
+    assert (
+        len(found) == 8 and (CLEAN, 0, 3) in found and (CLEAN, 0, 2) not in found and (CLEAN, 1, 1) in found
+    )
     assert np.array_equal(after(rows, {})["_offset"], rows["_offset"])

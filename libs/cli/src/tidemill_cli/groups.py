@@ -4,3 +4,5 @@ from __future__ import annotations
 
 VALIDATOR = "validator-all"
 STREAM = "inference-default"
+PROFILE = "drift-profile"
+"""Its name begins so; it commits what its open windows still need, so it is never quite at the end."""

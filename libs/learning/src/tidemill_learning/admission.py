@@ -1,7 +1,7 @@
 """The governor: is a retrain request admitted?
 
-Drift alarms come in bursts and training costs money, so a request is checked against what has run before. All time
-here is event time ("stream time"): a replayed stream is governed like the live one.
+Drift alarms come in bursts and training costs money, so a request is checked against what has run before.
+All time here is event time ("stream time"): a replayed stream is governed like the live one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """An earlier run of the same model. ``event_time_ms`` is its request's; ``version``: what it made, if anything."""
+    """An earlier run of the same model. ``event_time_ms`` is its request's; ``version``: what it made, if
+    anything.
+    """
 
     request_id: str
     cause: str
@@ -61,7 +63,9 @@ class Decision:
 
 
 def decide(request: Request, past: Sequence[PastRun], policy: Policy) -> Decision:
-    """Apply the rules in order; the first that refuses gives the reason. ``past``: oldest first, of this model."""
+    """Apply the rules in order; the first that refuses gives the reason. ``past``: oldest first, of this
+    model.
+    """
     for rule in (_one_at_a_time, _fingerprint, _first_only_once, _cooldown, _at_most, _backoff):
         refusal = rule(request, past, policy)
         if refusal is not None:
@@ -75,7 +79,8 @@ def _one_at_a_time(request: Request, past: Sequence[PastRun], policy: Policy) ->
 
 
 def _fingerprint(request: Request, past: Sequence[PastRun], policy: Policy) -> str | None:
-    """The same evidence again (say, sent twice after a restart) is not a second reason, failed runs excepted."""
+    """The same evidence again (say, sent twice after a restart) is not a second reason, failed
+    runs excepted."""
     if request.cause == "manual":
         return None
     same = [run for run in past if run.fingerprint == request.fingerprint and run.state != "failed"]
@@ -92,7 +97,11 @@ def _cooldown(request: Request, past: Sequence[PastRun], policy: Policy) -> str 
         return None
     done = [run.event_time_ms for run in past if run.state == "finished"]
     since = request.event_time_ms - max(done) if done else policy.cooldown_ms
-    return f"cooldown: {_hours(since)} after the last run, wanted {_hours(policy.cooldown_ms)}" if since < policy.cooldown_ms else None
+    return (
+        f"cooldown: {_hours(since)} after the last run, wanted {_hours(policy.cooldown_ms)}"
+        if since < policy.cooldown_ms
+        else None
+    )
 
 
 def _at_most(request: Request, past: Sequence[PastRun], policy: Policy) -> str | None:
@@ -115,7 +124,11 @@ def _backoff(request: Request, past: Sequence[PastRun], policy: Policy) -> str |
         return None
     wanted = policy.backoff_ms * 2 ** min(failures - 1, MAX_DOUBLINGS)
     since = request.event_time_ms - past[-1].event_time_ms
-    return f"back-off after {failures} runs without a version: {_hours(since)}, wanted {_hours(wanted)}" if since < wanted else None
+    return (
+        f"back-off after {failures} runs without a version: {_hours(since)}, wanted {_hours(wanted)}"
+        if since < wanted
+        else None
+    )
 
 
 def _hours(milliseconds: int) -> str:

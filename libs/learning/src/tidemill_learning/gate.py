@@ -1,7 +1,7 @@
 """The gate: may the challenger replace the champion?
 
-Both are judged on the newest labelled rows, which neither has been fitted on. The first version has no rival and must
-only reach the floor.
+Both are judged on the newest labelled rows, which neither has been fitted on. The first version has no rival
+and must only reach the floor.
 """
 
 from __future__ import annotations
@@ -47,8 +47,9 @@ def judge(
 ) -> Verdict:
     """Apply the model file's gate to the two scores on the same ``rows``.
 
-    ``at_least`` is a floor (a ceiling for metrics in which less is better). ``better_by`` is the margin over the
-    champion, in units of the metric; 0 lets an equal challenger pass. A metric that the rows do not define
+    ``at_least`` is a floor (a ceiling for metrics in which less is better). ``better_by`` is the margin over
+    the champion, in units of the metric; 0 lets an equal challenger pass. A metric that the rows do not
+    define
     (``challenger`` is ``None``) never passes.
     """
     if challenger is None:
@@ -71,5 +72,6 @@ def _floor(metric: str, challenger: float, at_least: float, rows: int) -> Findin
 
 def _margin(metric: str, challenger: float, champion: float, better_by: float, rows: int) -> Finding:
     found = gain(metric, challenger, champion)
-    detail = f"{metric} {challenger:.4f} against the champion's {champion:.4f}, wanted better by {better_by:g}, on {rows} rows"
+    sides = f"{metric} {challenger:.4f} against the champion's {champion:.4f}"
+    detail = f"{sides}, wanted better by {better_by:g}, on {rows} rows"
     return Finding("better_by", metric, found, better_by, found >= better_by, detail)

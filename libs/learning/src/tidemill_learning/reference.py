@@ -1,8 +1,9 @@
 """The training reference: what features, predictions and quality looked like when a model was made.
 
-It travels with the model as ``reference.json``; drift is measured against it. Features are the record's own values
-before any encoding, over the rows that the model was fitted on. Predictions and metrics are from rows it was *not*
-fitted on: a model looks better, and surer, on what it has seen.
+It travels with the model as ``reference.json``; drift is measured against it. Features are the record's own
+values before any encoding, over the rows that the model was fitted on. Predictions and metrics are from rows
+it was
+*not* fitted on: a model looks better, and surer, on what it has seen.
 """
 
 from __future__ import annotations
@@ -36,12 +37,14 @@ def training_reference(
 ) -> dict[str, Any]:
     """The reference as a plain document (finite numbers, text and lists only).
 
-    ``features``: per feature of kind number ``quantiles`` (101 values; empty where all were null), ``nulls`` (share)
-    and ``count`` (rows); of kind category ``counts`` (the 200 most frequent; a null is not among them), ``other``
-    (rows of all the rest), ``nulls``, ``count``. Time features are left out: they move by nature. ``predictions``:
-    ``quantiles`` and ``mean`` of P(positive) or of the value; for classes ``means``, ``quantiles`` per class and
-    ``shares`` of the class found. ``rows``: fitted rows; ``held_out_rows``: those behind predictions and metrics;
-    ``event_time``: first and last event that was fitted on, epoch ms.
+    ``features``: per feature of kind number ``quantiles`` (101 values; empty where all were null), ``nulls``
+    (share) and ``count`` (rows); of kind category ``counts`` (the 200 most frequent; a null is not among
+    them),
+    ``other`` (rows of all the rest), ``nulls``, ``count``. Time features are left out: they move by nature.
+    ``predictions``: ``quantiles`` and ``mean`` of P(positive) or of the value; for classes ``means``,
+    ``quantiles`` per class
+    and ``shares`` of the class found. ``rows``: fitted rows; ``held_out_rows``: those behind predictions and
+    metrics; ``event_time``: first and last event that was fitted on, epoch ms.
     """
     return {
         "features": {
@@ -59,7 +62,9 @@ def training_reference(
 
 def reference_bytes(reference: Mapping[str, Any]) -> bytes:
     """JSON in UTF-8, sorted keys. Raises ValueError for a number that is not finite."""
-    return json.dumps(reference, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return json.dumps(
+        reference, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    ).encode()
 
 
 def _feature(column: pa.ChunkedArray, kind: str) -> dict[str, Any]:
@@ -79,7 +84,9 @@ def _number(column: pa.ChunkedArray) -> dict[str, Any]:
 
 def _category(column: pa.ChunkedArray) -> dict[str, Any]:
     known = column.cast(pa.string()).drop_null()
-    counted = sorted(((str(row["values"]), int(row["counts"])) for row in known.value_counts().to_pylist()), key=_by_count)
+    counted = sorted(
+        ((str(row["values"]), int(row["counts"])) for row in known.value_counts().to_pylist()), key=_by_count
+    )
     top = dict(counted[:TOP_CATEGORIES])
     return {
         "kind": "category",
@@ -95,11 +102,19 @@ def _by_count(entry: tuple[str, int]) -> tuple[int, str]:
 
 
 def _scores(scores: NDArray[np.float64]) -> dict[str, Any]:
-    return {"quantiles": _quantiles(scores), "mean": float(scores.mean()) if len(scores) else 0.0, "count": len(scores)}
+    return {
+        "quantiles": _quantiles(scores),
+        "mean": float(scores.mean()) if len(scores) else 0.0,
+        "count": len(scores),
+    }
 
 
 def _classes(scores: NDArray[np.float64], classes: Sequence[str]) -> dict[str, Any]:
-    found = np.bincount(np.argmax(scores, axis=1), minlength=len(classes)) if len(scores) else np.zeros(len(classes))
+    found = (
+        np.bincount(np.argmax(scores, axis=1), minlength=len(classes))
+        if len(scores)
+        else np.zeros(len(classes))
+    )
     return {
         "means": {name: float(scores[:, k].mean()) for k, name in enumerate(classes)},
         "quantiles": {name: _quantiles(scores[:, k]) for k, name in enumerate(classes)},

@@ -49,7 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("part", choices=["profile", "detect"], help="which of the two to run")
     part = command.parse_args(arguments).part
     from tidemill.service import StopSignal, run_service
+    from tidemill.service.lean import leave_out
 
+    if part == "profile":  # river, in the other part, is made of pandas
+        leave_out("pandas")
     stop = StopSignal().install()
     run = run_profile if part == "profile" else run_detect
     return run_service(lambda: run(DriftSettings(), stop))

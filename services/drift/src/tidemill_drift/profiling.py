@@ -20,11 +20,19 @@ from tidemill_learning.drift.windows import Place
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a topic holds."""
+    """What a topic holds; `columns` are those that are needed of it."""
 
     spec: ModelSpec
     role: Role
     schema: Schema
+
+    @property
+    def columns(self) -> list[str]:
+        """The event time and the features of a clean record, everything of the others."""
+        if self.role != "clean":
+            return self.schema.field_names
+        watched = [feature.name for feature in self.spec.features if feature.kind != "time"]
+        return list(dict.fromkeys([self.spec.event_time, *watched]))
 
 
 class Profiling:
@@ -70,16 +78,19 @@ class Profiling:
         metrics.RECORDS.labels(source.spec.name, source.role).inc(len(batch))
         if decoded.bad:
             metrics.UNREADABLE.labels(source.spec.name, source.role).inc(len(decoded.bad))
-        partitions = np.array(batch.partitions, dtype=np.int64)[decoded.index]
-        offsets = np.array(batch.offsets, dtype=np.int64)[decoded.index]
-        appended = np.array(batch.timestamps_ms, dtype=np.int64)[decoded.index]
+        by_partition = np.argsort(np.array(batch.partitions, dtype=np.int64)[decoded.index], kind="stable")
+        at = decoded.index[by_partition]
+        partitions = np.array(batch.partitions, dtype=np.int64)[at]
+        offsets = np.array(batch.offsets, dtype=np.int64)[at]
+        appended = np.array(batch.timestamps_ms, dtype=np.int64)[at]
+        rows = decoded.rows.select(source.columns).take(pa.array(by_partition))
         profiles: list[Profile] = []
-        for partition in np.unique(partitions).tolist():
-            at = np.flatnonzero(partitions == partition)
-            rows = decoded.rows if len(at) == len(partitions) else decoded.rows.take(pa.array(at))
-            profiler = self._profiler(source.spec, partition)
-            profiles += getattr(profiler, source.role)(offsets[at], appended[at], rows)
-            self._count(source.spec.name, partition, profiler)
+        numbers, starts = np.unique(partitions, return_index=True)
+        for partition, start, end in zip(numbers, starts, [*starts[1:], len(partitions)], strict=True):
+            profiler = self._profiler(source.spec, int(partition))
+            fold = getattr(profiler, source.role)
+            profiles += fold(offsets[start:end], appended[start:end], rows.slice(start, end - start))
+            self._count(source.spec.name, int(partition), profiler)
         return profiles
 
     def seal(self, topic: str, partition: int) -> Profile:

@@ -67,7 +67,7 @@ class Platform:
         load = loader(self.schemas, tasks, self.settings.onnx_threads)
         clock = SystemClock()
         return VersionWatcher(
-            BroadcastReader(self.settings, self.topics.name("model_versions"), name="model-versions"),
+            BroadcastReader(self.settings, self.topics.name("model_versions"), name="versions"),
             self.codec(),
             self.schemas.for_topic("model_versions"),
             {

@@ -45,7 +45,7 @@ def run_serve(settings: ServeSettings) -> None:
     tracer = configure_tracing(SERVICE, settings)
     log = _prediction_log(platform, settings)
     watcher = platform.watcher(on_failure=stop.set)
-    health.add_live("model-versions", watcher.check)
+    health.add_live("versions", watcher.check)
     health.add_live("prediction-log", log.check)
     health.add_ready("models", platform.check_warm)
     app = create_app(

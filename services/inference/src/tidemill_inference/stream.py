@@ -65,7 +65,7 @@ class StreamWorker:
             health=self.health,
             tracer=configure_tracing(SERVICE, settings),
         )
-        self.health.add_live("model-versions", self._watcher.check)
+        self.health.add_live("versions", self._watcher.check)
         self.health.add_ready("models", platform.check_warm)
 
     def run(self) -> None:

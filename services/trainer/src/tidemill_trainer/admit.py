@@ -32,7 +32,12 @@ class Admission:
     """Turns requests into rows. Thread-safe; a request that was recorded before changes nothing."""
 
     def __init__(
-        self, store: RunStore, specs: Mapping[str, ModelSpec], codec: Codec, schemas: SchemaCatalog, clock: Clock
+        self,
+        store: RunStore,
+        specs: Mapping[str, ModelSpec],
+        codec: Codec,
+        schemas: SchemaCatalog,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._specs = specs
@@ -42,7 +47,9 @@ class Admission:
         self._lock = threading.Lock()
 
     def take(self, value: bytes | None, headers: Headers | None) -> None:
-        """Admit or refuse one record of the topic; one that cannot be read, or of another model, is passed over."""
+        """Admit or refuse one record of the topic; one that cannot be read, or of another model, is passed
+        over.
+        """
         try:
             request = RetrainRequest.from_dict(self._codec.decode_one(value, self._reader))
         except DeadLetter as error:
@@ -52,7 +59,8 @@ class Admission:
             self.admit(request, find(headers, TRACEPARENT))
 
     def admit(self, request: RetrainRequest, traceparent: bytes | None = None) -> bool:
-        """Pass one request through the governor; gives whether it was admitted (or ``False`` for a repeat)."""
+        """Pass one request through the governor; gives whether it was admitted (or ``False`` for a
+        repeat)."""
         policy = policy_of(self._specs[request.model])
         asked = Request(request.request_id, request.cause, request.fingerprint, request.event_time)
         with self._lock:
@@ -63,33 +71,57 @@ class Admission:
             return False
         outcome = "accepted" if decision.admitted else "refused"
         metrics.REQUESTS.labels(request.model, request.cause, outcome).inc()
-        log.info("retrain request %s for %s (%s) %s: %s", request.request_id, request.model, request.cause, outcome, decision.reason)
+        log.info(
+            "retrain request %s for %s (%s) %s: %s",
+            request.request_id,
+            request.model,
+            request.cause,
+            outcome,
+            decision.reason,
+        )
         return decision.admitted
 
     def ask_for_first(self, model: str, labelled: int, stream_time_ms: int) -> bool:
-        """There is enough to learn from: ask for the first version. Called again, it asks with a new fingerprint only
-        once the data has grown (so that a failed gate gets its second chance)."""
+        """There is enough to learn from: ask for the first version. Called again, it asks with a new
+        fingerprint only once the data has grown (so that a failed gate gets its second chance).
+        """
         wanted = self._specs[model].training.first_after
         evidence = Evidence(
-            detector="collect", kind="data", subject="labelled_rows", statistic=float(labelled), threshold=float(wanted),
+            detector="collect",
+            kind="data",
+            subject="labelled_rows",
+            statistic=float(labelled),
+            threshold=float(wanted),
             detail=f"{labelled} labelled rows, wanted {wanted}",
-        )  # fmt: skip
-        return self._ask(model, "first_data", f"first_data/{model}/{labelled // max(1, wanted // 4)}", evidence, stream_time_ms)
+        )
+        return self._ask(
+            model,
+            "first_data",
+            f"first_data/{model}/{labelled // max(1, wanted // 4)}",
+            evidence,
+            stream_time_ms,
+        )
 
     def ask_by_schedule(self, model: str, stream_time_ms: int) -> bool:
         """Ask for a new version if ``retrain.every`` has passed, in stream time, since the last run."""
         every = self._specs[model].retrain.every
-        past = self._store.past(model)
+        past = self._store.past(model) if every is not None else []
         if every is None or not past:
             return False
         since, wanted = stream_time_ms - past[-1].event_time_ms, _ms(every)
         if since < wanted:
             return False
         evidence = Evidence(
-            detector="calendar", kind="schedule", subject="retrain.every", statistic=float(since), threshold=float(wanted),
+            detector="calendar",
+            kind="schedule",
+            subject="retrain.every",
+            statistic=float(since),
+            threshold=float(wanted),
             detail=f"{since / 3_600_000:.1f} h of event time since the last run",
-        )  # fmt: skip
-        return self._ask(model, "schedule", f"schedule/{model}/{stream_time_ms // wanted}", evidence, stream_time_ms)
+        )
+        return self._ask(
+            model, "schedule", f"schedule/{model}/{stream_time_ms // wanted}", evidence, stream_time_ms
+        )
 
     def _ask(self, model: str, cause: str, fingerprint: str, evidence: Evidence, stream_time_ms: int) -> bool:
         return self.admit(

@@ -21,21 +21,21 @@ from tidemill.kafka.clients import admin
 from tidemill.kafka.publisher import ExclusiveWriter, Publisher
 from tidemill.kafka.topics import partition_counts
 from tidemill.service import Health, Heartbeat
+from tidemill_trainer.adapters.collect import ROLES, Collector
+from tidemill_trainer.adapters.outbox import Outbox
+from tidemill_trainer.adapters.published import Published
+from tidemill_trainer.adapters.release import Releaser
+from tidemill_trainer.adapters.requests import RequestReader
+from tidemill_trainer.adapters.topic_reader import TopicReader
 from tidemill_trainer.admit import Admission
 from tidemill_trainer.child import TrainingChild, child_environment
-from tidemill_trainer.collect import ROLES, Collector
 from tidemill_trainer.database import connect, migrate
 from tidemill_trainer.first_data import FirstData
 from tidemill_trainer.lean import share_one_heap
 from tidemill_trainer.model_rows import ModelRows
-from tidemill_trainer.outbox import Outbox
-from tidemill_trainer.published import Published
-from tidemill_trainer.release import Releaser
-from tidemill_trainer.requests import RequestReader
 from tidemill_trainer.rows import table_schema
 from tidemill_trainer.runs import RunStore
-from tidemill_trainer.settings import TrainerSettings
-from tidemill_trainer.topic_reader import TopicReader
+from tidemill_trainer.settings import Part, TrainerSettings
 from tidemill_trainer.training import Place, Trainer
 from tidemill_trainer.training_table import TrainingTable
 
@@ -50,9 +50,13 @@ PLATFORM_TOPICS = ("retrain_requests", "retrain_runs", "release_commands", "mode
 
 
 def build(
-    settings: TrainerSettings, specs: Mapping[str, ModelSpec], catalog: TopicCatalog, health: Health, tracer: Tracer,
+    settings: TrainerSettings,
+    specs: Mapping[str, ModelSpec],
+    catalog: TopicCatalog,
+    health: Health,
+    tracer: Tracer,
     stop: threading.Event,
-) -> dict[str, Callable[[], None]] | None:  # fmt: skip
+) -> dict[str, Callable[[], None]] | None:
     """The loops of all parts by name, ready to run as threads. None if stopped while waiting for Kafka."""
     share_one_heap()
     counts = patiently(lambda: _partitions(settings, specs, catalog), stop)
@@ -62,44 +66,92 @@ def build(
     clock = SystemClock()
     engine = connect(settings.database_url)
     migrate(engine)
-    store = RunStore(engine, clock, f"{settings.prefix}trainer-{settings.instance}", settings.lease_s, settings.max_attempts)
+    store = RunStore(
+        engine,
+        clock,
+        f"{settings.prefix}trainer-{settings.instance}",
+        settings.lease_s,
+        settings.max_attempts,
+    )
     patiently(store.release_own_leases, stop)
     models = [_model_rows(settings, spec, catalog, schemas, counts) for spec in specs.values()]
     places = {model.spec.name: _place(settings, model, catalog, counts) for model in models}
     admission = Admission(store, specs, _codec(settings, schemas), schemas, clock)
     child = TrainingChild(child_environment(settings), stop)
     published = Published(
-        settings, catalog.name("model_versions"), catalog.name("model_releases"), _codec(settings, schemas), schemas
+        settings,
+        catalog.name("model_versions"),
+        catalog.name("model_releases"),
+        _codec(settings, schemas),
+        schemas,
     )
     collector = Collector(
-        settings, catalog.group("trainer-collect"), models, counts, FirstData(admission, store).after_commit, stop,
-        _heartbeat(health, "collect"),
-    )  # fmt: skip
+        settings,
+        catalog.group("trainer-collect"),
+        models,
+        counts,
+        FirstData(admission, store).after_commit,
+        stop,
+        _heartbeat(health, settings, "collect"),
+    )
     requests = RequestReader(
         TopicReader(settings, catalog.group("trainer-admit"), _named(catalog, counts, "retrain_requests")),
-        admission, settings.poll_s, stop, _heartbeat(health, "admit"),
+        admission, settings.poll_s, stop, _heartbeat(health, settings, "admit"),
     )  # fmt: skip
     releaser = Releaser(
-        catalog, _codec(settings, schemas), schemas,
-        TopicReader(settings, catalog.group("trainer-release"), _named(catalog, counts, "retrain_runs", "release_commands")),
+        catalog,
+        _codec(settings, schemas),
+        schemas,
+        TopicReader(
+            settings,
+            catalog.group("trainer-release"),
+            _named(catalog, counts, "retrain_runs", "release_commands"),
+        ),
         {name: ExclusiveWriter(settings, catalog.transactional_id(f"release-{name}")) for name in specs},
-        published, store, clock, tracer, settings.poll_s, stop, _heartbeat(health, "release"),
-    )  # fmt: skip
+        published,
+        store,
+        clock,
+        tracer,
+        settings.poll_s,
+        stop,
+        _heartbeat(health, settings, "release"),
+    )
     outbox = Outbox(
-        store, Publisher(settings, name="trainer-runs"), _codec(settings, schemas), schemas, catalog.name("retrain_runs"),
-        settings.poll_s, stop, _heartbeat(health, "publish"),
-    )  # fmt: skip
+        store,
+        Publisher(settings, name="trainer-runs"),
+        _codec(settings, schemas),
+        schemas,
+        catalog.name("retrain_runs"),
+        settings.poll_s,
+        stop,
+        _heartbeat(health, settings, "publish"),
+    )
     trainer = Trainer(
-        settings, store, child, places, published.current, releaser.caught_up, tracer, stop, _heartbeat(health, "train")
+        settings,
+        store,
+        child,
+        places,
+        published.current,
+        releaser.caught_up,
+        tracer,
+        stop,
+        _heartbeat(health, settings, "train"),
     )
     health.add_ready("starting", lambda: None)
-    health.add_ready("collect", lambda: None if collector.assigned else "collect has no partitions yet")
-    health.add_ready("train", lambda: None if child.ready else "the training process is not warm yet")
-    health.add_ready("release", lambda: None if releaser.caught_up.is_set() else "release has not read its topics yet")
-    health.add_ready("database", lambda: store.ping())
-    return {
-        "train": trainer.run, "release": releaser.run, "collect": collector.run, "admit": requests.run, "publish": outbox.run,
-    }  # fmt: skip
+    health.add_ready("database", store.ping)
+    loops: dict[Part, tuple[Callable[[], None], Callable[[], str | None]]] = {
+        "train": (trainer.run, lambda: None if child.ready else "the training process is not warm yet"),
+        "release": (
+            releaser.run,
+            lambda: None if releaser.caught_up.is_set() else "release has not read its topics yet",
+        ),
+        "collect": (collector.run, lambda: None if collector.assigned else "collect has no partitions yet"),
+        "admit": (requests.run, lambda: None),
+        "publish": (outbox.run, lambda: None),
+    }
+    for part in settings.parts:
+        health.add_ready(part, loops[part][1])
+    return {part: loop for part, (loop, _) in loops.items() if part in settings.parts}
 
 
 def patiently(work: Callable[[], T], stop: threading.Event) -> T | None:
@@ -113,7 +165,9 @@ def patiently(work: Callable[[], T], stop: threading.Event) -> T | None:
     return None
 
 
-def _partitions(settings: TrainerSettings, specs: Mapping[str, ModelSpec], catalog: TopicCatalog) -> dict[str, int]:
+def _partitions(
+    settings: TrainerSettings, specs: Mapping[str, ModelSpec], catalog: TopicCatalog
+) -> dict[str, int]:
     """Partition count of every topic that the trainer uses. Raises ``RetryLater`` until all are there."""
     names = [catalog.name(role, model) for model in specs for role in ROLES]
     names += [catalog.name(role) for role in PLATFORM_TOPICS]
@@ -125,7 +179,11 @@ def _partitions(settings: TrainerSettings, specs: Mapping[str, ModelSpec], catal
 
 
 def _model_rows(
-    settings: TrainerSettings, spec: ModelSpec, catalog: TopicCatalog, schemas: SchemaCatalog, counts: Mapping[str, int]
+    settings: TrainerSettings,
+    spec: ModelSpec,
+    catalog: TopicCatalog,
+    schemas: SchemaCatalog,
+    counts: Mapping[str, int],
 ) -> ModelRows:
     import time
 
@@ -136,10 +194,21 @@ def _model_rows(
     schema = table_schema(spec, record.arrow)
     partitions = [(topic, number) for topic in topics for number in range(counts[topic])]
     table = TrainingTable(f"{settings.tables}/{settings.prefix}{spec.name}", schema, partitions)
-    return ModelRows(spec, _codec(settings, schemas), schemas, topics, table, schema, time.monotonic, settings.compact_files)
+    return ModelRows(
+        spec,
+        _codec(settings, schemas),
+        schemas,
+        topics,
+        table,
+        schema,
+        time.monotonic,
+        settings.compact_files,
+    )
 
 
-def _place(settings: TrainerSettings, model: ModelRows, catalog: TopicCatalog, counts: Mapping[str, int]) -> Place:
+def _place(
+    settings: TrainerSettings, model: ModelRows, catalog: TopicCatalog, counts: Mapping[str, int]
+) -> Place:
     name = model.spec.name
     partitions = tuple((topic, number) for topic in model.topics for number in range(counts[topic]))
     return Place(f"{settings.tables}/{settings.prefix}{name}", catalog.name("clean", name), partitions)
@@ -151,10 +220,14 @@ def _named(catalog: TopicCatalog, counts: Mapping[str, int], *roles: str) -> dic
 
 def _codec(settings: TrainerSettings, schemas: SchemaCatalog) -> Codec:
     """One for each thread: a codec is not thread-safe."""
-    return Codec(schemas, HttpRegistry(settings.schema_registry_url) if settings.schema_registry_url else None)
+    return Codec(
+        schemas, HttpRegistry(settings.schema_registry_url) if settings.schema_registry_url else None
+    )
 
 
-def _heartbeat(health: Health, part: str) -> Heartbeat:
+def _heartbeat(health: Health, settings: TrainerSettings, part: Part) -> Heartbeat:
+    """What the part's loop beats, and liveness asks after where that part runs in this process."""
     beat = Heartbeat(STUCK_AFTER_S)
-    health.add_live(part, beat)
+    if part in settings.parts:
+        health.add_live(part, beat)
     return beat

@@ -21,8 +21,12 @@ class ServingChampion:
 
     @classmethod
     def fetch(cls, reference: ModelRef) -> ServingChampion:
-        """Raises ``ArtifactError`` for an artifact that is not what its event says, ``OSError`` when the store is away."""
-        artifact = fetch_artifact(reference.artifact_uri, reference.manifest_digest, only=(MODEL_FILE, REFERENCE_FILE))
+        """Raises ``ArtifactError`` for an artifact that is not what its event says, ``OSError`` when the
+        store is away.
+        """
+        artifact = fetch_artifact(
+            reference.artifact_uri, reference.manifest_digest, only=(MODEL_FILE, REFERENCE_FILE)
+        )
         model = OnnxModel.load(artifact.files[MODEL_FILE], artifact.manifest)
         last: int = json.loads(artifact.files[REFERENCE_FILE])["event_time"][1]
         return cls(model, last)

@@ -19,8 +19,9 @@ from tidemill_trainer.lean import MEMORY_ENVIRONMENT
 
 log = logging.getLogger(__name__)
 
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-"""A training leaves the other cores to those who serve; the variables must be set before numpy is imported."""
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+"""A training leaves the other cores to those who serve; the variables must be set before numpy is imported.
+"""
 
 START_TIMEOUT_S = 180.0
 """Imports of scikit-learn and MLflow, and MLflow's first migration, on a slow disk."""
@@ -44,7 +45,10 @@ class TrainingChild:
     """Owns the process. One thread uses it; ``ready`` may be asked from any."""
 
     def __init__(
-        self, environment: Mapping[str, str], stop: threading.Event, command: Sequence[str] = ("-m", "tidemill_trainer.worker")
+        self,
+        environment: Mapping[str, str],
+        stop: threading.Event,
+        command: Sequence[str] = ("-m", "tidemill_trainer.worker"),
     ) -> None:
         """``command``: arguments of the Python interpreter."""
         self._environment = dict(environment) | ONE_THREAD | QUIET | MEMORY_ENVIRONMENT
@@ -61,7 +65,9 @@ class TrainingChild:
         return self._process.pid if self._process is not None else None
 
     def ensure_ready(self) -> None:
-        """Start the process if there is none, and wait until it is warm. Raises ``ChildDied``, ``Interrupted``."""
+        """Start the process if there is none, and wait until it is warm. Raises ``ChildDied``,
+        ``Interrupted``.
+        """
         if self._process is not None and self._process.poll() is None and self.ready:
             return
         self.end()
@@ -73,13 +79,18 @@ class TrainingChild:
             self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
             env=self._environment, start_new_session=True,
         )  # fmt: skip
-        threading.Thread(target=_read, args=(self._process, self._answers), name="child-answers", daemon=True).start()
+        threading.Thread(
+            target=_read, args=(self._process, self._answers), name="child-answers", daemon=True
+        ).start()
         first = self._wait(START_TIMEOUT_S, None)
         log.info("the training process is warm after %.1f s", first.get("seconds", 0.0))
         self.ready = True
 
-    def order(self, line: Mapping[str, Any], timeout_s: float, while_waiting: Callable[[], None] | None = None) -> dict[str, Any]:
-        """Give an order and wait for its answer; ``while_waiting`` is called every tick and may raise to give up.
+    def order(
+        self, line: Mapping[str, Any], timeout_s: float, while_waiting: Callable[[], None] | None = None
+    ) -> dict[str, Any]:
+        """Give an order and wait for its answer; ``while_waiting`` is called every tick and may raise to
+        give up.
 
         Raises ``ChildDied`` (the process is ended then), ``Interrupted`` (on shutdown; ended too).
         """

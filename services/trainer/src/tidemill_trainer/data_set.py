@@ -1,9 +1,12 @@
-"""Read a training data set from the table: a version, the offsets behind it, and only the newest rows of it."""
+"""Read a training data set from the table: a version, the offsets behind it, and only the newest
+rows of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,12 +20,15 @@ from tidemill_trainer.rows import EVENT, KIND, LABELLED, OFFSET, PARTITION, REST
 from tidemill_trainer.training_table import Ends, committed_ends
 
 SLACK = 1.25
-"""Labels read for each labelled row that is wanted: some labels are corrections, or their event was set aside."""
+"""Labels read for each labelled row that is wanted: some labels are corrections, or their event was set
+aside.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """``rows``: the newest labelled rows, oldest first. ``cut_off_ms``: what time it was, on the events' own clock.
+    """``rows``: the newest labelled rows, oldest first. ``cut_off_ms``: what time it was, on the events' own
+    clock.
 
     ``start_offsets[p]``: the first offset of clean partition p that is *not* in the data set.
     """
@@ -34,7 +40,11 @@ class Loaded:
 
 
 def load_data_set(
-    uri: str, spec: ModelSpec, clean_topic: str, partitions: Sequence[tuple[str, int]], version: int | None = None
+    uri: str,
+    spec: ModelSpec,
+    clean_topic: str,
+    partitions: Sequence[tuple[str, int]],
+    version: int | None = None,
 ) -> Loaded:
     """The newest ``training.newest`` labelled rows of the table as it is now (or as it was at ``version``).
 
@@ -42,7 +52,8 @@ def load_data_set(
     Raises ``ValueError`` where there is no labelled row.
     """
     table = DeltaTable(uri, version=version)
-    ends, firsts = committed_ends(table, partitions), {}
+    ends = committed_ends(table, partitions)
+    firsts: Ends = {}
     since = _since(table, int(spec.training.newest * SLACK))
     events = _read(table, [EVENT, REST], since, _event_columns(spec), firsts)
     labels = _read(table, [LABELLED], since, [EVENT_ID, OBSERVED_AT, LABEL], firsts)
@@ -65,12 +76,15 @@ def _event_columns(spec: ModelSpec) -> list[str]:
     return [*own, *(feature.name for feature in spec.features)]
 
 
-def _since(table: DeltaTable, wanted: int) -> object | None:
-    """A time after which at least ``wanted`` labels lie, by the statistics of the files alone; None: from the start."""
+def _since(table: DeltaTable, wanted: int) -> datetime | None:
+    """A time after which at least ``wanted`` labels lie, by the statistics of the files alone; None: from the
+    start.
+    """
     files = [file for file in pa.table(table.get_add_actions(flatten=True)).to_pylist() if _labels_in(file)]
     if any(file.get("max._event_time") is None or file.get("min._event_time") is None for file in files):
         return None
-    counted, since = 0, None
+    counted = 0
+    since: datetime | None = None
     for file in sorted(files, key=lambda file: file["max._event_time"], reverse=True):
         counted += _labels_in(file)
         since = min(since, file["min._event_time"]) if since is not None else file["min._event_time"]
@@ -79,19 +93,26 @@ def _since(table: DeltaTable, wanted: int) -> object | None:
     return None
 
 
-def _labels_in(file: dict[str, object]) -> int:
+def _labels_in(file: dict[str, Any]) -> int:
     nulls = file.get("null_count._label")
-    return int(file["num_records"]) - int(nulls) if nulls is not None else 0  # type: ignore[call-overload, no-any-return]
+    return int(file["num_records"]) - int(nulls) if nulls is not None else 0
 
 
-def _read(table: DeltaTable, kinds: list[str], since: object | None, columns: list[str], firsts: Ends) -> pa.Table:
+def _read(
+    table: DeltaTable, kinds: list[str], since: datetime | None, columns: list[str], firsts: Ends
+) -> pa.Table:
     """Rows of these kinds, in batches; notes in ``firsts`` the first offset of each partition among them."""
     wanted = ds.field(KIND).isin(kinds)
     if since is not None:
         wanted &= ds.field(EVENT_TIME) >= pa.scalar(since, TIME)
     read = [*dict.fromkeys([*columns, TOPIC, PARTITION, OFFSET])]
     scanner = table.to_pyarrow_dataset().scanner(
-        columns=read, filter=wanted, batch_size=32_768, batch_readahead=1, fragment_readahead=1, use_threads=False
+        columns=read,
+        filter=wanted,
+        batch_size=32_768,
+        batch_readahead=1,
+        fragment_readahead=1,
+        use_threads=False,
     )
     parts = []
     for batch in scanner.to_batches():
@@ -108,8 +129,9 @@ def _note_firsts(firsts: Ends, batch: pa.RecordBatch) -> None:
 
 
 def _in_order(events: pa.Table) -> pa.Table:
-    """By position, so that the same data set always gives the same rows; an event that came on the stream and over
-    REST counts once, as the stream has it."""
+    """By position, so that the same data set always gives the same rows; an event that came on the stream
+    and over REST counts once, as the stream has it.
+    """
     keys: list[tuple[str, str]] = [(KIND, "ascending"), (PARTITION, "ascending"), (OFFSET, "ascending")]
     order = pc.sort_indices(events.select([KIND, PARTITION, OFFSET]), sort_keys=keys)
     return events.drop_columns([KIND, PARTITION, OFFSET]).take(order)

@@ -29,7 +29,8 @@ def connect(url: str) -> Engine:
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the tables to the newest revision. Raises ``ConfigError`` where the database cannot be reached."""
+    """Bring the tables to the newest revision. Raises ``ConfigError`` where the database cannot be
+    reached."""
     from alembic import command
     from alembic.config import Config
 
@@ -44,7 +45,9 @@ def migrate(engine: Engine) -> None:
 
 
 def _prepare_sqlite(connection: object, entry: ConnectionPoolEntry) -> None:
-    """Readers beside a writer (WAL), and transactions begun by us, not by the driver (so that a read-then-write holds)."""
+    """Readers beside a writer (WAL), and transactions begun by us, not by the driver (so that a read-then-
+    write holds).
+    """
     connection.isolation_level = None  # type: ignore[attr-defined]
     cursor = connection.cursor()  # type: ignore[attr-defined]
     cursor.execute("PRAGMA journal_mode=WAL")

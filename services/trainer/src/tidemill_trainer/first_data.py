@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from tidemill_learning.training.labelled import EVENT_ID
 from tidemill_trainer.admit import Admission
 from tidemill_trainer.model_rows import ModelRows
-from tidemill_trainer.rows import EVENT, EVENT_ID, LABELLED, REST
+from tidemill_trainer.rows import EVENT, LABELLED, REST
 from tidemill_trainer.runs import RunStore
 
 LOOK_AGAIN_AFTER = 0.05
@@ -16,8 +17,8 @@ LOOK_AGAIN_AFTER = 0.05
 class FirstData:
     """Watches the tables of models that have no version yet.
 
-    The number of labels bounds the number of labelled rows from above and is known without reading anything; only when
-    it is high enough are the two columns of ids joined, and again only after they have grown.
+    The number of labels bounds the number of labelled rows from above and is known without reading anything;
+    only when it is high enough are the two columns of ids joined, and again only after they have grown.
     """
 
     def __init__(self, admission: Admission, store: RunStore) -> None:
@@ -36,7 +37,9 @@ class FirstData:
             self._admission.ask_by_schedule(name, known.newest_ms)
             return
         wanted = model.spec.training.first_after
-        if min(known.labels, known.events) < wanted or known.labels < self._looked_at.get(name, 0) * (1 + LOOK_AGAIN_AFTER):
+        if min(known.labels, known.events) < wanted or known.labels < self._looked_at.get(name, 0) * (
+            1 + LOOK_AGAIN_AFTER
+        ):
             return
         self._looked_at[name] = known.labels
         labelled = count_labelled(model)
@@ -54,5 +57,9 @@ def count_labelled(model: ModelRows) -> int:
     labels = model.table.column(LABELLED, EVENT_ID).unique()
     own = model.table.labelled_ids((EVENT, REST))
     joined = int(np.count_nonzero(pc.is_in(labels, value_set=events).to_numpy(zero_copy_only=False)))
-    apart = int(np.count_nonzero(pc.is_in(own, value_set=labels).to_numpy(zero_copy_only=False))) if len(own) else 0
+    apart = (
+        int(np.count_nonzero(pc.is_in(own, value_set=labels).to_numpy(zero_copy_only=False)))
+        if len(own)
+        else 0
+    )
     return joined + len(own) - apart

@@ -9,7 +9,15 @@ from importlib.metadata import version as version_of
 from typing import Any
 
 from tidemill.artifact import (
-    GOLDEN_FILE, MODEL_FILE, REFERENCE_FILE, Golden, Manifest, OnnxModel, artifact_uri, check_golden, feature_columns,
+    GOLDEN_FILE,
+    MODEL_FILE,
+    REFERENCE_FILE,
+    Golden,
+    Manifest,
+    OnnxModel,
+    artifact_uri,
+    check_golden,
+    feature_columns,
     write_artifact,
 )  # fmt: skip
 from tidemill.clock import Clock
@@ -17,10 +25,10 @@ from tidemill.contracts.events import Evidence, ModelRef
 from tidemill.contracts.model_file import ModelSpec
 from tidemill_learning.reference import reference_bytes
 from tidemill_learning.training.train import Trained, train
+from tidemill_trainer.adapters.tracking import Tracking
 from tidemill_trainer.champion import ServingChampion
 from tidemill_trainer.data_set import Loaded, load_data_set
 from tidemill_trainer.lean import give_memory_back
-from tidemill_trainer.tracking import Tracking
 
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy")
 OUTPUTS = {"binary": "probabilities", "multiclass": "probabilities", "regression": "value"}
@@ -42,7 +50,9 @@ class Order:
 
 @dataclass(slots=True)
 class Job:
-    """Keeps a trained challenger between *train* and *export*: its version is only known once the gate let it pass."""
+    """Keeps a trained challenger between *train* and *export*: its version is only known once the gate let it
+    pass.
+    """
 
     specs: Mapping[str, ModelSpec]
     tracking: Tracking
@@ -52,7 +62,9 @@ class Job:
     _held: tuple[Order, Loaded, Trained, str] | None = field(default=None)
 
     def train(self, order: Order) -> dict[str, Any]:
-        """Load, learn and judge. Gives the facts for SQL as plain data. Raises ``ValueError`` where the data do not do."""
+        """Load, learn and judge. Gives the facts for SQL as plain data. Raises ``ValueError`` where the data
+        do not do.
+        """
         spec = self.specs[order.model]
         tracking_run = self.tracking.begin(order.model, order.run_id, self._tags(order))
         try:
@@ -62,7 +74,12 @@ class Job:
             champion = ServingChampion.fetch(order.champion) if order.champion else None
             trained = train(spec, loaded.rows, loaded.cut_off_ms, time.monotonic, champion)
             seconds = time.monotonic() - began
-            self.tracking.record(tracking_run, _params(spec, loaded, trained), _metrics(trained, seconds), _facts(loaded, trained))
+            self.tracking.record(
+                tracking_run,
+                _params(spec, loaded, trained),
+                _metrics(trained, seconds),
+                _facts(loaded, trained),
+            )
         except BaseException:
             self.tracking.end(tracking_run, failed=True)
             raise
@@ -83,7 +100,8 @@ class Job:
         }
 
     def export(self, version: int) -> dict[str, Any]:
-        """Write the artifact of the challenger that was trained last; gives its ``ModelRef`` as plain data."""
+        """Write the artifact of the challenger that was trained last; gives its ``ModelRef`` as
+        plain data."""
         if self._held is None:
             raise ValueError("nothing has been trained")
         order, loaded, trained, tracking_run = self._held
@@ -98,7 +116,9 @@ class Job:
             GOLDEN_FILE: golden.to_bytes(),
         }
         digest = write_artifact(uri, files, manifest)
-        self.tracking.record(tracking_run, {}, {}, {"tidemill.version": str(version), "tidemill.artifact": uri})
+        self.tracking.record(
+            tracking_run, {}, {}, {"tidemill.version": str(version), "tidemill.artifact": uri}
+        )
         self.tracking.end(tracking_run)
         self._held = None
         return ModelRef(
@@ -120,7 +140,11 @@ class Job:
 
     def _tags(self, order: Order) -> dict[str, str]:
         trace_id = order.traceparent.split("-")[1] if order.traceparent.count("-") == 3 else ""
-        return {"tidemill.cause": order.cause, "tidemill.trace_id": trace_id, "mlflow.source.git.commit": self.git_sha}
+        return {
+            "tidemill.cause": order.cause,
+            "tidemill.trace_id": trace_id,
+            "mlflow.source.git.commit": self.git_sha,
+        }
 
 
 def _params(spec: ModelSpec, loaded: Loaded, trained: Trained) -> dict[str, object]:
@@ -133,14 +157,20 @@ def _params(spec: ModelSpec, loaded: Loaded, trained: Trained) -> dict[str, obje
 
 
 def _metrics(trained: Trained, seconds: float) -> dict[str, float]:
-    tried = {f"tune.{k}.{t.candidate}.{name}": v for k, t in enumerate(trained.search.trials) for name, v in t.metrics.items()}
+    tried = {
+        f"tune.{k}.{t.candidate}.{name}": v
+        for k, t in enumerate(trained.search.trials)
+        for name, v in t.metrics.items()
+    }
     rival = {f"champion.{name}": value for name, value in trained.champion_metrics.items()}
     parity = {"parity.rows": float(trained.parity.rows), "parity.largest": trained.parity.largest}
     return trained.metrics | tried | rival | parity | {"seconds": seconds}
 
 
 def _facts(loaded: Loaded, trained: Trained) -> dict[str, str]:
-    offsets = " ".join(f"{one.topic}/{one.partition}:{one.first}-{one.last}" for one in loaded.data_set.offsets)
+    offsets = " ".join(
+        f"{one.topic}/{one.partition}:{one.first}-{one.last}" for one in loaded.data_set.offsets
+    )
     return {
         "tidemill.data_set.table": loaded.data_set.table_uri,
         "tidemill.data_set.version": str(loaded.data_set.table_version),

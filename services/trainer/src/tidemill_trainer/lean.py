@@ -1,4 +1,6 @@
-"""Keeps both processes small: optional imports of others that it has no use for, and memory that is given back."""
+"""Keeps both processes small: optional imports of others that it has no use for, and memory that is given
+back.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 UNUSED = frozenset({"pandas", "polars"})
-"""MLflow, scikit-learn and pyarrow import them where they are installed: 70 MB for tables that are Arrow here."""
+"""MLflow, scikit-learn and pyarrow import them where they are installed: 70 MB for tables that are Arrow
+here.
+"""
 
 MEMORY_ENVIRONMENT = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
@@ -46,7 +50,9 @@ def leave_out_unused() -> None:
 
 
 def share_one_heap() -> None:
-    """What ``MEMORY_ENVIRONMENT`` does at a process's start, for one that runs already: before threads are started."""
+    """What ``MEMORY_ENVIRONMENT`` does at a process's start, for one that runs already: before threads are
+    started.
+    """
     import pyarrow as pa
 
     pa.set_memory_pool(pa.system_memory_pool())

@@ -51,7 +51,12 @@ def serve(settings: TrainerSettings, stop: threading.Event) -> None:
 
 
 def _run_parts(
-    settings: TrainerSettings, specs: dict[str, ModelSpec], catalog: TopicCatalog, health: Health, tracer: Any, stop: threading.Event
+    settings: TrainerSettings,
+    specs: dict[str, ModelSpec],
+    catalog: TopicCatalog,
+    health: Health,
+    tracer: Any,
+    stop: threading.Event,
 ) -> None:
     from tidemill_trainer.bootstrap import build
     from tidemill_trainer.parts import Parts
@@ -63,7 +68,9 @@ def _run_parts(
 
 def with_absolute_places(settings: TrainerSettings) -> TrainerSettings:
     """Artifacts and tables as URIs that mean the same in every process: events carry them."""
-    return settings.model_copy(update={"artifacts": as_uri(settings.artifacts), "tables": as_uri(settings.tables)})
+    return settings.model_copy(
+        update={"artifacts": as_uri(settings.artifacts), "tables": as_uri(settings.tables)}
+    )
 
 
 def as_uri(place: str) -> str:

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-ROWS_COLLECTED = Counter("tidemill_trainer_rows_collected_total", "Rows committed to the training table.", ["model", "kind"])
-ROWS_REFUSED = Counter("tidemill_trainer_rows_refused_total", "Records that collect could not decode.", ["model", "role"])
-COMMIT_SECONDS = Histogram("tidemill_trainer_commit_seconds", "Time of one commit to the training table.", ["model"])
+ROWS_COLLECTED = Counter(
+    "tidemill_trainer_rows_collected_total", "Rows committed to the training table.", ["model", "kind"]
+)
+ROWS_REFUSED = Counter(
+    "tidemill_trainer_rows_refused_total", "Records that collect could not decode.", ["model", "role"]
+)
+COMMIT_SECONDS = Histogram(
+    "tidemill_trainer_commit_seconds", "Time of one commit to the training table.", ["model"]
+)
 COLLECT_LAG = Gauge("tidemill_trainer_rows_waiting", "Rows read and not yet committed.", ["model"])
-REQUESTS = Counter("tidemill_trainer_requests_total", "Retrain requests by cause and outcome.", ["model", "cause", "outcome"])
+REQUESTS = Counter(
+    "tidemill_trainer_requests_total", "Retrain requests by cause and outcome.", ["model", "cause", "outcome"]
+)
 RUNS = Counter("tidemill_trainer_runs_total", "Runs by how they ended.", ["model", "state"])
 TRAIN_SECONDS = Histogram(
     "tidemill_trainer_train_seconds", "Time of one training, from claim to artifact.", ["model"],
     buckets=(1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800),
 )  # fmt: skip
 SCORE = Gauge("tidemill_trainer_score", "Metric of the newest version on its test part.", ["model", "metric"])
-CHILD_RESTARTS = Counter("tidemill_trainer_child_restarts_total", "Times that the training process was started again.")
+CHILD_RESTARTS = Counter(
+    "tidemill_trainer_child_restarts_total", "Times that the training process was started again."
+)
 RELEASES = Counter("tidemill_trainer_releases_total", "Changes of what serves.", ["model", "action"])
 EPOCH = Gauge("tidemill_trainer_epoch", "Epoch published last.", ["model"])
 MODEL_VERSION = Gauge("tidemill_trainer_model_version", "Version published last.", ["model"])

@@ -12,9 +12,10 @@ from tidemill.codec import Codec
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.kafka.batch import Batch
+from tidemill_learning.training.labelled import EVENT_TIME, LABEL
 from tidemill_trainer import metrics
 from tidemill_trainer.lean import give_memory_back
-from tidemill_trainer.rows import EVENT, EVENT_TIME, KIND, LABELLED, REST, event_rows, label_rows, rest_positions
+from tidemill_trainer.rows import EVENT, KIND, LABELLED, REST, event_rows, label_rows, rest_positions
 from tidemill_trainer.training_table import Ends, TrainingTable
 
 log = logging.getLogger(__name__)
@@ -61,10 +62,14 @@ class ModelRows:
         events = [kind for kind in (event, rest) if kind is not None]
         newest = max((kind.newest_ms for kind in events if kind.newest_ms is not None), default=None)
         own = sum(kind.labelled for kind in events)
-        self.committed = Committed(sum(kind.rows for kind in events), own + (label.rows if label else 0), newest)
+        self.committed = Committed(
+            sum(kind.rows for kind in events), own + (label.rows if label else 0), newest
+        )
 
     def add(self, batch: Batch) -> None:
-        """Take over a batch of one topic. Raises ``RetryLater`` when a schema registry is away (take it again then)."""
+        """Take over a batch of one topic. Raises ``RetryLater`` when a schema registry is away (take it again
+        then).
+        """
         role = self.topics[batch.topic]
         rows = self._rows(role, batch)
         if rows.num_rows:
@@ -82,7 +87,8 @@ class ModelRows:
         return self.waiting > 0 and (self.waiting >= most or waited >= every_s)
 
     def commit(self) -> int:
-        """Commit all that waits; gives the rows that went in (a row that is in already does not go in again)."""
+        """Commit all that waits; gives the rows that went in (a row that is in already does not go
+        in again)."""
         if not self._parts:
             return 0
         with metrics.COMMIT_SECONDS.labels(self.spec.name).time():
@@ -94,7 +100,7 @@ class ModelRows:
         self._count(fresh)
         self._tidy()
         give_memory_back()
-        return fresh.num_rows
+        return int(fresh.num_rows)
 
     def _tidy(self) -> None:
         """Put small files together once there are many of one kind; looks at every fiftieth commit."""
@@ -109,7 +115,9 @@ class ModelRows:
     def _rows(self, role: Role, batch: Batch) -> pa.Table:
         if role == "predictions":
             return self._rest_rows(batch)
-        reader = self.schemas.record(self.spec.name) if role == "clean" else self.schemas.label(self.spec.name)
+        reader = (
+            self.schemas.record(self.spec.name) if role == "clean" else self.schemas.label(self.spec.name)
+        )
         decoded = self.codec.decode(batch.values, reader)
         self._note_bad(role, len(decoded.bad))
         partitions = [batch.partitions[k] for k in decoded.index]
@@ -119,7 +127,9 @@ class ModelRows:
         return label_rows(self.schema, decoded.rows, batch.topic, partitions, offsets)
 
     def _rest_rows(self, batch: Batch) -> pa.Table:
-        """Predictions made over REST bring the event that they were made for; stream ones are on the clean topic."""
+        """Predictions made over REST bring the event that they were made for; stream ones are on the clean
+        topic.
+        """
         decoded = self.codec.decode(batch.values, self.schemas.prediction(self.spec.name))
         self._note_bad("predictions", len(decoded.bad))
         wanted = rest_positions(decoded.rows)
@@ -138,7 +148,9 @@ class ModelRows:
     def _note_bad(self, role: str, count: int) -> None:
         if count:
             metrics.ROWS_REFUSED.labels(self.spec.name, role).inc(count)
-            log.warning("%d records of %s on %s cannot be decoded and are left out", count, self.spec.name, role)
+            log.warning(
+                "%d records of %s on %s cannot be decoded and are left out", count, self.spec.name, role
+            )
 
     def _count(self, fresh: pa.Table) -> None:
         import pyarrow.compute as pc
@@ -151,7 +163,7 @@ class ModelRows:
         newest = None
         if events:
             own = fresh.filter(pc.not_equal(fresh.column(KIND), LABELLED))
-            labels += own.num_rows - own.column("_label").null_count
+            labels += own.num_rows - own.column(LABEL).null_count
             newest = int(pc.max(own.column(EVENT_TIME)).as_py().timestamp() * 1000)
         old = self.committed
         stream_time = max((t for t in (old.newest_ms, newest) if t is not None), default=None)

@@ -14,13 +14,16 @@ GRACE_S = 15.0
 
 
 class Parts:
-    """Runs named loops as threads. The first that fails stops the others, and its exception is raised by ``run``."""
+    """Runs named loops as threads. The first that fails stops the others, and its exception is raised by
+    ``run``.
+    """
 
     def __init__(self, loops: Mapping[str, Callable[[], None]], stop: threading.Event) -> None:
         self._stop = stop
         self._failures: list[BaseException] = []
         self._threads = [
-            threading.Thread(target=self._guarded, args=(name, loop), name=name, daemon=True) for name, loop in loops.items()
+            threading.Thread(target=self._guarded, args=(name, loop), name=name, daemon=True)
+            for name, loop in loops.items()
         ]
 
     def run(self) -> None:

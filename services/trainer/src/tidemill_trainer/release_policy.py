@@ -1,11 +1,20 @@
-"""What a finished run or a command changes about what serves. Pure: one state in, one release or a refusal out."""
+"""What a finished run or a command changes about what serves. Pure: one state in, one release or a refusal
+out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 
-from tidemill.contracts.events import Evidence, ModelRef, ModelRelease, ModelVersion, ReleaseCommand, RetrainRun
+from tidemill.contracts.events import (
+    Evidence,
+    ModelRef,
+    ModelRelease,
+    ModelVersion,
+    ReleaseCommand,
+    RetrainRun,
+)
 from tidemill.errors import TidemillError
 from tidemill.ids import deterministic_id
 
@@ -35,22 +44,34 @@ def release_of_run(current: ModelVersion | None, run: RetrainRun, now_ms: int) -
     if run.state != "finished" or run.artifact is None:
         raise NotReleased(f"run {run.run_id} has no version: {run.reason}")
     if current is not None and run.artifact.version <= current.champion.version:
-        raise NotReleased(f"version {run.artifact.version} is not newer than version {current.champion.version}, which serves")
+        raise NotReleased(
+            f"version {run.artifact.version} is not newer than {current.champion.version}, which serves"
+        )
     version = _next(current, run.model, run.artifact, run.start_offsets, now_ms)
     return ModelRelease(
-        release_id=run_release_id(run.run_id), action="promoted", by="trainer", reason=run.reason,
-        evidence=run.gate, published=version,
-    )  # fmt: skip
+        release_id=run_release_id(run.run_id),
+        action="promoted",
+        by="trainer",
+        reason=run.reason,
+        evidence=run.gate,
+        published=version,
+    )
 
 
-def release_of_command(current: ModelVersion | None, command: ReleaseCommand, previous: int | None, find: Find, now_ms: int) -> ModelRelease:
-    """What a person commands: promote a version, roll back (to the one before, where none is named), reject one.
+def release_of_command(
+    current: ModelVersion | None, command: ReleaseCommand, previous: int | None, find: Find, now_ms: int
+) -> ModelRelease:
+    """What a person commands: promote a version, roll back (to the one before, where none is named), reject
+    one.
 
-    A rejection is recorded and changes nothing that serves. Raises ``NotReleased`` where the command makes no sense.
+    A rejection is recorded and changes nothing that serves. Raises ``NotReleased`` where the command makes
+    no sense.
     """
     if command.action == "reject":
         return _rejected(current, command)
-    number = command.version if command.version is not None else previous if command.action == "rollback" else None
+    number = (
+        command.version if command.version is not None else previous if command.action == "rollback" else None
+    )
     if number is None:
         raise NotReleased("no version is named, and there is none before the one that serves")
     if current is not None and number == current.champion.version:
@@ -90,9 +111,14 @@ def _next(
     """The next epoch. Start offsets are those of the first version and are repeated unchanged ever after."""
     if current is not None:
         return replace(
-            current, epoch=current.epoch + 1, mode="direct", champion=champion, challenger=None, challenger_share=0.0,
+            current,
+            epoch=current.epoch + 1,
+            mode="direct",
+            champion=champion,
+            challenger=None,
+            challenger_share=0.0,
             published_at=now_ms,
-        )  # fmt: skip
+        )
     return ModelVersion(
         model=model, epoch=1, mode="direct", champion=champion, challenger=None, challenger_share=0.0,
         start_offsets=data_set_end, published_at=now_ms,

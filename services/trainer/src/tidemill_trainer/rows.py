@@ -13,7 +13,9 @@ from tidemill.contracts.model_file import ModelSpec
 from tidemill_learning.training.labelled import EVENT_ID, EVENT_TIME, LABEL, OBSERVED_AT
 
 KIND, TOPIC, PARTITION, OFFSET = "_kind", "_topic", "_partition", "_offset"
-"""With those of ``labelled`` the platform's own columns; the underscore keeps them apart from a user's fields."""
+"""With those of ``labelled`` the platform's own columns; the underscore keeps them apart from a user's
+fields.
+"""
 
 EVENT, LABELLED, REST = "event", "label", "rest"
 
@@ -26,17 +28,32 @@ LABEL_TYPES = {"binary": pa.bool_(), "multiclass": pa.string(), "regression": pa
 def table_schema(spec: ModelSpec, record: pa.Schema) -> pa.Schema:
     """Columns of a model's training table: the platform's own, then the record's fields, all nullable."""
     own = [
-        (KIND, pa.string()), (TOPIC, pa.string()), (PARTITION, pa.int32()), (OFFSET, pa.int64()),
-        (EVENT_ID, pa.string()), (EVENT_TIME, TIME), (OBSERVED_AT, TIME), (LABEL, LABEL_TYPES[spec.target.task]),
-    ]  # fmt: skip
+        (KIND, pa.string()),
+        (TOPIC, pa.string()),
+        (PARTITION, pa.int32()),
+        (OFFSET, pa.int64()),
+        (EVENT_ID, pa.string()),
+        (EVENT_TIME, TIME),
+        (OBSERVED_AT, TIME),
+        (LABEL, LABEL_TYPES[spec.target.task]),
+    ]
     fields = [pa.field(name, kind) for name, kind in own]
-    return pa.schema([*fields, *(pa.field(f.name, _stored(f.type)) for f in record if f.name not in dict(own))])
+    return pa.schema(
+        [*fields, *(pa.field(f.name, _stored(f.type)) for f in record if f.name not in dict(own))]
+    )
 
 
 def event_rows(
-    schema: pa.Schema, spec: ModelSpec, record: pa.RecordBatch, topic: str,
-    partitions: Sequence[int], offsets: Sequence[int], *, kind: str = EVENT, event_ids: pa.Array | None = None,
-) -> pa.Table:  # fmt: skip
+    schema: pa.Schema,
+    spec: ModelSpec,
+    record: pa.RecordBatch,
+    topic: str,
+    partitions: Sequence[int],
+    offsets: Sequence[int],
+    *,
+    kind: str = EVENT,
+    event_ids: pa.Array | None = None,
+) -> pa.Table:
     """Rows of events (or of REST inputs, whose ``event_ids`` come from the prediction), one per record."""
     own = {
         EVENT_ID: event_ids if event_ids is not None else record.column(spec.event_id),
@@ -102,7 +119,9 @@ def _column(values: pa.Array | None, field: pa.Field, count: int) -> pa.Array:
 
 
 def _stored(kind: pa.DataType) -> pa.DataType:
-    """The type that Delta Lake keeps a record's field in: it has no milliseconds, unsigned numbers or dictionaries."""
+    """The type that Delta Lake keeps a record's field in: it has no milliseconds, unsigned numbers or
+    dictionaries.
+    """
     if pa.types.is_timestamp(kind):
         return TIME
     if pa.types.is_dictionary(kind) or pa.types.is_large_string(kind):

@@ -17,8 +17,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from tidemill.clock import Clock
 from tidemill.contracts.events import Evidence, ModelRef, RetrainRequest, RetrainRun
 from tidemill.errors import RetryLater, TidemillError
-from tidemill.ids import deterministic_id
 from tidemill_learning.admission import Decision, PastRun
+from tidemill_trainer.run_rows import event, event_id, new_row
 from tidemill_trainer.sql_schema import outbox, runs, versions
 
 Decide = Callable[[Sequence[PastRun]], Decision]
@@ -64,7 +64,8 @@ class Outcome:
 
 
 class RunStore:
-    """The trainer's runs. Thread-safe; ``owner`` is stable over restarts of this process, ``token`` is not."""
+    """The trainer's runs. Thread-safe; ``owner`` is stable over restarts of this process,
+    ``token`` is not."""
 
     def __init__(self, engine: Engine, clock: Clock, owner: str, lease_s: float, max_attempts: int) -> None:
         self._engine = engine
@@ -79,12 +80,14 @@ class RunStore:
             connection.execute(select(1))
 
     def admit(self, request: RetrainRequest, traceparent: str, decide: Decide) -> Decision | None:
-        """Decide on a request and record it, accepted or refused. ``None`` if it was recorded before (a repeat)."""
+        """Decide on a request and record it, accepted or refused. ``None`` if it was recorded before (a
+        repeat).
+        """
         with self._begin() as connection:
             if connection.scalar(select(runs.c.run_id).where(runs.c.request_id == request.request_id)):
                 return None
             decision = decide(_past(connection, request.model))
-            row = self._new_row(request, traceparent, decision)
+            row = new_row(request, traceparent, decision, self._clock.now_ms())
             connection.execute(insert(runs).values(row))
             self._tell(connection, row)
             return decision
@@ -92,7 +95,10 @@ class RunStore:
     def has_version(self, model: str) -> bool:
         """Whether any version of the model has been made."""
         with self._begin() as connection:
-            return connection.scalar(select(versions.c.version).where(versions.c.model == model).limit(1)) is not None
+            return (
+                connection.scalar(select(versions.c.version).where(versions.c.model == model).limit(1))
+                is not None
+            )
 
     def past(self, model: str) -> list[PastRun]:
         """The admitted runs of a model, oldest first."""
@@ -113,7 +119,9 @@ class RunStore:
         with self._begin() as connection:
             while (row := self._claimable(connection)) is not None:
                 if row.attempts >= self._max_attempts:
-                    self._finish(connection, row, "failed", {"reason": f"given up after {row.attempts} attempts"})
+                    self._finish(
+                        connection, row, "failed", {"reason": f"given up after {row.attempts} attempts"}
+                    )
                     continue
                 token = uuid.uuid4().hex
                 change = {
@@ -124,7 +132,14 @@ class RunStore:
                 connection.execute(update(runs).where(runs.c.run_id == row.run_id).values(change))
                 self._tell(connection, {**row._mapping, **change})
                 return Claim(
-                    row.run_id, row.model, row.cause, row.request_id, row.event_time, row.traceparent, token, row.attempts + 1
+                    row.run_id,
+                    row.model,
+                    row.cause,
+                    row.request_id,
+                    row.event_time,
+                    row.traceparent,
+                    token,
+                    row.attempts + 1,
                 )
             return None
 
@@ -133,11 +148,17 @@ class RunStore:
         self._change(claim, {"lease_until": self._clock.now_ms() + self._lease_ms})
 
     def give_back(self, claim: Claim) -> None:
-        """Give the run up unharmed (a shutdown): it may be claimed again at once and the attempt does not count."""
-        self._change(claim, {"state": "accepted", "lease_until": None, "lease_token": None, "attempts": claim.attempt - 1})
+        """Give the run up unharmed (a shutdown): it may be claimed again at once and the attempt does not
+        count.
+        """
+        self._change(
+            claim,
+            {"state": "accepted", "lease_until": None, "lease_token": None, "attempts": claim.attempt - 1},
+        )
 
     def retry(self, claim: Claim) -> None:
-        """The attempt came to nothing for a passing reason: the run may be claimed again; the attempt counts."""
+        """The attempt came to nothing for a passing reason: the run may be claimed again; the
+        attempt counts."""
         self._change(claim, {"lease_until": 0})
 
     def version_of(self, claim: Claim) -> int:
@@ -147,9 +168,13 @@ class RunStore:
             known = connection.scalar(select(versions.c.version).where(versions.c.run_id == claim.run_id))
             if known is not None:
                 return int(known)
-            last = connection.scalar(select(func.max(versions.c.version)).where(versions.c.model == claim.model))
+            last = connection.scalar(
+                select(func.max(versions.c.version)).where(versions.c.model == claim.model)
+            )
             number = int(last or 0) + 1
-            connection.execute(insert(versions).values(model=claim.model, version=number, run_id=claim.run_id))
+            connection.execute(
+                insert(versions).values(model=claim.model, version=number, run_id=claim.run_id)
+            )
             return number
 
     def finish(self, claim: Claim, outcome: Outcome) -> None:
@@ -179,13 +204,17 @@ class RunStore:
     def unsent(self, most: int = 100) -> list[Outgoing]:
         """The oldest events that are not known to have been sent, in the order in which they were written."""
         with self._begin() as connection:
-            rows = connection.execute(select(outbox).where(outbox.c.sent_at.is_(None)).order_by(outbox.c.id).limit(most))
+            rows = connection.execute(
+                select(outbox).where(outbox.c.sent_at.is_(None)).order_by(outbox.c.id).limit(most)
+            )
             return [Outgoing(row.id, RetrainRun.from_dict(row.event), row.traceparent) for row in rows]
 
     def mark_sent(self, ids: Sequence[int]) -> None:
         """These events are stored on the topic."""
         with self._begin() as connection:
-            connection.execute(update(outbox).where(outbox.c.id.in_(ids)).values(sent_at=self._clock.now_ms()))
+            connection.execute(
+                update(outbox).where(outbox.c.id.in_(ids)).values(sent_at=self._clock.now_ms())
+            )
 
     @contextmanager
     def _begin(self) -> Iterator[Connection]:
@@ -199,11 +228,19 @@ class RunStore:
 
     def _claimable(self, connection: Connection) -> Row[Any] | None:
         expired = (runs.c.state == "started") & (runs.c.lease_until < self._clock.now_ms())
-        wanted = select(runs).where(or_(runs.c.state == "accepted", expired)).order_by(runs.c.created_at, runs.c.run_id)
+        wanted = (
+            select(runs)
+            .where(or_(runs.c.state == "accepted", expired))
+            .order_by(runs.c.created_at, runs.c.run_id)
+        )
         return connection.execute(wanted.limit(1)).first()
 
     def _locked(self, connection: Connection, claim: Claim) -> Row[Any]:
-        held = (runs.c.run_id == claim.run_id) & (runs.c.lease_token == claim.token) & (runs.c.state == "started")
+        held = (
+            (runs.c.run_id == claim.run_id)
+            & (runs.c.lease_token == claim.token)
+            & (runs.c.state == "started")
+        )
         row = connection.execute(select(runs).where(held)).first()
         if row is None:
             raise LeaseLost(f"run {claim.run_id} is no longer ours")
@@ -221,36 +258,26 @@ class RunStore:
         connection.execute(update(runs).where(runs.c.run_id == row.run_id).values(change))
         self._tell(connection, {**row._mapping, **change})
 
-    def _new_row(self, request: RetrainRequest, traceparent: str, decision: Decision) -> dict[str, Any]:
-        now = self._clock.now_ms()
-        return {
-            "run_id": deterministic_id("run", request.request_id),
-            "request_id": request.request_id, "model": request.model, "cause": request.cause,
-            "fingerprint": request.fingerprint, "evidence": [evidence.to_dict() for evidence in request.evidence],
-            "requested_by": request.requested_by, "requested_at": request.requested_at, "event_time": request.event_time,
-            "traceparent": traceparent, "state": "accepted" if decision.admitted else "refused",
-            "reason": decision.reason, "attempts": 0, "lease_owner": None, "lease_token": None, "lease_until": None,
-            "version": None, "artifact": None, "gate": [], "metrics": {}, "start_offsets": [],
-            "created_at": now, "changed_at": now,
-        }  # fmt: skip
-
     def _tell(self, connection: Connection, row: Mapping[str, Any]) -> None:
-        """Put the event of the run's state into the outbox; a state that was told before is not told again."""
-        event_id = f"{row['run_id']}/{row['state']}"
-        if connection.scalar(select(outbox.c.id).where(outbox.c.event_id == event_id)) is not None:
+        """Put the event of the run's state into the outbox; a state that was told before is not
+        told again."""
+        if connection.scalar(select(outbox.c.id).where(outbox.c.event_id == event_id(row))) is not None:
             return
-        event = {
-            "event_id": event_id, "run_id": row["run_id"], "request_id": row["request_id"], "model": row["model"],
-            "cause": row["cause"], "state": row["state"], "reason": row["reason"], "version": row["version"],
-            "artifact": row["artifact"], "gate": row["gate"], "metrics": row["metrics"],
-            "start_offsets": row["start_offsets"], "at": row["changed_at"],
-        }  # fmt: skip
-        values = {"event_id": event_id, "model": row["model"], "event": event, "traceparent": row["traceparent"]}
+        values = {
+            "event_id": event_id(row),
+            "model": row["model"],
+            "event": event(row),
+            "traceparent": row["traceparent"],
+        }
         connection.execute(insert(outbox).values(values))
 
 
 def _past(connection: Connection, model: str) -> list[PastRun]:
-    wanted = select(runs).where((runs.c.model == model) & (runs.c.state != "refused")).order_by(runs.c.created_at, runs.c.run_id)
+    wanted = (
+        select(runs)
+        .where((runs.c.model == model) & (runs.c.state != "refused"))
+        .order_by(runs.c.created_at, runs.c.run_id)
+    )
     return [
         PastRun(row.request_id, row.cause, row.fingerprint, row.state, row.event_time, row.version)
         for row in connection.execute(wanted)

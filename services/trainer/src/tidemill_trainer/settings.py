@@ -2,21 +2,58 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import NoDecode
 
 from tidemill.settings import CommonSettings
+
+Part = Literal["collect", "admit", "train", "release", "publish"]
+PARTS: tuple[Part, ...] = ("collect", "admit", "train", "release", "publish")
 
 
 class TrainerSettings(CommonSettings):
     """The trainer's own settings (``TIDEMILL_*``)."""
 
-    collect_every_s: float = Field(2.0, gt=0, description="At most so long a row waits for its commit to the table, in s.")
-    collect_rows: int = Field(20_000, ge=1, description="So many waiting rows of one model are committed at once.")
+    parts: Annotated[tuple[Part, ...], NoDecode] = Field(
+        PARTS,
+        description="Parts that run in this process, separated by commas; together they must all run once.",
+    )
+    collect_every_s: float = Field(
+        2.0, gt=0, description="At most so long a row waits for its commit to the table, in s."
+    )
+    collect_rows: int = Field(
+        20_000, ge=1, description="So many waiting rows of one model are committed at once."
+    )
     collect_fetch: int = Field(5_000, ge=1, description="Records that collect takes from Kafka in one go.")
-    collect_buffer_kb: int = Field(8_192, ge=512, description="Memory for records fetched ahead by collect, in KiB.")
-    compact_files: int = Field(200, ge=2, description="Small files of a kind after which collect compacts the table.")
-    lease_s: float = Field(30.0, gt=0, description="A run whose trainer is silent for so long is given to another, in s.")
+    collect_buffer_kb: int = Field(
+        8_192, ge=512, description="Memory for records fetched ahead by collect, in KiB."
+    )
+    compact_files: int = Field(
+        200, ge=2, description="Small files of a kind after which collect compacts the table."
+    )
+    lease_s: float = Field(
+        30.0, gt=0, description="A run whose trainer is silent for so long is given to another, in s."
+    )
     max_attempts: int = Field(3, ge=1, description="How often a run is begun before it is taken for failed.")
-    train_timeout_s: float = Field(1_800.0, gt=0, description="A training that takes longer is ended and failed, in s.")
+    train_timeout_s: float = Field(
+        1_800.0, gt=0, description="A training that takes longer is ended and failed, in s."
+    )
     poll_s: float = Field(0.2, gt=0, description="How often admit, train and publish look for work, in s.")
     git_sha: str = Field("", description="Commit of the running code, written on every version.")
+
+    @field_validator("parts", mode="before")
+    @classmethod
+    def _split_parts(cls, value: object) -> object:
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+    @model_validator(mode="after")
+    def _train_knows_what_serves(self) -> Self:
+        if "train" in self.parts and "release" not in self.parts:
+            raise ValueError("the part `train` runs beside `release`, which knows the champion: name both")
+        return self

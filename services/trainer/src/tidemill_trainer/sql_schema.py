@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 metadata = MetaData()
 
@@ -35,7 +46,9 @@ runs = Table(
     Index("runs_by_model", "model", "created_at"),
     Index("runs_by_state", "state", "created_at"),
 )
-"""One row per request, refused ones too. Times are epoch ms; ``event_time`` is the stream's, the others the wall's."""
+"""One row per request, refused ones too. Times are epoch ms; ``event_time`` is the stream's, the others the
+wall's.
+"""
 
 versions = Table(
     "versions",

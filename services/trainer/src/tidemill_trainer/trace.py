@@ -15,7 +15,7 @@ from tidemill_trainer.runs import Claim
 @contextmanager
 def run_span(tracer: Tracer, claim: Claim) -> Iterator[Span]:
     """The span of one attempt at a run."""
-    attributes = {
+    attributes: dict[str, str | int] = {
         "tidemill.model": claim.model, "tidemill.run_id": claim.run_id, "tidemill.cause": claim.cause,
         "tidemill.attempt": claim.attempt,
     }  # fmt: skip

@@ -1,9 +1,11 @@
 """The training table on Delta Lake: rows go in exactly once.
 
-A commit carries, beside the rows, one application transaction per partition with the offset that comes next. These do
-not make an append idempotent by themselves, so the order is: load a snapshot, read each partition's version, trim
-what is in already, append on that very handle. Only then does a second writer's commit clash with ours; on a clash
-the snapshot is loaded and the rows are trimmed again.
+A commit carries, beside the rows, one application transaction per partition with the offset that comes next.
+These do not make an append idempotent by themselves, so the order is: load a snapshot, read each partition's
+version,
+trim what is in already, append on that very handle. Only then does a second writer's commit clash with ours;
+on a
+clash the snapshot is loaded and the rows are trimmed again.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from tidemill.errors import RetryLater
-from tidemill_trainer.rows import EVENT_ID, KIND, LABEL, after
+from tidemill_learning.training.labelled import EVENT_ID, LABEL
+from tidemill_trainer.rows import KIND, after
 
 Ends = dict[tuple[str, int], int]
 """(topic, partition) to the offset that comes next."""
@@ -34,7 +37,9 @@ COMPACT_TO_BYTES = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class KindCount:
-    """What the log knows of one kind of rows, without reading any: rows, those with a label, files, newest event."""
+    """What the log knows of one kind of rows, without reading any: rows, those with a label, files, newest
+    event.
+    """
 
     rows: int = 0
     labelled: int = 0
@@ -61,7 +66,8 @@ class TrainingTable:
         return int(self._table.version())
 
     def ends(self) -> Ends:
-        """For each partition that has any rows behind it, the offset that comes next; from the snapshot held."""
+        """For each partition that has any rows behind it, the offset that comes next; from the
+        snapshot held."""
         return committed_ends(self._table, self._partitions)
 
     def reload(self) -> None:
@@ -69,14 +75,19 @@ class TrainingTable:
         self._table.update_incremental()
 
     def append(self, rows: pa.Table, ends: Mapping[tuple[str, int], int]) -> pa.Table:
-        """Append the rows that are not in yet and move the partitions to ``ends``, in one commit. Gives what went in.
+        """Append the rows that are not in yet and move the partitions to ``ends``, in one commit. Gives what
+        went in.
 
         Raises ``RetryLater`` where others win the race again and again, or the store is away.
         """
         for _ in range(MAX_CLASHES):
             known = self.ends()
             fresh = after(rows, known)
-            moved = [(f"{topic}/{number}", end) for (topic, number), end in ends.items() if end > known.get((topic, number), -1)]
+            moved = [
+                (f"{topic}/{number}", end)
+                for (topic, number), end in ends.items()
+                if end > known.get((topic, number), -1)
+            ]
             if not fresh.num_rows:
                 return fresh
             try:
@@ -99,7 +110,10 @@ class TrainingTable:
                 rows=old.rows + rows,
                 labelled=old.labelled + rows - int(nulls if nulls is not None else rows),
                 files=old.files + 1,
-                newest_ms=max((t for t in (old.newest_ms, _ms(file.get("max._event_time"))) if t is not None), default=None),
+                newest_ms=max(
+                    (t for t in (old.newest_ms, _ms(file.get("max._event_time"))) if t is not None),
+                    default=None,
+                ),
             )
         return found
 
@@ -111,7 +125,11 @@ class TrainingTable:
         """One column of one kind of rows, from the snapshot held."""
         import pyarrow.dataset as ds
 
-        return self._table.to_pyarrow_dataset().to_table(columns=[name], filter=ds.field(KIND) == kind).column(name)
+        return (
+            self._table.to_pyarrow_dataset()
+            .to_table(columns=[name], filter=ds.field(KIND) == kind)
+            .column(name)
+        )
 
     def labelled_ids(self, kinds: Iterable[str]) -> pa.Array:
         """Ids, each once, of events whose label came with them."""
@@ -123,9 +141,13 @@ class TrainingTable:
 
     def _commit(self, rows: pa.Table, moved: list[tuple[str, int]]) -> None:
         write_deltalake(
-            self._table, rows, mode="append",
-            commit_properties=CommitProperties(app_transactions=[Transaction(app, end) for app, end in moved]),
-        )  # fmt: skip
+            self._table,
+            rows,
+            mode="append",
+            commit_properties=CommitProperties(
+                app_transactions=[Transaction(app, end) for app, end in moved]
+            ),
+        )
 
     def _add_new_columns(self) -> None:
         known = {field.name for field in self._table.schema().fields}
@@ -139,7 +161,9 @@ class TrainingTable:
 
 def committed_ends(table: DeltaTable, partitions: Iterable[tuple[str, int]]) -> Ends:
     """The offset that comes next, for each of ``partitions`` that the table has rows of."""
-    found = ((partition, table.transaction_version(f"{partition[0]}/{partition[1]}")) for partition in partitions)
+    found = (
+        (partition, table.transaction_version(f"{partition[0]}/{partition[1]}")) for partition in partitions
+    )
     return {partition: int(end) for partition, end in found if end is not None}
 
 

@@ -1,7 +1,9 @@
 """The training process: long-lived, warm, one job at a time, orders and answers as lines of JSON.
 
-It is a process of its own so that a training can be killed, so that its memory goes back, and so that *collect* and
-*release* never wait for it. It is imported and warmed up before the first event: that takes longer than a training.
+It is a process of its own so that a training can be killed, so that its memory goes back, and so that
+*collect* and *release* never wait for it. It is imported and warmed up before the first event: that takes
+longer than a
+training.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ NICENESS = 5
 
 
 def main() -> None:
-    """Serve orders from stdin until it ends. Only answers go to the real stdout; whatever prints goes to stderr."""
+    """Serve orders from stdin until it ends. Only answers go to the real stdout; whatever prints goes to
+    stderr.
+    """
     answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)
     os.nice(NICENESS)
@@ -45,8 +49,8 @@ def main() -> None:
 def _warm_job(settings: Any) -> Any:
     from tidemill.clock import SystemClock
     from tidemill.contracts.model_file import load_models
+    from tidemill_trainer.adapters.tracking import Tracking
     from tidemill_trainer.job import Job
-    from tidemill_trainer.tracking import Tracking
     from tidemill_trainer.warm_up import warm_up
 
     specs = load_models(settings.models_dir, settings.models)
@@ -56,8 +60,9 @@ def _warm_job(settings: Any) -> Any:
 
 
 def _obey(job: Any, order: Mapping[str, Any]) -> dict[str, Any]:
-    """Do what the line says. What the data do not allow is an answer (``refused``); a store that is away is another
-    (``retry``); anything else is a defect and is answered with its traceback."""
+    """Do what the line says. What the data do not allow is an answer (``refused``); a store that is away is
+    another (``retry``); anything else is a defect and is answered with its traceback.
+    """
     from tidemill.artifact import ArtifactError
 
     try:
@@ -77,7 +82,9 @@ def _do(job: Any, order: Mapping[str, Any]) -> dict[str, Any]:
     if order["do"] == "export":
         return {"artifact": job.export(int(order["version"]))}
     if order["do"] == "champion":
-        job.tracking.reconcile_champion(order["model"], order["version"], order["artifact_uri"], order["tracking_run"])
+        job.tracking.reconcile_champion(
+            order["model"], order["version"], order["artifact_uri"], order["tracking_run"]
+        )
         return {}
     raise ValueError(f"unknown order {order['do']!r}")
 

@@ -27,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     parser(SERVICE, ValidatorSettings, DESCRIPTION).parse_args(arguments)
     from tidemill.service import StopSignal, run_service
+    from tidemill.service.lean import leave_out
 
+    leave_out("pandas")
     stop = StopSignal().install()
     return run_service(lambda: run(ValidatorSettings(), stop))
 

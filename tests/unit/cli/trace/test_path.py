@@ -56,7 +56,8 @@ class Topics:
 def prediction(**changes: Any) -> dict[str, Any]:
     return {
         "prediction_id": PREDICTION, "event_id": "e1", "source": "stream", "version": 3, "epoch": 7,
-        "arm": "champion", "predicted_at": PREDICTED_AT, "input_partition": 2, "input_offset": 40, "probability": 0.25,
+        "arm": "champion", "predicted_at": PREDICTED_AT, "input_partition": 2,
+        "input_offset": 40, "probability": 0.25,
     } | changes  # fmt: skip
 
 

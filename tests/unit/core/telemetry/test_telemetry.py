@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import json
 import logging
+import queue
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -179,3 +182,26 @@ def test_logging_goes_to_a_file_where_one_is_given(tmp_path: Path) -> None:
     line = json.loads((tmp_path / "logs" / "demo.jsonl").read_text())
     assert (line["level"], line["model_version"]) == ("ERROR", "m:1")
     assert "ValueError: bad" in line["exception"]
+
+
+def test_spans_go_to_a_collector_where_one_is_set() -> None:
+    received: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.put((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Collector) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        provider = tracing.tracer_provider("ingest", CommonSettings(otlp_endpoint=endpoint, trace_ratio=1))
+        provider.get_tracer("t").start_span("send raw").end()
+        provider.shutdown()
+        path, body = received.get(timeout=5)
+    assert path == "/v1/traces"
+    assert b"send raw" in body

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tidemill_cli.groups import PROFILE
 from tidemill_cli.platform import platform_options
 
 if TYPE_CHECKING:
@@ -136,7 +137,8 @@ def _show(found: dict[str, Any]) -> None:
         console.print(table)
     groups = Table("group", "behind by", box=None, pad_edge=False)
     for row in found["groups"]:
-        groups.add_row(row["group"], f"{row['lag']:,} records")
+        open_windows = ", held by its open windows" if PROFILE in row["group"] and row["lag"] else ""
+        groups.add_row(row["group"], f"{row['lag']:,} records{open_windows}")
     console.print(groups)
     models = Table(
         "model", "version", "epoch", "score", "dead letters", "last drift", box=None, pad_edge=False

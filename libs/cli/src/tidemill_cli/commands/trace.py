@@ -13,6 +13,8 @@ import click
 from tidemill_cli.platform import platform_options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from tidemill_cli.platform import PlatformView
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from tidemill_cli.trace.version import VersionTrace
 
 SHORT = 12
+SHOWN_OF_A_LIST = 3
+INDENT = 25  # below the second column
 
 
 @click.command()
@@ -97,35 +101,40 @@ def _spans(platform: PlatformView, path: Path) -> list[dict[str, Any]]:
     return spans_of(platform.settings.spans_dir, path.traces)
 
 
-def _show_path(console: Console, path: Path) -> None:
-    from rich.table import Table
+def _show_steps(console: Console, steps: Sequence[tuple[int, str, str, str]]) -> None:
+    """Times and positions are what a person copies, so they are never cut; details stand below and fold."""
+    from rich.padding import Padding
+    from rich.text import Text
 
-    console.print(f"[bold]{path.event_id}[/] ({path.model})", highlight=False)
-    table = Table("time (UTC)", "what", "where", "details", box=None, pad_edge=False)
-    for step in path.steps:
-        table.add_row(_time(step.at_ms), step.stage, step.place, _facts(step.facts))
-    console.print(table)
+    width = max((len(what) for _, what, _, _ in steps), default=0)
+    for at_ms, what, place, details in steps:
+        console.print(
+            f"{_time(at_ms)}  {what:<{width}}  {place}", highlight=False, markup=False, soft_wrap=True
+        )
+        if details:
+            console.print(Padding(Text(details, style="dim"), (0, 0, 0, INDENT)))
+
+
+def _show_path(console: Console, path: Path) -> None:
+    console.print(f"[bold]{path.event_id}[/] ({path.model}); times are UTC", highlight=False)
+    _show_steps(console, [(step.at_ms, step.stage, step.place, _facts(step.facts)) for step in path.steps])
 
 
 def _show_version(console: Console, version: VersionTrace) -> None:
-    from rich.table import Table
-
     console.print(f"\n[bold]version {version.version}[/] (epoch {version.epoch})", highlight=False)
-    table = Table("time (UTC)", "what", "where", "details", box=None, pad_edge=False)
-    for what, place, at_ms, facts in version.events:
-        table.add_row(_time(at_ms), what, place, _facts(facts))
-    console.print(table)
+    _show_steps(
+        console, [(at_ms, what, place, _facts(facts)) for what, place, at_ms, facts in version.events]
+    )
     if version.champion is None:
         return
     champion, data = version.champion, version.champion["data_set"]
     ranges = ", ".join(f"{r['topic']}/{r['partition']}/{r['first']}-{r['last']}" for r in data["offsets"])
-    console.print(
-        f"  artifact  {champion['artifact_uri']} ({champion['manifest_digest'][:SHORT]})", highlight=False
-    )
-    console.print(f"  MLflow    run {champion['tracking_run']}", highlight=False)
-    console.print(
-        f"  data set  {data['table_uri']}, version {data['table_version']}: {ranges}", highlight=False
-    )
+    for name, fact in (
+        ("artifact", f"{champion['artifact_uri']} (digest {champion['manifest_digest'][:SHORT]})"),
+        ("MLflow", f"run {champion['tracking_run']}"),
+        ("data set", f"{data['table_uri']}, version {data['table_version']}: {ranges}"),
+    ):
+        console.print(f"  {name:<9} {fact}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _show_spans(console: Console, path: Path, spans: list[dict[str, Any]]) -> None:
@@ -143,6 +152,9 @@ def _facts(facts: dict[str, Any]) -> str:
 
 
 def _value(name: str, value: Any) -> str:
+    if isinstance(value, list):
+        more = f" and {len(value) - SHOWN_OF_A_LIST} more" if len(value) > SHOWN_OF_A_LIST else ""
+        return "; ".join(str(item) for item in value[:SHOWN_OF_A_LIST]) + more
     if name in ("event_time", "observed_at", "predicted_at"):
         return datetime.fromtimestamp(value / 1000, tz=UTC).isoformat(timespec="milliseconds")
     return f"{value:.4f}" if isinstance(value, float) else str(value)

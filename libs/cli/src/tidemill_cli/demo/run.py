@@ -5,7 +5,6 @@ back.
 from __future__ import annotations
 
 import json
-import re
 import secrets
 import threading
 import time
@@ -15,23 +14,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 import numpy as np
 
 from tidemill.contracts.model_file import ModelSpec
-from tidemill_cli.demo.audit import ENOUGH_LABELLED, Audit, Auditor
+from tidemill_cli.demo.conclusion import Seen, conclude
 from tidemill_cli.demo.flights import Flights, load_flights, prepared_flights
 from tidemill_cli.demo.kills import Kill, Killer
 from tidemill_cli.demo.live import Observer
 from tidemill_cli.demo.memory import MemoryWatch
 from tidemill_cli.demo.permute import permuted
-from tidemill_cli.demo.report import show, summarise
+from tidemill_cli.demo.report import show
 from tidemill_cli.demo.rest import Predicting, Pushing, json_rows
-from tidemill_cli.demo.scoring import Comparison
 from tidemill_cli.demo.sim_clock import SimClock
 from tidemill_cli.demo.spoil import Spoil, draw
 from tidemill_cli.demo.story import Story
-from tidemill_cli.demo.streaming import Streamer, StreamState
-from tidemill_cli.demo.summary import Condition, Verdict, judge, judge_control, published_versions
+from tidemill_cli.demo.streaming import Streamer
 from tidemill_cli.demo.victims import at_work
 from tidemill_cli.embedded.errors import PlatformError
 from tidemill_cli.embedded.platform import Platform, remove_data
@@ -69,8 +67,8 @@ class Options:
     root: Path = Path()
 
 
-class Interrupted(PlatformError):
-    """Ctrl-C."""
+class Interrupted(click.exceptions.Abort):
+    """Ctrl-C: everything is ended, and nothing more is said."""
 
 
 def run_demo(options: Options, console: Console, stop: threading.Event) -> bool:
@@ -107,7 +105,7 @@ def run_demo(options: Options, console: Console, stop: threading.Event) -> bool:
 
 def _progress(console: Console, stop: threading.Event, text: str) -> None:
     if stop.is_set():
-        raise Interrupted("stopped while starting")
+        raise Interrupted
     console.print(text, highlight=False)
 
 
@@ -150,6 +148,7 @@ class _Demo:
                 self._drain()
             seconds = time.monotonic() - (self.streamer.state.first_push or time.monotonic())
             kills = self._end_clients()
+            self._forget_flights()
             return self._conclude(seconds, kills)
 
     def _begin(self, stack: ExitStack) -> None:
@@ -255,7 +254,7 @@ class _Demo:
 
     def _check(self) -> None:
         if self.stop.is_set():
-            raise Interrupted("stopped")
+            raise Interrupted
         self.platform.check()
         for part in (self.streamer.state, self.observer.state, self.killer):
             if part.failure is not None:
@@ -268,74 +267,26 @@ class _Demo:
         self.observer.stop()
         return self.killer.kills
 
+    def _forget_flights(self) -> None:
+        """What was streamed need not be in memory while it is read back."""
+        self.streamer.forget()
+        del self.flights
+
     def _conclude(self, seconds: float, kills: list[Kill]) -> bool:
         self._say("reading the topics back")
-        began = time.monotonic()
-        live, rest = self.observer.state, self.predicting.state
-        auditor = Auditor(self.view, self.spec)
-        audit = auditor.audit()
-        comparison = self._compare(auditor, audit)
-        verdict = self._verdict(audit)
-        self.memory.stop()
-        broker = _broker(self.platform.broker_name)
-        metric = self.spec.training.metric
-        ingest = self.pushing.state
-        summary = summarise(
-            verdict, live, audit, rest, ingest, comparison, metric, seconds, self.memory, broker, kills
-        )  # fmt: skip
-        summary["audit_seconds"] = round(time.monotonic() - began, 1)
-        path = self.options.var / "summary.json"
+        options, spared = self.options, self.killer.spared
+        live, rest, ingest = self.observer.state, self.predicting.state, self.pushing.state
+        seen = Seen(live, rest, ingest, kills, spared, seconds, self.platform.broker_name)
+        control = options.permute is not None
+        verdict, summary = conclude(self.view, self.spec, seen, self.memory, control, options.kill)
+        path = options.var / "summary.json"
         path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         show(self.console, summary, verdict)
         self._say(f"summary: {path}; logs: {self.platform.var / 'logs'}")
         return verdict.closed
-
-    def _compare(self, auditor: Auditor, audit: Audit) -> Comparison | None:
-        """The first version against the last, on the rows after the last swap that enough labelled rows
-        follow.
-        """
-        changes = published_versions(self.observer.state)
-        for item in reversed(changes[1:]):
-            found = auditor.score(audit, item.epoch, dict(changes[0].champion), dict(item.champion))
-            if found.rows >= ENOUGH_LABELLED:
-                return found
-        return None
-
-    def _verdict(self, audit: Audit) -> Verdict:
-        live, rest = self.observer.state, self.predicting.state
-        seconds = (rest.ended or 0.0) - (rest.began or 0.0)
-        if self.options.permute is not None:
-            verdict = judge_control(live, audit, rest, seconds)
-        else:
-            verdict = judge(live, audit, rest, seconds, self.options.kill)
-        if self.options.kill:
-            spared = [*self.killer.spared, *(kill.process for kill in self.killer.kills if not kill.bitten)]
-            text = "each process but the broker is killed once while it works"
-            found = (
-                f"not killed at work: {', '.join(spared)}" if spared else f"{len(self.killer.kills)} kills"
-            )
-            verdict.conditions.append(Condition(not spared, text, found))
-        refused = self.pushing.state
-        verdict.conditions.append(
-            Condition(
-                refused.refused == refused.waiting == 0,
-                "ingest takes every good event",
-                f"{refused.accepted:,} accepted, {refused.refused} refused {refused.first_refusal}",
-            )
-        )
-        return verdict
 
     def _logs(self, names: list[str]) -> str:
         return ", ".join(str(self.platform.logs[name]) for name in names)
 
     def _say(self, text: str) -> None:
         self.console.print(text, highlight=False)
-
-
-def _broker(name: str) -> dict[str, str]:
-    """Such as `Apache Kafka 4.1.1 (embedded)`, in two parts."""
-    found = re.fullmatch(r"(.+?) (\d+(?:\.\d+)+)(?: .*)?", name)
-    return {"name": found[1], "version": found[2]} if found else {"name": name, "version": "unknown"}
-
-
-__all__ = ["Options", "StreamState", "run_demo"]

@@ -26,6 +26,7 @@ class Comparison:
     rows: int
     before: float | None
     after: float | None
+    versions: tuple[int, int]
 
 
 def load_scorer(reference: Mapping[str, Any]) -> OnnxModel:
@@ -49,7 +50,8 @@ def compare(
         if len(rows):
             ids.append(rows.column(id_field))
             scores.append((_score(before, rows), _score(after, rows)))
-    return _compared(pa.chunked_array(ids, pa.string()), scores, labels)
+    versions = before.manifest.version, after.manifest.version
+    return _compared(pa.chunked_array(ids, pa.string()), scores, labels, versions)
 
 
 def _inside(batch: Batch, lookup: Positions) -> np.ndarray:
@@ -66,12 +68,15 @@ def _score(model: OnnxModel, rows: pa.RecordBatch) -> np.ndarray:
 
 
 def _compared(
-    ids: pa.ChunkedArray, scores: list[tuple[np.ndarray, np.ndarray]], labels: KnownLabels
+    ids: pa.ChunkedArray,
+    scores: list[tuple[np.ndarray, np.ndarray]],
+    labels: KnownLabels,
+    versions: tuple[int, int],
 ) -> Comparison:
     if not scores or not len(labels.values):
-        return Comparison(0, None, None)
+        return Comparison(0, None, None, versions)
     found = pc.index_in(ids, value_set=labels.ids.combine_chunks()).combine_chunks()
     known = found.is_valid().to_numpy(zero_copy_only=False)
     truth = labels.values[found.drop_null().to_numpy().astype(np.int64)].astype(bool)
     before, after = (np.concatenate([pair[side] for pair in scores])[known] for side in (0, 1))
-    return Comparison(len(truth), roc_auc(truth, before), roc_auc(truth, after))
+    return Comparison(len(truth), roc_auc(truth, before), roc_auc(truth, after), versions)

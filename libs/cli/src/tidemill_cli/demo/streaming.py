@@ -90,6 +90,10 @@ class Streamer:
         if self._thread.ident is not None:
             self._thread.join()
 
+    def forget(self) -> None:
+        """Lets go of the flights; only `state` is left."""
+        del self._flights, self._batch, self._scheduled_labels
+
     def _run(self) -> None:
         try:
             while not self._stop.is_set() and not self._finished():

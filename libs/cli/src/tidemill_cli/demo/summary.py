@@ -77,8 +77,8 @@ def _metric(metrics: Mapping[str, float], metric: str) -> float | None:
 def swaps(live: LiveState, audit: Audit) -> list[dict[str, Any]]:
     """Every change from one version to the next, with the ms from the event on model-versions to serving.
 
-    By the times on the predictions topic: until both stream and REST had answered with the new version (REST is
-    asked some twenty times a second, so up to 50 ms of it are waiting), or REST alone where no event came any more.
+    By the times on the predictions topic: until both stream and REST had answered with the new version (REST
+    is asked some twenty times a second, so up to 50 ms of it are waiting), or REST alone where no event came.
     """
     made = audit.predictions
     changes = published_versions(live)

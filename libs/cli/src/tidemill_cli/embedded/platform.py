@@ -160,18 +160,24 @@ class Platform:
 
     def _start_services(self, progress: Callable[[str], None]) -> None:
         specs = [self._spec(service) for service in parts.SERVICES]
-        if self._mlflow:
-            specs.append(self._mlflow_spec())
+        pages = [self._mlflow_spec()] if self._mlflow else []
         for name, (preferred, given) in self._ports.changed.items():
             progress(f"port {preferred} is taken: {name} is on {given}")
+        self._start_all(specs, progress)
+        if pages:
+            # The trainer makes MLflow's database; a server that starts beside it would make the same tables.
+            self._until(lambda: self.ready("trainer"), LIVE_S, "trainer", self.logs["trainer"])
+            self._start_all(pages, progress)
+        self._started_at = time.time()
+        self._run_file.write(self.facts())
+
+    def _start_all(self, specs: list[ProcessSpec], progress: Callable[[str], None]) -> None:
         progress(f"starting {', '.join(spec.name for spec in specs)}")
         for spec in specs:
             self.logs[spec.name] = spec.log
             self._supervisor.add(spec)
         for spec in specs:
             self._until(lambda url=spec.url: answers(url), LIVE_S, spec.name, spec.log)  # type: ignore[misc]
-        self._started_at = time.time()
-        self._run_file.write(self.facts())
 
     def _spec(self, service: parts.Service) -> ProcessSpec:
         port = self._ports.take(service.name, service.port)

@@ -103,7 +103,8 @@ def _add_event(path: Path, lookup: Lookup, bounds: Bounds, id_field: str) -> Non
     for record in lookup.containing("raw", path.event_id, bounds):
         if record.datum is None or record.datum[id_field] == path.event_id:
             path.add("raw", record, {"key": _text(record.key)} | _problem(record))
-            bounds = _narrowed(bounds, record)
+            bounds = replace(bounds, partitions=(record.partition,))
+    labels, bounds = bounds, _after_raw(path, bounds)
     for record in lookup.containing("clean", path.event_id, bounds):
         if record.datum and record.datum[id_field] == path.event_id:
             _add_clean(path, record)
@@ -113,17 +114,15 @@ def _add_event(path: Path, lookup: Lookup, bounds: Bounds, id_field: str) -> Non
     for record in _predictions(lookup, path.event_id, bounds):
         _add_prediction(path, record)
     for role, stage in (("labels_raw", "label (raw)"), ("labels", "label"), ("labels_raw_dlq", "dead label")):
-        for record in lookup.containing(role, path.event_id, bounds):
+        for record in lookup.containing(role, path.event_id, labels):
             if record.datum and record.datum["event_id"] == path.event_id:
                 path.add(stage, record, _label(record))
 
 
-def _narrowed(bounds: Bounds, record: Record) -> Bounds:
-    """Everything that follows a raw record stands in the same partition; a label may have been pushed before
-    its event.
-    """
-    partitions = (record.partition,) if bounds.partitions is None else bounds.partitions
-    return replace(bounds, partitions=partitions)
+def _after_raw(path: Path, bounds: Bounds) -> Bounds:
+    """What is made of a raw record comes after it; only its label may have been pushed before."""
+    pushed = [step.at_ms for step in path.steps if step.stage == "raw"]
+    return replace(bounds, since_ms=max(bounds.since_ms, min(pushed) - AROUND_MS)) if pushed else bounds
 
 
 def _add_clean(path: Path, record: Record) -> None:

@@ -32,6 +32,9 @@ def version_trace(view: PlatformView, model: str, epoch: int, version: int) -> V
             _add(trace, view, "released", item, facts)
     if trace.champion is None:
         return trace
+    for item in read_all(view, "model_versions", model):
+        if item.datum["epoch"] == epoch:
+            _add(trace, view, "to be served", item, {"mode": item.datum["mode"]})
     requests: set[str] = set()
     for item in read_all(view, "retrain_runs", model):
         if item.datum["run_id"] == trace.champion["run_id"]:

@@ -64,18 +64,23 @@ def watermarks(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dic
     """First offset and end of each partition as of now; the end is where committed records end (the last
     stable offset) for a consumer of committed records, the high watermark otherwise.
     """
-    found = {}
-    for partition in partitions:
+    return {partition: _watermarks(consumer, TopicPartition(topic, partition)) for partition in partitions}
+
+
+def _watermarks(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
+    deadline = time.monotonic() + _NEW_TOPIC_S
+    where = f"{partition.topic}/{partition.partition}"
+    while True:
         try:
-            low_high = consumer.get_watermark_offsets(
-                TopicPartition(topic, partition), timeout=_REQUEST_TIMEOUT_S
-            )
+            found = consumer.get_watermark_offsets(partition, timeout=_REQUEST_TIMEOUT_S)
         except KafkaException as error:
-            raise RetryLater(f"{topic}/{partition}: {explain(error.args[0])}") from error
-        if low_high is None:
-            raise RetryLater(f"{topic}/{partition}: no answer in time")
-        found[partition] = low_high
-    return found
+            if time.monotonic() > deadline:
+                raise RetryLater(f"{where}: {explain(error.args[0])}") from error
+            time.sleep(0.1)  # a partition of a new topic, or one that has just moved, finds its leader soon
+            continue
+        if found is None:
+            raise RetryLater(f"{where}: no answer in time")
+        return found
 
 
 def split_errors(messages: Iterable[Message]) -> tuple[list[Message], dict[int, int]]:

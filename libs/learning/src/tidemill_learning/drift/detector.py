@@ -8,10 +8,7 @@ JSON, compressed.
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tidemill.contracts.events import (
@@ -27,56 +24,17 @@ from tidemill_learning.drift.baseline import Baseline, Comparison
 from tidemill_learning.drift.findings import Finding, Kind, shift
 from tidemill_learning.drift.ordering import Item, WindowOrder
 from tidemill_learning.drift.quality import QualityWatch, Totals
+from tidemill_learning.drift.state import Champion, State, pack, unpack
 
 if TYPE_CHECKING:
     from tidemill.contracts.model_file import ModelSpec
 
-STATE_VERSION = 1
 WATCHES = {"features": "feature", "predictions": "prediction", "quality": "quality"}
 LASTING = 3
 """Windows in a row for which features must have moved before they ask for retraining by themselves."""
 
 REQUESTED_BY = "drift"
 Outcome = DriftEvent | ModelPerformance | RetrainRequest
-
-
-@dataclass(frozen=True, slots=True)
-class Champion:
-    """The version that is watched. `epoch`: since when; `learned`: last offset of its data set per clean
-    partition.
-    """
-
-    version: int
-    epoch: int
-    partitions: int
-    digest: str
-    learned: dict[str, int]
-
-    @classmethod
-    def of(cls, published: ModelVersion, clean_topic: str) -> Champion:
-        """From an event of model-versions."""
-        ranges = published.champion.data_set.offsets
-        learned = {str(r.partition): r.last for r in ranges if r.topic == clean_topic}
-        partitions = len(published.start_offsets)
-        return cls(
-            published.champion.version,
-            published.epoch,
-            partitions,
-            published.champion.manifest_digest,
-            learned,
-        )
-
-
-@dataclass(slots=True)
-class _State:
-    champion: dict[str, Any] | None = None
-    orders: dict[str, Any] = field(default_factory=dict)
-    groups: dict[str, list[Item]] = field(default_factory=dict)
-    windows: dict[str, int] = field(default_factory=dict)
-    lasting: dict[str, int] = field(default_factory=dict)
-    alarms: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
-    quality: dict[str, Any] = field(default_factory=dict)
-    last: list[list[Any]] = field(default_factory=list)
 
 
 class Detector:
@@ -90,7 +48,7 @@ class Detector:
     def __init__(self, spec: ModelSpec, clean_topic: str, state: bytes | None = None) -> None:
         self._spec = spec
         self._clean_topic = clean_topic
-        self._state = _unpack(state) if state else _State()
+        self._state = unpack(state) if state else State()
         self._orders = {kind: WindowOrder(self._state.orders.get(kind)) for kind in WATCHES}
         self._champion = Champion(**self._state.champion) if self._state.champion else None
         self._baseline: Baseline | None = None
@@ -108,13 +66,10 @@ class Detector:
 
     def to_bytes(self) -> bytes:
         """The state; `Detector(spec, topic, state)` and `crown` with the same champion go on from it."""
-        state = {name: getattr(self._state, name) for name in _State.__slots__}
-        state["orders"] = {kind: order.to_state() for kind, order in self._orders.items()}
-        state["quality"] = self._quality.to_state() if self._quality else self._state.quality
-        document = json.dumps(
-            {"state_version": STATE_VERSION, **state}, separators=(",", ":"), sort_keys=True
-        )
-        return zlib.compress(document.encode(), 1)
+        self._state.orders = {kind: order.to_state() for kind, order in self._orders.items()}
+        if self._quality is not None:
+            self._state.quality = self._quality.to_state()
+        return pack(self._state)
 
     def crown(self, published: ModelVersion, reference: Mapping[str, Any]) -> None:
         """Watch this champion. A version that was not watched before starts all detectors anew."""
@@ -125,7 +80,8 @@ class Detector:
             self._champion = champion
             self._state.champion = {name: getattr(champion, name) for name in Champion.__slots__}
             self._start_anew()
-        self._quality = QualityWatch(self._spec.target.task, self._baseline, self._state.quality)
+        if not same or self._quality is None:
+            self._quality = QualityWatch(self._spec.target.task, self._baseline, self._state.quality)
 
     def apply(self, profile: Mapping[str, Any], now_ms: int) -> list[Outcome]:
         """Take in a profile; gives what follows from it. `now_ms` becomes `requested_at` of requests."""
@@ -291,14 +247,6 @@ class Detector:
 
 
 _OUTCOMES: dict[str, Any] = {cls.__name__: cls for cls in (DriftEvent, ModelPerformance, RetrainRequest)}
-
-
-def _unpack(state: bytes) -> _State:
-    document = json.loads(zlib.decompress(state))
-    version = document.pop("state_version", None)
-    if version != STATE_VERSION:
-        raise ValueError(f"drift state has version {version}, and this is for version {STATE_VERSION}")
-    return _State(**document)
 
 
 def _shifts(kind: Kind, group: Sequence[Item]) -> list[Finding]:

@@ -72,7 +72,8 @@ class PartitionProfiler:
         before, _ = self._logs["clean"].advance(offsets, times)
         for window, part in self._in_windows("clean", offsets, times, before):
             fold = self._features.setdefault(window, FeatureFold(self._spec.features))
-            fold.add(offsets[part], times[part], rows.take(pa.array(part)))
+            whole = len(part) == rows.num_rows
+            fold.add(offsets[part], times[part], rows if whole else rows.take(pa.array(part)))
         return self._close_features()
 
     def predictions(self, offsets: Longs, appended: Longs, rows: pa.RecordBatch) -> list[Profile]:

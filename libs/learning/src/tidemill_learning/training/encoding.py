@@ -1,8 +1,9 @@
 """From named inputs to the matrix that a learner reads; the very same steps as ONNX nodes.
 
-A category becomes a number: its rank by the target's mean among the fitted rows (target ordering after Micci-Barreca,
-2001, as ranks, so that a rare category's mean cannot leak a label). A category never seen takes the place of the
-average. Linear models read categories and time parts one-hot instead.
+A category becomes a number: its rank by the target's mean among the fitted rows (target ordering after
+Micci-Barreca, 2001, as ranks, so that a rare category's mean cannot leak a label). A category never seen
+takes the place of
+the average. Linear models read categories and time parts one-hot instead.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """Fitted columns in graph order. Immutable; ``matrix`` and ``nodes`` do the same thing in numpy and in ONNX."""
+    """Fitted columns in graph order. Immutable; ``matrix`` and ``nodes`` do the same thing in numpy and in
+    ONNX.
+    """
 
     columns: tuple[Column, ...]
     one_hot: bool
@@ -58,7 +61,8 @@ class Encoder:
         return np.ascontiguousarray(np.concatenate(parts, axis=1))
 
     def sparse(self, inputs: Mapping[str, NDArray[np.generic]]) -> Any:
-        """The same as ``matrix``, as a ``scipy.sparse`` CSR matrix built without the dense one (to fit on)."""
+        """The same as ``matrix``, as a ``scipy.sparse`` CSR matrix built without the dense one (to
+        fit on)."""
         from scipy.sparse import csr_matrix, hstack
 
         parts = []
@@ -92,7 +96,9 @@ class Encoder:
 
 
 def fit_encoder(examples: Examples, specs: Sequence[InputSpec], *, one_hot: bool, impute: bool) -> Encoder:
-    """Learn codes and fills from the examples. ``impute`` fills every number; else only where the model file says so."""
+    """Learn codes and fills from the examples. ``impute`` fills every number; else only where the model file
+    says so.
+    """
     score = _ordering_score(examples.target)
     columns = [
         _fit_category(spec, examples.inputs[spec.name].reshape(-1), score)
@@ -108,7 +114,8 @@ def _ordering_score(target: NDArray[np.generic]) -> NDArray[np.float64]:
     if target.dtype.kind in "ifb":
         return target.astype(np.float64)
     classes, counts = np.unique(target.astype(str), return_counts=True)
-    return (target.astype(str) == classes[np.argmax(counts)]).astype(np.float64)
+    most: NDArray[np.float64] = (target.astype(str) == classes[np.argmax(counts)]).astype(np.float64)
+    return most
 
 
 def _fit_category(spec: InputSpec, values: NDArray[np.generic], score: NDArray[np.float64]) -> Column:
@@ -122,7 +129,9 @@ def _fit_category(spec: InputSpec, values: NDArray[np.generic], score: NDArray[n
     codes = {str(names[position]): float(rank) for rank, position in enumerate(ranked)}
     unseen = float(np.searchsorted(means[ranked], overall)) - 0.5
     frequent = np.argsort(-counts, kind="stable")[:MAX_ONE_HOT]
-    levels = tuple(sorted(codes[str(names[position])] for position in frequent if str(names[position]) in codes))
+    levels = tuple(
+        sorted(codes[str(names[position])] for position in frequent if str(names[position]) in codes)
+    )
     return Column(spec, codes, unseen, float("nan"), levels, 0.0, 1.0)
 
 
@@ -154,7 +163,9 @@ def _codes(column: Column, values: NDArray[np.generic]) -> NDArray[np.float32]:
 
 def _spread(column: Column, values: NDArray[np.float32]) -> NDArray[np.float32]:
     if column.levels:
-        return (values[:, None] == np.array(column.levels, dtype=np.float32)[None, :]).astype(np.float32)
+        levels = np.array(column.levels, dtype=np.float32)
+        hot: NDArray[np.float32] = (values[:, None] == levels[None, :]).astype(np.float32)
+        return hot
     return ((values - np.float32(column.centre)) * np.float32(1.0 / column.scale))[:, None]
 
 
@@ -204,9 +215,11 @@ def _code_nodes(column: Column) -> list[onnx.NodeProto]:
 def _spread_nodes(column: Column, end: str) -> list[onnx.NodeProto]:
     name = column.spec.name
     if not column.levels:
-        scaled = {"offset": [column.centre], "scale": [1.0 / column.scale]}
+        scaled: dict[str, Any] = {"offset": [column.centre], "scale": [1.0 / column.scale]}
         return [helper.make_node("Scaler", [end], [f"{name}__spread"], domain="ai.onnx.ml", **scaled)]
-    levels = helper.make_tensor(f"{name}__levels", TensorProto.FLOAT, [1, len(column.levels)], list(column.levels))
+    levels = helper.make_tensor(
+        f"{name}__levels", TensorProto.FLOAT, [1, len(column.levels)], list(column.levels)
+    )
     return [
         helper.make_node("Constant", [], [f"{name}__level"], value=levels),
         helper.make_node("Equal", [end, f"{name}__level"], [f"{name}__equal"]),

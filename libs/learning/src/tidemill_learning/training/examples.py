@@ -15,8 +15,8 @@ Task = Literal["binary", "multiclass", "regression"]
 class InputSpec:
     """One named input of the graph.
 
-    ``kind`` is ``category`` (object array of str, null as ``""``), ``number`` or ``time`` (float32, null as NaN).
-    ``missing`` is how the model file wants nulls of a number filled; ``None`` leaves it to the learner.
+    ``kind`` is ``category`` (object array of str, null as ``""``), ``number`` or ``time`` (float32, null as
+    NaN). ``missing`` is how the model file wants nulls of a number filled; ``None`` leaves it to the learner.
     """
 
     name: str
@@ -28,8 +28,9 @@ class InputSpec:
 class Examples:
     """``n`` labelled rows in order of event time.
 
-    ``inputs``: per input name an array of shape [n, 1]; ``target``: int64 0/1 (binary), object str (multiclass) or
-    float64 (regression), shape [n]; ``event_time`` and ``observed_at``: int64 epoch milliseconds, shape [n];
+    ``inputs``: per input name an array of shape [n, 1]; ``target``: int64 0/1 (binary), object str
+    (multiclass) or float64 (regression), shape [n]; ``event_time`` and ``observed_at``: int64 epoch
+    milliseconds, shape [n];
     ``position``: int64, where each example stands in the table that it came from, shape [n].
     """
 

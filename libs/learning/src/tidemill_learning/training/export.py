@@ -20,8 +20,8 @@ IR_VERSION = 8
 def to_onnx(fitted: Fitted) -> bytes:
     """The graph: one named input [n, 1] per feature (string or float32).
 
-    Outputs: ``label`` [n] (int64 0/1, or string) and ``probabilities`` [n, C] for classes; ``value`` [n, 1] for
-    regression. Standard operators only (``ai.onnx`` 17, ``ai.onnx.ml`` 3), no external data.
+    Outputs: ``label`` [n] (int64 0/1, or string) and ``probabilities`` [n, C] for classes; ``value`` [n, 1]
+    for regression. Standard operators only (``ai.onnx`` 17, ``ai.onnx.ml`` 3), no external data.
     """
     inputs, nodes = fitted.encoder.nodes("matrix")
     initializers: list[onnx.TensorProto] = []

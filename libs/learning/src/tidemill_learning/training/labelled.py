@@ -1,4 +1,6 @@
-"""Events and their labels, which come later and by another way, as one table of labelled rows; and that as examples."""
+"""Events and their labels, which come later and by another way, as one table of labelled rows; and that as
+examples.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +18,25 @@ EVENT_ID = "_event_id"
 EVENT_TIME = "_event_time"
 OBSERVED_AT = "_observed_at"
 LABEL = "_label"
-"""Columns of the platform beside the record's own; the underscore keeps them apart from any field of a user's."""
+"""Columns of the platform beside the record's own; the underscore keeps them apart from any field of a
+user's.
+"""
 
 
 def join_labels(events: pa.Table, labels: pa.Table) -> pa.Table:
-    """The events that have a label, each once, with ``_label`` and ``_observed_at``; every other column as it was.
+    """The events that have a label, each once, with ``_label`` and ``_observed_at``; every other column as
+    it was.
 
-    ``events``: ``_event_id``, ``_event_time`` (timestamp ms) and the record's fields, perhaps with ``_label`` where it
-    was known at once. ``labels``: ``_event_id``, ``_label``, ``_observed_at``. Of an event that came twice the first
-    counts; of labels for one event the one observed last (a correction); a label that came apart from its event wins
-    over the event's own.
+    ``events``: ``_event_id``, ``_event_time`` (timestamp ms) and the record's fields, perhaps with
+    ``_label`` where it was known at once. ``labels``: ``_event_id``, ``_label``, ``_observed_at``. Of an
+    event that came twice
+    the first counts; of labels for one event the one observed last (a correction); a label that came apart
+    from its
+    event wins over the event's own.
     """
-    ids = pa.chunked_array([*events.column(EVENT_ID).chunks, *labels.column(EVENT_ID).chunks], type=pa.string())
+    ids = pa.chunked_array(
+        [*events.column(EVENT_ID).chunks, *labels.column(EVENT_ID).chunks], type=pa.string()
+    )
     codes = _codes(ids)
     of_events, of_labels = codes[: events.num_rows], codes[events.num_rows :]
     label_at = np.full(int(codes.max(initial=-1)) + 1, -1, dtype=np.int64)
@@ -81,7 +90,9 @@ def _own_labels(events: pa.Table) -> NDArray[np.bool_]:
     return np.asarray(pc.is_valid(events.column(LABEL)).to_numpy())
 
 
-def _with_labels(events: pa.Table, labels: pa.Table, kept: NDArray[np.int64], at: NDArray[np.int64]) -> pa.Table:
+def _with_labels(
+    events: pa.Table, labels: pa.Table, kept: NDArray[np.int64], at: NDArray[np.int64]
+) -> pa.Table:
     rows = events.take(pa.array(kept))
     mask = pa.array(at < 0)
     taken = labels.select([LABEL, OBSERVED_AT]).take(pa.array(at, mask=at < 0))
@@ -94,7 +105,11 @@ def _with_labels(events: pa.Table, labels: pa.Table, kept: NDArray[np.int64], at
 
 
 def _milliseconds(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    values = column.cast(pa.timestamp("ms", tz="UTC"), safe=False) if pa.types.is_timestamp(column.type) else column
+    values = (
+        column.cast(pa.timestamp("ms", tz="UTC"), safe=False)
+        if pa.types.is_timestamp(column.type)
+        else column
+    )
     return np.asarray(values.cast(pa.int64()).to_numpy(), dtype=np.int64)
 
 

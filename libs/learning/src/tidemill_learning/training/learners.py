@@ -32,7 +32,9 @@ PATIENCE = 10
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A learner after fitting. ``estimator`` is scikit-learn's, over ``encoder.matrix``; classes in graph order."""
+    """A learner after fitting. ``estimator`` is scikit-learn's, over ``encoder.matrix``; classes in graph
+    order.
+    """
 
     candidate: str
     params: Params
@@ -52,11 +54,18 @@ class Fitted:
 
 
 def fit(
-    candidate: str, params: Params, task: Task, specs: Sequence[InputSpec], rows: Examples, tune: Examples | None, seed: int
+    candidate: str,
+    params: Params,
+    task: Task,
+    specs: Sequence[InputSpec],
+    rows: Examples,
+    tune: Examples | None,
+    seed: int,
 ) -> Fitted:
     """Fit one candidate. ``tune`` lets boosting stop early; without it, it runs ``max_iter`` rounds.
 
-    Deterministic for equal rows, parameters and seed (one thread). Raises ``ValueError`` for classes missing in rows.
+    Deterministic for equal rows, parameters and seed (one thread). Raises ``ValueError`` for classes missing
+    in rows.
     """
     linear = candidate == "logistic_regression"
     encoder = fit_encoder(rows, specs, one_hot=linear, impute=candidate != "gradient_boosting")
@@ -66,17 +75,25 @@ def fit(
     estimator = _estimator(candidate, params, task, seed, stop_early=tune is not None)
     with one_thread():
         if candidate == "gradient_boosting" and tune is not None:
-            known = np.isin(_target(task, tune), target) if task == "multiclass" else np.ones(len(tune), dtype=bool)
-            estimator.fit(matrix, target, X_val=encoder.matrix(tune.inputs)[known], y_val=_target(task, tune)[known])
+            known = (
+                np.isin(_target(task, tune), target)
+                if task == "multiclass"
+                else np.ones(len(tune), dtype=bool)
+            )
+            estimator.fit(
+                matrix, target, X_val=encoder.matrix(tune.inputs)[known], y_val=_target(task, tune)[known]
+            )
         else:
             estimator.fit(matrix, target)
     return Fitted(candidate, dict(params), task, encoder, estimator, classes)
 
 
 def one_thread() -> AbstractContextManager[object]:
-    """Numeric libraries work on one thread within the block: results do not depend on the machine's cores, and threads
-    that spin for each other do not starve whoever else needs them."""
-    return _controller().limit(limits=1)
+    """Numeric libraries work on one thread within the block: results do not depend on the machine's cores,
+    and threads that spin for each other do not starve whoever else needs them.
+    """
+    limited: AbstractContextManager[object] = _controller().limit(limits=1)
+    return limited
 
 
 @cache
@@ -89,7 +106,9 @@ def _controller() -> Any:
 
 
 def refit_params(fitted: Fitted) -> dict[str, Any]:
-    """Parameters that repeat this fit without a tune part: boosting keeps the number of rounds that it stopped at."""
+    """Parameters that repeat this fit without a tune part: boosting keeps the number of rounds that it
+    stopped at.
+    """
     params = dict(fitted.params)
     if fitted.candidate == "gradient_boosting":
         params["max_iter"] = max(1, int(fitted.estimator.n_iter_) - PATIENCE)

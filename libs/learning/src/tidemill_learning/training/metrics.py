@@ -32,8 +32,8 @@ def measure(
 ) -> dict[str, float]:
     """Every metric of the task.
 
-    ``scores`` as ``OnnxModel.score`` gives them: P(positive) [n], probabilities [n, C] in the order of ``classes``,
-    or values [n]. A metric that the rows do not define (one class only) is left out.
+    ``scores`` as ``OnnxModel.score`` gives them: P(positive) [n], probabilities [n, C] in the order of
+    ``classes``, or values [n]. A metric that the rows do not define (one class only) is left out.
     """
     if task == "regression":
         return _regression(target.astype(np.float64), scores)
@@ -43,7 +43,9 @@ def measure(
 
 
 def roc_auc(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> float | None:
-    """Area under the ROC curve as the Mann-Whitney statistic, ties counted half; ``None`` where one class is absent."""
+    """Area under the ROC curve as the Mann-Whitney statistic, ties counted half; ``None`` where one class is
+    absent.
+    """
     count = int(positive.sum())
     others = len(positive) - count
     if not count or not others:
@@ -68,7 +70,9 @@ def _binary(target: NDArray[np.int64], scores: NDArray[np.float64]) -> dict[str,
     return _defined(values)
 
 
-def _multiclass(target: NDArray[np.str_], scores: NDArray[np.float64], classes: Sequence[str]) -> dict[str, float]:
+def _multiclass(
+    target: NDArray[np.str_], scores: NDArray[np.float64], classes: Sequence[str]
+) -> dict[str, float]:
     names = np.array(classes, dtype=str)
     truth = target[:, None] == names[None, :]
     of_truth = (scores * truth).sum(axis=1)

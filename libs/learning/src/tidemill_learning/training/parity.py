@@ -12,7 +12,9 @@ from tidemill_learning.training.examples import InputSpec, Task
 from tidemill_learning.training.learners import Fitted
 
 PROBABILITY_TOLERANCE = 2e-5
-"""Absolute. The graph adds up leaf values in float32, scikit-learn in float64: some 1e-6 apart after 300 trees."""
+"""Absolute. The graph adds up leaf values in float32, scikit-learn in float64: some 1e-6 apart after 300
+trees.
+"""
 
 VALUE_TOLERANCE = 1e-4
 """Regression: relative to the largest value, for the same reason."""
@@ -29,15 +31,21 @@ class ParityError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """``rows`` compared (edge rows among them), and the largest difference seen, which is within ``tolerance``."""
+    """``rows`` compared (edge rows among them), and the largest difference seen, which is within
+    ``tolerance``.
+    """
 
     rows: int
     largest: float
     tolerance: float
 
 
-def prove_parity(fitted: Fitted, graph: bytes, inputs: Mapping[str, NDArray[np.generic]], specs: Sequence[InputSpec]) -> Parity:
-    """Score held-out rows and edge rows both ways. Raises ``ParityError`` where any row differs by more than stated."""
+def prove_parity(
+    fitted: Fitted, graph: bytes, inputs: Mapping[str, NDArray[np.generic]], specs: Sequence[InputSpec]
+) -> Parity:
+    """Score held-out rows and edge rows both ways. Raises ``ParityError`` where any row differs by more than
+    stated.
+    """
     rows = edge_rows(_thinned(inputs), specs)
     ours = fitted.score(rows)
     theirs = run_graph(graph, rows, fitted.task)
@@ -48,12 +56,16 @@ def prove_parity(fitted: Fitted, graph: bytes, inputs: Mapping[str, NDArray[np.g
     worst = int(np.argmax(difference))
     if difference[worst] > tolerance:
         shown = {name: column[worst, 0] for name, column in rows.items()}
-        raise ParityError(f"row {worst} differs by {difference[worst]:.3g} (allowed {tolerance:.3g}): {shown}")
+        raise ParityError(
+            f"row {worst} differs by {difference[worst]:.3g} (allowed {tolerance:.3g}): {shown}"
+        )
     return Parity(len(ours), float(difference[worst]), tolerance)
 
 
 def edge_rows(inputs: Inputs, specs: Sequence[InputSpec]) -> Inputs:
-    """The rows themselves, followed by copies of the first one with every input null, unseen or extreme in turn."""
+    """The rows themselves, followed by copies of the first one with every input null, unseen or extreme in
+    turn.
+    """
     changes: list[dict[str, object]] = [{spec.name: _null(spec) for spec in specs}]
     for spec in specs:
         edges = [_null(spec), UNSEEN_CATEGORY] if spec.kind == "category" else [_null(spec), -1e6, 0.0, 1e6]
@@ -74,7 +86,9 @@ def run_graph(graph: bytes, inputs: Mapping[str, NDArray[np.generic]], task: Tas
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     feed = {one.name: inputs[one.name] for one in session.get_inputs()}
-    scores = np.asarray(session.run(["value" if task == "regression" else "probabilities"], feed)[0], dtype=np.float64)
+    scores = np.asarray(
+        session.run(["value" if task == "regression" else "probabilities"], feed)[0], dtype=np.float64
+    )
     if task == "regression":
         return scores.reshape(-1)
     return scores[:, 1] if task == "binary" else scores

@@ -44,8 +44,8 @@ def search(
 ) -> Search:
     """Fit on ``parts.fit``, judge on ``parts.tune``; every candidate's first setting before any second one.
 
-    The first trial always runs. A later one starts only if as long as the longest so far still fits into the budget,
-    so the budget is passed by at most one surprise. ``monotonic`` gives seconds.
+    The first trial always runs. A later one starts only if as long as the longest so far still fits into the
+    budget, so the budget is passed by at most one surprise. ``monotonic`` gives seconds.
     """
     began = monotonic()
     trials: list[Trial] = []

@@ -1,7 +1,8 @@
 """Split by time, with a gap for labels that come late.
 
-A random split would let a model see tomorrow's weather while it is judged on today. Rows are cut by event time, and
-a part may only hold labels that were known before the next part begins (purging; López de Prado, Advances in
+A random split would let a model see tomorrow's weather while it is judged on today. Rows are cut by event
+time, and a part may only hold labels that were known before the next part begins (purging; López de Prado,
+Advances in
 Financial Machine Learning, 2018, chapter 7).
 """
 
@@ -25,9 +26,11 @@ class TemporalSplit:
 
 
 def known_at(examples: Examples, cut_off_ms: int, delay_ms: int = 0) -> Examples:
-    """The rows whose label was observed by ``cut_off_ms`` and whose event lies at least ``delay_ms`` before it.
+    """The rows whose label was observed by ``cut_off_ms`` and whose event lies at least ``delay_ms`` before
+    it.
 
-    The gap matters: among the newest events only those whose labels come early have one, which is a biased sample.
+    The gap matters: among the newest events only those whose labels come early have one, which is a biased
+    sample.
     """
     keep = (examples.observed_at <= cut_off_ms) & (examples.event_time <= cut_off_ms - delay_ms)
     return examples.take(np.flatnonzero(keep))
@@ -36,8 +39,8 @@ def known_at(examples: Examples, cut_off_ms: int, delay_ms: int = 0) -> Examples
 def temporal_split(examples: Examples, percent: tuple[int, int, int]) -> TemporalSplit:
     """Cut into fit / tune / test by event time; rows of equal time stay together.
 
-    Guarantees: no event of a part is later than one of the next part, and no label of a part was observed after the
-    first event of the next part. Raises ``ValueError`` where a part would be empty.
+    Guarantees: no event of a part is later than one of the next part, and no label of a part was observed
+    after the first event of the next part. Raises ``ValueError`` where a part would be empty.
     """
     if sum(percent) != 100 or min(percent) <= 0:
         raise ValueError(f"split {percent} does not add up to 100 in three parts")
@@ -63,5 +66,7 @@ def _boundary(time: NDArray[np.int64], percent: int) -> int:
 def _purged(examples: Examples, rows: NDArray[np.int64], next_begins: int) -> NDArray[np.int64]:
     known = rows[examples.observed_at[rows] <= next_begins]
     if not len(known):
-        raise ValueError("every label of a part was observed after the next part begins: the rows span too little time")
+        raise ValueError(
+            "every label of a part was observed after the next part begins: the rows span too little time"
+        )
     return known

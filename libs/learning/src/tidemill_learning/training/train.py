@@ -49,8 +49,9 @@ class Champion(Protocol):
 class Trained:
     """A challenger with its evidence.
 
-    ``graph``: ONNX bytes, proved equal to the learner on ``parity.rows`` rows. ``golden``: inputs and their scores.
-    ``metrics``: on the test part; ``champion_metrics`` and ``gate_metrics``: both models on the gate's rows.
+    ``graph``: ONNX bytes, proved equal to the learner on ``parity.rows`` rows. ``golden``: inputs and their
+    scores. ``metrics``: on the test part; ``champion_metrics`` and ``gate_metrics``: both models on the
+    gate's rows.
     """
 
     candidate: str
@@ -69,13 +70,20 @@ class Trained:
 
 
 def train(
-    spec: ModelSpec, labelled: pa.Table, cut_off_ms: int, monotonic: Callable[[], float], champion: Champion | None = None
+    spec: ModelSpec,
+    labelled: pa.Table,
+    cut_off_ms: int,
+    monotonic: Callable[[], float],
+    champion: Champion | None = None,
 ) -> Trained:
-    """Split, search within the budget, fit the best again on fit + tune, export, prove, and judge on the test part.
+    """Split, search within the budget, fit the best again on fit + tune, export, prove, and judge on the
+    test part.
 
-    ``labelled``: as ``join_labels`` gives it. Labels observed after ``cut_off_ms`` and events within the target's delay
-    before it are not used. Deterministic for the same table, model file and sequence of trials.
-    Raises ``ValueError`` where the rows do not allow a training, ``ParityError`` where the graph is not the learner.
+    ``labelled``: as ``join_labels`` gives it. Labels observed after ``cut_off_ms`` and events within the
+    target's delay before it are not used. Deterministic for the same table, model file and sequence of
+    trials.
+    Raises ``ValueError`` where the rows do not allow a training, ``ParityError`` where the graph is not the
+    learner.
     """
     task, specs = spec.target.task, input_specs(spec.features)
     table = newest(labelled, spec.training.newest)
@@ -137,7 +145,9 @@ def _side_by_side(
     return measure(best.task, rows.target, scores[fresh], best.classes), theirs, len(fresh)
 
 
-def _golden(best: Fitted, test: Examples, specs: tuple[InputSpec, ...]) -> tuple[dict[str, Array], NDArray[np.float64]]:
+def _golden(
+    best: Fitted, test: Examples, specs: tuple[InputSpec, ...]
+) -> tuple[dict[str, Array], NDArray[np.float64]]:
     rows = np.unique(np.linspace(0, len(test) - 1, min(len(test), GOLDEN_ROWS)).astype(np.int64))
     inputs = edge_rows({name: column[rows] for name, column in test.inputs.items()}, specs)
     return inputs, best.score(inputs)

@@ -1,8 +1,10 @@
 """Histogram gradient boosting as an ONNX tree ensemble.
 
-skl2onnx 1.20 writes numpy booleans into integer attributes of these trees, which onnx 1.23 refuses; and it rounds
-thresholds to the nearest float32, which moves a row that lies between the two to the other side. Here the thresholds
-are rounded *down*: for every float32 ``x``, ``x <= t`` holds exactly where ``x <= floor32(t)`` does.
+skl2onnx 1.20 writes numpy booleans into integer attributes of these trees, which onnx 1.23 refuses; and it
+rounds thresholds to the nearest float32, which moves a row that lies between the two to the other side. Here
+the
+thresholds are rounded *down*: for every float32 ``x``, ``x <= t`` holds exactly where ``x <= floor32(t)``
+does.
 """
 
 from __future__ import annotations
@@ -32,18 +34,14 @@ def boosting_node(estimator: Any, matrix: str, raw: str) -> onnx.NodeProto:
         for target, predictor in enumerate(iteration):
             _append(attributes, predictor.nodes, tree_id, target)
             tree_id += 1
-    base = np.asarray(estimator._baseline_prediction, dtype=np.float64).reshape(-1)
-    return helper.make_node(
-        "TreeEnsembleRegressor",
-        [matrix],
-        [raw],
-        domain="ai.onnx.ml",
-        n_targets=per_iteration,
-        base_values=base.tolist(),
-        aggregate_function="SUM",
-        post_transform="NONE",
-        **attributes,
-    )
+    attributes["base_values"] = [float(value) for value in np.ravel(estimator._baseline_prediction)]
+    settings: dict[str, Any] = {
+        "n_targets": per_iteration,
+        "aggregate_function": "SUM",
+        "post_transform": "NONE",
+    }
+    settings |= attributes
+    return helper.make_node("TreeEnsembleRegressor", [matrix], [raw], domain="ai.onnx.ml", **settings)
 
 
 _ATTRIBUTES = (
@@ -64,7 +62,9 @@ _ATTRIBUTES = (
 
 def _append(attributes: dict[str, list[Any]], nodes: NDArray[Any], tree_id: int, target: int) -> None:
     if nodes["is_categorical"].any():
-        raise ValueError("categorical splits have no exact ONNX form: categories are encoded before the trees")
+        raise ValueError(
+            "categorical splits have no exact ONNX form: categories are encoded before the trees"
+        )
     leaf = nodes["is_leaf"].astype(bool)
     ids = np.arange(len(nodes))
     thresholds = np.where(leaf, np.float32(0), floor32(np.where(leaf, 0.0, nodes["num_threshold"])))
@@ -75,7 +75,9 @@ def _append(attributes: dict[str, list[Any]], nodes: NDArray[Any], tree_id: int,
     attributes["nodes_values"] += thresholds.tolist()
     attributes["nodes_truenodeids"] += np.where(leaf, 0, nodes["left"]).astype(int).tolist()
     attributes["nodes_falsenodeids"] += np.where(leaf, 0, nodes["right"]).astype(int).tolist()
-    attributes["nodes_missing_value_tracks_true"] += np.where(leaf, 0, nodes["missing_go_to_left"]).astype(int).tolist()
+    attributes["nodes_missing_value_tracks_true"] += (
+        np.where(leaf, 0, nodes["missing_go_to_left"]).astype(int).tolist()
+    )
     leaves = ids[leaf]
     attributes["target_treeids"] += [tree_id] * len(leaves)
     attributes["target_nodeids"] += leaves.tolist()

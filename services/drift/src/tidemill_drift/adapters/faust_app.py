@@ -85,7 +85,10 @@ class DetectApp:
         self._failure: BaseException | None = None
         self.heartbeat = Heartbeat()
         self.ready = False
-        self._app = _app(settings, topics.group(f"drift-detect-{settings.worker_set}"))
+        # Faust wants a folder though its table is in memory.
+        self._folder = tempfile.TemporaryDirectory(prefix="tidemill-detect-", ignore_cleanup_errors=True)
+        group = topics.group(f"drift-detect-{settings.worker_set}")
+        self._app = _app(settings, group, Path(self._folder.name))
         self._profile_schema = schemas.platform("profile")
         changelog = self._app.topic(
             topics.name("drift_state"),
@@ -119,6 +122,7 @@ class DetectApp:
                 await asyncio.sleep(LOOK_EVERY_S)
         finally:
             await self._app.stop()
+            self._folder.cleanup()
         if self._failure is not None:
             raise self._failure
         crash: BaseException | None = self._app.crash_reason
@@ -183,13 +187,13 @@ class DetectApp:
                 await asyncio.sleep(error.delay_s)
 
 
-def _app(settings: DriftSettings, group: str) -> Any:
+def _app(settings: DriftSettings, group: str, folder: Path) -> Any:
     brokers = ";".join(f"kafka://{address.strip()}" for address in settings.kafka_bootstrap.split(","))
     app = faust.App(
         group,
         broker=brokers,
         store="memory://",
-        datadir=Path(tempfile.gettempdir()) / f"{group}-faust",
+        datadir=folder,
         processing_guarantee="at_least_once",
         autodiscover=False,
         web_enabled=False,

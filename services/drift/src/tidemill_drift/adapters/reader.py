@@ -29,6 +29,7 @@ from tidemill_learning.drift.windows import Place
 _log = logging.getLogger(__name__)
 
 COMMITTED_WAIT_S = 30.0
+WATERMARK_WAIT_S = 2.0
 Key = tuple[str, int]
 
 
@@ -58,6 +59,7 @@ class ProfileReader:
         self._sealed: set[Key] = set()
         self._paused: set[Key] = set()
         self._next_commit = 0.0
+        self._moved = False
         self.heartbeat = Heartbeat()
 
     @property
@@ -84,7 +86,10 @@ class ProfileReader:
 
     def _turn(self) -> None:
         linger = self._settings.batch_linger_ms / 1000
+        self._moved = False
         messages = _without_errors(self._consumer.consume(self._settings.batch_size, linger))
+        if self._moved:  # what was fetched before the rebalance may belong to others, or comes again
+            messages = [message for message in messages if self._belongs(message)]
         with metrics.FOLD_SECONDS.time():
             profiles = [profile for batch in Batch.from_messages(messages) for profile in self._fold(batch)]
         self._seen(messages)
@@ -92,6 +97,13 @@ class ProfileReader:
         self._hold_back()
         if profiles or time.monotonic() >= self._next_commit:
             self._commit()
+
+    def _belongs(self, message: Message) -> bool:
+        key = (message.topic(), message.partition())
+        if key not in self._last_seen:
+            return False
+        place = self._committed.get(key)
+        return place is None or int(message.offset() or 0) >= place.offset
 
     def _fold(self, batch: Batch) -> list[Profile]:
         while not self._stop.is_set():
@@ -144,14 +156,21 @@ class ProfileReader:
         idle = [
             k for k, seen in self._last_seen.items() if seen < limit and k not in self._sealed | self._paused
         ]
-        seals = [self._profiling.seal(*key) for key in idle if self._at_end(key)]
-        self._sealed.update(idle)
-        return seals
+        at_end = [key for key in idle if self._at_end(key)]
+        self._sealed.update(at_end)
+        self._last_seen.update(dict.fromkeys(idle, time.monotonic()))  # the next look is due as late again
+        return [self._profiling.seal(*key) for key in at_end]
 
     def _at_end(self, key: Key) -> bool:
-        _, high = self._consumer.get_watermark_offsets(TopicPartition(*key), cached=True)
+        try:
+            low, high = self._consumer.get_watermark_offsets(TopicPartition(*key), timeout=WATERMARK_WAIT_S)
+        except KafkaException:
+            return False  # the broker is away: nothing can be said
+        place = self._committed.get(key)
         position = self._consumer.position([TopicPartition(*key)])[0].offset
-        return high >= 0 and position >= high
+        if position < 0:  # nothing has come since it was assigned
+            position = place.offset if place else low
+        return position >= high
 
     def _hold_back(self) -> None:
         full = self._profiling.full() & set(self._last_seen)
@@ -167,7 +186,7 @@ class ProfileReader:
         self._profiling.assign(places)
         self._committed = {key: place for key, place in places.items() if place is not None}
         self._last_seen = dict.fromkeys(places, time.monotonic())
-        self._sealed, self._paused = set(), set()
+        self._sealed, self._paused, self._moved = set(), set(), True
         consumer.assign(
             [
                 TopicPartition(*key, place.offset if place else OFFSET_BEGINNING)
@@ -183,7 +202,7 @@ class ProfileReader:
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._profiling.drop()
         self._committed, self._last_seen = {}, {}
-        self._sealed, self._paused = set(), set()
+        self._sealed, self._paused, self._moved = set(), set(), True
 
 
 def _without_errors(messages: Iterable[Message]) -> list[Message]:

@@ -58,7 +58,7 @@ class VersionWatcher:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._caught_up = False
-        self._thread = threading.Thread(target=self._run, name="model-versions", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="versions", daemon=True)
         self.heartbeat = Heartbeat(LONGEST_SILENCE_S)
 
     def start(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+from fastapi.telemetry import TelemetryConfig
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
 from starlette.requests import ClientDisconnect
@@ -19,6 +20,9 @@ from tidemill_ingest.answers import Accepted, Problem
 from tidemill_ingest.service import IngestService, Rejected
 from tidemill_ingest.web import docs
 from tidemill_ingest.web.middleware import Observed
+
+_OWN_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+"""FastAPI's own spans and metrics would stand beside ours."""
 
 Readiness = Callable[[], Awaitable[str | None]]
 
@@ -49,7 +53,13 @@ def create_app(
         async with lifespan():
             yield
 
-    app = FastAPI(title="Tidemill ingest", description=docs.DESCRIPTION, version="1", lifespan=around)
+    app = FastAPI(
+        title="Tidemill ingest",
+        description=docs.DESCRIPTION,
+        version="1",
+        lifespan=around,
+        telemetry=_OWN_TELEMETRY,
+    )
     app.add_middleware(Observed)
 
     async def take(role: str, model: str, request: Request) -> Response:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidemill.codec import Codec
+from tidemill.errors import RetryLater
 from tidemill.kafka.bounded import groupless_consumer, watermarks
 from tidemill.kafka.scan import scan
 from tidemill.settings import KafkaSettings
@@ -45,7 +46,20 @@ class CleanHistory:
         metrics.REBUILD_SECONDS.labels(stream.model, stream.role).observe(time.perf_counter() - started)
 
     def _bounds(self, stream: Stream, partitions: Sequence[int]) -> dict[int, Range]:
-        consumer = groupless_consumer(self._settings, "validator-history")
+        """First offset and end of each partition. Raises RetryLater while a transaction is open in one: what
+        was committed behind it cannot be seen yet.
+        """
+        committed = self._watermarks(stream, partitions, "read_committed")
+        ends = self._watermarks(stream, partitions, "read_uncommitted")
+        hidden = [partition for partition in partitions if committed[partition][1] < ends[partition][1]]
+        if hidden:
+            raise RetryLater(
+                f"{stream.clean}: an earlier owner's transaction is open in {hidden}", delay_s=0.25
+            )
+        return committed
+
+    def _watermarks(self, stream: Stream, partitions: Sequence[int], isolation: str) -> dict[int, Range]:
+        consumer = groupless_consumer(self._settings, "validator-history", isolation_level=isolation)
         try:
             return watermarks(consumer, stream.clean, partitions)
         finally:

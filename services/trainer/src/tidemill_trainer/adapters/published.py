@@ -17,7 +17,12 @@ class Published:
     """Current versions and past releases. One thread reads on; ``current`` may be asked from any."""
 
     def __init__(
-        self, settings: KafkaSettings, versions_topic: str, releases_topic: str, codec: Codec, schemas: SchemaCatalog
+        self,
+        settings: KafkaSettings,
+        versions_topic: str,
+        releases_topic: str,
+        codec: Codec,
+        schemas: SchemaCatalog,
     ) -> None:
         self._versions = BroadcastReader(settings, versions_topic, name="trainer-versions")
         self._releases = BroadcastReader(settings, releases_topic, name="trainer-releases")
@@ -37,6 +42,16 @@ class Published:
             self._note_version(ModelVersion.from_dict(self._codec.decode_one(value, self._version_schema)))
         for value in _values(releases):
             self._note_release(ModelRelease.from_dict(self._codec.decode_one(value, self._release_schema)))
+
+    def note(self, release: ModelRelease) -> None:
+        """Take in a release that was just committed by this process.
+
+        Reading to the end right after a commit may not show it: the broker answers a commit when it is
+        decided, and lets readers see the records a moment later.
+        """
+        if release.action != "rejected":
+            self._note_version(release.published)
+        self._note_release(release)
 
     def current(self, model: str) -> ModelVersion | None:
         """What serves now, as far as has been read."""
@@ -65,9 +80,13 @@ class Published:
                 self._current[version.model] = version
 
     def _note_release(self, release: ModelRelease) -> None:
+        if release.release_id in self._release_ids:
+            return  # noted when it was written, and now read
         self._release_ids.add(release.release_id)
         if release.action != "rejected":
-            self._serving_order.setdefault(release.published.model, []).append(release.published.champion.version)
+            self._serving_order.setdefault(release.published.model, []).append(
+                release.published.champion.version
+            )
 
 
 def _values(batches: Iterable[Batch]) -> Iterable[bytes]:

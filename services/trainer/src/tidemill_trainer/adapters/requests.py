@@ -7,8 +7,8 @@ import threading
 
 from tidemill.errors import RetryLater
 from tidemill.service import Heartbeat
+from tidemill_trainer.adapters.topic_reader import TopicReader, headers_of
 from tidemill_trainer.admit import Admission
-from tidemill_trainer.topic_reader import TopicReader
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +17,12 @@ class RequestReader:
     """Hands every request to the governor, at least once; a repeat is known by its request id."""
 
     def __init__(
-        self, reader: TopicReader, admission: Admission, poll_s: float, stop: threading.Event, heartbeat: Heartbeat
+        self,
+        reader: TopicReader,
+        admission: Admission,
+        poll_s: float,
+        stop: threading.Event,
+        heartbeat: Heartbeat,
     ) -> None:
         self._reader = reader
         self._admission = admission
@@ -39,7 +44,7 @@ class RequestReader:
             messages = self._reader.poll(self._poll_s)
             for position, message in enumerate(messages):
                 try:
-                    self._admission.take(message.value(), message.headers())
+                    self._admission.take(message.value(), headers_of(message))
                     self._reader.commit(message)
                 except RetryLater:
                     self._reader.rewind(messages[position:])

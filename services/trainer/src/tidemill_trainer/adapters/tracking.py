@@ -1,7 +1,7 @@
 """MLflow as a library: runs with their parameters, metrics and data set, and the registry's alias.
 
-MLflow tells people what happened; nothing of the platform reads it back. The alias ``champion`` is a projection of
-``model-versions``.
+MLflow tells people what happened; nothing of the platform reads it back. The alias ``champion`` is a
+projection of ``model-versions``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ RUN_TAG, VERSION_TAG = "tidemill.run_id", "tidemill.version"
 
 
 class Tracking:
-    """One tracking store. Import and first connection take seconds: made when the training process warms up."""
+    """One tracking store. Import and first connection take seconds: made when the training process
+    warms up."""
 
     def __init__(self, tracking_uri: str) -> None:
         from mlflow.tracking import MlflowClient
@@ -29,15 +30,23 @@ class Tracking:
         self._client.search_experiments(max_results=1)
 
     def begin(self, model: str, run_id: str, tags: Mapping[str, str]) -> str:
-        """Begin a run in the model's experiment; runs that an earlier attempt left open are closed. Gives MLflow's id."""
+        """Begin a run in the model's experiment; runs that an earlier attempt left open are closed. Gives
+        MLflow's id.
+        """
         experiment = self._experiment(model)
-        for left in self._client.search_runs([experiment], f"tags.`{RUN_TAG}` = '{run_id}' and status = 'RUNNING'"):
+        for left in self._client.search_runs(
+            [experiment], f"tags.`{RUN_TAG}` = '{run_id}' and status = 'RUNNING'"
+        ):
             self._client.set_terminated(left.info.run_id, "KILLED")
         run = self._client.create_run(experiment, tags={RUN_TAG: run_id, **tags}, run_name=run_id)
         return str(run.info.run_id)
 
     def record(
-        self, tracking_run: str, params: Mapping[str, object], metrics: Mapping[str, float], tags: Mapping[str, str]
+        self,
+        tracking_run: str,
+        params: Mapping[str, object],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
     ) -> None:
         """Write parameters, metrics and tags in one go."""
         import time
@@ -64,7 +73,10 @@ class Tracking:
             self._client.get_registered_model(model)
         except MlflowException:
             self._client.create_registered_model(model)
-        known = {found.tags.get(VERSION_TAG): found for found in self._client.search_model_versions(f"name = '{model}'")}
+        known = {
+            found.tags.get(VERSION_TAG): found
+            for found in self._client.search_model_versions(f"name = '{model}'")
+        }
         entry: Any = known.get(str(version)) or self._client.create_model_version(
             model, source=artifact_uri, run_id=tracking_run, tags={VERSION_TAG: str(version)}
         )

@@ -49,16 +49,22 @@ class Collector:
         self.assigned = False
 
     def run(self) -> None:
-        """Collect until stopped; what waits then is committed. Raises ``FatalError`` where Kafka refuses for good."""
+        """Collect until stopped; what waits then is committed. Raises ``FatalError`` where Kafka refuses for
+        good.
+        """
         from confluent_kafka import Consumer
 
         buffer = self._settings.collect_buffer_kb
         consumer = Consumer(
             consumer_config(
-                self._settings, self._group,
-                **{"queued.max.messages.kbytes": buffer, "queued.min.messages": 2 * self._settings.collect_fetch},
+                self._settings,
+                self._group,
+                **{
+                    "queued.max.messages.kbytes": buffer,
+                    "queued.min.messages": 2 * self._settings.collect_fetch,
+                },
             )
-        )  # fmt: skip
+        )
         try:
             for model in self._models:
                 model.load_counts()

@@ -1,4 +1,6 @@
-"""Sends the run events that SQL holds. After a crash an event may be sent again: readers drop repeats by its id."""
+"""Sends the run events that SQL holds. After a crash an event may be sent again: readers drop repeats by its
+id.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """*release*: the only writer of ``model-versions``.
 
-Its transactional id fences any other release of the same model. It opens its writers, reads both of its topics to the
-end, and only then decides; a release and its history are written in one transaction. A run or a command that comes
-again finds its own release there and changes nothing.
+Its transactional id fences any other release of the same model. It opens its writers, reads both of its
+topics to the end, and only then decides; a release and its history are written in one transaction. A run or a
+command that
+comes again finds its own release there and changes nothing.
 """
 
 from __future__ import annotations
@@ -24,12 +25,16 @@ from tidemill.kafka.batch import Output
 from tidemill.kafka.publisher import ExclusiveWriter
 from tidemill.service import Heartbeat
 from tidemill_trainer import metrics
-from tidemill_trainer.published import Published
+from tidemill_trainer.adapters.published import Published
+from tidemill_trainer.adapters.topic_reader import TopicReader, headers_of
 from tidemill_trainer.release_policy import (
-    NotReleased, command_release_id, release_of_command, release_of_run, run_release_id,
+    NotReleased,
+    command_release_id,
+    release_of_command,
+    release_of_run,
+    run_release_id,
 )  # fmt: skip
 from tidemill_trainer.runs import RunStore
-from tidemill_trainer.topic_reader import TopicReader
 from tidemill_trainer.trace import release_span
 
 if TYPE_CHECKING:
@@ -86,7 +91,8 @@ class Releaser:
             self._stop.wait(error.delay_s)
 
     def _settle(self) -> None:
-        """Open what is not open (at the start, and after a write that ended in doubt), then read to the end."""
+        """Open what is not open (at the start, and after a write that ended in doubt), then read
+        to the end."""
         closed = [writer for writer in self._writers.values() if not writer.is_open]
         if not closed and self.caught_up.is_set():
             return
@@ -108,18 +114,28 @@ class Releaser:
         try:
             release = self._decide(message)
         except DeadLetter as error:
-            log.error("%s at %s cannot be read and is passed over: %s", message.topic(), message.offset(), error)
+            log.error(
+                "%s at %s cannot be read and is passed over: %s", message.topic(), message.offset(), error
+            )
         except NotReleased as error:
             log.info("nothing is released: %s", error)
         else:
             if release is not None:
-                self._publish(release, message.headers())
+                self._publish(release, headers_of(message))
 
     def _decide(self, message: Message) -> ModelRelease | None:
-        """The release that this record leads to; None for one of another model or one that was handled before."""
+        """The release that this record leads to; None for one of another model or one that was handled
+        before.
+        """
         if message.topic() == self._runs_topic:
-            run = RetrainRun.from_dict(self._codec.decode_one(message.value(), self._schemas.platform("retrain-run")))
-            if run.model not in self._writers or run.state != "finished" or self._published.knows(run_release_id(run.run_id)):
+            run = RetrainRun.from_dict(
+                self._codec.decode_one(message.value(), self._schemas.platform("retrain-run"))
+            )
+            if (
+                run.model not in self._writers
+                or run.state != "finished"
+                or self._published.knows(run_release_id(run.run_id))
+            ):
                 return None
             return release_of_run(self._published.current(run.model), run, self._clock.now_ms())
         schema = self._schemas.platform("release-command")
@@ -140,13 +156,20 @@ class Releaser:
             outputs = [Output(self._catalog.name("model_releases"), [history], [key], headers=[onward])]
             if release.action != "rejected":
                 value = self._codec.encode_one(version.to_dict(), self._schemas.platform("model-version"))
-                outputs.insert(0, Output(self._catalog.name("model_versions"), [value], [key], headers=[onward]))
+                outputs.insert(
+                    0, Output(self._catalog.name("model_versions"), [value], [key], headers=[onward])
+                )
             self._writers[model].write(outputs)
-        self._published.catch_up(CATCH_UP_S)
+        self._published.note(release)
         metrics.RELEASES.labels(model, release.action).inc()
         metrics.EPOCH.labels(model).set(version.epoch)
         metrics.MODEL_VERSION.labels(model).set(version.champion.version)
         log.info(
-            "%s: %s; version %d serves at epoch %d: %s", model, release.action, version.champion.version, version.epoch,
-            release.reason, extra={"model_version": f"{model}:{version.champion.version}"},
-        )  # fmt: skip
+            "%s: %s; version %d serves at epoch %d: %s",
+            model,
+            release.action,
+            version.champion.version,
+            version.epoch,
+            release.reason,
+            extra={"model_version": f"{model}:{version.champion.version}"},
+        )

@@ -1,0 +1,109 @@
+"""`tidemill push` and `tidemill topics` against a real broker."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tidemill.kafka.headers import TRACEPARENT, find
+from tidemill.kafka.scan import scan
+from tidemill_cli.app import cli
+from tidemill_cli.platform import PlatformView, find_platform
+from tidemill_cli.trace.partitioner import partition_of
+
+MODEL = "flight-delay"
+
+
+@pytest.fixture
+def view(
+    kafka: str, prefix: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> PlatformView:
+    """A platform of topics alone, named by the environment, in a folder without a platform file."""
+    monkeypatch.chdir(tmp_path)
+    settings = {"KAFKA_BOOTSTRAP": kafka, "PREFIX": prefix, "MODELS": MODEL}
+    settings |= {"SCHEMAS": str(root / "schemas"), "MODELS_DIR": str(root / "models")}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"TIDEMILL_{name}", value)
+    assert run("topics", "create").exit_code == 0
+    return find_platform()
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, list(arguments))
+
+
+def flight(number: int, tail_number: str | None) -> str:
+    return json.dumps(
+        {
+            "event_id": f"e{number}",
+            "scheduled_at": "2013-01-01T10:15:00Z",
+            "tail_number": tail_number,
+            "flight": number,
+        }
+    )
+
+
+def stored(view: PlatformView) -> list[tuple[int, bytes | None, dict[str, object], bool]]:
+    """Partition, key, record and whether it carries a trace context, of all that is on the raw topic."""
+    record = view.schemas.record(MODEL)
+    return [
+        (partition, key, view.codec.decode_one(value, record), find(headers, TRACEPARENT) is not None)
+        for batch in scan(view.settings, view.topics.name("raw", MODEL))
+        for partition, key, value, headers in zip(
+            batch.partitions, batch.keys, batch.values, batch.headers, strict=True
+        )
+    ]
+
+
+def test_rows_are_stored_where_java_would_put_them_with_a_trace_context(
+    view: PlatformView, tmp_path: Path
+) -> None:
+    path = tmp_path / "flights.jsonl"
+    path.write_text(
+        "\n".join(flight(number, f"N{number % 7}" if number % 3 else None) for number in range(50))
+    )
+    result = run("push", str(path), "--model", MODEL)
+    assert result.exit_code == 0, result.output
+    records = stored(view)
+    assert {str(record["event_id"]) for _, _, record, _ in records} == {f"e{number}" for number in range(50)}
+    for partition, key, record, traced in records:
+        assert key == str(record["tail_number"] or record["event_id"]).encode()
+        assert partition == partition_of(key, view.settings.partitions)
+        assert traced
+
+
+def test_a_pushed_file_is_not_pushed_again_and_a_longer_one_is_another_file(
+    view: PlatformView, tmp_path: Path
+) -> None:
+    path = tmp_path / "flights.jsonl"
+    path.write_text(flight(1, "N1") + "\n")
+    assert "1 rows stored" in run("push", str(path)).output
+    assert "was pushed" in run("push", str(path)).output
+    path.write_text(flight(1, "N1") + "\n" + flight(2, "N1") + "\n")
+    assert "2 rows stored" in run("push", str(path)).output
+    assert len(stored(view)) == 3
+
+
+def test_a_row_that_does_not_fit_is_reported_and_the_others_are_stored(
+    view: PlatformView, tmp_path: Path
+) -> None:
+    path = tmp_path / "flights.jsonl"
+    path.write_text(flight(1, "N1") + "\n" + flight(2, "N1").replace("10:15", "25:99") + "\n")
+    result = run("push", str(path), "--report", str(tmp_path / "errors.jsonl"))
+    assert result.exit_code == 1
+    assert len(stored(view)) == 1
+    error = json.loads((tmp_path / "errors.jsonl").read_text())
+    assert (error["line"], error["field"]) == (2, "scheduled_at")
+
+
+def test_topics_lists_the_contract_with_what_is_there(view: PlatformView, tmp_path: Path) -> None:
+    path = tmp_path / "flights.jsonl"
+    path.write_text(flight(1, "N1") + "\n")
+    run("push", str(path))
+    result = run("topics")
+    assert result.exit_code == 0, result.output
+    assert "missing" not in result.output
+    assert "≈1" in result.output

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+from confluent_kafka import Producer
+
+from tests.broker.validator.conftest import MODEL, Bench
+from tidemill.errors import RetryLater
+from tidemill.kafka.clients import producer_config
+from tidemill_validator.adapters.history import CleanHistory
+from tidemill_validator.worker import build_validators
+
+
+def test_ids_behind_an_open_transaction_are_waited_for(bench: Bench) -> None:
+    """A killed owner's transaction hides what the next owner has committed behind it, until it times out."""
+    from tidemill.contracts.model_file import load_models
+
+    spec = load_models(bench.settings.models_dir, (MODEL,))[MODEL]
+    events, _ = build_validators(
+        [spec], bench.topics, bench.schemas, bench.codec, max_ahead_ms=0, max_seen_ids=1_000
+    )
+    clean = bench.topics.name("clean", MODEL)
+    history = CleanHistory(bench.settings, bench.codec, 1_000)
+    killed = Producer(producer_config(bench.settings, bench.topics.transactional_id("killed")))
+    killed.init_transactions(20)
+    killed.begin_transaction()
+    killed.produce(clean, bench.event("lost"), partition=1)
+    killed.flush(20)
+    bench.push("clean", bench.output("clean", [bench.event("kept")], partitions=1))
+    history.restore(events, [0, 2])
+    with pytest.raises(RetryLater, match=r"open in \[1\]"):
+        history.restore(events, [0, 1])
+    killed.abort_transaction(20)
+    history.restore(events, [1])
+    assert events._seen[1]._ids == {"kept"}

@@ -1,0 +1,116 @@
+"""Compose, images and dashboards say what the rest of the repository says."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICES = ("ingest", "validator", "trainer", "inference", "drift")
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+DASHBOARDS = sorted((ROOT / "deploy/grafana/dashboards").glob("*.json"))
+KINDS = {"Counter", "Gauge", "Histogram", "Summary"}
+# What prometheus-client adds to every process by itself.
+GIVEN = {"process_resident_memory_bytes", "process_cpu_seconds_total"}
+FUNCTIONS = {"sum", "rate", "increase", "max", "min", "by", "histogram_quantile", "le", "label_values", "avg"}
+
+
+def declared_metrics() -> set[str]:
+    """Names that a scrape can show, from the declarations in the code."""
+    names = set(GIVEN)
+    for path in [*ROOT.glob("services/*/src/**/*.py"), *ROOT.glob("libs/*/src/**/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS:
+                first = node.args[0] if node.args else None
+                if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                    base = first.value.removesuffix("_total")
+                    names |= {base, f"{base}_total", f"{base}_bucket", f"{base}_count", f"{base}_sum"}
+    return names
+
+
+def named_metrics(expression: str) -> set[str]:
+    """Metric names in a PromQL expression: what stands before a brace, a bracket or an end."""
+    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]|by \([^)]*\)|\"[^\"]*\"", " ", expression)
+    return {word for word in re.findall(r"[a-z_]{4,}", bare) if word not in FUNCTIONS}
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.name)
+def test_a_dashboard_shows_only_metrics_that_exist(path: Path) -> None:
+    known = declared_metrics()
+    board = json.loads(path.read_text())
+    asked = {
+        (panel["title"], name)
+        for panel in board["panels"]
+        for target in panel["targets"]
+        for name in named_metrics(target["expr"])
+    }
+    assert asked
+    assert [(title, name) for title, name in sorted(asked) if name not in known] == []
+
+
+def test_a_metric_that_nobody_declares_is_found() -> None:
+    assert named_metrics('sum by (le) (rate(tidemill_nonsense_total{model=~"x"}[1m]))') == {
+        "tidemill_nonsense_total"
+    }
+    assert "tidemill_nonsense_total" not in declared_metrics()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_runs_in_compose_from_its_own_image_and_is_scraped(service: str) -> None:
+    running = {name for name, entry in COMPOSE.items() if entry.get("image") == f"tidemill/{service}"}
+    assert running
+    scraped = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    targets = {
+        t.split(":")[0] for job in scraped for config in job["static_configs"] for t in config["targets"]
+    }
+    assert running <= targets
+    for name in running:
+        assert COMPOSE[name]["build"]["dockerfile"] == f"services/{service}/Dockerfile"
+
+
+def test_everything_in_compose_that_stays_up_is_health_checked() -> None:
+    """Ours by the image's own check; the collector's and Jaeger's images have no shell to run one in."""
+    without_shell = {"otel-collector", "jaeger"}
+    once = {"topics", "bucket"}
+    unchecked = {
+        name
+        for name, entry in COMPOSE.items()
+        if "healthcheck" not in entry and not str(entry.get("image", "")).startswith("tidemill/")
+    }
+    assert unchecked - without_shell - once == set()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_image_is_built_in_stages_and_runs_without_root(service: str) -> None:
+    text = (ROOT / "services" / service / "Dockerfile").read_text()
+    assert len(re.findall(r"^FROM .*-slim", text, flags=re.MULTILINE)) == 2
+    user = re.findall(r"^USER (\S+)", text, flags=re.MULTILINE)
+    assert user and user[-1].split(":")[0] not in ("root", "0")
+    assert "HEALTHCHECK" in text
+    assert f"COPY services/{service}/requirements.txt" in text
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_image_copies_every_package_of_ours_that_the_service_imports(service: str) -> None:
+    text = (ROOT / "services" / service / "Dockerfile").read_text()
+    imported = set()
+    for path in (ROOT / "services" / service / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                imported.add(node.module.split(".")[0])
+    ours = {name for name in imported if name == "tidemill" or name.startswith("tidemill_")}
+    assert {name for name in ours if f"/app/lib/{name}\n" not in text} == set()
+
+
+def test_inference_installs_neither_scikit_learn_nor_mlflow() -> None:
+    locked = (ROOT / "services/inference/requirements.txt").read_text()
+    names = set(re.findall(r"^([a-z0-9_.-]+)==", locked, flags=re.MULTILINE))
+    assert "onnxruntime" in names
+    assert names & {"scikit-learn", "mlflow", "mlflow-skinny", "polars", "pandas"} == set()
