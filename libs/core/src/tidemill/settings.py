@@ -99,6 +99,9 @@ class CommonSettings(KafkaSettings):
         description="Confluent-compatible schema registry; without one: Avro single objects.",
     )
     partitions: int = Field(4, ge=1, description="Partitions of a model's topics where they are created.")
+    replication_factor: int = Field(
+        -1, ge=-1, description="Replicas of topics that are created; -1 leaves it to the brokers."
+    )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(
         0, ge=0, le=65_535, description="Port for the API, metrics and health; 0 takes a free one."

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -12,6 +14,22 @@ from tidemill_cli.platform import platform_options
 if TYPE_CHECKING:
     from tidemill.contracts.topics import TopicSpec
     from tidemill_cli.platform import PlatformView
+    from tidemill_cli.provision.planning import Plan
+
+F = TypeVar("F", bound=Callable[..., Any])
+SCRIPT = Path("var/tidemill-topics.sh")
+
+
+def principal_options(command: F) -> F:
+    """Adds --principal."""
+    return click.option(
+        "--principal",
+        "principals",
+        multiple=True,
+        metavar="SERVICE=PRINCIPAL",
+        help="Whom to give a service's rights, such as validator=User:tm-validator; services are ingest, validator, "
+        "trainer, inference, drift, cli, users, or * for all of ours. May be repeated.",
+    )(command)
 
 
 @click.group(invoke_without_command=True)
@@ -21,7 +39,9 @@ def topics(ctx: click.Context) -> None:
 
     \b
     tidemill topics            list them
-    tidemill topics create     create those that are missing
+    tidemill topics plan       what would be created or changed, and the rights each service needs
+    tidemill topics apply      create it; without the right to, write a script for whoever has it
+    tidemill topics check      would a changed schema leave records unreadable?
     """
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_topics)
@@ -54,20 +74,103 @@ def list_topics(platform: PlatformView) -> None:
     Console().print(table)
 
 
+@topics.command("plan")
+@principal_options
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--script", type=click.Path(dir_okay=False, path_type=Path), help="Also write it as a shell script.")
+@platform_options
+def plan(platform: PlatformView, principals: tuple[str, ...], as_json: bool, script: Path | None) -> None:
+    """Print what would be created or changed: topics with partitions, replicas and settings, and each
+    service's rights. Changes nothing; exit code 1 where something stands in the way.
+    """
+    from tidemill_cli.provision.planning import make_plan
+    from tidemill_cli.provision.showing import as_dict, show
+
+    made = make_plan(platform, principals)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(as_dict(made), indent=1))
+    else:
+        show(made)
+    if script is not None:
+        _write(script, made, configs=True)
+    if made.obstacles:
+        raise SystemExit(1)
+
+
+@topics.command("apply")
+@principal_options
+@click.option(
+    "--change-configs",
+    is_flag=True,
+    help="Also set what differs on topics that exist. Less retention deletes records.",
+)
+@click.option(
+    "--script",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=SCRIPT,
+    show_default=True,
+    help="Where to write what may not be done here.",
+)
+@platform_options
+def apply(platform: PlatformView, principals: tuple[str, ...], change_configs: bool, script: Path) -> None:
+    """Create the topics that are missing, and the rights of the services named by --principal. What exists
+    stays as it is. What this principal may not do is written as a script for whoever may (exit code 3).
+    """
+    _apply(platform, principals, script, change_configs=change_configs)
+
+
 @topics.command("create")
 @platform_options
 def create(platform: PlatformView) -> None:
-    """Create the topics that are missing, with the contract's settings; what exists stays as it is."""
-    from tidemill.kafka.clients import admin
-    from tidemill.kafka.topics import ensure_topics
-    from tidemill_cli.lag import Offsets
+    """Create the topics that are missing: `apply` without rights."""
+    _apply(platform, (), SCRIPT, change_configs=False)
 
-    names = list(platform.topics.all_topics(platform.models))
-    before = Offsets(platform.settings).partitions(names)
-    settings = platform.settings
-    ensure_topics(admin(settings), platform.topics, platform.models, settings.partitions)
-    made = [name for name in names if name not in before]
-    click.echo("\n".join(made) if made else "all topics exist")
+
+@topics.command("check")
+@platform_options
+def check(platform: PlatformView) -> None:
+    """Refuse a schema that cannot read what was written with an earlier one: by the history in schemas/, and
+    by the registry where one is configured. Exit code 1 names each problem.
+    """
+    from tidemill_cli.provision.check import schema_problems
+
+    problems = schema_problems(platform)
+    for problem in problems:
+        click.echo(problem, err=True)
+    if problems:
+        raise SystemExit(1)
+    click.echo("every schema reads all its earlier versions")
+
+
+def _apply(platform: PlatformView, principals: tuple[str, ...], script: Path, *, change_configs: bool) -> None:
+    from tidemill_cli.provision.planning import apply_plan, make_plan
+
+    made = make_plan(platform, principals)
+    if made.obstacles:
+        raise click.ClickException("\n".join(made.obstacles))
+    done = apply_plan(platform, made, configs=change_configs)
+    for line in done.done:
+        click.echo(line)
+    if not done.refused:
+        if not done.done:
+            click.echo("all topics exist")
+        return
+    for what, why in done.refused.items():
+        click.echo(f"not done: {what}: {why}", err=True)
+    _write(script, made, configs=change_configs)
+    click.echo(f"have somebody with the right run it: BOOTSTRAP={platform.settings.kafka_bootstrap} {script}", err=True)
+    raise SystemExit(3)
+
+
+def _write(path: Path, made: Plan, *, configs: bool) -> None:
+    from tidemill_cli.provision.script import script
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(script(made.bootstrap, made.changes, made.rights, configs=configs), encoding="utf-8")
+    path.chmod(0o755)
+    click.echo(f"wrote {path}", err=True)
 
 
 def _kept(spec: TopicSpec) -> str:

@@ -91,6 +91,26 @@ class HttpRegistry:
             self._ids[key] = int(self._expect(status, body)["id"])
         return self._ids[key]
 
+    def problems(self, subject: str, text: str) -> list[str]:
+        """Why the registry would refuse this schema as the subject's next; empty where it would take it, or
+        knows no such subject. Raises RetryLater when it is away.
+        """
+        path = f"/compatibility/subjects/{quote(subject, safe='')}/versions/latest?verbose=true"
+        status, body = self._call("POST", path, {"schema": text})
+        if status == 404:
+            return []
+        if status == 422:
+            return [str(body.get("message", body))]
+        answer = self._expect(status, body)
+        if answer.get("is_compatible", True):
+            return []
+        return [str(message) for message in answer.get("messages") or ["it is not compatible"]]
+
+    def compatibility(self) -> str:
+        """The registry's global mode, such as BACKWARD or NONE. Raises RetryLater when it is away."""
+        answer = self._expect(*self._call("GET", "/config"))
+        return str(answer.get("compatibilityLevel") or answer.get("compatibility") or "NONE")
+
     def entry(self, schema_id: int) -> Entry | None:
         return self._entry(f"/schemas/ids/{schema_id}")
 

@@ -1,0 +1,46 @@
+"""Would what is in flight still be readable? The history of each model's schema, and the registry's opinion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tidemill.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tidemill_cli.platform import PlatformView
+
+
+def schema_problems(platform: PlatformView) -> list[str]:
+    """What is wrong with the schemas, one sentence each. Asks the registry where one is configured; raises
+    RetryLater where that is away.
+    """
+    from tidemill.contracts.history import check_history
+
+    problems = check_history(platform.settings.schemas, platform.models)
+    url = platform.settings.schema_registry_url
+    return problems + _registry_problems(platform, url) if url else problems
+
+
+def _registry_problems(platform: PlatformView, url: str) -> list[str]:
+    from tidemill.codec import HttpRegistry
+
+    registry, problems = HttpRegistry(url), []
+    for subject, text in subjects(platform).items():
+        try:
+            answers = registry.problems(subject, text)
+        except ConfigError as error:
+            answers = [str(error)]
+        problems += [f"registry, {subject}: {answer}" for answer in answers]
+    return problems
+
+
+def subjects(platform: PlatformView) -> dict[str, str]:
+    """Every schema of the platform's topics by the subject under which a registry keeps it."""
+    found: dict[str, str] = {}
+    for name, (role, model) in platform.topics.all_topics(platform.models).items():
+        if platform.topics.spec(role).schema is not None:
+            schema = platform.schemas.for_topic(role, model)
+            found[f"{name}-value"] = schema.text
+            if model is None:
+                found[schema.full_name] = schema.text
+    return found

@@ -1,0 +1,98 @@
+"""A plan for one platform: made from the contract and the cluster, and carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import click
+
+from tidemill_cli.provision.rights import SERVICES, Right, default_principals, rights
+from tidemill_cli.provision.wanted import Change, Kind, compare, wanted_topics
+
+if TYPE_CHECKING:
+    from tidemill_cli.platform import PlatformView
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done. `named`: the principals were given, so their rights are part of what is applied."""
+
+    bootstrap: str
+    changes: tuple[Change, ...]
+    rights: tuple[Right, ...]
+    named: bool
+
+    @property
+    def obstacles(self) -> list[str]:
+        """What stands in the way, one sentence each."""
+        stops = (Kind.CONFLICT, Kind.MISSING)
+        return [f"{c.topic.name}: {c.detail}" for c in self.changes if c.kind in stops]
+
+
+@dataclass(slots=True)
+class Applied:
+    """What was done, in words, and what was refused with the reason."""
+
+    done: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+def make_plan(platform: PlatformView, principals: Sequence[str] = ()) -> Plan:
+    """Compare the contract with the cluster. Raises RetryLater without brokers."""
+    from tidemill.kafka.clients import admin
+    from tidemill_cli.provision.cluster import existing_topics
+
+    settings, catalog, models = platform.settings, platform.topics, list(platform.models)
+    external = {name: model for model in models for name in catalog.external_topics(model).values()}
+    client = admin(settings)
+    existing = existing_topics(client, [*catalog.all_topics(models), *external])
+    sources = {model: existing[name].partitions for name, model in external.items() if name in existing}
+    wanted = wanted_topics(catalog, models, settings.partitions, settings.replication_factor, sources)
+    named = _principals(principals)
+    whom = named or default_principals(settings.prefix)
+    return Plan(
+        settings.kafka_bootstrap,
+        tuple(compare(wanted, existing)),
+        tuple(rights(catalog, models, whom)),
+        bool(named),
+    )
+
+
+def apply_plan(platform: PlatformView, plan: Plan, *, configs: bool) -> Applied:
+    """Do what the plan says, as far as this principal may."""
+    from tidemill.kafka.clients import admin
+    from tidemill_cli.provision.cluster import allow, alter, create
+
+    client, applied = admin(platform.settings), Applied()
+    refused = create(client, plan.changes)
+    applied.refused |= {f"create {name}": why for name, why in refused.items()}
+    applied.done += [
+        change.topic.name for change in plan.changes if change.kind is Kind.CREATE and change.topic.name not in refused
+    ]
+    if configs:
+        refused = alter(client, plan.changes)
+        applied.refused |= {f"settings of {name}": why for name, why in refused.items()}
+        changed = [c.topic.name for c in plan.changes if c.kind is Kind.CONFIG]
+        applied.done += [f"settings of {name}" for name in changed if name not in refused]
+    if plan.named:
+        refused = allow(client, plan.rights)
+        applied.refused |= {f"rights of {name}": why for name, why in refused.items()}
+        if not refused:
+            applied.done.append(f"{len(plan.rights)} rights")
+    return applied
+
+
+def _principals(given: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in given:
+        service, _, principal = text.partition("=")
+        if service not in (*SERVICES, "users", "*") or ":" not in principal:
+            raise click.BadParameter(
+                f"{text!r} is not SERVICE=PRINCIPAL such as validator=User:tm-validator; services: "
+                f"{', '.join(SERVICES)}, users, *",
+                param_hint="--principal",
+            )
+        found |= dict.fromkeys(SERVICES, principal) if service == "*" else {service: principal}
+    return found
