@@ -1,0 +1,160 @@
+"""Rules by window: what they say, and that it makes no difference in which parts the rows come."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tidemill_expectations import ExpectationError, Mostly, Windowed, build
+from tidemill_expectations.merged import Judged, MergedWindows
+from tidemill_expectations.summary import KEPT_HASHES, ColumnSummary, Summary
+from tidemill_expectations.windows import WindowChecks
+
+HOUR = timedelta(hours=1)
+HOUR_MS = 3_600_000
+
+
+def rule(name: str, **arguments: Any) -> Windowed | Mostly:
+    extra = {key: arguments.pop(key) for key in ("mostly", "severity") if key in arguments}
+    built = build(name, arguments, over=HOUR, **extra)
+    assert isinstance(built, Windowed | Mostly)
+    return built
+
+
+RULES = [
+    rule("expect_column_mean_to_be_between", column="x", min_value=1, max_value=3),
+    rule("expect_column_sum_to_be_between", column="x", min_value=0),
+    rule("expect_column_min_to_be_between", column="x", min_value=0),
+    rule("expect_column_max_to_be_between", column="x", max_value=9, strict_max=True),
+    rule("expect_column_median_to_be_between", column="x", min_value=1, max_value=3),
+    rule("expect_column_quantile_values_to_be_between", column="x",
+         quantile_ranges={"quantiles": [0.1, 0.9], "value_ranges": [[0, None], [None, 5]]}),
+    rule("expect_column_proportion_of_non_null_values_to_be_between", column="x", min_value=0.5),
+    rule("expect_column_unique_value_count_to_be_between", column="name", max_value=3),
+    rule("expect_column_proportion_of_unique_values_to_be_between", column="name", min_value=0.1),
+    rule("expect_table_row_count_to_be_between", min_value=2),
+    rule("expect_table_row_count_to_equal", value=3),
+    rule("expect_table_columns_to_match_set", column_set=["at", "x"], exact_match=False),
+    rule("expect_column_values_to_be_between", column="x", min_value=0, mostly=0.5),
+    rule("expect_column_values_to_not_be_null", column="name", mostly=0.5),
+]  # fmt: skip
+SCHEMA = {"at": pl.Int64(), "x": pl.Float64(), "name": pl.String()}
+
+
+def frame(rows: list[tuple[int, float | None, str | None]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+def report(part: pl.DataFrame, checks: WindowChecks) -> dict[str, Any]:
+    windows = [summary.to_datum(over, start) for over, start, summary in checks.summaries(part)]
+    return {"newest_event": part["at"].max(), "windows": windows}
+
+
+def verdicts(parts: list[pl.DataFrame]) -> list[Judged]:
+    checks, merged = WindowChecks(RULES, SCHEMA, "at"), MergedWindows()
+    for part in parts:
+        merged.add(report(part, checks))
+    return list(merged.verdicts(RULES))
+
+
+rows = st.lists(
+    st.tuples(
+        st.integers(0, 4 * HOUR_MS),
+        st.none() | st.integers(-(10**6), 10**6).map(float) | st.just(math.nan),
+        st.none() | st.sampled_from("abcdef"),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=rows, cuts=st.lists(st.integers(0, 40), max_size=3), rng=st.randoms(use_true_random=False))
+def test_batches_and_partitions_make_no_difference(rows: list[Any], cuts: list[int], rng: Any) -> None:
+    shuffled = rows.copy()
+    rng.shuffle(shuffled)
+    edges = sorted({0, len(rows), *(min(cut, len(rows)) for cut in cuts)})
+    parts = [frame(shuffled[a:b]) for a, b in pairwise(edges)]
+    whole, merged = verdicts([frame(rows)]), verdicts(parts)
+    assert [(j.rule, j.start_ms, j.verdict.holds, j.final) for j in merged] == [
+        (j.rule, j.start_ms, j.verdict.holds, j.final) for j in whole
+    ]
+
+
+def by_name(judged: list[Judged]) -> dict[str, tuple[bool | None, str]]:
+    return {j.rule.name: (j.verdict.holds, j.verdict.observed) for j in judged if j.start_ms == 0}
+
+
+def test_each_rule_says_what_it_saw() -> None:
+    some = [(0, 1.0, "a"), (1, 2.0, "a"), (2, -3.0, "b"), (3, None, None)]
+    found = by_name(verdicts([frame(some), frame([(2 * HOUR_MS, 1.0, "z")])]))
+    assert found["expect_column_mean_to_be_between"] == (False, "0")
+    assert found["expect_column_sum_to_be_between"] == (True, "0")
+    assert found["expect_column_min_to_be_between"] == (False, "-3")
+    assert found["expect_column_max_to_be_between"] == (True, "2")
+    assert found["expect_column_proportion_of_non_null_values_to_be_between"] == (True, "0.75")
+    assert found["expect_column_unique_value_count_to_be_between"] == (True, "2")
+    assert found["expect_table_row_count_to_be_between"] == (True, "4 rows")
+    assert found["expect_table_row_count_to_equal"] == (False, "4 rows")
+    assert found["expect_table_columns_to_match_set"] == (True, "3 columns")
+    assert found["expect_column_values_to_be_between"] == (True, "66.67% of 3")
+    assert found["expect_column_values_to_not_be_null"] == (True, "75.00% of 4")
+    assert found["expect_column_quantile_values_to_be_between"][0] is False
+
+
+def test_a_window_is_final_once_event_time_has_moved_on_by_another() -> None:
+    early = verdicts([frame([(0, 1.0, "a"), (2 * HOUR_MS - 1, 1.0, "a")])])
+    late = verdicts([frame([(0, 1.0, "a"), (2 * HOUR_MS, 1.0, "a")])])
+    assert not any(j.final for j in early)
+    assert {j.start_ms for j in late if j.final} == {0}
+
+
+def test_a_column_without_values_is_not_judged() -> None:
+    found = by_name(verdicts([frame([(0, None, None)])]))
+    assert found["expect_column_mean_to_be_between"] == (None, "no values")
+    assert found["expect_column_proportion_of_non_null_values_to_be_between"] == (False, "0")
+
+
+def test_missing_columns_and_columns_besides_are_named() -> None:
+    exact = rule("expect_table_columns_to_match_set", column_set=["at", "name"])
+    summary = Summary(rows=1, filled={"at", "x"})
+    assert exact.judge(summary).observed == "without name and x besides"
+
+
+def test_freshness_is_the_age_of_the_newest_event() -> None:
+    fresh = build("expect_table_freshness_to_be_within", {"max_age": HOUR})
+    assert isinstance(fresh, Windowed)
+    merged = MergedWindows()
+    assert [j.verdict.holds for j in merged.freshness([fresh], 0)] == [None]
+    merged.add({"newest_event": 1_000, "windows": []})
+    assert [j.verdict.holds for j in merged.freshness([fresh], 1_000 + HOUR_MS)] == [True]
+    (late,) = merged.freshness([fresh], 1_001 + HOUR_MS)
+    assert (late.verdict.holds, late.rule.arguments) == (False, "max_age=1 h")
+
+
+def test_different_values_are_counted_exactly_and_then_nearly() -> None:
+    few, many = ColumnSummary(), ColumnSummary()
+    few.add(pl.Series(range(KEPT_HASHES - 1)), sketch=False, distinct=True)
+    many.add(pl.Series(range(50_000)), sketch=False, distinct=True)
+    assert few.distinct == KEPT_HASHES - 1
+    assert many.distinct == pytest.approx(50_000, rel=0.2)
+    assert ColumnSummary.from_datum(many.to_datum("x")).distinct == many.distinct
+
+
+def test_what_can_never_be_judged_is_refused() -> None:
+    with pytest.raises(ExpectationError, match="needs min_value or max_value"):
+        build("expect_column_mean_to_be_between", {"column": "x"})
+    with pytest.raises(ExpectationError, match="above max_value"):
+        build("expect_column_mean_to_be_between", {"column": "x", "min_value": 2, "max_value": 1})
+    with pytest.raises(ExpectationError, match="is not for column 'name' of type String"):
+        WindowChecks([rule("expect_column_mean_to_be_between", column="name", min_value=1)], SCHEMA, "at")
+    with pytest.raises(ExpectationError, match="no column 'y'"):
+        WindowChecks([rule("expect_column_mean_to_be_between", column="y", min_value=1)], SCHEMA, "at")
+    with pytest.raises(ExpectationError, match="from 0 to 1"):
+        rule("expect_column_values_to_not_be_null", column="x", mostly=2)
