@@ -39,7 +39,7 @@ def output_columns(manifest: Manifest, scores: Scores) -> dict[str, pa.Array]:
 def prediction_rows(
     predictions: Predictions,
     *,
-    prediction_ids: Sequence[str],
+    prediction_ids: Sequence[str] | pa.StringArray,
     event_ids: pa.Array,
     event_times: pa.Array,
     source: str,

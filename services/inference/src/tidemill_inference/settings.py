@@ -23,6 +23,7 @@ class StreamSettings(InferenceSettings):
         description="Name of the worker set: its group, with `models`.",
     )
     batch_size: int = Field(5_000, ge=1, description="Most records in one batch and transaction.")
+    batch_linger_ms: int = Field(50, ge=0, description="How long a transaction waits to fill up, in ms.")
 
 
 class ServeSettings(InferenceSettings):

@@ -60,6 +60,7 @@ class StreamWorker:
             ),
             stop=stop,
             batch_size=settings.batch_size,
+            linger_s=settings.batch_linger_ms / 1000,
             start_offsets=self._start_offsets,
             on_assigned=self._on_assigned,
             health=self.health,

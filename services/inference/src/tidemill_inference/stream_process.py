@@ -13,9 +13,9 @@ import pyarrow as pa
 from tidemill.codec import BadRecord, Codec
 from tidemill.contracts.schemas import Schema
 from tidemill.errors import FatalError
-from tidemill.ids import uuid7_batch
+from tidemill.ids import uuid7_column
 from tidemill.kafka.batch import Batch, Output
-from tidemill.kafka.headers import ORIGIN, TRACEPARENT, Headers
+from tidemill.kafka.headers import ORIGIN, TRACEPARENT, Header, Headers
 from tidemill.telemetry.logs import model_version
 from tidemill_inference import metrics
 from tidemill_inference.outputs import STREAM, prediction_rows
@@ -92,7 +92,7 @@ class StreamProcess:
         metrics.predicted(predictions, STREAM, time.perf_counter() - started)
         return prediction_rows(
             predictions,
-            prediction_ids=uuid7_batch(len(index), now_ms),
+            prediction_ids=uuid7_column(len(index), now_ms),
             event_ids=records.column(route.event_id),
             event_times=records.column(route.event_time),
             source=STREAM,
@@ -103,16 +103,19 @@ class StreamProcess:
 
 
 def _headers(batch: Batch, index: Sequence[int]) -> list[Headers | None]:
-    prefix = f"{batch.topic}/"
-    result: list[Headers | None] = []
-    for i in index:
-        origin = (ORIGIN, f"{prefix}{batch.partitions[i]}/{batch.offsets[i]}".encode())
-        parent = None
-        for header in batch.headers[i] or ():
-            if header[0] == TRACEPARENT:
-                parent = header
-        result.append([origin] if parent is None else [parent, origin])
-    return result
+    """The trace context and the position on clean; other headers stay behind."""
+    prefix = {number: f"{batch.topic}/{number}/".encode() for number in set(batch.partitions)}
+    partitions, offsets, given = batch.partitions, batch.offsets, batch.headers
+    return [_marked(given[i], (ORIGIN, prefix[partitions[i]] + b"%d" % offsets[i])) for i in index]
+
+
+def _marked(given: Headers | None, origin: Header) -> Headers:
+    if not given:
+        return [origin]
+    if len(given) == 2 and given[0][0] == TRACEPARENT and given[1][0] == ORIGIN:  # as the validator writes them
+        return [given[0], origin]
+    parents = [header for header in given if header[0] == TRACEPARENT]
+    return [*parents[-1:], origin]
 
 
 def _report(batch: Batch, bad: list[BadRecord], model: str) -> None:

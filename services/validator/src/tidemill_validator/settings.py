@@ -18,7 +18,7 @@ class ValidatorSettings(CommonSettings):
         description="Name of the set of validators that share their models' partitions: one group a set.",
     )
     batch_size: int = Field(5_000, ge=1, description="Most records in one transaction.")
-    batch_linger_ms: int = Field(75, ge=0, description="How long a transaction waits to fill up, in ms.")
+    batch_linger_ms: int = Field(50, ge=0, description="How long a transaction waits to fill up, in ms.")
     max_ahead_s: int = Field(
         86_400,
         ge=0,

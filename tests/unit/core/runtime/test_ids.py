@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill.ids import deterministic_id, uuid7, uuid7_batch, uuid7_time_ms
+from tidemill.ids import deterministic_id, uuid7, uuid7_batch, uuid7_column, uuid7_time_ms
 
 
 @given(st.integers(0, 300), st.integers(0, (1 << 48) - 1))
@@ -53,3 +53,14 @@ def test_a_deterministic_id_depends_on_its_parts_and_their_borders(parts: list[s
     assert deterministic_id(*parts, "x") != deterministic_id(*parts)
     assert deterministic_id("a", "bc") != deterministic_id("ab", "c")
     assert deterministic_id("run", 1) == deterministic_id("run", "1")
+
+
+def test_a_column_of_ids_is_as_a_batch_of_them() -> None:
+    column = uuid7_column(3_000, 1_700_000_000_123).to_pylist()
+    assert column == sorted(set(column))
+    assert {uuid7_time_ms(text) for text in column} == {1_700_000_000_123}
+    assert {(uuid.UUID(text).version, uuid.UUID(text).variant) for text in column} == {(7, uuid.RFC_4122)}
+    assert [str(uuid.UUID(text)) for text in column] == column
+    assert uuid7_column(0, 0).to_pylist() == []
+    with pytest.raises(ValueError, match="not a time"):
+        uuid7_column(1, 1 << 48)

@@ -54,6 +54,19 @@ class Batch:
             headers=[m.headers() for m in rows],  # type: ignore[misc]
         )
 
+    def part(self, start: int, stop: int) -> Batch:
+        """Some of the records, as a batch of their own."""
+        here = slice(start, stop)
+        return Batch(
+            self.topic,
+            self.partitions[here],
+            self.offsets[here],
+            self.timestamps_ms[here],
+            self.keys[here],
+            self.values[here],
+            self.headers[here],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Output:

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from prometheus_client import Counter, Histogram
 
-__all__ = ["CONSUMED", "PROCESS_SECONDS", "PRODUCED", "TRANSACTIONS", "TRANSACTION_SECONDS"]
+__all__ = [
+    "CONSUMED",
+    "PROCESS_SECONDS",
+    "PRODUCED",
+    "STAGE_SECONDS",
+    "TRANSACTIONS",
+    "TRANSACTION_SECONDS",
+    "stage",
+]
 
 CONSUMED = Counter("tidemill_consumed_records_total", "Records of committed batches.", ["topic"])
 PRODUCED = Counter("tidemill_produced_records_total", "Records written in committed transactions.", ["topic"])
@@ -21,3 +33,16 @@ TRANSACTION_SECONDS = Histogram(
     "Time to write and commit one batch.",
     buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
 )
+STAGE_SECONDS = Counter(
+    "tidemill_stage_seconds_total",
+    "Time of the loop by stage: consume (of turns with records), columns, process, produce, commit.",
+    ["stage"],
+)
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Count the block's time under a stage of the loop, where the block succeeds."""
+    started = time.perf_counter()
+    yield
+    STAGE_SECONDS.labels(name).inc(time.perf_counter() - started)

@@ -9,12 +9,13 @@ another process owns the id). After a time-out nothing else is safe than a new p
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from tidemill.errors import FatalError, Fenced, RetryLater, TidemillError
+from tidemill.kafka import metrics
 from tidemill.kafka.batch import Output
 from tidemill.kafka.producing import DeliveryFailures, produce_all
 from tidemill.kafka.refusals import explain
@@ -41,6 +42,14 @@ class Aborted(TidemillError):
 
 class InDoubt(TidemillError):
     """Whether the transaction was committed is not known; the session is closed and must be opened again."""
+
+
+class _Unmade(Exception):
+    """The outputs of a transaction could not be made: ``error`` says why."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class TransactionSession:
@@ -88,9 +97,12 @@ class TransactionSession:
         raise RetryLater(refused or f"transactional id {name}: {explain(reason)}")
 
     def commit(
-        self, outputs: Sequence[Output], offsets: list[TopicPartition], group_metadata: Any = None
+        self, outputs: Iterable[Output], offsets: list[TopicPartition], group_metadata: Any = None
     ) -> None:
         """Write all records and the offsets atomically.
+
+        ``outputs`` may be made while they are taken: what is handed over is on its way meanwhile. An exception
+        of whoever makes them aborts the transaction and is passed on.
 
         ``group_metadata`` is the consumer's at the time of its batch. Returns when the commit is certain.
         Raises Aborted, InDoubt, Fenced; FatalError for a record that the brokers will never take.
@@ -102,9 +114,13 @@ class TransactionSession:
         try:
             self._producer.begin_transaction()
             self._produce(self._producer, outputs)
-            if offsets:
-                self._watched("send_offsets_to_transaction", offsets, group_metadata)
-            self._watched("commit_transaction")
+            with metrics.stage("commit"):
+                if offsets:
+                    self._watched("send_offsets_to_transaction", offsets, group_metadata)
+                self._watched("commit_transaction")
+        except _Unmade as unmade:
+            self._abort(KafkaError(KafkaError._APPLICATION, str(unmade.error)))
+            raise unmade.error from None
         except (KafkaException, RetryLater, Stuck) as error:
             reason = self._reason(error)
         else:
@@ -118,10 +134,11 @@ class TransactionSession:
         if producer is not None:
             producer.purge()
 
-    def _produce(self, producer: Producer, outputs: Sequence[Output]) -> None:
-        for output in outputs:
+    def _produce(self, producer: Producer, outputs: Iterable[Output]) -> None:
+        for output in _made(outputs):
             try:
-                produce_all(producer, (output,), self._begun + self._timeout_s)
+                with metrics.stage("produce"):
+                    produce_all(producer, (output,), self._begun + self._timeout_s)
             except KafkaException as error:
                 self._failures.refused(error, output.topic)
                 raise
@@ -186,3 +203,11 @@ class TransactionSession:
     def _doubt(self, why: str) -> None:
         self.close()
         raise InDoubt(why)
+
+
+def _made(outputs: Iterable[Output]) -> Iterator[Output]:
+    """The outputs as they are made; tells an exception of their maker from one of the client."""
+    try:
+        yield from outputs
+    except Exception as error:
+        raise _Unmade(error) from error
