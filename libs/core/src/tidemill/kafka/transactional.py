@@ -22,6 +22,8 @@ from tidemill.kafka.assignment import Assignment, Partition, StartOffsets
 from tidemill.kafka.backoff import Backoff
 from tidemill.kafka.batch import Batch, Output
 from tidemill.kafka.clients import member_config, producer_config
+from tidemill.kafka.collecting import few_collections
+from tidemill.kafka.making import Making
 from tidemill.kafka.membership import Membership
 from tidemill.kafka.refusals import explain
 from tidemill.kafka.session import Aborted, InDoubt, TransactionSession
@@ -33,7 +35,7 @@ from tidemill.telemetry.tracing import batch_span
 __all__ = ["Partition", "Process", "TransactionalRunner"]
 
 Process = Callable[[list[Batch]], list[Output]]
-"""A worker's pure logic: one batch per topic in, records to write out."""
+"""A worker's pure logic: one batch per topic in, records to write out. Large batches come in pieces."""
 
 _log = logging.getLogger(__name__)
 _IDLE_COMMIT_S = (
@@ -124,8 +126,9 @@ class TransactionalRunner:
         consumer = Consumer(self._consumer_config)
         try:
             self._reopen(consumer)
-            while not self._stop.is_set():
-                self._turn(consumer)
+            with few_collections():
+                while not self._stop.is_set():
+                    self._turn(consumer)
         finally:
             self._close(consumer)
 
@@ -133,7 +136,10 @@ class TransactionalRunner:
         self._apply_subscription(consumer)
         self._heartbeat.beat()
         try:
+            started = time.perf_counter()
             messages = consumer.consume(self._batch_size, self._linger_s)
+            if messages:
+                metrics.STAGE_SECONDS.labels("consume").inc(time.perf_counter() - started)
             metadata = consumer.consumer_group_metadata()
             self._joined = Membership.of(metadata).active
             self._greet()
@@ -164,24 +170,24 @@ class TransactionalRunner:
         if self._before_batch is not None:
             self._before_batch()
         offsets = self._assignment.moved(consumer)
-        batches = Batch.from_messages(records)
+        with metrics.stage("columns"):
+            batches = Batch.from_messages(records)
         with batch_span(self._tracer, batches, self._group) if self._tracer else nullcontext():
-            with metrics.PROCESS_SECONDS.time():
-                outputs = self._process(batches)
-            self._commit(outputs, offsets, metadata)
+            self._commit(batches, offsets, metadata)
         self._over()
         for batch in batches:
             metrics.CONSUMED.labels(batch.topic).inc(len(batch))
 
-    def _commit(self, outputs: list[Output], offsets: list[TopicPartition], metadata: bytes) -> None:
+    def _commit(self, batches: list[Batch], offsets: list[TopicPartition], metadata: bytes) -> None:
+        making = Making(self._process, batches)
         with metrics.TRANSACTION_SECONDS.time():
-            self._session.commit(outputs, offsets, metadata)
+            self._session.commit(making, offsets, metadata)
         self._assignment.committed(offsets)
         self._last_commit = time.monotonic()
         self._backoff.reset()
         metrics.TRANSACTIONS.labels("committed").inc()
-        for output in outputs:
-            metrics.PRODUCED.labels(output.topic).inc(len(output))
+        for topic, records in making.written.items():
+            metrics.PRODUCED.labels(topic).inc(records)
 
     def _idle(self, consumer: Consumer, metadata: bytes) -> None:
         if self._on_idle is not None:
