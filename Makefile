@@ -10,7 +10,7 @@ KAFKA ?=
 export PYTHONDONTWRITEBYTECODE :=
 TIDEMILL := .venv/bin/tidemill
 
-.PHONY: help setup demo up kafka test lint types unit contract broker e2e packaging lock format clean
+.PHONY: help setup demo up kafka test lint types unit contract broker e2e packaging bench lock format clean
 
 help: ## what there is to do
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -59,6 +59,9 @@ e2e: setup ## tests of the whole platform
 packaging: setup ## each service alone in an empty environment
 	@echo "== isolated installs"
 	@$(PYTEST) tests/packaging
+
+bench: setup ## measure speed beside the limit and peers (NAME=validator for one, ARGS=--quick to try it)
+	@$(PY) -m benchmarks $(NAME) $(ARGS)
 
 lock: setup ## write the lock files anew from the pyproject files (ARGS=--upgrade for newer versions)
 	@$(PY) scripts/lock.py $(ARGS)

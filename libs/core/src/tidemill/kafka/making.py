@@ -10,7 +10,7 @@ from tidemill.kafka.batch import Batch, Output
 
 __all__ = ["Making", "in_pieces"]
 
-PIECE = 2_500
+PIECE = 5_000
 """Records: large enough for columns to pay, small enough that sending begins early."""
 
 

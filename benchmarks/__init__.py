@@ -1,0 +1,1 @@
+"""Speed of the hot path beside its limit and its peers, all from the same run: `make bench`."""

@@ -1,0 +1,20 @@
+"""One module per benchmark; `CASES` is the index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.cases import codec, latency, scale, stream, validator
+from benchmarks.result import Result
+from benchmarks.sizes import Sizes
+
+CASES: dict[str, Callable[[Sizes], Result]] = {
+    "decode": codec.decode,
+    "encode": codec.encode,
+    "validator": validator.validator,
+    "validator-encode": validator.validator_encode,
+    "stream": stream.stream,
+    "latency": latency.latency,
+    "scale": scale.scale,
+}
+"""Every benchmark by its name, in the order in which `make bench` runs them."""

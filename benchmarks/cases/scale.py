@@ -1,0 +1,93 @@
+"""What grows and what must not: memory with events, cost per event with partitions and with models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from benchmarks.cases.stream import release_all
+from benchmarks.children import Child, drained, measured, service
+from benchmarks.events import MODEL, bad_among
+from benchmarks.result import Goal, Result
+from benchmarks.sizes import Sizes
+from benchmarks.world import World, world
+
+RSS_MB, PARTITIONS_TIMES, MODELS_TIMES = 20.0, 1.2, 2.0
+PARTITIONS = 4
+RUNS = 3
+"""Of each cost; a run takes half a minute."""
+PATIENCE_S = 400.0
+
+SERVICES: dict[str, tuple[str, tuple[str, ...], str, str]] = {
+    "validator": ("tidemill_validator", (), "raw", "clean"),
+    "stream": ("tidemill_inference", ("stream",), "clean", "predictions"),
+}
+"""Module, arguments, role of the input, role of the output."""
+
+
+def scale(sizes: Sizes) -> Result:
+    """Validator and stream: both for memory, each for cost. `ours` is the larger growth of memory in MB."""
+    with world() as place:
+        growth = _memory(place, sizes)
+        single = _costs(place, sizes, "one", 1)
+        wide = _costs(place, sizes, "wide", sizes.partitions)
+    with world(sizes.models) as place:
+        many = _costs(place, sizes, "many", 1)
+    result = Result("scale", "MB more after the larger number of events", max(growth.values()), limit=RSS_MB)
+    result.goals = [Goal(f"{who} MB more", mb, RSS_MB, at_most=True) for who, mb in growth.items()]
+    for who in SERVICES:
+        result.figures |= {f"{who} µs": single[who], f"{who} µs {sizes.partitions} partitions": wide[who]}
+        result.figures |= {f"{who} µs {sizes.models} models": many[who]}
+        at = f"{who} cost 1 to {sizes.partitions} partitions"
+        result.goals.append(Goal(at, wide[who] / single[who], PARTITIONS_TIMES, at_most=True))
+        at = f"{who} cost 1 to {sizes.models} models"
+        result.goals.append(Goal(at, many[who] / single[who], MODELS_TIMES, at_most=True))
+    return result
+
+
+def _memory(place: World, sizes: Sizes) -> dict[str, float]:
+    """Growth of resident memory between the smaller and the larger number of events, in MB."""
+    prefix = "m-"
+    topics = place.create(prefix, PARTITIONS)
+    release_all(place, prefix, PARTITIONS)
+    children = {who: service(place, prefix, module, *arguments) for who, (module, arguments, _, _) in SERVICES.items()}
+    predictions = topics.name("predictions", MODEL)
+    raw = topics.name("raw", MODEL)
+    try:
+        place.fill(raw, sizes.few, PARTITIONS)
+        before = _rss(place, children, predictions, sizes.few)
+        place.fill(raw, sizes.many - sizes.few, PARTITIONS, first=sizes.few)
+        after = _rss(place, children, predictions, sizes.many)
+    finally:
+        for child in children.values():
+            child.stop()
+    place.drop(prefix)
+    return {who: after[who] - before[who] for who in children}
+
+
+def _rss(place: World, children: dict[str, Child], predictions: str, events: int) -> dict[str, float]:
+    drained(place, list(children.values()), [predictions], events - bad_among(0, events), PATIENCE_S)
+    return {who: child.rss_mb() for who, child in children.items()}
+
+
+def _costs(place: World, sizes: Sizes, name: str, partitions: int) -> dict[str, float]:
+    """Microseconds an event of each service, with the events split over the models of the world."""
+    runs = [_cost(place, sizes, f"{name}{number}-", partitions) for number in range(min(RUNS, sizes.runs))]
+    return {who: median(run[who] for run in runs) for who in SERVICES}
+
+
+def _cost(place: World, sizes: Sizes, prefix: str, partitions: int) -> dict[str, float]:
+    topics = place.create(prefix, partitions)
+    release_all(place, prefix, partitions)
+    each = sizes.scale_records // len(place.models)
+    costs = {}
+    for who, (module, arguments, source, target) in SERVICES.items():
+        if who == "validator":  # the stream then reads what it has written
+            for model in place.models:
+                place.fill(topics.name(source, model), each, partitions, model=model)
+        child = service(place, prefix, module, *arguments, batch_size=sizes.batch_size)
+        names: Sequence[str] = [topics.name(target, model) for model in place.models]
+        written = measured(place, child, names, (each - bad_among(0, each)) * len(names), timeout_s=PATIENCE_S)
+        costs[who] = 1e6 / written.rate
+    place.drop(prefix)
+    return costs

@@ -1,0 +1,78 @@
+"""The validator with ten expectations, one process, exactly once: beside a pass-through and beside its peers."""
+
+from __future__ import annotations
+
+from benchmarks.children import Child, measured, python, service, stages
+from benchmarks.events import MODEL, bad_among
+from benchmarks.result import Goal, Result, rotated
+from benchmarks.rivals import VALIDATORS, Rival
+from benchmarks.sizes import Sizes
+from benchmarks.world import World, world
+
+PARTITIONS = 4
+LINGER_S = 0.05
+UNCHANGED, ENCODED = 0.75, 0.60
+
+
+def validator(sizes: Sizes) -> Result:
+    """Records that pass unchanged keep their bytes."""
+    return _bench("validator", sizes, UNCHANGED, privacy=False)
+
+
+def validator_encode(sizes: Sizes) -> Result:
+    """Two privacy rules change every record, so that each is encoded anew."""
+    return _bench("validator-encode", sizes, ENCODED, privacy=True)
+
+
+def _bench(name: str, sizes: Sizes, bound: float, *, privacy: bool) -> Result:
+    stages_us: dict[str, float] = {}
+    rivals = VALIDATORS if sizes.rivals and not privacy else {}
+    with world(privacy=privacy) as place:
+        runs = [_run(place, sizes, number, rivals, stages_us) for number in range(sizes.runs)]
+    result = Result.of_runs(name, "records/s", runs)
+    result.stages_us = stages_us
+    result.goals = [Goal("share of the pass-through", result.ratio, bound)]
+    return result
+
+
+def _run(
+    place: World, sizes: Sizes, number: int, rivals: dict[str, Rival], stages_us: dict[str, float]
+) -> dict[str, float]:
+    prefix = f"v{number}-"
+    targets = {who: f"{prefix}out-{who}" for who in ("limit", *rivals)}
+    dead = {who: f"{target}-dlq" for who, target in targets.items()}
+    topics = place.create(prefix, PARTITIONS, [*targets.values(), *dead.values()])
+    raw, clean = topics.name("raw", MODEL), topics.name("clean", MODEL)
+    place.fill(raw, sizes.records, PARTITIONS)
+    figures: dict[str, float] = {}
+    for who in rotated(["ours", "limit", *rivals], number):
+        if who == "ours":
+            figures[who] = _ours(place, prefix, clean, sizes, stages_us)
+        elif who == "limit":
+            child = limit(place, raw, targets[who], sizes, LINGER_S)
+            figures[who] = measured(place, child, targets[who], sizes.records).rate
+        else:
+            child = rivals[who].start(place, raw, targets[who], sizes)
+            figures[who] = measured(place, child, targets[who], sizes.rival_records).rate
+    place.drop(prefix)
+    return figures
+
+
+def limit(place: World, source: str, target: str, sizes: Sizes, linger_s: float, size: int = 0) -> Child:
+    """The pass-through, with the batches that ours has."""
+    own = ["--batch", str(sizes.batch_size), "--linger-s", str(linger_s), "--size", str(size)]
+    return python("benchmarks.workers.pass_through", place.bootstrap, source, target, *own)
+
+
+def _ours(place: World, prefix: str, clean: str, sizes: Sizes, stages_us: dict[str, float]) -> float:
+    child = service(
+        place, prefix, "tidemill_validator", batch_size=sizes.batch_size, batch_linger_ms=int(LINGER_S * 1000)
+    )
+    good = sizes.records - bad_among(0, sizes.records)
+    stages_us.clear()
+    written = measured(
+        place, child, clean, good, before_stop=lambda c: stages_us.update(stages(c.metrics(), sizes.records))
+    )
+    if written.records != good:
+        raise RuntimeError(f"{written.records} clean records, not {good}: not exactly once")
+    return written.rate

@@ -1,0 +1,81 @@
+"""The model of the stream benchmark: gradient boosting of 100 trees on ten inputs, as the trainer would make it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from benchmarks.events import payments
+from tidemill.artifact import (
+    GOLDEN_FILE,
+    MODEL_FILE,
+    REFERENCE_FILE,
+    Golden,
+    Manifest,
+    OnnxModel,
+    artifact_uri,
+    feature_columns,
+    write_artifact,
+)
+from tidemill.contracts.events import DataSet, ModelRef, ModelVersion
+from tidemill.contracts.model_file import ModelSpec
+from tidemill.features import feature_inputs
+
+TREES = 100
+ROWS = 20_000
+GOLDEN_ROWS = 20
+
+
+def boosted(spec: ModelSpec) -> tuple[bytes, pa.RecordBatch]:
+    """The graph, and the rows that it was fitted on."""
+    from tidemill_learning.training.examples import Examples
+    from tidemill_learning.training.export import to_onnx
+    from tidemill_learning.training.labelled import input_specs
+    from tidemill_learning.training.learners import fit
+
+    rows = payments(ROWS)
+    risk = rows.column("merchant_risk").to_numpy() + rows.column("velocity").to_numpy() / 40
+    target = (np.random.default_rng(1).random(ROWS) < risk).astype(np.int64)
+    at = rows.column("at").cast("int64").to_numpy()
+    examples = Examples(feature_inputs(rows, spec.features), target, at, at, np.arange(ROWS))
+    params = {"learning_rate": 0.05, "max_leaf_nodes": 15, "min_samples_leaf": 40, "max_iter": TREES}
+    fitted = fit("gradient_boosting", params, "binary", input_specs(spec.features), examples, None, 0)
+    return to_onnx(fitted), rows
+
+
+def publish(spec: ModelSpec, graph: bytes, rows: pa.RecordBatch, root: Path, partitions: int) -> ModelVersion:
+    """Write the artifact below `root` and give the event that makes it serve from the first offset on."""
+    manifest = Manifest(
+        model=spec.name,
+        version=1,
+        task="binary",
+        output="probabilities",
+        features=feature_columns(spec.features),
+        classes=("false", "true"),
+        positive_class="true",
+        run_id="bench",
+    )
+    inputs = feature_inputs(rows.slice(0, GOLDEN_ROWS), spec.features)
+    golden = Golden(inputs, OnnxModel.load(graph, manifest).score(inputs))
+    files = {MODEL_FILE: graph, GOLDEN_FILE: golden.to_bytes(), REFERENCE_FILE: b"{}"}
+    uri = artifact_uri(root.as_uri(), spec.name, 1, "bench")
+    digest = write_artifact(uri, files, manifest)
+    reference = ModelRef(
+        version=1,
+        artifact_uri=uri,
+        manifest_digest=digest,
+        run_id="bench",
+        tracking_run="",
+        data_set=DataSet(table_uri="", table_version=0, offsets=()),
+    )
+    return ModelVersion(
+        model=spec.name,
+        epoch=1,
+        mode="direct",
+        champion=reference,
+        challenger_share=0.0,
+        start_offsets=(0,) * partitions,
+        published_at=0,
+    )

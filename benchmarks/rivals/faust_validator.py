@@ -1,0 +1,49 @@
+"""A Faust agent that validates. At least once: Faust's exactly-once mode has open defects (faust #323, #517)."""
+
+from __future__ import annotations
+
+import sys
+
+import faust
+
+from benchmarks.rivals.payment import Checker, origin
+
+
+def application(bootstrap: str, source: str, target: str) -> faust.App:
+    """The agent, as Faust's guide writes one."""
+    app = faust.App(
+        f"{target}-faust",
+        broker=f"kafka://{bootstrap}",
+        store="memory://",
+        consumer_auto_offset_reset="earliest",
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        web_enabled=False,
+        producer_linger=0.01,
+        producer_max_batch_size=262_144,
+        stream_wait_empty=False,
+    )
+    raw = app.topic(source, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw")
+    clean = app.topic(target, value_serializer="raw", key_serializer="raw")
+    dead = app.topic(f"{target}-dlq", value_serializer="raw", key_serializer="raw")
+    check = Checker()
+
+    @app.agent(raw)
+    async def validate(stream: faust.StreamT) -> None:
+        async for event in stream.events():
+            message = event.message
+            reason = check(message.value)
+            headers = dict(message.headers or {})
+            headers["tidemill.origin"] = origin(message.topic, message.partition, message.offset)
+            if reason is None:
+                await clean.send(key=message.key, value=message.value, partition=message.partition, headers=headers)
+            else:
+                headers["reason"] = reason.encode()
+                await dead.send(key=message.key, value=message.value, partition=message.partition, headers=headers)
+
+    return app
+
+
+if __name__ == "__main__":
+    app = application(*sys.argv[1:4])
+    faust.Worker(app, loglevel="ERROR", override_logging=False).execute_from_commandline()

@@ -1,0 +1,48 @@
+"""How much of everything a benchmark does: in full, or quickly to see that it works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """`records`: of a measured run of ours and of the limit. `rival_records`: of a rival's, which are slower.
+
+    `latency_s`: for how long events are pushed. `few`, `many`: events of the memory test. `models`, `partitions`:
+    the larger counts of the cost tests. `rivals`: whether rivals run at all.
+    """
+
+    runs: int = 5
+    batch_rows: int = 20_000
+    records: int = 300_000
+    rival_records: int = 15_000
+    warm_records: int = 5_000
+    batch_size: int = 10_000
+    latency_s: float = 60.0
+    latency_rate: int = 2_000
+    few: int = 1_000_000
+    many: int = 5_000_000
+    models: int = 50
+    partitions: int = 48
+    scale_records: int = 300_000
+    rivals: bool = True
+
+
+FULL = Sizes()
+QUICK = Sizes(
+    runs=1,
+    batch_rows=2_000,
+    records=12_000,
+    rival_records=500,
+    warm_records=100,
+    batch_size=2_000,
+    latency_s=3.0,
+    latency_rate=500,
+    few=10_000,
+    many=20_000,
+    models=3,
+    partitions=8,
+    scale_records=10_000,
+    rivals=False,
+)

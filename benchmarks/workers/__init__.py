@@ -1,0 +1,1 @@
+"""Processes that a benchmark starts: the limit (a pass-through) and the rivals."""
