@@ -62,6 +62,7 @@ class Ingest:
     codec: Codec
     schemas: SchemaCatalog
     unready: list[str]
+    service: IngestService
 
     def events(self) -> list[dict[str, Any]]:
         return [
@@ -102,4 +103,4 @@ def ingest(contract: tuple[SchemaCatalog, list[Target]]) -> Ingest:
 
     app = create_app(service, ready, lifespan, max_body_bytes=50_000, retry_after_s=7)
     client = TestClient(app, raise_server_exceptions=False)
-    return Ingest(client, sink, codec, schemas, unready)
+    return Ingest(client, sink, codec, schemas, unready, service)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -122,6 +123,16 @@ def test_a_wrong_label_is_refused(ingest: Ingest, wrong: dict[str, Any]) -> None
 def test_an_unknown_model_is_answered_with_the_known_ones(ingest: Ingest) -> None:
     answer = ingest.client.post("/v1/events/flight-delya", json=event())
     assert (answer.status_code, answer.json()["models"]) == (404, ["flight-delay"])
+
+
+def test_a_model_with_a_source_of_its_own_takes_no_events_here(ingest: Ingest) -> None:
+    targets = ingest.service._targets
+    key = ("raw", "flight-delay")
+    targets[key] = replace(targets[key], topic="ops.flights", external=True)
+    answer = ingest.client.post(EVENTS, json=event())
+    assert (answer.status_code, answer.json()["error"]) == (409, "external_source")
+    assert "ops.flights" in answer.json()["message"]
+    assert ingest.client.post(LABELS, json=label()).status_code == 202
 
 
 def test_what_is_not_json_is_answered_with_the_position(ingest: Ingest) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tidemill.contracts.schemas import SchemaCatalog
     from tidemill.contracts.topics import TopicCatalog
     from tidemill.settings import CommonSettings
+    from tidemill.sources import SourceReader
 
 F = TypeVar("F", bound=Callable[..., Any])
 PLATFORM_FILE = Path("var/run/platform.json")
@@ -66,6 +67,17 @@ class PlatformView:
 
         url = self.settings.schema_registry_url
         return Codec(self.schemas, HttpRegistry(url) if url else None)
+
+    def source_reader(self, role: str, model: str) -> SourceReader:
+        """Reads the topic of someone else's that stands in a model's role (raw, labels_raw)."""
+        from tidemill.codec import HttpRegistry
+        from tidemill.sources import open_source
+
+        url = self.settings.schema_registry_url
+        registry = HttpRegistry(url) if url else None
+        reader = open_source(self.models[model], role, self.schemas, self.settings.schemas, registry)
+        assert reader is not None, f"{role} of {model} is the platform's own"
+        return reader
 
     def model(self, name: str | None) -> ModelSpec:
         """The model called `name`, or the only one there is. Raises click.BadParameter with the names to

@@ -26,7 +26,7 @@ class Target:
 
     `entity`: the field whose value is the record key. It is a field of the schema for events; for labels it
     is read beside the label and not stored. `received`: a time field that is the time of receipt where it is
-    left out, or None.
+    left out, or None. `external`: the topic is someone else's, and nothing is written to it from here.
     """
 
     model: str
@@ -36,6 +36,7 @@ class Target:
     event_id: str
     entity: str
     received: str | None = None
+    external: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,12 +85,18 @@ class IngestService:
         self._converter.shutdown(wait=False, cancel_futures=True)
 
     def target(self, role: str, model: str) -> Target:
-        """Where a model's records go. Raises Rejected (404) with the models that there are."""
+        """Where a model's records go. Raises Rejected: 404 with the models that there are, 409 where a model reads
+        from a topic of someone else's.
+        """
         found = self._targets.get((role, model))
         if found is None:
             known = sorted({name for _, name in self._targets})
             message = f"there is no model of that name; known are {', '.join(known) or 'none'}"
             raise Rejected(404, Problem(error="unknown_model", message=message, models=known))
+        if found.external:
+            what = "labels" if role == "labels_raw" else "events"
+            message = f"the {what} of {model} come from its source, the topic {found.topic}: produce them there"
+            raise Rejected(409, Problem(error="external_source", message=message))
         return found
 
     async def accept(
@@ -185,8 +191,11 @@ def build_targets(models: Iterable[ModelSpec], topics: TopicCatalog, schemas: Sc
     for spec in models:
         raw, labels_raw = topics.name("raw", spec.name), topics.name("labels_raw", spec.name)
         record, label = schemas.record(spec.name), schemas.label(spec.name)
-        events = Target(spec.name, "raw", raw, record, spec.event_id, spec.entity)
-        labels = Target(spec.name, "labels_raw", labels_raw, label, "event_id", spec.entity, "observed_at")
+        external = [topics.is_external(role, spec.name) for role in ("raw", "labels_raw")]
+        events = Target(spec.name, "raw", raw, record, spec.event_id, spec.entity, external=external[0])
+        labels = Target(
+            spec.name, "labels_raw", labels_raw, label, "event_id", spec.entity, "observed_at", external=external[1]
+        )
         targets += [events, labels]
     for target in targets:
         _compile(target)

@@ -74,7 +74,9 @@ def test_an_enum_is_the_name_of_its_value_and_a_number_may_be_an_id(place: str, 
 
 
 def test_a_map_is_read_row_by_row() -> None:
-    decoded = reader("protobuf", REGISTRY, fields={**FIELDS, "amount": path("tags.x")}).decode(batch(SECOND + charge(3)))
+    decoded = reader("protobuf", REGISTRY, fields={**FIELDS, "amount": path("tags.x")}).decode(
+        batch(SECOND + charge(3))
+    )
 
     assert data(decoded)[0]["amount"] == 2.5
 

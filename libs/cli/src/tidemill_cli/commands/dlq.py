@@ -1,151 +1,256 @@
-"""`tidemill dlq`: what was set aside, why, and what it looks like."""
+"""`tidemill dlq`: what was set aside, why, and how it comes back."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from tidemill_cli.platform import platform_options
 
 if TYPE_CHECKING:
-    from tidemill.kafka.batch import Batch
+    from collections import Counter
+
+    from tidemill_cli.dead_letters.letters import Letter
+    from tidemill_cli.dead_letters.selection import Selection
     from tidemill_cli.platform import PlatformView
 
-ROLES = ("raw_dlq", "labels_raw_dlq")
-HEX_BYTES_A_LINE = 16
-MOST_HEX_BYTES = 512
+F = TypeVar("F", bound=Callable[..., Any])
+ROLES = {"raw_dlq": "raw", "labels_raw_dlq": "labels_raw"}
 
 
 @click.group()
 def dlq() -> None:
     """Dead letters: records that could not be read or did not meet a critical expectation, byte for byte as
-    they came.
+    they came. Once the rule or the schema is mended, they come back, each exactly once.
 
     \b
     tidemill dlq list --model flight-delay
-    tidemill dlq list --model flight-delay --reason unique
     tidemill dlq show flight-delay-raw-dlq/2/117
+    tidemill dlq replay --model flight-delay --reason in_set --dry-run
+    tidemill dlq replay --model flight-delay --reason in_set
+    tidemill dlq discard --model flight-delay --reason Malformed --until 7d
     """
+
+
+def selecting(command: F) -> F:
+    """Adds the filters; the command gets the platform and, as `selection`, what they say."""
+
+    @click.option("--reason", metavar="TEXT", help="Only those whose reason contains TEXT.")
+    @click.option("--since", metavar="T", help="Only those set aside at T or later: 2026-11-21T08:00Z, or 6h ago: 6h.")
+    @click.option("--until", metavar="T", help="Only those set aside before T.")
+    @click.option("--key", metavar="TEXT", help="Only those of records with this key.")
+    @platform_options
+    @wraps(command)
+    def found(platform: PlatformView, *args: Any, **kwargs: Any) -> Any:
+        from tidemill_cli.dead_letters.selection import Selection
+
+        since, until = (_moment(kwargs.pop(name), f"--{name}") for name in ("since", "until"))
+        selection = Selection(kwargs.pop("reason"), since, until, kwargs.pop("key"))
+        return command(platform, *args, selection=selection, **kwargs)
+
+    return found  # type: ignore[return-value]
+
+
+def _moment(text: str | None, option: str) -> int | None:
+    from tidemill_cli.dead_letters.selection import moment_ms
+
+    try:
+        return None if text is None else moment_ms(text, time.time_ns() // 1_000_000)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is neither a time such as 2026-11-21T08:00Z nor a duration such as 6h",
+                                 param_hint=option) from error  # fmt: skip
 
 
 @dlq.command("list")
 @click.option("--model", metavar="NAME", help="Only this model's; all by default.")
-@click.option("--reason", metavar="TEXT", help="Only those whose reason contains TEXT.")
-@click.option(
-    "--rows",
-    type=click.IntRange(min=0),
-    default=10,
-    show_default=True,
-    help="How many of the newest to show.",
-)
-@platform_options
-def list_letters(platform: PlatformView, model: str | None, reason: str | None, rows: int) -> None:
-    """Count dead letters by reason, and show the newest."""
+@click.option("--all", "everything", is_flag=True, help="Those that were replayed or discarded, too.")
+@click.option("--rows", type=click.IntRange(min=0), default=10, show_default=True, help="So many of the newest.")
+@selecting
+def list_letters(platform: PlatformView, model: str | None, everything: bool, rows: int, selection: Selection) -> None:
+    """Count dead letters by reason, and show the newest. Those that were replayed or discarded are left out."""
+    from collections import Counter
+
+    counts: Counter[tuple[str, str]] = Counter()
+    newest: list[Letter] = []
+    resolved = 0
+    for name in [platform.model(model).name] if model else sorted(platform.models):
+        for role in ROLES:
+            reasons, last, gone = _look(platform, platform.topics.name(role, name), selection, everything, rows)
+            counts.update({(name, reason): count for reason, count in reasons.items()})
+            newest, resolved = [*newest, *last], resolved + gone
+    _print(counts, sorted(newest, key=lambda letter: letter.at_ms, reverse=True)[:rows], resolved)
+
+
+def _look(
+    platform: PlatformView, topic: str, selection: Selection, everything: bool, rows: int
+) -> tuple[Counter[str], list[Letter], int]:
+    """Counts by reason, the newest letters, and how many are left out because they are resolved."""
+    from collections import Counter, deque
+
+    from tidemill_cli.dead_letters.letters import all_letters, open_letters, survey
+
+    newest: deque[Letter] = deque(maxlen=rows)
+    reasons: Counter[str] = Counter()
+    if everything:
+        letters, gone = all_letters(platform.settings, topic, selection), 0
+    else:
+        found = survey(platform.settings, topic, selection)
+        letters, gone = open_letters(platform.settings, topic, found), found.resolved
+    for letter in letters:
+        reasons[letter.reason] += 1
+        newest.append(letter)
+    return reasons, list(newest), gone
+
+
+def _print(counts: Counter[tuple[str, str]], newest: list[Letter], resolved: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
-    names = [platform.model(model).name] if model else sorted(platform.models)
-    counts: Counter[tuple[str, str]] = Counter()
-    newest: list[tuple[int, str, str, str]] = []
-    for name in names:
-        for letter in _letters(platform, name):
-            if reason is not None and reason.lower() not in f"{letter[2]} {letter[3]}".lower():
-                continue
-            counts[name, letter[2]] += 1
-            newest = sorted([*newest, letter], reverse=True)[:rows] if rows else []
-    if not counts:
-        console.print("no dead letters")
-        return
     table = Table("model", "reason", "count", box=None, pad_edge=False)
     for (name, kind), count in counts.most_common():
         table.add_row(name, kind, f"{count:,}")
-    console.print(table)
-    for at, place, _, message in newest:
-        moment = datetime.fromtimestamp(at / 1000, tz=UTC).strftime("%H:%M:%S")
-        console.print(f"{moment}  {place}  {message}", highlight=False)
-
-
-def _letters(platform: PlatformView, model: str) -> Iterator[tuple[int, str, str, str]]:
-    """(time in ms, place, kind of reason, message) of each dead letter of a model."""
-    from tidemill.kafka.dead_letters import parse_dead_letter
-    from tidemill.kafka.scan import scan
-
-    for role in ROLES:
-        for batch in scan(platform.settings, platform.topics.name(role, model)):
-            for row, headers in enumerate(batch.headers):
-                found = parse_dead_letter(headers)
-                kind, message = (
-                    (found[3].rpartition(".")[2], found[4])
-                    if found
-                    else ("unknown", "no reason in its headers")
-                )
-                place = f"{batch.topic}/{batch.partitions[row]}/{batch.offsets[row]}"
-                yield batch.timestamps_ms[row], place, kind, message
+    if counts:
+        console.print(table)
+    for letter in newest:
+        moment = datetime.fromtimestamp(letter.at_ms / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
+        console.print(f"{moment}  {letter.place}  {letter.message}", highlight=False, markup=False)
+    if not counts:
+        console.print("no dead letters")
+    if resolved:
+        console.print(f"{resolved:,} more were replayed or discarded (--all shows them)")
 
 
 @dlq.command("show")
 @click.argument("place", metavar="TOPIC/PARTITION/OFFSET")
 @platform_options
 def show(platform: PlatformView, place: str) -> None:
-    """Show one dead letter: why it is there, where it came from, its bytes, what a decoder makes of them."""
-    batch = _at(platform, place)
-    value = batch.values[0]
-    click.echo(f"{place}, key {_text(batch.keys[0])}, {len(value or b''):,} bytes")
-    for name, content in batch.headers[0] or ():
-        click.echo(f"  {name}: {_text(content)}")
-    click.echo("bytes:")
-    for line in hex_lines(value or b""):
-        click.echo(f"  {line}")
-    click.echo("decoded:")
-    click.echo(f"  {_decoded(platform, batch.topic, value)}")
+    """Show one dead letter: why it is there, where it came from, what became of it, its bytes, what a decoder makes
+    of them.
+    """
+    from tidemill_cli.dead_letters.showing import lines_of
+
+    for line in lines_of(platform, place):
+        click.echo(line)
 
 
-def _at(platform: PlatformView, place: str) -> Batch:
-    from tidemill.kafka.headers import parse_origin
-    from tidemill.kafka.scan import scan
+@dlq.command("replay")
+@click.argument("places", nargs=-1, metavar="[TOPIC/PARTITION/OFFSET]...")
+@click.option("--model", metavar="NAME", help="Whose dead letters.")
+@click.option("--labels", is_flag=True, help="Those of its labels, not of its events.")
+@click.option("--to-external", is_flag=True, help="Write to the model's source, though the topic is someone else's.")
+@click.option("--dry-run", is_flag=True, help="Say what would be replayed, and write nothing.")
+@click.option(
+    "--batch", type=click.IntRange(1, 100_000), default=1_000, show_default=True, help="Records a transaction."
+)
+@selecting
+def replay(
+    platform: PlatformView, places: tuple[str, ...], model: str | None, labels: bool, to_external: bool, dry_run: bool,
+    batch: int, selection: Selection,
+) -> None:  # fmt: skip
+    """Put dead letters back where they came from, to be judged anew: bytes, key, headers and partition as they were.
 
+    Each comes back once, however often this is called or killed: what is replayed is marked in the same transaction.
+    Call it again after an interruption. Deleted rows and tombstones of a database are no events and are left out unless
+    --reason names them.
+    """
+    name, role = platform.model(model).name, _role(labels)
+    home = platform.topics.name(ROLES[role], name)
+    if platform.topics.is_external(ROLES[role], name) and not to_external and not dry_run:
+        raise click.UsageError(
+            f"{home} is the source of {name} and not the platform's: other readers of it would see the records again. "
+            "Say --to-external to write there all the same"
+        )
+    _resolve(platform, name, role, _narrowed(selection, places, events_only=True), home, dry_run, batch)
+
+
+@dlq.command("discard")
+@click.argument("places", nargs=-1, metavar="[TOPIC/PARTITION/OFFSET]...")
+@click.option("--model", metavar="NAME", help="Whose dead letters.")
+@click.option("--labels", is_flag=True, help="Those of its labels, not of its events.")
+@click.option("--dry-run", is_flag=True, help="Say what would be discarded, and write nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@selecting
+def discard(
+    platform: PlatformView, places: tuple[str, ...], model: str | None, labels: bool, dry_run: bool, yes: bool,
+    selection: Selection,
+) -> None:  # fmt: skip
+    """Mark dead letters as done with, so that they are neither listed nor replayed. Their bytes stay until the topic's
+    retention takes them.
+    """
+    name, role = platform.model(model).name, _role(labels)
+    if not dry_run and not yes:
+        click.confirm(f"discard the dead letters of {name} that match?", abort=True, err=True)
+    _resolve(platform, name, role, _narrowed(selection, places, events_only=False), None, dry_run, 1_000)
+
+
+def _role(labels: bool) -> str:
+    return "labels_raw_dlq" if labels else "raw_dlq"
+
+
+def _narrowed(selection: Selection, places: tuple[str, ...], events_only: bool) -> Selection:
+    from dataclasses import replace
+
+    return replace(selection, places=frozenset(places), events_only=events_only and not places)
+
+
+def _resolve(
+    platform: PlatformView, model: str, role: str, selection: Selection, home: str | None, dry_run: bool, batch: int
+) -> None:
+    from tidemill.errors import Fenced
+    from tidemill_cli.dead_letters.letters import survey
+    from tidemill_cli.dead_letters.resolve import Resolver
+
+    topic = platform.topics.name(role, model)
+    if dry_run:
+        found = survey(platform.settings, topic, lambda letter: letter.origin is not None and selection(letter))
+        _summary("would be discarded" if home is None else f"would go back to {home}", found.reasons)
+        return
+    resolver = Resolver(
+        platform.settings, topic, platform.topics.transactional_id(f"dlq-{model}-{role}"), back_to=home, most=batch
+    )
     try:
-        topic, partition, offset = parse_origin(place.encode())
-    except ValueError as error:
-        raise click.BadParameter(f"{place!r} is not TOPIC/PARTITION/OFFSET", param_hint="PLACE") from error
-    start, end = {partition: offset}, {partition: offset + 1}
-    for batch in scan(platform.settings, topic, partitions=[partition], start=start, end=end):
-        if batch.offsets[:1] == [offset]:
-            return batch
-    raise click.ClickException(f"there is no record at {place}")
+        with _bar(topic) as progress:
+            done = resolver.run(selection, progress)
+    except Fenced as error:
+        raise _taken_over(topic) from error
+    _summary("discarded" if home is None else f"back in {home}", done)
 
 
-def _decoded(platform: PlatformView, topic: str, value: bytes | None) -> Any:
-    """The record, or why it is none."""
-    from tidemill.errors import DeadLetter
-
-    role, model = platform.topics.all_topics(platform.models).get(topic, ("", None))
-    if role not in ROLES or model is None:
-        return "this is not a dead-letter topic of a model that is known here"
-    schemas = platform.schemas
-    schema = schemas.record(model) if role == "raw_dlq" else schemas.label(model)
-    try:
-        return platform.codec.decode_one(value, schema)
-    except DeadLetter as error:
-        return f"not readable: {error.reason}"
+def _taken_over(topic: str) -> click.ClickException:
+    error = click.ClickException(
+        f"a later replay or discard has taken over {topic}: this one stops, and nothing is lost"
+    )
+    error.exit_code = 3
+    return error
 
 
-def hex_lines(value: bytes) -> list[str]:
-    """A hex dump with printable characters beside it, of the first bytes."""
-    lines = []
-    for start in range(0, min(len(value), MOST_HEX_BYTES), HEX_BYTES_A_LINE):
-        part = value[start : start + HEX_BYTES_A_LINE]
-        printable = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
-        lines.append(f"{start:04x}  {part.hex(' '):<{HEX_BYTES_A_LINE * 3}} {printable}")
-    if len(value) > MOST_HEX_BYTES:
-        lines.append(f"... {len(value) - MOST_HEX_BYTES:,} bytes more")
-    return lines
+def _summary(what: str, reasons: Counter[str]) -> None:
+    click.echo(f"{reasons.total():,} {what}")
+    for reason, count in reasons.most_common():
+        click.echo(f"  {count:>9,}  {reason}")
 
 
-def _text(value: bytes | None) -> str:
-    return "none" if value is None else value.decode(errors="replace")
+def _bar(name: str) -> Any:
+    """A context that gives the function to call with (done, total); silent where there is no terminal."""
+    import sys
+    from contextlib import contextmanager, nullcontext
+
+    if not sys.stderr.isatty():
+        return nullcontext(lambda done, total: None)
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    @contextmanager
+    def bar() -> Any:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True)) as shown:
+            task = shown.add_task(name, total=None)
+            yield lambda done, total: shown.update(task, completed=done, total=total)
+
+    return bar()

@@ -73,7 +73,12 @@ def push(
 
     spec = platform.model(model)
     digest = file_digest(file)
-    topic = platform.topics.name("labels_raw" if labels else "raw", spec.name)
+    role = "labels_raw" if labels else "raw"
+    topic = platform.topics.name(role, spec.name)
+    if platform.topics.is_external(role, spec.name):
+        raise click.UsageError(
+            f"the {'labels' if labels else 'events'} of {spec.name} come from its source {topic}: produce them there"
+        )
     checkpoint = Checkpoint(CHECKPOINTS, digest, topic, platform.settings.kafka_bootstrap)
     if again:
         checkpoint.forget()

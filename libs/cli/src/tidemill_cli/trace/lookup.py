@@ -50,11 +50,16 @@ class Lookup:
     def __init__(self, view: PlatformView, model: str) -> None:
         self._view = view
         self._model = model
+        self._readers: dict[str, Any] = {}
         self._names = view.topics.model_topics(model)
         self._counts = Offsets(view.settings).partitions(list(self._names.values()))
 
-    def partition(self, key: str) -> int:
-        """Where records with this key are. The topics of one model have equal partition counts."""
+    def partition(self, key: str) -> int | None:
+        """Where records with this key are. The topics of one model have equal partition counts. None where the events
+        come from a topic of someone else's: its producers may choose partitions in another way.
+        """
+        if self._view.topics.is_external("raw", self._model):
+            return None
         return partition_of(key.encode(), self._counts[self._names["raw"]])
 
     def exists(self, role: str) -> bool:
@@ -90,7 +95,7 @@ class Lookup:
     def _record(self, role: str, batch: Any, row: int) -> Record:
         datum, problem = None, ""
         try:
-            datum = self._view.codec.decode_one(batch.values[row], self._schema(role))
+            datum = self._foreign(role, batch, row) or self._view.codec.decode_one(batch.values[row], self._schema(role))
         except DeadLetter as error:
             problem = error.reason
         return Record(
@@ -104,9 +109,25 @@ class Lookup:
             problem,
         )
 
+    def _foreign(self, role: str, batch: Any, row: int) -> dict[str, Any] | None:
+        """A record of someone else's as one of the model's; None on a topic of the platform's own."""
+        if not self._view.topics.is_external(role, self._model):
+            return None
+        if role not in self._readers:
+            self._readers[role] = self._view.source_reader(role, self._model)
+        one = type(batch)(batch.topic, *(column[row : row + 1] for column in _columns(batch)))
+        decoded = self._readers[role].decode(one)
+        if decoded.bad:
+            raise DeadLetter(decoded.bad[0].message)
+        return dict(decoded.rows.to_pylist()[0])
+
     def _schema(self, role: str) -> Any:
         behind = {"raw_dlq": "raw", "labels_raw_dlq": "labels_raw"}.get(role, role)
         return self._view.schemas.for_topic(behind, self._model)
+
+
+def _columns(batch: Any) -> tuple[list[Any], ...]:
+    return batch.partitions, batch.offsets, batch.timestamps_ms, batch.keys, batch.values, batch.headers
 
 
 def _all_past(partitions: Sequence[int], times_ms: Sequence[int], bounds: Bounds) -> bool:

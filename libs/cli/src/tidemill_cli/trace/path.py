@@ -58,7 +58,8 @@ def find_path(
     `since_ms`: where in the log's time to begin. An id that carries time (UUIDv7, as prediction ids do)
     bounds itself. With `key` only its partition is read.
     """
-    partitions = (lookup.partition(key),) if key is not None else None
+    partition = lookup.partition(key) if key is not None else None
+    partitions = None if partition is None else (partition,)
     stamped = uuid7_time_ms(wanted)
     if stamped is not None:
         bounds = Bounds(partitions, stamped - AROUND_MS, stamped + AROUND_MS)
@@ -108,6 +109,8 @@ def _add_event(path: Path, lookup: Lookup, bounds: Bounds, id_field: str) -> Non
     for record in lookup.containing("clean", path.event_id, bounds):
         if record.datum and record.datum[id_field] == path.event_id:
             _add_clean(path, record)
+            if all(step.stage != "raw" for step in path.steps):  # its id need not stand in its bytes
+                _add_raw_of(path, lookup, record)
     for record in lookup.containing("raw_dlq", path.event_id, bounds):
         if record.datum is None or record.datum[id_field] == path.event_id:
             path.add("dead letter", record, _reason(record))

@@ -12,9 +12,19 @@ from collections.abc import Sequence
 from tidemill.kafka.headers import Header, Headers, find, origin, parse_origin
 
 __all__ = [
-    "ERROR_CLASS", "ERROR_MESSAGE", "ERROR_OFFSET", "ERROR_PARTITION", "ERROR_TOPIC",
-    "ERROR_HEADERS", "RESOLUTION", "RESOLVES",
-    "dead_letter_headers", "is_resolution", "parse_dead_letter", "parse_resolution", "resolution_headers",
+    "ERROR_CLASS",
+    "ERROR_HEADERS",
+    "ERROR_MESSAGE",
+    "ERROR_OFFSET",
+    "ERROR_PARTITION",
+    "ERROR_TOPIC",
+    "RESOLUTION",
+    "RESOLVES",
+    "dead_letter_headers",
+    "is_resolution",
+    "parse_dead_letter",
+    "parse_resolution",
+    "resolution_headers",
 ]  # fmt: skip
 
 ERROR_TOPIC = "__connect.errors.topic"

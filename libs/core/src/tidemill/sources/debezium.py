@@ -1,5 +1,5 @@
-"""Debezium's change events: an envelope of before, after, op and times, in JSON (with or without Connect's schema around
-it) or in Avro.
+"""Debezium's change events: an envelope of before, after, op and times, in JSON (with or without Connect's schema
+around it) or in Avro.
 
 Created, updated and snapshot rows (op c, u, r) are events: their row is `after`. A deleted row, its tombstone, a
 truncated table and a message are none. They are set aside under names of their own, so that every offset of the source

@@ -127,9 +127,7 @@ def _schema(types: Mapping[Path, pa.DataType]) -> pa.Schema:
 
 
 def _fields(tree: Mapping[str, Any]) -> list[pa.Field]:
-    return [
-        pa.field(name, pa.struct(_fields(node)) if isinstance(node, dict) else node) for name, node in tree.items()
-    ]
+    return [pa.field(name, pa.struct(_fields(node)) if isinstance(node, dict) else node) for name, node in tree.items()]
 
 
 def _nested(wants: Mapping[Path, Kind]) -> bool:

@@ -83,7 +83,7 @@ def _place(text: str, debezium: bool, word: str, meaning: FromRecord) -> Place:
 def _in_value(path: Path, debezium: bool, unit: str = "ms") -> InValue:
     if debezium:
         path = path[1:] if path[0] == "payload" and len(path) > 1 else path
-        path = path if path[0] in ENVELOPE and len(path) > 1 or path[0].startswith("ts_") else ("after", *path)
+        path = path if (path[0] in ENVELOPE and len(path) > 1) or path[0].startswith("ts_") else ("after", *path)
     return InValue(path, unit)
 
 

@@ -60,7 +60,7 @@ class ProtoSchema:
 
 def from_texts(texts: Mapping[str, str], main: str) -> ProtoSchema:
     """Compile .proto texts by file name. Raises SchemaProblem with the compiler's words."""
-    import grpc_tools
+    import grpc_tools  # type: ignore[import-untyped]
     from grpc_tools import protoc
 
     with tempfile.TemporaryDirectory(prefix="tidemill-proto-") as folder:

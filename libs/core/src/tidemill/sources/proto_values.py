@@ -1,8 +1,8 @@
 """Values of a Protobuf message: as columns know them and as rows do.
 
 A field without presence (proto3's plain scalars) has a value even where nothing was sent: zero, or empty text. A field
-with presence that was not sent is missing. Google's Timestamp is a time; its wrappers are what they wrap; an enum is the
-name of its value, or its number where the name is not known.
+with presence that was not sent is missing. Google's Timestamp is a time; its wrappers are what they wrap; an enum is
+the name of its value, or its number where the name is not known.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from tidemill.sources.part import Path
 
 TIMESTAMP: Final = "google.protobuf.Timestamp"
 WRAPPERS: Final = tuple(
-    f"google.protobuf.{kind}Value" for kind in ("Double", "Float", "Int64", "UInt64", "Int32", "UInt32", "Bool", "String", "Bytes")
+    f"google.protobuf.{kind}Value"
+    for kind in ("Double", "Float", "Int64", "UInt64", "Int32", "UInt32", "Bool", "String", "Bytes")
 )  # fmt: skip
 _ARROW: Final[dict[int, pa.DataType]] = {
     F.CPPTYPE_INT32: pa.int32(), F.CPPTYPE_INT64: pa.int64(), F.CPPTYPE_UINT32: pa.uint32(),

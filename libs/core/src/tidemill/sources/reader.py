@@ -36,7 +36,14 @@ class SourceReader:
     """
 
     def __init__(
-        self, source: ExternalSource, schema: Schema, form: Format, *, event_id: str, event_time: str, entity: str | None
+        self,
+        source: ExternalSource,
+        schema: Schema,
+        form: Format,
+        *,
+        event_id: str,
+        event_time: str,
+        entity: str | None,
     ) -> None:
         """`schema`: the record's. `entity`: the field that `source.key` gives; None for labels.
 

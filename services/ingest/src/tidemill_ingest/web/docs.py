@@ -79,6 +79,7 @@ def _responses() -> dict[int | str, dict[str, Any]]:
         202: {"model": Accepted, "description": "Stored: all items, or all but those under `errors`."},
         400: {"model": Problem, "description": "The body is not JSON; `line` and `column` say where."},
         404: {"model": Problem, "description": "There is no such model; `models` says which there are."},
+        409: {"model": Problem, "description": "The model reads from a topic of its own source: produce there."},
         413: {"model": Problem, "description": "The body or the number of items is too large."},
         415: {"model": Problem, "description": "The body is compressed."},
         422: {

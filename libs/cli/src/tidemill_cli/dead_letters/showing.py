@@ -1,0 +1,95 @@
+"""One dead letter in full, for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from tidemill.kafka.batch import Batch
+    from tidemill_cli.platform import PlatformView
+
+HEX_BYTES_A_LINE = 16
+MOST_HEX_BYTES = 512
+
+
+def lines_of(platform: PlatformView, place: str) -> Iterator[str]:
+    """What is known of the record at `topic/partition/offset`. Raises click errors where there is none."""
+    batch = _at(platform, place)
+    value = batch.values[0]
+    yield f"{place}, key {_text(batch.keys[0])}, {len(value or b''):,} bytes"
+    for name, content in batch.headers[0] or ():
+        yield f"  {name}: {_text(content)}"
+    yield f"resolved: {_resolution(platform, batch) or 'no'}"
+    yield "bytes:"
+    yield from (f"  {line}" for line in hex_lines(value or b""))
+    yield "decoded:"
+    yield f"  {_decoded(platform, batch)}"
+
+
+def _at(platform: PlatformView, place: str) -> Batch:
+    from tidemill.kafka.headers import parse_origin
+    from tidemill.kafka.scan import scan
+
+    try:
+        topic, partition, offset = parse_origin(place.encode())
+    except ValueError as error:
+        raise click.BadParameter(f"{place!r} is not TOPIC/PARTITION/OFFSET", param_hint="PLACE") from error
+    start, end = {partition: offset}, {partition: offset + 1}
+    for batch in scan(platform.settings, topic, partitions=[partition], start=start, end=end):
+        if batch.offsets[:1] == [offset]:
+            return batch
+    raise click.ClickException(f"there is no record at {place}")
+
+
+def _resolution(platform: PlatformView, letter: Batch) -> str | None:
+    """What was done with a dead letter: a resolution stands behind it in its partition."""
+    from tidemill.kafka.dead_letters import RESOLUTION, parse_resolution
+    from tidemill.kafka.headers import find
+    from tidemill.kafka.scan import scan
+
+    place = letter.topic, letter.partitions[0], letter.offsets[0]
+    for batch in scan(platform.settings, place[0], partitions=[place[1]], start={place[1]: place[2] + 1}):
+        for headers in batch.headers:
+            if parse_resolution(headers) == place:
+                return _text(find(headers, RESOLUTION))
+    return None
+
+
+def _decoded(platform: PlatformView, batch: Batch) -> Any:
+    """The record, or why it is none."""
+    role, model = platform.topics.all_topics(platform.models).get(batch.topic, ("", None))
+    if model is None or not role.endswith("raw_dlq"):
+        return "this is not a dead-letter topic of a model that is known here"
+    raw = role.removesuffix("_dlq")
+    if platform.topics.is_external(raw, model):
+        return _foreign(platform, batch, raw, model)
+    from tidemill.errors import DeadLetter
+
+    try:
+        return platform.codec.decode_one(batch.values[0], platform.schemas.for_topic(raw, model))
+    except DeadLetter as error:
+        return f"not readable: {error.reason}"
+
+
+def _foreign(platform: PlatformView, batch: Batch, raw: str, model: str) -> Any:
+    decoded = platform.source_reader(raw, model).decode(batch)
+    return f"not readable: {decoded.bad[0].message}" if decoded.bad else decoded.rows.slice(0, 1).to_pylist()[0]
+
+
+def hex_lines(value: bytes) -> list[str]:
+    """A hex dump with printable characters beside it, of the first bytes."""
+    lines = []
+    for start in range(0, min(len(value), MOST_HEX_BYTES), HEX_BYTES_A_LINE):
+        part = value[start : start + HEX_BYTES_A_LINE]
+        printable = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
+        lines.append(f"{start:04x}  {part.hex(' '):<{HEX_BYTES_A_LINE * 3}} {printable}")
+    if len(value) > MOST_HEX_BYTES:
+        lines.append(f"... {len(value) - MOST_HEX_BYTES:,} bytes more")
+    return lines
+
+
+def _text(value: bytes | None) -> str:
+    return "none" if value is None else value.decode(errors="replace")

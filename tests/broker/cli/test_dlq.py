@@ -1,0 +1,82 @@
+"""Dead letters that come back: each once, however often a replay is called or killed."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.broker.cli.dlq_world import MODEL, DeadLetterWorld
+from tests.support.polling import until
+
+HEADERS = [("traceparent", b"00-1-1-01"), ("own", b"x"), ("own", None)]
+
+
+@pytest.fixture
+def world(kafka: str, prefix: str, root: Path) -> DeadLetterWorld:
+    return DeadLetterWorld.make(kafka, prefix, root)
+
+
+def test_a_replay_puts_records_back_as_they_came_and_only_once(world: DeadLetterWorld) -> None:
+    world.set_aside(40, headers=HEADERS)
+
+    assert "40 would go back" in world.run("replay", "--dry-run")
+    assert world.raw() == []
+    assert "40 back in" in world.run("replay", "--model", MODEL)
+    assert "0 back in" in world.run("replay")
+
+    back = world.raw()
+    assert sorted(int(value or b"") for _, _, value, _ in back) == list(range(40))
+    assert all(int(value or b"") % 4 == partition for partition, _, value, _ in back)
+    assert all(key == b"k%d" % (int(value or b"") % 7) for _, key, value, _ in back)
+    assert all(headers == HEADERS for *_, headers in back)
+    assert "no dead letters" in world.run("list")
+    assert "40 more were replayed" in world.run("list")
+    assert "MalformedRecord" in world.run("list", "--all")
+
+
+def test_only_what_the_filters_say_is_replayed_and_what_is_discarded_never_is(world: DeadLetterWorld) -> None:
+    world.set_aside(14)
+    world.set_aside(14, reason="expect_column_values_to_be_in_set")
+
+    assert "2 back in" in world.run("replay", "--reason", "in_set", "--key", "k3")
+    place = f"{world.topics.name('raw_dlq', MODEL)}/0/0"
+    assert "1 discarded" in world.run("discard", "--yes", place)
+    assert "resolved: discarded" in world.run("show", place)
+    assert "0 back in" in world.run("replay", "--until", "1h")
+    assert "13 discarded" in world.run("discard", "--yes", "--reason", "Malformed", "--since", "1h")
+    assert "12 back in" in world.run("replay", "--since", "1h")
+    assert len(world.raw()) == 14
+    assert max(world.resolutions().values()) == 1
+
+
+def test_killed_in_the_middle_again_and_again_a_replay_still_puts_each_back_once(world: DeadLetterWorld) -> None:
+    count, chance, bitten = 3_000, random.Random(7), 0
+    world.set_aside(count)
+    for _ in range(6):
+        before = len(world.raw())
+        process = world.spawn("replay", "--batch", "5")
+        wanted = before + chance.randrange(20, 300)
+        until(lambda wanted=wanted: world.uncommitted() > wanted, 60, "the replay has begun", every=0.01)
+        process.kill()
+        process.communicate(timeout=30)
+        bitten += before < len(world.raw()) < count
+    world.run("replay")
+
+    assert bitten >= 3, "the kills came too early or too late to bite"
+    assert sorted(int(value or b"") for _, _, value, _ in world.raw()) == list(range(count))
+    assert len(world.resolutions()) == count
+    assert max(world.resolutions().values()) == 1
+    assert world.uncommitted() > count, "no transaction was open when the process was killed"
+
+
+def test_of_two_replays_at_once_one_is_fenced_and_each_record_comes_back_once(world: DeadLetterWorld) -> None:
+    world.set_aside(2_000)
+    first = world.spawn("replay", "--batch", "2")
+    until(lambda: world.uncommitted() > 10, 60, "the first has begun", every=0.01)
+    world.run("replay")
+    output, _ = first.communicate(timeout=60)
+
+    assert (first.returncode, "taken over" in output) == (3, True), output
+    assert sorted(int(value or b"") for _, _, value, _ in world.raw()) == list(range(2_000))
