@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 from tidemill.contracts.model_file import PrivacyRule, Step
 from tidemill.contracts.model_file.units import UNITS, conversion
 from tidemill.errors import ConfigError
-from tidemill.fields import HASH_CHARACTERS, FieldRules, masked, normalised, privacy_rule, read_privacy_key
+from tidemill.fields import (
+    HASH_CHARACTERS,
+    FieldRules,
+    masked,
+    normalised,
+    normalised_record,
+    privacy_rule,
+    read_privacy_key,
+)
 
 KEY = b"0123456789abcdef"
 TEXT_STEPS = st.sampled_from(
@@ -137,3 +145,10 @@ def test_a_dropped_time_that_must_be_there_is_the_epoch() -> None:
     made, changed = FieldRules.hiding({"f": PrivacyRule("drop")}, frozenset({"f"}), None).apply(rows)
     assert made.column(0).cast(pa.int64()).to_pylist() == [0]
     assert changed.tolist() == [True]
+
+
+def test_a_record_is_normalised_field_by_field_and_left_alone_without_rules() -> None:
+    record = {"carrier": " ua", "distance": 1.0, "dest": None}
+    rules = {"carrier": (Step("trim"), Step("upper")), "dest": (Step("upper"),), "gone": (Step("trim"),)}
+    assert normalised_record(record, rules) == {"carrier": "UA", "distance": 1.0, "dest": None}
+    assert normalised_record(record, {}) is record

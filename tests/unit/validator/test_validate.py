@@ -40,7 +40,7 @@ def test_every_reason_is_in_the_message_and_the_first_is_the_class(desk: Desk) -
     assert reasons(by_topic(outputs, DEAD)) == [
         (
             "expect_column_value_lengths_to_be_between",
-            "event_id is empty; carrier is 'toolong', which does not match '^[A-Z0-9]{2}$'; "
+            "event_id is empty; carrier is 'TOOLONG', which does not match '^[A-Z0-9]{2}$'; "
             "distance is 9000000000.0, above 6000",
         )
     ]

@@ -43,6 +43,13 @@ def normalised(value: Any, steps: tuple[Step, ...]) -> Any:
     return value
 
 
+def normalised_record(record: dict[str, Any], rules: Mapping[str, tuple[Step, ...]]) -> dict[str, Any]:
+    """A record with its fields normalised; the record itself where there are no rules."""
+    if not rules:
+        return record
+    return record | {name: normalised(record[name], steps) for name, steps in rules.items() if name in record}
+
+
 def text_rule(steps: tuple[Step, ...]) -> TextRule:
     """The steps on text as one function; what has become null stays null."""
     functions = [_text_step(step) for step in steps]

@@ -17,6 +17,7 @@ import pyarrow as pa
 from tidemill.codec.json_rows import FieldError, from_json
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas import Schema
+from tidemill.fields import normalised_record
 from tidemill.ids import uuid7_batch
 from tidemill_inference import metrics
 from tidemill_inference.outputs import REST, answer
@@ -97,7 +98,7 @@ class ModelEndpoint:
                 continue
             filled = {self.spec.event_id: ids[index], self.spec.event_time: now_ms, **instance}
             try:
-                data.append(from_json(filled, self.record))
+                data.append(normalised_record(from_json(filled, self.record), self.spec.normalise))
             except FieldError as error:
                 errors.extend(InstanceError(index, field, reason) for field, reason in error.errors)
         if errors:

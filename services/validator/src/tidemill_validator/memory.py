@@ -35,7 +35,7 @@ class Memory:
         `keys`: of each rule, those of all records. What passes every rule is remembered by every rule: a record
         that is set aside uses nothing up. `offsets` ascend.
         """
-        if len(self._seen) == 1 and None not in keys[0]:
+        if len(self._seen) == 1 and None not in keys[0]:  # the usual case, without a loop
             return [(k, 0) for k in self._seen[0].accept(keys[0], offsets, times_ms)]  # type: ignore[arg-type]
         repeats = self._repeats(keys)
         gone = {position for position, _ in repeats}
@@ -85,7 +85,10 @@ class Memory:
 def keys_of(rule: AnyUnique, rows: pl.DataFrame) -> list[str | None]:
     """The key of every row under a rule; None where the rule ignores it. Times are int64 milliseconds."""
     if len(rule.columns) == 1:
-        return [None if value is None else _text(value) for value in rows.get_column(rule.columns[0]).to_list()]
+        column = rows.get_column(rule.columns[0])
+        if column.dtype == pl.String and (column.str.len_chars().max() or 0) <= LONGEST_KEY:  # type: ignore[operator]
+            return column.to_list()
+        return [None if value is None else _text(value) for value in column.to_list()]
     columns = [rows.get_column(name).to_list() for name in rule.columns]
     ignored = {"all_values_are_missing": _all_missing, "any_value_is_missing": _any_missing, "never": _never}
     is_ignored = ignored[rule.ignore_row_if]

@@ -1,0 +1,47 @@
+"""Pauses a model's events because of a window of event time, by the same control record as a flood does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tidemill.codec import Codec
+from tidemill.contracts.controls import ValidatorControl
+from tidemill.contracts.schemas import Schema
+from tidemill.ids import uuid7
+from tidemill.kafka.publisher import Publisher
+from tidemill.settings import KafkaSettings
+
+ROLE = "raw"
+
+
+class WindowPause:
+    """Writes a pause to the control topic, which every worker follows. For the thread of the quality watch."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topic: str,
+        codec: Codec,
+        schema: Schema,
+        worker: str,
+        newest: Callable[[tuple[str, str]], ValidatorControl | None],
+        now_ms: Callable[[], int],
+    ) -> None:
+        """`newest`: the newest control of a model and role, None where there is none."""
+        self._publisher = Publisher(settings, name=f"window-pause-{worker}")
+        self._topic, self._codec, self._schema = topic, codec, schema
+        self._worker, self._newest, self._now_ms = worker, newest, now_ms
+
+    def __call__(self, model: str, reason: str, at_ms: int) -> None:
+        """Pause the events of a model, unless something was said about them since `at_ms`, when the window was seen
+        to be complete: what a person resumed stays resumed. Raises RetryLater without brokers.
+        """
+        last = self._newest((model, ROLE))
+        if last is not None and last.at >= at_ms:
+            return
+        control = ValidatorControl(
+            control_id=uuid7(), model=model, role=ROLE, action="paused", admitted=(), by=self._worker, reason=reason,
+            at=self._now_ms(),
+        )  # fmt: skip
+        value = self._codec.encode_one(control.to_dict(), self._schema, self._topic)
+        self._publisher.publish(self._topic, value, key=model.encode())
