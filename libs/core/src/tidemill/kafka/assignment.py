@@ -105,6 +105,8 @@ class Assignment:
 
     def reload(self, consumer: Consumer) -> None:
         """Ask the brokers what is committed, where it is in doubt; raises RetryLater without an answer."""
+        if not self._stands:  # a group that may not be used would only time out, without saying why
+            return
         for partition, offset in _committed(consumer, list(self._stands)).items():
             if offset >= 0:
                 self._stands[partition] = offset

@@ -87,6 +87,8 @@ class TransactionSession:
             self._watched("init_transactions", timeout_s=_INIT_TIMEOUT_S)
         except (KafkaException, Stuck) as error:
             reason = self._reason(error)
+            if not reason.fatal():
+                self._producer.poll(0)  # a refusal of the credentials is told to error_cb alone
         else:
             return
         self.close()
