@@ -146,6 +146,18 @@ class World:
         environment = os.environ | {f"TIDEMILL_{name.upper()}": str(value) for name, value in given.items()}
         return subprocess.Popen([sys.executable, "-m", "tidemill_validator"], env=environment)
 
+    def audit(self) -> dict[str, Any]:
+        """The command line's proof that every record of the source is in clean or dead letters once."""
+        environment = os.environ | {
+            "TIDEMILL_KAFKA_BOOTSTRAP": self.settings.kafka_bootstrap, "TIDEMILL_PREFIX": self.settings.prefix,
+            "TIDEMILL_SCHEMAS": str(self.settings.schemas), "TIDEMILL_MODELS_DIR": str(self.settings.models_dir),
+            "TIDEMILL_SCHEMA_REGISTRY_URL": str(self.settings.schema_registry_url),
+        }  # fmt: skip
+        command = [sys.executable, "-m", "tidemill_cli", "audit", "payment", "--json"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return dict(json.loads(done.stdout))
+
     def read(self, role: str) -> list[Any]:
         """(partition, offset, key, value, headers) of every committed record."""
         topic = self.topics().name(role, "payment")
@@ -237,6 +249,7 @@ def test_a_source_is_read_as_it_is(
         assert ("trace", b"%d" % k) in given
     dead = {sent[p, parse_dead_letter(h)[2]]: (key, value, h[0]) for p, _, key, value, h in bench.read("raw_dlq")}  # type: ignore[index]
     assert dead == {k: (b"\0key", values[k], ("trace", b"%d" % k)) for k in (7, 8)}
+    assert bench.audit()["holds"]
     label = codec.decode_one(bench.read("labels")[0][3], schemas.label("payment"))
     assert label["event_time"] == AT_MS
     assert label["observed_at"] > AT_MS
