@@ -9,11 +9,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from fastavro import parse_schema, schemaless_writer
 
 from tests.unit.core.sources.support import AT_MS, FakeRegistry, batch, data, path, reader, row_by_row
 from tidemill.codec.registry import Entry
 from tidemill.contracts.schemas import make_schema
+from tidemill.errors import RetryLater
 
 MONEY = {
     "type": "record", "name": "Money",
@@ -124,3 +126,24 @@ def test_debeziums_avro_refers_to_the_row_by_name_and_is_read_in_columns() -> No
     assert [b.error_class for b in decoded.bad] == ["DeletedRow", "Tombstone"]
     assert len(parts[0].positions) == 15
     assert slow == [15]
+
+
+class AwayRegistry(FakeRegistry):
+    """A registry that does not answer."""
+
+    def schema(self, schema_id: int) -> str | None:
+        raise RetryLater("the registry is away")
+
+    def entry(self, schema_id: int) -> Entry | None:
+        raise RetryLater("the registry is away")
+
+
+@pytest.mark.parametrize(
+    ("form", "value"), [("avro", framed(charge(1))), ("json-schema", b"\0\0\0\0\7{}"), ("protobuf", b"\0\0\0\0\7\0")]
+)
+def test_nothing_is_bad_while_the_registry_is_away(form: str, value: bytes) -> None:
+    away = reader(form, AwayRegistry(), fields=FIELDS)
+
+    for _ in range(2):
+        with pytest.raises(RetryLater):
+            away.decode(batch(value))
