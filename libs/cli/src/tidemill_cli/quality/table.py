@@ -28,6 +28,7 @@ def _show_topic(console: Console, topic: TopicQuality) -> None:
     share = f"{topic.dead / topic.rows:.2%}" if topic.rows else "none"
     console.print(
         f"[bold]{topic.topic}[/bold]  {topic.rows:,} rows, {topic.clean:,} clean, {topic.dead:,} dead ({share})",
+        soft_wrap=True,
         highlight=False,
     )
     table = Table(box=None, pad_edge=False)
@@ -59,7 +60,7 @@ def _show_windows(console: Console, quality: Quality) -> None:
     console.print(table)
     for one in quality.broken[-SHOWN_WINDOWS:]:
         named = f"{one.rule.name} {one.rule.subject}".strip()
-        console.print(f"  {moment(one.start_ms)}  {named}: {one.verdict.observed}", highlight=False)
+        console.print(f"  {moment(one.start_ms)}  {named}: {one.verdict.observed}", highlight=False, soft_wrap=True)
 
 
 def by_rule(judged: Iterable[Judged]) -> list[list[Judged]]:
