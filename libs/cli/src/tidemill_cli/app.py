@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "push": ("push", "push", "Send a file of events (CSV, JSONL, Parquet) to a model; resumable."),
     "status": ("status", "status", "What runs, what lags, what serves, what drifted."),
     "topics": ("topics", "topics", "The contract's topics, and what of them exists."),
+    "doctor": ("doctor", "doctor", "Does this Kafka fit, and what to do where it does not."),
     "trace": ("trace", "trace", "The path of one event: push to prediction to the model's data."),
     "audit": ("audit", "audit", "Prove on the topics that nothing is lost and nothing twice."),
     "dlq": ("dlq", "dlq", "What was set aside, and why."),

@@ -1,0 +1,43 @@
+"""`tidemill doctor`: is this Kafka as Tidemill needs it?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from tidemill_cli.platform import platform_options
+
+if TYPE_CHECKING:
+    from tidemill_cli.platform import PlatformView
+
+
+@click.command()
+@click.option(
+    "--service",
+    type=click.Choice(["ingest", "validator", "trainer", "inference", "drift", "cli"]),
+    default="cli",
+    show_default=True,
+    help="Whose rights this principal should have.",
+)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@platform_options
+def doctor(platform: PlatformView, service: str, as_json: bool) -> None:
+    """Check brokers, versions, rights, topics, partition counts and partitioners, lag, clocks, schema registry
+    and disk, and say what to do for each. Changes nothing. Exit code 1 where anything fails.
+    """
+    from tidemill_cli.doctor.checks import examine
+    from tidemill_cli.doctor.findings import exit_code
+
+    findings = examine(platform, service)
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
+    else:
+        for finding in findings:
+            click.secho(f"{finding.verdict:<5}", fg="green" if finding.verdict == "ok" else "red", nl=False)
+            click.echo(f"{finding.check:<12}{finding.text}")
+            if finding.todo:
+                click.echo(f"{'':17}-> {finding.todo}")
+    raise SystemExit(exit_code(findings))
