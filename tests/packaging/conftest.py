@@ -19,7 +19,7 @@ PACKAGES = {
     "services/trainer": ("libs/core", "libs/learning"),
     "services/inference": ("libs/core",),
     "services/drift": ("libs/core", "libs/learning"),
-    "libs/cli": ("libs/core",),
+    "libs/cli": ("libs/core", "libs/expectations"),
 }
 
 

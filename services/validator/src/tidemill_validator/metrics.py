@@ -35,3 +35,13 @@ REBUILD_SECONDS = Histogram(
     "Seconds to read back the event ids of newly assigned partitions.",
     ["model", "role"],
 )
+PAUSED = Gauge(
+    "tidemill_validator_paused",
+    "1 where a raw topic is paused because of a flood of bad records; `tidemill resume MODEL` lets it go on.",
+    ["model", "role"],
+)
+WINDOW_BROKEN = Gauge(
+    "tidemill_validator_window_broken",
+    "1 where an expectation did not hold in the newest complete window of event time, over all partitions.",
+    ["model", "expectation", "column"],
+)

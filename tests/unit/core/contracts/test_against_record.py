@@ -41,9 +41,7 @@ def refused(text: str, **changes: Any) -> ModelFileError:
 
 
 def test_a_model_that_fits_its_record_passes() -> None:
-    features = (
-        "  purpose: category\n  grade: category\n  flag: number\n  asked_at: {time: [hour], zone: UTC}\n"
-    )
+    features = "  purpose: category\n  grade: category\n  flag: number\n  asked_at: {time: [hour], zone: UTC}\n"
     check_against_record(parse(MINIMAL + features), record())
 
 
@@ -133,9 +131,7 @@ def test_the_label_has_the_type_of_the_task(task: str, kind: str, fits: bool) ->
         ("expect_column_values_to_match_regex: {column: amount, regex: a}", "'amount' is double"),
     ],
 )
-def test_an_expectation_that_does_not_fit_its_column_is_an_error_at_the_column(
-    expectation: str, message: str
-) -> None:
+def test_an_expectation_that_does_not_fit_its_column_is_an_error_at_the_column(expectation: str, message: str) -> None:
     error = refused(f"{MINIMAL}expectations:\n  - {expectation}\n")
     assert message in error.message
     assert error.line == 9
@@ -150,11 +146,47 @@ def test_expectations_that_fit_pass() -> None:
         "expect_column_value_lengths_to_be_between: {column: grade, max_value: 1}",
         "expect_column_values_to_be_unique: {column: event_id, within: 1d}",
     ]
-    check_against_record(
-        parse(MINIMAL + "expectations:\n" + "".join(f"  - {e}\n" for e in fitting)), record()
-    )
+    check_against_record(parse(MINIMAL + "expectations:\n" + "".join(f"  - {e}\n" for e in fitting)), record())
 
 
 def test_a_feature_called_like_a_key_of_the_file_is_found_at_its_own_line() -> None:
     error = refused(HEAD + "target: {label: defaulted, task: binary}\nfeatures:\n  entity: number\n")
     assert at(error) == (7, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("normalise:\n  event_id: [trim]\n", "identifies the event or is its label"),
+        ("normalise:\n  asked_at: {offset: 1}\n", "identifies the event or is its label"),
+        ("normalise:\n  amount: [trim]\n", "'amount' is double in loan-default.avsc: here it must be string"),
+        ("normalise:\n  purpose: {multiply: 2}\n", "here it must be double or float"),
+        ("normalise:\n  purpose: [trim, {multiply: 2}]\n", "are for text and for numbers"),
+        ("normalise:\n  purpose: {map: {a: null}}\n", "admits no null, and `map` gives null"),
+        ("normalise:\n  purpos: [trim]\n", "loan-default.avsc has no field 'purpos'"),
+        ("privacy:\n  defaulted: drop\n", "identifies the event or is its label"),
+        ("privacy:\n  amount: drop\n", "is a feature"),
+        ("privacy:\n  flag: hash\n", "here it must be string"),
+        ("privacy:\n  grade: drop\n", "it cannot be dropped"),
+    ],
+)
+def test_a_rule_on_a_field_that_it_is_not_for_is_an_error_at_the_field(text: str, message: str) -> None:
+    error = refused(MINIMAL + text)
+    assert message in str(error)
+    assert at(error) == (9, 3)
+
+
+def test_what_must_be_unique_may_be_hashed_but_not_masked() -> None:
+    unique = "expectations: [{expect_column_values_to_be_unique: {column: purpose, within: 1d}}]\n"
+    check_against_record(parse(f"{MINIMAL}{unique}privacy: {{purpose: hash}}\n"), record())
+    assert "say hash" in refused(f"{MINIMAL}{unique}privacy: {{purpose: mask}}\n").message
+
+
+def test_rules_on_fields_that_fit_pass() -> None:
+    text = "normalise: {purpose: [trim, {map: {a: b}}], customer: lower, amount: {unit: {from: mi, to: km}}}\n"
+    check_against_record(parse(MINIMAL + text + "privacy: {customer: hash, purpose: mask, flag: drop}\n"), record())
+
+
+def test_columns_of_a_pair_must_be_comparable() -> None:
+    pair = "expectations:\n  - expect_column_pair_values_to_be_equal: {column_A: purpose, column_B: amount}\n"
+    assert "purpose and amount cannot be compared" in str(refused(MINIMAL + pair))

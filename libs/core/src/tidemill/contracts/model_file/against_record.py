@@ -184,6 +184,9 @@ def _check_fields(spec: ModelSpec, types: Mapping[str, tuple[str, bool]]) -> Non
         _need(spec, types, f"privacy.{name}", name, fitting, nullable=None)
         if types[name] == ("enum", False):
             raise _error(spec, f"privacy.{name}", f"{name!r} is an enum that admits no null: it cannot be dropped")
+        if rule.kind != "hash" and any(stated.within and name in stated.columns for stated in spec.expectations):
+            said = f"{name!r} must be unique, and clean would not hold it: say hash, by which repeats are still found"
+            raise _error(spec, f"privacy.{name}", said)
 
 
 def _error(spec: ModelSpec, place: str, message: str, suggestion: str = "") -> ModelFileError:
