@@ -95,7 +95,9 @@ class Lookup:
     def _record(self, role: str, batch: Any, row: int) -> Record:
         datum, problem = None, ""
         try:
-            datum = self._foreign(role, batch, row) or self._view.codec.decode_one(batch.values[row], self._schema(role))
+            datum = self._foreign(role, batch, row)
+            if datum is None:
+                datum = self._view.codec.decode_one(batch.values[row], self._schema(role))
         except DeadLetter as error:
             problem = error.reason
         return Record(

@@ -103,7 +103,7 @@ def _external_counts(
         missing = sorted(set(names.values()) - counts.keys())
         if missing:
             raise ConfigError(
-                f"the source of {model} does not exist, or may not be seen: {', '.join(missing)}. It is not created here"
+                f"the source of {model} is not there, or may not be seen: {', '.join(missing)}; it is not created here"
             )
         if len(set(counts.values())) > 1:
             listed = ", ".join(f"{name}={count}" for name, count in sorted(counts.items()))
