@@ -15,8 +15,8 @@ class Sizes:
 
     runs: int = 5
     batch_rows: int = 20_000
-    records: int = 300_000
-    rival_records: int = 15_000
+    records: int = 600_000
+    rival_records: int = 10_000
     warm_records: int = 5_000
     batch_size: int = 10_000
     latency_s: float = 60.0

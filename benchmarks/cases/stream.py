@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from benchmarks.cases.validator import PARTITIONS, limit
+from benchmarks.cases.validator import PARTITIONS, WARM_UP, limit
 from benchmarks.children import Child, measured, service, stages
 from benchmarks.events import MODEL
 from benchmarks.graph import boosted, publish
 from benchmarks.result import Goal, Result, rotated
-from benchmarks.rivals import STREAMS, Rival
+from benchmarks.peers import STREAMS, Rival
 from benchmarks.sizes import Sizes
 from benchmarks.world import World, world
 from tidemill.contracts.model_file import load_models
@@ -26,6 +26,8 @@ def stream(sizes: Sizes) -> Result:
     rivals = STREAMS if sizes.rivals else {}
     with world() as place:
         graph = release_all(place, "", 0)
+        if sizes.runs > 1:
+            _run(place, sizes, WARM_UP, {}, graph, stages_us)
         runs = [_run(place, sizes, number, rivals, graph, stages_us) for number in range(sizes.runs)]
     result = Result.of_runs("stream", "records/s", runs)
     result.stages_us = stages_us
@@ -67,7 +69,7 @@ def _run(
             figures[who] = measured(place, child, targets[who], sizes.records).rate
         else:
             child = rivals[who].start(place, clean, targets[who], sizes, graph)
-            figures[who] = measured(place, child, targets[who], sizes.rival_records).rate
+            figures[who] = measured(place, child, targets[who], sizes.rival_records * rivals[who].times).rate
     place.drop(prefix)
     return figures
 

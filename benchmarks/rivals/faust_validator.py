@@ -46,4 +46,5 @@ def application(bootstrap: str, source: str, target: str) -> faust.App:
 
 if __name__ == "__main__":
     app = application(*sys.argv[1:4])
-    faust.Worker(app, loglevel="ERROR", override_logging=False).execute_from_commandline()
+    sys.argv = ["faust", "worker", "--loglevel", "error", "--without-web"]
+    app.main()
