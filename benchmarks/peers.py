@@ -31,6 +31,6 @@ class Rival:
 VALIDATORS = {
     "faust": Rival("faust_validator"),
     "quix": Rival("quix_validator", own_venv=True, times=4),
-    "aiokafka+pydantic": Rival("aiokafka_validator", times=6),
+    "aiokafka-pydantic": Rival("aiokafka_validator", times=6),
 }
 STREAMS = {"faust": Rival("faust_stream"), "quix": Rival("quix_stream", own_venv=True, times=4)}

@@ -8,8 +8,8 @@ from benchmarks.cases.validator import PARTITIONS, WARM_UP, limit
 from benchmarks.children import Child, measured, service, stages
 from benchmarks.events import MODEL
 from benchmarks.graph import boosted, publish
-from benchmarks.result import Goal, Result, rotated
 from benchmarks.peers import STREAMS, Rival
+from benchmarks.result import Goal, Result, rotated
 from benchmarks.sizes import Sizes
 from benchmarks.world import World, world
 from tidemill.contracts.model_file import load_models

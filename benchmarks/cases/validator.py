@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from benchmarks.children import Child, measured, python, service, stages
 from benchmarks.events import MODEL, bad_among
-from benchmarks.result import Goal, Result, rotated
 from benchmarks.peers import VALIDATORS, Rival
+from benchmarks.result import Goal, Result, rotated
 from benchmarks.sizes import Sizes
 from benchmarks.world import PRIVACY_KEY, World, world
 
