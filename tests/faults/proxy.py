@@ -34,7 +34,7 @@ class Rules:
     holds_left: int = 0
 
 
-@dataclass
+@dataclass(eq=False)
 class _Connection:
     opened: float
     writers: tuple[asyncio.StreamWriter, asyncio.StreamWriter]

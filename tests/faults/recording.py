@@ -107,7 +107,7 @@ def markdown(parts: list[dict[str, Any]], kafka: str) -> str:
     lines = [
         "# Fault report",
         "",
-        "Written by `make faults-full` (tests/faults/recording.py), never by hand. Every row is a run of real processes",
+        "Written by `make faults-full` (tests/faults/recording.py), never by hand. Every row ran real processes",
         "against a real broker; a run in which the fault did not bite fails. Run one again with its seed:",
         "`TIDEMILL_FAULTS_SEED=SEED make faults-full ARGS='-k NAME'`.",
         "",

@@ -12,6 +12,8 @@ from tests.faults.load import Feeder
 from tests.faults.recording import Fault, size
 from tests.faults.world import World
 from tests.support.polling import until
+from tidemill.kafka.clients import admin
+from tidemill_cli import groups
 
 GAP_S = 15
 EVERY_S = 3.0
@@ -53,11 +55,19 @@ def test_members_that_come_and_go_lose_nothing_and_leave_no_gap(world: World, fa
     fault.figures |= {
         "joined": joined, "left": left, "assignments": rebalances, "longest_gap_s": round(gaps.longest_s, 2),
     }  # fmt: skip
+    assert group_type(world) == protocol, "the groups do not use the protocol that is under test"
     assert rebalances > joined, "partitions did not move"
     world.prove(raw=pushed)
     assert gaps.longest_s <= GAP_S
     for service in world.services:
         assert not service.meant or service.wait(20) == 0, service.told()
+
+
+def group_type(world: World) -> str:
+    """The protocol of the validators' group, as the broker says."""
+    name = world.view.topics.group(groups.VALIDATOR)
+    listed = admin(world.settings).list_consumer_groups(request_timeout=10.0).result()
+    return next(group.type.name.lower() for group in listed.valid if group.group_id == name)
 
 
 class Gaps:

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "doctor": ("doctor", "doctor", "Does this Kafka fit, and what to do where it does not."),
     "trace": ("trace", "trace", "The path of one event: push to prediction to the model's data."),
     "audit": ("audit", "audit", "Prove on the topics that nothing is lost and nothing twice."),
+    "resume": ("resume", "resume", "Let validators go on after a flood of bad records."),
     "dlq": ("dlq", "dlq", "What was set aside, and why."),
     "quality": ("quality", "quality", "How good a model's data are; take over a Great Expectations suite."),
     "models": ("models", "models", "Versions of each model: serving, metrics, digest."),

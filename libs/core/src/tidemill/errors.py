@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
-__all__ = ["ConfigError", "DeadLetter", "FatalError", "Fenced", "RetryLater", "TidemillError"]
+from collections.abc import Iterable
+
+__all__ = ["ConfigError", "DeadLetter", "FatalError", "Fenced", "HoldTopics", "RetryLater", "TidemillError"]
 
 
 class TidemillError(Exception):
@@ -30,6 +32,16 @@ class DeadLetter(TidemillError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class HoldTopics(TidemillError):
+    """Nothing of this batch is written, and these topics are not read any further until somebody says otherwise; the
+    others go on.
+    """
+
+    def __init__(self, topics: Iterable[str]) -> None:
+        self.topics = frozenset(topics)
+        super().__init__(", ".join(sorted(self.topics)))
 
 
 class FatalError(TidemillError):

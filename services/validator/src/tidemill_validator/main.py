@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(settings: ValidatorSettings, stop: threading.Event) -> None:
     """Validates until `stop` is set, in this thread. Raises ConfigError, Fenced or FatalError."""
+    from tidemill.clock import SystemClock
     from tidemill.codec import Codec, HttpRegistry
     from tidemill.contracts.model_file import load_models
     from tidemill.contracts.schemas import SchemaCatalog
@@ -47,7 +48,10 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
     from tidemill.sources import open_source
     from tidemill.telemetry.logs import configure_logging
     from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
+    from tidemill_validator.adapters.controls import Controls
     from tidemill_validator.adapters.history import CleanHistory
+    from tidemill_validator.adapters.quality_watch import start_watch
+    from tidemill_validator.adapters.window_pause import WindowPause
     from tidemill_validator.worker import Worker, build_validators
 
     configure_logging(SERVICE, settings.log_level, settings.log_file)
@@ -62,8 +66,12 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
     validators = build_validators(
         models.values(), topics, schemas, codec, privacy_key=privacy_key, **limits,
         open_source=lambda spec, role: open_source(spec, role, schemas, settings.schemas, registry),
+        flood=(settings.flood_share, settings.flood_window),
     )  # fmt: skip
-    worker = Worker(validators, CleanHistory(settings, codec, settings.max_seen_ids).restore)
+    name = f"validator-{settings.worker_set}-{settings.instance}"
+    controls_topic, control = topics.name("validator_controls"), schemas.platform("validator-control")
+    controls = Controls(settings, controls_topic, codec, control, name, SystemClock().now_ms)
+    worker = Worker(validators, CleanHistory(settings, codec, settings.max_seen_ids).restore, controls)
     health = Health()
     runner = TransactionalRunner(
         settings,
@@ -76,17 +84,27 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
         linger_s=settings.batch_linger_ms / 1000,
         on_assigned=worker.on_assigned,
         on_revoked=worker.on_revoked,
+        before_batch=worker.look,
+        on_idle=worker.look,
         health=health,
         tracer=tracer,
     )
+    worker.hold = runner.hold_topics
     with HealthServer(health, host=settings.host, port=settings.port) as server:
         _log.info(
             "metrics and health on port %d", server.port, extra={"port": server.port, "models": list(models)}
         )
         _await_topics(settings, topics, list(models), stop)
+        own = Codec(schemas, registry)
+        pause = WindowPause(
+            settings, topics.name("validator_controls"), own, schemas.platform("validator-control"), name,
+            controls.newest.get, SystemClock().now_ms,
+        )  # fmt: skip
+        start_watch(settings, models.values(), topics, schemas, own, pause, stop)
         try:
             runner.run()
         finally:
+            controls.close()
             shutdown_tracing()
 
 
@@ -96,12 +114,14 @@ def _await_topics(
     """Waits for the brokers, then refuses topics of a model whose partition counts differ."""
     from tidemill.errors import RetryLater
     from tidemill.kafka.clients import admin
+    from tidemill.kafka.sizes import fit_sizes
     from tidemill.kafka.topics import check_equal_partitions
 
     client = admin(settings)
     while not stop.is_set():
         try:
             check_equal_partitions(client, topics, models)
+            fit_sizes(client, topics, models)
             return
         except RetryLater as error:
             _log.warning("waiting for Kafka: %s", error)

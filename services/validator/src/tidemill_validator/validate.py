@@ -16,9 +16,10 @@ from tidemill.codec import Codec
 from tidemill.contracts.schemas import Schema
 from tidemill.fields import TextRule
 from tidemill.kafka.batch import Batch, Output
-from tidemill.sources import SourceReader
+from tidemill.sources import SET_ASIDE, SourceReader
 from tidemill_expectations import AnyUnique
 from tidemill_validator import metrics
+from tidemill_validator.flood import FloodGuard
 from tidemill_validator.judge import Failed, Judge, Judgement, Positions, Reason
 from tidemill_validator.keys import Keys
 from tidemill_validator.memory import Memory, keys_of
@@ -71,10 +72,12 @@ class StreamValidator:
         report_schema: Schema,
         max_seen_ids: int,
         source: SourceReader | None = None,
+        flood: FloodGuard | None = None,
     ) -> None:
         """`source`: reads the records where they are someone else's, in another format than the platform's."""
         self.stream = stream
         self._source = source
+        self.flood = flood
         self._judge = judge
         self._codec = codec
         self._report_topic = report_topic
@@ -84,10 +87,16 @@ class StreamValidator:
         self._seen: dict[int, Memory] = {}
 
     def validate(self, batch: Batch) -> list[Output]:
-        """What to write for a batch: at most one output for each of clean, dead letters and reports."""
+        """What to write for a batch: at most one output for each of clean, dead letters and reports.
+
+        Raises Flooded where too much of it is bad, RetryLater where a registry is away.
+        """
         started = time.perf_counter()
         decoded = self._source.decode(batch) if self._source else None
         judgement = self._judge.judge(batch.values, batch.timestamps_ms, decoded)
+        if self.flood is not None:
+            bad = [k for k, reasons in judgement.dead.items() if reasons[0].name not in SET_ASIDE]
+            self.flood.check(batch.partitions, batch.offsets, bad)
         accepted = self._without_duplicates(batch, judgement)
         outputs = self._outputs(batch, judgement, accepted)
         self._measure(judgement, len(accepted), time.perf_counter() - started)
@@ -108,6 +117,8 @@ class StreamValidator:
     def drop(self, partition: int) -> None:
         """Forget a partition that another process works on now."""
         self._seen.pop(partition, None)
+        if self.flood is not None:
+            self.flood.drop(partition)
 
     def _without_duplicates(self, batch: Batch, judgement: Judgement) -> Positions:
         """The rows that go to clean, ascending; the duplicates join the dead."""

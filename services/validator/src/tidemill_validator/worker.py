@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from tidemill.codec import Codec
@@ -10,10 +10,13 @@ from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.model_file.against_record import field_type
 from tidemill.contracts.schemas import Schema, SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
+from tidemill.errors import HoldTopics
 from tidemill.fields import FieldRules, privacy_rule
 from tidemill.kafka.batch import Batch, Output
 from tidemill.sources import SourceReader
 from tidemill_expectations import Suite, event_suite, label_suite
+from tidemill_validator.adapters.controls import Controls, tell
+from tidemill_validator.flood import Flooded, FloodGuard
 from tidemill_validator.judge import Judge, Rules
 from tidemill_validator.validate import Stream, StreamValidator
 
@@ -24,11 +27,20 @@ Restore = Callable[[StreamValidator, Sequence[int]], None]
 class Worker:
     """Routes batches to the validator of their topic, and partitions that come and go to its memory."""
 
-    def __init__(self, validators: Iterable[StreamValidator], restore: Restore) -> None:
+    def __init__(
+        self,
+        validators: Iterable[StreamValidator],
+        restore: Restore,
+        controls: Controls | None = None,
+        hold: Callable[[Collection[str]], None] = lambda topics: None,
+    ) -> None:
+        """`controls` say which topics are paused; `hold` (set later, too) makes the runner read them no further."""
         self._validators: dict[str, list[StreamValidator]] = {}
         for validator in validators:  # several models may read one topic of someone else's
             self._validators.setdefault(validator.stream.topic, []).append(validator)
         self._restore = restore
+        self._controls, self.hold = controls, hold
+        self._paused: set[str] = set()
 
     @property
     def topics(self) -> list[str]:
@@ -36,16 +48,49 @@ class Worker:
         return list(self._validators)
 
     def process(self, batches: list[Batch]) -> list[Output]:
-        """Everything to write for these batches, in one transaction."""
+        """Everything to write for these batches, in one transaction. Raises HoldTopics where one is flooded with bad
+        records: then nothing of these batches is written.
+        """
         return [
             output
             for batch in batches
             for validator in self._validators[batch.topic]
-            for output in validator.validate(batch)
+            for output in self._validated(validator, batch)
         ]
 
+    def _validated(self, validator: StreamValidator, batch: Batch) -> list[Output]:
+        try:
+            return validator.validate(batch)
+        except Flooded as flood:
+            if self._controls is None:
+                raise
+            self._controls.pause((validator.stream.model, validator.stream.role), flood.reason)
+            self._apply()
+            raise HoldTopics(self._paused) from flood
+
+    def look(self) -> None:
+        """Between batches: has anybody paused a topic, or let it go on?"""
+        if self._controls is not None and self._controls.poll():
+            self._apply()
+
+    def _apply(self) -> None:
+        if self._controls is None:
+            return
+        mine = [validator for several in self._validators.values() for validator in several]
+        newest = self._controls.newest
+        for validator in mine:
+            control = newest.get((validator.stream.model, validator.stream.role))
+            if control is not None and validator.flood is not None:
+                validator.flood.admitted = control.admitted
+        topics = {(v.stream.model, v.stream.role): v.stream.topic for v in mine}
+        self._paused = tell(newest, topics, self._paused)
+        self.hold(self._paused)
+
     def on_assigned(self, partitions: Sequence[tuple[str, int]]) -> None:
-        """New partitions: read back what they must know before their first record is judged."""
+        """New partitions: read back what they must know before their first record is judged, and what is paused."""
+        if self._controls is not None:
+            self._controls.catch_up()
+            self._apply()
         for topic, numbers in _by_topic(partitions).items():
             for validator in self._validators[topic]:
                 self._restore(validator, numbers)
@@ -60,7 +105,7 @@ class Worker:
 def build_validators(
     models: Iterable[ModelSpec], topics: TopicCatalog, schemas: SchemaCatalog, codec: Codec, *,
     max_ahead_ms: int, max_seen_ids: int, open_source: OpenSource = lambda spec, role: None,
-    privacy_key: bytes | None = None,
+    privacy_key: bytes | None = None, flood: tuple[float, int] | None = None,
 ) -> list[StreamValidator]:  # fmt: skip
     """Two validators a model: its events and its labels. Raises ConfigError where a model file and a schema
     do not fit. `open_source` gives the reader of a topic of someone else's.
@@ -80,7 +125,17 @@ def build_validators(
                 rules=rules,
             )
             source = open_source(spec, stream.role)
-            validators.append(StreamValidator(stream, judge, codec, *report, max_seen_ids, source))
+            validators.append(
+                StreamValidator(
+                    stream,
+                    judge,
+                    codec,
+                    *report,
+                    max_seen_ids,
+                    source,
+                    FloodGuard(stream.topic, *flood) if flood else None,
+                )
+            )
     return validators
 
 

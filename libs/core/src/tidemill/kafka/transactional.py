@@ -9,20 +9,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from opentelemetry.trace import Tracer
 
-from tidemill.errors import FatalError, RetryLater
+from tidemill.errors import FatalError, HoldTopics, RetryLater
 from tidemill.kafka import metrics
 from tidemill.kafka.assignment import Assignment, Partition, StartOffsets
 from tidemill.kafka.backoff import Backoff
 from tidemill.kafka.batch import Batch, Output
 from tidemill.kafka.clients import member_config, producer_config
 from tidemill.kafka.collecting import few_collections
+from tidemill.kafka.holding import Holds
 from tidemill.kafka.making import Making
 from tidemill.kafka.membership import Membership
 from tidemill.kafka.refusals import explain
@@ -38,9 +39,7 @@ Process = Callable[[list[Batch]], list[Output]]
 """A worker's pure logic: one batch per topic in, records to write out. Large batches come in pieces."""
 
 _log = logging.getLogger(__name__)
-_IDLE_COMMIT_S = (
-    0.5  # markers of other writers move positions too; that alone is not worth more commits than this
-)
+_IDLE_COMMIT_S = 0.5  # markers of other writers move positions too; that alone is not worth more commits than this
 _HOLD_POLL_S = 0.5
 _SETTLED_S = 5.0
 _CLOSE_S = 5.0
@@ -87,9 +86,7 @@ class TransactionalRunner:
         producer_over: Mapping[str, Any] | None = None,
     ) -> None:
         self._consumer_config = member_config(settings, group, **(consumer_over or {}))
-        self._session = TransactionSession(
-            producer_config(settings, transactional_id, **(producer_over or {}))
-        )
+        self._session = TransactionSession(producer_config(settings, transactional_id, **(producer_over or {})))
         self._group = group
         self._process = process
         self._stop = stop
@@ -100,6 +97,7 @@ class TransactionalRunner:
         self._heartbeat = Heartbeat(_STUCK_S)
         self._backoff = Backoff()
         self._assignment = Assignment(stop, self._trouble, start_offsets=start_offsets, on_revoked=on_revoked)
+        self._holds = Holds(self._assignment)
         self._lock = threading.Lock()
         self._wanted: tuple[str, ...] = tuple(topics)
         self._subscribed: tuple[str, ...] = ()
@@ -121,6 +119,10 @@ class TransactionalRunner:
         with self._lock:
             self._wanted = tuple(topics)
 
+    def hold_topics(self, topics: Collection[str]) -> None:
+        """Read these topics, and no others, no further from the next turn on; they stay assigned. From any thread."""
+        self._holds.set(topics)
+
     def run(self) -> None:
         """Work until ``stop`` is set; then the batch at hand is finished or aborted, and the group left."""
         consumer = Consumer(self._consumer_config)
@@ -136,6 +138,7 @@ class TransactionalRunner:
         self._apply_subscription(consumer)
         self._heartbeat.beat()
         try:
+            self._holds.apply(consumer)
             started = time.perf_counter()
             messages = consumer.consume(self._batch_size, self._linger_s)
             if messages:
@@ -144,6 +147,8 @@ class TransactionalRunner:
             self._joined = Membership.of(metadata).active
             self._greet()
             self._work(consumer, messages, metadata)
+        except HoldTopics as error:
+            self.hold_topics(self._holds.topics | error.topics)
         except RetryLater as error:
             self._retry(consumer, "retrying", str(error), error.delay_s)
         except Aborted as error:
@@ -157,8 +162,11 @@ class TransactionalRunner:
             raise FatalError(f"group {self._group}: {explain(error.args[0])}") from error
 
     def _work(self, consumer: Consumer, messages: list[Message], metadata: bytes) -> None:
+        held = self._holds.topics
         records = [
-            m for m in messages if m.error() is None and (m.topic(), m.partition()) in self._assignment
+            m
+            for m in messages
+            if m.error() is None and (m.topic(), m.partition()) in self._assignment and m.topic() not in held
         ]
         if len(records) < len(messages):
             self._note_errors(messages)
@@ -169,7 +177,7 @@ class TransactionalRunner:
             raise Aborted("thrown out of the group: the batch is dropped")
         if self._before_batch is not None:
             self._before_batch()
-        offsets = self._assignment.moved(consumer)
+        offsets = self._holds.moved(consumer)
         with metrics.stage("columns"):
             batches = Batch.from_messages(records)
         with batch_span(self._tracer, batches, self._group) if self._tracer else nullcontext():
@@ -195,7 +203,7 @@ class TransactionalRunner:
         if self._retried and time.monotonic() - self._retried > _SETTLED_S:
             self._over()  # what was to be retried has gone to another member
         if self._joined and time.monotonic() - self._last_commit > _IDLE_COMMIT_S:
-            offsets = self._assignment.moved(consumer)
+            offsets = self._holds.moved(consumer)
             if offsets:
                 self._commit([], offsets, metadata)
 
