@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from tests.unit.learning_drift.streams import reference
+from tidemill.sketch import Sketch
 from tidemill_learning.drift.baseline import Baseline, Comparison
 from tidemill_learning.drift.findings import psi, psi_noise, shift
 from tidemill_learning.drift.scores import bin_counts
-from tidemill.sketch import Sketch
 
 
 def number(values: np.ndarray[Any, Any], nulls: int = 0) -> dict[str, Any]:
