@@ -10,10 +10,10 @@ KAFKA ?=
 export PYTHONDONTWRITEBYTECODE :=
 TIDEMILL := .venv/bin/tidemill
 
-.PHONY: help setup demo up kafka test lint types unit contract broker e2e packaging bench lock format clean
+.PHONY: help setup demo up kafka test lint types unit contract broker faults faults-full e2e packaging bench lock format clean
 
 help: ## what there is to do
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: ## Python environment, by hash; then Kafka's jars, by hash
 	@PYTHON="$(PYTHON)" scripts/setup.sh
@@ -28,7 +28,7 @@ up: setup ## run the platform until Ctrl-C
 kafka: setup ## run the broker alone until Ctrl-C
 	@$(TIDEMILL) kafka $(ARGS)
 
-test: lint types unit contract broker e2e packaging ## everything that CI checks, in order
+test: lint types unit contract broker faults e2e packaging ## everything that CI checks, in order
 	@echo "== all checks passed"
 
 lint: setup ## ruff
@@ -51,6 +51,14 @@ contract: setup ## checks of the repository itself
 broker: setup ## tests against a real broker
 	@echo "== broker tests"
 	@$(PYTEST) tests/broker
+
+faults: setup ## real processes killed, frozen, cut off: short form; writes var/faults/report.json
+	@echo "== faults"
+	@$(if $(KAFKA),TIDEMILL_KAFKA_BOOTSTRAP=$(KAFKA)) $(PYTEST) tests/faults $(ARGS)
+
+faults-full: setup ## the same in full sizes; writes docs/fault-report.md too
+	@echo "== faults, full sizes"
+	@TIDEMILL_FAULTS=full $(if $(KAFKA),TIDEMILL_KAFKA_BOOTSTRAP=$(KAFKA)) $(PYTEST) tests/faults $(ARGS)
 
 e2e: setup ## tests of the whole platform
 	@echo "== end-to-end tests"
