@@ -30,10 +30,7 @@ def test_a_variable_is_librdkafkas_name_in_capitals() -> None:
 def test_a_secret_comes_from_a_file_without_its_last_line_break(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("hu sh\n")
     path = str(tmp_path / "password")
-    assert (
-        load_client_settings({**SASL, "TIDEMILL_KAFKA_SASL_PASSWORD_FILE": path}).get("sasl.password")
-        == "hu sh"
-    )
+    assert load_client_settings({**SASL, "TIDEMILL_KAFKA_SASL_PASSWORD_FILE": path}).get("sasl.password") == "hu sh"
     with pytest.raises(ConfigError, match="both set"):
         both = {"TIDEMILL_KAFKA_SASL_PASSWORD_FILE": path, "TIDEMILL_KAFKA_SASL_PASSWORD": "x"}
         load_client_settings(SASL | both)
@@ -93,9 +90,7 @@ def test_the_environment_goes_over_the_file_and_the_files_brokers_are_ours(
         ("SESSION_TIMEOUT_MS", "1", "TIDEMILL_SESSION_TIMEOUT_MS"),
     ],
 )
-def test_what_the_guarantees_rest_on_is_refused_by_name_with_the_reason(
-    name: str, value: str, why: str
-) -> None:
+def test_what_the_guarantees_rest_on_is_refused_by_name_with_the_reason(name: str, value: str, why: str) -> None:
     with pytest.raises(ConfigError, match=name.lower().replace("_", ".")) as refused:
         load_client_settings({f"TIDEMILL_KAFKA_{name}": value})
     assert why in str(refused.value)
@@ -144,11 +139,7 @@ def test_no_secret_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.model_copy().kafka_client.get("sasl.password") == "open-sesame"
 
 
-@given(
-    st.dictionaries(
-        st.from_regex(r"[a-z][a-z.]{0,10}[a-z]", fullmatch=True), st.text("ab =:#!\\\t\n", max_size=8)
-    )
-)
+@given(st.dictionaries(st.from_regex(r"[a-z][a-z.]{0,10}[a-z]", fullmatch=True), st.text("ab =:#!\\\t\n", max_size=8)))
 def test_what_is_written_as_java_escapes_it_is_read_again(values: dict[str, str]) -> None:
     values = {name: value.strip() for name, value in values.items()}
     lines = [f"{name}={_escaped(value)}" for name, value in values.items()]

@@ -65,9 +65,7 @@ def fetcher(settings: ClientSettings) -> Callable[[], Token]:
             if not settings.get(f"sasl.oauthbearer.{name}"):
                 raise ConfigError(f"OAUTHBEARER needs sasl.oauthbearer.{name}")
         return lambda: _client_credentials(settings)
-    raise ConfigError(
-        "OAUTHBEARER needs sasl.oauthbearer.method=oidc with client id, client secret and token endpoint"
-    )
+    raise ConfigError("OAUTHBEARER needs sasl.oauthbearer.method=oidc with client id, client secret and token endpoint")
 
 
 def _client_credentials(settings: ClientSettings) -> Token:
@@ -102,9 +100,7 @@ def _msk_iam(settings: ClientSettings) -> Token:
         from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
     except ImportError:
         raise ConfigError("AWS_MSK_IAM needs one more package: pip install 'tidemill[msk-iam]'") from None
-    region = (
-        settings.get("aws.region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    )
+    region = settings.get("aws.region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     if not region:
         raise ConfigError("AWS_MSK_IAM needs the region: set TIDEMILL_KAFKA_AWS_REGION or AWS_REGION")
     try:
