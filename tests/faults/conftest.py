@@ -40,7 +40,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture
 def fault(request: pytest.FixtureRequest) -> Iterator[Fault]:
-    """The record of this fault; passed if the test was."""
+    """The record of this fault; passed if the test was, and could be tried."""
     marker = request.node.get_closest_marker("fault")
     entry = Fault(seed=int(os.environ.get("TIDEMILL_FAULTS_SEED", "7")), **marker.kwargs)
     if hasattr(request.node, "callspec") and not entry.variant:
@@ -48,7 +48,7 @@ def fault(request: pytest.FixtureRequest) -> Iterator[Fault]:
     entry.began = time.monotonic()
     yield entry
     entry.seconds = time.monotonic() - entry.began
-    entry.passed = not request.node.stash.get(_FAILED, True)
+    entry.passed = not request.node.stash.get(_FAILED, True) and "not_run" not in entry.figures
     request.config.stash[_FAULTS].append(entry)
     print(f"\nfault {entry.id} {entry.name} {entry.variant} [{mode()}]: {entry.figures}")
 

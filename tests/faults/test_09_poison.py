@@ -101,7 +101,8 @@ def admit_big(world: World) -> None:
     """Raw takes records of 10 MB from now on; nothing else is said to anybody."""
     entry = ConfigEntry("max.message.bytes", str(BIG + 65_536), incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, world.topic("raw"), incremental_configs=[entry])
-    for future in admin(world.settings).incremental_alter_configs([resource]).values():
+    client = admin(world.settings)
+    for future in client.incremental_alter_configs([resource]).values():
         future.result()
 
 
