@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -86,6 +87,13 @@ class Result:
 def number(value: float) -> str:
     """A figure with three or four digits that count."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def told(name: str, run: int, figures: Mapping[str, float]) -> Mapping[str, float]:
+    """Say on stderr what a run has found, before the medians are known; gives the figures back."""
+    text = ", ".join(f"{who} {number(figure)}" for who, figure in figures.items())
+    print(f"{name}, run {run + 1}: {text}", file=sys.stderr, flush=True)
+    return figures
 
 
 def rotated(participants: Sequence[str], run: int) -> list[str]:

@@ -9,7 +9,7 @@ from benchmarks.children import Child, measured, service, stages
 from benchmarks.events import MODEL
 from benchmarks.graph import boosted, publish
 from benchmarks.peers import STREAMS, Rival
-from benchmarks.result import Goal, Result, rotated
+from benchmarks.result import Goal, Result, rotated, told
 from benchmarks.sizes import Sizes
 from benchmarks.world import World, world
 from tidemill.contracts.model_file import load_models
@@ -28,7 +28,7 @@ def stream(sizes: Sizes) -> Result:
         graph = release_all(place, "", 0)
         if sizes.runs > 1:
             _run(place, sizes, WARM_UP, {}, graph, stages_us)
-        runs = [_run(place, sizes, number, rivals, graph, stages_us) for number in range(sizes.runs)]
+        runs = [told("stream", n, _run(place, sizes, n, rivals, graph, stages_us)) for n in range(sizes.runs)]
     result = Result.of_runs("stream", "records/s", runs)
     result.stages_us = stages_us
     result.goals = [Goal("share of the pass-through", result.ratio, BOUND)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks.children import Child, measured, python, service, stages
 from benchmarks.events import MODEL, bad_among
 from benchmarks.peers import VALIDATORS, Rival
-from benchmarks.result import Goal, Result, rotated
+from benchmarks.result import Goal, Result, rotated, told
 from benchmarks.sizes import Sizes
 from benchmarks.world import PRIVACY_KEY, World, world
 
@@ -32,7 +32,7 @@ def _bench(name: str, sizes: Sizes, bound: float, *, privacy: bool) -> Result:
     with world(privacy=privacy) as place:
         if sizes.runs > 1:  # the broker's own code is compiled while it works: its first minute is slow
             _run(place, sizes, WARM_UP, {}, stages_us)
-        runs = [_run(place, sizes, number, rivals, stages_us) for number in range(sizes.runs)]
+        runs = [told(name, n, _run(place, sizes, n, rivals, stages_us)) for n in range(sizes.runs)]
     result = Result.of_runs(name, "records/s", runs)
     result.stages_us = stages_us
     result.goals = [Goal("share of the pass-through", result.ratio, bound)]
