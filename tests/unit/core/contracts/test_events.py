@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill.contracts import events
+from tidemill.contracts import controls, events
 from tidemill.contracts.datum import Datum, Millis
 from tidemill.contracts.schemas import read_schema
 
@@ -27,6 +27,7 @@ TOP_LEVEL: dict[str, type[Datum]] = {
     "drift-event": events.DriftEvent,
     "model-performance": events.ModelPerformance,
     "quality-report": events.QualityReport,
+    "validator-control": controls.ValidatorControl,
 }
 IN_COLUMNS = {"profile", *(f"{kind}-{task}" for kind in ("label", "prediction") for task in
                            ("binary", "multiclass", "regression"))}  # fmt: skip
