@@ -1,4 +1,4 @@
-"""A real schema registry for tests: Apicurio, whose REST API is Confluent's, fetched from Maven once and pinned by hash.
+"""A real schema registry for tests: Apicurio, whose REST API is Confluent's, from Maven, pinned by hash.
 
 The first run downloads 109 MB into the cache that Kafka's jars are in; later ones need no network.
 """

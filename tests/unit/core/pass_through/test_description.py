@@ -34,7 +34,7 @@ def test_a_secret_comes_from_a_file_without_its_last_line_break(tmp_path: Path) 
     with pytest.raises(ConfigError, match="both set"):
         both = {"TIDEMILL_KAFKA_SASL_PASSWORD_FILE": path, "TIDEMILL_KAFKA_SASL_PASSWORD": "x"}
         load_client_settings(SASL | both)
-    with pytest.raises(ConfigError, match="PASSWORD_FILE: .*/none cannot be read"):
+    with pytest.raises(ConfigError, match=r"PASSWORD_FILE: .*/none cannot be read"):
         load_client_settings({**SASL, "TIDEMILL_KAFKA_SASL_PASSWORD_FILE": str(tmp_path / "none")})
 
 

@@ -39,7 +39,7 @@ def existing_topics(admin: Admin, names: Iterable[str]) -> dict[str, ExistingTop
 
 def _configs(admin: AdminClient, names: Iterable[str]) -> dict[str, Mapping[str, str] | None]:
     from confluent_kafka import KafkaException
-    from confluent_kafka.admin import ConfigResource, ResourceType
+    from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]
 
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     if not resources:
@@ -72,7 +72,7 @@ def create(admin: AdminClient, changes: Iterable[Change], *, dry_run: bool = Fal
 
 def alter(admin: AdminClient, changes: Iterable[Change]) -> dict[str, str]:
     """Set what differs on topics that exist; topic to reason for each refusal."""
-    from confluent_kafka.admin import (
+    from confluent_kafka.admin import (  # type: ignore[attr-defined]
         AlterConfigOpType,
         ConfigEntry,
         ConfigResource,
@@ -99,7 +99,7 @@ def alter(admin: AdminClient, changes: Iterable[Change]) -> dict[str, str]:
 
 def allow(admin: AdminClient, rights: Iterable[Right]) -> dict[str, str]:
     """Give rights; principal to reason for each refusal. Giving one again changes nothing."""
-    from confluent_kafka.admin import (
+    from confluent_kafka.admin import (  # type: ignore[attr-defined]
         AclBinding,
         AclOperation,
         AclPermissionType,

@@ -49,11 +49,11 @@ def rights(catalog: TopicCatalog, models: Iterable[str], principals: Mapping[str
     models = list(models)
     topics = catalog.all_topics(models)
     for model in models:
-        topics |= {name: (role, model) for role, name in catalog.external_topics(model).items()}
+        topics |= {topic: (role, model) for role, topic in catalog.external_topics(model).items()}
     found: set[Right] = set()
     for service, principal in principals.items():
-        for name, (role, model) in topics.items():
-            operations = _on_topic(catalog, service, role, external=catalog.is_external(role, model))
+        for name, (role, of) in topics.items():
+            operations = _on_topic(catalog, service, role, external=catalog.is_external(role, of))
             found |= {Right(principal, TOPIC, name, operation) for operation in operations}
         found |= _groups(catalog, service, principal)
         found |= _transactional_ids(catalog, service, principal, models)

@@ -8,6 +8,7 @@ import ssl
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from tidemill.errors import ConfigError
@@ -85,13 +86,13 @@ def _file(settings: ClientSettings, name: str) -> Iterator[str | None]:
             file.write(text)
         yield path
     finally:
-        os.unlink(path)
+        Path(path).unlink()
 
 
 def _provider(source: TokenSource) -> Any:
-    from aiokafka.abc import AbstractTokenProvider
+    from aiokafka.abc import AbstractTokenProvider  # type: ignore[import-untyped]
 
-    class Provider(AbstractTokenProvider):
+    class Provider(AbstractTokenProvider):  # type: ignore[misc]
         async def token(self) -> str:
             return (await asyncio.to_thread(source.token)).value
 

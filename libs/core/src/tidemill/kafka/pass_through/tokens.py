@@ -97,7 +97,7 @@ def _client_credentials(settings: ClientSettings) -> Token:
 
 def _msk_iam(settings: ClientSettings) -> Token:
     try:
-        from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
+        from aws_msk_iam_sasl_signer import MSKAuthTokenProvider  # type: ignore[import-untyped]
     except ImportError:
         raise ConfigError("AWS_MSK_IAM needs one more package: pip install 'tidemill[msk-iam]'") from None
     region = settings.get("aws.region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
