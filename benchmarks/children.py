@@ -19,7 +19,7 @@ from tidemill_cli.embedded.ports import Ports
 
 QUIET_S = 1.0
 POLL_S = 0.1
-STOP_S = 30.0
+STOP_S = 5.0
 METRICS_S = 5.0
 
 
