@@ -37,7 +37,7 @@ LOG_WIDTH = 180
 @click.option(
     "--seconds",
     type=click.FloatRange(min=10),
-    default=92.0,
+    default=86.0,
     show_default=True,
     help="How long the whole year takes; slower where the platform cannot follow.",
 )

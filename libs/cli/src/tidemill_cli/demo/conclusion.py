@@ -21,7 +21,9 @@ from tidemill_cli.platform import PlatformView
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was seen while the demo ran. `spared`: processes that were to be killed and were not."""
+    """What was seen while the demo ran. `spared`: processes that were to be killed and were not; `seconds`:
+    from the first push until everything was settled.
+    """
 
     live: LiveState
     rest: RestState
@@ -50,7 +52,8 @@ def conclude(
         verdict, seen.live, audit, seen.rest, seen.ingest, comparison, spec.training.metric, seen.seconds,
         memory, broker_parts(seen.broker_name), seen.kills,
     )  # fmt: skip
-    summary["audit_seconds"] = round(time.monotonic() - began, 1)
+    reading = round(time.monotonic() - began, 1)
+    summary |= {"audit_seconds": reading, "seconds": round(seen.seconds + reading, 1)}
     return verdict, summary
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
+
+from tidemill_cli.demo.background import Background
 
 POLL_S = 0.1
 BACK_WITHIN_S = 60.0
@@ -41,7 +42,7 @@ class Kill:
         return bool(self.work) and self.pid_after not in (None, self.pid_before) and self.restarts == 1
 
 
-class Killer:
+class Killer(Background):
     """Goes through `at_work` in order; kills a process when its function first names some work that is under
     way.
 
@@ -50,23 +51,12 @@ class Killer:
     """
 
     def __init__(self, platform: Killable, at_work: Mapping[str, Callable[[], str]], pause_s: float) -> None:
+        super().__init__("killer")
         self.kills: list[Kill] = []
         self.failure: BaseException | None = None
         self._platform = platform
         self._at_work = dict(at_work)
         self._pause_s = pause_s
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="killer", daemon=True)
-
-    def start(self) -> None:
-        """Begins to look for victims."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Kills no more, and returns when the last victim is back."""
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join()
 
     @property
     def spared(self) -> list[str]:

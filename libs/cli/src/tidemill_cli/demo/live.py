@@ -13,6 +13,7 @@ from typing import Any
 
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.errors import RetryLater
+from tidemill_cli.demo.background import Background
 from tidemill_cli.demo.sim_clock import pace_for
 from tidemill_cli.feed import Feed, News, identity, model_of
 from tidemill_cli.groups import STREAM, VALIDATOR
@@ -76,10 +77,11 @@ class LiveState:
         return {version for version in made if version > newest}
 
 
-class Observer:
+class Observer(Background):
     """Follows one model of a platform in a thread of its own; `state` is what it has seen."""
 
     def __init__(self, view: PlatformView, spec: ModelSpec, addresses: Mapping[str, str]) -> None:
+        super().__init__("observer")
         self.state = LiveState()
         self.changed = threading.Event()
         self._view = view
@@ -89,18 +91,6 @@ class Observer:
         self._seen: set[Any] = set()
         self._last: tuple[float, int] = (time.monotonic(), 0)
         self._answered = time.monotonic()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
-
-    def start(self) -> None:
-        """Begins to look."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Ends after a last look."""
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join()
 
     def pace(self) -> float:
         """How fast the stream may go by the backlog: 0 to 1."""

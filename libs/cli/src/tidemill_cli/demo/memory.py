@@ -5,9 +5,10 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
+
+from tidemill_cli.demo.background import Background
 
 EVERY_S = 1.0
 KB_PER_MB = 1024
@@ -24,7 +25,7 @@ def give_back() -> None:
         trim(0)
 
 
-class MemoryWatch:
+class MemoryWatch(Background):
     """Samples PSS (a page shared by n processes counts 1/n in each) of this process and all its descendants.
 
     `names`: process ids of named processes; descendants count for the named process above them, the rest for
@@ -33,22 +34,11 @@ class MemoryWatch:
     """
 
     def __init__(self, names: Callable[[], dict[str, int]]) -> None:
+        super().__init__("memory")
         self.peak_mb = 0.0
         self.at_peak: dict[str, float] = {}
         self.peaks: dict[str, float] = {}
         self._names = names
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="memory", daemon=True)
-
-    def start(self) -> None:
-        """Begins to sample."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Ends after a last sample."""
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join()
 
     def _run(self) -> None:
         while not self._stop.wait(EVERY_S):

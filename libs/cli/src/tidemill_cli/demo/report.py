@@ -129,7 +129,7 @@ def _rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
             score["metric"],
             f"{score['before']} → {score['after']} on the same {score['rows']:,} rows after the last swap",
         ),
-        ("seconds", f"{summary['seconds']}{late}"),
+        ("seconds", f"{summary['seconds']}, {summary['audit_seconds']} of them reading back{late}"),
         ("memory", f"{summary['peak_rss_mb']:,} MB at the peak, all processes{heavy}"),
         ("broker", f"{summary['broker']['name']} {summary['broker']['version']}"),
         *(("killed", _kill_line(kill)) for kill in summary["kills"]),

@@ -7,7 +7,6 @@ from __future__ import annotations
 import http.client
 import json
 import queue
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -20,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from tidemill.telemetry.traceparent import new_traceparent
+from tidemill_cli.demo.background import Background
 
 TIMEOUT_S = 10.0
 RETRY_AFTER_S = 10.0
@@ -85,7 +85,7 @@ class RestState:
         return round(float(np.percentile(self.latencies_ms, share)), 1) if self.latencies_ms else None
 
 
-class Predicting:
+class Predicting(Background):
     """Asks at a steady rate from the first readiness on, about the flight that the stream has just reached.
 
     A request that fails for its connection is tried once more: at once, or with `patient` after the server is
@@ -96,24 +96,13 @@ class Predicting:
     def __init__(
         self, url: str, model: str, row: Callable[[], dict[str, Any]], rate: float, patient: bool = False
     ) -> None:
+        super().__init__("rest-predict")
         self.state = RestState()
         self._http = Http(url)
         self._path = f"/v1/models/{model}/predict"
         self._row = row
         self._every_s = 1 / rate
         self._patient = patient
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="rest-predict", daemon=True)
-
-    def start(self) -> None:
-        """Begins to ask for readiness, then for predictions."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Ends after the request that is under way."""
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join()
 
     def _run(self) -> None:
         while not self._stop.is_set() and not self._ready():
@@ -195,7 +184,7 @@ class IngestState:
     first_refusal: str = ""
 
 
-class Pushing:
+class Pushing(Background):
     """Sends rows through ingest as NDJSON, in order, in small batches; what is not acknowledged is sent again
     until it is.
 
@@ -204,17 +193,12 @@ class Pushing:
     """
 
     def __init__(self, url: str, model: str, every_s: float = 0.5) -> None:
+        super().__init__("rest-push")
         self.state = IngestState()
         self._http = Http(url)
         self._path = f"/v1/events/{model}"
         self._every_s = every_s
         self._rows: queue.Queue[dict[str, Any]] = queue.Queue()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="rest-push", daemon=True)
-
-    def start(self) -> None:
-        """Begins to send."""
-        self._thread.start()
 
     def put(self, rows: pa.RecordBatch) -> None:
         """Queues rows."""

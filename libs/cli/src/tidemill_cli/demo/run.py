@@ -57,7 +57,7 @@ class Options:
     seed.
     """
 
-    seconds: float = 92.0
+    seconds: float = 86.0
     fraction: float = 1.0
     seed: int = 2013
     permute: int | None = None

@@ -4,7 +4,6 @@ simulated clock.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.headers import TRACEPARENT, Headers
 from tidemill.telemetry.traceparent import new_traceparent
+from tidemill_cli.demo.background import Background
 from tidemill_cli.demo.flights import Flights
 from tidemill_cli.demo.sim_clock import SimClock
 from tidemill_cli.demo.spoil import Spoil, Spoiler
@@ -45,7 +45,7 @@ class StreamState:
     failure: BaseException | None = None
 
 
-class Streamer:
+class Streamer(Background):
     """The producer of the demo, in a thread of its own.
 
     `fates`: int8 [n] of `Spoil`. `by_rest`: bool [n], rows that are handed to `rest` and go through ingest
@@ -58,6 +58,7 @@ class Streamer:
         rest: Callable[[pa.RecordBatch], None],
         pace: Callable[[], float], trace_ratio: float,
     ) -> None:  # fmt: skip
+        super().__init__("streamer")
         self.state = StreamState(clock.now)
         self._flights = flights
         self._batch = flights.table.combine_chunks().to_batches()[0]
@@ -77,18 +78,6 @@ class Streamer:
         self._label_row = 0
         self._scheduled_labels = flights.observed[flights.by_observed]
         self._again: list[tuple[bytes, bytes, Headers]] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="streamer", daemon=True)
-
-    def start(self) -> None:
-        """Begins to push."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stops pushing, wherever it is, and returns when the thread has ended."""
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join()
 
     def forget(self) -> None:
         """Lets go of the flights; only `state` is left."""
