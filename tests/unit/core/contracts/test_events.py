@@ -28,7 +28,6 @@ TOP_LEVEL: dict[str, type[Datum]] = {
     "model-performance": events.ModelPerformance,
     "quality-report": events.QualityReport,
     "validator-control": controls.ValidatorControl,
-    "validator-control": controls.ValidatorControl,
 }
 IN_COLUMNS = {"profile", *(f"{kind}-{task}" for kind in ("label", "prediction") for task in
                            ("binary", "multiclass", "regression"))}  # fmt: skip
