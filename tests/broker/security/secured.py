@@ -53,7 +53,7 @@ class Secured:
     @cached_property
     def admin(self) -> AdminClient:
         """A super user's client; kept, for its answers die with it."""
-        return AdminClient({"bootstrap.servers": self.inside})
+        return AdminClient({"bootstrap.servers": self.inside, "log_level": 0})
 
     def add_user(self, name: str, password: str = PASSWORD) -> None:
         scram = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)

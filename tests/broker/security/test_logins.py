@@ -139,7 +139,7 @@ def test_a_wrong_password_is_said_in_words_and_shown_nowhere(
     secured.add_user("bert")
     settings = settings_of(monkeypatch, secured.variables("bert", "wrong-wrong-wrong"))
     client = admin(settings)
-    until(lambda: client.poll(0.1) and client.refused, 20, "the brokers refuse the password")
+    until(lambda: client.refused, 20, "the brokers refuse the password")
     with pytest.raises(RetryLater, match="SASL_PASSWORD_FILE"):
         partition_counts(client, ["any"], timeout_s=3)
     with pytest.raises(RetryLater, match="credentials"):

@@ -114,6 +114,7 @@ class Admin(AdminClient):
     @property
     def refused(self) -> str | None:
         """What the brokers said to the credentials, and what to do; None where they have not refused them."""
+        self.poll(0)  # callbacks are served within calls of the client alone
         return self._errors.refused
 
 
