@@ -101,11 +101,14 @@ def find_platform(bootstrap: str | None = None) -> PlatformView:
 
     Settings given explicitly win over the file. Raises click.UsageError where there is none of the three.
     """
+    from pydantic import ValidationError
+
+    from tidemill.service.run import describe
     from tidemill.settings import CommonSettings
 
     facts = _running_here()
     named = bootstrap or os.environ.get("TIDEMILL_KAFKA_BOOTSTRAP")
-    if not named and not facts:
+    if not named and not facts and not os.environ.get("TIDEMILL_KAFKA_PROPERTIES"):
         raise click.UsageError(
             "no platform found: start one with `tidemill up`, or name one with --bootstrap HOST:PORT "
             "(or TIDEMILL_KAFKA_BOOTSTRAP)"
@@ -113,7 +116,10 @@ def find_platform(bootstrap: str | None = None) -> PlatformView:
     if named and facts and facts.get("settings", {}).get("TIDEMILL_KAFKA_BOOTSTRAP") != named:
         facts = {}
     given = {"kafka_bootstrap": named} if named else {}
-    return PlatformView(CommonSettings(**{**_settings(facts, keep_environment=True), **given}), facts)
+    try:
+        return PlatformView(CommonSettings(**{**_settings(facts, keep_environment=True), **given}), facts)
+    except ValidationError as error:
+        raise click.UsageError(describe(error)) from None
 
 
 def view_of(facts: dict[str, Any]) -> PlatformView:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final
@@ -68,6 +69,20 @@ def create(admin: AdminClient, changes: Iterable[Change], *, dry_run: bool = Fal
         return {}
     futures = admin.create_topics(new, request_timeout=TIMEOUT_S, validate_only=dry_run)
     return _refusals(futures)
+
+
+def await_visible(admin: AdminClient, names: Iterable[str], timeout_s: float = 30.0) -> None:
+    """Return when every broker that is asked knows these topics: what starts next must find them. Raises
+    RetryLater where that takes longer.
+    """
+    from tidemill.errors import RetryLater
+    from tidemill.kafka.topics import partition_counts
+
+    wanted, deadline = set(names), time.monotonic() + timeout_s
+    while missing := wanted - partition_counts(admin, wanted).keys():
+        if time.monotonic() > deadline:
+            raise RetryLater(f"topics are not visible yet: {', '.join(sorted(missing))}")
+        time.sleep(0.1)
 
 
 def alter(admin: AdminClient, changes: Iterable[Change]) -> dict[str, str]:

@@ -63,7 +63,7 @@ def make_plan(platform: PlatformView, principals: Sequence[str] = ()) -> Plan:
 def apply_plan(platform: PlatformView, plan: Plan, *, configs: bool) -> Applied:
     """Do what the plan says, as far as this principal may."""
     from tidemill.kafka.clients import admin
-    from tidemill_cli.provision.cluster import allow, alter, create
+    from tidemill_cli.provision.cluster import allow, alter, await_visible, create
 
     client, applied = admin(platform.settings), Applied()
     refused = create(client, plan.changes)
