@@ -45,12 +45,15 @@ def run_service(main: Callable[[], object]) -> int:
 
 def describe(error: ValidationError) -> str:
     """One line per wrong setting, under the name of its environment variable."""
-    return "; ".join(f"{_variable(item['loc'])}: {item['msg']}" for item in error.errors(include_url=False))
+    return "; ".join(_line(item["loc"], item["msg"]) for item in error.errors(include_url=False))
 
 
-def _variable(location: tuple[int | str, ...]) -> str:
-    name = str(location[0]) if location else "settings"
-    return name if name.isupper() else f"TIDEMILL_{name.upper()}"
+def _line(location: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    if not location:  # several settings together: the message names them
+        return message
+    name = str(location[0])
+    return f"{name if name.isupper() else f'TIDEMILL_{name.upper()}'}: {message}"
 
 
 def _say(code: int, kind: str, text: str) -> int:
