@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+import signal
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from statistics import median
 from threading import Thread
 
 import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType  # type: ignore[attr-defined]
 
-from tests.faults.recording import Fault, size
+from tests.faults.recording import Fault
+from tests.faults.service import Service
 from tests.faults.world import EPOCH_MS, MODEL, World
 from tests.support.polling import until
 from tidemill.kafka.batch import Output
@@ -19,8 +22,9 @@ from tidemill.kafka.clients import admin
 from tidemill.kafka.dead_letters import parse_dead_letter
 from tidemill.kafka.publisher import Publisher
 from tidemill.kafka.scan import scan
+from tidemill_cli import groups
 
-SPEED = 0.8
+SPEED, ROUNDS = 0.8, 3
 BIG = 10 * 1024 * 1024
 UNKNOWN_ID = b"\x00\x00\x00\x00\x63"
 
@@ -42,15 +46,22 @@ def spoilers(good: bytes) -> list[Callable[[random.Random], bytes]]:
     id=9, name="Poison", variant="spoilt", limit="each in dead letters once, identical; ≥ 80 % of the speed"
 )
 def test_spoilt_records_are_set_aside_byte_for_byte_and_hold_up_nobody(world: World, fault: Fault) -> None:
-    total, chance = size(20_000, 50_000), random.Random(fault.seed)
+    total, chance = 50_000, random.Random(fault.seed)
     admit_big(world)
     registry = Registry()
     given = {"flood_share": 0.5, "schema_registry_url": registry.url}
-    clean_s = timed(world, total, [], given)
     good = world.records(1)[0][0]
     ways = spoilers(good)
-    bad = [ways[k % len(ways)](chance) for k in range(total // 100)] + [b"\xc3\x01" + good[2:10] + b"\xff" * BIG]
-    poisoned_s = timed(world, total, bad, given)
+    validator = world.start("validator", **given).until_ready()
+    timed(world, validator, 2_000, [])  # warm
+    clean, poisoned, bad = [], [], []
+    for _ in range(ROUNDS):  # in turn, so that what else the machine does meets both alike
+        clean.append(timed(world, validator, total, []))
+        spoilt = [ways[k % len(ways)](chance) for k in range(total // 100)]
+        spoilt.append(b"\xc3\x01" + good[2:10] + b"\xff" * BIG)
+        poisoned.append(timed(world, validator, total, spoilt))
+        bad += spoilt
+    clean_s, poisoned_s = median(clean), median(poisoned)
     letters = [
         (parse_dead_letter(headers), value)
         for batch in scan(world.settings, world.topic("raw_dlq"), timeout_s=60)
@@ -59,42 +70,35 @@ def test_spoilt_records_are_set_aside_byte_for_byte_and_hold_up_nobody(world: Wo
     told = [letter for letter, _ in letters if letter is not None and letter[0] == world.topic("raw")]
     assert len(told) == len(letters) and all(letter[3] for letter in told), "a letter without origin or reason"
     pending = sorted(bad)
-    spoilt = sorted(value for _, value in letters if value in set(bad))
-    assert spoilt == pending, f"{len(spoilt)} of {len(pending)} spoilt records are dead letters, byte for byte"
-    speed = clean_s / poisoned_s
+    found = sorted(value for _, value in letters if value in set(bad))
+    assert found == pending, f"{len(found)} of {len(pending)} spoilt records are dead letters, byte for byte"
+    speed = clean_s / poisoned_s * (total - total // 100) / total  # of the good ones
     fault.figures |= {
-        "spoilt": len(bad), "clean_s": round(clean_s, 2), "poisoned_s": round(poisoned_s, 2),
+        "spoilt": len(bad), "clean_s": [round(s, 2) for s in clean], "poisoned_s": [round(s, 2) for s in poisoned],
         "share_of_clean_speed": round(speed, 3), "reasons": sorted({letter[3] for letter in told}),
     }  # fmt: skip
     world.release()
-    world.start("stream", schema_registry_url=registry.url).until_ready()
+    world.start("stream").until_ready()
     world.until_done(60)
     world.prove()
     registry.close()
     assert speed >= SPEED
 
 
-def timed(world: World, total: int, bad: list[bytes], given: dict[str, object]) -> float:
-    """Seconds in which a validator, ready before it begins, works on `total` records, `bad` ones spread among them."""
+def timed(world: World, validator: Service, total: int, bad: list[bytes]) -> float:
+    """Seconds in which a validator, frozen while they are pushed, works on `total` records, `bad` ones among them."""
     values, keys = world.records(total - len(bad))
     step = max(1, len(values) // (len(bad) + 1))
     for number, value in enumerate(bad):
         values.insert(number * (step + 1), value)
         keys.insert(number * (step + 1), b"N%d" % number)
-    validator = world.start("validator", **given).until_ready()
-    before = world.lag("validator-all", "raw")
-    assert before == 0
-    ends = world.end_of("clean")
-    validator.child.send_signal(19)
+    assert world.lag(groups.VALIDATOR, "raw") == 0
+    validator.send(signal.SIGSTOP)
     world.push_values(values, keys)
-    validator.child.send_signal(18)
+    validator.send(signal.SIGCONT)
     began = time.monotonic()
-    until(lambda: world.lag("validator-all", "raw") == 0, 120, "all is judged", every=0.05)
-    seconds = time.monotonic() - began
-    assert world.end_of("clean") > ends
-    validator.terminate()
-    assert validator.wait(20) == 0
-    return seconds
+    until(lambda: world.lag(groups.VALIDATOR, "raw") == 0, 120, "all is judged", every=0.05)
+    return time.monotonic() - began
 
 
 def admit_big(world: World) -> None:

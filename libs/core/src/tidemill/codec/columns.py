@@ -22,22 +22,46 @@ from tidemill.codec.layout import Layout
 MALFORMED = "MalformedRecord"
 
 
-def decode_columns(
-    payloads: Sequence[bytes], layout: Layout
-) -> tuple[pa.RecordBatch, list[int], list[BadRecord]]:
+def decode_columns(payloads: Sequence[bytes], layout: Layout) -> tuple[pa.RecordBatch, list[int], list[BadRecord]]:
     """Decode Avro binaries without their headers.
 
     Returns the good rows (fields of `layout.arrow`, order kept), the position of each in `payloads`, and
     the bad ones. A record is bad when it is cut short, has bytes left over, or holds text that is not
     UTF-8.
     """
-    good: list[tuple[int, pa.RecordBatch]] = []
+    given = list(payloads)
     bad: list[BadRecord] = []
-    _decode_range(list(payloads), 0, layout, good, bad)
+    places = list(range(len(given)))
+    try:
+        rows = _decode_exactly(given, layout)
+    except ValueError:
+        _sift(given, 0, layout, bad)  # most bad records show here, at little cost for the good ones
+        gone = {record.position for record in bad}
+        places = [place for place in places if place not in gone]
+    else:
+        return _public(rows, layout), places, bad
+    good: list[tuple[int, pa.RecordBatch]] = []
+    rest: list[BadRecord] = []
+    _decode_range([given[place] for place in places], 0, layout, good, rest)
+    bad += [BadRecord(places[b.position], b.error_class, b.message) for b in rest]
+    bad.sort(key=lambda record: record.position)
     if not good:
         return empty(layout), [], bad
-    positions = [start + k for start, rows in good for k in range(rows.num_rows)]
+    positions = [places[start + k] for start, rows in good for k in range(rows.num_rows)]
     return _public(_concat([rows for _, rows in good]), layout), positions, bad
+
+
+def _sift(payloads: list[bytes], start: int, layout: Layout, bad: list[BadRecord]) -> None:
+    """Find the records that cannot be read at all, by halving; what is left may still be wrong."""
+    try:
+        pyruhvro.deserialize_array(payloads, layout.wire_text)
+    except ValueError as error:
+        if len(payloads) == 1:
+            bad.append(BadRecord(start, MALFORMED, f"not a record of this schema: {error}"))
+            return
+        middle = len(payloads) // 2
+        _sift(payloads[:middle], start, layout, bad)
+        _sift(payloads[middle:], start + middle, layout, bad)
 
 
 def _decode_range(
@@ -68,9 +92,7 @@ def _decode_exactly(payloads: list[bytes], layout: Layout) -> pa.RecordBatch:
     rows = pyruhvro.deserialize_array(payloads, layout.wire_text)
     _check_text(rows, layout)
     written = pyruhvro.serialize_record_batch(rows, layout.wire_text, 1)[0]
-    offsets = np.frombuffer(
-        written.buffers()[1], dtype=np.int32, count=len(written) + 1, offset=4 * written.offset
-    )
+    offsets = np.frombuffer(written.buffers()[1], dtype=np.int32, count=len(written) + 1, offset=4 * written.offset)
     lengths = np.fromiter(map(len, payloads), dtype=np.int64, count=len(payloads))
     different = np.flatnonzero(np.diff(offsets) != lengths)
     for position in different:
@@ -121,9 +143,7 @@ def _wire_column(rows: pa.RecordBatch, field: pa.Field, layout: Layout) -> pa.Ar
     index = rows.schema.get_field_index(field.name)
     column = pa.nulls(rows.num_rows, field.type) if index < 0 else rows.column(index)
     if column.null_count and field.name in layout.required:
-        raise ValueError(
-            f"the field {field.name!r} admits no null, and {column.null_count} of its values are"
-        )
+        raise ValueError(f"the field {field.name!r} admits no null, and {column.null_count} of its values are")
     public = layout.arrow.field(field.name).type
     if pa.types.is_binary(public) or _holds_bytes(public):
         return _view(column.cast(public), field.type)
@@ -132,9 +152,7 @@ def _wire_column(rows: pa.RecordBatch, field: pa.Field, layout: Layout) -> pa.Ar
     return column.cast(field.type)
 
 
-def concat_in_order(
-    parts: list[tuple[pa.RecordBatch, list[int]]], layout: Layout
-) -> tuple[pa.RecordBatch, list[int]]:
+def concat_in_order(parts: list[tuple[pa.RecordBatch, list[int]]], layout: Layout) -> tuple[pa.RecordBatch, list[int]]:
     """Put batches of rows together so that the positions that stand beside them rise."""
     if len(parts) == 1:
         return parts[0]
