@@ -6,12 +6,15 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tidemill.contracts.model_file import load_models
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.batch import Output
+from tidemill.kafka.bounded import groupless_consumer, watermarks
 from tidemill.kafka.clients import admin
 from tidemill.kafka.dead_letters import dead_letter_headers, is_resolution
 from tidemill.kafka.headers import Headers
@@ -74,6 +77,16 @@ class DeadLetterWorld:
     def uncommitted(self) -> int:
         """Records on raw, those of aborted and of open transactions included."""
         return sum(map(len, scan(self.settings, self.topics.name("raw", MODEL), read_uncommitted=True)))
+
+    @contextmanager
+    def raw_end(self) -> Iterator[Callable[[], int]]:
+        """A quick look at how much is on raw: the sum of its ends, transactions that are open included."""
+        consumer = groupless_consumer(self.settings, "test", isolation_level="read_uncommitted")
+        topic = self.topics.name("raw", MODEL)
+        try:
+            yield lambda: sum(high for _, high in watermarks(consumer, topic, range(PARTITIONS)).values())
+        finally:
+            consumer.close()
 
     def spawn(self, *arguments: str) -> subprocess.Popen[str]:
         """`tidemill dlq ...` as a process."""

@@ -52,19 +52,19 @@ def test_only_what_the_filters_say_is_replayed_and_what_is_discarded_never_is(wo
 
 
 def test_killed_in_the_middle_again_and_again_a_replay_still_puts_each_back_once(world: DeadLetterWorld) -> None:
-    count, chance, bitten = 3_000, random.Random(7), 0
+    count, chance, bitten = 12_000, random.Random(7), 0
     world.set_aside(count)
-    for _ in range(6):
-        before = len(world.raw())
-        process = world.spawn("replay", "--batch", "5")
-        wanted = before + chance.randrange(20, 300)
-        until(lambda wanted=wanted: world.uncommitted() > wanted, 60, "the replay has begun", every=0.01)
-        process.kill()
-        process.communicate(timeout=30)
-        bitten += before < len(world.raw()) < count
+    with world.raw_end() as end:
+        for _ in range(8):
+            began, wanted = end(), chance.randrange(20, 300)
+            process = world.spawn("replay", "--batch", "10")
+            until(lambda began=began, wanted=wanted: end() > began + wanted, 60, "the replay has begun", every=0.002)
+            process.kill()
+            process.communicate(timeout=30)
+            bitten += len(world.raw()) < count
     world.run("replay")
 
-    assert bitten >= 3, "the kills came too early or too late to bite"
+    assert bitten == 8, "a kill came too late to bite"
     assert sorted(int(value or b"") for _, _, value, _ in world.raw()) == list(range(count))
     assert len(world.resolutions()) == count
     assert max(world.resolutions().values()) == 1
