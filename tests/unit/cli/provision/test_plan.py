@@ -72,4 +72,4 @@ def test_the_script_is_one_that_a_shell_runs(catalog: TopicCatalog, tmp_path: Pa
     assert len(calls) == len(changes) + len(given)
     assert all("--bootstrap-server b:9092 --command-config /c.properties" in call for call in calls)
     assert any("--topic p-m-raw --partitions 4 --replication-factor 3" in call for call in calls)
-    assert any("--allow-principal User:CN=a b --operation WRITE --topic p-m-raw" in call for call in calls)
+    assert any("--allow-principal User:CN=a b --operation Write --topic p-m-raw" in call for call in calls)

@@ -19,7 +19,7 @@ _GROUPS: Final[Mapping[str, tuple[tuple[str, bool], ...]]] = {
 }
 """Consumer groups by service: (name, whether it is a prefix: the worker set's name follows)."""
 _ALSO: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
-    ("validator", "READ"): ("clean", "labels"),  # its memory of event ids is filled from them
+    ("validator", "READ"): ("clean", "labels", "quality_reports"),  # its memory is filled from them
     ("cli", "READ"): ("raw", "labels_raw"),  # trace and audit
     ("cli", "WRITE"): ("raw_dlq", "labels_raw_dlq"),  # what became of a dead letter is noted beside it
 }
@@ -68,6 +68,8 @@ def _on_topic(catalog: TopicCatalog, service: str, role: str, *, external: bool)
     writes = service in spec.producers or role in _ALSO.get((service, "WRITE"), ())
     if writes and not (external and service != "cli"):
         operations.add("WRITE")
+    if service == "cli" or (service == "validator" and spec.per_model):
+        operations.add("DESCRIBE_CONFIGS")  # what differs from the contract; the largest record of each topic
     if (service in ("validator", "trainer", "inference", "drift", "cli") and spec.per_model) or operations:
         operations.add("DESCRIBE")  # partition counts of a model's topics are held against each other
     return operations

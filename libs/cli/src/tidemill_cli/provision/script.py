@@ -54,6 +54,6 @@ def _alter(change: Change) -> str:
 
 def _allow(right: Right) -> str:
     words = ["kafka-acls.sh", "--add", "--force", "--allow-principal", right.principal]
-    words += ["--operation", right.operation, f"--{right.resource}", right.name]
+    words += ["--operation", right.operation.title().replace("_", ""), f"--{right.resource}", right.name]
     words += ["--resource-pattern-type", "prefixed" if right.prefixed else "literal"]
     return "kafka " + shlex.join(words)
