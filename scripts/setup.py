@@ -78,8 +78,7 @@ def make_venv(version: str) -> dict[str, str]:
     for module in ("venv", "ensurepip"):
         if importlib.util.find_spec(module) is None:
             raise SetupError(
-                f"{sys.executable} has no {module} module. "
-                f"On Debian and Ubuntu: apt install python{version}-venv"
+                f"{sys.executable} has no {module} module. On Debian and Ubuntu: apt install python{version}-venv"
             )
     say(f"making .venv with Python {version}")
     run([sys.executable, "-m", "venv", "--clear", str(VENV)], dict(os.environ), "making .venv failed")

@@ -54,9 +54,7 @@ def test_a_dashboard_shows_only_metrics_that_exist(path: Path) -> None:
 
 
 def test_a_metric_that_nobody_declares_is_found() -> None:
-    assert named_metrics('sum by (le) (rate(tidemill_nonsense_total{model=~"x"}[1m]))') == {
-        "tidemill_nonsense_total"
-    }
+    assert named_metrics('sum by (le) (rate(tidemill_nonsense_total{model=~"x"}[1m]))') == {"tidemill_nonsense_total"}
     assert "tidemill_nonsense_total" not in declared_metrics()
 
 
@@ -65,9 +63,7 @@ def test_every_service_runs_in_compose_from_its_own_image_and_is_scraped(service
     running = {name for name, entry in COMPOSE.items() if entry.get("image") == f"tidemill/{service}"}
     assert running
     scraped = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
-    targets = {
-        t.split(":")[0] for job in scraped for config in job["static_configs"] for t in config["targets"]
-    }
+    targets = {t.split(":")[0] for job in scraped for config in job["static_configs"] for t in config["targets"]}
     assert running <= targets
     for name in running:
         assert COMPOSE[name]["build"]["dockerfile"] == f"services/{service}/Dockerfile"

@@ -48,9 +48,7 @@ def test_the_development_lock_has_all_that_the_packages_need() -> None:
     assert what_projects_need("") - pins(ROOT / "requirements" / "dev.txt").keys() == set()
 
 
-@pytest.mark.parametrize(
-    "service", sorted(path.parent.name for path in ROOT.glob("services/*/pyproject.toml"))
-)
+@pytest.mark.parametrize("service", sorted(path.parent.name for path in ROOT.glob("services/*/pyproject.toml")))
 def test_a_services_lock_has_all_that_it_needs(service: str) -> None:
     lock = pins(ROOT / "services" / service / "requirements.txt")
     assert what_projects_need(f"tidemill-{service}") - lock.keys() == set()

@@ -13,9 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def block(language: str) -> str:
-    found = re.search(
-        rf"^( *)```{language}\n(.*?)^ *```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
-    )
+    found = re.search(rf"^( *)```{language}\n(.*?)^ *```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
     assert found, f"no {language} block in README.md"
     return textwrap.dedent(found[2])
 

@@ -45,9 +45,7 @@ def test_every_platform_schema_is_on_a_topic_and_every_topic_has_its_schema() ->
 
 
 def test_every_record_schema_belongs_to_a_model() -> None:
-    assert {path.name for path in SCHEMAS.glob("models/*.avsc")} == {
-        spec.schema_file for spec in models().values()
-    }
+    assert {path.name for path in SCHEMAS.glob("models/*.avsc")} == {spec.schema_file for spec in models().values()}
 
 
 def named_types(node: Any) -> Iterator[dict[str, Any]]:
@@ -104,9 +102,7 @@ def test_every_time_is_a_timestamp_in_milliseconds(path: Path) -> None:
 
 def test_the_label_and_prediction_of_a_task_have_what_all_others_have() -> None:
     labels = [catalog().platform(f"label-{task}") for task in TASKS]
-    assert {tuple(schema.field_names) for schema in labels} == {
-        ("event_id", "label", "event_time", "observed_at")
-    }
+    assert {tuple(schema.field_names) for schema in labels} == {("event_id", "label", "event_time", "observed_at")}
     output = {"probability", "probabilities", "label", "value"}
     predictions = [catalog().platform(f"prediction-{task}") for task in TASKS]
     common = {tuple(name for name in schema.field_names if name not in output) for schema in predictions}

@@ -83,9 +83,7 @@ def test_nothing_is_lost_or_doubled_when_every_process_is_killed_once(root: Path
 
 @pytest.mark.timeout(LONGEST_S + START_AND_END_S + 60)
 def test_nothing_is_retrained_for_drift_where_there_is_none(root: Path, tmp_path: Path) -> None:
-    run = run_demo(
-        root, tmp_path, "--permute", "1", "--fraction", "0.7", timeout_s=LONGEST_S + START_AND_END_S
-    )
+    run = run_demo(root, tmp_path, "--permute", "1", "--fraction", "0.7", timeout_s=LONGEST_S + START_AND_END_S)
     assert run.code == 0, run.tail()
     check_exact(run.summary)
     assert [version["cause"] for version in run.summary["versions"]] == ["first_data"]

@@ -25,9 +25,7 @@ PACKAGES = {
 
 def quiet(command: list[str], cwd: Path) -> str:
     """Runs a command; fails the test with its output where it fails."""
-    answer = subprocess.run(
-        command, capture_output=True, text=True, cwd=cwd, env=clean_environment(), check=False
-    )
+    answer = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=clean_environment(), check=False)
     assert answer.returncode == 0, f"{' '.join(command)}\n{answer.stdout}\n{answer.stderr}"
     return answer.stdout
 
@@ -88,6 +86,4 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Callable[[
 def run_in(python: Path, *arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """Runs an isolated Python with nothing in its environment but what it needs to run."""
     bare = {"PATH": os.defpath, "HOME": str(cwd), "LANG": "C.UTF-8"} | env
-    return subprocess.run(
-        [str(python), *arguments], capture_output=True, text=True, cwd=cwd, env=bare, check=False
-    )
+    return subprocess.run([str(python), *arguments], capture_output=True, text=True, cwd=cwd, env=bare, check=False)

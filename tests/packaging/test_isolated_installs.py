@@ -49,9 +49,7 @@ def test_importing_a_package_alone_connects_nowhere_and_reads_no_environment(
 def test_a_package_alone_answers_help(package: str, isolated: Callable[[str], Path], tmp_path: Path) -> None:
     python = isolated(package)
     for command in ([str(python.with_name(command_of(package)))], [str(python), "-m", import_name(package)]):
-        answer = subprocess.run(
-            [*command, "--help"], capture_output=True, text=True, cwd=tmp_path, check=False
-        )
+        answer = subprocess.run([*command, "--help"], capture_output=True, text=True, cwd=tmp_path, check=False)
         assert answer.returncode == 0, answer.stderr
         assert "usage" in answer.stdout.lower()
 

@@ -29,9 +29,7 @@ def make_certificates(folder: Path, client: str = "tidemill") -> Certificates:
     authority_key, authority = _sign(None, None, "test authority")
     server_key, server = _sign(authority_key, authority, "broker")
     client_key, certificate = _sign(authority_key, authority, client)
-    made = Certificates(
-        folder / "ca.pem", folder / "server.pem", folder / "client.pem", folder / "client.key"
-    )
+    made = Certificates(folder / "ca.pem", folder / "server.pem", folder / "client.pem", folder / "client.key")
     made.ca.write_bytes(_pem(authority))
     made.server_store.write_bytes(_key_pem(server_key) + _pem(server) + _pem(authority))
     made.client_certificate.write_bytes(_pem(certificate))
@@ -58,9 +56,7 @@ def _sign(
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
         .sign(signing, hashes.SHA256())
     )
     return key, certificate

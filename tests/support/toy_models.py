@@ -34,9 +34,7 @@ def sigmoid_graph(feature: str, weight: float) -> bytes:
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 2])],
         [weights],
     )
-    model: onnx.ModelProto = helper.make_model(
-        body, opset_imports=[helper.make_opsetid("", 18)], ir_version=9
-    )
+    model: onnx.ModelProto = helper.make_model(body, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     return bytes(model.SerializeToString())
 
 

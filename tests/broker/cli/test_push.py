@@ -18,9 +18,7 @@ MODEL = "flight-delay"
 
 
 @pytest.fixture
-def view(
-    kafka: str, prefix: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> PlatformView:
+def view(kafka: str, prefix: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PlatformView:
     """A platform of topics alone, named by the environment, in a folder without a platform file."""
     monkeypatch.chdir(tmp_path)
     settings = {"KAFKA_BOOTSTRAP": kafka, "PREFIX": prefix, "MODELS": MODEL}
@@ -58,13 +56,9 @@ def stored(view: PlatformView) -> list[tuple[int, bytes | None, dict[str, object
     ]
 
 
-def test_rows_are_stored_where_java_would_put_them_with_a_trace_context(
-    view: PlatformView, tmp_path: Path
-) -> None:
+def test_rows_are_stored_where_java_would_put_them_with_a_trace_context(view: PlatformView, tmp_path: Path) -> None:
     path = tmp_path / "flights.jsonl"
-    path.write_text(
-        "\n".join(flight(number, f"N{number % 7}" if number % 3 else None) for number in range(50))
-    )
+    path.write_text("\n".join(flight(number, f"N{number % 7}" if number % 3 else None) for number in range(50)))
     result = run("push", str(path), "--model", MODEL)
     assert result.exit_code == 0, result.output
     records = stored(view)
@@ -75,9 +69,7 @@ def test_rows_are_stored_where_java_would_put_them_with_a_trace_context(
         assert traced
 
 
-def test_a_pushed_file_is_not_pushed_again_and_a_longer_one_is_another_file(
-    view: PlatformView, tmp_path: Path
-) -> None:
+def test_a_pushed_file_is_not_pushed_again_and_a_longer_one_is_another_file(view: PlatformView, tmp_path: Path) -> None:
     path = tmp_path / "flights.jsonl"
     path.write_text(flight(1, "N1") + "\n")
     assert "1 rows stored" in run("push", str(path)).output
@@ -87,9 +79,7 @@ def test_a_pushed_file_is_not_pushed_again_and_a_longer_one_is_another_file(
     assert len(stored(view)) == 3
 
 
-def test_a_row_that_does_not_fit_is_reported_and_the_others_are_stored(
-    view: PlatformView, tmp_path: Path
-) -> None:
+def test_a_row_that_does_not_fit_is_reported_and_the_others_are_stored(view: PlatformView, tmp_path: Path) -> None:
     path = tmp_path / "flights.jsonl"
     path.write_text(flight(1, "N1") + "\n" + flight(2, "N1").replace("10:15", "25:99") + "\n")
     result = run("push", str(path), "--report", str(tmp_path / "errors.jsonl"))

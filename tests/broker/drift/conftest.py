@@ -74,9 +74,7 @@ class World:
 
     def logs(self) -> str:
         """What all processes said."""
-        return "\n".join(
-            path.read_text(errors="replace")[-3000:] for path in sorted(self.folder.glob("*.log"))
-        )
+        return "\n".join(path.read_text(errors="replace")[-3000:] for path in sorted(self.folder.glob("*.log")))
 
     def publish_version(self, version: int) -> None:
         """A champion whose reference expects a quarter of true labels and scores spread evenly from 0.1 to
@@ -148,9 +146,7 @@ class World:
         """All profiles that are not seals."""
         return [profile for profile in self.read("profiles", "profile") if not profile["sealed"]]
 
-    def _records(
-        self, partition: int, numbers: Sequence[int], late: float, version: int
-    ) -> dict[str, list[bytes]]:
+    def _records(self, partition: int, numbers: Sequence[int], late: float, version: int) -> dict[str, list[bytes]]:
         rng = np.random.default_rng(partition * 1_000_003 + numbers[0])
         scores, truths = rng.uniform(0.1, 0.4, len(numbers)), rng.random(len(numbers)) < late
         record, label = self.schemas.record(MODEL), self.schemas.label(MODEL)

@@ -28,9 +28,7 @@ def test_a_killed_profile_writes_the_same_windows_again_and_misses_none(world: W
     for first in range(0, 1_200, 300):
         world.push(first, 300, late=0.25)
         reached = {(p, w) for p in range(PARTITIONS) for w in range((first + 300) // 200 - 1)}
-        until(
-            lambda r=reached: r <= _windows(world, "features"), 60, f"windows up to {first}: {world.logs()}"
-        )
+        until(lambda r=reached: r <= _windows(world, "features"), 60, f"windows up to {first}: {world.logs()}")
         world.kill(process)
         process = world.start("profile")
     for kind in KINDS:
@@ -68,9 +66,7 @@ def test_two_processes_share_the_partitions_and_one_takes_over_from_the_other(wo
     first.terminate()
     assert first.wait(20) == 0
     world.push(1_000, 400, late=0.25)
-    until(
-        lambda: {(p, 5) for p in range(PARTITIONS)} <= _windows(world, "features"), 60, "one has taken over"
-    )
+    until(lambda: {(p, 5) for p in range(PARTITIONS)} <= _windows(world, "features"), 60, "one has taken over")
     assert second.poll() is None
     for repeats in _by_id(world.profiles()).values():
         for repeat in repeats:

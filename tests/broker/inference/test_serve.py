@@ -34,22 +34,16 @@ def test_rest_is_ready_with_its_first_version_and_logs_what_it_answers(world: Wo
             "tail_number": "N7",
             FEATURE: 2.0,
         }
-        one = client.post(
-            PREDICT, json=instance, headers={"traceparent": TRACE.decode(), "X-Request-ID": "r-1"}
-        )
+        one = client.post(PREDICT, json=instance, headers={"traceparent": TRACE.decode(), "X-Request-ID": "r-1"})
         assert one.status_code == 200, one.text
         assert one.json()["probability"] == pytest.approx(toy_probability(1, 2.0), abs=1e-6)
         assert one.headers["X-Request-ID"] == "r-1"
         assert one.headers["X-Model-Version"] == "1"
         assert one.headers["traceparent"][3:35] == TRACE.decode()[3:35]
-        several = client.post(PREDICT, json={"instances": [{FEATURE: 1.0}, {FEATURE: -1.0}]}).json()[
-            "predictions"
-        ]
+        several = client.post(PREDICT, json={"instances": [{FEATURE: 1.0}, {FEATURE: -1.0}]}).json()["predictions"]
         assert several[1]["event_id"] == several[1]["prediction_id"]
 
-        found = until(
-            lambda: rows if len(rows := world.predictions()) == 3 else None, 10, "predictions are logged"
-        )
+        found = until(lambda: rows if len(rows := world.predictions()) == 3 else None, 10, "predictions are logged")
         logged = next(row for row in found if row["event_id"] == "mine")
         assert (logged["source"], logged["version"], logged["epoch"], logged["key"]) == ("rest", 1, 1, b"N7")
         assert logged["prediction_id"] == one.json()["prediction_id"]
@@ -62,10 +56,7 @@ def test_rest_is_ready_with_its_first_version_and_logs_what_it_answers(world: Wo
         metrics = client.get("/metrics").text
         assert f'model_version{{model="{MODEL}"}} 1.0' in metrics
         assert f'model_predictions_total{{model="{MODEL}",source="rest",version="1"}} 3.0' in metrics
-        assert (
-            'http_request_errors_total{method="POST",path="/v1/models/{model}/predict",status="503"} 1.0'
-            in metrics
-        )
+        assert 'http_request_errors_total{method="POST",path="/v1/models/{model}/predict",status="503"} 1.0' in metrics
         assert "http_request_duration_seconds_bucket" in metrics
         assert "model_prediction_duration_seconds_bucket" in metrics
     assert server.stop() == 0, server.told()

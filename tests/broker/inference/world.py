@@ -59,10 +59,7 @@ class Process:
     def address(self) -> str:
         """Where it listens, once it says so."""
         found = until(
-            lambda: (
-                [line for line in self.lines if line["message"] == "listening"]
-                or self.popen.poll() is not None
-            ),
+            lambda: [line for line in self.lines if line["message"] == "listening"] or self.popen.poll() is not None,
             30,
             "the service listens",
         )
@@ -136,9 +133,7 @@ class World:
         rows = pa.record_batch(
             {
                 "event_id": [f"e{n}" for n in numbers],
-                "scheduled_at": pa.array(
-                    [1_357_000_000_000 + n for n in numbers], pa.timestamp("ms", tz="UTC")
-                ),
+                "scheduled_at": pa.array([1_357_000_000_000 + n for n in numbers], pa.timestamp("ms", tz="UTC")),
                 "tail_number": [f"N{n % 7}" for n in numbers],
                 FEATURE: pa.array([1.0] * len(numbers)),
             }

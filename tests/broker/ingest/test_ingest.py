@@ -26,16 +26,13 @@ def test_what_is_accepted_is_on_the_topic_under_its_entity(kafka: str, serve: Se
     answer = server.post(EVENTS, items)
     assert (answer.status_code, answer.json()["accepted"]) == (202, 50)
     lines = "\n".join(
-        json.dumps({"event_id": f"e{k}", "label": True, "event_time": AT, "entity": f"Ne{k}"})
-        for k in range(50)
+        json.dumps({"event_id": f"e{k}", "label": True, "event_time": AT, "entity": f"Ne{k}"}) for k in range(50)
     )
     headers = {"Content-Type": "application/x-ndjson"}
     assert httpx.post(server.url + LABELS, content=lines, headers=headers, timeout=20).status_code == 202
     raw, labels = server.read("raw"), server.read("labels_raw")
     assert sorted(key or b"" for _, key, _, _ in raw) == sorted(f"Ne{k}".encode() for k in range(50))
-    assert {datum["event_id"]: p for p, _, datum, _ in raw} == {
-        datum["event_id"]: p for p, _, datum, _ in labels
-    }
+    assert {datum["event_id"]: p for p, _, datum, _ in raw} == {datum["event_id"]: p for p, _, datum, _ in labels}
     assert all(headers["traceparent"] for *_, headers in raw + labels)
     assert server.stop() == 0
 
@@ -84,9 +81,7 @@ def test_a_stop_under_load_loses_nothing_that_was_accepted(kafka: str, serve: Se
                     answer = client.post(EVENTS, json=items)
                 except httpx.TransportError:
                     return
-                accepted.extend(
-                    answer.json().get("event_ids", []) if answer.status_code in (202, 503) else []
-                )
+                accepted.extend(answer.json().get("event_ids", []) if answer.status_code in (202, 503) else [])
 
     threads = [threading.Thread(target=push, args=(number,)) for number in range(3)]
     for thread in threads:

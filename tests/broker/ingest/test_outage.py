@@ -26,9 +26,7 @@ def test_through_an_outage_of_the_broker_accepted_means_stored(serve: Serve, tmp
             with httpx.Client(base_url=server.url, timeout=20) as client:
                 while not stop.is_set():
                     turn += 1
-                    items: list[dict[str, Any]] = [
-                        {"event_id": f"{turn}-{k}", "scheduled_at": 0} for k in range(5)
-                    ]
+                    items: list[dict[str, Any]] = [{"event_id": f"{turn}-{k}", "scheduled_at": 0} for k in range(5)]
                     answer = client.post(EVENTS, json=items)
                     statuses.append(answer.status_code)
                     accepted.extend(answer.json()["event_ids"])

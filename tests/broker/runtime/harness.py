@@ -22,9 +22,7 @@ from tidemill.settings import KafkaSettings
 class World:
     """One test's topics ``in`` and ``out`` under its prefix."""
 
-    def __init__(
-        self, kafka: str, prefix: str, *, partitions: int = 4, group_protocol: Any = "classic"
-    ) -> None:
+    def __init__(self, kafka: str, prefix: str, *, partitions: int = 4, group_protocol: Any = "classic") -> None:
         self.settings = KafkaSettings(
             kafka_bootstrap=kafka,
             prefix=prefix,
@@ -37,9 +35,7 @@ class World:
         self.group = f"{prefix}group"
         self.create(self.source, self.sink)
 
-    def create(
-        self, *topics: str, partitions: int | None = None, config: dict[str, str] | None = None
-    ) -> None:
+    def create(self, *topics: str, partitions: int | None = None, config: dict[str, str] | None = None) -> None:
         new = [NewTopic(topic, partitions or self.partitions, 1, config=config or {}) for topic in topics]
         client = admin(self.settings)
         for future in client.create_topics(new).values():
@@ -81,9 +77,7 @@ class World:
         try:
             ends = watermarks(consumer, self.source, numbers)
             committed = consumer.committed([TopicPartition(self.source, n) for n in numbers], timeout=10)
-            return {
-                tp.partition: ends[tp.partition][1] - tp.offset if tp.offset >= 0 else -1 for tp in committed
-            }
+            return {tp.partition: ends[tp.partition][1] - tp.offset if tp.offset >= 0 else -1 for tp in committed}
         finally:
             consumer.close()
 

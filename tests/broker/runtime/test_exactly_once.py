@@ -41,9 +41,7 @@ def processes() -> Iterator[list[subprocess.Popen[str]]]:
 def start_worker(world: World, instance: int, *mode: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.broker.runtime.worker"]
     arguments = [world.settings.kafka_bootstrap, world.settings.prefix, str(instance), *mode]
-    return subprocess.Popen(
-        [*command, *arguments], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen([*command, *arguments], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def test_a_worker_killed_within_a_transaction_loses_and_repeats_nothing(
@@ -136,16 +134,12 @@ def test_the_batch_of_a_member_that_was_thrown_out_is_dropped(world: World) -> N
 def test_a_worker_waits_for_offsets_that_another_transaction_holds_open(world: World) -> None:
     world.feed(0, 100)
     config = {"bootstrap.servers": world.settings.kafka_bootstrap}
-    holder = Producer(
-        config | {"transactional.id": f"{world.settings.prefix}other", "transaction.timeout.ms": 5_000}
-    )
+    holder = Producer(config | {"transactional.id": f"{world.settings.prefix}other", "transaction.timeout.ms": 5_000})
     holder.init_transactions(10)
     holder.begin_transaction()
     consumer = Consumer(config | {"group.id": world.group})
     holder.produce(world.sink, b"0", partition=0)
-    holder.send_offsets_to_transaction(
-        [TopicPartition(world.source, 0, 1)], consumer.consumer_group_metadata(), 10
-    )
+    holder.send_offsets_to_transaction([TopicPartition(world.source, 0, 1)], consumer.consumer_group_metadata(), 10)
     consumer.close()
     with running(world):
         time_to_decide = time.monotonic() + 1.0

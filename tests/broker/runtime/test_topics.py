@@ -14,9 +14,7 @@ from tidemill.kafka.topics import check_equal_partitions, ensure_topics
 from tidemill.settings import KafkaSettings
 
 
-def test_all_topics_are_created_once_and_are_equal_within_a_model(
-    kafka: str, prefix: str, root: Path
-) -> None:
+def test_all_topics_are_created_once_and_are_equal_within_a_model(kafka: str, prefix: str, root: Path) -> None:
     client = admin(KafkaSettings(kafka_bootstrap=kafka, prefix=prefix))
     catalog = TopicCatalog.load(root / "schemas", prefix)
     created = ensure_topics(client, catalog, ["m"], 3)

@@ -28,9 +28,7 @@ def test_what_is_published_is_stored_with_key_headers_and_partition(world: World
 
 def test_a_key_goes_to_the_partition_that_java_clients_choose(world: World) -> None:
     with Publisher(world.settings) as publisher:
-        publisher.publish_all(
-            [Output(world.sink, [b""] * 4, [b"21", b"foobar", b"a-little-bit-long-string", b"abc"])]
-        )
+        publisher.publish_all([Output(world.sink, [b""] * 4, [b"21", b"foobar", b"a-little-bit-long-string", b"abc"])])
         found = {
             key: partition
             for batch in scan(world.settings, world.sink)

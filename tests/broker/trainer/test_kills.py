@@ -62,9 +62,7 @@ def test_whatever_is_killed_or_stopped_in_the_midst_of_a_training_each_run_is_do
     world.start()
     assert world.await_versions(4)[-1].champion.version == 4
 
-    assert [version.epoch for version in world.versions()] == [1, 2, 3, 4], (
-        "a run that is told again is released once"
-    )
+    assert [version.epoch for version in world.versions()] == [1, 2, 3, 4], "a run that is told again is released once"
     assert [release.published.champion.version for release in world.releases()] == [1, 2, 3, 4]
     attempts = [int(n) for n in re.findall(r"begins \(manual, attempt (\d)\)", world.log())]
     assert attempts == [1, 2, 1, 2, 1, 1], "a kill costs an attempt, a shutdown does not"

@@ -52,9 +52,7 @@ def test_the_first_sufficient_data_lead_to_a_version_and_a_request_to_the_next(w
     assert {evidence.detector for evidence in world.runs()[-1].gate} == {"at_least", "better_by"}
     assert world.headers("model_versions")[1]["traceparent"].split(b"-")[1] == sampled.split(b"-")[1]
     assert [release.action for release in world.releases()] == ["promoted", "promoted"]
-    spans = (
-        "".join(path.read_text() for path in (world.folder / "spans").glob("*")) if world.stop() == 0 else ""
-    )
+    spans = "".join(path.read_text() for path in (world.folder / "spans").glob("*")) if world.stop() == 0 else ""
     assert "4bf92f3577b34da6a3ce929d0e0e4736" in spans and "train tide" in spans
 
 

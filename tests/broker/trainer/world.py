@@ -178,9 +178,7 @@ class World:
             request_id=uuid7(), model=MODEL, cause=cause, evidence=(), fingerprint=fingerprint or uuid7(),  # type: ignore[arg-type]
             requested_by="test", requested_at=0, event_time=event_time,
         )  # fmt: skip
-        self._publish(
-            "retrain_requests", request.to_dict(), self.schemas.platform("retrain-request"), headers
-        )
+        self._publish("retrain_requests", request.to_dict(), self.schemas.platform("retrain-request"), headers)
         return request.request_id
 
     def command(self, action: str, version: int | None = None) -> str:
@@ -220,15 +218,11 @@ class World:
 
     def health(self, kind: str) -> int:
         """HTTP status of a health endpoint of the trainer started last; 0 before it listens."""
-        said = [
-            line for line in self.log()[self._log_at_start :].splitlines() if line.startswith("trainer: ")
-        ]
+        said = [line for line in self.log()[self._log_at_start :].splitlines() if line.startswith("trainer: ")]
         if not said:
             return 0
         try:
-            with urllib.request.urlopen(
-                said[0].split()[1].replace("metrics", f"health/{kind}"), timeout=5
-            ) as answer:
+            with urllib.request.urlopen(said[0].split()[1].replace("metrics", f"health/{kind}"), timeout=5) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return int(error.code)
@@ -245,9 +239,7 @@ class World:
         self.publisher.close()
 
     def _alive(self) -> bool:
-        assert self.trainer is None or self.trainer.poll() is None, (
-            f"the trainer has ended:\n{self.log()[-3000:]}"
-        )
+        assert self.trainer is None or self.trainer.poll() is None, f"the trainer has ended:\n{self.log()[-3000:]}"
         return True
 
     def _push(self, role: str, values: list[bytes], numbers: Any) -> None:

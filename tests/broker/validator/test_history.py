@@ -15,9 +15,7 @@ def test_ids_behind_an_open_transaction_are_waited_for(bench: Bench) -> None:
     from tidemill.contracts.model_file import load_models
 
     spec = load_models(bench.settings.models_dir, (MODEL,))[MODEL]
-    events, _ = build_validators(
-        [spec], bench.topics, bench.schemas, bench.codec, max_ahead_ms=0, max_seen_ids=1_000
-    )
+    events, _ = build_validators([spec], bench.topics, bench.schemas, bench.codec, max_ahead_ms=0, max_seen_ids=1_000)
     clean = bench.topics.name("clean", MODEL)
     history = CleanHistory(bench.settings, bench.codec, 1_000)
     killed = Producer(producer_config(bench.settings, bench.topics.transactional_id("killed")))

@@ -12,16 +12,12 @@ from tidemill.kafka.headers import ORIGIN
 def test_a_good_record_goes_on_byte_for_byte_to_its_partition_with_its_origin(bench: Bench) -> None:
     values: list[bytes | None] = [bench.event(f"e{k}") for k in range(8)]
     headers = [[("traceparent", b"00-x"), ("mine", b"%d" % k)] for k in range(8)]
-    pushed = bench.output(
-        "raw", values, keys=[b"any"] * 8, partitions=[k % 4 for k in range(8)], headers=headers
-    )
+    pushed = bench.output("raw", values, keys=[b"any"] * 8, partitions=[k % 4 for k in range(8)], headers=headers)
     bench.push("raw", pushed)
     bench.start()
     bench.until_judged("raw", 8)
     raw, clean = bench.read("raw"), bench.read("clean")
-    assert [(p, key, value) for p, _, key, value, _ in clean] == [
-        (p, key, value) for p, _, key, value, _ in raw
-    ]
+    assert [(p, key, value) for p, _, key, value, _ in clean] == [(p, key, value) for p, _, key, value, _ in raw]
     topic = bench.topics.name("raw", "flight-delay")
     for (partition, offset, _, _, given), (_, _, _, _, found) in zip(raw, clean, strict=True):
         assert found == {**given, ORIGIN: f"{topic}/{partition}/{offset}".encode()}
@@ -55,9 +51,7 @@ def test_a_bad_record_becomes_a_dead_letter_with_its_bytes_and_every_reason(benc
 
 
 def test_a_second_occurrence_is_set_aside_also_after_a_restart(bench: Bench) -> None:
-    bench.push(
-        "raw", bench.output("raw", [bench.event("a"), bench.event("b"), bench.event("a")], partitions=1)
-    )
+    bench.push("raw", bench.output("raw", [bench.event("a"), bench.event("b"), bench.event("a")], partitions=1))
     bench.start()
     bench.until_judged("raw", 3)
     bench.stop()
@@ -100,17 +94,13 @@ def test_a_record_without_key_gets_its_entity_or_its_event_id(bench: Bench) -> N
 
 
 def test_reports_add_up_to_what_was_judged(bench: Bench) -> None:
-    values: list[bytes | None] = [
-        bench.event(f"e{k}", carrier=None if k % 3 == 0 else "UA") for k in range(60)
-    ]
+    values: list[bytes | None] = [bench.event(f"e{k}", carrier=None if k % 3 == 0 else "UA") for k in range(60)]
     bench.push("raw", bench.output("raw", values, partitions=[k % 4 for k in range(60)]))
     bench.start(batch_size=7)
     bench.until_judged("raw", 60)
     schema = bench.schemas.platform("quality-report")
     records = until(lambda: bench.read("quality_reports"), 10, "reports")
-    reports = [
-        QualityReport.from_dict(bench.codec.decode_one(value, schema)) for _, _, _, value, _ in records
-    ]
+    reports = [QualityReport.from_dict(bench.codec.decode_one(value, schema)) for _, _, _, value, _ in records]
     assert {key for _, _, key, _, _ in records} == {b"flight-delay"}
     assert (sum(r.rows for r in reports), sum(r.clean for r in reports), sum(r.dead for r in reports)) == (
         60,
@@ -118,9 +108,7 @@ def test_reports_add_up_to_what_was_judged(bench: Bench) -> None:
         20,
     )
     assert len({r.report_id for r in reports}) == len(reports)
-    nulls = [
-        e for r in reports for e in r.expectations if e.expectation == "expect_column_values_to_not_be_null"
-    ]
+    nulls = [e for r in reports for e in r.expectations if e.expectation == "expect_column_values_to_not_be_null"]
     assert ({e.column for e in nulls}, sum(e.failed for e in nulls)) == ({"carrier"}, 20)
 
 

@@ -28,9 +28,7 @@ def package_problems(root: Path) -> list[str]:
         folder = root / "services" / name
         needed = [*SERVICE_FILES, *(f"src/tidemill_{name}/{module}" for module in SERVICE_MODULES)]
         problems += [f"services/{name} has no {file}" for file in needed if not (folder / file).is_file()]
-    for package in sorted(
-        [*root.glob("libs/*/src/*/__init__.py"), *root.glob("services/*/src/*/__init__.py")]
-    ):
+    for package in sorted([*root.glob("libs/*/src/*/__init__.py"), *root.glob("services/*/src/*/__init__.py")]):
         if not (package.parent / "py.typed").is_file():
             problems.append(f"{package.parent.relative_to(root)} has no py.typed")
     return problems
@@ -38,9 +36,7 @@ def package_problems(root: Path) -> list[str]:
 
 def length_problems(root: Path) -> list[str]:
     """Sources that are longer than one idea is."""
-    lengths = (
-        (source, len(source.path.read_text(encoding="utf-8").splitlines())) for source in sources(root)
-    )
+    lengths = ((source, len(source.path.read_text(encoding="utf-8").splitlines())) for source in sources(root))
     return [
         f"{source.where} has {lines} lines: more than {LONGEST_FILE} are more than one idea"
         for source, lines in lengths
@@ -66,17 +62,13 @@ def _unfinished(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _smell(node: ast.AST) -> str:
-    if isinstance(node, ast.ExceptHandler) and all(
-        isinstance(statement, ast.Pass) for statement in node.body
-    ):
+    if isinstance(node, ast.ExceptHandler) and all(isinstance(statement, ast.Pass) for statement in node.body):
         return "swallows an error"
     if isinstance(node, ast.Name) and node.id == "NotImplementedError":
         return "is not implemented"
     if isinstance(node, ast.Attribute) and node.attr in ("skip", "skipif", "xfail", "importorskip"):
         of = node.value
-        if (isinstance(of, ast.Name) and of.id == "pytest") or (
-            isinstance(of, ast.Attribute) and of.attr == "mark"
-        ):
+        if (isinstance(of, ast.Name) and of.id == "pytest") or (isinstance(of, ast.Attribute) and of.attr == "mark"):
             return f"is left out by pytest.{node.attr}"
     if isinstance(node, ast.Constant) and isinstance(node.value, str) and MACHINE_PATH.search(node.value):
         return f"names a path of one machine: {node.value[:60]!r}"

@@ -37,9 +37,7 @@ def sources(root: Path) -> Iterator[Source]:
 
 def import_name(root: Path, group: str, package: str) -> str:
     """The import package of a folder: the one below its `src`."""
-    (name,) = [
-        path.name for path in (root / group / package / "src").iterdir() if (path / "__init__.py").exists()
-    ]
+    (name,) = [path.name for path in (root / group / package / "src").iterdir() if (path / "__init__.py").exists()]
     return name
 
 

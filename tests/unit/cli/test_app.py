@@ -61,9 +61,7 @@ def test_an_address_that_is_named_wins_over_the_file(nowhere: Path) -> None:
     assert (settings.kafka_bootstrap, settings.prefix) == ("other:9092", "")
 
 
-def test_settings_in_the_environment_win_over_the_file(
-    nowhere: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_settings_in_the_environment_win_over_the_file(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_facts(nowhere, TIDEMILL_KAFKA_BOOTSTRAP="127.0.0.1:1234", TIDEMILL_TRACE_RATIO="0.5")
     monkeypatch.setenv("TIDEMILL_TRACE_RATIO", "0.25")
     assert find_platform().settings.trace_ratio == 0.25

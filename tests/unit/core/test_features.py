@@ -96,9 +96,7 @@ def test_a_slice_and_a_table_give_what_the_batch_gives():
 
 
 def test_no_rows_give_empty_inputs():
-    found = feature_inputs(
-        rows(x=pa.array([], pa.float64()), at=instants()), [FeatureColumn("x", "number"), WHEN]
-    )
+    found = feature_inputs(rows(x=pa.array([], pa.float64()), at=instants()), [FeatureColumn("x", "number"), WHEN])
     assert all(values.shape == (0, 1) for values in found.values())
 
 

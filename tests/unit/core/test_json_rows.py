@@ -112,9 +112,7 @@ def test_a_time_is_iso_with_an_offset_or_milliseconds(written: Any, millis: int)
     assert convert({"type": "long", "logicalType": "timestamp-micros"}, written) == millis * 1000
 
 
-@pytest.mark.parametrize(
-    "edge", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00", math.inf, math.nan, 1e300]
-)
+@pytest.mark.parametrize("edge", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00", math.inf, math.nan, 1e300])
 def test_a_time_beyond_the_calendar_is_refused(edge: Any) -> None:
     assert reason(TIME, edge)
 
@@ -196,6 +194,5 @@ def test_iso_times_come_out_as_their_milliseconds(moment: datetime) -> None:
     exact = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
     delta = exact - datetime(1970, 1, 1, tzinfo=UTC)
     assert (
-        convert(TIME, exact.isoformat())
-        == delta.days * 86_400_000 + delta.seconds * 1000 + delta.microseconds // 1000
+        convert(TIME, exact.isoformat()) == delta.days * 86_400_000 + delta.seconds * 1000 + delta.microseconds // 1000
     )

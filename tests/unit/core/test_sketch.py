@@ -42,9 +42,7 @@ def test_it_survives_being_written(values: list[float]) -> None:
 
 
 @given(numbers, st.floats(-1e6, 1e6, width=32))
-def test_what_it_counts_below_a_limit_is_exact_for_the_limit_it_names(
-    values: list[float], limit: float
-) -> None:
+def test_what_it_counts_below_a_limit_is_exact_for_the_limit_it_names(values: list[float], limit: float) -> None:
     counts, used = sketch_of(values).below(np.array([limit]))
     slack = 1e-9 * max(1.0, abs(used[0]))
     assert used[0] >= limit - slack

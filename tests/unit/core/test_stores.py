@@ -44,9 +44,7 @@ def test_a_name_is_no_path(name: str) -> None:
         join("memory://x", name)
 
 
-def test_a_failed_write_leaves_the_old_object_and_no_rest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_leaves_the_old_object_and_no_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     uri = join(tmp_path.as_uri(), "file")
     write_bytes(uri, b"old")
 

@@ -25,9 +25,7 @@ PATTERNS = ["^[A-Z]{3}$", "a$", r"\d", r"^\s*$", "", r"(?<!x)y", r"(.)\1", "Ã©|Ã
 def bounds(kind: st.SearchStrategy[int | float]) -> st.SearchStrategy[Between]:
     """`Between` over column x with one or two bounds in order."""
 
-    def make(
-        low: int | float | None, high: int | float | None, strict_min: bool, strict_max: bool
-    ) -> Between:
+    def make(low: int | float | None, high: int | float | None, strict_min: bool, strict_max: bool) -> Between:
         if low is None and high is None:
             low = 0
         if low is not None and high is not None and low > high:
@@ -61,9 +59,7 @@ COLUMNS: list[tuple[pl.DataType, st.SearchStrategy[object]]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("dtype", "values"), COLUMNS, ids=lambda c: str(c) if isinstance(c, pl.DataType) else ""
-)
+@pytest.mark.parametrize(("dtype", "values"), COLUMNS, ids=lambda c: str(c) if isinstance(c, pl.DataType) else "")
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_between_says_the_same_of_a_column_and_of_a_row(
@@ -71,11 +67,7 @@ def test_between_says_the_same_of_a_column_and_of_a_row(
 ) -> None:
     expectation = data.draw(bounds(BOUND))
     near = [b for b in (expectation.min_value, expectation.max_value) if b is not None]
-    held = [
-        b
-        for b in near
-        if isinstance(b, float) == dtype.is_float() and (dtype.is_float() or -(2**31) <= b < 2**31)
-    ]
+    held = [b for b in near if isinstance(b, float) == dtype.is_float() and (dtype.is_float() or -(2**31) <= b < 2**31)]
     drawn = values | st.sampled_from(held) if held and dtype != pl.Float32 else values
     column = data.draw(with_nulls(drawn))
     if dtype == pl.Datetime:
@@ -88,27 +80,21 @@ def test_between_says_the_same_of_a_column_and_of_a_row(
 
 @settings(max_examples=60, deadline=None)
 @given(members=st.frozensets(TEXT, min_size=1, max_size=5), data=st.data())
-def test_a_set_of_strings_says_the_same_of_a_column_and_of_a_row(
-    members: frozenset[str], data: st.DataObject
-) -> None:
+def test_a_set_of_strings_says_the_same_of_a_column_and_of_a_row(members: frozenset[str], data: st.DataObject) -> None:
     column = data.draw(with_nulls(TEXT | st.sampled_from(sorted(members))))
     assert_forms_agree(InSet("x", members), column, pl.String())
     categories = sorted({value for value in column if isinstance(value, str)})
     assert_forms_agree(InSet("x", members), column, pl.Enum(categories))
 
 
-@pytest.mark.parametrize(
-    ("dtype", "values"), COLUMNS[:4], ids=lambda c: str(c) if isinstance(c, pl.DataType) else ""
-)
+@pytest.mark.parametrize(("dtype", "values"), COLUMNS[:4], ids=lambda c: str(c) if isinstance(c, pl.DataType) else "")
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_a_set_of_numbers_says_the_same_of_a_column_and_of_a_row(
     data: st.DataObject, dtype: pl.DataType, values: st.SearchStrategy[object]
 ) -> None:
     finite = st.integers(-(2**64), 2**64) | st.floats(allow_nan=False, allow_infinity=False)
-    members = data.draw(
-        st.frozensets(finite | st.sampled_from([0, -0.0, 1, 1.0, 2**53 + 1]), min_size=1, max_size=6)
-    )
+    members = data.draw(st.frozensets(finite | st.sampled_from([0, -0.0, 1, 1.0, 2**53 + 1]), min_size=1, max_size=6))
     assert_forms_agree(
         InSet("x", members), data.draw(with_nulls(values | st.just(1 if dtype.is_integer() else 1.0))), dtype
     )
@@ -131,9 +117,7 @@ def test_a_pattern_says_the_same_of_a_column_and_of_a_row(pattern: str, column: 
 
 @given(low=st.none() | st.integers(0, 4), extra=st.integers(0, 4), column=with_nulls(TEXT))
 @settings(max_examples=40, deadline=None)
-def test_lengths_say_the_same_of_a_column_and_of_a_row(
-    low: int | None, extra: int, column: list[object]
-) -> None:
+def test_lengths_say_the_same_of_a_column_and_of_a_row(low: int | None, extra: int, column: list[object]) -> None:
     assert_forms_agree(LengthsBetween("x", low, (low or 0) + extra), column, pl.String())
 
 

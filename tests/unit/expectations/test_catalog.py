@@ -151,9 +151,7 @@ def test_a_row_names_everything_that_it_breaks_in_order() -> None:
 def test_nothing_to_check_and_nothing_to_check_it_on_are_both_fine() -> None:
     assert ColumnChecks([], {}).failures(pl.DataFrame({"x": [1]})).width == 0
     empty = pl.DataFrame({"x": pl.Series([], dtype=pl.Int64)})
-    both = ColumnChecks([Between("x", 0, 1), Finite("x"), InSet("x", frozenset({1}))], empty.schema).failures(
-        empty
-    )
+    both = ColumnChecks([Between("x", 0, 1), Finite("x"), InSet("x", frozenset({1}))], empty.schema).failures(empty)
     assert both.shape == (0, 3)
 
 

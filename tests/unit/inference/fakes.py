@@ -93,9 +93,7 @@ def clean_values(distances: list[float | None]) -> list[bytes]:
     rows = pa.record_batch(
         {
             "event_id": [f"e{n}" for n in range(len(distances))],
-            "scheduled_at": pa.array(
-                [NOW_MS + n for n in range(len(distances))], pa.timestamp("ms", tz="UTC")
-            ),
+            "scheduled_at": pa.array([NOW_MS + n for n in range(len(distances))], pa.timestamp("ms", tz="UTC")),
             FEATURE: pa.array(distances, pa.float64()),
         }
     )

@@ -34,17 +34,13 @@ def test_the_help_of_a_command_lists_its_settings(command: str, capsys: pytest.C
 
 def test_the_command_line_itself_imports_nothing_heavy() -> None:
     code = "import sys, tidemill_inference.main as m; m.parser(); print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not set(HEAVY) & set(loaded)
 
 
 def test_serving_needs_neither_scikit_learn_nor_mlflow_nor_polars_nor_onnx() -> None:
     code = "import sys, tidemill_inference.serve, tidemill_inference.stream; print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"sklearn", "mlflow", "polars", "pandas", "onnx", "skl2onnx"} & set(loaded)
 
 

@@ -20,9 +20,7 @@ BINARY = Manifest(
     classes=("no", "yes"),
     positive_class="yes",
 )
-MULTICLASS = Manifest(
-    model="m", version=3, task="multiclass", output="p", features=FEATURES, classes=("a", "b", "c")
-)
+MULTICLASS = Manifest(model="m", version=3, task="multiclass", output="p", features=FEATURES, classes=("a", "b", "c"))
 REGRESSION = Manifest(model="m", version=3, task="regression", output="y", features=FEATURES)
 
 
@@ -48,9 +46,7 @@ def encoded(manifest: Manifest, scores: np.ndarray, schema: Schema) -> list[dict
 def test_a_binary_prediction_survives_the_wire() -> None:
     rows = encoded(BINARY, np.array([0.25, 0.75]), SCHEMAS.platform("prediction-binary"))
     assert [row["probability"] for row in rows] == [0.25, 0.75]
-    assert {(row["version"], row["epoch"], row["arm"], row["source"]) for row in rows} == {
-        (3, 7, "champion", "stream")
-    }
+    assert {(row["version"], row["epoch"], row["arm"], row["source"]) for row in rows} == {(3, 7, "champion", "stream")}
     assert [(row["input_partition"], row["input_offset"], row["input"]) for row in rows] == [
         (1, 0, None),
         (1, 1, None),

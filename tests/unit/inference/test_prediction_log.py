@@ -22,9 +22,7 @@ class Broker:
         self._error, self._raises = error, raises
         self._reports: list[Callable[[Any, Any], None]] = []
 
-    def produce(
-        self, topic: str, value: bytes, *, on_delivery: Callable[[Any, Any], None], **options: Any
-    ) -> None:
+    def produce(self, topic: str, value: bytes, *, on_delivery: Callable[[Any, Any], None], **options: Any) -> None:
         if self._raises is not None:
             raise self._raises
         self.records.append((topic, value, options))

@@ -26,9 +26,7 @@ def batch(values: list[bytes | None]) -> Batch:
         timestamps_ms=[0] * n,
         keys=[f"k{i}".encode() for i in range(n)],
         values=values,
-        headers=[
-            [("traceparent", TRACE), ("tidemill.origin", b"raw/0/1")] if i % 2 else None for i in range(n)
-        ],
+        headers=[[("traceparent", TRACE), ("tidemill.origin", b"raw/0/1")] if i % 2 else None for i in range(n)],
     )
 
 

@@ -45,9 +45,7 @@ class Topic:
         with self._lock:
             values, self._fresh = self._fresh, []
         n = len(values)
-        return [
-            Batch("model-versions", [0] * n, list(range(n)), [NOW_MS] * n, [None] * n, values, [None] * n)
-        ]
+        return [Batch("model-versions", [0] * n, list(range(n)), [NOW_MS] * n, [None] * n, values, [None] * n)]
 
     def close(self) -> None:
         """Nothing to release."""

@@ -65,16 +65,10 @@ class Ingest:
     service: IngestService
 
     def events(self) -> list[dict[str, Any]]:
-        return [
-            self.codec.decode_one(p.record.value, self.schemas.record("flight-delay"))
-            for p in self.sink.published
-        ]
+        return [self.codec.decode_one(p.record.value, self.schemas.record("flight-delay")) for p in self.sink.published]
 
     def labels(self) -> list[dict[str, Any]]:
-        return [
-            self.codec.decode_one(p.record.value, self.schemas.label("flight-delay"))
-            for p in self.sink.published
-        ]
+        return [self.codec.decode_one(p.record.value, self.schemas.label("flight-delay")) for p in self.sink.published]
 
 
 @pytest.fixture(scope="session")

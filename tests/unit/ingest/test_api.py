@@ -113,9 +113,7 @@ def test_a_label_without_entity_is_keyed_by_its_event_id_and_observed_now(ingest
     assert ingest.labels()[0]["observed_at"] == NOW_MS
 
 
-@pytest.mark.parametrize(
-    "wrong", [label(label="yes"), label(label=None), label(event_time=None), label(entity=[1])]
-)
+@pytest.mark.parametrize("wrong", [label(label="yes"), label(label=None), label(event_time=None), label(entity=[1])])
 def test_a_wrong_label_is_refused(ingest: Ingest, wrong: dict[str, Any]) -> None:
     assert ingest.client.post(LABELS, json=wrong).status_code == 422
 
@@ -195,10 +193,7 @@ def test_without_a_valid_trace_a_new_one_begins(ingest: Ingest, parent: str | No
 
 
 def test_a_request_id_comes_back_or_is_made(ingest: Ingest) -> None:
-    assert (
-        ingest.client.post(EVENTS, json=event(), headers={"X-Request-ID": "r-1"}).headers["X-Request-ID"]
-        == "r-1"
-    )
+    assert ingest.client.post(EVENTS, json=event(), headers={"X-Request-ID": "r-1"}).headers["X-Request-ID"] == "r-1"
     made = ingest.client.post(EVENTS, json=event(), headers={"X-Request-ID": "a b"}).headers["X-Request-ID"]
     assert uuid7_time_ms(made)
 

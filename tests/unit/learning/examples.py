@@ -55,9 +55,7 @@ def labelled(task: Task, count: int = 1_500, *, seed: int = 0, flipped: bool = F
     place = random.choice(["a", "b", "c", "rare"], count, p=[0.5, 0.3, 0.19, 0.01])
     wind = random.normal(size=count)
     rain = random.exponential(size=count)
-    signal = (-1 if flipped else 1) * (wind + 0.7 * (place == "b") - 0.3) + random.normal(
-        scale=0.7, size=count
-    )
+    signal = (-1 if flipped else 1) * (wind + 0.7 * (place == "b") - 0.3) + random.normal(scale=0.7, size=count)
     times = START + np.arange(count) * MINUTE
     return pa.table(
         {

@@ -11,9 +11,7 @@ HOUR = 3_600_000
 POLICY = Policy(cooldown_ms=12 * HOUR, at_most=(3, 24 * HOUR))
 
 
-def ask(
-    hour: float, cause: str = "drift", fingerprint: str = "new", past: list[PastRun] | None = None
-) -> Decision:
+def ask(hour: float, cause: str = "drift", fingerprint: str = "new", past: list[PastRun] | None = None) -> Decision:
     return decide(Request("r", cause, fingerprint, int(hour * HOUR)), past or [], POLICY)
 
 
@@ -56,9 +54,7 @@ def test_failures_in_a_row_are_waited_out_twice_as_long_each_time() -> None:
     past = [run(0, "failed", None), run(2, "failed", None), run(4, "finished", None)]
     assert "back-off after 3" in decide(Request("r", "drift", "f", 7 * HOUR), past, quick).reason
     assert decide(Request("r", "drift", "f", 8 * HOUR), past, quick).admitted
-    assert decide(Request("r", "drift", "f", 5 * HOUR), [*past, run(4.5)], quick).admitted, (
-        "a version ends the row"
-    )
+    assert decide(Request("r", "drift", "f", 5 * HOUR), [*past, run(4.5)], quick).admitted, "a version ends the row"
 
 
 def test_there_is_only_one_first_version() -> None:

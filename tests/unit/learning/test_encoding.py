@@ -14,9 +14,7 @@ from tidemill_learning.training.labelled import input_specs, to_examples
 def test_categories_are_ranked_by_the_target_and_an_unseen_one_stands_at_the_average() -> None:
     names = np.array(["low", "high", "middle"] * 200, dtype=object).reshape(-1, 1)
     target = np.array([0, 1, 0] * 100 + [0, 1, 1] * 100)
-    encoder = fit_encoder(
-        _examples(names, target), (InputSpec("c", "category"),), one_hot=False, impute=False
-    )
+    encoder = fit_encoder(_examples(names, target), (InputSpec("c", "category"),), one_hot=False, impute=False)
     values = encoder.matrix({"c": np.array(["low", "middle", "high", "never"], dtype=object)})[:, 0]
     assert values[0] < values[1] < values[2]
     assert values[0] < values[3] < values[2] and values[3] not in values[:3]
@@ -41,9 +39,7 @@ def test_the_number_of_categories_is_bounded() -> None:
 @pytest.mark.parametrize(
     ("missing", "impute", "expected"), [("zero", False, 0.0), ("median", False, 2.0), (None, True, 2.0)]
 )
-def test_a_null_number_is_filled_as_the_model_file_says(
-    missing: str | None, impute: bool, expected: float
-) -> None:
+def test_a_null_number_is_filled_as_the_model_file_says(missing: str | None, impute: bool, expected: float) -> None:
     numbers = np.array([1.0, 2.0, 9.0, np.nan], dtype=np.float32).reshape(-1, 1)
     spec = InputSpec("c", "number", missing)  # type: ignore[arg-type]
     encoder = fit_encoder(_examples(numbers, np.array([0, 1, 0, 1])), (spec,), one_hot=False, impute=impute)

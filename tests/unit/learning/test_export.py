@@ -24,16 +24,12 @@ SMALL = {"n_estimators": 5, "max_iter": 25}
 def fitted(task: Task, candidate: str) -> tuple[Fitted, Examples]:
     examples = to_examples(labelled(task), FEATURES, task)
     params = {key: SMALL.get(key, value) for key, value in SETTINGS[candidate][0].items()}
-    return fit(
-        candidate, params, task, input_specs(FEATURES), examples.take(np.arange(900)), None, seed=1
-    ), examples
+    return fit(candidate, params, task, input_specs(FEATURES), examples.take(np.arange(900)), None, seed=1), examples
 
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("candidate", sorted(SETTINGS))
-def test_the_graph_scores_like_the_learner_on_a_thousand_rows_and_at_the_edges(
-    task: Task, candidate: str
-) -> None:
+def test_the_graph_scores_like_the_learner_on_a_thousand_rows_and_at_the_edges(task: Task, candidate: str) -> None:
     model, examples = fitted(task, candidate)
     proof = prove_parity(model, to_onnx(model), examples.inputs, input_specs(FEATURES))
     assert proof.rows > 1_500 and proof.largest <= proof.tolerance

@@ -27,9 +27,7 @@ def test_multiclass_metrics_are_those_of_scikit_learn() -> None:
     scores = random.dirichlet([1, 1, 1], 400)
     found = np.array(classes)[scores.argmax(axis=1)]
     ours = measure("multiclass", target, scores, classes)
-    assert ours["roc_auc"] == pytest.approx(
-        theirs.roc_auc_score(target, scores, multi_class="ovr", average="macro")
-    )
+    assert ours["roc_auc"] == pytest.approx(theirs.roc_auc_score(target, scores, multi_class="ovr", average="macro"))
     assert ours["log_loss"] == pytest.approx(theirs.log_loss(target, scores, labels=classes))
     assert ours["f1"] == pytest.approx(theirs.f1_score(target, found, average="macro"))
 

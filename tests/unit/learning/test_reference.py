@@ -42,14 +42,9 @@ def test_numbers_have_a_hundred_and_one_quantiles_categories_have_counts_and_tim
     }
     wind = found["features"]["wind"]
     assert (
-        len(wind["quantiles"]) == 101
-        and wind["quantiles"][50] == 2.0
-        and wind["nulls"] == 0.25
-        and wind["count"] == 4
+        len(wind["quantiles"]) == 101 and wind["quantiles"][50] == 2.0 and wind["nulls"] == 0.25 and wind["count"] == 4
     )
-    assert (
-        found["predictions"]["mean"] == pytest.approx(0.5) and len(found["predictions"]["quantiles"]) == 101
-    )
+    assert found["predictions"]["mean"] == pytest.approx(0.5) and len(found["predictions"]["quantiles"]) == 101
     assert (found["rows"], found["held_out_rows"], found["event_time"]) == (4, 11, [1, 2])
 
 

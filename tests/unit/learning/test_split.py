@@ -23,9 +23,7 @@ def examples(times: list[int], delays: list[int]) -> Examples:
     st.lists(st.tuples(st.integers(0, 500), st.integers(0, 60)), min_size=20, max_size=200),
     st.sampled_from([(70, 15, 15), (50, 25, 25), (34, 33, 33)]),
 )
-def test_no_part_knows_anything_of_a_later_part(
-    rows: list[tuple[int, int]], percent: tuple[int, int, int]
-) -> None:
+def test_no_part_knows_anything_of_a_later_part(rows: list[tuple[int, int]], percent: tuple[int, int, int]) -> None:
     data = examples([time for time, _ in rows], [delay for _, delay in rows])
     try:
         parts = temporal_split(data, percent)
@@ -34,8 +32,7 @@ def test_no_part_knows_anything_of_a_later_part(
     for earlier, later in ((parts.fit, parts.tune), (parts.tune, parts.test)):
         assert earlier.event_time.max() < later.event_time.min()
         assert (
-            earlier.observed_at.max() <= later.event_time.min()
-            or earlier.observed_at.max() <= later.observed_at.min()
+            earlier.observed_at.max() <= later.event_time.min() or earlier.observed_at.max() <= later.observed_at.min()
         )
     taken = np.concatenate([part.position for part in (parts.fit, parts.tune, parts.test)])
     assert len(np.unique(taken)) == len(taken)

@@ -40,9 +40,7 @@ def test_a_challenger_comes_with_graph_proof_golden_rows_reference_and_metrics(t
     inputs, scores = trained.golden
     np.testing.assert_allclose(run_graph(trained.graph, inputs, task), scores, rtol=1e-4, atol=2e-5)
     assert trained.parity.rows > trained.rows["test"]
-    assert trained.rows["fitted"] + trained.rows["test"] < trained.rows["labelled"], (
-        "the gap for labels is left"
-    )
+    assert trained.rows["fitted"] + trained.rows["test"] < trained.rows["labelled"], "the gap for labels is left"
     assert set(trained.reference["features"]) == {"place", "wind", "rain"}
     assert trained.reference["metrics"] == trained.metrics
     assert trained.verdict.passed
@@ -75,9 +73,7 @@ def test_a_spent_budget_starts_no_further_trial_and_no_refit() -> None:
 
 
 def test_every_candidate_is_tried_once_before_any_is_tried_again() -> None:
-    trained = train(
-        spec("binary", "gradient_boosting", "logistic_regression"), labelled("binary"), CUT_OFF, still()
-    )
+    trained = train(spec("binary", "gradient_boosting", "logistic_regression"), labelled("binary"), CUT_OFF, still())
     names = [trial.candidate for trial in trained.search.trials]
     assert names == ["gradient_boosting", "logistic_regression", "gradient_boosting"]
     assert trained.candidate in names and search is not None
@@ -99,9 +95,7 @@ class Rival:
 def test_the_challenger_is_held_against_the_champion_on_rows_that_neither_was_fitted_on() -> None:
     stale = train(spec("binary"), labelled("binary", flipped=True), CUT_OFF, still())
     champion: Champion = Rival(stale, START)
-    trained = train(
-        with_gate(spec("binary"), Gate(0.6, 0.01)), labelled("binary", seed=3), CUT_OFF, still(), champion
-    )
+    trained = train(with_gate(spec("binary"), Gate(0.6, 0.01)), labelled("binary", seed=3), CUT_OFF, still(), champion)
     assert trained.verdict.passed and [f.rule for f in trained.verdict.findings] == ["at_least", "better_by"]
     assert trained.champion_metrics["roc_auc"] < 0.5 < trained.gate_metrics["roc_auc"]
 

@@ -101,9 +101,7 @@ def logs(
     return made
 
 
-def profiler(
-    spec: ModelSpec, partition: int = 0, places: Mapping[Role, Place] | None = None
-) -> PartitionProfiler:
+def profiler(spec: ModelSpec, partition: int = 0, places: Mapping[Role, Place] | None = None) -> PartitionProfiler:
     """A profiler that begins at these places."""
     made = PartitionProfiler(spec, partition, TOPICS)
     for role, place in (places or {}).items():
@@ -148,9 +146,7 @@ def reference(metrics: Mapping[str, float] | None = None) -> dict[str, Any]:
     }
 
 
-def published(
-    version: int = 1, epoch: int = 1, partitions: int = 2, offsets: Sequence[Any] = ()
-) -> ModelVersion:
+def published(version: int = 1, epoch: int = 1, partitions: int = 2, offsets: Sequence[Any] = ()) -> ModelVersion:
     """An event of model-versions."""
     champion = ModelRef(
         version=version,

@@ -127,9 +127,7 @@ def shifted(profiles: list[dict[str, Any]], above: int) -> list[dict[str, Any]]:
     return profiles
 
 
-@pytest.mark.parametrize(
-    ("watch", "asks"), [(("features",), True), (("features", "predictions", "quality"), False)]
-)
+@pytest.mark.parametrize(("watch", "asks"), [(("features",), True), (("features", "predictions", "quality"), False)])
 def test_features_alone_ask_only_where_nothing_better_is_watched(watch: Any, asks: bool) -> None:
     spec = model(window=200, watch=watch)
     outcomes = run(spec, shifted(stream(spec, {**CALM, "count": 3_000}), above=4))
@@ -144,9 +142,7 @@ def test_predictions_that_move_ask_for_retraining() -> None:
     profiles = stream(spec, {**CALM, "count": 3_000})
     for profile in profiles:
         for score in profile["scores"]:
-            score["bins"] = (
-                score["bins"][30:] + score["bins"][:30] if profile["window"] >= 5 else score["bins"]
-            )
+            score["bins"] = score["bins"][30:] + score["bins"][:30] if profile["window"] >= 5 else score["bins"]
     requests = of(RetrainRequest, run(spec, profiles))
     assert requests[0].cause == "prediction"
     assert [e.subject for e in requests[0].evidence] == ["score"]
@@ -159,11 +155,7 @@ def test_a_new_champion_starts_anew_and_the_old_one_is_still_measured() -> None:
     detector.crown(published(1, 1), reference())
     outcomes: list[Outcome] = []
     for profile in profiles:
-        if (
-            any(s["version"] == 2 for s in profile["scores"])
-            and detector.champion
-            and detector.champion.version == 1
-        ):
+        if any(s["version"] == 2 for s in profile["scores"]) and detector.champion and detector.champion.version == 1:
             detector.crown(published(2, 2), reference())
             outcomes = []
         outcomes += detector.apply(profile, 0)

@@ -91,9 +91,7 @@ def test_versions_and_arms_are_kept_apart() -> None:
     made = logs(300)
     for offset, row in made.rows["predictions"]:
         row["version"] = 1 if offset < 160 else 2
-    shadow = [
-        (offset, {**row, "arm": "challenger", "version": 9}) for offset, row in made.rows["predictions"]
-    ]
+    shadow = [(offset, {**row, "arm": "challenger", "version": 9}) for offset, row in made.rows["predictions"]]
     both = sorted(made.rows["predictions"] + shadow, key=lambda entry: entry[0])
     made.rows["predictions"] = [(n, row) for n, (_, row) in enumerate(both)]
     errors = [e for p in profiles_of(model(), made) if p["kind"] == "quality" for e in p["errors"]]
@@ -161,17 +159,11 @@ def test_multiclass_and_regression_have_profiles_too() -> None:
     found = [p for p in profiles_of(model(task="multiclass"), made) if p["kind"] != "features"]
     assert {tuple(s["classes"]) for p in found for s in p["scores"]} == {("a",)}
     assert all(
-        b["expected"] == pytest.approx(0.75 * b["count"])
-        for p in found
-        for e in p["errors"]
-        for b in e["buckets"]
+        b["expected"] == pytest.approx(0.75 * b["count"]) for p in found for e in p["errors"] for b in e["buckets"]
     )
     for _, row in made.rows["labels"]:
         row["label"] = 2.5
     found = [p for p in profiles_of(model(task="regression"), made) if p["kind"] == "quality"]
     assert all(
-        b["absolute"] == pytest.approx(0.5 * b["count"])
-        for p in found
-        for e in p["errors"]
-        for b in e["buckets"]
+        b["absolute"] == pytest.approx(0.5 * b["count"]) for p in found for e in p["errors"] for b in e["buckets"]
     )

@@ -21,9 +21,7 @@ WINDOW = 1_000
 
 def window(rng: np.random.Generator, scores: Any, chances: Any, number: int = 0) -> dict[str, Any]:
     labels = rng.random(len(scores)) < chances
-    outcomes = errors.binary(
-        labels.tolist(), scores.tolist(), [number * WINDOW + n for n in range(len(scores))]
-    )
+    outcomes = errors.binary(labels.tolist(), scores.tolist(), [number * WINDOW + n for n in range(len(scores))])
     positives, negatives = bin_counts(scores[labels]).tolist(), bin_counts(scores[~labels]).tolist()
     return {"buckets": errors.buckets(outcomes), "positives": positives, "negatives": negatives}
 

@@ -92,9 +92,7 @@ def reference(version: int, run_id: str | None = None) -> ModelRef:
 
 def finished(version: int | None, start_offsets: tuple[int, ...] = (5, 6)) -> RetrainRun:
     """A finished run that made this version, or none."""
-    evidence = Evidence(
-        detector="at_least", kind="gate", subject="roc_auc", statistic=0.7, threshold=0.6, detail="d"
-    )
+    evidence = Evidence(detector="at_least", kind="gate", subject="roc_auc", statistic=0.7, threshold=0.6, detail="d")
     return RetrainRun(
         event_id=f"run{version}/finished",
         run_id=f"run{version}",

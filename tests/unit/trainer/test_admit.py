@@ -42,18 +42,14 @@ def model_rows(folder: Path, schemas: SchemaCatalog) -> ModelRows:
     return ModelRows(SPEC, Codec(schemas), schemas, topics, table, SCHEMA, lambda: 0.0)
 
 
-def test_a_request_from_the_topic_is_taken_once(
-    admission: Admission, store: RunStore, schemas: SchemaCatalog
-) -> None:
+def test_a_request_from_the_topic_is_taken_once(admission: Admission, store: RunStore, schemas: SchemaCatalog) -> None:
     value = Codec(schemas).encode_one(request().to_dict(), schemas.platform("retrain-request"))
     admission.take(value, None)
     admission.take(value, None)
     assert [one.event.state for one in store.unsent()] == ["accepted"]
 
 
-def test_what_cannot_be_read_or_is_another_models_is_passed_over(
-    admission: Admission, store: RunStore
-) -> None:
+def test_what_cannot_be_read_or_is_another_models_is_passed_over(admission: Admission, store: RunStore) -> None:
     admission.take(b"rubbish", None)
     assert store.unsent() == []
 

@@ -27,9 +27,7 @@ def filled(folder: Path, commits: int = 4, size: int = 50) -> str:
 def test_the_newest_labelled_rows_are_loaded_oldest_first_with_the_offsets_behind_them(
     tmp_path: Path,
 ) -> None:
-    loaded = load_data_set(
-        filled(tmp_path), replace(SPEC, training=replace(SPEC.training, newest=30)), CLEAN, PARTS
-    )
+    loaded = load_data_set(filled(tmp_path), replace(SPEC, training=replace(SPEC.training, newest=30)), CLEAN, PARTS)
     assert loaded.rows.column("_event_id").to_pylist() == [f"e{n}" for n in range(170, 200)]
     assert loaded.start_offsets == (200, 0)
     assert {(one.topic, one.partition, one.first, one.last) for one in loaded.data_set.offsets} == {

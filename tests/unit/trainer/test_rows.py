@@ -10,9 +10,7 @@ from tidemill_trainer.rows import EVENT, LABELLED, REST, TIME, after, event_rows
 
 
 def test_a_users_field_named_like_one_of_ours_stays_apart() -> None:
-    names = table_schema(
-        SPEC, pa.schema([("kind", pa.string()), ("topic", pa.string()), ("seen_at", TIME)])
-    ).names
+    names = table_schema(SPEC, pa.schema([("kind", pa.string()), ("topic", pa.string()), ("seen_at", TIME)])).names
     assert {"_kind", "kind", "_topic", "topic"} <= set(names)
 
 
@@ -55,7 +53,5 @@ def test_rows_before_the_end_of_their_own_partition_are_trimmed() -> None:
             strict=True,
         )
     )
-    assert (
-        len(found) == 8 and (CLEAN, 0, 3) in found and (CLEAN, 0, 2) not in found and (CLEAN, 1, 1) in found
-    )
+    assert len(found) == 8 and (CLEAN, 0, 3) in found and (CLEAN, 0, 2) not in found and (CLEAN, 1, 1) in found
     assert np.array_equal(after(rows, {})["_offset"], rows["_offset"])

@@ -53,9 +53,7 @@ def test_a_request_is_recorded_once_however_often_it_comes(engine: Engine, clock
     assert states(runs) == ["accepted"]
 
 
-def test_a_refusal_is_recorded_and_told_with_its_reason_and_is_not_worked_on(
-    engine: Engine, clock: FixedClock
-) -> None:
+def test_a_refusal_is_recorded_and_told_with_its_reason_and_is_not_worked_on(engine: Engine, clock: FixedClock) -> None:
     runs = store(engine, clock)
     runs.admit(request(), TRACE, lambda past: Decision(False, "cooldown"))
     (told,) = runs.unsent()
@@ -63,16 +61,12 @@ def test_a_refusal_is_recorded_and_told_with_its_reason_and_is_not_worked_on(
     assert runs.claim() is None and runs.past("tide") == []
 
 
-def test_the_governor_sees_the_admitted_runs_of_its_model_oldest_first(
-    engine: Engine, clock: FixedClock
-) -> None:
+def test_the_governor_sees_the_admitted_runs_of_its_model_oldest_first(engine: Engine, clock: FixedClock) -> None:
     runs = store(engine, clock)
     admit(runs, "q1")
     clock.advance(1)
     seen: list[str] = []
-    runs.admit(
-        request("q2"), TRACE, lambda past: seen.extend(run.request_id for run in past) or Decision(True, "")
-    )  # type: ignore[func-returns-value]
+    runs.admit(request("q2"), TRACE, lambda past: seen.extend(run.request_id for run in past) or Decision(True, ""))  # type: ignore[func-returns-value]
     assert seen == ["q1"]
 
 
@@ -139,17 +133,13 @@ def test_versions_count_up_and_a_run_keeps_its_own_through_a_retry(engine: Engin
     assert runs.artifact("tide", 1) == (reference(1), (3, 4)) and runs.artifact("tide", 9) is None
 
 
-def test_each_state_is_told_once_in_order_with_the_outcome_and_its_trace(
-    engine: Engine, clock: FixedClock
-) -> None:
+def test_each_state_is_told_once_in_order_with_the_outcome_and_its_trace(engine: Engine, clock: FixedClock) -> None:
     runs = store(engine, clock)
     admit(runs)
     runs.retry(claimed(runs))
     clock.advance(1)
     claim = claimed(runs)
-    runs.finish(
-        claim, Outcome("gate passed", (), {"roc_auc": 0.7}, (3, 4), runs.version_of(claim), reference(1))
-    )
+    runs.finish(claim, Outcome("gate passed", (), {"roc_auc": 0.7}, (3, 4), runs.version_of(claim), reference(1)))
     told = runs.unsent()
     assert [one.event.state for one in told] == ["accepted", "started", "finished"]
     assert {one.event.event_id for one in told} == {

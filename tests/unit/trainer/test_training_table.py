@@ -49,11 +49,7 @@ def test_of_two_writers_with_the_same_rows_the_second_loads_again_and_trims(tmp_
 
 
 @settings(max_examples=15, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 2), st.integers(0, 1), st.integers(0, 8), st.integers(1, 6)), max_size=8
-    )
-)
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1), st.integers(0, 8), st.integers(1, 6)), max_size=8))
 def test_no_row_is_doubled_whoever_writes_what_in_which_order(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, int, int, int]]
 ) -> None:

@@ -104,9 +104,7 @@ def contract(root: Path) -> tuple[ModelSpec, TopicCatalog, SchemaCatalog, Codec]
 @pytest.fixture
 def desk(contract: tuple[ModelSpec, TopicCatalog, SchemaCatalog, Codec]) -> Desk:
     model, topics, schemas, codec = contract
-    events, labels = build_validators(
-        [model], topics, schemas, codec, max_ahead_ms=DAY_MS, max_seen_ids=10_000
-    )
+    events, labels = build_validators([model], topics, schemas, codec, max_ahead_ms=DAY_MS, max_seen_ids=10_000)
     for partition in range(4):
         events.take(partition)
         labels.take(partition)

@@ -81,9 +81,7 @@ class Plain:
         return {name for name, _, stamp in self.entries if stamp >= now - WINDOW}
 
 
-BATCH = st.tuples(
-    st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=6), st.integers(0, 3_000), st.booleans()
-)
+BATCH = st.tuples(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=6), st.integers(0, 3_000), st.booleans())
 
 
 @given(batches=st.lists(BATCH, max_size=25))

@@ -19,9 +19,7 @@ CLEAN, DEAD = "p-flight-delay-clean", "p-flight-delay-raw-dlq"
 def test_a_good_record_keeps_its_bytes_key_headers_and_partition(desk: Desk) -> None:
     values = [desk.event("a"), desk.event("b")]
     headers = [[("h", b"1"), ("n", None)], None]
-    clean = desk.events.validate(desk.batch(values, partitions=[3, 1], keys=[b"odd", b""], headers=headers))[
-        0
-    ]
+    clean = desk.events.validate(desk.batch(values, partitions=[3, 1], keys=[b"odd", b""], headers=headers))[0]
     assert (clean.topic, clean.values, clean.keys, clean.partitions) == (CLEAN, values, [b"odd", b""], [3, 1])
     assert clean.headers == [
         [("h", b"1"), ("n", None), (ORIGIN, b"p-flight-delay-raw/3/0")],
@@ -60,12 +58,8 @@ def test_every_reason_is_in_the_message_and_the_first_is_the_class(desk: Desk) -
         ({"dest": None}, "expect_column_values_to_not_be_null"),
     ],
 )
-def test_values_that_nothing_can_compute_with_are_set_aside(
-    desk: Desk, fields: dict[str, Any], name: str
-) -> None:
-    outputs = desk.events.validate(
-        desk.batch([desk.event(**{"event_id": "a", **fields}), desk.event("good")])
-    )
+def test_values_that_nothing_can_compute_with_are_set_aside(desk: Desk, fields: dict[str, Any], name: str) -> None:
+    outputs = desk.events.validate(desk.batch([desk.event(**{"event_id": "a", **fields}), desk.event("good")]))
     assert [found for found, _ in reasons(by_topic(outputs, DEAD))] == [name]
     assert desk.ids(outputs) == ["good"]
 
@@ -125,9 +119,7 @@ def test_records_that_come_again_after_an_abort_are_judged_the_same(desk: Desk) 
 def test_an_abort_may_come_back_in_smaller_batches(desk: Desk) -> None:
     values = [desk.event(f"e{k}") for k in range(10)]
     desk.events.validate(desk.batch(values, offset=100))
-    found = [
-        desk.ids(desk.events.validate(desk.batch(values[k : k + 2], offset=100 + k))) for k in range(0, 10, 2)
-    ]
+    found = [desk.ids(desk.events.validate(desk.batch(values[k : k + 2], offset=100 + k))) for k in range(0, 10, 2)]
     assert [i for ids in found for i in ids] == [f"e{k}" for k in range(10)]
 
 
@@ -177,9 +169,7 @@ def test_labels_are_unique_and_complete(desk: Desk) -> None:
     ]
 
 
-def test_an_earlier_failure_of_the_registry_does_not_use_up_ids(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_earlier_failure_of_the_registry_does_not_use_up_ids(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = desk.batch([desk.event("a")])
 
     def away(*_: object) -> bytes:

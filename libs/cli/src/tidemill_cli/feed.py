@@ -68,17 +68,11 @@ class Feed:
 
     def _news(self, message: Any) -> News:
         topic = message.topic()
-        datum = (
-            self._codec.decode_one(message.value(), self._schemas[topic])
-            if message.value() is not None
-            else {}
-        )
+        datum = self._codec.decode_one(message.value(), self._schemas[topic]) if message.value() is not None else {}
         return News(self._roles[topic], message.partition(), message.offset(), message.timestamp()[1], datum)
 
 
-def read_all(
-    view: PlatformView, role: str, model: str | None = None, since_ms: int | None = None
-) -> list[News]:
+def read_all(view: PlatformView, role: str, model: str | None = None, since_ms: int | None = None) -> list[News]:
     """All records of a platform topic that are there now, of one model where it is named, from a time of the
     log on.
 

@@ -89,9 +89,7 @@ class PlatformView:
         if name is None:
             raise click.UsageError(f"which model? say --model NAME; there are {known or 'none'}")
         if name not in self.models:
-            raise click.BadParameter(
-                f"there is no model {name!r}; there are {known or 'none'}", param_hint="--model"
-            )
+            raise click.BadParameter(f"there is no model {name!r}; there are {known or 'none'}", param_hint="--model")
         return self.models[name]
 
 
@@ -133,9 +131,7 @@ def platform_options(command: F) -> F:
     """Adds --bootstrap; the command's function gets the platform as its first argument, `platform`."""
     from functools import wraps
 
-    @click.option(
-        "--bootstrap", metavar="HOST:PORT", help="Kafka of another platform than the one that runs here."
-    )
+    @click.option("--bootstrap", metavar="HOST:PORT", help="Kafka of another platform than the one that runs here.")
     @wraps(command)
     def found(*args: Any, bootstrap: str | None, **kwargs: Any) -> Any:
         return command(find_platform(bootstrap), *args, **kwargs)
@@ -150,9 +146,7 @@ def _running_here() -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, json.JSONDecodeError) as error:
-        raise click.UsageError(
-            f"{path} cannot be read ({error}): remove it or start `tidemill up` again"
-        ) from error
+        raise click.UsageError(f"{path} cannot be read ({error}): remove it or start `tidemill up` again") from error
     assert isinstance(facts, dict)
     return facts
 

@@ -29,9 +29,7 @@ def total(samples: dict[str, list[tuple[dict[str, str], float]]], name: str, **l
 
 def _fetch(url: str) -> str:
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(
-        parts.hostname or "127.0.0.1", parts.port or 80, timeout=TIMEOUT_S
-    )
+    connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port or 80, timeout=TIMEOUT_S)
     try:
         connection.request("GET", "/metrics")
         return connection.getresponse().read().decode()

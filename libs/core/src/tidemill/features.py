@@ -108,9 +108,7 @@ def _strings(column: pa.Array) -> Array:
 def _floats(column: pa.Array) -> Array:
     if not pa.types.is_floating(column.type) and not pa.types.is_integer(column.type):
         column = column.cast(pa.float64())
-    values: Array = column.to_numpy(
-        zero_copy_only=False
-    )  # a null becomes NaN, in float64 where they were integers
+    values: Array = column.to_numpy(zero_copy_only=False)  # a null becomes NaN, in float64 where they were integers
     with np.errstate(over="ignore"):
         floats = values.astype(np.float32)
     floats[np.isinf(floats)] = np.nan

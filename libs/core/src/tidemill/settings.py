@@ -25,9 +25,7 @@ class KafkaSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TIDEMILL_", extra="ignore", populate_by_name=True)
 
-    kafka_bootstrap: str = Field(
-        "127.0.0.1:9092", description="Kafka's addresses, HOST:PORT, separated by commas."
-    )
+    kafka_bootstrap: str = Field("127.0.0.1:9092", description="Kafka's addresses, HOST:PORT, separated by commas.")
     kafka_properties: Path | None = Field(
         None,
         description="Further client settings from a Java-style properties file. Each may also be a variable: "
@@ -47,9 +45,7 @@ class KafkaSettings(BaseSettings):
         ge=1_000,
         description="After how long without heartbeat a group member loses its partitions, in ms.",
     )
-    heartbeat_ms: int = Field(
-        500, ge=100, description="Heartbeat of a group member, in ms; bounds a rebalance's gap."
-    )
+    heartbeat_ms: int = Field(500, ge=100, description="Heartbeat of a group member, in ms; bounds a rebalance's gap.")
     group_protocol: Literal["classic", "consumer"] = Field(
         "classic",
         description="How validator and stream share partitions: classic (cooperative-sticky), or consumer "
@@ -103,33 +99,17 @@ class CommonSettings(KafkaSettings):
         -1, ge=-1, description="Replicas of topics that are created; -1 leaves it to the brokers."
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(
-        0, ge=0, le=65_535, description="Port for the API, metrics and health; 0 takes a free one."
-    )
-    instance: int = Field(
-        0, ge=0, description="Ordinal of this worker among its kind; part of its transactional id."
-    )
+    port: int = Field(0, ge=0, le=65_535, description="Port for the API, metrics and health; 0 takes a free one.")
+    instance: int = Field(0, ge=0, description="Ordinal of this worker among its kind; part of its transactional id.")
     log_level: LogLevel = Field("INFO", description="Least level that is logged.")
-    log_file: Path | None = Field(
-        None, description="File for the JSON log lines; without one they go to stderr."
-    )
-    otlp_endpoint: str | None = Field(
-        None, description="OTLP/HTTP collector for traces, e.g. http://collector:4318."
-    )
+    log_file: Path | None = Field(None, description="File for the JSON log lines; without one they go to stderr.")
+    otlp_endpoint: str | None = Field(None, description="OTLP/HTTP collector for traces, e.g. http://collector:4318.")
     spans_dir: Path | None = Field(None, description="Folder for spans as JSON lines, one file per process.")
-    trace_ratio: float = Field(
-        0.01, ge=0, le=1, description="Share of traces that are sampled, decided at the head."
-    )
-    artifacts: str = Field(
-        "var/artifacts", description="Model artifacts: a folder or an fsspec URL (s3://, gs://)."
-    )
+    trace_ratio: float = Field(0.01, ge=0, le=1, description="Share of traces that are sampled, decided at the head.")
+    artifacts: str = Field("var/artifacts", description="Model artifacts: a folder or an fsspec URL (s3://, gs://).")
     tables: str = Field("var/tables", description="Delta Lake training tables: a folder or a URL.")
-    database_url: str = Field(
-        "sqlite:///var/tidemill.db", description="Relational state, as an SQLAlchemy URL."
-    )
-    mlflow_tracking_uri: str = Field(
-        "sqlite:///var/mlflow.db", description="MLflow tracking store or server."
-    )
+    database_url: str = Field("sqlite:///var/tidemill.db", description="Relational state, as an SQLAlchemy URL.")
+    mlflow_tracking_uri: str = Field("sqlite:///var/mlflow.db", description="MLflow tracking store or server.")
 
     @field_validator("models", mode="before")
     @classmethod

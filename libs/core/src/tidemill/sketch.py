@@ -87,9 +87,7 @@ class Sketch:
         A count can only be told at the end of a bucket, so each limit is moved up to the end of its bucket.
         """
         pairs = [self._below(float(limit)) for limit in limits]
-        return np.array([p[0] for p in pairs], dtype=np.int64), np.array(
-            [p[1] for p in pairs], dtype=np.float64
-        )
+        return np.array([p[0] for p in pairs], dtype=np.int64), np.array([p[1] for p in pairs], dtype=np.float64)
 
     def quantile(self, q: float) -> float:
         """The value at quantile `q` (0 to 1), within `accuracy` of it; NaN where there are no values."""

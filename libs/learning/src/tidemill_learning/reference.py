@@ -62,9 +62,7 @@ def training_reference(
 
 def reference_bytes(reference: Mapping[str, Any]) -> bytes:
     """JSON in UTF-8, sorted keys. Raises ValueError for a number that is not finite."""
-    return json.dumps(
-        reference, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-    ).encode()
+    return json.dumps(reference, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _feature(column: pa.ChunkedArray, kind: str) -> dict[str, Any]:
@@ -110,11 +108,7 @@ def _scores(scores: NDArray[np.float64]) -> dict[str, Any]:
 
 
 def _classes(scores: NDArray[np.float64], classes: Sequence[str]) -> dict[str, Any]:
-    found = (
-        np.bincount(np.argmax(scores, axis=1), minlength=len(classes))
-        if len(scores)
-        else np.zeros(len(classes))
-    )
+    found = np.bincount(np.argmax(scores, axis=1), minlength=len(classes)) if len(scores) else np.zeros(len(classes))
     return {
         "means": {name: float(scores[:, k].mean()) for k, name in enumerate(classes)},
         "quantiles": {name: _quantiles(scores[:, k]) for k, name in enumerate(classes)},

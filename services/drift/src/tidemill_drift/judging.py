@@ -31,9 +31,7 @@ class Judging:
     the partition, a restart) it is rebuilt from the store.
     """
 
-    def __init__(
-        self, specs: Iterable[ModelSpec], topics: TopicCatalog, store: MutableMapping[bytes, bytes]
-    ) -> None:
+    def __init__(self, specs: Iterable[ModelSpec], topics: TopicCatalog, store: MutableMapping[bytes, bytes]) -> None:
         self._specs = {spec.name: spec for spec in specs}
         self._topics = topics
         self._store = store
@@ -89,9 +87,7 @@ class Judging:
         version = published.champion.version
         if always or detector.champion is None or detector.champion.version != version:
             detector.crown(published, reference)
-            _log.info(
-                "watching version %d", version, extra={"model": model, "model_version": f"{model}:{version}"}
-            )
+            _log.info("watching version %d", version, extra={"model": model, "model_version": f"{model}:{version}"})
 
 
 def count(outcomes: Iterable[Outcome]) -> None:

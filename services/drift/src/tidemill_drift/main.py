@@ -114,9 +114,7 @@ async def _run_app(
     def judging(store: MutableMapping[bytes, bytes]) -> Judging:
         return Judging(contract.models.values(), contract.topics, store)
 
-    app = DetectApp(
-        settings, contract.topics, contract.schemas, contract.codec, judging, champions, publisher
-    )
+    app = DetectApp(settings, contract.topics, contract.schemas, contract.codec, judging, champions, publisher)
     health.add_live("loop", app.heartbeat)
     health.add_ready("table", lambda: None if app.ready else "the table is not restored yet")
     await app.run(stop)

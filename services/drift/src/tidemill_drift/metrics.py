@@ -24,25 +24,17 @@ FOLD_SECONDS = Histogram(
     "Seconds to fold one batch of records.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0),
 )
-WAITING = Gauge(
-    "tidemill_drift_waiting_predictions", "Predictions that wait for their label.", ["model", "partition"]
-)
-OPEN_LABELS = Gauge(
-    "tidemill_drift_open_labels", "Labels in windows that are not closed.", ["model", "partition"]
-)
+WAITING = Gauge("tidemill_drift_waiting_predictions", "Predictions that wait for their label.", ["model", "partition"])
+OPEN_LABELS = Gauge("tidemill_drift_open_labels", "Labels in windows that are not closed.", ["model", "partition"])
 UNLABELLED = Counter(
     "tidemill_drift_unlabelled_total", "Predictions whose label did not come before it expired.", ["model"]
 )
 UNMATCHED = Counter("tidemill_drift_unmatched_total", "Labels that met no prediction.", ["model"])
 LATE = Counter("tidemill_drift_late_total", "Records that came after their window was closed.", ["model"])
 
-JUDGED = Counter(
-    "tidemill_drift_judged_profiles_total", "Profiles that detect has taken in.", ["model", "kind"]
-)
+JUDGED = Counter("tidemill_drift_judged_profiles_total", "Profiles that detect has taken in.", ["model", "kind"])
 WATCHED = Gauge("tidemill_drift_watched_version", "The version that detect watches.", ["model"])
-EVENTS = Counter(
-    "tidemill_drift_events_total", "Drift events by kind and detector.", ["model", "kind", "detector"]
-)
+EVENTS = Counter("tidemill_drift_events_total", "Drift events by kind and detector.", ["model", "kind", "detector"])
 REQUESTS = Counter("tidemill_drift_retrain_requests_total", "Retrain requests by cause.", ["model", "cause"])
 METRIC = Gauge(
     "tidemill_drift_performance",

@@ -38,9 +38,7 @@ class Source:
 class Profiling:
     """The profilers of all partitions that this process holds, of any number of models."""
 
-    def __init__(
-        self, specs: Iterable[ModelSpec], topics: TopicCatalog, schemas: SchemaCatalog, codec: Codec
-    ) -> None:
+    def __init__(self, specs: Iterable[ModelSpec], topics: TopicCatalog, schemas: SchemaCatalog, codec: Codec) -> None:
         self._codec = codec
         self._profile_schema = schemas.platform("profile")
         self._names = {spec.name: {role: topics.name(role, spec.name) for role in KINDS} for spec in specs}

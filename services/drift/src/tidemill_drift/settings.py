@@ -17,9 +17,7 @@ class DriftSettings(CommonSettings):
     )
     batch_size: int = Field(5_000, ge=1, description="profile: most records taken at once.")
     batch_linger_ms: int = Field(500, ge=0, description="profile: how long to wait for a full batch, in ms.")
-    commit_interval_s: float = Field(
-        2.0, gt=0, description="profile: seconds between two commits of offsets."
-    )
+    commit_interval_s: float = Field(2.0, gt=0, description="profile: seconds between two commits of offsets.")
     seal_after_s: float = Field(
         30.0, gt=0, description="profile: seconds without a record after which a partition is sealed as idle."
     )

@@ -108,9 +108,7 @@ class ModelEndpoint:
     def _rows(self, data: list[Datum], serving: Serving) -> pa.RecordBatch:
         """Only the columns that this version needs: building a column costs more than scoring a row."""
         names = [feature.name for feature in serving.model.manifest.features]
-        return pa.RecordBatch.from_pylist(
-            data, schema=pa.schema([self._columns.field(name) for name in names])
-        )
+        return pa.RecordBatch.from_pylist(data, schema=pa.schema([self._columns.field(name) for name in names]))
 
     def _refuse_unanswerable(self, predictions: Predictions) -> None:
         finite = np.isfinite(predictions.scores).reshape(len(predictions.scores), -1).all(axis=1)

@@ -18,9 +18,7 @@ from tidemill.contracts.events import ModelVersion
 from tidemill.contracts.schemas import SchemaCatalog
 
 
-def loader(
-    schemas: SchemaCatalog, tasks: Mapping[str, str], threads: int = 1
-) -> Callable[[ModelVersion], OnnxModel]:
+def loader(schemas: SchemaCatalog, tasks: Mapping[str, str], threads: int = 1) -> Callable[[ModelVersion], OnnxModel]:
     """A function that loads the champion of an event. `tasks`: the task of each model, as its file says.
 
     It raises ArtifactError where the version must not serve, OSError where the artifact store is away. The
@@ -29,9 +27,7 @@ def loader(
 
     def load(event: ModelVersion) -> OnnxModel:
         reference = event.champion
-        artifact = fetch_artifact(
-            reference.artifact_uri, reference.manifest_digest, only=(MODEL_FILE, GOLDEN_FILE)
-        )
+        artifact = fetch_artifact(reference.artifact_uri, reference.manifest_digest, only=(MODEL_FILE, GOLDEN_FILE))
         fields = schemas.record(event.model).field_names
         check_manifest(artifact.manifest, event, tasks[event.model], fields)
         model = OnnxModel.load(artifact.files[MODEL_FILE], artifact.manifest, threads)

@@ -8,9 +8,7 @@ from tidemill_inference.serving import Predictions
 
 _REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
-REQUESTS = Counter(
-    "http_requests", "HTTP requests by path template and status.", ["method", "path", "status"]
-)
+REQUESTS = Counter("http_requests", "HTTP requests by path template and status.", ["method", "path", "status"])
 REQUEST_SECONDS = Histogram(
     "http_request_duration_seconds", "From request to answer.", ["method", "path"], buckets=_REQUEST_BUCKETS
 )
@@ -36,22 +34,12 @@ SWAP_SECONDS = Histogram(
     ["model"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0),
 )
-REFUSED = Counter(
-    "tidemill_model_refused", "Published versions that were refused as unfit to serve.", ["model"]
-)
-POSTPONED = Counter(
-    "tidemill_model_load_postponed", "Loads put off because the artifact store is away.", ["model"]
-)
-UNDECODABLE = Counter(
-    "tidemill_clean_undecodable", "Clean records that are not records of their schema.", ["model"]
-)
+REFUSED = Counter("tidemill_model_refused", "Published versions that were refused as unfit to serve.", ["model"])
+POSTPONED = Counter("tidemill_model_load_postponed", "Loads put off because the artifact store is away.", ["model"])
+UNDECODABLE = Counter("tidemill_clean_undecodable", "Clean records that are not records of their schema.", ["model"])
 LOG_QUEUED = Gauge("tidemill_prediction_log_queued", "REST predictions that wait to be logged.")
-LOG_LOST = Counter(
-    "tidemill_prediction_log_lost", "REST predictions that were not logged.", ["model", "reason"]
-)
-LOG_WRITTEN = Counter(
-    "tidemill_prediction_log_written", "REST predictions that the broker has stored.", ["model"]
-)
+LOG_LOST = Counter("tidemill_prediction_log_lost", "REST predictions that were not logged.", ["model", "reason"])
+LOG_WRITTEN = Counter("tidemill_prediction_log_written", "REST predictions that the broker has stored.", ["model"])
 
 
 def predicted(predictions: Predictions, source: str, seconds: float) -> None:

@@ -31,10 +31,6 @@ class ServeSettings(InferenceSettings):
 
     max_body_kb: int = Field(1_024, ge=1, description="Largest request body, in KiB.")
     max_instances: int = Field(1_000, ge=1, description="Most instances in one request.")
-    retry_after_s: int = Field(
-        2, ge=1, description="Retry-After where a model has no version yet, in seconds."
-    )
-    prediction_log_size: int = Field(
-        10_000, ge=1, description="Most REST predictions that wait to be logged."
-    )
+    retry_after_s: int = Field(2, ge=1, description="Retry-After where a model has no version yet, in seconds.")
+    prediction_log_size: int = Field(10_000, ge=1, description="Most REST predictions that wait to be logged.")
     drain_s: int = Field(10, ge=1, description="How long a stop waits for requests in flight, in seconds.")

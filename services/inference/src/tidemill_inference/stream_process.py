@@ -81,9 +81,7 @@ class StreamProcess:
             headers=_headers(batch, index),
         )
 
-    def _score(
-        self, batch: Batch, records: pa.RecordBatch, index: Sequence[int], route: Route
-    ) -> pa.RecordBatch:
+    def _score(self, batch: Batch, records: pa.RecordBatch, index: Sequence[int], route: Route) -> pa.RecordBatch:
         started = time.perf_counter()
         predictions = self._predictors[route.model].current().predict(records)
         model_version.set(f"{route.model}:{predictions.serving.version}")

@@ -11,9 +11,7 @@ class ItemError(BaseModel):
     index: int = Field(description="Place of the item in the request, from 0.")
     field: str = Field(description="Path of the field; empty where it is about the whole item.")
     reason: str = Field(description="What is wrong, for people.")
-    event_id: str | None = Field(
-        None, description="The item's event id: retry an item that was not stored with it."
-    )
+    event_id: str | None = Field(None, description="The item's event id: retry an item that was not stored with it.")
     stored: bool | None = Field(
         False, description="False: certainly not stored. Null: not acknowledged in time, so it may be."
     )

@@ -81,9 +81,7 @@ def build_app(settings: IngestSettings, tracer: Tracer) -> FastAPI:
     models = load_models(settings.models_dir, settings.models)
     topics = TopicCatalog.load(settings.schemas, settings.prefix, models)
     schemas = SchemaCatalog.load(settings.schemas, models)
-    codec = Codec(
-        schemas, HttpRegistry(settings.schema_registry_url) if settings.schema_registry_url else None
-    )
+    codec = Codec(schemas, HttpRegistry(settings.schema_registry_url) if settings.schema_registry_url else None)
     connection = aiokafka_config(settings.kafka_client)
     sink = KafkaSink(
         settings.kafka_bootstrap,
@@ -119,6 +117,4 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), backlog=BACKLOG)
     except OSError as error:
-        raise ConfigError(
-            f"cannot listen on {host}:{port} ({error.strerror}): set TIDEMILL_PORT=0"
-        ) from error
+        raise ConfigError(f"cannot listen on {host}:{port} ({error.strerror}): set TIDEMILL_PORT=0") from error

@@ -109,11 +109,7 @@ def _record(index: int, item: Any, target: Target, codec: Codec, new_id: str, no
 
 def _beside(row: dict[str, Any], target: Target) -> Any:
     """Take the entity out of a label's row: under the model's own name for it, or as `entity`."""
-    names = [
-        name
-        for name in (target.entity, LABEL_ENTITY)
-        if name not in target.schema.field_names and name in row
-    ]
+    names = [name for name in (target.entity, LABEL_ENTITY) if name not in target.schema.field_names and name in row]
     values = [row.pop(name) for name in names]
     for name, value in zip(names, values, strict=True):
         if value is not None and (not isinstance(value, str | int) or isinstance(value, bool)):

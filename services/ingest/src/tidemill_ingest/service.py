@@ -108,9 +108,7 @@ class IngestService:
         Raises Rejected for a body that is not JSON (400), has too many items (413), or cannot be encoded now
         (503).
         """
-        given: Headers | None = (
-            [(TRACEPARENT, traceparent.encode())] if traceparent and traceparent.isascii() else None
-        )
+        given: Headers | None = [(TRACEPARENT, traceparent.encode())] if traceparent and traceparent.isascii() else None
         with self._tracer.start_as_current_span(
             f"send {target.topic}", context=context_of(given), kind=SpanKind.PRODUCER
         ) as span:
@@ -125,11 +123,7 @@ class IngestService:
             )
             context = current_traceparent()
             headers = [(TRACEPARENT, context)] if context else []
-            failures = (
-                await self._sink.publish(target.topic, converted.records, headers)
-                if converted.records
-                else []
-            )
+            failures = await self._sink.publish(target.topic, converted.records, headers) if converted.records else []
         return _outcome(target, converted, failures)
 
     async def _convert(self, target: Target, body: bytes, content_type: str | None) -> Converted:
@@ -150,9 +144,7 @@ class IngestService:
         return convert(read_items(body, content_type, self._max_items), target, self._codec, self._clock)
 
 
-def _outcome(
-    target: Target, converted: Converted, failures: Sequence[Undelivered | None]
-) -> tuple[int, Accepted]:
+def _outcome(target: Target, converted: Converted, failures: Sequence[Undelivered | None]) -> tuple[int, Accepted]:
     errors = [ItemError(index=r.index, field=r.field, reason=r.reason) for r in converted.refusals]
     accepted: list[str] = []
     unstored = 0

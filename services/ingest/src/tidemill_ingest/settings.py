@@ -10,9 +10,7 @@ from tidemill.settings import CommonSettings
 class IngestSettings(CommonSettings):
     """Settings of one ingest process, beside those that all services share."""
 
-    max_body_bytes: int = Field(
-        4_194_304, ge=1_024, description="Largest request body, in bytes; larger is 413."
-    )
+    max_body_bytes: int = Field(4_194_304, ge=1_024, description="Largest request body, in bytes; larger is 413.")
     max_items: int = Field(10_000, ge=1, description="Most events or labels in one request; more is 413.")
     delivery_timeout_ms: int = Field(
         10_000,

@@ -119,9 +119,7 @@ class Admission:
             threshold=float(wanted),
             detail=f"{since / 3_600_000:.1f} h of event time since the last run",
         )
-        return self._ask(
-            model, "schedule", f"schedule/{model}/{stream_time_ms // wanted}", evidence, stream_time_ms
-        )
+        return self._ask(model, "schedule", f"schedule/{model}/{stream_time_ms // wanted}", evidence, stream_time_ms)
 
     def _ask(self, model: str, cause: str, fingerprint: str, evidence: Evidence, stream_time_ms: int) -> bool:
         return self.admit(

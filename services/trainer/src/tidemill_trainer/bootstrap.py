@@ -165,9 +165,7 @@ def patiently(work: Callable[[], T], stop: threading.Event) -> T | None:
     return None
 
 
-def _partitions(
-    settings: TrainerSettings, specs: Mapping[str, ModelSpec], catalog: TopicCatalog
-) -> dict[str, int]:
+def _partitions(settings: TrainerSettings, specs: Mapping[str, ModelSpec], catalog: TopicCatalog) -> dict[str, int]:
     """Partition count of every topic that the trainer uses. Raises ``RetryLater`` until all are there."""
     names = [catalog.name(role, model) for model in specs for role in ROLES]
     names += [catalog.name(role) for role in PLATFORM_TOPICS]
@@ -206,9 +204,7 @@ def _model_rows(
     )
 
 
-def _place(
-    settings: TrainerSettings, model: ModelRows, catalog: TopicCatalog, counts: Mapping[str, int]
-) -> Place:
+def _place(settings: TrainerSettings, model: ModelRows, catalog: TopicCatalog, counts: Mapping[str, int]) -> Place:
     name = model.spec.name
     partitions = tuple((topic, number) for topic in model.topics for number in range(counts[topic]))
     return Place(f"{settings.tables}/{settings.prefix}{name}", catalog.name("clean", name), partitions)
@@ -220,9 +216,7 @@ def _named(catalog: TopicCatalog, counts: Mapping[str, int], *roles: str) -> dic
 
 def _codec(settings: TrainerSettings, schemas: SchemaCatalog) -> Codec:
     """One for each thread: a codec is not thread-safe."""
-    return Codec(
-        schemas, HttpRegistry(settings.schema_registry_url) if settings.schema_registry_url else None
-    )
+    return Codec(schemas, HttpRegistry(settings.schema_registry_url) if settings.schema_registry_url else None)
 
 
 def _heartbeat(health: Health, settings: TrainerSettings, part: Part) -> Heartbeat:

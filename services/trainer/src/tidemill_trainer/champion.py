@@ -24,9 +24,7 @@ class ServingChampion:
         """Raises ``ArtifactError`` for an artifact that is not what its event says, ``OSError`` when the
         store is away.
         """
-        artifact = fetch_artifact(
-            reference.artifact_uri, reference.manifest_digest, only=(MODEL_FILE, REFERENCE_FILE)
-        )
+        artifact = fetch_artifact(reference.artifact_uri, reference.manifest_digest, only=(MODEL_FILE, REFERENCE_FILE))
         model = OnnxModel.load(artifact.files[MODEL_FILE], artifact.manifest)
         last: int = json.loads(artifact.files[REFERENCE_FILE])["event_time"][1]
         return cls(model, last)

@@ -79,9 +79,7 @@ class TrainingChild:
             self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
             env=self._environment, start_new_session=True,
         )  # fmt: skip
-        threading.Thread(
-            target=_read, args=(self._process, self._answers), name="child-answers", daemon=True
-        ).start()
+        threading.Thread(target=_read, args=(self._process, self._answers), name="child-answers", daemon=True).start()
         first = self._wait(START_TIMEOUT_S, None)
         log.info("the training process is warm after %.1f s", first.get("seconds", 0.0))
         self.ready = True

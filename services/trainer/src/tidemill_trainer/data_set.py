@@ -98,9 +98,7 @@ def _labels_in(file: dict[str, Any]) -> int:
     return int(file["num_records"]) - int(nulls) if nulls is not None else 0
 
 
-def _read(
-    table: DeltaTable, kinds: list[str], since: datetime | None, columns: list[str], firsts: Ends
-) -> pa.Table:
+def _read(table: DeltaTable, kinds: list[str], since: datetime | None, columns: list[str], firsts: Ends) -> pa.Table:
     """Rows of these kinds, in batches; notes in ``firsts`` the first offset of each partition among them."""
     wanted = ds.field(KIND).isin(kinds)
     if since is not None:

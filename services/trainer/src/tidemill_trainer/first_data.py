@@ -57,9 +57,5 @@ def count_labelled(model: ModelRows) -> int:
     labels = model.table.column(LABELLED, EVENT_ID).unique()
     own = model.table.labelled_ids((EVENT, REST))
     joined = int(np.count_nonzero(pc.is_in(labels, value_set=events).to_numpy(zero_copy_only=False)))
-    apart = (
-        int(np.count_nonzero(pc.is_in(own, value_set=labels).to_numpy(zero_copy_only=False)))
-        if len(own)
-        else 0
-    )
+    apart = int(np.count_nonzero(pc.is_in(own, value_set=labels).to_numpy(zero_copy_only=False))) if len(own) else 0
     return joined + len(own) - apart

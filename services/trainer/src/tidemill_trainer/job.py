@@ -116,9 +116,7 @@ class Job:
             GOLDEN_FILE: golden.to_bytes(),
         }
         digest = write_artifact(uri, files, manifest)
-        self.tracking.record(
-            tracking_run, {}, {}, {"tidemill.version": str(version), "tidemill.artifact": uri}
-        )
+        self.tracking.record(tracking_run, {}, {}, {"tidemill.version": str(version), "tidemill.artifact": uri})
         self.tracking.end(tracking_run)
         self._held = None
         return ModelRef(
@@ -168,9 +166,7 @@ def _metrics(trained: Trained, seconds: float) -> dict[str, float]:
 
 
 def _facts(loaded: Loaded, trained: Trained) -> dict[str, str]:
-    offsets = " ".join(
-        f"{one.topic}/{one.partition}:{one.first}-{one.last}" for one in loaded.data_set.offsets
-    )
+    offsets = " ".join(f"{one.topic}/{one.partition}:{one.first}-{one.last}" for one in loaded.data_set.offsets)
     return {
         "tidemill.data_set.table": loaded.data_set.table_uri,
         "tidemill.data_set.version": str(loaded.data_set.table_version),

@@ -68,9 +68,7 @@ def _run_parts(
 
 def with_absolute_places(settings: TrainerSettings) -> TrainerSettings:
     """Artifacts and tables as URIs that mean the same in every process: events carry them."""
-    return settings.model_copy(
-        update={"artifacts": as_uri(settings.artifacts), "tables": as_uri(settings.tables)}
-    )
+    return settings.model_copy(update={"artifacts": as_uri(settings.artifacts), "tables": as_uri(settings.tables)})
 
 
 def as_uri(place: str) -> str:

@@ -10,9 +10,7 @@ ROWS_COLLECTED = Counter(
 ROWS_REFUSED = Counter(
     "tidemill_trainer_rows_refused_total", "Records that collect could not decode.", ["model", "role"]
 )
-COMMIT_SECONDS = Histogram(
-    "tidemill_trainer_commit_seconds", "Time of one commit to the training table.", ["model"]
-)
+COMMIT_SECONDS = Histogram("tidemill_trainer_commit_seconds", "Time of one commit to the training table.", ["model"])
 COLLECT_LAG = Gauge("tidemill_trainer_rows_waiting", "Rows read and not yet committed.", ["model"])
 REQUESTS = Counter(
     "tidemill_trainer_requests_total", "Retrain requests by cause and outcome.", ["model", "cause", "outcome"]
@@ -23,9 +21,7 @@ TRAIN_SECONDS = Histogram(
     buckets=(1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800),
 )  # fmt: skip
 SCORE = Gauge("tidemill_trainer_score", "Metric of the newest version on its test part.", ["model", "metric"])
-CHILD_RESTARTS = Counter(
-    "tidemill_trainer_child_restarts_total", "Times that the training process was started again."
-)
+CHILD_RESTARTS = Counter("tidemill_trainer_child_restarts_total", "Times that the training process was started again.")
 RELEASES = Counter("tidemill_trainer_releases_total", "Changes of what serves.", ["model", "action"])
 EPOCH = Gauge("tidemill_trainer_epoch", "Epoch published last.", ["model"])
 MODEL_VERSION = Gauge("tidemill_trainer_model_version", "Version published last.", ["model"])

@@ -62,9 +62,7 @@ class ModelRows:
         events = [kind for kind in (event, rest) if kind is not None]
         newest = max((kind.newest_ms for kind in events if kind.newest_ms is not None), default=None)
         own = sum(kind.labelled for kind in events)
-        self.committed = Committed(
-            sum(kind.rows for kind in events), own + (label.rows if label else 0), newest
-        )
+        self.committed = Committed(sum(kind.rows for kind in events), own + (label.rows if label else 0), newest)
 
     def add(self, batch: Batch) -> None:
         """Take over a batch of one topic. Raises ``RetryLater`` when a schema registry is away (take it again
@@ -115,9 +113,7 @@ class ModelRows:
     def _rows(self, role: Role, batch: Batch) -> pa.Table:
         if role == "predictions":
             return self._rest_rows(batch)
-        reader = (
-            self.schemas.record(self.spec.name) if role == "clean" else self.schemas.label(self.spec.name)
-        )
+        reader = self.schemas.record(self.spec.name) if role == "clean" else self.schemas.label(self.spec.name)
         decoded = self.codec.decode(batch.values, reader)
         self._note_bad(role, len(decoded.bad))
         partitions = [batch.partitions[k] for k in decoded.index]
@@ -148,9 +144,7 @@ class ModelRows:
     def _note_bad(self, role: str, count: int) -> None:
         if count:
             metrics.ROWS_REFUSED.labels(self.spec.name, role).inc(count)
-            log.warning(
-                "%d records of %s on %s cannot be decoded and are left out", count, self.spec.name, role
-            )
+            log.warning("%d records of %s on %s cannot be decoded and are left out", count, self.spec.name, role)
 
     def _count(self, fresh: pa.Table) -> None:
         import pyarrow.compute as pc

@@ -44,9 +44,7 @@ def release_of_run(current: ModelVersion | None, run: RetrainRun, now_ms: int) -
     if run.state != "finished" or run.artifact is None:
         raise NotReleased(f"run {run.run_id} has no version: {run.reason}")
     if current is not None and run.artifact.version <= current.champion.version:
-        raise NotReleased(
-            f"version {run.artifact.version} is not newer than {current.champion.version}, which serves"
-        )
+        raise NotReleased(f"version {run.artifact.version} is not newer than {current.champion.version}, which serves")
     version = _next(current, run.model, run.artifact, run.start_offsets, now_ms)
     return ModelRelease(
         release_id=run_release_id(run.run_id),
@@ -69,9 +67,7 @@ def release_of_command(
     """
     if command.action == "reject":
         return _rejected(current, command)
-    number = (
-        command.version if command.version is not None else previous if command.action == "rollback" else None
-    )
+    number = command.version if command.version is not None else previous if command.action == "rollback" else None
     if number is None:
         raise NotReleased("no version is named, and there is none before the one that serves")
     if current is not None and number == current.champion.version:

@@ -38,9 +38,7 @@ def table_schema(spec: ModelSpec, record: pa.Schema) -> pa.Schema:
         (LABEL, LABEL_TYPES[spec.target.task]),
     ]
     fields = [pa.field(name, kind) for name, kind in own]
-    return pa.schema(
-        [*fields, *(pa.field(f.name, _stored(f.type)) for f in record if f.name not in dict(own))]
-    )
+    return pa.schema([*fields, *(pa.field(f.name, _stored(f.type)) for f in record if f.name not in dict(own))])
 
 
 def event_rows(

@@ -95,10 +95,7 @@ class RunStore:
     def has_version(self, model: str) -> bool:
         """Whether any version of the model has been made."""
         with self._begin() as connection:
-            return (
-                connection.scalar(select(versions.c.version).where(versions.c.model == model).limit(1))
-                is not None
-            )
+            return connection.scalar(select(versions.c.version).where(versions.c.model == model).limit(1)) is not None
 
     def past(self, model: str) -> list[PastRun]:
         """The admitted runs of a model, oldest first."""
@@ -119,9 +116,7 @@ class RunStore:
         with self._begin() as connection:
             while (row := self._claimable(connection)) is not None:
                 if row.attempts >= self._max_attempts:
-                    self._finish(
-                        connection, row, "failed", {"reason": f"given up after {row.attempts} attempts"}
-                    )
+                    self._finish(connection, row, "failed", {"reason": f"given up after {row.attempts} attempts"})
                     continue
                 token = uuid.uuid4().hex
                 change = {
@@ -168,13 +163,9 @@ class RunStore:
             known = connection.scalar(select(versions.c.version).where(versions.c.run_id == claim.run_id))
             if known is not None:
                 return int(known)
-            last = connection.scalar(
-                select(func.max(versions.c.version)).where(versions.c.model == claim.model)
-            )
+            last = connection.scalar(select(func.max(versions.c.version)).where(versions.c.model == claim.model))
             number = int(last or 0) + 1
-            connection.execute(
-                insert(versions).values(model=claim.model, version=number, run_id=claim.run_id)
-            )
+            connection.execute(insert(versions).values(model=claim.model, version=number, run_id=claim.run_id))
             return number
 
     def finish(self, claim: Claim, outcome: Outcome) -> None:
@@ -212,9 +203,7 @@ class RunStore:
     def mark_sent(self, ids: Sequence[int]) -> None:
         """These events are stored on the topic."""
         with self._begin() as connection:
-            connection.execute(
-                update(outbox).where(outbox.c.id.in_(ids)).values(sent_at=self._clock.now_ms())
-            )
+            connection.execute(update(outbox).where(outbox.c.id.in_(ids)).values(sent_at=self._clock.now_ms()))
 
     @contextmanager
     def _begin(self) -> Iterator[Connection]:
@@ -228,19 +217,11 @@ class RunStore:
 
     def _claimable(self, connection: Connection) -> Row[Any] | None:
         expired = (runs.c.state == "started") & (runs.c.lease_until < self._clock.now_ms())
-        wanted = (
-            select(runs)
-            .where(or_(runs.c.state == "accepted", expired))
-            .order_by(runs.c.created_at, runs.c.run_id)
-        )
+        wanted = select(runs).where(or_(runs.c.state == "accepted", expired)).order_by(runs.c.created_at, runs.c.run_id)
         return connection.execute(wanted.limit(1)).first()
 
     def _locked(self, connection: Connection, claim: Claim) -> Row[Any]:
-        held = (
-            (runs.c.run_id == claim.run_id)
-            & (runs.c.lease_token == claim.token)
-            & (runs.c.state == "started")
-        )
+        held = (runs.c.run_id == claim.run_id) & (runs.c.lease_token == claim.token) & (runs.c.state == "started")
         row = connection.execute(select(runs).where(held)).first()
         if row is None:
             raise LeaseLost(f"run {claim.run_id} is no longer ours")

@@ -23,34 +23,22 @@ class TrainerSettings(CommonSettings):
     collect_every_s: float = Field(
         2.0, gt=0, description="At most so long a row waits for its commit to the table, in s."
     )
-    collect_rows: int = Field(
-        20_000, ge=1, description="So many waiting rows of one model are committed at once."
-    )
+    collect_rows: int = Field(20_000, ge=1, description="So many waiting rows of one model are committed at once.")
     collect_fetch: int = Field(5_000, ge=1, description="Records that collect takes from Kafka in one go.")
-    collect_buffer_kb: int = Field(
-        8_192, ge=512, description="Memory for records fetched ahead by collect, in KiB."
-    )
-    compact_files: int = Field(
-        200, ge=2, description="Small files of a kind after which collect compacts the table."
-    )
+    collect_buffer_kb: int = Field(8_192, ge=512, description="Memory for records fetched ahead by collect, in KiB.")
+    compact_files: int = Field(200, ge=2, description="Small files of a kind after which collect compacts the table.")
     lease_s: float = Field(
         30.0, gt=0, description="A run whose trainer is silent for so long is given to another, in s."
     )
     max_attempts: int = Field(3, ge=1, description="How often a run is begun before it is taken for failed.")
-    train_timeout_s: float = Field(
-        1_800.0, gt=0, description="A training that takes longer is ended and failed, in s."
-    )
+    train_timeout_s: float = Field(1_800.0, gt=0, description="A training that takes longer is ended and failed, in s.")
     poll_s: float = Field(0.2, gt=0, description="How often admit, train and publish look for work, in s.")
     git_sha: str = Field("", description="Commit of the running code, written on every version.")
 
     @field_validator("parts", mode="before")
     @classmethod
     def _split_parts(cls, value: object) -> object:
-        return (
-            tuple(part.strip() for part in value.split(",") if part.strip())
-            if isinstance(value, str)
-            else value
-        )
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _train_knows_what_serves(self) -> Self:

@@ -92,9 +92,7 @@ class Trainer:
             self._stop.wait(1.0)
 
     def _work(self, claim: Claim) -> None:
-        log.info(
-            "run %s for %s begins (%s, attempt %d)", claim.run_id, claim.model, claim.cause, claim.attempt
-        )
+        log.info("run %s for %s begins (%s, attempt %d)", claim.run_id, claim.model, claim.cause, claim.attempt)
         with run_span(self._tracer, claim) as span, metrics.TRAIN_SECONDS.labels(claim.model).time():
             try:
                 trained = self._ordered(claim, self._order(claim), self._settings.train_timeout_s)
@@ -126,9 +124,7 @@ class Trainer:
         version = self._store.version_of(claim)
         exported = self._ordered(claim, {"do": "export", "version": version}, EXPORT_TIMEOUT_S)
         reference = ModelRef.from_dict(exported["artifact"])
-        return Outcome(
-            f"gate passed: {trained['reason']}", gate, trained["metrics"], starts, version, reference
-        )
+        return Outcome(f"gate passed: {trained['reason']}", gate, trained["metrics"], starts, version, reference)
 
     def _order(self, claim: Claim) -> dict[str, Any]:
         place, serving = self._places[claim.model], self._champion(claim.model)
@@ -141,9 +137,7 @@ class Trainer:
 
     def _ordered(self, claim: Claim, order: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
         """Have an order done, with the lease kept alive meanwhile."""
-        answer = self._child.order(
-            order, timeout_s, _every(self._settings.lease_s / 3, lambda: self._alive(claim))
-        )
+        answer = self._child.order(order, timeout_s, _every(self._settings.lease_s / 3, lambda: self._alive(claim)))
         if answer["ok"]:
             return answer
         if answer["kind"] == "retry":
@@ -173,9 +167,7 @@ class Trainer:
 
 def _facts(trained: Mapping[str, Any]) -> dict[str, Any]:
     data_set = trained["data_set"]
-    offsets = [
-        f"{one['topic']}/{one['partition']}:{one['first']}-{one['last']}" for one in data_set["offsets"]
-    ]
+    offsets = [f"{one['topic']}/{one['partition']}:{one['first']}-{one['last']}" for one in data_set["offsets"]]
     return {
         "tidemill.candidate": trained["candidate"],
         "tidemill.data_set.table": data_set["table_uri"],

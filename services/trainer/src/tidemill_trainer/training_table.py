@@ -125,11 +125,7 @@ class TrainingTable:
         """One column of one kind of rows, from the snapshot held."""
         import pyarrow.dataset as ds
 
-        return (
-            self._table.to_pyarrow_dataset()
-            .to_table(columns=[name], filter=ds.field(KIND) == kind)
-            .column(name)
-        )
+        return self._table.to_pyarrow_dataset().to_table(columns=[name], filter=ds.field(KIND) == kind).column(name)
 
     def labelled_ids(self, kinds: Iterable[str]) -> pa.Array:
         """Ids, each once, of events whose label came with them."""
@@ -144,9 +140,7 @@ class TrainingTable:
             self._table,
             rows,
             mode="append",
-            commit_properties=CommitProperties(
-                app_transactions=[Transaction(app, end) for app, end in moved]
-            ),
+            commit_properties=CommitProperties(app_transactions=[Transaction(app, end) for app, end in moved]),
         )
 
     def _add_new_columns(self) -> None:
@@ -161,9 +155,7 @@ class TrainingTable:
 
 def committed_ends(table: DeltaTable, partitions: Iterable[tuple[str, int]]) -> Ends:
     """The offset that comes next, for each of ``partitions`` that the table has rows of."""
-    found = (
-        (partition, table.transaction_version(f"{partition[0]}/{partition[1]}")) for partition in partitions
-    )
+    found = ((partition, table.transaction_version(f"{partition[0]}/{partition[1]}")) for partition in partitions)
     return {partition: int(end) for partition, end in found if end is not None}
 
 

@@ -82,9 +82,7 @@ def _do(job: Any, order: Mapping[str, Any]) -> dict[str, Any]:
     if order["do"] == "export":
         return {"artifact": job.export(int(order["version"]))}
     if order["do"] == "champion":
-        job.tracking.reconcile_champion(
-            order["model"], order["version"], order["artifact_uri"], order["tracking_run"]
-        )
+        job.tracking.reconcile_champion(order["model"], order["version"], order["artifact_uri"], order["tracking_run"])
         return {}
     raise ValueError(f"unknown order {order['do']!r}")
 

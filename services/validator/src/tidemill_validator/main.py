@@ -91,9 +91,7 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
     )
     worker.hold = runner.hold_topics
     with HealthServer(health, host=settings.host, port=settings.port) as server:
-        _log.info(
-            "metrics and health on port %d", server.port, extra={"port": server.port, "models": list(models)}
-        )
+        _log.info("metrics and health on port %d", server.port, extra={"port": server.port, "models": list(models)})
         _await_topics(settings, topics, list(models), stop)
         own = Codec(schemas, registry)
         pause = WindowPause(
@@ -108,9 +106,7 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
             shutdown_tracing()
 
 
-def _await_topics(
-    settings: ValidatorSettings, topics: TopicCatalog, models: list[str], stop: threading.Event
-) -> None:
+def _await_topics(settings: ValidatorSettings, topics: TopicCatalog, models: list[str], stop: threading.Event) -> None:
     """Waits for the brokers, then refuses topics of a model whose partition counts differ."""
     from tidemill.errors import RetryLater
     from tidemill.kafka.clients import admin

@@ -21,9 +21,7 @@ Read: TypeAlias = Callable[[Mapping[int, Range]], Mapping[int, Chunk]]
 """Reads one range of each of several partitions."""
 
 
-def read_window(
-    read: Read, bounds: Mapping[int, Range], within_ms: int, limit: int
-) -> dict[int, list[Chunk]]:
+def read_window(read: Read, bounds: Mapping[int, Range], within_ms: int, limit: int) -> dict[int, list[Chunk]]:
     """The last window of each partition, in chunks, oldest first, by partition.
 
     `bounds`: the first offset and the end of each partition. `within_ms`: the window, from the newest event
@@ -33,9 +31,7 @@ def read_window(
     open_ends = {partition: high for partition, (low, high) in bounds.items() if high > low}
     size = FIRST_CHUNK
     while open_ends:
-        ranges = {
-            partition: (max(bounds[partition][0], end - size), end) for partition, end in open_ends.items()
-        }
+        ranges = {partition: (max(bounds[partition][0], end - size), end) for partition, end in open_ends.items()}
         found = read(ranges)
         for partition, (start, _) in ranges.items():
             chunks[partition].insert(0, found.get(partition, ((), ())))

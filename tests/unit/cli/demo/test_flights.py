@@ -33,9 +33,7 @@ def flight(**changes: object) -> dict[str, object]:
 
 def weather(**changes: object) -> dict[str, object]:
     names = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
-    row: dict[str, object] = {"origin": "EWR", "time_hour": "2013-07-02T03:00:00Z"} | dict.fromkeys(
-        names, 1.0
-    )
+    row: dict[str, object] = {"origin": "EWR", "time_hour": "2013-07-02T03:00:00Z"} | dict.fromkeys(names, 1.0)
     return row | changes
 
 
@@ -53,9 +51,7 @@ def test_a_flight_is_known_at_its_scheduled_departure_in_new_york() -> None:
 
 
 def test_it_lands_when_the_clock_at_its_destination_shows_the_arrival() -> None:
-    (row,) = prepared(
-        flight()
-    )  # off at 03:40, 300 min in the air: 01:40 in Los Angeles, so 02:12 is 32 min later
+    (row,) = prepared(flight())  # off at 03:40, 300 min in the air: 01:40 in Los Angeles, so 02:12 is 32 min later
     assert row["landed_at"] == datetime(2013, 7, 2, 9, 12, tzinfo=UTC)
     assert row["late"] is True
 

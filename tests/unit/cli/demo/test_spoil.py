@@ -39,9 +39,7 @@ def test_the_draw_is_the_same_for_the_same_seed_and_spoils_the_share() -> None:
 
 def test_each_way_of_spoiling_is_what_it_says(schemas: SchemaCatalog) -> None:
     record, codec = schemas.record("flight-delay"), Codec(schemas)
-    fates = np.array(
-        [Spoil.NO, Spoil.MISSING, Spoil.OUT_OF_RANGE, Spoil.WRONG_TYPE, Spoil.TWICE, Spoil.NOT_AVRO]
-    )
+    fates = np.array([Spoil.NO, Spoil.MISSING, Spoil.OUT_OF_RANGE, Spoil.WRONG_TYPE, Spoil.TWICE, Spoil.NOT_AVRO])
     values = Spoiler(codec, record).encode(rows(6), fates)
     decoded = codec.decode(values, record)
     assert decoded.index.tolist() == [0, 1, 2, 4]

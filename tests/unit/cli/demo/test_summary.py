@@ -24,9 +24,7 @@ def news(role: str, at_ms: int, **datum: Any) -> News:
 
 
 def serving(epoch: int, version: int, at_ms: int) -> News:
-    return news(
-        "model_versions", at_ms, model="m", epoch=epoch, champion={"version": version}, start_offsets=[0]
-    )
+    return news("model_versions", at_ms, model="m", epoch=epoch, champion={"version": version}, start_offsets=[0])
 
 
 def run(version: int, cause: str, request: str, state: str = "finished") -> News:
@@ -39,9 +37,7 @@ def run(version: int, cause: str, request: str, state: str = "finished") -> News
 
 
 def request(request_id: str, cause: str, *kinds: str) -> News:
-    return news(
-        "retrain_requests", 0, request_id=request_id, cause=cause, evidence=[{"kind": k} for k in kinds]
-    )
+    return news("retrain_requests", 0, request_id=request_id, cause=cause, evidence=[{"kind": k} for k in kinds])
 
 
 def drift(kind: str) -> News:
@@ -82,9 +78,7 @@ def test_the_loop_is_closed_when_everything_holds() -> None:
 
 def test_one_missing_record_opens_the_loop_and_is_named() -> None:
     verdict = judge(closed_loop(), audit(Tally(missing=1)), asked(), 100.0, killed=False)
-    assert [(c.text, c.found) for c in verdict.failures] == [
-        ("raw offsets: exactly once", "1 missing, 0 duplicated")
-    ]
+    assert [(c.text, c.found) for c in verdict.failures] == [("raw offsets: exactly once", "1 missing, 0 duplicated")]
 
 
 def test_a_failed_rest_request_opens_the_loop_unless_processes_were_killed() -> None:

@@ -79,9 +79,7 @@ def test_a_fetched_jar_with_another_hash_is_refused_and_removed(
     assert not target.exists()
 
 
-def test_a_repository_out_of_reach_is_said_with_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_repository_out_of_reach_is_said_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from jgo.maven import Artifact
 
     def resolve(artifact: Artifact) -> Path:

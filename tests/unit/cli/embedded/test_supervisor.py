@@ -19,9 +19,7 @@ from tidemill_cli.embedded.policy import RestartPolicy
 from tidemill_cli.embedded.supervisor import ProcessSpec, Supervisor
 
 SLEEPER = "import time; time.sleep(600)"
-STUBBORN = (
-    "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
-)
+STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
 FAST = RestartPolicy(first_s=0.01, longest_s=0.02, limit=3, window_s=60.0, fenced_s=0.01)
 
 
@@ -138,9 +136,7 @@ def test_children_die_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
         print(supervisor.pids()["one"], flush=True)
         time.sleep(600)
     """
-    with subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True
-    ) as parent:
+    with subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
         assert alive(child)

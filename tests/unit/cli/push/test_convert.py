@@ -61,9 +61,7 @@ def test_nothing_in_a_field_that_must_be_there_is_an_error() -> None:
 def test_times_are_read_as_iso_8601_and_as_milliseconds_and_are_utc_without_a_zone() -> None:
     texts = ["2024-01-01T09:00:00Z", "2024-01-01 09:00", "2024-01-01T10:00:00+01:00", "1704099600000"]
     assert one(texts, "time") == ([NINE] * 4, [])
-    assert one(["yesterday"], "time")[1] == [
-        "1: 'yesterday' is not a time (ISO 8601, or milliseconds since 1970)"
-    ]
+    assert one(["yesterday"], "time")[1] == ["1: 'yesterday' is not a time (ISO 8601, or milliseconds since 1970)"]
 
 
 def test_a_column_of_times_of_a_parquet_file_is_taken_as_it_is() -> None:

@@ -30,9 +30,7 @@ class Collecting:
         self.flushes = 0
         self._breaks_at = breaks_at
 
-    def send(
-        self, topic: str, keys: Sequence[bytes], values: Sequence[bytes], headers: Sequence[object]
-    ) -> None:
+    def send(self, topic: str, keys: Sequence[bytes], values: Sequence[bytes], headers: Sequence[object]) -> None:
         assert len(keys) == len(values) == len(headers)
         self.records += zip(keys, values, strict=True)
 
@@ -139,9 +137,7 @@ def test_columns_that_fill_no_field_and_fields_that_no_column_fills_are_known(ca
     assert maker.missing_fields(["contract"]) == ["billed_at"]
 
 
-def test_a_label_without_its_own_entity_field_is_keyed_by_the_column_beside_it(
-    case: Case, tmp_path: Path
-) -> None:
+def test_a_label_without_its_own_entity_field_is_keyed_by_the_column_beside_it(case: Case, tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
     path.write_text("event_id,customer_id,left,event_time,observed_at\ne1,c9,yes,2024-01-01,2024-02-01\n")
     schema = case.schemas.label("telecom-churn")

@@ -24,9 +24,7 @@ def test_a_csv_row_of_another_width_is_an_error_of_its_line(tmp_path: Path) -> N
     (chunk,) = read_chunks(path, 10)
     assert chunk.rows == 3
     assert chunk.lines == [2, 4]
-    assert [(error.line, error.reason) for error in chunk.errors] == [
-        (3, "has 1 columns where the first line has 2")
-    ]
+    assert [(error.line, error.reason) for error in chunk.errors] == [(3, "has 1 columns where the first line has 2")]
 
 
 def test_a_csv_that_names_a_column_twice_is_refused(tmp_path: Path) -> None:

@@ -29,9 +29,7 @@ class Topics:
     def add(
         self, role: str, offset: int, at_ms: int, datum: dict[str, Any] | None, headers: Headers | None = None
     ) -> None:
-        record = Record(
-            f"m-{role}", 2, offset, at_ms, b"N1", headers or [], datum, "" if datum else "not Avro"
-        )
+        record = Record(f"m-{role}", 2, offset, at_ms, b"N1", headers or [], datum, "" if datum else "not Avro")
         self.records.setdefault(role, []).append(record)
 
     def partition(self, key: str) -> int:
@@ -48,9 +46,7 @@ class Topics:
                 yield record
 
     def at(self, role: str, partition: int, offset: int) -> Record | None:
-        return next(
-            (r for r in self.records.get(role, []) if (r.partition, r.offset) == (partition, offset)), None
-        )
+        return next((r for r in self.records.get(role, []) if (r.partition, r.offset) == (partition, offset)), None)
 
 
 def prediction(**changes: Any) -> dict[str, Any]:
@@ -69,9 +65,7 @@ def topics() -> Topics:
     came = [(TRACEPARENT, CONTEXT), (ORIGIN, origin("m-raw", 2, 50))]
     topics.add("clean", 40, 1_700_000_000_100, {"event_id": "e1"}, came)
     topics.add("predictions", 9, PREDICTED_AT, prediction())
-    topics.add(
-        "labels", 5, 1_700_000_900_000, {"event_id": "e1", "label": True, "event_time": 1, "observed_at": 2}
-    )
+    topics.add("labels", 5, 1_700_000_900_000, {"event_id": "e1", "label": True, "event_time": 1, "observed_at": 2})
     return topics
 
 

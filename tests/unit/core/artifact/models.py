@@ -44,6 +44,4 @@ def graph(
 def scaling(factor: float) -> bytes:
     """y = distance * factor."""
     weight = helper.make_tensor("w", TensorProto.FLOAT, [1], [factor])
-    return graph(
-        [helper.make_node("Mul", ["distance", "w"], ["y"])], initializers=[weight]
-    ).SerializeToString()
+    return graph([helper.make_node("Mul", ["distance", "w"], ["y"])], initializers=[weight]).SerializeToString()

@@ -76,9 +76,7 @@ def test_a_file_name_that_climbs_out_is_refused(uri: str):
         fetch_artifact(uri, sha256(climbing))
 
 
-def test_an_interrupted_write_leaves_no_artifact_and_can_be_repeated(
-    uri: str, monkeypatch: pytest.MonkeyPatch
-):
+def test_an_interrupted_write_leaves_no_artifact_and_can_be_repeated(uri: str, monkeypatch: pytest.MonkeyPatch):
     import tidemill.artifact.directory as directory
 
     write = directory.write_bytes

@@ -90,9 +90,7 @@ def test_external_data_without_the_location_flag_is_refused_too():
     tensor = external_tensor()
     tensor.ClearField("data_location")
     with pytest.raises(ArtifactError, match="outside its file"):
-        check_graph(
-            graph([helper.make_node("Relu", ["distance"], ["y"])], initializers=[tensor]).SerializeToString()
-        )
+        check_graph(graph([helper.make_node("Relu", ["distance"], ["y"])], initializers=[tensor]).SerializeToString())
 
 
 def test_a_second_graph_appended_to_the_bytes_is_not_overlooked():

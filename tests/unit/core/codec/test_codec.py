@@ -210,9 +210,7 @@ data = st.fixed_dictionaries(
         "count": st.integers(-(2**31), 2**31 - 1),
         "tags": st.lists(text, max_size=3),
         "sums": st.dictionaries(text, st.floats(allow_nan=False), max_size=3),
-        "inner": st.fixed_dictionaries(
-            {"x": st.none() | st.integers(-(2**63), 2**63 - 1), "y": st.booleans()}
-        ),
+        "inner": st.fixed_dictionaries({"x": st.none() | st.integers(-(2**63), 2**63 - 1), "y": st.booleans()}),
     }
 )
 WIDE = record(

@@ -26,9 +26,7 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         self.rfile.read(length)
         self.server.seen.append((self.command, self.path, self.headers.get("Authorization")))
-        status, body = self.server.answers.get(
-            self.path, (404, {"error_code": 40403, "message": "not found"})
-        )
+        status, body = self.server.answers.get(self.path, (404, {"error_code": 40403, "message": "not found"}))
         payload = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(payload)))

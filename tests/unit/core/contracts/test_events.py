@@ -136,6 +136,4 @@ def test_times_may_come_as_datetimes() -> None:
 
 def test_a_missing_field_is_an_error_that_names_it() -> None:
     with pytest.raises(KeyError, match="threshold"):
-        events.Evidence.from_dict(
-            {"detector": "d", "kind": "k", "subject": "s", "statistic": 1, "detail": ""}
-        )
+        events.Evidence.from_dict({"detector": "d", "kind": "k", "subject": "s", "statistic": 1, "detail": ""})

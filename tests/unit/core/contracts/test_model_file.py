@@ -84,9 +84,7 @@ def test_a_spec_can_be_hashed_and_sent_to_another_process() -> None:
 
 @pytest.mark.parametrize("key", ["model", "schema", "entity", "event_time", "target", "features"])
 def test_a_missing_key_is_named(key: str) -> None:
-    lines = [
-        line for line in MINIMAL.splitlines() if not line.startswith((f"{key}:", "  ")) or key != "features"
-    ]
+    lines = [line for line in MINIMAL.splitlines() if not line.startswith((f"{key}:", "  ")) or key != "features"]
     text = "\n".join(line for line in lines if not line.startswith(f"{key}:"))
     assert refused(text).message == f"`{key}` is missing"
 
@@ -202,9 +200,7 @@ def test_a_model_without_features_is_refused() -> None:
     assert "at least one feature" in refused(HEAD + TARGET + "features: {}\n").message
 
 
-@pytest.mark.parametrize(
-    "name", ["Loan", "loan_default", "-loan", "loan--x", "9loans", "a" * 101, "loan.raw"]
-)
+@pytest.mark.parametrize("name", ["Loan", "loan_default", "-loan", "loan--x", "9loans", "a" * 101, "loan.raw"])
 def test_a_model_name_that_no_topic_can_have_is_refused(name: str) -> None:
     assert "lower-case letters" in refused(MINIMAL.replace("loan-default\n", f"{name}\n", 1)).message
 

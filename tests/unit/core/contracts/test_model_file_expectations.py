@@ -36,9 +36,7 @@ def file_with(expectation: str) -> str:
         ),
         (
             "expect_column_values_to_be_in_set: {column: a, value_set: [NO, 'yes', '1']}",
-            ExpectationSpec(
-                "expect_column_values_to_be_in_set", {"column": "a", "value_set": ("NO", "yes", "1")}
-            ),
+            ExpectationSpec("expect_column_values_to_be_in_set", {"column": "a", "value_set": ("NO", "yes", "1")}),
         ),
         (
             "expect_column_values_to_match_regex: {column: a, regex: '^[A-Z]+$'}",

@@ -43,9 +43,7 @@ def test_the_fingerprint_is_crc_64_avro_of_the_canonical_form_in_little_endian()
 
 def test_docs_and_defaults_and_logical_types_do_not_change_the_fingerprint_but_the_text() -> None:
     plain = make_schema("thing", record({"name": "a", "type": "long"}))
-    timed = make_schema(
-        "thing", record({"name": "a", "type": {"type": "long", "logicalType": "timestamp-millis"}})
-    )
+    timed = make_schema("thing", record({"name": "a", "type": {"type": "long", "logicalType": "timestamp-millis"}}))
     assert plain.fingerprint == timed.fingerprint
     assert plain != timed
     assert json.loads(timed.text) == timed.json

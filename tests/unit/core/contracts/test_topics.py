@@ -60,9 +60,7 @@ def test_an_unknown_role_is_an_error_that_names_the_known_ones(tmp_path: Path) -
 
 def test_retention_cleanup_and_config_become_kafkas_settings(tmp_path: Path) -> None:
     row = ROW | {"config": {"max.message.bytes": 2_000_000}}
-    spec = catalog(
-        tmp_path, {"raw": row, "state": ROW | {"name": "s", "retention": "forever", "cleanup": "compact"}}
-    )
+    spec = catalog(tmp_path, {"raw": row, "state": ROW | {"name": "s", "retention": "forever", "cleanup": "compact"}})
     assert spec.spec("raw").retention == timedelta(days=7)
     assert spec.spec("raw").config == {
         "cleanup.policy": "delete",

@@ -8,9 +8,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 
-def failure(
-    code: int, *, fatal: bool = False, retriable: bool = False, abort: bool = False
-) -> KafkaException:
+def failure(code: int, *, fatal: bool = False, retriable: bool = False, abort: bool = False) -> KafkaException:
     return KafkaException(KafkaError(code, "said by the test", fatal, retriable, abort))
 
 
@@ -72,9 +70,7 @@ class FakeConsumer:
         if self.committed_failures:
             raise self.committed_failures.pop()
         return [
-            TopicPartition(
-                tp.topic, tp.partition, self.committed_offsets.get((tp.topic, tp.partition), -1001)
-            )
+            TopicPartition(tp.topic, tp.partition, self.committed_offsets.get((tp.topic, tp.partition), -1001))
             for tp in partitions
         ]
 

@@ -77,9 +77,7 @@ def test_a_failed_abort_throws_the_producer_away() -> None:
     assert not bench.session.is_open
 
 
-@pytest.mark.parametrize(
-    "code", [KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED]
-)
+@pytest.mark.parametrize("code", [KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED])
 def test_a_fenced_producer_says_so_and_what_to_do(code: int) -> None:
     bench = Bench({"commit": failure(code, fatal=True)})
     with pytest.raises(Fenced, match=r"worker-0: give each its own TIDEMILL_INSTANCE"):

@@ -52,9 +52,7 @@ class FakeMessage:
 def test_messages_become_one_batch_per_topic_in_order() -> None:
     messages: Any = [FakeMessage("b", 1, 0), FakeMessage("a", 0, 5), FakeMessage("b", 0, 2)]
     first, second = Batch.from_messages(messages)
-    assert first == Batch(
-        "b", [1, 0], [0, 2], [1000, 1002], [b"k", b"k"], [b"v", None], [None, [("a", b"b")]]
-    )
+    assert first == Batch("b", [1, 0], [0, 2], [1000, 1002], [b"k", b"k"], [b"v", None], [None, [("a", b"b")]])
     assert (second.topic, second.offsets, len(second)) == ("a", [5], 1)
     assert Batch.from_messages([]) == []
 

@@ -89,9 +89,7 @@ def test_a_taken_port_is_a_configuration_error() -> None:
         (Fenced("no"), 3),
     ],
 )
-def test_exceptions_become_exit_codes(
-    error: BaseException | None, code: int, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_exceptions_become_exit_codes(error: BaseException | None, code: int, caplog: pytest.LogCaptureFixture) -> None:
     def main() -> None:
         if error is not None:
             raise error

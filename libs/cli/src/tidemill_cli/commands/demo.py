@@ -69,9 +69,7 @@ def demo(
     from tidemill_cli.commands.up import asked_to_stop
     from tidemill_cli.demo.run import Options, run_demo
 
-    options = Options(
-        seconds=seconds, fraction=fraction, seed=seed, permute=permute, kill=kill, kafka=kafka, var=var
-    )
+    options = Options(seconds=seconds, fraction=fraction, seed=seed, permute=permute, kill=kill, kafka=kafka, var=var)
     with asked_to_stop() as stop:
         closed = run_demo(options, _console(), stop)
     sys.exit(0 if closed else 1)

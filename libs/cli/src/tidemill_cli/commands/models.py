@@ -35,9 +35,7 @@ def models(platform: PlatformView, name: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    table = Table(
-        "model", "version", "state", "epoch", "cause", "metrics", "digest", box=None, pad_edge=False
-    )
+    table = Table("model", "version", "state", "epoch", "cause", "metrics", "digest", box=None, pad_edge=False)
     for row in rows:
         metrics = ", ".join(f"{key} {value:.4f}" for key, value in sorted(row["metrics"].items())) or "-"
         epoch = "" if row["epoch"] is None else str(row["epoch"])

@@ -22,13 +22,9 @@ CHECKPOINTS = Path("var/push")
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--model", metavar="NAME", help="Model whose events these are; needless where there is only one."
-)
+@click.option("--model", metavar="NAME", help="Model whose events these are; needless where there is only one.")
 @click.option("--labels", is_flag=True, help="FILE holds labels: event_id, label, event_time, observed_at.")
-@click.option(
-    "--map", "mapped", multiple=True, metavar="COLUMN=FIELD", help="A column under another name; repeatable."
-)
+@click.option("--map", "mapped", multiple=True, metavar="COLUMN=FIELD", help="A column under another name; repeatable.")
 @click.option(
     "--event-time",
     "times",
@@ -42,9 +38,7 @@ CHECKPOINTS = Path("var/push")
     help="At most so many rows a second.",
 )
 @click.option("--again", is_flag=True, help="Push from the beginning, although it was pushed before.")
-@click.option(
-    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Where rows with errors are listed."
-)
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Where rows with errors are listed.")
 @platform_options
 def push(
     platform: PlatformView, file: Path, model: str | None, labels: bool, mapped: tuple[str, ...],
@@ -87,13 +81,9 @@ def push(
         _check_columns(file, maker, read_chunks)
         before = checkpoint.load()
         if before.done:
-            click.echo(
-                f"{file.name} was pushed to {topic} before: {before.sent:,} rows. --again pushes it again."
-            )
+            click.echo(f"{file.name} was pushed to {topic} before: {before.sent:,} rows. --again pushes it again.")
             return
-        errors = ErrorReport(
-            report or CHECKPOINTS / f"{file.stem}-{digest[:8]}.errors.jsonl", fresh=not before.rows
-        )
+        errors = ErrorReport(report or CHECKPOINTS / f"{file.stem}-{digest[:8]}.errors.jsonl", fresh=not before.rows)
         if before.rows:
             click.echo(f"continuing behind row {before.rows:,}")
         sender = Sender(platform.settings, "push")
@@ -114,9 +104,7 @@ def _maker(
 
     schema = platform.schemas.label(spec.name) if labels else platform.schemas.record(spec.name)
     roles = (
-        Roles("event_id", "event_time", spec.entity)
-        if labels
-        else Roles(spec.event_id, spec.event_time, spec.entity)
+        Roles("event_id", "event_time", spec.entity) if labels else Roles(spec.event_id, spec.event_time, spec.entity)
     )
     line = TimeLine.parse(times) if times else None
     return RecordMaker(platform.codec, schema, roles, digest, parse_renames(mapped), line)

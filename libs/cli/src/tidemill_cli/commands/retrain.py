@@ -100,16 +100,13 @@ def _follow(feed: Feed, request_id: str, timeout: float) -> dict[str, Any]:
             click.echo(f"{run['state']}" + (f": {run['reason']}" if run["reason"] else ""))
             if run["state"] in ENDED:
                 return run
-    raise click.ClickException(
-        f"no verdict within {timeout:.0f} s: does the trainer run? See `tidemill status`"
-    )
+    raise click.ClickException(f"no verdict within {timeout:.0f} s: does the trainer run? See `tidemill status`")
 
 
 def _conclude(run: dict[str, Any]) -> None:
     for entry in run["gate"]:
         click.echo(
-            f"  gate: {entry['subject']} {entry['statistic']:.4f} against {entry['threshold']:.4f}. "
-            f"{entry['detail']}"
+            f"  gate: {entry['subject']} {entry['statistic']:.4f} against {entry['threshold']:.4f}. {entry['detail']}"
         )
     if run["state"] != "finished":
         raise SystemExit(1)

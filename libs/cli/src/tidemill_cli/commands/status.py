@@ -96,9 +96,7 @@ def _model(platform: PlatformView, name: str) -> dict[str, Any]:
     from tidemill_cli.lag import Offsets
 
     since = int(datetime.now(tz=UTC).timestamp() * 1000) - BACK_MS
-    serving = max(
-        (n.datum for n in read_all(platform, "model_versions", name)), key=lambda d: d["epoch"], default=None
-    )
+    serving = max((n.datum for n in read_all(platform, "model_versions", name)), key=lambda d: d["epoch"], default=None)
     drift = read_all(platform, "drift_events", name, since)
     performance = read_all(platform, "model_performance", name, since)
     offsets = Offsets(platform.settings)
@@ -131,18 +129,14 @@ def _show(found: dict[str, Any]) -> None:
         table = Table("process", "pid", "state", "address", box=None, pad_edge=False)
         for row in found["processes"]:
             colour = {"ready": "green", "up": "green", "down": "red"}.get(row["state"], "yellow")
-            table.add_row(
-                row["name"], str(row["pid"] or "-"), f"[{colour}]{row['state']}[/]", row["url"] or ""
-            )
+            table.add_row(row["name"], str(row["pid"] or "-"), f"[{colour}]{row['state']}[/]", row["url"] or "")
         console.print(table)
     groups = Table("group", "behind by", box=None, pad_edge=False)
     for row in found["groups"]:
         open_windows = ", held by its open windows" if PROFILE in row["group"] and row["lag"] else ""
         groups.add_row(row["group"], f"{row['lag']:,} records{open_windows}")
     console.print(groups)
-    models = Table(
-        "model", "version", "epoch", "score", "dead letters", "last drift", box=None, pad_edge=False
-    )
+    models = Table("model", "version", "epoch", "score", "dead letters", "last drift", box=None, pad_edge=False)
     for row in found["models"]:
         score = ", ".join(f"{key} {value:.3f}" for key, value in sorted(row["metrics"].items())[:3])
         drift = f"{row['last_drift_at']}: {row['last_drift']}" if row["last_drift"] else "none"

@@ -33,9 +33,7 @@ INDENT = 25  # below the second column
 @click.option("--key", metavar="ENTITY", help="The event's key: then one partition is read instead of all.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @platform_options
-def trace(
-    platform: PlatformView, event_id: str, model: str | None, since: str, key: str | None, as_json: bool
-) -> None:
+def trace(platform: PlatformView, event_id: str, model: str | None, since: str, key: str | None, as_json: bool) -> None:
     """Show the path of one event, by its event id or by the id of a prediction: where it was when, on which
     topic, partition and offset; if it was set aside, why; which version predicted what; and where that
     version comes from, down to its training run and data set. It works for every event, sampled or not.
@@ -64,9 +62,7 @@ def trace(
     _show_spans(console, found, spans)
 
 
-def _find(
-    platform: PlatformView, event_id: str, model: str | None, since: str, key: str | None
-) -> Path | None:
+def _find(platform: PlatformView, event_id: str, model: str | None, since: str, key: str | None) -> Path | None:
     from tidemill.contracts.quantities import parse_duration
     from tidemill_cli.trace.lookup import Lookup
     from tidemill_cli.trace.path import find_path
@@ -90,9 +86,7 @@ def _find(
 def _versions(platform: PlatformView, path: Path) -> list[VersionTrace]:
     from tidemill_cli.trace.version import version_trace
 
-    return [
-        version_trace(platform, path.model, epoch, version) for epoch, version in sorted(path.epochs.items())
-    ]
+    return [version_trace(platform, path.model, epoch, version) for epoch, version in sorted(path.epochs.items())]
 
 
 def _spans(platform: PlatformView, path: Path) -> list[dict[str, Any]]:
@@ -108,9 +102,7 @@ def _show_steps(console: Console, steps: Sequence[tuple[int, str, str, str]]) ->
 
     width = max((len(what) for _, what, _, _ in steps), default=0)
     for at_ms, what, place, details in steps:
-        console.print(
-            f"{_time(at_ms)}  {what:<{width}}  {place}", highlight=False, markup=False, soft_wrap=True
-        )
+        console.print(f"{_time(at_ms)}  {what:<{width}}  {place}", highlight=False, markup=False, soft_wrap=True)
         if details:
             console.print(Padding(Text(details, style="dim"), (0, 0, 0, INDENT)))
 
@@ -122,9 +114,7 @@ def _show_path(console: Console, path: Path) -> None:
 
 def _show_version(console: Console, version: VersionTrace) -> None:
     console.print(f"\n[bold]version {version.version}[/] (epoch {version.epoch})", highlight=False)
-    _show_steps(
-        console, [(at_ms, what, place, _facts(facts)) for what, place, at_ms, facts in version.events]
-    )
+    _show_steps(console, [(at_ms, what, place, _facts(facts)) for what, place, at_ms, facts in version.events])
     if version.champion is None:
         return
     champion, data = version.champion, version.champion["data_set"]
@@ -146,9 +136,7 @@ def _show_spans(console: Console, path: Path, spans: list[dict[str, Any]]) -> No
 
 
 def _facts(facts: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{name} {_value(name, value)}" for name, value in facts.items() if value not in (None, "", [])
-    )
+    return ", ".join(f"{name} {_value(name, value)}" for name, value in facts.items() if value not in (None, "", []))
 
 
 def _value(name: str, value: Any) -> str:

@@ -22,9 +22,7 @@ POLL_S = 0.2
 
 @click.command()
 @click.option("--kafka", metavar="HOST:PORT", help="Use this Kafka instead of the embedded one.")
-@click.option(
-    "--prefix", default="", help="Put before every topic, group and transactional id; for a shared Kafka."
-)
+@click.option("--prefix", default="", help="Put before every topic, group and transactional id; for a shared Kafka.")
 @click.option("--models", metavar="NAME,...", default="", help="Models to run; all in models/ by default.")
 @click.option(
     "--var",
@@ -34,9 +32,7 @@ POLL_S = 0.2
     show_default=True,
     help="Data folder.",
 )
-@click.option(
-    "--root", type=click.Path(path_type=Path), default=Path(), help="Folder with schemas/ and models/."
-)
+@click.option("--root", type=click.Path(path_type=Path), default=Path(), help="Folder with schemas/ and models/.")
 @click.option("--fresh", is_flag=True, help="Forget everything in the data folder first.")
 @click.option("--mlflow/--no-mlflow", default=True, show_default=True, help="Run MLflow's own pages too.")
 def up(kafka: str | None, prefix: str, models: str, var: Path, root: Path, fresh: bool, mlflow: bool) -> None:
@@ -98,8 +94,7 @@ def kafka(port: int, data: Path) -> None:
         broker.start(progress=click.echo)
         try:
             click.echo(
-                f"Apache Kafka {broker.version}: bootstrap {broker.bootstrap}, "
-                f"data and log in {data}. Ctrl-C stops it."
+                f"Apache Kafka {broker.version}: bootstrap {broker.bootstrap}, data and log in {data}. Ctrl-C stops it."
             )
             while not stop.wait(POLL_S):
                 if not broker.running():
@@ -137,7 +132,5 @@ def _show(console: Console, platform: Platform) -> None:
     for name, url in platform.addresses.items():
         table.add_row(name, url, serves[name])
     console.print(table)
-    console.print(
-        "Metrics of each service are at /metrics, health at /health/live and /health/ready.", highlight=False
-    )
+    console.print("Metrics of each service are at /metrics, health at /health/live and /health/ready.", highlight=False)
     console.print(f"Logs are in {platform.var / 'logs'}. Ctrl-C stops everything.", highlight=False)

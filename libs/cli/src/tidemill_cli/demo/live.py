@@ -69,9 +69,7 @@ class LiveState:
 
     def unreleased(self) -> set[int]:
         """Versions that a run has finished and that no release has decided on."""
-        made = {
-            run["version"] for run in self.of("retrain_runs") if run["state"] == "finished" and run["version"]
-        }
+        made = {run["version"] for run in self.of("retrain_runs") if run["state"] == "finished" and run["version"]}
         decided = {release["published"]["champion"]["version"] for release in self.of("model_releases")}
         newest = max(decided, default=0)
         return {version for version in made if version > newest}

@@ -24,9 +24,7 @@ def permuted(flights: Flights, seed: int) -> Flights:
     """
     source = _exchange(_slots(flights.scheduled), np.random.default_rng(seed))
     shuffled = flights.table.take(pa.array(source))
-    columns = {
-        name: (flights.table if name in KEPT else shuffled)[name] for name in flights.table.column_names
-    }
+    columns = {name: (flights.table if name in KEPT else shuffled)[name] for name in flights.table.column_names}
     wait = flights.observed - flights.scheduled
     never = flights.observed[source] == NEVER
     observed = np.where(never, NEVER, flights.scheduled + wait[source])

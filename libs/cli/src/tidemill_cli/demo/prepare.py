@@ -47,9 +47,7 @@ def prepare(flights: pl.DataFrame, weather: pl.DataFrame, airports: pl.DataFrame
         .with_columns(scheduled_at=_scheduled_at(), event_id=_event_id(), tail_number=pl.col("tailnum"))
         .join(_hourly(weather), on=["origin", "time_hour"], how="left")
         .join(_zones(airports), on="dest", how="left")
-        .with_columns(
-            zone=pl.coalesce("zone", pl.col("dest").replace_strict(ZONES_NOT_IN_AIRPORTS, default=NEW_YORK))
-        )
+        .with_columns(zone=pl.coalesce("zone", pl.col("dest").replace_strict(ZONES_NOT_IN_AIRPORTS, default=NEW_YORK)))
     )
     landed = _landings(joined.filter(pl.col("arr_delay").is_not_null()))
     record = ["event_id", "scheduled_at", "tail_number", "carrier", "flight", "origin", "dest", "distance"]
@@ -106,9 +104,7 @@ def _landings(arrived: pl.DataFrame) -> pl.DataFrame:
     airborne = arrived.with_columns(
         down=pl.col("scheduled_at") + pl.duration(minutes=pl.col("dep_delay") + pl.col("air_time"))
     )
-    parts = [
-        _landings_in(zone, part) for (zone,), part in airborne.partition_by("zone", as_dict=True).items()
-    ]
+    parts = [_landings_in(zone, part) for (zone,), part in airborne.partition_by("zone", as_dict=True).items()]
     return pl.concat(parts)
 
 
@@ -117,9 +113,7 @@ def _landings_in(zone: object, flights: pl.DataFrame) -> pl.DataFrame:
     shown = (pl.col("arr_time") // 100 * 60 + pl.col("arr_time") % 100).cast(pl.Int32)
     clock = local.dt.hour().cast(pl.Int32) * 60 + local.dt.minute().cast(pl.Int32)
     taxi = (shown - clock) % MINUTES_A_DAY
-    return flights.select(
-        "row", landed_at=(pl.col("down") + pl.duration(minutes=taxi)).cast(pl.Datetime("ms", "UTC"))
-    )
+    return flights.select("row", landed_at=(pl.col("down") + pl.duration(minutes=taxi)).cast(pl.Datetime("ms", "UTC")))
 
 
 def main(out: Path) -> None:

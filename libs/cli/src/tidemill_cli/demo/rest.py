@@ -165,11 +165,7 @@ def versions_in(answer: Any) -> set[int]:
         return set().union(*(versions_in(item) for item in answer))
     if not isinstance(answer, dict):
         return set()
-    found = {
-        int(value)
-        for key, value in answer.items()
-        if key in ("version", "model_version") and value is not None
-    }
+    found = {int(value) for key, value in answer.items() if key in ("version", "model_version") and value is not None}
     return found.union(*(versions_in(value) for value in answer.values()))
 
 
@@ -247,9 +243,7 @@ class Pushing(Background):
 
 def json_rows(rows: pa.RecordBatch) -> list[dict[str, Any]]:
     """Rows as JSON objects: times as ISO 8601, nulls left out."""
-    return [
-        {name: _json(value) for name, value in row.items() if value is not None} for row in rows.to_pylist()
-    ]
+    return [{name: _json(value) for name, value in row.items() if value is not None} for row in rows.to_pylist()]
 
 
 def _json(value: Any) -> Any:

@@ -77,9 +77,7 @@ def run_demo(options: Options, console: Console, stop: threading.Event) -> bool:
 
     Raises PlatformError where the platform cannot start or does not stay up.
     """
-    console.print(
-        "preparing a year of flights out of New York, with the weather at their scheduled departure"
-    )
+    console.print("preparing a year of flights out of New York, with the weather at their scheduled departure")
     data = prepared_flights(options.var)
     folder = options.var / "platform"
     folder.mkdir(parents=True, exist_ok=True)

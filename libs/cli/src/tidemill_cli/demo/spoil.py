@@ -53,12 +53,8 @@ class Spoiler:
     def _wrong_fields(self, rows: pa.RecordBatch, fates: np.ndarray) -> pa.RecordBatch:
         if not np.isin(fates, (Spoil.MISSING, Spoil.OUT_OF_RANGE)).any():
             return rows
-        carrier = pa.array(
-            rows["carrier"].to_pylist(), type=rows["carrier"].type, mask=fates == Spoil.MISSING
-        )
-        far = np.where(
-            fates == Spoil.OUT_OF_RANGE, IMPOSSIBLE_MILES, rows["distance"].to_numpy(zero_copy_only=False)
-        )
+        carrier = pa.array(rows["carrier"].to_pylist(), type=rows["carrier"].type, mask=fates == Spoil.MISSING)
+        far = np.where(fates == Spoil.OUT_OF_RANGE, IMPOSSIBLE_MILES, rows["distance"].to_numpy(zero_copy_only=False))
         replaced = {"carrier": carrier, "distance": pa.array(far, type=rows["distance"].type)}
         columns = [replaced.get(name, rows[name]) for name in rows.schema.names]
         return pa.RecordBatch.from_arrays(columns, schema=rows.schema)
@@ -73,18 +69,12 @@ class Spoiler:
         right_values = self._codec.encode(rows, self._record)
         wrong_values = self._codec.encode(wrong, self._mistaken)
         payloads = [value[_frame_length(value) :] for value in wrong_values]
-        return [
-            right[: _frame_length(right)] + payload
-            for right, payload in zip(right_values, payloads, strict=True)
-        ]
+        return [right[: _frame_length(right)] + payload for right, payload in zip(right_values, payloads, strict=True)]
 
 
 def mistaken_schema(record: Schema) -> Schema:
     """The record's schema with `distance` as text: what a producer with a wrong idea of it writes."""
-    fields = [
-        {**field, "type": "string"} if field["name"] == "distance" else field
-        for field in record.json["fields"]
-    ]
+    fields = [{**field, "type": "string"} if field["name"] == "distance" else field for field in record.json["fields"]]
     fields = [{k: v for k, v in f.items() if k != "default" or f["name"] != "distance"} for f in fields]
     return make_schema(f"{record.name}-mistaken", {**record.json, "fields": fields})
 

@@ -45,9 +45,7 @@ class Story:
             return
         from rich.live import Live
 
-        with Live(
-            self._panel(), console=self.console, refresh_per_second=FRAMES_PER_S, transient=True
-        ) as live:
+        with Live(self._panel(), console=self.console, refresh_per_second=FRAMES_PER_S, transient=True) as live:
             self._show = lambda: live.update(self._panel())
             yield self
         for line in self._told:
@@ -138,6 +136,4 @@ def _run_line(run: dict[str, Any]) -> str:
     metrics = ", ".join(f"{name} {value:.3f}" for name, value in sorted(run["metrics"].items())[:3])
     version = f" version {run['version']}" if run["version"] is not None else ""
     colour = {"finished": "green", "failed": "red", "refused": "dim"}.get(run["state"], "cyan")
-    return (
-        f"[{colour}]retraining {run['state']}[/]{version} (cause {run['cause']}) {run['reason'] or metrics}"
-    )
+    return f"[{colour}]retraining {run['state']}[/]{version} (cause {run['cause']}) {run['reason'] or metrics}"

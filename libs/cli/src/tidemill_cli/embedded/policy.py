@@ -64,9 +64,7 @@ class RestartHistory:
             self._ends.popleft()
         count = len(self._ends)
         if count > self.policy.limit:
-            return GiveUp(
-                f"ended {count} times within {self.policy.window_s:.0f} s, at last {describe(code)}"
-            )
+            return GiveUp(f"ended {count} times within {self.policy.window_s:.0f} s, at last {describe(code)}")
         self.restarts += 1
         pause = min(self.policy.first_s * 2 ** (count - 1), self.policy.longest_s)
         return Restart(max(pause, self.policy.fenced_s) if code == EXIT_FENCED else pause)

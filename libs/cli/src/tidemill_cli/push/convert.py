@@ -63,15 +63,11 @@ def _field(avro: dict[str, Any]) -> Field:
         timed = kind.get("logicalType") == "timestamp-millis"
         kind = "time" if timed else "string" if kind["type"] == "enum" else kind["type"]
     if kind not in DTYPES:
-        raise ValueError(
-            f"the field {avro['name']!r} has a type that a column of a file cannot hold: {avro['type']}"
-        )
+        raise ValueError(f"the field {avro['name']!r} has a type that a column of a file cannot hold: {avro['type']}")
     return Field(avro["name"], kind, nullable)
 
 
-def convert(
-    frame: pl.DataFrame, lines: Sequence[int], fields: Sequence[Field]
-) -> tuple[pl.DataFrame, list[RowError]]:
+def convert(frame: pl.DataFrame, lines: Sequence[int], fields: Sequence[Field]) -> tuple[pl.DataFrame, list[RowError]]:
     """The record's columns of `frame`, all rows, and what was wrong: rows named in an error are not fit to be
     sent.
 
@@ -80,9 +76,7 @@ def convert(
     columns: list[pl.Series] = []
     errors: list[RowError] = []
     for field in fields:
-        source = (
-            frame[field.name] if field.name in frame.columns else pl.Series(field.name, [None] * len(frame))
-        )
+        source = frame[field.name] if field.name in frame.columns else pl.Series(field.name, [None] * len(frame))
         converted, failed = _column(source, field.kind)
         errors.extend(RowError(lines[row], field.name, _misfit(source[row], field.kind)) for row in failed)
         if not field.nullable:
@@ -99,25 +93,17 @@ def _misfit(value: object, kind: str) -> str:
 def _column(source: pl.Series, kind: str) -> tuple[pl.Series, list[int]]:
     """The column as `kind`, and the rows whose value is there but does not fit."""
     text = source.dtype == pl.String
-    present = (
-        source.is_not_null()
-        if not text
-        else source.is_not_null() & ~source.str.strip_chars().is_in(NULL_WORDS)
-    )
+    present = source.is_not_null() if not text else source.is_not_null() & ~source.str.strip_chars().is_in(NULL_WORDS)
     fast = _fast(source, kind)
     if fast is not None:
         converted = (
-            fast.zip_with(present, pl.Series([None], dtype=fast.dtype).new_from_index(0, len(fast)))
-            if text
-            else fast
+            fast.zip_with(present, pl.Series([None], dtype=fast.dtype).new_from_index(0, len(fast))) if text else fast
         )
         failed = present & converted.is_null()
         if not failed.any():
             return converted, []
     values = [_value(value, kind) if there else None for value, there in zip(source, present, strict=True)]
-    rows = [
-        row for row, (value, there) in enumerate(zip(values, present, strict=True)) if there and value is None
-    ]
+    rows = [row for row, (value, there) in enumerate(zip(values, present, strict=True)) if there and value is None]
     return pl.Series(source.name, values, dtype=DTYPES[kind]), rows
 
 
@@ -136,9 +122,7 @@ def _fast(source: pl.Series, kind: str) -> pl.Series | None:
         return source
     if kind == "time" and isinstance(source.dtype, pl.Datetime):
         zoned = (
-            source.dt.replace_time_zone("UTC")
-            if source.dtype.time_zone is None
-            else source.dt.convert_time_zone("UTC")
+            source.dt.replace_time_zone("UTC") if source.dtype.time_zone is None else source.dt.convert_time_zone("UTC")
         )
         return zoned.cast(DTYPES["time"])
     return None
@@ -172,12 +156,7 @@ def _number(value: object) -> float | None:
 def _whole(limit: int) -> Callable[[object], int | None]:
     def convert_one(value: object) -> int | None:
         number = value if isinstance(value, int) and not isinstance(value, bool) else _number(value)
-        if (
-            number is None
-            or not math.isfinite(number)
-            or number != int(number)
-            or not -limit <= number < limit
-        ):
+        if number is None or not math.isfinite(number) or number != int(number) or not -limit <= number < limit:
             return None
         return int(number)
 

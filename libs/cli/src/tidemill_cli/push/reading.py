@@ -123,9 +123,7 @@ def _parsed_lines(taken: list[tuple[int, str]]) -> tuple[list[dict[str, Any]], l
 def _object_frame(objects: list[dict[str, Any]]) -> pl.DataFrame:
     """JSON values keep their own types: columns of Python objects, since two lines need not agree."""
     names = dict.fromkeys(name for row in objects for name in row)
-    return pl.DataFrame(
-        [pl.Series(name, [row.get(name) for row in objects], dtype=pl.Object) for name in names]
-    )
+    return pl.DataFrame([pl.Series(name, [row.get(name) for row in objects], dtype=pl.Object) for name in names])
 
 
 def _parquet_chunks(path: Path, size: int) -> Iterator[Chunk]:

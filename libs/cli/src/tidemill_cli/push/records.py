@@ -103,15 +103,11 @@ class RecordMaker:
         if not len(records):
             return Encoded([], [], [*chunk.errors, *errors])
         keys = self._keys(frame.filter(fit), records)
-        batch = (
-            records.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()).combine_chunks().to_batches()[0]
-        )
+        batch = records.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()).combine_chunks().to_batches()[0]
         return Encoded(keys, self._codec.encode(batch, self._schema), [*chunk.errors, *errors])
 
     def _filled(self, chunk: Chunk, first_row: int) -> pl.DataFrame:
-        frame = chunk.frame.rename(
-            {old: new for old, new in self._renames.items() if old in chunk.frame.columns}
-        )
+        frame = chunk.frame.rename({old: new for old, new in self._renames.items() if old in chunk.frame.columns})
         roles = self._roles
         if roles.event_id not in frame.columns:
             ids = [deterministic_id(self._digest, line) for line in chunk.lines]
@@ -134,9 +130,7 @@ class RecordMaker:
         if self._roles.entity not in source.columns:
             return [str(event_id).encode() for event_id in ids]
         entities = source[self._roles.entity].to_list()
-        return [
-            str(ids[row] if entity in (None, "") else entity).encode() for row, entity in enumerate(entities)
-        ]
+        return [str(ids[row] if entity in (None, "") else entity).encode() for row, entity in enumerate(entities)]
 
 
 def parse_renames(pairs: tuple[str, ...]) -> dict[str, str]:

@@ -75,9 +75,7 @@ def push(
         if row <= progress.rows:
             continue
         encoded = maker.encode(chunk, row - chunk.rows)
-        headers: list[Headers | None] = [
-            [(TRACEPARENT, new_traceparent(trace_ratio))] for _ in encoded.values
-        ]
+        headers: list[Headers | None] = [[(TRACEPARENT, new_traceparent(trace_ratio))] for _ in encoded.values]
         sender.send(topic, encoded.keys, encoded.values, headers)
         sender.flush()
         report.add(encoded.errors)

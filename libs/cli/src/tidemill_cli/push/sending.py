@@ -68,9 +68,7 @@ class Sender:
         left = self._producer.flush(timeout_s)
         self._raise_failures()
         if left:
-            raise NotDelivered(
-                f"{left} records were not acknowledged within {timeout_s:.0f} s: is the broker up?"
-            )
+            raise NotDelivered(f"{left} records were not acknowledged within {timeout_s:.0f} s: is the broker up?")
 
     def _refused(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:

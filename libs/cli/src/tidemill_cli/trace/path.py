@@ -49,9 +49,7 @@ class Path:
             self.traces.add(context.decode().split("-")[1])
 
 
-def find_path(
-    lookup: Lookup, model: str, wanted: str, key: str | None, since_ms: int, id_field: str
-) -> Path | None:
+def find_path(lookup: Lookup, model: str, wanted: str, key: str | None, since_ms: int, id_field: str) -> Path | None:
     """The path of the event (or of the prediction) with id `wanted`; None where nothing is found within the
     bounds.
 
@@ -145,12 +143,8 @@ def _add_raw_of(path: Path, lookup: Lookup, clean: Record) -> None:
 
 def _add_prediction(path: Path, record: Record) -> None:
     datum = record.datum or {}
-    outputs = {
-        name: datum[name] for name in ("probability", "label", "probabilities", "value") if name in datum
-    }
-    facts = {
-        name: datum[name] for name in ("prediction_id", "source", "version", "epoch", "arm", "predicted_at")
-    }
+    outputs = {name: datum[name] for name in ("probability", "label", "probabilities", "value") if name in datum}
+    facts = {name: datum[name] for name in ("prediction_id", "source", "version", "epoch", "arm", "predicted_at")}
     if datum["input_offset"] is not None:
         facts["input"] = f"clean/{datum['input_partition']}/{datum['input_offset']}"
     path.epochs[datum["epoch"]] = datum["version"]

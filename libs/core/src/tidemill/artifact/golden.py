@@ -56,14 +56,10 @@ def check_golden(model: Scorer, golden: Golden) -> None:
     scores = model.score(golden.inputs)
     if scores.shape != golden.scores.shape:
         raise ArtifactError(f"golden rows: scores of shape {scores.shape}, not {golden.scores.shape}")
-    close = np.isclose(
-        scores, golden.scores, rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE, equal_nan=False
-    )
+    close = np.isclose(scores, golden.scores, rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE, equal_nan=False)
     if not close.all():
         worst = float(np.abs(scores - golden.scores)[~close].max())
-        raise ArtifactError(
-            f"golden rows: {int((~close).sum())} of {close.size} scores differ, by up to {worst:g}"
-        )
+        raise ArtifactError(f"golden rows: {int((~close).sum())} of {close.size} scores differ, by up to {worst:g}")
 
 
 def _plain(value: Any) -> str | float | None:

@@ -108,9 +108,7 @@ def _model_class() -> Any:
 
     field_type = descriptor_pb2.FieldDescriptorProto
     scalars = {"string": field_type.TYPE_STRING, "int32": field_type.TYPE_INT32}
-    file = descriptor_pb2.FileDescriptorProto(
-        name="onnx_guard.proto", package="tidemill.onnx", syntax="proto3"
-    )
+    file = descriptor_pb2.FileDescriptorProto(name="onnx_guard.proto", package="tidemill.onnx", syntax="proto3")
     for name, fields in _FIELDS.items():
         message = file.message_type.add(name=name)
         for field_name, (number, kind) in fields.items():

@@ -115,9 +115,7 @@ class Codec:
             raise DeadLetter(writer)
         stream = io.BytesIO(frames[0].payloads[0])
         try:
-            datum = schemaless_reader(
-                stream, self._without_logical_types(writer), self._without_logical_types(reader)
-            )
+            datum = schemaless_reader(stream, self._without_logical_types(writer), self._without_logical_types(reader))
         except Exception as error:  # fastavro raises whatever a broken byte leads to
             raise DeadLetter(f"not a {reader.name} record: {error!r}") from error
         if not isinstance(datum, dict):

@@ -120,9 +120,7 @@ def _map(node: Mapping[str, Any]) -> Convert:
     def convert(value: Any, path: str) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             raise wrong(value, path, "an object")
-        return {
-            string(key, path): member(element, join(path, cut(str(key)))) for key, element in value.items()
-        }
+        return {string(key, path): member(element, join(path, cut(str(key)))) for key, element in value.items()}
 
     return convert
 

@@ -118,9 +118,7 @@ def _time(ticks_per_milli: int) -> Convert:
         else:
             raise wrong(value, path, "a time: ISO-8601 with an offset, or milliseconds since the epoch")
         if not MIN_MILLIS <= ticks // ticks_per_milli <= MAX_MILLIS:
-            raise FieldError(
-                path, f"{_show(value)} is no time in milliseconds since the epoch in the years 1 to 9999"
-            )
+            raise FieldError(path, f"{_show(value)} is no time in milliseconds since the epoch in the years 1 to 9999")
         return ticks
 
     return convert
@@ -130,9 +128,7 @@ def _moment(text: str, path: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise FieldError(
-            path, f"{_show(text)} is not an ISO-8601 time such as 2013-01-31T17:05:00Z"
-        ) from None
+        raise FieldError(path, f"{_show(text)} is not an ISO-8601 time such as 2013-01-31T17:05:00Z") from None
     if moment.tzinfo is None:
         raise FieldError(path, f"{_show(text)} has no offset: add Z for UTC or one such as -05:00")
     return moment

@@ -81,13 +81,9 @@ class HttpRegistry:
     def register(self, subject: str, text: str) -> int:
         key = (subject, text)
         if key not in self._ids:
-            status, body = self._call(
-                "POST", f"/subjects/{quote(subject, safe='')}/versions", {"schema": text}
-            )
+            status, body = self._call("POST", f"/subjects/{quote(subject, safe='')}/versions", {"schema": text})
             if status in (409, 422):
-                raise ConfigError(
-                    f"the schema registry refuses the schema for {subject}: {body.get('message', body)}"
-                )
+                raise ConfigError(f"the schema registry refuses the schema for {subject}: {body.get('message', body)}")
             self._ids[key] = int(self._expect(status, body)["id"])
         return self._ids[key]
 
@@ -135,9 +131,7 @@ class HttpRegistry:
             raise RetryLater(f"the schema registry at {self._url} answered {status}: {body}", delay_s=RETRY_S)
         return body
 
-    def _call(
-        self, method: str, path: str, payload: dict[str, str] | None = None
-    ) -> tuple[int, dict[str, Any]]:
+    def _call(self, method: str, path: str, payload: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
         data = json.dumps(payload).encode() if payload is not None else None
         request = urllib.request.Request(self._url + path, data=data, headers=self._headers, method=method)
         try:

@@ -69,10 +69,7 @@ def _default(field: dict[str, Any], wanted: pa.Field, rows: int) -> pa.Array | N
 
 def _is_scalar(kind: pa.DataType) -> bool:
     return bool(
-        pa.types.is_boolean(kind)
-        or pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_string(kind)
+        pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_string(kind)
     )
 
 
@@ -93,9 +90,7 @@ def decode_rows(
                 raise ValueError(f"{len(payload) - stream.tell()} bytes left over behind the record")
         except SchemaResolutionError as error:
             bad.append(
-                BadRecord(
-                    position, "IncompatibleSchema", f"written with a schema that does not resolve: {error}"
-                )
+                BadRecord(position, "IncompatibleSchema", f"written with a schema that does not resolve: {error}")
             )
         except Exception as error:  # noqa: BLE001 - fastavro raises whatever a broken byte leads to: IndexError, EOFError, KeyError, …
             bad.append(BadRecord(position, "MalformedRecord", f"not a record of its schema: {error!r}"))

@@ -65,9 +65,7 @@ class _Comparison:
 
     def _one(self, reader: Any, writer: Any, path: str) -> None:
         was, now = _kind(writer), _kind(reader)
-        if was != now and not (
-            now in PROMOTIONS.get(was, ()) and not _logical(writer) and not _logical(reader)
-        ):
+        if was != now and not (now in PROMOTIONS.get(was, ()) and not _logical(writer) and not _logical(reader)):
             self._problems.append(f"{path}: was {_show(writer)} and is {_show(reader)} now")
         elif _logical(reader) != _logical(writer):
             self._problems.append(f"{path}: was {_show(writer)} and is {_show(reader)} now: use a new field")

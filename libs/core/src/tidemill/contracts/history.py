@@ -52,9 +52,7 @@ def record_history(schemas_dir: Path, models: Mapping[str, ModelSpec]) -> list[P
 
     Raises ConfigError, and stores nothing, where a current schema cannot read an earlier one of its model.
     """
-    current = {
-        m: read_schema(schemas_dir / MODELS_FOLDER / spec.schema_file, name=m) for m, spec in models.items()
-    }
+    current = {m: read_schema(schemas_dir / MODELS_FOLDER / spec.schema_file, name=m) for m, spec in models.items()}
     problems = [
         f"{model}: {problem}"
         for model, schema in current.items()
@@ -63,9 +61,7 @@ def record_history(schemas_dir: Path, models: Mapping[str, ModelSpec]) -> list[P
     ]
     if problems:
         raise ConfigError("records in flight would not be readable:\n" + "\n".join(problems))
-    return [
-        path for model, schema in current.items() if (path := _store(schemas_dir, model, schema)) is not None
-    ]
+    return [path for model, schema in current.items() if (path := _store(schemas_dir, model, schema)) is not None]
 
 
 def _stored_problems(path: Path, current: Schema) -> list[str]:

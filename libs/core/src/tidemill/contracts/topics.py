@@ -85,9 +85,7 @@ class TopicCatalog:
         self.prefix = prefix
 
     @classmethod
-    def load(
-        cls, schemas_dir: Path, prefix: str = "", models: Mapping[str, ModelSpec] | None = None
-    ) -> TopicCatalog:
+    def load(cls, schemas_dir: Path, prefix: str = "", models: Mapping[str, ModelSpec] | None = None) -> TopicCatalog:
         """Reads `topics.yaml` in `schemas_dir`. `models`: the model files, for their sources.
 
         Raises ConfigError, with the topic and the key, where it is not right.
@@ -129,9 +127,7 @@ class TopicCatalog:
         spec = self.spec(role)
         if spec.per_model != (model is not None):
             need = (
-                "one topic for each model: name the model"
-                if spec.per_model
-                else "one topic for all models: name none"
+                "one topic for each model: name the model" if spec.per_model else "one topic for all models: name none"
             )
             raise ConfigError(f"{role!r} has {need}")
         if model is not None and (role, model) in self._external:
@@ -162,18 +158,14 @@ class TopicCatalog:
 
         Raises ConfigError where two of them would have one name (`a-labels` beside `a`, say).
         """
-        found: dict[str, tuple[str, str | None]] = {
-            name: (role, None) for role, name in self.platform_topics().items()
-        }
+        found: dict[str, tuple[str, str | None]] = {name: (role, None) for role, name in self.platform_topics().items()}
         for model in models:
             for role, name in self.model_topics(model).items():
                 if self.is_external(role, model):
                     continue
                 if name in found:
                     other = f"{found[name][0]} of {found[name][1] or 'the platform'}"
-                    raise ConfigError(
-                        f"topic {name!r} would be both {role} of {model} and {other}: rename the model"
-                    )
+                    raise ConfigError(f"topic {name!r} would be both {role} of {model} and {other}: rename the model")
                 found[name] = (role, model)
         return found
 
@@ -194,12 +186,8 @@ class TopicCatalog:
 
     def _check_dead_letters(self) -> None:
         for spec in self.specs:
-            if (
-                spec.dead_letters is not None
-                and self.spec(spec.dead_letters).pattern != f"{spec.pattern}-dlq"
-            ):
+            if spec.dead_letters is not None and self.spec(spec.dead_letters).pattern != f"{spec.pattern}-dlq":
                 raise ConfigError(f"topics.yaml: dead letters of {spec.role!r} must go to {spec.pattern}-dlq")
-
 
     def _check_external(self) -> None:
         for (role, model), name in self._external.items():
@@ -245,9 +233,7 @@ def _check_keys(role: str, row: Mapping[str, Any]) -> None:
     if missing or unknown:
         raise ConfigError(f"topics.yaml: {role!r} has missing keys {missing} and unknown keys {unknown}")
     if row["cleanup"] not in CLEANUPS:
-        raise ConfigError(
-            f"topics.yaml: cleanup of {role!r} is {row['cleanup']!r}: it must be one of {CLEANUPS}"
-        )
+        raise ConfigError(f"topics.yaml: cleanup of {role!r} is {row['cleanup']!r}: it must be one of {CLEANUPS}")
     if row["partitions"] != "model" and (type(row["partitions"]) is not int or row["partitions"] < 1):
         raise ConfigError(f"topics.yaml: partitions of {role!r} must be `model` or a number of at least 1")
     for key in ("name", "description", "owner", "key", "schema"):
@@ -267,9 +253,7 @@ def _retention(role: str, text: Any) -> timedelta:
         raise ConfigError(f"topics.yaml: retention of {role!r}: {error}") from error
 
 
-def _config(
-    row: Mapping[str, Any], retention: timedelta | None, defaults: Mapping[str, Any]
-) -> dict[str, str]:
+def _config(row: Mapping[str, Any], retention: timedelta | None, defaults: Mapping[str, Any]) -> dict[str, str]:
     milliseconds = -1 if retention is None else retention // timedelta(milliseconds=1)
     settings = {
         "cleanup.policy": row["cleanup"],

@@ -59,9 +59,7 @@ class Assignment:
     def assign(self, consumer: Consumer, assigned: list[TopicPartition]) -> None:
         """Callback: partitions come in. Finds where each begins, which may take until the brokers answer."""
         started = self._starts(consumer, [(tp.topic, tp.partition) for tp in assigned])
-        consumer.incremental_assign(
-            [TopicPartition(topic, number, at) for (topic, number), at in started.items()]
-        )
+        consumer.incremental_assign([TopicPartition(topic, number, at) for (topic, number), at in started.items()])
         consumer.resume([TopicPartition(*partition) for partition in started])  # a pause outlives revocation
         self._stands |= started
         self.fresh += started

@@ -43,9 +43,7 @@ class BroadcastReader:
         deadline = time.monotonic() + timeout_s
         consumer = self._connected()
         marks = watermarks(consumer, self._topic, self._partitions)
-        starts = {
-            partition: max(self._positions.get(partition, 0), low) for partition, (low, _) in marks.items()
-        }
+        starts = {partition: max(self._positions.get(partition, 0), low) for partition, (low, _) in marks.items()}
         remaining = Remaining(starts, {partition: high for partition, (_, high) in marks.items()})
         while remaining.open:
             self._kept += self._read(consumer, _CHUNK_S)
@@ -86,9 +84,7 @@ class BroadcastReader:
             except BaseException:
                 consumer.close()
                 raise
-            consumer.assign(
-                [TopicPartition(self._topic, number, OFFSET_BEGINNING) for number in self._partitions]
-            )
+            consumer.assign([TopicPartition(self._topic, number, OFFSET_BEGINNING) for number in self._partitions])
             self._consumer = consumer
         return self._consumer
 

@@ -90,9 +90,7 @@ def _starts(
     return {n: max(low, start.get(n, low) if start else low) for n, (low, _) in marks.items()}
 
 
-def _offsets_at(
-    consumer: Consumer, topic: str, marks: Mapping[int, tuple[int, int]], since_ms: int
-) -> dict[int, int]:
+def _offsets_at(consumer: Consumer, topic: str, marks: Mapping[int, tuple[int, int]], since_ms: int) -> dict[int, int]:
     wanted = [TopicPartition(topic, number, since_ms) for number in marks]
     try:
         found = consumer.offsets_for_times(wanted, timeout=_REQUEST_TIMEOUT_S)
@@ -116,8 +114,7 @@ def _read(
         still_open = sorted(remaining.open)
         records, ended = split_errors(consumer.consume(batch_size, _POLL_S))
         positions = {
-            tp.partition: tp.offset
-            for tp in consumer.position([TopicPartition(topic, n) for n in still_open])
+            tp.partition: tp.offset for tp in consumer.position([TopicPartition(topic, n) for n in still_open])
         }
         done = remaining.advance({n: max(positions[n], ended.get(n, -1)) for n in still_open})
         if done:

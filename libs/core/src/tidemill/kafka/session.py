@@ -58,9 +58,7 @@ class TransactionSession:
     ``config`` is a transactional producer's; ``factory`` makes the producer (tests put theirs here).
     """
 
-    def __init__(
-        self, config: dict[str, Any], *, factory: Callable[[dict[str, Any]], Producer] | None = None
-    ) -> None:
+    def __init__(self, config: dict[str, Any], *, factory: Callable[[dict[str, Any]], Producer] | None = None) -> None:
         self._failures = DeliveryFailures()
         self._config = config | {"on_delivery": self._failures}
         self._factory = factory or Producer
@@ -98,9 +96,7 @@ class TransactionSession:
         refused = getattr(self._config.get("error_cb"), "refused", None)
         raise RetryLater(refused or f"transactional id {name}: {explain(reason)}")
 
-    def commit(
-        self, outputs: Iterable[Output], offsets: list[TopicPartition], group_metadata: Any = None
-    ) -> None:
+    def commit(self, outputs: Iterable[Output], offsets: list[TopicPartition], group_metadata: Any = None) -> None:
         """Write all records and the offsets atomically.
 
         ``outputs`` may be made while they are taken: what is handed over is on its way meanwhile. An exception

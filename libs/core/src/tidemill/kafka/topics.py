@@ -48,9 +48,7 @@ def ensure_topics(
     models = list(models)
     owners, given = catalog.all_topics(models), _external_counts(admin, catalog, models)
     wanted = {name: catalog.spec(role) for name, (role, _) in owners.items()}
-    counts = {
-        name: wanted[name].partitions or given.get(model, partitions) for name, (_, model) in owners.items()
-    }
+    counts = {name: wanted[name].partitions or given.get(model, partitions) for name, (_, model) in owners.items()}
     present = partition_counts(admin, wanted)
     _refuse_other_counts(present, counts)
     missing = [
@@ -65,20 +63,14 @@ def ensure_topics(
     return present
 
 
-def check_equal_partitions(
-    admin: AdminClient, catalog: TopicCatalog, models: Iterable[str]
-) -> dict[str, int]:
+def check_equal_partitions(admin: AdminClient, catalog: TopicCatalog, models: Iterable[str]) -> dict[str, int]:
     """Partition count of each model; raises ConfigError where a model's topics differ or one is missing.
 
     Equal counts hold key order end to end and let labels meet predictions in one process.
     """
     result: dict[str, int] = {}
     for model in models:
-        names = [
-            catalog.name(spec.role, model)
-            for spec in catalog.specs
-            if spec.per_model and spec.partitions is None
-        ]
+        names = [catalog.name(spec.role, model) for spec in catalog.specs if spec.per_model and spec.partitions is None]
         counts = partition_counts(admin, names)
         missing = sorted(set(names) - counts.keys())
         if missing:
@@ -92,9 +84,7 @@ def check_equal_partitions(
     return result
 
 
-def _external_counts(
-    admin: AdminClient, catalog: TopicCatalog, models: Iterable[str]
-) -> dict[str | None, int]:
+def _external_counts(admin: AdminClient, catalog: TopicCatalog, models: Iterable[str]) -> dict[str | None, int]:
     """Partition count by model, for models that read topics of someone else's."""
     result: dict[str | None, int] = {}
     for model in models:
@@ -114,9 +104,7 @@ def _external_counts(
 
 
 def _refuse_other_counts(present: dict[str, int], wanted: dict[str, int]) -> None:
-    wrong = [
-        f"{name} has {present[name]}, not {wanted[name]}" for name in present if present[name] != wanted[name]
-    ]
+    wrong = [f"{name} has {present[name]}, not {wanted[name]}" for name in present if present[name] != wanted[name]]
     if wrong:
         raise ConfigError(
             f"partition counts differ from the settings: {'; '.join(sorted(wrong))}. "

@@ -34,14 +34,10 @@ class HealthServer:
         try:
             self._server = ThreadingHTTPServer((host, port), _handler(health, registry))
         except OSError as error:
-            raise ConfigError(
-                f"cannot listen on {host}:{port} ({error.strerror}): set TIDEMILL_PORT=0"
-            ) from error
+            raise ConfigError(f"cannot listen on {host}:{port} ({error.strerror}): set TIDEMILL_PORT=0") from error
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.1,), name="health", daemon=True
-        )
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="health", daemon=True)
 
     def start(self) -> HealthServer:
         """Begin to answer; returns itself."""
@@ -76,9 +72,7 @@ def _handler(health: Health, registry: CollectorRegistry) -> type[BaseHTTPReques
                 body = {"status": "ok" if report.ok else "failed", "reasons": report.reasons}
                 self._answer(200 if report.ok else 503, "application/json", json.dumps(body).encode())
             else:
-                self._answer(
-                    404, "text/plain; charset=utf-8", b"try /metrics, /health/live or /health/ready\n"
-                )
+                self._answer(404, "text/plain; charset=utf-8", b"try /metrics, /health/live or /health/ready\n")
 
         def _answer(self, status: int, content_type: str, body: bytes) -> None:
             self.send_response(status)

@@ -53,9 +53,7 @@ def configure_logging(service: str, level: str = "INFO", file: Path | None = Non
     """
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
-    handler = (
-        logging.FileHandler(file, encoding="utf-8") if file is not None else logging.StreamHandler(sys.stderr)
-    )
+    handler = logging.FileHandler(file, encoding="utf-8") if file is not None else logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(service))
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.captureWarnings(True)

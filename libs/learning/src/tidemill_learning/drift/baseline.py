@@ -45,9 +45,7 @@ class Comparison:
 
     def __add__(self, other: Comparison) -> Comparison:
         observed, expected = self.observed + other.observed, self.expected + other.expected
-        return Comparison(
-            observed, expected, self.nulls + other.nulls, self.reference_nulls, self.reference_count
-        )
+        return Comparison(observed, expected, self.nulls + other.nulls, self.reference_nulls, self.reference_count)
 
     def to_state(self) -> Counted:
         """Plain JSON."""
@@ -59,9 +57,7 @@ class Comparison:
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Comparison:
         """From `to_state`."""
-        return cls(
-            **{**state, "observed": np.array(state["observed"]), "expected": np.array(state["expected"])}
-        )
+        return cls(**{**state, "observed": np.array(state["observed"]), "expected": np.array(state["expected"])})
 
 
 class Baseline:
@@ -87,9 +83,7 @@ class Baseline:
         out.
         """
         known = self._reference["features"]
-        return {
-            f["name"]: self._feature(known[f["name"]], f) for f in profile["features"] if f["name"] in known
-        }
+        return {f["name"]: self._feature(known[f["name"]], f) for f in profile["features"] if f["name"] in known}
 
     def scores(self, score: Mapping[str, Any]) -> Comparison | None:
         """One `ScoreProfile` against the held-out predictions; None where there is nothing to compare."""
@@ -160,9 +154,7 @@ def _probabilities(quantiles: Floats, bins: Floats, count: int) -> Comparison:
     return _binned(below, _share_up_to(quantiles, bin_ends(limits)), int(bins.sum()), 0, 0.0, count)
 
 
-def _binned(
-    below: Floats, shares: Floats, total: int, nulls: int, null_share: float, count: int
-) -> Comparison:
+def _binned(below: Floats, shares: Floats, total: int, nulls: int, null_share: float, count: int) -> Comparison:
     observed = np.diff(np.concatenate(([0.0], below, [float(total)])))
     expected = np.diff(np.concatenate(([0.0], shares, [1.0]))) * total
     return Comparison(observed, expected, nulls, null_share, count)

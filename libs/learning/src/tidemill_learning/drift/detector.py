@@ -175,9 +175,7 @@ class Detector:
             **_extent(group),
         )
 
-    def _raise(
-        self, kind: str, findings: Sequence[Finding], group: Sequence[Item], window: int
-    ) -> list[Outcome]:
+    def _raise(self, kind: str, findings: Sequence[Finding], group: Sequence[Item], window: int) -> list[Outcome]:
         """Drift events for alarms that were not there in the window before."""
         before = self._state.alarms.get(kind, {})
         alarms = {f"{f.detector}/{f.subject}": f for f in findings if f.alarm}

@@ -56,13 +56,9 @@ def multiclass(
     labels: Sequence[str], predicted: Sequence[tuple[str, dict[str, float]]], observed_at: Sequence[int]
 ) -> Outcomes:
     """Outcomes of a multiclass task from predicted classes and the probabilities of all."""
-    right = np.array(
-        [label == found for label, (found, _) in zip(labels, predicted, strict=True)], dtype=np.float64
-    )
+    right = np.array([label == found for label, (found, _) in zip(labels, predicted, strict=True)], dtype=np.float64)
     p = np.array([probabilities.get(found, 0.0) for found, probabilities in predicted], dtype=np.float64)
-    given = [
-        probabilities.get(label, 0.0) for label, (_, probabilities) in zip(labels, predicted, strict=True)
-    ]
+    given = [probabilities.get(label, 0.0) for label, (_, probabilities) in zip(labels, predicted, strict=True)]
     return Outcomes(right, p, np.array(given), right < 1, np.array(observed_at, dtype=np.int64), True)
 
 
@@ -92,9 +88,7 @@ def buckets(outcomes: Outcomes) -> list[dict[str, Any]]:
         "spiegelhalter_variance": slope**2 * variance,
         "log_loss": -np.log(np.clip(outcomes.likelihood, TINY, 1.0)),
     }
-    return [
-        _bucket(columns, outcomes, start, min(start + BUCKET, len(y))) for start in range(0, len(y), BUCKET)
-    ]
+    return [_bucket(columns, outcomes, start, min(start + BUCKET, len(y))) for start in range(0, len(y), BUCKET)]
 
 
 def _bucket(columns: dict[str, Floats], outcomes: Outcomes, start: int, end: int) -> dict[str, Any]:

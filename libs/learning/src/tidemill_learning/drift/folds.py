@@ -103,9 +103,7 @@ class FeatureFold:
 
     def _category(self, name: str, column: pa.ChunkedArray) -> int:
         counted = column.cast(pa.string()).drop_null().value_counts()
-        counts = dict(
-            zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
-        )
+        counts = dict(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True))
         self._categories[name].update(counts)
         return sum(counts.values())
 

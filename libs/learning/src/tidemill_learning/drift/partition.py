@@ -119,9 +119,7 @@ class PartitionProfiler:
             "predictions": [*self._scores],
             "labels": [*self.join.windows],
         }
-        window = min(
-            open_windows[role], default=max(0, self._rule.first_open(log.next_offset, max(log.clock, 0)))
-        )
+        window = min(open_windows[role], default=max(0, self._rule.first_open(log.next_offset, max(log.clock, 0))))
         position = max(0, log.next_offset - 1)
         extent = {"records": 0, "first_offset": position, "last_offset": position}
         times = {"started_at": max(log.clock, 0), "ended_at": max(log.clock, 0)}
@@ -170,15 +168,11 @@ class PartitionProfiler:
 
     def _close_features(self) -> list[Profile]:
         closed = self._pop_closed("clean", self._features)
-        return [
-            {**self._profile("clean", w, f.extent.to_datum()), "features": f.features()} for w, f in closed
-        ]
+        return [{**self._profile("clean", w, f.extent.to_datum()), "features": f.features()} for w, f in closed]
 
     def _close_scores(self) -> list[Profile]:
         closed = self._pop_closed("predictions", self._scores)
-        return [
-            {**self._profile("predictions", w, f.extent.to_datum()), "scores": f.scores()} for w, f in closed
-        ]
+        return [{**self._profile("predictions", w, f.extent.to_datum()), "scores": f.scores()} for w, f in closed]
 
     def _pop_closed(self, role: Role, folds: dict[int, Fold]) -> list[tuple[int, Fold]]:
         log, first_open = self._logs[role], self._first_open(role)
@@ -189,10 +183,7 @@ class PartitionProfiler:
         log = self._logs["labels"]
         closed = self.join.close(self._first_open("labels"), self._logs["predictions"].clock)
         log.closed = max([log.closed, *(window.number + 1 for window in closed)])
-        return [
-            {**self._profile("labels", w.number, w.extent.to_datum()), "errors": self._errors(w)}
-            for w in closed
-        ]
+        return [{**self._profile("labels", w.number, w.extent.to_datum()), "errors": self._errors(w)} for w in closed]
 
     def _errors(self, window: LabelWindow) -> list[dict[str, Any]]:
         return [error_profile(self._spec.target.task, *key, window.met[key]) for key in sorted(window.met)]

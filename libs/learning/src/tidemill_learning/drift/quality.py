@@ -141,9 +141,7 @@ class QualityWatch:
         error = math.hypot(totals.auc_error, roc_auc_error(reference, *self._baseline.held_out))
         threshold = max(AUC_LOSS, SIGMAS * error)
         detail = f"{auc:.3f} where {reference:.3f} was measured after training"
-        return [
-            Finding("quality", "hanley-mcneil", "roc_auc", reference - auc, threshold, totals.count, detail)
-        ]
+        return [Finding("quality", "hanley-mcneil", "roc_auc", reference - auc, threshold, totals.count, detail)]
 
     def _growth(self, totals: Totals) -> list[Finding]:
         reference = self._baseline.metrics.get("rmse")
@@ -151,9 +149,7 @@ class QualityWatch:
             return []
         rmse = totals.metrics(self._task)["rmse"]
         detail = f"{rmse:.4g} where {reference:.4g} was measured after training"
-        return [
-            Finding("quality", "error-growth", "rmse", rmse / reference, ERROR_GROWTH, totals.count, detail)
-        ]
+        return [Finding("quality", "error-growth", "rmse", rmse / reference, ERROR_GROWTH, totals.count, detail)]
 
 
 def _residuals(bucket: Bucket, spread: float | None) -> dict[str, float]:

@@ -129,9 +129,7 @@ def _fit_category(spec: InputSpec, values: NDArray[np.generic], score: NDArray[n
     codes = {str(names[position]): float(rank) for rank, position in enumerate(ranked)}
     unseen = float(np.searchsorted(means[ranked], overall)) - 0.5
     frequent = np.argsort(-counts, kind="stable")[:MAX_ONE_HOT]
-    levels = tuple(
-        sorted(codes[str(names[position])] for position in frequent if str(names[position]) in codes)
-    )
+    levels = tuple(sorted(codes[str(names[position])] for position in frequent if str(names[position]) in codes))
     return Column(spec, codes, unseen, float("nan"), levels, 0.0, 1.0)
 
 
@@ -217,9 +215,7 @@ def _spread_nodes(column: Column, end: str) -> list[onnx.NodeProto]:
     if not column.levels:
         scaled: dict[str, Any] = {"offset": [column.centre], "scale": [1.0 / column.scale]}
         return [helper.make_node("Scaler", [end], [f"{name}__spread"], domain="ai.onnx.ml", **scaled)]
-    levels = helper.make_tensor(
-        f"{name}__levels", TensorProto.FLOAT, [1, len(column.levels)], list(column.levels)
-    )
+    levels = helper.make_tensor(f"{name}__levels", TensorProto.FLOAT, [1, len(column.levels)], list(column.levels))
     return [
         helper.make_node("Constant", [], [f"{name}__level"], value=levels),
         helper.make_node("Equal", [end, f"{name}__level"], [f"{name}__equal"]),

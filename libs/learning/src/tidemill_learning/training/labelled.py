@@ -34,9 +34,7 @@ def join_labels(events: pa.Table, labels: pa.Table) -> pa.Table:
     from its
     event wins over the event's own.
     """
-    ids = pa.chunked_array(
-        [*events.column(EVENT_ID).chunks, *labels.column(EVENT_ID).chunks], type=pa.string()
-    )
+    ids = pa.chunked_array([*events.column(EVENT_ID).chunks, *labels.column(EVENT_ID).chunks], type=pa.string())
     codes = _codes(ids)
     of_events, of_labels = codes[: events.num_rows], codes[events.num_rows :]
     label_at = np.full(int(codes.max(initial=-1)) + 1, -1, dtype=np.int64)
@@ -90,9 +88,7 @@ def _own_labels(events: pa.Table) -> NDArray[np.bool_]:
     return np.asarray(pc.is_valid(events.column(LABEL)).to_numpy())
 
 
-def _with_labels(
-    events: pa.Table, labels: pa.Table, kept: NDArray[np.int64], at: NDArray[np.int64]
-) -> pa.Table:
+def _with_labels(events: pa.Table, labels: pa.Table, kept: NDArray[np.int64], at: NDArray[np.int64]) -> pa.Table:
     rows = events.take(pa.array(kept))
     mask = pa.array(at < 0)
     taken = labels.select([LABEL, OBSERVED_AT]).take(pa.array(at, mask=at < 0))
@@ -105,11 +101,7 @@ def _with_labels(
 
 
 def _milliseconds(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    values = (
-        column.cast(pa.timestamp("ms", tz="UTC"), safe=False)
-        if pa.types.is_timestamp(column.type)
-        else column
-    )
+    values = column.cast(pa.timestamp("ms", tz="UTC"), safe=False) if pa.types.is_timestamp(column.type) else column
     return np.asarray(values.cast(pa.int64()).to_numpy(), dtype=np.int64)
 
 

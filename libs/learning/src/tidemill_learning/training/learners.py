@@ -75,14 +75,8 @@ def fit(
     estimator = _estimator(candidate, params, task, seed, stop_early=tune is not None)
     with one_thread():
         if candidate == "gradient_boosting" and tune is not None:
-            known = (
-                np.isin(_target(task, tune), target)
-                if task == "multiclass"
-                else np.ones(len(tune), dtype=bool)
-            )
-            estimator.fit(
-                matrix, target, X_val=encoder.matrix(tune.inputs)[known], y_val=_target(task, tune)[known]
-            )
+            known = np.isin(_target(task, tune), target) if task == "multiclass" else np.ones(len(tune), dtype=bool)
+            estimator.fit(matrix, target, X_val=encoder.matrix(tune.inputs)[known], y_val=_target(task, tune)[known])
         else:
             estimator.fit(matrix, target)
     return Fitted(candidate, dict(params), task, encoder, estimator, classes)

@@ -70,9 +70,7 @@ def _binary(target: NDArray[np.int64], scores: NDArray[np.float64]) -> dict[str,
     return _defined(values)
 
 
-def _multiclass(
-    target: NDArray[np.str_], scores: NDArray[np.float64], classes: Sequence[str]
-) -> dict[str, float]:
+def _multiclass(target: NDArray[np.str_], scores: NDArray[np.float64], classes: Sequence[str]) -> dict[str, float]:
     names = np.array(classes, dtype=str)
     truth = target[:, None] == names[None, :]
     of_truth = (scores * truth).sum(axis=1)

@@ -56,9 +56,7 @@ def prove_parity(
     worst = int(np.argmax(difference))
     if difference[worst] > tolerance:
         shown = {name: column[worst, 0] for name, column in rows.items()}
-        raise ParityError(
-            f"row {worst} differs by {difference[worst]:.3g} (allowed {tolerance:.3g}): {shown}"
-        )
+        raise ParityError(f"row {worst} differs by {difference[worst]:.3g} (allowed {tolerance:.3g}): {shown}")
     return Parity(len(ours), float(difference[worst]), tolerance)
 
 
@@ -86,9 +84,7 @@ def run_graph(graph: bytes, inputs: Mapping[str, NDArray[np.generic]], task: Tas
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     feed = {one.name: inputs[one.name] for one in session.get_inputs()}
-    scores = np.asarray(
-        session.run(["value" if task == "regression" else "probabilities"], feed)[0], dtype=np.float64
-    )
+    scores = np.asarray(session.run(["value" if task == "regression" else "probabilities"], feed)[0], dtype=np.float64)
     if task == "regression":
         return scores.reshape(-1)
     return scores[:, 1] if task == "binary" else scores

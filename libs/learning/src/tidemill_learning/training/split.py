@@ -66,7 +66,5 @@ def _boundary(time: NDArray[np.int64], percent: int) -> int:
 def _purged(examples: Examples, rows: NDArray[np.int64], next_begins: int) -> NDArray[np.int64]:
     known = rows[examples.observed_at[rows] <= next_begins]
     if not len(known):
-        raise ValueError(
-            "every label of a part was observed after the next part begins: the rows span too little time"
-        )
+        raise ValueError("every label of a part was observed after the next part begins: the rows span too little time")
     return known

@@ -145,9 +145,7 @@ def _side_by_side(
     return measure(best.task, rows.target, scores[fresh], best.classes), theirs, len(fresh)
 
 
-def _golden(
-    best: Fitted, test: Examples, specs: tuple[InputSpec, ...]
-) -> tuple[dict[str, Array], NDArray[np.float64]]:
+def _golden(best: Fitted, test: Examples, specs: tuple[InputSpec, ...]) -> tuple[dict[str, Array], NDArray[np.float64]]:
     rows = np.unique(np.linspace(0, len(test) - 1, min(len(test), GOLDEN_ROWS)).astype(np.int64))
     inputs = edge_rows({name: column[rows] for name, column in test.inputs.items()}, specs)
     return inputs, best.score(inputs)

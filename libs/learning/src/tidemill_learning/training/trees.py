@@ -62,9 +62,7 @@ _ATTRIBUTES = (
 
 def _append(attributes: dict[str, list[Any]], nodes: NDArray[Any], tree_id: int, target: int) -> None:
     if nodes["is_categorical"].any():
-        raise ValueError(
-            "categorical splits have no exact ONNX form: categories are encoded before the trees"
-        )
+        raise ValueError("categorical splits have no exact ONNX form: categories are encoded before the trees")
     leaf = nodes["is_leaf"].astype(bool)
     ids = np.arange(len(nodes))
     thresholds = np.where(leaf, np.float32(0), floor32(np.where(leaf, 0.0, nodes["num_threshold"])))
@@ -75,9 +73,7 @@ def _append(attributes: dict[str, list[Any]], nodes: NDArray[Any], tree_id: int,
     attributes["nodes_values"] += thresholds.tolist()
     attributes["nodes_truenodeids"] += np.where(leaf, 0, nodes["left"]).astype(int).tolist()
     attributes["nodes_falsenodeids"] += np.where(leaf, 0, nodes["right"]).astype(int).tolist()
-    attributes["nodes_missing_value_tracks_true"] += (
-        np.where(leaf, 0, nodes["missing_go_to_left"]).astype(int).tolist()
-    )
+    attributes["nodes_missing_value_tracks_true"] += np.where(leaf, 0, nodes["missing_go_to_left"]).astype(int).tolist()
     leaves = ids[leaf]
     attributes["target_treeids"] += [tree_id] * len(leaves)
     attributes["target_nodeids"] += leaves.tolist()

@@ -79,9 +79,7 @@ def _reference(published: ModelVersion) -> Mapping[str, Any] | None:
         return document
     except (ArtifactError, ValueError) as error:
         extra = {"model": published.model, "model_version": f"{published.model}:{champion.version}"}
-        _log.error(
-            "version %d is not watched, its reference cannot be had: %s", champion.version, error, extra=extra
-        )
+        _log.error("version %d is not watched, its reference cannot be had: %s", champion.version, error, extra=extra)
         return None
     except OSError as error:
         raise RetryLater(f"the artifact store is away: {error}") from error

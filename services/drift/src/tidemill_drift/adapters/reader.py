@@ -125,9 +125,7 @@ class ProfileReader:
             except RetryLater as error:
                 _log.warning("profiles are not written yet: %s", error)
                 if self._stop.wait(error.delay_s):
-                    raise FatalError(
-                        "stopped before its profiles were written: they will be rebuilt"
-                    ) from error
+                    raise FatalError("stopped before its profiles were written: they will be rebuilt") from error
 
     def _commit(self) -> None:
         """Commits what has changed. Called only when all profiles before it are acknowledged."""
@@ -153,9 +151,7 @@ class ProfileReader:
     def _seals(self) -> list[Profile]:
         """Seals for partitions that have been read to their end and have had nothing new for a while."""
         limit = time.monotonic() - self._settings.seal_after_s
-        idle = [
-            k for k, seen in self._last_seen.items() if seen < limit and k not in self._sealed | self._paused
-        ]
+        idle = [k for k, seen in self._last_seen.items() if seen < limit and k not in self._sealed | self._paused]
         at_end = [key for key in idle if self._at_end(key)]
         self._sealed.update(at_end)
         self._last_seen.update(dict.fromkeys(idle, time.monotonic()))  # the next look is due as late again
@@ -188,10 +184,7 @@ class ProfileReader:
         self._last_seen = dict.fromkeys(places, time.monotonic())
         self._sealed, self._paused, self._moved = set(), set(), True
         consumer.assign(
-            [
-                TopicPartition(*key, place.offset if place else OFFSET_BEGINNING)
-                for key, place in places.items()
-            ]
+            [TopicPartition(*key, place.offset if place else OFFSET_BEGINNING) for key, place in places.items()]
         )
         _log.info("assigned %d partitions", len(places), extra={"partitions": len(places)})
 

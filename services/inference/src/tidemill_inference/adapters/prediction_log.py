@@ -142,9 +142,7 @@ class PredictionLog:
             answered.predictions,
             prediction_ids=answered.prediction_ids,
             event_ids=pa.array([str(datum[route.event_id]) for datum in answered.data], pa.string()),
-            event_times=pa.array(
-                [datum[route.event_time] for datum in answered.data], pa.timestamp("ms", tz="UTC")
-            ),
+            event_times=pa.array([datum[route.event_time] for datum in answered.data], pa.timestamp("ms", tz="UTC")),
             source=REST,
             predicted_at_ms=answered.predicted_at_ms,
             input=pa.array(inputs, pa.binary()),

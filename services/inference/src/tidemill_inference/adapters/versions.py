@@ -159,9 +159,7 @@ def _tell(model: str, step: Step) -> None:
     about = {"model": model, "model_version": f"{model}:{event.champion.version}", "epoch": event.epoch}
     if step.outcome is Outcome.REFUSED:
         metrics.REFUSED.labels(model).inc()
-        trace = (
-            None if isinstance(step.error, ArtifactError) else step.error
-        )  # of a defect, of ours or a library's
+        trace = None if isinstance(step.error, ArtifactError) else step.error  # of a defect, of ours or a library's
         _log.error("version refused, the one before serves on: %s", step.error, exc_info=trace, extra=about)
     elif step.outcome is Outcome.POSTPONED:
         metrics.POSTPONED.labels(model).inc()

@@ -59,9 +59,7 @@ def create_app(
     tracer: Tracer,
 ) -> ASGIApp:
     """The application. `endpoints` by model; `log` takes every answered prediction and must not wait."""
-    app = FastAPI(
-        title="Tidemill inference", version="1", docs_url=None, redoc_url=None, telemetry=_OWN_TELEMETRY
-    )
+    app = FastAPI(title="Tidemill inference", version="1", docs_url=None, redoc_url=None, telemetry=_OWN_TELEMETRY)
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(HTTPException, answer_http_exception)
     app.add_exception_handler(Exception, answer_defect)
@@ -86,9 +84,7 @@ def _add_predictions(
     @app.get("/v1/models")
     async def models() -> Response:
         """The models with the version that serves."""
-        return json_response(
-            {"models": [describe(endpoint, history=False) for endpoint in endpoints.values()]}
-        )
+        return json_response({"models": [describe(endpoint, history=False) for endpoint in endpoints.values()]})
 
     @app.get("/v1/models/{model}")
     async def model(model: str) -> Response:
@@ -111,9 +107,7 @@ def _add_predictions(
             "X-Model-Version": str(answered.predictions.serving.version),
             "traceparent": traceparent.decode(),
         }
-        return json_response(
-            {"predictions": answered.answers} if batch else answered.answers[0], headers=headers
-        )
+        return json_response({"predictions": answered.answers} if batch else answered.answers[0], headers=headers)
 
 
 async def _predict(endpoint: ModelEndpoint, instances: list[Any], retry_after_s: int) -> Answered:
@@ -158,9 +152,7 @@ _REQUEST_BODY: dict[str, Any] = {
                         {
                             "type": "object",
                             "required": ["instances"],
-                            "properties": {
-                                "instances": {"type": "array", "items": {"type": "object"}, "minItems": 1}
-                            },
+                            "properties": {"instances": {"type": "array", "items": {"type": "object"}, "minItems": 1}},
                         },
                     ]
                 }

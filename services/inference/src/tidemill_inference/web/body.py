@@ -47,9 +47,7 @@ def parse_instances(body: bytes, most: int, fields: frozenset[str]) -> tuple[lis
     if len(document) > 1 or not isinstance(instances, list) or not instances:
         raise Problem(422, "invalid_body", '"instances" must stand alone and be a list of one object or more')
     if len(instances) > most:
-        raise Problem(
-            413, "too_many_instances", f"at most {most} instances in one request, not {len(instances)}"
-        )
+        raise Problem(413, "too_many_instances", f"at most {most} instances in one request, not {len(instances)}")
     return instances, True
 
 

@@ -111,22 +111,16 @@ class KafkaSink:
             async with asyncio.timeout(self._timeout_s):
                 for record in records:
                     sent.append(await self._send(producer, topic, record, headers))
-                await self._acknowledged(
-                    producer, [item for item in sent if isinstance(item, asyncio.Future)]
-                )
+                await self._acknowledged(producer, [item for item in sent if isinstance(item, asyncio.Future)])
         except TimeoutError:
-            _log.warning(
-                "records were not acknowledged in time", extra={"topic": topic, "records": len(records)}
-            )
+            _log.warning("records were not acknowledged in time", extra={"topic": topic, "records": len(records)})
         unsent = [Failure("Kafka did not answer in time", stored=False)] * (len(records) - len(sent))
         outcomes = [_outcome(item) for item in sent] + unsent
         if any(isinstance(_error(item), FATAL) for item in sent) or _has_ended(producer):
             self._replace(producer, "the producer has lost its place in the log")
         return outcomes
 
-    async def _acknowledged(
-        self, producer: AIOKafkaProducer, futures: Sequence[asyncio.Future[object]]
-    ) -> None:
+    async def _acknowledged(self, producer: AIOKafkaProducer, futures: Sequence[asyncio.Future[object]]) -> None:
         """Waits for acknowledgements, as long as brokers are there to give them."""
         pending = set(futures)
         while pending and producer is self._producer:
@@ -140,13 +134,9 @@ class KafkaSink:
     ) -> asyncio.Future[object] | Failure:
         size = len(record.key) + len(record.value)
         if size > MAX_RECORD_BYTES:
-            return Failure(
-                f"has {size} bytes as a record; the most is {MAX_RECORD_BYTES}", stored=False, lasting=True
-            )
+            return Failure(f"has {size} bytes as a record; the most is {MAX_RECORD_BYTES}", stored=False, lasting=True)
         try:
-            future: asyncio.Future[object] = await producer.send(
-                topic, record.value, record.key, headers=list(headers)
-            )
+            future: asyncio.Future[object] = await producer.send(topic, record.value, record.key, headers=list(headers))
         except MessageSizeTooLargeError:
             return Failure("is too large for a record", stored=False, lasting=True)
         except KafkaError as error:

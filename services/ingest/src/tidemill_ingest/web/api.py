@@ -125,15 +125,11 @@ async def _read(request: Request, limit: int) -> bytes:
 
 
 def _too_large(limit: int) -> Rejected:
-    return Rejected(
-        413, Problem(error="too_large", message=f"a body has at most {limit} bytes: send less at once")
-    )
+    return Rejected(413, Problem(error="too_large", message=f"a body has at most {limit} bytes: send less at once"))
 
 
 def _answer(status: int, answer: Accepted | Problem, retry_after_s: int) -> Response:
     headers = {"Retry-After": str(retry_after_s)} if status == 503 else {}
     if status == 413:
         headers["Connection"] = "close"  # the rest of the body is not read
-    return Orjson(
-        answer.model_dump(exclude_none=isinstance(answer, Problem)), status_code=status, headers=headers
-    )
+    return Orjson(answer.model_dump(exclude_none=isinstance(answer, Problem)), status_code=status, headers=headers)

@@ -84,9 +84,7 @@ class Published:
             return  # noted when it was written, and now read
         self._release_ids.add(release.release_id)
         if release.action != "rejected":
-            self._serving_order.setdefault(release.published.model, []).append(
-                release.published.champion.version
-            )
+            self._serving_order.setdefault(release.published.model, []).append(release.published.champion.version)
 
 
 def _values(batches: Iterable[Batch]) -> Iterable[bytes]:

@@ -114,9 +114,7 @@ class Releaser:
         try:
             release = self._decide(message)
         except DeadLetter as error:
-            log.error(
-                "%s at %s cannot be read and is passed over: %s", message.topic(), message.offset(), error
-            )
+            log.error("%s at %s cannot be read and is passed over: %s", message.topic(), message.offset(), error)
         except NotReleased as error:
             log.info("nothing is released: %s", error)
         else:
@@ -128,9 +126,7 @@ class Releaser:
         before.
         """
         if message.topic() == self._runs_topic:
-            run = RetrainRun.from_dict(
-                self._codec.decode_one(message.value(), self._schemas.platform("retrain-run"))
-            )
+            run = RetrainRun.from_dict(self._codec.decode_one(message.value(), self._schemas.platform("retrain-run")))
             if (
                 run.model not in self._writers
                 or run.state != "finished"
@@ -156,9 +152,7 @@ class Releaser:
             outputs = [Output(self._catalog.name("model_releases"), [history], [key], headers=[onward])]
             if release.action != "rejected":
                 value = self._codec.encode_one(version.to_dict(), self._schemas.platform("model-version"))
-                outputs.insert(
-                    0, Output(self._catalog.name("model_versions"), [value], [key], headers=[onward])
-                )
+                outputs.insert(0, Output(self._catalog.name("model_versions"), [value], [key], headers=[onward]))
             self._writers[model].write(outputs)
         self._published.note(release)
         metrics.RELEASES.labels(model, release.action).inc()

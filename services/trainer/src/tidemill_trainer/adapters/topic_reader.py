@@ -93,9 +93,7 @@ class TopicReader:
     def _left_off(self, consumer: Consumer) -> list[TopicPartition]:
         from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
 
-        places = [
-            TopicPartition(topic, number) for topic, count in self._topics.items() for number in range(count)
-        ]
+        places = [TopicPartition(topic, number) for topic, count in self._topics.items() for number in range(count)]
         try:
             known = consumer.committed(places, timeout=TIMEOUT_S)
         except KafkaException as error:

@@ -34,9 +34,7 @@ class Tracking:
         MLflow's id.
         """
         experiment = self._experiment(model)
-        for left in self._client.search_runs(
-            [experiment], f"tags.`{RUN_TAG}` = '{run_id}' and status = 'RUNNING'"
-        ):
+        for left in self._client.search_runs([experiment], f"tags.`{RUN_TAG}` = '{run_id}' and status = 'RUNNING'"):
             self._client.set_terminated(left.info.run_id, "KILLED")
         run = self._client.create_run(experiment, tags={RUN_TAG: run_id, **tags}, run_name=run_id)
         return str(run.info.run_id)
@@ -74,8 +72,7 @@ class Tracking:
         except MlflowException:
             self._client.create_registered_model(model)
         known = {
-            found.tags.get(VERSION_TAG): found
-            for found in self._client.search_model_versions(f"name = '{model}'")
+            found.tags.get(VERSION_TAG): found for found in self._client.search_model_versions(f"name = '{model}'")
         }
         entry: Any = known.get(str(version)) or self._client.create_model_version(
             model, source=artifact_uri, run_id=tracking_run, tags={VERSION_TAG: str(version)}

@@ -53,9 +53,7 @@ class CleanHistory:
         ends = self._watermarks(stream, partitions, "read_uncommitted")
         hidden = [partition for partition in partitions if committed[partition][1] < ends[partition][1]]
         if hidden:
-            raise RetryLater(
-                f"{stream.clean}: an earlier owner's transaction is open in {hidden}", delay_s=0.25
-            )
+            raise RetryLater(f"{stream.clean}: an earlier owner's transaction is open in {hidden}", delay_s=0.25)
         return committed
 
     def _watermarks(self, stream: Stream, partitions: Sequence[int], isolation: str) -> dict[int, Range]:

@@ -73,9 +73,7 @@ def check_against_record(spec: ModelSpec, record: Schema) -> None:
     for feature in spec.features:
         place = f"features.{feature.name}"
         if feature.name in (spec.target.label, spec.event_id):
-            raise _error(
-                spec, place, f"{feature.name!r} is the label or the event id: a model must not learn from it"
-            )
+            raise _error(spec, place, f"{feature.name!r} is the label or the event id: a model must not learn from it")
         _need(spec, types, place, feature.name, KIND_TYPES[feature.kind], nullable=None)
     if spec.target.label in types:
         _need(spec, types, "target.label", spec.target.label, LABEL_TYPES[spec.target.task], nullable=True)
@@ -113,13 +111,9 @@ def _need(
         raise _error(spec, place, f"{spec.schema_file} has no field {name!r}", nearest(name, types))
     kind, may_be_null = types[name]
     if kind not in fitting:
-        raise _error(
-            spec, place, f"{name!r} is {kind} in {spec.schema_file}: here it must be {' or '.join(fitting)}"
-        )
+        raise _error(spec, place, f"{name!r} is {kind} in {spec.schema_file}: here it must be {' or '.join(fitting)}")
     if nullable is not None and nullable != may_be_null:
-        raise _error(
-            spec, place, f"{name!r} must {'' if nullable else 'not '}be nullable in {spec.schema_file}"
-        )
+        raise _error(spec, place, f"{name!r} must {'' if nullable else 'not '}be nullable in {spec.schema_file}")
 
 
 def _check_expectation(

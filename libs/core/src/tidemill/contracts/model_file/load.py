@@ -60,15 +60,11 @@ def load_models(folder: Path, only: Collection[str] = ()) -> dict[str, ModelSpec
     for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
         spec = load_model(path)
         if spec.name in found:
-            raise ConfigError(
-                f"model {spec.name!r} stands in two files of {folder}: {path.name} is the second"
-            )
+            raise ConfigError(f"model {spec.name!r} stands in two files of {folder}: {path.name} is the second")
         found[spec.name] = spec
     missing = [name for name in only if name not in found]
     if missing:
-        raise ConfigError(
-            f"no model file for {', '.join(missing)} in {folder}: there are {', '.join(found) or 'none'}"
-        )
+        raise ConfigError(f"no model file for {', '.join(missing)} in {folder}: there are {', '.join(found) or 'none'}")
     return {name: spec for name, spec in found.items() if not only or name in only}
 
 
@@ -115,9 +111,7 @@ def _schema_file(value: Value) -> str:
 
 def _positions(found: dict[str, Value]) -> dict[str, tuple[int, int]]:
     """Where the values are that are checked against the record later."""
-    places = {
-        key: child for key, child in found.items() if key in ("schema", "entity", "event_id", "event_time")
-    }
+    places = {key: child for key, child in found.items() if key in ("schema", "entity", "event_id", "event_time")}
     places |= {f"features.{key}": child for key, child in found["features"].entries().items()}
     places["target.label"] = found["target"].entries()["label"]
     for section in [found.get("source"), found["target"].entries().get("source")]:

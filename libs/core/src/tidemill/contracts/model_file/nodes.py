@@ -32,9 +32,7 @@ class _Loader(yaml.SafeLoader):
 
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), ["t", "f"])
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9](?:_?[0-9])*$"), list("-+0123456789")
-)
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9](?:_?[0-9])*$"), list("-+0123456789"))
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(?:[0-9](?:_?[0-9])*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$"),
@@ -156,11 +154,7 @@ class Value:
     def number(self) -> float | int:
         """A finite number."""
         value = self.scalar()
-        if (
-            not isinstance(value, int | float)
-            or isinstance(value, bool)
-            or value in (float("inf"), float("-inf"))
-        ):
+        if not isinstance(value, int | float) or isinstance(value, bool) or value in (float("inf"), float("-inf")):
             raise self.wants("a number")
         return value
 
@@ -170,9 +164,7 @@ class Value:
         if value in not_built:
             raise self.error(f"`{self.path}: {value}` {NOT_BUILT}")
         if value not in options:
-            raise self.error(
-                f"`{self.path}` must be one of {', '.join(options)}", nearest(str(value), options)
-            )
+            raise self.error(f"`{self.path}` must be one of {', '.join(options)}", nearest(str(value), options))
         return str(value)
 
     def choices(self, options: Collection[str], not_built: Collection[str] = ()) -> tuple[str, ...]:

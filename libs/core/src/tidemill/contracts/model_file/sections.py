@@ -35,9 +35,7 @@ def read_target(value: Value) -> Target:
     )  # fmt: skip
     if target.expires <= target.delay:
         place = found.get("expires", value)
-        raise place.error(
-            "`target.expires` must be longer than `target.delay`: else most labels come too late"
-        )
+        raise place.error("`target.expires` must be longer than `target.delay`: else most labels come too late")
     return target
 
 
@@ -56,9 +54,7 @@ def _check_input_names(entries: dict[str, Value], features: tuple[Feature, ...])
         for part in feature.parts:
             name = f"{feature.name}_{part}"
             if name in entries:
-                raise entries[name].error(
-                    f"`features.{name}` is what `{feature.name}` gives already", at_key=True
-                )
+                raise entries[name].error(f"`features.{name}` is what `{feature.name}` gives already", at_key=True)
 
 
 def _feature(name: str, value: Value) -> Feature:
@@ -118,9 +114,7 @@ def read_training(value: Value | None, task: Task) -> Training:
 def _split(value: Value) -> tuple[int, int, int]:
     parts = [item.integer(1) for item in value.items()]
     if len(parts) != 3 or sum(parts) != 100:
-        raise value.wants(
-            "three whole percentages for train, validation and test that make 100, such as [70, 15, 15]"
-        )
+        raise value.wants("three whole percentages for train, validation and test that make 100, such as [70, 15, 15]")
     return parts[0], parts[1], parts[2]
 
 

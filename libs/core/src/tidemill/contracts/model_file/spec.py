@@ -219,7 +219,6 @@ class ModelSpec:
     are fields. `events`: the topic of someone else's on which the events are (`source:` in the file).
     """
 
-
     name: str
     schema_file: str
     entity: str
