@@ -68,9 +68,9 @@ def apply_plan(platform: PlatformView, plan: Plan, *, configs: bool) -> Applied:
     client, applied = admin(platform.settings), Applied()
     refused = create(client, plan.changes)
     applied.refused |= {f"create {name}": why for name, why in refused.items()}
-    applied.done += [
-        change.topic.name for change in plan.changes if change.kind is Kind.CREATE and change.topic.name not in refused
-    ]
+    created = [c.topic.name for c in plan.changes if c.kind is Kind.CREATE and c.topic.name not in refused]
+    await_visible(client, created)
+    applied.done += created
     if configs:
         refused = alter(client, plan.changes)
         applied.refused |= {f"settings of {name}": why for name, why in refused.items()}
