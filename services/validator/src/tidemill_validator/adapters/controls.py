@@ -17,7 +17,6 @@ from tidemill.kafka.publisher import Publisher
 from tidemill.settings import KafkaSettings
 from tidemill_validator import metrics
 
-EVENTS = "raw"
 EVERY_S = 0.25
 CATCH_UP_S = 10.0
 
@@ -27,7 +26,7 @@ Stream = tuple[str, str]
 
 
 class Controls:
-    """Follows the control topic and writes to it. For one thread, the worker's, but for `pause_model`.
+    """Follows the control topic and writes to it. For one thread, the worker's.
 
     `newest`: the newest control of each stream, as read so far.
     """
@@ -65,7 +64,7 @@ class Controls:
         control = self._control(stream, reason)
         self.newest[stream] = control
         try:
-            self._publish(self._codec, control)
+            self._publish(control)
         except RetryLater:
             del self.newest[stream]  # not said yet: the same flood says it again
             raise
@@ -76,19 +75,9 @@ class Controls:
             reason=reason, at=self._now_ms(),
         )  # fmt: skip
 
-    def _publish(self, codec: Codec, control: ValidatorControl) -> None:
-        value = codec.encode_one(control.to_dict(), self._schema, self._topic)
+    def _publish(self, control: ValidatorControl) -> None:
+        value = self._codec.encode_one(control.to_dict(), self._schema, self._topic)
         self._publisher.publish(self._topic, value, key=control.model.encode())
-
-    def pause_model(self, codec: Codec, model: str, reason: str, at_ms: int) -> None:
-        """Pause a model's events from another thread, with a codec of that thread's; the worker reads of it.
-
-        Not where they are paused already, or where a person has let them go on after `at_ms`. Raises RetryLater.
-        """
-        newest = self.newest.get((model, EVENTS))
-        if newest is not None and (newest.action == "paused" or newest.at > at_ms):
-            return
-        self._publish(codec, self._control((model, EVENTS), reason))
 
     def close(self) -> None:
         self._reader.close()
