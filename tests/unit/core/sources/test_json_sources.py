@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.core.sources.support import AT_MS, FakeRegistry, batch, data, path, reader, row_by_row
 from tidemill.codec.registry import Entry
+from tidemill.sources.json_contract import JsonContract
 
 GOOD = {"event_id": "e1", "at": AT_MS, "customer": "c", "amount": 5, "items": 2, "online": False, "extra": [1, {}]}
 
@@ -111,6 +113,72 @@ def test_framed_json_is_read_where_the_registry_has_a_json_schema_under_its_id()
 
     assert decoded.index.tolist() == [0]
     assert [b.error_class for b in decoded.bad] == ["UnknownSchema", "UnknownSchema", "UnknownFormat", "UnknownFormat"]
+
+
+STRICT = {
+    "$schema": "http://json-schema.org/draft-07/schema#", "type": "object", "required": ["event_id", "amount"],
+    "properties": {"amount": {"type": "number", "minimum": 0}, "a/b": {"$ref": "address.json"}},
+}  # fmt: skip
+ADDRESS = {"type": "object", "properties": {"zip~code": {"type": "string", "pattern": "^[0-9]{5}$"}}}
+STRICT_REGISTRY = FakeRegistry(
+    {7: Entry("JSON", json.dumps(STRICT), (("address.json", "address", 2),))},
+    {("address", 2): Entry("JSON", json.dumps(ADDRESS))},
+)
+
+
+def in_frame(value: bytes) -> bytes:
+    return b"\0\0\0\0\7" + value
+
+
+def test_a_document_that_breaks_its_schema_is_set_aside_with_the_json_pointer_and_without_its_value() -> None:
+    values = [in_frame(text(event_id=f"e{k}")) for k in range(40)]
+    values[4] = in_frame(text(amount=-17))
+    values[9] = in_frame(text(**{"a/b": {"zip~code": "secret"}}))
+    values[11] = in_frame(json.dumps({"event_id": "e", "at": AT_MS}).encode())
+    values[12] = in_frame(b'{"cut')
+    decoding = reader("json-schema", STRICT_REGISTRY)
+    decoded = decoding.decode(batch(*values))
+
+    assert len(decoded.index) == 36
+    assert [(b.position, b.error_class) for b in decoded.bad] == [
+        (4, "SchemaViolation"), (9, "SchemaViolation"), (11, "SchemaViolation"), (12, "MalformedRecord"),
+    ]  # fmt: skip
+    assert decoded.bad[0].message == (
+        "does not keep to its JSON Schema: /amount: the value is less than the minimum of 0"
+    )
+    assert "/a~1b/zip~0code: the value does not match" in decoded.bad[1].message
+    assert '"amount" is a required property' in decoded.bad[2].message
+    assert row_by_row(decoding, batch(*values))[1] == [(b.position, b.error_class) for b in decoded.bad]
+
+
+@pytest.mark.parametrize(
+    ("schema", "why"),
+    [('{"$ref": "http://example.org/elsewhere.json"}', "elsewhere.json"), ('{"type": "objekt"}', "objekt"), ("{", "")],
+)
+def test_a_schema_that_cannot_be_used_is_named_and_nothing_is_fetched_for_it(schema: str, why: str) -> None:
+    decoded = reader("json-schema", FakeRegistry({7: Entry("JSON", schema)})).decode(batch(in_frame(text())))
+
+    assert [b.error_class for b in decoded.bad] == ["UnknownSchema"]
+    assert decoded.bad[0].message.startswith("the JSON Schema under id 7 cannot be used: ")
+    assert why in decoded.bad[0].message
+
+
+def test_a_document_nested_as_deeply_as_json_can_be_read_is_judged_by_a_schema_that_refers_to_itself() -> None:
+    nested = JsonContract('{"type": ["object", "array"], "items": {"$ref": "#"}}')
+
+    assert nested.problem(json.loads("[" * 900 + "]" * 900)) is None
+    assert str(nested.problem(json.loads("[" * 900 + "1" + "]" * 900))).startswith("/0/0/0")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.sampled_from(["amount", "event_id", "a/b"]), VALUES))
+def test_documents_are_judged_as_the_reference_implementation_does(document: dict[str, Any]) -> None:
+    document = json.loads(json.dumps(document))
+    schema = {**STRICT, "properties": {**STRICT["properties"], "a/b": ADDRESS}}  # type: ignore[dict-item]
+
+    ours = JsonContract(json.dumps(schema)).problem(document) is None
+
+    assert ours == jsonschema.Draft7Validator(schema).is_valid(document)
 
 
 def change(op: str, wrapped: bool, **over: Any) -> bytes:

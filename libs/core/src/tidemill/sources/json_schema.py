@@ -1,29 +1,35 @@
 """Confluent's JSON Schema format: magic, schema id, JSON.
 
-That the registry knows the id is checked; the document is not held against the JSON Schema, which is its producers'
-contract. The model's own record is: types, what must be there, and what is expected of it.
+Every document is held against the schema that its id names, as Confluent's own deserializer does: what does not keep to
+it is set aside, whatever the model's record would have made of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tidemill.codec.framing import CONFLUENT_HEADER_BYTES, CONFLUENT_MAGIC, BadRecord
 from tidemill.codec.registry import Registry
+from tidemill.errors import ConfigError
 from tidemill.sources.json_text import JsonText
 from tidemill.sources.part import Kind, Part, Path, Unreadable
 
+if TYPE_CHECKING:
+    from tidemill.sources.json_contract import JsonContract
+
 KIND = "JSON"
+BROKEN = "SchemaViolation"
+"""A document that does not keep to its producers' JSON Schema."""
 
 
 class JsonSchema:
-    """Framed JSON objects. Without a registry ids are taken as they are."""
+    """Framed JSON objects. Without a registry ids are taken as they are, and nothing is checked."""
 
     def __init__(self, registry: Registry | None) -> None:
         self._registry = registry
         self._json = JsonText()
-        self._problems: dict[bytes, Unreadable | None] = {}
+        self._contracts: dict[bytes, JsonContract | Unreadable | None] = {}
 
     def columns(
         self, values: Sequence[bytes | None], wants: Mapping[Path, Kind]
@@ -33,11 +39,10 @@ class JsonSchema:
         texts: list[bytes | None] = []
         places: list[int] = []
         for position, value in enumerate(values):
-            problem = self._problem(value)
-            if problem is None and value is not None:
-                texts.append(value[CONFLUENT_HEADER_BYTES:])
+            try:
+                texts.append(self._document(value)[0])
                 places.append(position)
-            elif problem is not None:
+            except Unreadable as problem:
                 bad.append(BadRecord(position, problem.error_class, str(problem)))
         parts, slow, _ = self._json.columns(texts, wants)
         moved = [Part([places[k] for k in part.positions], part.column) for part in parts]
@@ -45,23 +50,46 @@ class JsonSchema:
 
     def row(self, value: bytes | None) -> Mapping[str, Any]:
         """See `Format.row`."""
-        problem = self._problem(value)
-        if problem is not None:
-            raise problem
-        return self._json.row(value[CONFLUENT_HEADER_BYTES:] if value else None)
+        text, row = self._document(value)
+        return self._json.row(text) if row is None else row
 
-    def _problem(self, value: bytes | None) -> Unreadable | None:
+    def _document(self, value: bytes | None) -> tuple[bytes, Mapping[str, Any] | None]:
+        """The JSON in a value; parsed too where it was to be checked. Raises Unreadable, RetryLater."""
+        contract = self._contract(value)
+        assert value is not None
+        text = value[CONFLUENT_HEADER_BYTES:]
+        if contract is None:
+            return text, None
+        row = self._json.row(text)
+        problem = contract.problem(row)
+        if problem is not None:
+            raise Unreadable(f"does not keep to its JSON Schema: {problem}", BROKEN)
+        return text, row
+
+    def _contract(self, value: bytes | None) -> JsonContract | None:
         if not value:
-            return Unreadable("the record has no value", "EmptyValue")
+            raise Unreadable("the record has no value", "EmptyValue")
         header = value[:CONFLUENT_HEADER_BYTES]
         if header[:1] != CONFLUENT_MAGIC or len(header) < CONFLUENT_HEADER_BYTES:
-            return Unreadable("not in Confluent's format: a zero byte and a schema id come first", "UnknownFormat")
-        if header not in self._problems:
-            self._problems[header] = self._look_up(int.from_bytes(header[1:], "big"))
-        return self._problems[header]
+            raise Unreadable("not in Confluent's format: a zero byte and a schema id come first", "UnknownFormat")
+        if header not in self._contracts:
+            self._contracts[header] = self._look_up(int.from_bytes(header[1:], "big"))
+        found = self._contracts[header]
+        if isinstance(found, Unreadable):
+            raise Unreadable(str(found), found.error_class)
+        return found
 
-    def _look_up(self, number: int) -> Unreadable | None:
-        entry = self._registry.entry(number) if self._registry else None
-        if self._registry is None or (entry is not None and entry.kind == KIND):
+    def _look_up(self, number: int) -> JsonContract | Unreadable | None:
+        if self._registry is None:
             return None
-        return Unreadable(f"the schema registry has no JSON Schema under id {number}", "UnknownSchema")
+        try:
+            from tidemill.sources.json_contract import UnusableSchema, from_registry
+        except ImportError as error:
+            raise ConfigError(f"JSON Schema sources need the extra `tidemill[json-schema]`: {error}") from error
+        entry = self._registry.entry(number)
+        if entry is None or entry.kind != KIND:
+            return Unreadable(f"the schema registry has no JSON Schema under id {number}", "UnknownSchema")
+        try:
+            return from_registry(entry, self._registry)
+        except UnusableSchema as error:
+            return Unreadable(f"the JSON Schema under id {number} cannot be used: {error}", "UnknownSchema")
