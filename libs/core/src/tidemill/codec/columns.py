@@ -18,6 +18,7 @@ from fastavro import schemaless_reader
 
 from tidemill.codec.framing import BadRecord
 from tidemill.codec.layout import Layout
+from tidemill.codec.lengths import shortest_bytes
 
 MALFORMED = "MalformedRecord"
 
@@ -91,6 +92,8 @@ def _decode_exactly(payloads: list[bytes], layout: Layout) -> pa.RecordBatch:
     """Decode or raise ValueError; success means that every byte of every payload belongs to its record."""
     rows = pyruhvro.deserialize_array(payloads, layout.wire_text)
     _check_text(rows, layout)
+    if layout.measures is not None and shortest_bytes(rows, layout.measures) == sum(map(len, payloads)):
+        return rows  # no record is shorter than its shortest form: equal sums leave no byte over anywhere
     written = pyruhvro.serialize_record_batch(rows, layout.wire_text, 1)[0]
     offsets = np.frombuffer(written.buffers()[1], dtype=np.int32, count=len(written) + 1, offset=4 * written.offset)
     lengths = np.fromiter(map(len, payloads), dtype=np.int64, count=len(payloads))
@@ -119,7 +122,7 @@ def _check_exhausted(payload: bytes, layout: Layout) -> None:
 def _check_text(rows: pa.RecordBatch, layout: Layout) -> None:
     try:
         for field in layout.arrow:
-            if not pa.types.is_binary(field.type):
+            if pa.types.is_string(field.type) or pa.types.is_nested(field.type):
                 _view(rows.column(field.name), field.type).validate(full=True)
     except pa.ArrowInvalid as error:
         raise ValueError(str(error)) from error
@@ -148,8 +151,8 @@ def _wire_column(rows: pa.RecordBatch, field: pa.Field, layout: Layout) -> pa.Ar
     if pa.types.is_binary(public) or _holds_bytes(public):
         return _view(column.cast(public), field.type)
     if pa.types.is_timestamp(field.type):
-        column = column.cast(layout.arrow.field(field.name).type)
-    return column.cast(field.type)
+        column = _as(layout.arrow.field(field.name).type, column)
+    return _as(field.type, column)
 
 
 def concat_in_order(parts: list[tuple[pa.RecordBatch, list[int]]], layout: Layout) -> tuple[pa.RecordBatch, list[int]]:
@@ -165,8 +168,12 @@ def concat_in_order(parts: list[tuple[pa.RecordBatch, list[int]]], layout: Layou
 
 
 def _public(rows: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:
-    columns = [_view(rows.column(field.name), field.type).cast(field.type) for field in layout.arrow]
+    columns = [_as(field.type, _view(rows.column(field.name), field.type)) for field in layout.arrow]
     return pa.RecordBatch.from_arrays(columns, schema=layout.arrow)
+
+
+def _as(kind: pa.DataType, column: pa.Array) -> pa.Array:
+    return column if column.type == kind else column.cast(kind)
 
 
 def _view(column: pa.Array, to: pa.DataType) -> pa.Array:

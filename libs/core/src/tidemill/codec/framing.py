@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 CONFLUENT_MAGIC = b"\x00"
 CONFLUENT_HEADER_BYTES = 5
@@ -90,9 +91,11 @@ def _uniform_frame(values: Sequence[bytes | None]) -> Frame | None:
     header = header_of(first) if first else b""
     if not header:
         return None
-    size = len(header)
-    payloads = [value[size:] for value in values if value is not None and value.startswith(header)]
-    if len(payloads) != len(values):
+    try:
+        payloads = list(map(bytes.removeprefix, values, repeat(header)))  # type: ignore[arg-type]
+    except TypeError:  # a value is missing
+        return None
+    if sum(map(len, values)) - sum(map(len, payloads)) != len(header) * len(values):  # type: ignore[arg-type]
         return None
     return Frame(header, list(range(len(values))), payloads)
 

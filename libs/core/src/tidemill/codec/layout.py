@@ -9,12 +9,14 @@ side. The decoder does not check UTF-8, which makes that exact; real strings are
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyruhvro
 
+from tidemill.codec.lengths import Measure, measures_of
 from tidemill.codec.plain import parse_plain
 
 _PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "string", "bytes"})
@@ -30,7 +32,8 @@ class Layout:
 
     `wire_text`: the schema given to pyruhvro. `plain`: the schema for fastavro, without logical types.
     `wire_arrow`: the fields that pyruhvro produces and takes. `arrow`: the fields of decoded batches, in
-    the record's order, timestamps in UTC. `required`: fields that admit no null.
+    the record's order, timestamps in UTC. `required`: fields that admit no null. `measures`: see
+    `tidemill.codec.lengths`.
     """
 
     wire_text: str
@@ -38,6 +41,7 @@ class Layout:
     wire_arrow: pa.Schema
     arrow: pa.Schema
     required: tuple[str, ...]
+    measures: Mapping[str, Measure] | None = None
 
 
 def layout_of(schema: dict[str, Any]) -> Layout | None:
@@ -53,7 +57,7 @@ def layout_of(schema: dict[str, Any]) -> Layout | None:
     wire_arrow = pyruhvro.avro_to_arrow_schema(wire_text)
     arrow = pa.schema([_public_field(wire_arrow.field(f["name"]), f["type"]) for f in fields])
     required = tuple(f["name"] for f in fields if not _nullable(f["type"]))
-    return Layout(wire_text, parse_plain(schema), wire_arrow, arrow, required)
+    return Layout(wire_text, parse_plain(schema), wire_arrow, arrow, required, measures_of(schema))
 
 
 def _supported(node: Any) -> bool:
