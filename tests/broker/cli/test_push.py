@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tidemill.kafka.headers import TRACEPARENT, find
+from tidemill.kafka.partitioner import partition_of
 from tidemill.kafka.scan import scan
 from tidemill_cli.app import cli
 from tidemill_cli.platform import PlatformView, find_platform
-from tidemill_cli.trace.partitioner import partition_of
 
 MODEL = "flight-delay"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from tidemill.errors import ConfigError
 from tidemill.fields import (
     HASH_CHARACTERS,
     FieldRules,
+    HiddenRecords,
     masked,
     normalised,
     normalised_record,
@@ -152,3 +155,49 @@ def test_a_record_is_normalised_field_by_field_and_left_alone_without_rules() ->
     rules = {"carrier": (Step("trim"), Step("upper")), "dest": (Step("upper"),), "gone": (Step("trim"),)}
     assert normalised_record(record, rules) == {"carrier": "UA", "distance": 1.0, "dest": None}
     assert normalised_record(record, {}) is record
+
+
+AVRO = {
+    "text": "string", "text_or_null": ["null", "string"], "whole": "long", "number": ["double", "null"],
+    "flag": "boolean", "raw": "bytes", "at": {"type": "long", "logicalType": "timestamp-millis"},
+}  # fmt: skip
+ARROW = {
+    "text": pa.string(), "text_or_null": pa.string(), "whole": pa.int64(), "number": pa.float64(), "flag": pa.bool_(),
+    "raw": pa.binary(), "at": pa.timestamp("ms", "UTC"),
+}  # fmt: skip
+REQUIRED = frozenset({"text", "whole", "flag", "raw", "at"})
+TEXT_RULES = st.sampled_from(
+    [PrivacyRule("drop"), PrivacyRule("hash"), PrivacyRule("mask", keep_last=4), PrivacyRule("mask")]
+)
+RULES = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(("text", "text_or_null"), TEXT_RULES),
+        **{name: st.just(PrivacyRule("drop")) for name in ("whole", "number", "flag", "raw", "at")},
+    },
+)
+RECORDS = st.fixed_dictionaries(
+    {
+        "text": WORDS, "text_or_null": st.none() | WORDS, "whole": st.integers(-(2**63), 2**63 - 1),
+        "number": st.none() | st.floats(allow_nan=False), "flag": st.booleans(), "raw": st.binary(max_size=4),
+        "at": st.integers(0, 4_102_444_800_000),
+    }
+)  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(records=st.lists(RECORDS, min_size=1, max_size=6), rules=RULES)
+def test_a_record_is_hidden_as_the_columns_of_a_batch_are(records: list[Any], rules: dict[str, PrivacyRule]) -> None:
+    rows = pa.RecordBatch.from_pylist(records, schema=pa.schema(list(ARROW.items())))
+    in_columns, _ = FieldRules.hiding(rules, REQUIRED, KEY).apply(rows)
+    hidden = HiddenRecords(rules, AVRO, KEY)
+
+    at = in_columns.schema.get_field_index("at")
+    in_columns = in_columns.set_column(at, "at", in_columns.column(at).cast(pa.int64()))
+    assert [hidden.apply(record) for record in records] == in_columns.to_pylist()
+    assert hidden.fields == frozenset(rules)
+
+
+def test_hiding_records_needs_neither_arrow_nor_polars() -> None:
+    code = "import sys, tidemill.fields; print([m for m in ('pyarrow', 'polars', 'numpy') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -17,6 +17,7 @@ from tidemill.contracts.events import DataSet, ModelRef, ModelVersion
 from tidemill.contracts.model_file import load_models
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
+from tidemill.fields import HiddenRecords
 from tidemill_inference.dataplane import ModelEndpoint
 from tidemill_inference.serving import Predictor, Serving
 from tidemill_inference.stream_process import Route
@@ -100,8 +101,8 @@ def clean_values(distances: list[float | None]) -> list[bytes]:
     return codec().encode(rows, ROUTE.record)
 
 
-def endpoint(predictor: Predictor) -> ModelEndpoint:
+def endpoint(predictor: Predictor, privacy: HiddenRecords | None = None) -> ModelEndpoint:
     """The flight model's endpoint over `predictor`."""
     layout = layout_of(ROUTE.record.json)
     assert layout is not None
-    return ModelEndpoint(SPECS[MODEL], ROUTE.record, layout.arrow, predictor, lambda: NOW_MS)
+    return ModelEndpoint(SPECS[MODEL], ROUTE.record, layout.arrow, predictor, lambda: NOW_MS, privacy)

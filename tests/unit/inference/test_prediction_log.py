@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,9 +9,13 @@ from confluent_kafka import KafkaError, KafkaException
 
 from tests.support.polling import until
 from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, ROUTE, codec, endpoint, warm_predictor
+from tidemill.contracts.model_file import PrivacyRule
+from tidemill.fields import HiddenRecords, privacy_rule
+from tidemill.kafka.partitioner import partition_of
 from tidemill_inference import metrics
 from tidemill_inference.adapters.prediction_log import Entry, PredictionLog
 
+PARTITIONS = 7
 TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
 
@@ -28,6 +33,10 @@ class Broker:
         self.records.append((topic, value, options))
         self._reports.append(on_delivery)
 
+    def list_topics(self, topic: str, timeout: float) -> Any:
+        found = SimpleNamespace(error=None, partitions=range(PARTITIONS))
+        return SimpleNamespace(topics={topic: found})
+
     def poll(self, timeout: float) -> int:
         reports, self._reports = self._reports, []
         for report in reports:
@@ -43,6 +52,12 @@ def entry(*distances: float) -> Entry:
     one = endpoint(warm_predictor())
     instances = [{"event_id": f"e{d}", "tail_number": "N1", FEATURE: d} for d in distances]
     return Entry(one, one.predict(instances), TRACE)
+
+
+def private_entry(rule: PrivacyRule, tail: str | None = "N14228") -> Entry:
+    types = {field["name"]: field["type"] for field in ROUTE.record.fields}
+    one = endpoint(warm_predictor(), HiddenRecords({"tail_number": rule}, types, b"0123456789abcdef"))
+    return Entry(one, one.predict([{"event_id": "e1", "tail_number": tail, FEATURE: 5.0}]), TRACE)
 
 
 def log_over(broker: Broker, size: int = 100) -> PredictionLog:
@@ -68,6 +83,37 @@ def test_what_is_put_is_written_with_its_input_its_key_and_its_trace() -> None:
     assert row["probability"] == pytest.approx(0.2, abs=1e-6)
     datum = codec().decode_one(row["input"], ROUTE.record)
     assert (datum[FEATURE], datum["scheduled_at"]) == (200.0, NOW_MS)
+
+
+@pytest.mark.parametrize("kind", ["hash", "drop", "mask"])
+def test_a_private_field_reaches_neither_the_logged_input_nor_the_key_and_the_partition_stays(kind: Any) -> None:
+    broker = Broker()
+    log = log_over(broker)
+    rule = PrivacyRule(kind, keep_last=4 if kind == "mask" else 0)
+    log.start()
+    assert log.put(private_entry(rule))
+    until(lambda: len(broker.records) == 1, 5, "it is written")
+    log.close(5)
+
+    _, value, options = broker.records[0]
+    shown = {"hash": privacy_rule(rule, b"0123456789abcdef")("N14228"), "drop": None, "mask": "**4228"}[kind]
+    assert b"N14228" not in value
+    assert options["key"] == (b"e1" if shown is None else shown.encode())
+    assert options["partition"] == partition_of(b"N14228", PARTITIONS)
+    (row,) = codec().decode([value], ROUTE.prediction).rows.to_pylist()
+    assert codec().decode_one(row["input"], ROUTE.record)["tail_number"] == shown
+    assert row["probability"] == pytest.approx(0.005, abs=1e-6)
+
+
+def test_without_a_rule_the_key_chooses_the_partition_itself() -> None:
+    broker = Broker()
+    log = log_over(broker)
+    log.start()
+    log.put(entry(1.0))
+    until(lambda: len(broker.records) == 1, 5, "it is written")
+    log.close(5)
+
+    assert "partition" not in broker.records[0][2]
 
 
 def test_a_full_queue_loses_and_counts_and_never_waits() -> None:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from tidemill.contracts.model_file.against_record import field_type
 from tidemill.contracts.model_file.spec import PrivacyRule, Step
 from tidemill.errors import ConfigError
 
@@ -87,6 +88,38 @@ def privacy_rule(rule: PrivacyRule, key: bytes | None) -> TextRule:
     if key is None:
         raise ConfigError("a privacy rule of hash needs a key: set TIDEMILL_PRIVACY_KEY_FILE")
     return lambda text: hmac.digest(key, text.encode("utf-8", "surrogateescape"), "sha256").hex()[:HASH_CHARACTERS]
+
+
+class HiddenRecords:
+    """`privacy` of a model file for single records: the row form of `FieldRules.hiding`, without pyarrow."""
+
+    def __init__(self, rules: Mapping[str, PrivacyRule], types: Mapping[str, Any], key: bytes | None) -> None:
+        """`types`: the record's fields, each with its Avro type. Raises ConfigError for a hash without a key."""
+        self._rules = {
+            name: _dropped(types[name]) if rule.kind == "drop" else _unless_null(privacy_rule(rule, key))
+            for name, rule in rules.items()
+        }
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The fields that are no longer as they were."""
+        return frozenset(self._rules)
+
+    def apply(self, record: dict[str, Any]) -> dict[str, Any]:
+        """A full record as clean would hold it; the record itself where there are no rules."""
+        if not self._rules:
+            return record
+        return record | {name: rule(record[name]) for name, rule in self._rules.items()}
+
+
+def _dropped(avro: Any) -> Callable[[Any], Any]:
+    kind, nullable = field_type(avro)
+    zero = None if nullable else {"string": "", "boolean": False, "bytes": b""}.get(kind, 0)
+    return lambda _: zero
+
+
+def _unless_null(rule: TextRule) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else rule(value)
 
 
 def masked(text: str, keep_last: int) -> str:

@@ -17,7 +17,7 @@ import pyarrow as pa
 from tidemill.codec.json_rows import FieldError, from_json
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas import Schema
-from tidemill.fields import normalised_record
+from tidemill.fields import HiddenRecords, normalised_record
 from tidemill.ids import uuid7_batch
 from tidemill_inference import metrics
 from tidemill_inference.outputs import REST, answer
@@ -64,13 +64,15 @@ class ModelEndpoint:
         columns: pa.Schema,
         predictor: Predictor,
         now_ms: Callable[[], int],
+        privacy: HiddenRecords | None = None,
     ) -> None:
-        """`columns`: the record's fields in Arrow, as the codec decodes them."""
+        """`columns`: the record's fields in Arrow, as the codec decodes them. `privacy`: what the log must not hold."""
         self.spec = spec
         self.record = record
         self.predictor = predictor
         self._columns = columns
         self._now_ms = now_ms
+        self._privacy = privacy or HiddenRecords({}, {}, None)
 
     def predict(self, instances: Sequence[Any]) -> Answered:
         """Predict for one instance or more, all by the same version.
@@ -127,7 +129,17 @@ class ModelEndpoint:
             **answer(serving.model.manifest, predictions.scores[row]),
         }
 
+    def logged(self, datum: Datum) -> Datum:
+        """The record as clean would hold it: normalised, with the privacy rules of the model file."""
+        return self._privacy.apply(datum)
+
+    @property
+    def hides_key(self) -> bool:
+        """Whether the key of a logged record says nothing any more of the partition that its label goes to."""
+        return self.spec.entity in self._privacy.fields
+
     def key(self, datum: Datum) -> bytes:
-        """The record key: the entity as UTF-8, or the event id where the entity is null."""
+        """The record key: the entity as UTF-8, or the event id where the entity is null or nothing is left of it."""
         entity = datum.get(self.spec.entity)
-        return str(datum[self.spec.event_id] if entity is None else entity).encode()
+        nothing = entity is None or (self.hides_key and entity == "")
+        return str(datum[self.spec.event_id] if nothing else entity).encode()

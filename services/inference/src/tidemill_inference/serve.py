@@ -13,6 +13,7 @@ from confluent_kafka import Producer
 from tidemill.clock import SystemClock
 from tidemill.codec.layout import layout_of
 from tidemill.errors import ConfigError
+from tidemill.fields import HiddenRecords, read_privacy_key
 from tidemill.kafka.clients import producer_config
 from tidemill.service import Health, StopSignal
 from tidemill.telemetry.logs import configure_logging
@@ -49,7 +50,7 @@ def run_serve(settings: ServeSettings) -> None:
     health.add_live("prediction-log", log.check)
     health.add_ready("models", platform.check_warm)
     app = create_app(
-        _endpoints(platform),
+        _endpoints(platform, read_privacy_key(settings.privacy_key_file)),
         lambda endpoint, answered, traceparent: log.put(Entry(endpoint, answered, traceparent)),
         health,
         Limits(settings.max_body_kb * 1_024, settings.max_instances, settings.retry_after_s),
@@ -82,7 +83,7 @@ def _prediction_log(platform: Platform, settings: ServeSettings) -> PredictionLo
     return PredictionLog(producer, platform.codec(), routes, settings.prediction_log_size)
 
 
-def _endpoints(platform: Platform) -> dict[str, ModelEndpoint]:
+def _endpoints(platform: Platform, privacy_key: bytes | None) -> dict[str, ModelEndpoint]:
     endpoints: dict[str, ModelEndpoint] = {}
     for model, spec in platform.specs.items():
         record = platform.schemas.record(model)
@@ -90,7 +91,8 @@ def _endpoints(platform: Platform) -> dict[str, ModelEndpoint]:
         if layout is None:
             raise ConfigError(f"the record of {model} has a type that columns cannot hold")
         predictor = platform.predictors[model]
-        endpoints[model] = ModelEndpoint(spec, record, layout.arrow, predictor, SystemClock().now_ms)
+        privacy = HiddenRecords(spec.privacy, {field["name"]: field["type"] for field in record.fields}, privacy_key)
+        endpoints[model] = ModelEndpoint(spec, record, layout.arrow, predictor, SystemClock().now_ms, privacy)
     return endpoints
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
 from tidemill.settings import CommonSettings
@@ -34,3 +36,7 @@ class ServeSettings(InferenceSettings):
     retry_after_s: int = Field(2, ge=1, description="Retry-After where a model has no version yet, in seconds.")
     prediction_log_size: int = Field(10_000, ge=1, description="Most REST predictions that wait to be logged.")
     drain_s: int = Field(10, ge=1, description="How long a stop waits for requests in flight, in seconds.")
+    privacy_key_file: Path | None = Field(
+        None,
+        description="File with the key of `privacy: hash`, the validators' own; needed where a model file hashes.",
+    )

@@ -8,10 +8,10 @@ import threading
 
 import pytest
 
+from tidemill.kafka.partitioner import partition_of
 from tidemill_cli.doctor import api_versions
 from tidemill_cli.doctor.findings import Verdict, exit_code, fail, ok, warn
 from tidemill_cli.doctor.partitioners import judge
-from tidemill_cli.trace.partitioner import partition_of
 
 KEYS = [b"k%d" % number for number in range(100)]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from tidemill.kafka.partitioner import partition_of
 from tidemill_cli.doctor.findings import Finding, fail, ok, warn
-from tidemill_cli.trace.partitioner import partition_of
 
 if TYPE_CHECKING:
     from tidemill_cli.platform import PlatformView

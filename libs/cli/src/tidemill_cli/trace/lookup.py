@@ -8,10 +8,10 @@ from typing import Any
 
 from tidemill.errors import DeadLetter
 from tidemill.kafka.headers import Headers
+from tidemill.kafka.partitioner import partition_of
 from tidemill.kafka.scan import scan
 from tidemill_cli.lag import Offsets
 from tidemill_cli.platform import PlatformView
-from tidemill_cli.trace.partitioner import partition_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,15 @@ from confluent_kafka import KafkaException
 from tidemill.codec import Codec
 from tidemill.errors import RetryLater
 from tidemill.kafka.headers import TRACEPARENT, Headers
+from tidemill.kafka.partitioner import partition_of
 from tidemill_inference import metrics
-from tidemill_inference.dataplane import Answered, ModelEndpoint
+from tidemill_inference.dataplane import Answered, Datum, ModelEndpoint
 from tidemill_inference.outputs import REST, prediction_rows
 from tidemill_inference.stream_process import Route
 
 TAKEN_AT_ONCE = 500
 IDLE_S = 0.1
+METADATA_S = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +39,8 @@ class Producer(Protocol):
 
     @property
     def produce(self) -> Callable[..., None]: ...
+    @property
+    def list_topics(self) -> Callable[..., Any]: ...
     @property
     def poll(self) -> Callable[[float], int]: ...
     @property
@@ -64,6 +68,7 @@ class PredictionLog:
         self._routes = routes
         self._size = size
         self._waiting = 0
+        self._counts: dict[str, int] = {}
         self._queue: queue.SimpleQueue[Entry] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -124,20 +129,22 @@ class PredictionLog:
         route = self._routes[model]
         for entry in entries:
             n = len(entry.answered.answers)
+            logged = [entry.endpoint.logged(datum) for datum in entry.answered.data]
             try:
-                values = self._encode(entry, route)
+                values = self._encode(entry, logged, route)
             except (RetryLater, ValueError) as error:
                 _log.error("a REST prediction cannot be logged: %s", error)
                 metrics.LOG_LOST.labels(model, "not_encoded").inc(n)
                 continue
-            keys = [entry.endpoint.key(datum) for datum in entry.answered.data]
             headers: Headers = [(TRACEPARENT, entry.traceparent)]
-            for value, key in zip(values, keys, strict=True):
-                self._produce(route.predictions_topic, model, value, key, headers)
+            for value, datum, given in zip(values, logged, entry.answered.data, strict=True):
+                key = entry.endpoint.key(datum)
+                place = entry.endpoint.key(given) if entry.endpoint.hides_key else None
+                self._produce(route.predictions_topic, model, value, key, headers, place)
 
-    def _encode(self, entry: Entry, route: Route) -> list[bytes]:
+    def _encode(self, entry: Entry, logged: list[Datum], route: Route) -> list[bytes]:
         answered = entry.answered
-        inputs = [self._codec.encode_one(datum, route.record) for datum in answered.data]
+        inputs = [self._codec.encode_one(datum, route.record) for datum in logged]
         rows = prediction_rows(
             answered.predictions,
             prediction_ids=answered.prediction_ids,
@@ -149,14 +156,27 @@ class PredictionLog:
         )
         return self._codec.encode(rows, route.prediction, topic=route.predictions_topic)
 
-    def _produce(self, topic: str, model: str, value: bytes, key: bytes, headers: Headers) -> None:
+    def _produce(self, topic: str, model: str, value: bytes, key: bytes, headers: Headers, place: bytes | None) -> None:
+        """`place`: the key that chooses the partition where it is not the record's own: labels keep the partition of
+        the entity's key, and a hidden key would be put elsewhere.
+        """
         try:
-            self._producer.produce(topic, value, key=key, headers=headers, on_delivery=_delivered(model))
+            options = {} if place is None else {"partition": partition_of(place, self._partitions(topic))}
+            self._producer.produce(topic, value, key=key, headers=headers, on_delivery=_delivered(model), **options)
         except BufferError:
             metrics.LOG_LOST.labels(model, "producer_full").inc()
         except KafkaException as error:  # too large, say
             _log.error("a REST prediction cannot be logged: %s", error.args[0].str())
             metrics.LOG_LOST.labels(model, "not_delivered").inc()
+
+    def _partitions(self, topic: str) -> int:
+        """How many the topic has: asked once, they never change. Raises KafkaException."""
+        if topic not in self._counts:
+            found = self._producer.list_topics(topic, timeout=METADATA_S).topics[topic]
+            if found.error is not None:
+                raise KafkaException(found.error)
+            self._counts[topic] = len(found.partitions)
+        return self._counts[topic]
 
 
 def _delivered(model: str) -> Callable[[Any, Any], None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tidemill_cli.trace.partitioner import murmur2, partition_of
+from tidemill.kafka.partitioner import murmur2, partition_of
 
 
 # From Kafka's own test, org.apache.kafka.common.utils.UtilsTest.testMurmur2.
