@@ -57,7 +57,7 @@ def test_members_that_come_and_go_lose_nothing_and_leave_no_gap(world: World, fa
     }  # fmt: skip
     assert group_type(world) == protocol, "the groups do not use the protocol that is under test"
     assert rebalances > joined, "partitions did not move"
-    world.prove(raw=pushed)
+    world.prove(by_key=True, raw=pushed)
     assert gaps.longest_s <= GAP_S
     for service in world.services:
         assert not service.meant or service.wait(20) == 0, service.told()
@@ -66,8 +66,8 @@ def test_members_that_come_and_go_lose_nothing_and_leave_no_gap(world: World, fa
 def group_type(world: World) -> str:
     """The protocol of the validators' group, as the broker says."""
     name = world.view.topics.group(groups.VALIDATOR)
-    listed = admin(world.settings).list_consumer_groups(request_timeout=10.0).result()
-    return next(group.type.name.lower() for group in listed.valid if group.group_id == name)
+    described = admin(world.settings).describe_consumer_groups([name], request_timeout=10.0)
+    return str(described[name].result().type.name).lower()
 
 
 class Gaps:

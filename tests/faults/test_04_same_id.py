@@ -38,5 +38,5 @@ def test_of_two_workers_with_one_transactional_id_one_survives(world: World, fau
     finally:
         pushed = feeder.close()
     world.until_done(60)
-    world.prove(raw=pushed)
+    world.prove(by_key=True, raw=pushed)
     world.check()

@@ -41,5 +41,5 @@ def test_a_worker_that_is_asked_to_end_finishes_and_leaves_nothing_behind(world:
     world.until_done(60)
     fault.figures |= {"slowest_exit_s": round(slowest, 2), "stopped": stopped, "idle_lag": world.behind()}
     assert world.behind() == 0
-    world.prove(raw=pushed)
+    world.prove(by_key=True, raw=pushed)
     world.check()

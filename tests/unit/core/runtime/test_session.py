@@ -11,7 +11,7 @@ from tests.unit.core.runtime.fakes import FakeProducer, failure
 from tidemill.errors import FatalError, Fenced, RetryLater
 from tidemill.kafka import session as session_module
 from tidemill.kafka.batch import Output
-from tidemill.kafka.session import Aborted, InDoubt, TransactionSession
+from tidemill.kafka.session import Aborted, InDoubt, Overdue, TransactionSession
 
 OFFSETS = [TopicPartition("in", 0, 5)]
 CONFIG = {"transactional.id": "worker-0", "transaction.timeout.ms": 10_000}
@@ -84,15 +84,46 @@ def test_a_fenced_producer_says_so_and_what_to_do(code: int) -> None:
         bench.commit()
 
 
+class Clock:
+    """Time that stands still until a test lets it jump."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        monkeypatch.setattr(session_module.time, "monotonic", lambda: self.now)
+
+
 def test_a_producer_fenced_for_an_overdue_transaction_was_frozen_and_begins_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    bench = Bench({"commit": failure(KafkaError._FENCED, fatal=True)})
-    times = iter([0.0, 60.0])
-    monkeypatch.setattr(session_module.time, "monotonic", lambda: next(times))
+    bench, clock = Bench({"commit": failure(KafkaError._FENCED, fatal=True)}), Clock(monkeypatch)
+    begin = bench.producers[0].begin_transaction
+
+    def begin_and_freeze() -> None:
+        begin()
+        clock.now += 60.0
+
+    bench.producers[0].begin_transaction = begin_and_freeze  # type: ignore[method-assign]
     monkeypatch.setattr(session_module, "produce_all", lambda *_: None)
-    with pytest.raises(InDoubt, match="overdue"):
+    with pytest.raises(Overdue, match="overdue"):
         bench.commit()
+
+
+@pytest.mark.parametrize("step", ["offsets", "commit"])
+def test_a_process_that_was_frozen_within_a_call_asks_again_and_hears_that_it_was_fenced(
+    monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    bench, clock = Bench(), Clock(monkeypatch)
+    answers = iter([failure(KafkaError._TIMED_OUT, retriable=True), failure(KafkaError._FENCED, fatal=True)])
+
+    def freeze(*_: Any) -> None:
+        clock.now += 60.0
+        raise next(answers)
+
+    name = {"offsets": "send_offsets_to_transaction", "commit": "commit_transaction"}[step]
+    setattr(bench.producers[0], name, freeze)
+    with pytest.raises(Overdue, match=r"(60|120)\.0 s old"):
+        bench.commit()
+    assert not bench.session.is_open
 
 
 def test_a_record_that_the_client_refuses_for_its_size_is_fatal_and_aborts() -> None:

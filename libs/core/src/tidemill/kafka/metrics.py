@@ -21,7 +21,7 @@ __all__ = [
 CONSUMED = Counter("tidemill_consumed_records_total", "Records of committed batches.", ["topic"])
 PRODUCED = Counter("tidemill_produced_records_total", "Records written in committed transactions.", ["topic"])
 TRANSACTIONS = Counter(
-    "tidemill_transactions_total", "Transactions by outcome: committed, aborted, in_doubt.", ["outcome"]
+    "tidemill_transactions_total", "Transactions by outcome: committed, aborted, in_doubt, fenced.", ["outcome"]
 )
 PROCESS_SECONDS = Histogram(
     "tidemill_process_seconds",

@@ -1,9 +1,10 @@
 """One transactional producer and what can become of its transactions.
 
 A transaction ends in one of four ways: committed (returns), certainly aborted (``Aborted``), in doubt
-(``InDoubt``: it may or may not have been committed, the producer is thrown away), or fenced (``Fenced``:
-another process owns the id). After a time-out nothing else is safe than a new producer: its
-``init_transactions`` settles what the old one left open (Kingsbury, Jepsen: Bufstream 0.1, 2024-11).
+(``InDoubt``: it may or may not have been committed, the producer is thrown away; ``Overdue`` where the
+coordinator has fenced it for its age), or fenced (``Fenced``: another process owns the id). After a time-out
+nothing else is safe than a new producer: its ``init_transactions`` settles what the old one left open
+(Kingsbury, Jepsen: Bufstream 0.1, 2024-11).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tidemill.kafka.producing import DeliveryFailures, produce_all
 from tidemill.kafka.refusals import explain
 from tidemill.kafka.watched import Stuck, WatchedCalls
 
-__all__ = ["Aborted", "InDoubt", "TransactionSession"]
+__all__ = ["Aborted", "InDoubt", "Overdue", "TransactionSession"]
 
 _FENCED = frozenset({KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED})
 _REFUSED = frozenset(
@@ -42,6 +43,12 @@ class Aborted(TidemillError):
 
 class InDoubt(TidemillError):
     """Whether the transaction was committed is not known; the session is closed and must be opened again."""
+
+
+class Overdue(InDoubt):
+    """The coordinator has fenced this producer, whose transaction lasted too long: it has aborted it, or had settled it
+    before. Such a process was frozen, a zombie; it goes on with a new producer.
+    """
 
 
 class _Unmade(Exception):
@@ -144,7 +151,17 @@ class TransactionSession:
     def _watched(self, name: str, *args: Any, timeout_s: float | None = None) -> None:
         timeout_s = self._timeout_s if timeout_s is None else timeout_s
         call = getattr(self._producer, name)
-        self._calls.call(call, *args, timeout_s, within_s=timeout_s + _GRACE_S)
+        began = time.monotonic()
+        try:
+            self._calls.call(call, *args, timeout_s, within_s=timeout_s + _GRACE_S)
+            return
+        except KafkaException as error:
+            thawed = time.monotonic() - began > timeout_s + _GRACE_S
+            if not thawed or error.args[0].code() != KafkaError._TIMED_OUT:
+                raise
+        # This process stood still. The client's clock did not, and it has given up before it looked for the answer;
+        # the same call, made again, is the same request: it tells whether we were fenced meanwhile.
+        self._calls.call(call, *args, _GRACE_S, within_s=2 * _GRACE_S)
 
     def _reason(self, error: KafkaException | RetryLater | Stuck) -> KafkaError:
         """The error's reason alone.
@@ -188,7 +205,11 @@ class TransactionSession:
         frozen. And a producer of our own that was given up within a call may have come back to life.
         """
         if time.monotonic() - self._begun > 0.9 * self._timeout_s:
-            self._doubt(f"the transaction was overdue: {reason.str()}")
+            self.close()
+            raise Overdue(
+                f"the transaction was overdue, {time.monotonic() - self._begun:.1f} s old, and the coordinator has "
+                f"ended it and shut its producer out ({reason.str()}); a new one goes on"
+            )
         if self._ghost:
             self._ghost = False
             self._doubt(f"perhaps fenced by a producer that was given up: {reason.str()}")

@@ -27,7 +27,7 @@ from tidemill.kafka.holding import Holds
 from tidemill.kafka.making import Making
 from tidemill.kafka.membership import Membership
 from tidemill.kafka.refusals import explain
-from tidemill.kafka.session import Aborted, InDoubt, TransactionSession
+from tidemill.kafka.session import Aborted, InDoubt, Overdue, TransactionSession
 from tidemill.kafka.trouble import Trouble
 from tidemill.service.health import Health, Heartbeat
 from tidemill.settings import KafkaSettings
@@ -155,8 +155,9 @@ class TransactionalRunner:
             metrics.TRANSACTIONS.labels("aborted").inc()
             self._retry(consumer, "transaction aborted", str(error), self._backoff.next_s())
         except InDoubt as error:
-            metrics.TRANSACTIONS.labels("in_doubt").inc()
-            self._trouble.enter("transaction in doubt", str(error))
+            fenced = isinstance(error, Overdue)
+            metrics.TRANSACTIONS.labels("fenced" if fenced else "in_doubt").inc()
+            self._trouble.enter("fenced" if fenced else "transaction in doubt", str(error))
             self._reopen(consumer)
         except KafkaException as error:
             raise FatalError(f"group {self._group}: {explain(error.args[0])}") from error

@@ -7,12 +7,15 @@ stop, and to say that it waits, nevertheless.
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 from collections.abc import Callable
 from typing import Any
 
 __all__ = ["Stuck", "WatchedCalls"]
+
+_SLICE_S = 0.25
 
 
 class Stuck(Exception):
@@ -36,17 +39,24 @@ class WatchedCalls:
             threading.Thread(target=_serve, args=(self._requests,), name=self._name, daemon=True).start()
         answer: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
         self._requests.put((function, args, answer))
-        try:
-            result, error = answer.get(timeout=within_s)
-        except queue.Empty:
-            self.close()
-            raise Stuck(f"no answer within {within_s:.0f} s") from None
+        result, error = self._answer(answer, within_s)
         if error is None:
             return result
         try:
             raise error
         finally:
             del error, function  # no cycle through this frame: the client goes when its owner lets it go
+
+    def _answer(self, answer: queue.SimpleQueue[Any], within_s: float) -> Any:
+        """Waits in slices: while this process is frozen no time passes, and the answer may lie in the socket."""
+        for left in range(math.ceil(within_s / _SLICE_S), 0, -1):
+            try:
+                return answer.get(timeout=min(_SLICE_S, within_s))
+            except queue.Empty:
+                if left == 1:
+                    self.close()
+                    raise Stuck(f"no answer within {within_s:.0f} s") from None
+        raise ValueError(f"no time to wait: {within_s}")
 
     def close(self) -> None:
         """Let the thread end when it has nothing to do any more."""
