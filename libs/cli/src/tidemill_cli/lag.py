@@ -39,8 +39,12 @@ class Offsets:
 
         return partition_counts(self._admin, topics)
 
-    def ends(self, topics: Sequence[str], *, earliest: bool = False) -> dict[tuple[str, int], int]:
-        """The log end (or its beginning) of every partition of those topics that exist."""
+    def ends(
+        self, topics: Sequence[str], *, earliest: bool = False, committed: bool = False
+    ) -> dict[tuple[str, int], int]:
+        """The log end (or its beginning, or the end of what is `committed`) of every partition of those topics that
+        exist.
+        """
         from confluent_kafka import IsolationLevel, TopicPartition
         from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
@@ -52,9 +56,8 @@ class Offsets:
         }
         if not wanted:
             return {}
-        futures = self._admin.list_offsets(
-            wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=TIMEOUT_S
-        )
+        level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
+        futures = self._admin.list_offsets(wanted, isolation_level=level, request_timeout=TIMEOUT_S)
         return {(part.topic, part.partition): future.result().offset for part, future in futures.items()}
 
     def committed(self, group: str) -> dict[tuple[str, int], int]:

@@ -18,8 +18,13 @@ from tidemill_cli import groups
 from tidemill_cli.audit.ledger import EpochWatch, Ledger
 from tidemill_cli.audit.origins import dead_origins, origins, positions
 from tidemill_cli.audit.proof import Proof
+from tidemill_cli.audit.stable import until_stable
 from tidemill_cli.lag import Offsets
 from tidemill_cli.platform import PlatformView
+
+RESULTS = ("predictions", "clean", "raw_dlq", "labels", "labels_raw_dlq")
+MOST_REASONS = 100
+"""Whoever writes dead letters of their own may give each a reason of its own: memory is bounded all the same."""
 
 Observe = Callable[[str, Batch, Decoded | None], None]
 """Called with role, batch, and the rows where values are read (predictions): for figures of your own."""
@@ -60,23 +65,25 @@ class TopicAuditor:
     def audit(self, since_ms: int | None = None) -> Proof:
         """The proof for all that is on the topics, or was appended at `since_ms` (Unix ms) or later.
 
-        Offsets that the groups have committed are asked for first and the topics' ends after, so that on a
-        platform at work every source record below them must have its result. Raises RetryLater without brokers,
-        ConfigError for a topic that is not there.
+        On a platform at work: what the groups have committed is asked for first, and results are read once they
+        stand beyond the transactions of that moment: every source record below must have its result. Results are
+        read before their sources, so that the source of each is read too. Raises RetryLater without brokers or
+        where a transaction stays open, ConfigError for a topic that is not there.
         """
         began = time.monotonic()
         offsets = Offsets(self._view.settings)
         judged = self._committed(offsets, self._workers.validator)
         predicted = self._committed(offsets, self._workers.stream)
         starts = self._start_offsets()
+        until_stable(offsets, [self._names[role] for role in RESULTS])
         ledger = self._ledger("clean offsets in predictions", "clean", predicted, since_ms, starts)
-        expected = ledger if starts is not None else None
-        events = self._settled("raw", "clean", "raw_dlq", judged, since_ms, expected)
-        labels = self._settled("labels_raw", "labels", "labels_raw_dlq", judged, since_ms)
         watch, counts, unreadable = EpochWatch(), Counter[str](), 0
         for batch, decoded in self._predictions(since_ms):
             counts += self._meet(ledger, watch, batch, decoded)
             unreadable += len(decoded.bad)
+        expected = ledger if starts is not None else None
+        events = self._settled("raw", "clean", "raw_dlq", judged, since_ms, expected)
+        labels = self._settled("labels_raw", "labels", "labels_raw_dlq", judged, since_ms)
         return Proof(
             model=self._model,
             since_ms=since_ms,
@@ -112,8 +119,6 @@ class TopicAuditor:
     ) -> Ledger:  # fmt: skip
         """A raw topic against its results; what is in clean is expected in `onward`."""
         ledger = self._ledger(f"{role} offsets in {clean} and dead letters", role, done, since_ms)
-        for batch in self._read(role, since_ms):
-            ledger.expect(*positions(batch))
         for batch in self._read(clean, since_ms):
             partitions, offsets, strangers = origins(batch, ledger.topic)
             ledger.meet(partitions, offsets, clean)
@@ -125,14 +130,18 @@ class TopicAuditor:
             ledger.meet(partitions, offsets, dead)
             ledger.stranger(strangers)
             self._note_reasons(batch)
+        for batch in self._read(role, since_ms):
+            ledger.expect(*positions(batch))
         return ledger
 
     def _note_reasons(self, batch: Batch) -> None:
         for headers in batch.headers:
             kind = (find(headers, ERROR_CLASS) or b"").decode().rpartition(".")[2]
             message = (find(headers, ERROR_MESSAGE) or b"").decode()[:60]
-            if kind or message:
-                self._dead_reasons[kind or message] += 1
+            reason = kind or message
+            if reason:
+                known = reason in self._dead_reasons or len(self._dead_reasons) < MOST_REASONS
+                self._dead_reasons[reason if known else "others"] += 1
 
     def _predictions(self, since_ms: int | None) -> Iterator[tuple[Batch, Decoded]]:
         schema = self._view.schemas.prediction(self._model)
