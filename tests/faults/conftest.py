@@ -14,12 +14,19 @@ from tests.faults.recording import Fault, mode, write
 from tests.faults.world import World
 
 _FAULTS: pytest.StashKey[list[Fault]] = pytest.StashKey()
+_PARTLY: pytest.StashKey[bool] = pytest.StashKey()
 _FAILED: pytest.StashKey[bool] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "fault(id, name, limit, variant): a fault of the suite, for its report")
     config.stash[_FAULTS] = []
+    config.stash[_PARTLY] = any(not Path(argument).is_dir() for argument in config.args)
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.config.stash[_PARTLY] = True
 
 
 @pytest.hookimpl(wrapper=True)
@@ -27,6 +34,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     if report.when == "call":
         item.stash[_FAILED] = report.failed
+    elif report.failed and report.when == "setup" and item.get_closest_marker("fault"):
+        item.config.stash[_FAULTS].append(_entry(item))  # it could not even be tried: it has not passed
     return report
 
 
@@ -35,22 +44,33 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if faults:
         from tidemill_cli.embedded.jars import JarLock
 
-        write(Path(session.config.rootpath), faults, JarLock.load().kafka)
+        stopped = bool(session.shouldstop or session.shouldfail) or len(faults) < session.testscollected
+        whole = not session.config.stash[_PARTLY] and not stopped
+        write(Path(session.config.rootpath), _latest(faults), JarLock.load().kafka, whole=whole)
+
+
+def _latest(faults: list[Fault]) -> list[Fault]:
+    return list({(fault.id, fault.variant): fault for fault in faults}.values())
+
+
+def _entry(item: pytest.Item) -> Fault:
+    marker = item.get_closest_marker("fault")
+    assert marker is not None, f"{item.nodeid} does not say which fault it is"
+    entry = Fault(seed=int(os.environ.get("TIDEMILL_FAULTS_SEED", "7")), **marker.kwargs)
+    if isinstance(item, pytest.Function) and hasattr(item, "callspec") and not entry.variant:
+        entry.variant = item.callspec.id
+    return entry
 
 
 @pytest.fixture
 def fault(request: pytest.FixtureRequest) -> Iterator[Fault]:
     """The record of this fault; passed if the test was, and could be tried."""
-    marker = request.node.get_closest_marker("fault")
-    entry = Fault(seed=int(os.environ.get("TIDEMILL_FAULTS_SEED", "7")), **marker.kwargs)
-    if hasattr(request.node, "callspec") and not entry.variant:
-        entry.variant = request.node.callspec.id
-    entry.began = time.monotonic()
+    entry = _entry(request.node)
     yield entry
     entry.seconds = time.monotonic() - entry.began
     entry.passed = not request.node.stash.get(_FAILED, True) and "not_run" not in entry.figures
     request.config.stash[_FAULTS].append(entry)
-    print(f"\nfault {entry.id} {entry.name} {entry.variant} [{mode()}]: {entry.figures}")
+    print(f"\nfault {entry.id} {entry.name} {entry.variant} [{mode()}] {entry.seconds:.1f} s: {entry.figures}")
 
 
 @pytest.fixture

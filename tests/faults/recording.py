@@ -84,47 +84,30 @@ def merged(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def write(root: Path, faults: list[Fault], kafka: str) -> None:
-    """Adds what ran to what ran before in the same form, and writes both reports."""
+def write(root: Path, faults: list[Fault], kafka: str, *, whole: bool) -> None:
+    """Puts what ran in the place of what ran before in the same form, and writes both reports.
+
+    `whole`: all faults ran, so nothing from before is kept.
+    """
     folder = root / "var" / "faults"
     folder.mkdir(parents=True, exist_ok=True)
     kept = folder / f"{mode()}.json"
-    before: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    before: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() and not whole else {}
     for fault in faults:
         before[f"{fault.id:02d} {fault.variant}"] = fault.to_dict()
-    parts = [before[key] for key in sorted(before)]
     kept.write_text(json.dumps(before, indent=1) + "\n", encoding="utf-8")
-    rows = merged(parts)
+    rows = merged([before[key] for key in sorted(before)])
     (folder / "report.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
     if mode() == FULL:
-        (root / "docs" / "fault-report.md").write_text(markdown(parts, kafka), encoding="utf-8")
+        from tests.faults.report import updated
+
+        report = root / "docs" / "fault-report.md"
+        earlier = report.read_text(encoding="utf-8") if report.exists() and not whole else ""
+        report.write_text(updated(earlier, [fault.to_dict() for fault in faults], setting(kafka)), encoding="utf-8")
 
 
-def markdown(parts: list[dict[str, Any]], kafka: str) -> str:
-    """The report for people."""
+def setting(kafka: str) -> str:
+    """What a run ran on."""
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     system = f"{platform.system()} {platform.release()}, {os.cpu_count()} cores"
-    lines = [
-        "# Fault report",
-        "",
-        "Written by `make faults-full` (tests/faults/recording.py), never by hand. Every row ran real processes",
-        "against a real broker; a run in which the fault did not bite fails. Run one again with its seed:",
-        "`TIDEMILL_FAULTS_SEED=SEED make faults-full ARGS='-k NAME'`.",
-        "",
-        f"- Apache Kafka {kafka}; Python {platform.python_version()}; {packages}; {system}",
-        "",
-        "| # | fault | limits | result | lost | double | s | seed |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for part in parts:
-        name = part["name"] + (f" ({part['variant']})" if part["variant"] else "")
-        result = "holds" if part["passed"] else "**does not hold**"
-        lines.append(
-            f"| {part['id']} | {name} | {part['limit']} | {result} | {part['lost']} | {part['duplicated']} "
-            f"| {part['seconds']} | {part['seed']} |"
-        )
-    for part in parts:
-        lines += ["", f"## {part['id']}. {part['name']}{' (' + part['variant'] + ')' if part['variant'] else ''}", ""]
-        lines += [f"- {name}: {value}" for name, value in part["figures"].items()]
-        lines += ["", "```", *part["history"], "```"] if part["history"] else []
-    return "\n".join(lines) + "\n"
+    return f"Apache Kafka {kafka}; Python {platform.python_version()}; {packages}; {system}"
