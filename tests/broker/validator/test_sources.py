@@ -109,7 +109,8 @@ CASES: dict[str, tuple[str, Callable[[int], bytes], bytes | None]] = {
     "avro": (f"format: avro, {FIELDS}", lambda k: avro(CHARGE, charge(k), 1), b"\0\0\0\0\1\2"),
     "json": (f"format: json, {FIELDS}", lambda k: json.dumps(charge(k)).encode(), b'{"who": '),
     "json-schema": (
-        f"format: json-schema, {FIELDS}", lambda k: b"\0\0\0\0\2" + json.dumps(charge(k)).encode(), b"\0\0\0\0\1{}"
+        f"format: json-schema, {FIELDS}", lambda k: b"\0\0\0\0\2" + json.dumps(charge(k)).encode(),
+        b'\0\0\0\0\2{"who": 1, "at": 5, "money": {"amount": "much"}}',
     ),
     "protobuf": (f"format: protobuf, {FIELDS}", as_protobuf, b"\0\0\0\0\3\0\xff"),
     "debezium-json": (
@@ -156,9 +157,9 @@ class World:
         command = [sys.executable, "-m", "tidemill_cli", *arguments]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 
-    def read(self, role: str) -> list[Any]:
+    def read(self, role: str, model: str = "payment") -> list[Any]:
         """(partition, offset, key, value, headers) of every committed record."""
-        topic = self.topics().name(role, "payment")
+        topic = self.topics().name(role, model)
         return sorted(
             (batch.partitions[k], batch.offsets[k], batch.keys[k], batch.values[k], batch.headers[k] or [])
             for batch in scan(self.settings, topic)
@@ -171,13 +172,30 @@ def registry() -> Iterator[tuple[str, Schemas]]:
     with registry_stub() as found:
         found[1].by_id = {
             1: {"schema": json.dumps(CHARGE)},
-            2: {"schema": "{}", "schemaType": "JSON"},
+            2: {"schema": json.dumps({"properties": {"money": {"$ref": "money.json"}}}), "schemaType": "JSON",
+                "references": [{"name": "money.json", "subject": "money", "version": 2}]},
             3: {"schema": PROTO, "schemaType": "PROTOBUF",
                 "references": [{"name": "money.proto", "subject": "money", "version": 1}]},
             4: {"schema": json.dumps(ENVELOPE)},
         }  # fmt: skip
-        found[1].by_version = {("money", 1): {"schema": MONEY, "schemaType": "PROTOBUF"}}
+        found[1].by_version = {
+            ("money", 1): {"schema": MONEY, "schemaType": "PROTOBUF"},
+            ("money", 2): {"schema": '{"properties": {"amount": {"type": "number"}}}', "schemaType": "JSON"},
+        }
         yield found
+
+
+SECOND = """
+model: big-spender
+schema: payment.avsc
+entity: customer
+event_time: paid_at
+source: {topic: %s, event_id: coordinates, %s}
+target: {label: big, task: binary}
+features: {amount: number}
+expectations:
+  - expect_column_values_to_be_between: {column: amount, min_value: 10}
+"""
 
 
 def world(case: str, kafka: str, prefix: str, root: Path, folder: Path, url: str) -> World:
@@ -252,7 +270,28 @@ def test_a_source_is_read_as_it_is(
     label = codec.decode_one(bench.read("labels")[0][3], schemas.label("payment"))
     assert label["event_time"] == AT_MS
     assert label["observed_at"] > AT_MS
+    assert_traced(bench)
+    assert_report(bench, tmp_path / "quality.html")
     assert_replay(bench, no_event=case.startswith("debezium"))
+
+
+def assert_traced(bench: World) -> None:
+    """Events whose id is their position are found by it, good or set aside."""
+    good = json.loads(bench.cli("trace", f"{bench.events}-1-4", "--json").stdout)
+    assert [step["stage"] for step in good["steps"]] == ["raw", "clean"]
+    assert good["steps"][0]["place"] == f"{bench.events}/1/4"
+    dead = json.loads(bench.cli("trace", f"{bench.events}-2-2", "--json").stdout)
+    assert [step["stage"] for step in dead["steps"]] == ["raw", "dead letter"]
+    assert "amount" in dead["steps"][1]["facts"]["reason"]
+
+
+def assert_report(bench: World, page: Path) -> None:
+    """The examples of the report are records of the source, in the model's fields."""
+    done = bench.cli("quality", "payment", "--html", str(page))
+    assert done.returncode == 0, done.stderr
+    assert f"{bench.events}-2-2</code>" in page.read_text(), "the event id that is the record's position"
+    assert "<code>-1.0</code>" in page.read_text()
+    assert "not readable" not in page.read_text().split("between")[-1]
 
 
 def assert_replay(bench: World, no_event: bool) -> None:
@@ -264,3 +303,30 @@ def assert_replay(bench: World, no_event: bool) -> None:
     assert (done.returncode, len(bench.read("raw"))) == (0, COUNT + (1 if no_event else 2)), done.stderr
     first, back = [[r for r in bench.read("raw") if (r[1] >= COUNT // PARTITIONS) is late] for late in (False, True)]
     assert all((r[0], *r[2:]) in [(f[0], *f[2:]) for f in first] for r in back), "partition, key, bytes, headers"
+
+
+def test_two_models_read_one_topic_each_by_its_own_rules(
+    kafka: str, prefix: str, root: Path, tmp_path: Path, registry: tuple[str, Schemas]
+) -> None:
+    bench = world("json", kafka, prefix, root, tmp_path, registry[0])
+    second = SECOND % (bench.events, CASES["json"][0])
+    (bench.settings.models_dir / "big-spender.yaml").write_text(second)
+    ensure_topics(admin(bench.settings), bench.topics(), ["payment", "big-spender"], 8)
+    values: list[bytes | None] = [json.dumps(charge(k)).encode() for k in range(COUNT)]
+    with Publisher(bench.settings) as publisher:
+        publisher.publish_all([Output(bench.events, values, None, [k % PARTITIONS for k in range(COUNT)])])
+    counts = {("clean", "payment"): COUNT, ("raw_dlq", "payment"): 0,
+              ("clean", "big-spender"): COUNT - 20, ("raw_dlq", "big-spender"): 20}  # fmt: skip
+    process = bench.spawn()
+    try:
+        until(lambda: {at: len(bench.read(*at)) for at in counts} == counts, 60, "both have judged all", every=0.3)
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+    for model in ("payment", "big-spender"):
+        audit = bench.cli("audit", model, "--json")
+        assert (audit.returncode, json.loads(audit.stdout)["holds"]) == (0, True), audit.stderr
+    small = bench.cli("dlq", "list", "--model", "big-spender").stdout
+    assert "expect_column_values_to_be_between" in small
+    assert "no dead letters" in bench.cli("dlq", "list", "--model", "payment").stdout

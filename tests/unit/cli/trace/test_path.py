@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tidemill.ids import uuid7_batch
-from tidemill.kafka.dead_letters import dead_letter_headers
+from tidemill.kafka.dead_letters import dead_letter_headers, parse_dead_letter
 from tidemill.kafka.headers import ORIGIN, TRACEPARENT, Headers, origin
 from tidemill_cli.trace.lookup import Bounds, Record
 from tidemill_cli.trace.path import Path, find_path
@@ -34,6 +34,14 @@ class Topics:
 
     def partition(self, key: str) -> int:
         return 2
+
+    def position(self, event_id: str) -> tuple[int, int] | None:
+        return (2, int(event_id.rpartition("-")[2])) if event_id.startswith("m-raw-2-") else None
+
+    def dead_letter_of(self, raw: Record, since_ms: int) -> Record | None:
+        wanted = (raw.topic, raw.partition, raw.offset)
+        letters = self.records.get("raw_dlq", [])
+        return next((r for r in letters if (parse_dead_letter(r.headers) or ())[:3] == wanted), None)
 
     def exists(self, role: str) -> bool:
         return True
@@ -126,3 +134,17 @@ def test_a_dead_letter_is_told_with_its_reason(topics: Topics) -> None:
     assert [step.stage for step in path.steps] == ["raw", "dead letter"]
     assert path.steps[1].facts["reason"] == "distance 99999 is not between 0 and 6000"
     assert path.steps[1].facts["origin"] == "m-raw/2/52"
+
+
+def test_an_event_whose_id_is_its_position_is_found_by_it_and_so_is_its_dead_letter(topics: Topics) -> None:
+    topics.add("raw", 77, 5_000, None)
+    headers = dead_letter_headers("m-raw", 2, 77, "MalformedRecord", "not Avro")
+    topics.add("raw_dlq", 3, 6_000, None, headers)
+    found = find_path(topics, "m", "m-raw-2-77", None, 0, "event_id")  # type: ignore[arg-type]
+
+    assert found is not None
+    assert [(step.stage, step.place) for step in found.steps] == [
+        ("raw", "m-raw/2/77"),
+        ("dead letter", "m-raw_dlq/2/3"),
+    ]
+    assert "raw" not in {role for role, _ in topics.searched}, "nothing is searched for where the place is known"

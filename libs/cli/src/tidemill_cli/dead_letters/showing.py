@@ -63,20 +63,13 @@ def _decoded(platform: PlatformView, batch: Batch) -> Any:
     role, model = platform.topics.all_topics(platform.models).get(batch.topic, ("", None))
     if model is None or not role.endswith("raw_dlq"):
         return "this is not a dead-letter topic of a model that is known here"
-    raw = role.removesuffix("_dlq")
-    if platform.topics.is_external(raw, model):
-        return _foreign(platform, batch, raw, model)
     from tidemill.errors import DeadLetter
+    from tidemill_cli.raw_records import RawRecords
 
     try:
-        return platform.codec.decode_one(batch.values[0], platform.schemas.for_topic(raw, model))
+        return RawRecords(platform, model).read(role, batch, 0)
     except DeadLetter as error:
         return f"not readable: {error.reason}"
-
-
-def _foreign(platform: PlatformView, batch: Batch, raw: str, model: str) -> Any:
-    decoded = platform.source_reader(raw, model).decode(batch)
-    return f"not readable: {decoded.bad[0].message}" if decoded.bad else decoded.rows.slice(0, 1).to_pylist()[0]
 
 
 def hex_lines(value: bytes) -> list[str]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tidemill_cli.quality.collect import Count
+from tidemill_cli.raw_records import RawRecords
 
 if TYPE_CHECKING:
+    from tidemill.kafka.batch import Batch
     from tidemill_cli.platform import PlatformView
 
 HIDDEN = "•••"
@@ -48,7 +50,8 @@ class Examples:
         self._platform = platform
         self._spec = platform.model(model)
         self._topic = platform.topics.name(role, model)
-        self._schema = platform.schemas.for_topic(role, model)
+        self._role = role
+        self._records = RawRecords(platform, model)
 
     def of(self, count: Count) -> list[Example]:
         """The examples of one expectation that are still on the topic."""
@@ -62,21 +65,21 @@ class Examples:
         start, end = {partition: offset}, {partition: offset + 1}
         for batch in scan(self._platform.settings, self._topic, partitions=[partition], start=start, end=end):
             if batch.offsets[:1] == [offset]:
-                record = self._decoded(batch.values[0])
+                record = self._decoded(batch)
                 return Example(place, shown_fields(record, self._wanted(count), frozenset(self._spec.privacy)))
         return None
 
-    def _decoded(self, value: bytes | None) -> dict[str, Any] | str:
+    def _decoded(self, batch: Batch) -> dict[str, Any] | str:
         from tidemill.errors import DeadLetter
 
         try:
-            return self._platform.codec.decode_one(value, self._schema)
+            return self._records.read(self._role, batch, 0)
         except DeadLetter:
-            return f"not readable, {len(value or b''):,} bytes"
+            return f"not readable, {len(batch.values[0] or b''):,} bytes"
 
     def _wanted(self, count: Count) -> list[str]:
         columns = [column for column in count.column.split(", ") if column]
-        own_id = self._spec.event_id if "label" not in self._schema.name else "event_id"
+        own_id = self._spec.event_id if self._role == "raw" else "event_id"
         return list(dict.fromkeys([own_id, *columns]))
 
 

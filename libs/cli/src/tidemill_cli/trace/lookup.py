@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tidemill.contracts.model_file.sources import COORDINATES
 from tidemill.errors import DeadLetter
+from tidemill.kafka.batch import Batch
+from tidemill.kafka.dead_letters import parse_dead_letter
 from tidemill.kafka.headers import Headers
 from tidemill.kafka.partitioner import partition_of
 from tidemill.kafka.scan import scan
 from tidemill_cli.lag import Offsets
 from tidemill_cli.platform import PlatformView
+from tidemill_cli.raw_records import RawRecords
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class Lookup:
     def __init__(self, view: PlatformView, model: str) -> None:
         self._view = view
         self._model = model
-        self._readers: dict[str, Any] = {}
+        self._raw = RawRecords(view, model)
         self._names = view.topics.model_topics(model)
         self._counts = Offsets(view.settings).partitions(list(self._names.values()))
 
@@ -92,12 +97,28 @@ class Lookup:
                 return self._record(role, batch, 0)
         return None
 
-    def _record(self, role: str, batch: Any, row: int) -> Record:
+    def position(self, event_id: str) -> tuple[int, int] | None:
+        """Partition and offset on raw of an event whose id is its coordinates there; None for other ids."""
+        source = self._view.models[self._model].external("raw")
+        if source is None or source.event_id != COORDINATES:
+            return None
+        found = re.fullmatch(rf"{re.escape(source.topic)}-([0-9]+)-([0-9]+)", event_id)
+        return (int(found[1]), int(found[2])) if found else None
+
+    def dead_letter_of(self, raw: Record, since_ms: int) -> Record | None:
+        """The dead letter of a raw record, by the position in its headers. `since_ms`: not set aside before."""
+        topic = self._names["raw_dlq"]
+        for batch in scan(self._view.settings, topic, partitions=[raw.partition], since_ms=since_ms):
+            for row, headers in enumerate(batch.headers):
+                found = parse_dead_letter(headers)
+                if found is not None and found[:3] == (raw.topic, raw.partition, raw.offset):
+                    return self._record("raw_dlq", batch, row)
+        return None
+
+    def _record(self, role: str, batch: Batch, row: int) -> Record:
         datum, problem = None, ""
         try:
-            datum = self._foreign(role, batch, row)
-            if datum is None:
-                datum = self._view.codec.decode_one(batch.values[row], self._schema(role))
+            datum = self._datum(role, batch, row)
         except DeadLetter as error:
             problem = error.reason
         return Record(
@@ -111,25 +132,10 @@ class Lookup:
             problem,
         )
 
-    def _foreign(self, role: str, batch: Any, row: int) -> dict[str, Any] | None:
-        """A record of someone else's as one of the model's; None on a topic of the platform's own."""
-        if not self._view.topics.is_external(role, self._model):
-            return None
-        if role not in self._readers:
-            self._readers[role] = self._view.source_reader(role, self._model)
-        one = type(batch)(batch.topic, *(column[row : row + 1] for column in _columns(batch)))
-        decoded = self._readers[role].decode(one)
-        if decoded.bad:
-            raise DeadLetter(decoded.bad[0].message)
-        return dict(decoded.rows.to_pylist()[0])
-
-    def _schema(self, role: str) -> Any:
-        behind = {"raw_dlq": "raw", "labels_raw_dlq": "labels_raw"}.get(role, role)
-        return self._view.schemas.for_topic(behind, self._model)
-
-
-def _columns(batch: Any) -> tuple[list[Any], ...]:
-    return batch.partitions, batch.offsets, batch.timestamps_ms, batch.keys, batch.values, batch.headers
+    def _datum(self, role: str, batch: Batch, row: int) -> dict[str, Any]:
+        if role.removesuffix("_dlq") in ("raw", "labels_raw"):
+            return self._raw.read(role, batch, row)
+        return self._view.codec.decode_one(batch.values[row], self._view.schemas.for_topic(role, self._model))
 
 
 def _all_past(partitions: Sequence[int], times_ms: Sequence[int], bounds: Bounds) -> bool:

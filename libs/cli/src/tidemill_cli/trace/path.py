@@ -99,7 +99,11 @@ def _add_event(path: Path, lookup: Lookup, bounds: Bounds, id_field: str) -> Non
     """All stations by event id. What is found on raw tells the partition and the time for what comes after
     it.
     """
-    for record in lookup.containing("raw", path.event_id, bounds):
+    place = lookup.position(path.event_id)
+    if place is not None:
+        bounds = replace(bounds, partitions=(place[0],))
+        _add_by_position(path, lookup, *place, bounds.since_ms)
+    for record in lookup.containing("raw", path.event_id, bounds) if place is None else ():
         if record.datum is None or record.datum[id_field] == path.event_id:
             path.add("raw", record, {"key": _text(record.key)} | _problem(record))
             bounds = replace(bounds, partitions=(record.partition,))
@@ -118,6 +122,17 @@ def _add_event(path: Path, lookup: Lookup, bounds: Bounds, id_field: str) -> Non
         for record in lookup.containing(role, path.event_id, labels):
             if record.datum and record.datum["event_id"] == path.event_id:
                 path.add(stage, record, _label(record))
+
+
+def _add_by_position(path: Path, lookup: Lookup, partition: int, offset: int, since_ms: int) -> None:
+    """Raw and dead letter of an event whose id is its position: it stands in none of their bytes."""
+    raw = lookup.at("raw", partition, offset)
+    if raw is None:
+        return
+    path.add("raw", raw, {"key": _text(raw.key)} | _problem(raw))
+    dead = lookup.dead_letter_of(raw, since_ms)
+    if dead is not None:
+        path.add("dead letter", dead, _reason(dead))
 
 
 def _after_raw(path: Path, bounds: Bounds) -> Bounds:
