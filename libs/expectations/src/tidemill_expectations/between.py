@@ -83,14 +83,19 @@ class Between(ColumnExpectation):
             return False
         return number >= self.max_value if self.strict_max else number > self.max_value
 
+    @property
+    def integer_bounds(self) -> tuple[int, int]:
+        """The smallest and the largest integer that the bounds let in; those of int64 where one is open."""
+        return (
+            INT64_MIN if self.min_value is None else _lowest_integer(self.min_value, self.strict_min),
+            INT64_MAX if self.max_value is None else _highest_integer(self.max_value, self.strict_max),
+        )
+
     def _outside_integers(self, column: pl.Expr) -> pl.Expr:
-        """The bounds tightened to the integers that they let in, so that both sides of each comparison are
-        int64.
-        """
+        """Both sides of each comparison are int64."""
         import polars as pl
 
-        lowest = INT64_MIN if self.min_value is None else _lowest_integer(self.min_value, self.strict_min)
-        highest = INT64_MAX if self.max_value is None else _highest_integer(self.max_value, self.strict_max)
+        lowest, highest = self.integer_bounds
         if lowest > INT64_MAX or highest < INT64_MIN:
             return column.is_not_null()
         below = column < pl.lit(max(lowest, INT64_MIN), pl.Int64)

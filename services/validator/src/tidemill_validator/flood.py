@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tidemill_validator.picking import Column, by_partition, integers
+
 
 class Flooded(Exception):
     """The topic must be paused before this batch is written; says where and why."""
@@ -42,18 +44,16 @@ class FloodGuard:
         self._recent: dict[int, _Recent] = {}
         self.admitted: tuple[int, ...] = ()
 
-    def check(self, partitions: Sequence[int], offsets: Sequence[int], bad: Collection[int]) -> None:
+    def check(self, partitions: Sequence[int] | Column, offsets: Sequence[int] | Column, bad: Collection[int]) -> None:
         """Looks at a batch, `bad` being positions in it. Raises Flooded; then nothing of the batch is remembered."""
-        parts, at = np.asarray(partitions, dtype=np.int64), np.asarray(offsets, dtype=np.int64)
+        at = integers(offsets)
         flags = np.zeros(len(at), dtype=np.bool_)
         if bad:
             flags[np.fromiter(bad, dtype=np.int64, count=len(bad))] = True
-        kept = {}
-        for number in np.unique(parts).tolist():
-            mine = parts == number
-            kept[number] = self._joined(number, at[mine], flags[mine])
+        kept = {n: self._joined(n, at[mine], flags[mine]) for n, mine in by_partition(integers(partitions))}
         for number, recent in kept.items():
-            self._recent[number] = _Recent(recent.offsets[-self._window :], recent.bad[-self._window :])
+            tail = slice(-self._window, None)
+            self._recent[number] = _Recent(recent.offsets[tail].copy(), recent.bad[tail].copy())
 
     def drop(self, partition: int) -> None:
         """Forget a partition."""
@@ -63,7 +63,7 @@ class FloodGuard:
         if number < len(self.admitted):
             bad = bad & (offsets >= self.admitted[number])
         before = self._recent.get(number)
-        if before is not None:
+        if before is not None and (len(bad) < self._window or bad.any() or before.bad.any()):
             old = before.offsets < offsets[0]
             offsets = np.concatenate([before.offsets[old], offsets])
             bad = np.concatenate([before.bad[old], bad])

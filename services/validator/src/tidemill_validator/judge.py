@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tidemill.codec import Codec
 from tidemill.codec.codec import Decoded
 from tidemill.contracts.schemas import Schema
 from tidemill.fields import FieldRules
 from tidemill_expectations import Expectation, ExpectationError, Suite, Windowed
-from tidemill_expectations.columns import ColumnChecks
+from tidemill_expectations.columns import BatchChecks
 from tidemill_expectations.times import iso
 from tidemill_expectations.windows import WindowChecks
 
@@ -57,16 +58,15 @@ class Judgement:
     """What is known of a batch.
 
     `record`: the rows as clean shall have them, all fields. `changed`: bool [rows], those that are no longer as
-    they came. `frame`: the columns of it that are needed here; `rows`: the same, times as int64 milliseconds.
-    `index`: int64 [rows], the position of each row in the batch. `passing`: row numbers, ascending, that met
-    every critical expectation. `dead`: reasons by position, in the order of the suite. `failed`: counts for
-    the quality report, warnings included.
+    they came. `times`: int64 [rows], event times in ms, 0 where there is none. `index`: int64 [rows], the
+    position of each row in the batch. `passing`: row numbers, ascending, that met every critical expectation.
+    `dead`: reasons by position, in the order of the suite. `failed`: counts for the quality report, warnings
+    included.
     """
 
     record: pa.RecordBatch
     changed: npt.NDArray[np.bool_]
-    frame: pl.DataFrame
-    rows: pl.DataFrame
+    times: Positions
     index: Positions
     passing: Positions
     dead: dict[int, list[Reason]] = field(default_factory=dict)
@@ -108,15 +108,15 @@ class Judge:
         if any(isinstance(rule, Windowed) and rule.needs_columns for rule in suite.windows):
             later = list(empty.schema.names)
         self._kept = list(dict.fromkeys([*columns, event_time, *later]))
-        self._columns = list(dict.fromkeys([*self._kept, *(c for e in suite.expectations for c in e.columns)]))
-        missing = [name for name in self._columns if name not in empty.schema.names]
+        wanted = dict.fromkeys([*self._kept, *(c for e in suite.expectations for c in e.columns)])
+        missing = [name for name in wanted if name not in empty.schema.names]
         if missing:
             raise ExpectationError(f"the schema {schema.name!r} has no field {', '.join(missing)}")
-        self._checks = ColumnChecks(suite.expectations, _frame(empty, self._columns).schema)
+        self._checks = BatchChecks(suite.expectations, empty.schema)
         self.windows = WindowChecks(suite.windows, _frame(empty, self._kept).schema, event_time)
 
     def judge(
-        self, values: Sequence[bytes | None], timestamps_ms: Sequence[int], decoded: Decoded | None = None
+        self, values: Sequence[bytes | None], timestamps_ms: Positions | Sequence[int], decoded: Decoded | None = None
     ) -> Judgement:
         """Decode, normalise and check a batch. `timestamps_ms`: the broker's time of each record. `decoded`: what
         another reader made of the values, none of which is in the platform's own encoding. Raises RetryLater
@@ -126,21 +126,25 @@ class Judge:
         decoded = decoded or self._codec.decode(values, self._schema)
         record, changed = self._rules.normalise.apply(decoded.rows)
         changed |= foreign
-        frame = _frame(record, self._columns)
-        masks = self._checks.failures(frame)
-        rows = _with_integer_times(frame)
-        judgement = Judgement(record, changed, frame, rows, decoded.index, np.arange(len(frame), dtype=np.int64))
+        times = integer_times(record.column(self._event_time))
+        known = pc.fill_null(times, 0).to_numpy() if times.null_count else times.to_numpy()
+        rows = record.num_rows
+        judgement = Judgement(record, changed, known, decoded.index, np.arange(rows, dtype=np.int64))
         for bad in decoded.bad:
             judgement.dead[bad.position] = [Reason(bad.error_class, "", bad.message)]
         _count_unreadable(judgement)
-        alive = np.ones(len(frame), dtype=np.bool_)
-        for expectation, mask in zip(self._checks.expectations, masks, strict=True):
-            if mask.any():
-                self._note(judgement, expectation, mask.to_numpy(), alive)
+        alive = np.ones(rows, dtype=np.bool_)
+        for expectation, mask in zip(self._checks.expectations, self._checks.failures(record), strict=True):
+            if mask is not None:
+                self._note(judgement, expectation, mask, alive)
         self._check_ahead(judgement, np.asarray(timestamps_ms, dtype=np.int64), alive)
         judgement.passing = np.flatnonzero(alive)
         self._hide(judgement)
         return judgement
+
+    def frame(self, judgement: Judgement) -> pl.DataFrame:
+        """The columns that rules by window look at, all rows; times as they are."""
+        return _frame(judgement.record, self._kept)
 
     def _hide(self, judgement: Judgement) -> None:
         """The privacy rules, after the checks: from here on nothing sees the personal values."""
@@ -148,8 +152,6 @@ class Judge:
             return
         judgement.record, hidden = self._rules.privacy.apply(judgement.record)
         judgement.changed = judgement.changed | hidden
-        judgement.frame = _frame(judgement.record, self._kept)
-        judgement.rows = _with_integer_times(judgement.frame)
 
     def _note(self, judgement: Judgement, expectation: Expectation, mask: npt.NDArray[np.bool_], alive: Any) -> None:
         rows = np.flatnonzero(mask)
@@ -160,7 +162,7 @@ class Judge:
         if expectation.severity != "critical":
             return
         alive[rows] = False
-        failing = judgement.rows.select(expectation.columns).filter(pl.Series(mask)).iter_rows(named=True)
+        failing = plain_rows(judgement.record.select(expectation.columns).take(pa.array(rows)))
         for position, row in zip(positions.tolist(), failing, strict=True):
             reason = Reason(expectation.name, expectation.subject, self._explained(expectation, row))
             judgement.dead.setdefault(position, []).append(reason)
@@ -172,8 +174,7 @@ class Judge:
         return expectation.explain_row(row)
 
     def _check_ahead(self, judgement: Judgement, timestamps_ms: Positions, alive: npt.NDArray[np.bool_]) -> None:
-        times = judgement.rows.get_column(self._event_time).fill_null(0).to_numpy()
-        known = timestamps_ms[judgement.index]
+        times, known = judgement.times, timestamps_ms[judgement.index]
         latest = known + self._max_ahead_ms
         rows = np.flatnonzero((times > latest) & (known > 0))  # -1: the record carries no time
         if not len(rows):
@@ -195,11 +196,17 @@ def _frame(rows: Any, columns: list[str]) -> pl.DataFrame:
     return frame
 
 
-def _with_integer_times(frame: pl.DataFrame) -> pl.DataFrame:
+def integer_times(column: pa.Array) -> pa.Array:
     """Times as milliseconds: a time outside the years 1 to 9999 has no Python datetime, and here it may well
-    occur.
+    occur. Other columns as they are.
     """
-    return pl.DataFrame([c.cast(pl.Int64) if c.dtype == pl.Datetime else c for c in frame])
+    return column.view(pa.int64()) if pa.types.is_timestamp(column.type) else column
+
+
+def plain_rows(rows: pa.RecordBatch) -> list[dict[str, Any]]:
+    """Rows as dicts, times as int64 milliseconds."""
+    names = rows.schema.names
+    return pa.RecordBatch.from_arrays([integer_times(column) for column in rows.columns], names=names).to_pylist()  # type: ignore[no-any-return]
 
 
 def _count_unreadable(judgement: Judgement) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tidemill.fields import TextRule
 from tidemill.kafka.batch import Batch
-from tidemill_validator.judge import Judgement
+from tidemill_validator.judge import Judgement, integer_times
+from tidemill_validator.picking import Picked
 
 
 class Keys:
@@ -27,12 +26,13 @@ class Keys:
         self._hidden = hidden
         self._foreign = foreign
 
-    def of(self, batch: Batch, judgement: Judgement, positions: Sequence[int]) -> list[bytes | None]:
-        """The keys of the records at `positions`."""
-        given = [batch.keys[k] for k in positions]
+    def of(self, batch: Batch, judgement: Judgement, picked: Picked) -> list[bytes | None]:
+        """The keys of the picked records."""
+        given = picked.of(batch.keys)
+        if self._hidden is None and not self._foreign and (all(given) or None not in given):
+            return given
+        positions = picked.places.tolist()
         if self._hidden is None and not self._foreign:
-            if None not in given:
-                return given
             own = self._own(judgement)
             return [own[k] if key is None else key for k, key in zip(positions, given, strict=True)]
         own = self._own(judgement)
@@ -42,9 +42,10 @@ class Keys:
         return [_through(rule, key, own[k]) for k, key in zip(positions, given, strict=True)]
 
     def _own(self, judgement: Judgement) -> dict[int, bytes]:
-        rows = judgement.rows
-        ids = rows.get_column(self._event_id).to_list()
-        entities = ids if self._entity is None else rows.get_column(self._entity).to_list()
+        ids, entities = (
+            integer_times(judgement.record.column(name)).to_pylist()
+            for name in (self._event_id, self._entity or self._event_id)
+        )
         empty = (None, "") if self._hidden else (None,)
         keys = [str(i if e in empty else e).encode() for e, i in zip(entities, ids, strict=True)]
         return dict(zip(judgement.index.tolist(), keys, strict=True))

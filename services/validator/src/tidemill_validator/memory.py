@@ -8,11 +8,12 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
-import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tidemill_expectations import AnyUnique
-from tidemill_validator.seen import SeenIds
+from tidemill_validator.judge import integer_times
+from tidemill_validator.seen import Integers, SeenIds
 
 LONGEST_KEY = 256
 Keys: TypeAlias = Sequence[str | None]
@@ -29,7 +30,7 @@ class Memory:
     def __len__(self) -> int:
         return sum(map(len, self._seen))
 
-    def accept(self, keys: Sequence[Keys], offsets: Sequence[int], times_ms: Sequence[int]) -> list[tuple[int, int]]:
+    def accept(self, keys: Sequence[Keys], offsets: Integers, times_ms: Integers) -> list[tuple[int, int]]:
         """(position, rule) of every record that repeats something, by the first rule that says so.
 
         `keys`: of each rule, those of all records. What passes every rule is remembered by every rule: a record
@@ -82,14 +83,14 @@ class Memory:
         return count
 
 
-def keys_of(rule: AnyUnique, rows: pl.DataFrame) -> list[str | None]:
+def keys_of(rule: AnyUnique, rows: pa.RecordBatch) -> list[str | None]:
     """The key of every row under a rule; None where the rule ignores it. Times are int64 milliseconds."""
     if len(rule.columns) == 1:
-        column = rows.get_column(rule.columns[0])
-        if column.dtype == pl.String and (column.str.len_chars().max() or 0) <= LONGEST_KEY:  # type: ignore[operator]
-            return column.to_list()
-        return [None if value is None else _text(value) for value in column.to_list()]
-    columns = [rows.get_column(name).to_list() for name in rule.columns]
+        column = rows.column(rule.columns[0])
+        if pa.types.is_string(column.type) and (pc.max(pc.binary_length(column)).as_py() or 0) <= LONGEST_KEY:
+            return column.to_pylist()  # type: ignore[no-any-return]
+        return [None if value is None else _text(value) for value in integer_times(column).to_pylist()]
+    columns = [integer_times(rows.column(name)).to_pylist() for name in rule.columns]
     ignored = {"all_values_are_missing": _all_missing, "any_value_is_missing": _any_missing, "never": _never}
     is_ignored = ignored[rule.ignore_row_if]
     return [None if is_ignored(values) else _text(repr(values)) for values in zip(*columns, strict=True)]
@@ -97,12 +98,9 @@ def keys_of(rule: AnyUnique, rows: pl.DataFrame) -> list[str | None]:
 
 def read_back(rules: Sequence[AnyUnique], event_time: str, record: pa.RecordBatch) -> tuple[list[Any], list[int]]:
     """(keys, event times in ms) of clean rows: a key is that of the only rule, or one for each rule."""
-    columns = list(dict.fromkeys([event_time, *(name for rule in rules for name in rule.columns)]))
-    frame = pl.from_arrow(record.select(columns))
-    assert isinstance(frame, pl.DataFrame)
-    rows = frame.with_columns(pl.col(pl.Datetime).cast(pl.Int64))
-    keys = [keys_of(rule, rows) for rule in rules]
-    return keys[0] if len(keys) == 1 else list(zip(*keys, strict=True)), rows.get_column(event_time).to_list()
+    keys = [keys_of(rule, record) for rule in rules]
+    times = integer_times(record.column(event_time)).to_pylist()
+    return keys[0] if len(keys) == 1 else list(zip(*keys, strict=True)), times
 
 
 def _text(value: Any) -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from tidemill.contracts.events import ExpectationResult, QualityReport
 from tidemill_validator.judge import Failed
+from tidemill_validator.picking import Column, Coordinates, by_partition
 
-Column = npt.NDArray[np.int64]
 EXAMPLES = 3
 COLUMNS_A_PART = 32
 """Column summaries in one record: each takes at most about 14 KiB, and topics bound a record."""
@@ -20,38 +18,36 @@ COLUMNS_A_PART = 32
 def quality_reports(
     model: str,
     topic: str,
-    partitions: Column,
-    offsets: Column,
-    timestamps_ms: Column,
+    at: Coordinates,
     dead: Column,
     failed: Iterable[Failed],
     newest: Mapping[int, int],
 ) -> list[QualityReport]:
     """One report for each partition of a batch, ascending, without its windows.
 
-    `partitions`, `offsets`, `timestamps_ms`: int64 [records]; `dead`: positions of the dead; `newest`: greatest
-    event time of the clean rows by partition. A report depends on its records alone: `at` is the broker's time
-    of the last of them, so that a batch judged again gives the same report.
+    `dead`: positions of the dead, int64; `newest`: greatest event time of the clean rows by partition. A report
+    depends on its records alone: `at` is the broker's time of the last of them, so that a batch judged again gives
+    the same report.
     """
-    failures = list(failed)
+    found = _results(failed, at)
+    died = Counter(at.partitions[dead].tolist())
     return [
         QualityReport(
-            report_id=f"{topic}/{partition}/{offsets[mine].min()}",
+            report_id=f"{topic}/{partition}/{offsets[0]}",
             model=model,
             topic=topic,
             partition=partition,
-            first_offset=int(offsets[mine].min()),
-            last_offset=int(offsets[mine].max()),
-            rows=len(mine),
-            clean=len(mine) - dead_here,
-            dead=dead_here,
-            expectations=_results(failures, partitions, offsets, partition),
+            first_offset=int(offsets[0]),
+            last_offset=int(offsets[-1]),
+            rows=len(offsets),
+            clean=len(offsets) - died[partition],
+            dead=died[partition],
+            expectations=tuple(found.get(partition, ())),
             newest_event=newest.get(partition),
-            at=int(timestamps_ms[mine].max()),
+            at=int(at.timestamps_ms[mine].max()),
         )
-        for partition in np.unique(partitions).tolist()
-        for mine in (np.flatnonzero(partitions == partition),)
-        for dead_here in (int(np.count_nonzero(partitions[dead] == partition)),)
+        for partition, mine in by_partition(at.partitions)
+        for offsets in (at.offsets[mine],)
     ]
 
 
@@ -74,21 +70,19 @@ def in_parts(report: QualityReport, windows: Sequence[Mapping[str, Any]]) -> lis
     ]
 
 
-def _results(
-    failures: list[Failed], partitions: Column, offsets: Column, partition: int
-) -> tuple[ExpectationResult, ...]:
-    found = []
+def _results(failures: Iterable[Failed], at: Coordinates) -> dict[int, list[ExpectationResult]]:
+    """What failed, by partition."""
+    found: dict[int, list[ExpectationResult]] = {}
     for failure in failures:
-        mine = failure.positions[partitions[failure.positions] == partition]
-        if len(mine):
-            found.append(
-                ExpectationResult(
-                    expectation=failure.name,
-                    column=failure.column,
-                    failed=len(mine),
-                    arguments=failure.arguments,
-                    severity=failure.severity,
-                    examples=tuple(offsets[mine[:EXAMPLES]].tolist()),
-                )
+        for partition, mine in by_partition(at.partitions[failure.positions]):
+            positions = failure.positions[mine]
+            result = ExpectationResult(
+                expectation=failure.name,
+                column=failure.column,
+                failed=len(positions),
+                arguments=failure.arguments,
+                severity=failure.severity,
+                examples=tuple(at.offsets[positions[:EXAMPLES]].tolist()),
             )
-    return tuple(found)
+            found.setdefault(partition, []).append(result)
+    return found

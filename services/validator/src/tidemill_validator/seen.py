@@ -12,7 +12,12 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
+import numpy as np
+import numpy.typing as npt
+
+Integers: TypeAlias = Sequence[int] | npt.NDArray[np.int64]
 BEGINNING = -(2**63)
 RESTORED = -1
 """Instead of a raw offset: read back from clean, so it is committed and can never be taken back."""
@@ -60,7 +65,7 @@ class SeenIds:
         """The greatest event time among the remembered, in ms; far in the past where there is none."""
         return self._generations[-1].stamp if self._generations else BEGINNING
 
-    def accept(self, ids: Sequence[str], offsets: Sequence[int], event_times_ms: Sequence[int]) -> list[int]:
+    def accept(self, ids: Sequence[str], offsets: Integers, event_times_ms: Integers) -> list[int]:
         """Positions of the duplicates among `ids`; all others are remembered. `offsets` ascend."""
         if not ids:
             return []
@@ -72,7 +77,7 @@ class SeenIds:
             ids, offsets = [ids[k] for k in kept], [offsets[k] for k in kept]
             event_times_ms = [event_times_ms[k] for k in kept]
         if ids:
-            self._remember(list(ids), array("q", offsets), max(event_times_ms))
+            self._remember(list(ids), _column(offsets), int(np.max(event_times_ms)))
         return duplicates
 
     def restore(self, ids: Sequence[str], event_times_ms: Sequence[int]) -> None:
@@ -96,8 +101,7 @@ class SeenIds:
 
     def _duplicates(self, ids: Sequence[str]) -> list[int]:
         """The usual batch has none, which costs two set operations and no loop."""
-        fresh = set(ids)
-        if len(fresh) == len(ids) and self._ids.isdisjoint(fresh):
+        if len(set(ids)) == len(ids) and self._ids.isdisjoint(ids):
             return []
         found: list[int] = []
         here: set[str] = set()
@@ -144,3 +148,7 @@ class SeenIds:
             self._generations.popleft()
         self.forgotten_early += len(gone)
         self._ids.difference_update(gone)
+
+
+def _column(numbers: Integers) -> array[int]:
+    return array("q", np.asarray(numbers, dtype=np.int64).tobytes())

@@ -5,7 +5,7 @@ before.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from tidemill_validator.judge import Failed, Judge, Judgement, Positions, Reason
 from tidemill_validator.keys import Keys
 from tidemill_validator.memory import Memory, keys_of
 from tidemill_validator.outputs import clean_output, dead_output
+from tidemill_validator.picking import Coordinates, Picked, by_partition, integers, items, place
 from tidemill_validator.reports import in_parts, quality_reports
 
 
@@ -92,13 +93,14 @@ class StreamValidator:
         Raises Flooded where too much of it is bad, RetryLater where a registry is away.
         """
         started = time.perf_counter()
+        at = Coordinates.of(batch)
         decoded = self._source.decode(batch) if self._source else None
-        judgement = self._judge.judge(batch.values, batch.timestamps_ms, decoded)
+        judgement = self._judge.judge(batch.values, at.timestamps_ms, decoded)
         if self.flood is not None:
             bad = [k for k, reasons in judgement.dead.items() if reasons[0].name not in SET_ASIDE]
-            self.flood.check(batch.partitions, batch.offsets, bad)
-        accepted = self._without_duplicates(batch, judgement)
-        outputs = self._outputs(batch, judgement, accepted)
+            self.flood.check(at.partitions, at.offsets, bad)
+        accepted = self._without_duplicates(at, judgement)
+        outputs = self._outputs(batch, at, judgement, accepted)
         self._measure(judgement, len(accepted), time.perf_counter() - started)
         return outputs
 
@@ -120,14 +122,14 @@ class StreamValidator:
         if self.flood is not None:
             self.flood.drop(partition)
 
-    def _without_duplicates(self, batch: Batch, judgement: Judgement) -> Positions:
+    def _without_duplicates(self, at: Coordinates, judgement: Judgement) -> Positions:
         """The rows that go to clean, ascending; the duplicates join the dead."""
         rules, passing = self.stream.uniques, judgement.passing
         if not rules:
             return passing
-        rows = judgement.rows if len(passing) == len(judgement.rows) else judgement.rows[passing]
-        keys = [keys_of(rule, rows) for rule in rules]
-        repeats = self._repeats(batch, judgement, keys, rows.get_column(self.stream.event_time).to_list())
+        picked = Picked(passing, judgement.record.num_rows)
+        keys = [picked.of(keys_of(rule, judgement.record)) for rule in rules]
+        repeats = self._repeats(at, judgement, keys)
         if not repeats:
             return passing
         self._set_aside(judgement, keys, repeats)
@@ -146,66 +148,58 @@ class StreamValidator:
             gone = positions[np.asarray(mine, dtype=np.int64)]
             judgement.failed.append(Failed(rule.name, rule.subject, rule.severity, gone, rule.arguments))
 
-    def _repeats(
-        self, batch: Batch, judgement: Judgement, keys: list[list[str | None]], times: list[int]
-    ) -> list[tuple[int, int]]:
+    def _repeats(self, at: Coordinates, judgement: Judgement, keys: list[list[str | None]]) -> list[tuple[int, int]]:
         """(place among the passing rows, rule) of those that repeat something, ascending. Remembers the others."""
         positions = judgement.index[judgement.passing]
-        partitions, offsets = _integers(batch.partitions)[positions], _integers(batch.offsets)[positions]
-        self._rewind(batch)
+        offsets, times = at.offsets[positions], judgement.times[judgement.passing]
+        self._rewind(at)
         found: list[tuple[int, int]] = []
-        for partition in np.unique(partitions).tolist():
-            mine = np.flatnonzero(partitions == partition)
-            places = mine.tolist()
-            own = [[column[k] for k in places] for column in keys]
-            repeats = self._seen[partition].accept(own, offsets[mine].tolist(), [times[k] for k in places])
-            found.extend((places[k], rule) for k, rule in repeats)
+        for partition, mine in by_partition(at.partitions[positions]):
+            own = [items(column, mine) for column in keys]
+            repeats = self._seen[partition].accept(own, offsets[mine], times[mine])
+            found.extend((place(mine, k), rule) for k, rule in repeats)
         return sorted(found)
 
-    def _rewind(self, batch: Batch) -> None:
+    def _rewind(self, at: Coordinates) -> None:
         """Where a batch begins at or before what was accepted, that was never committed: its transaction
         aborted.
         """
-        found, first = np.unique(_integers(batch.partitions), return_index=True)
-        for partition, position in zip(found.tolist(), first.tolist(), strict=True):
-            self._seen[partition].rewind(batch.offsets[position])
+        for partition, mine in by_partition(at.partitions):
+            self._seen[partition].rewind(int(at.offsets[place(mine, 0)]))
 
-    def _outputs(self, batch: Batch, judgement: Judgement, accepted: Positions) -> list[Output]:
+    def _outputs(self, batch: Batch, at: Coordinates, judgement: Judgement, accepted: Positions) -> list[Output]:
         outputs = []
         if len(accepted):
-            positions = judgement.index[accepted].tolist()
-            keys = self._keys.of(batch, judgement, positions)
-            anew = self._encoded_anew(judgement, accepted)
-            outputs.append(clean_output(self.stream.clean, batch, positions, keys, anew))
+            picked = Picked(judgement.index[accepted], len(batch))
+            keys = self._keys.of(batch, judgement, picked)
+            values = self._encoded_anew(batch, judgement, accepted, picked)
+            outputs.append(clean_output(self.stream.clean, batch, picked, keys, values))
         if judgement.dead:
             outputs.append(dead_output(self.stream.dead, batch, judgement.dead))
-        outputs.append(self._reports(batch, judgement, accepted))
+        outputs.append(self._reports(at, judgement, accepted))
         return outputs
 
-    def _encoded_anew(self, judgement: Judgement, accepted: Positions) -> Mapping[int, bytes]:
-        """The values of accepted rows that are no longer as they came, by position."""
-        if not judgement.changed.any():
-            return {}
-        rows = accepted[judgement.changed[accepted]]
-        if not len(rows):
-            return {}
+    def _encoded_anew(
+        self, batch: Batch, judgement: Judgement, accepted: Positions, picked: Picked
+    ) -> list[bytes | None] | None:
+        """The values of the accepted rows, where some are no longer as they came."""
+        changed = judgement.changed[accepted]
+        if not changed.any():
+            return None
+        rows = accepted[changed]
         record = judgement.record if len(rows) == judgement.record.num_rows else judgement.record.take(pa.array(rows))
-        values = self._codec.encode(record, self.stream.schema, self.stream.clean)
-        return dict(zip(judgement.index[rows].tolist(), values, strict=True))
+        encoded: list[bytes | None] = [*self._codec.encode(record, self.stream.schema, self.stream.clean)]
+        if changed.all():
+            return encoded
+        values = list(picked.of(batch.values))
+        for k, value in zip(np.flatnonzero(changed).tolist(), encoded, strict=True):
+            values[k] = value
+        return values
 
-    def _reports(self, batch: Batch, judgement: Judgement, accepted: Positions) -> Output:
-        partitions = _integers(batch.partitions)
-        newest, windows = self._by_window(judgement, accepted, partitions[judgement.index[accepted]])
-        reports = quality_reports(
-            self.stream.model,
-            self.stream.topic,
-            partitions,
-            _integers(batch.offsets),
-            _integers(batch.timestamps_ms),
-            _integers(list(judgement.dead)),
-            judgement.failed,
-            newest,
-        )
+    def _reports(self, at: Coordinates, judgement: Judgement, accepted: Positions) -> Output:
+        newest, windows = self._by_window(judgement, accepted, at.partitions[judgement.index[accepted]])
+        dead = integers(list(judgement.dead))
+        reports = quality_reports(self.stream.model, self.stream.topic, at, dead, judgement.failed, newest)
         data = [part for report in reports for part in in_parts(report, windows.get(report.partition, []))]
         values = [self._codec.encode_one(datum, self._report_schema, self._report_topic) for datum in data]
         return Output(self._report_topic, values, keys=[self.stream.model.encode()] * len(values))
@@ -214,14 +208,14 @@ class StreamValidator:
         self, judgement: Judgement, accepted: Positions, partitions: Positions
     ) -> tuple[dict[int, int], dict[int, list[dict[str, Any]]]]:
         """Greatest event time, and window summaries, of the accepted rows by partition."""
-        times = judgement.rows.get_column(self.stream.event_time).to_numpy()[accepted]
+        times = judgement.times[accepted]
+        frame = self._judge.frame(judgement) if self._judge.windows.spans else None
         newest: dict[int, int] = {}
         windows: dict[int, list[dict[str, Any]]] = {}
-        for partition in np.unique(partitions).tolist():
-            mine = partitions == partition
+        for partition, mine in by_partition(partitions):
             newest[partition] = int(times[mine].max())
-            if self._judge.windows.spans:
-                found = self._judge.windows.summaries(judgement.frame[accepted[mine]])
+            if frame is not None:
+                found = self._judge.windows.summaries(frame[accepted[mine]])
                 windows[partition] = [summary.to_datum(over, start) for over, start, summary in found]
         return newest, windows
 
@@ -236,7 +230,3 @@ class StreamValidator:
         forgotten = sum(memory.take_forgotten() for memory in self._seen.values())
         if forgotten:
             metrics.FORGOTTEN_IDS.labels(*labels).inc(forgotten)
-
-
-def _integers(column: list[int]) -> Positions:
-    return np.asarray(column, dtype=np.int64)

@@ -48,7 +48,7 @@ def _fixed(size: int) -> Measure:
 
 def _numbers(column: pa.Array) -> int:
     if pa.types.is_temporal(column.type):
-        column = column.cast(pa.int32() if column.type == pa.date32() else pa.int64())
+        column = column.view(pa.int32() if column.type == pa.date32() else pa.int64())
     values = column.to_numpy(zero_copy_only=False)
     return _variable(values ^ (values >> (8 * values.itemsize - 1)))
 
