@@ -50,6 +50,7 @@ BROKEN = [
     (field(["null", "int"]), field("int"), "a: was null and is int now"),
     (field(["null", "int"]), field(["null", "string"]), "a: was int, which null or string cannot hold"),
     (field(enum("RED", "BLUE")), field(enum("RED")), "a: lost the symbols BLUE"),
+    (field(enum("RED")), field({**enum("RED"), "name": "Tint"}), "a: the enum was called Colour: name it as an alias"),
     (field({"type": "array", "items": "int"}), field({"type": "array", "items": "string"}), "a[]: was int"),
     (field(MILLIS), field(MICROS), "a: was timestamp-millis and is timestamp-micros now: use a new field"),
     (field("long"), field(MILLIS), "a: was long and is timestamp-millis now: use a new field"),
@@ -132,7 +133,10 @@ def test_a_new_field_needs_a_default_and_an_old_one_may_go() -> None:
 
 
 def test_a_record_with_another_name_is_another_record() -> None:
-    assert reading_problems(thing(name="Other"), thing()) == ["thing: the record was called Thing"]
+    (problem,) = reading_problems(thing(name="Other"), thing())
+    assert problem == "thing: the record was called Thing: name it as an alias"
+    renamed = make_schema("thing", {**thing(name="Other").json, "aliases": ["Thing"]})
+    assert reading_problems(renamed, thing()) == []
 
 
 def test_a_change_inside_a_nested_type_is_found_at_every_place_of_its_use() -> None:

@@ -71,6 +71,10 @@ class Codec:
 
         layout = self._layout(reader)
         frames, bad = split_frames(values)
+        if len(frames) == 1 and len(frames[0].positions) == len(values):
+            rows, positions, bad = self._decode_frame(frames[0], reader, layout)
+            whole = len(positions) == len(values)
+            return Decoded(rows, np.arange(len(values)) if whole else np.asarray(positions, dtype=np.int64), bad)
         parts: list[tuple[pa.RecordBatch, list[int]]] = []
         for frame in frames:
             rows, positions, failed = self._decode_frame(frame, reader, layout)
@@ -135,27 +139,20 @@ class Codec:
 
         writer = self._writer(frame.header)
         if isinstance(writer, str):
-            return (
-                empty(layout),
-                [],
-                [BadRecord(k, "UnknownSchema", writer) for k in range(len(frame.payloads))],
-            )
+            return empty(layout), [], [BadRecord(k, "UnknownSchema", writer) for k in range(len(frame.payloads))]
+        reason = _incompatible(writer, reader)
+        if reason is not None:
+            return empty(layout), [], [BadRecord(k, "IncompatibleSchema", reason) for k in range(len(frame.payloads))]
         if writer.fingerprint == reader.fingerprint:
             return decode_columns(frame.payloads, layout)
-        if _short_name(writer) != _short_name(reader):
-            reason = f"a record {writer.full_name} where {reader.full_name} belongs"
-            return (
-                empty(layout),
-                [],
-                [BadRecord(k, "IncompatibleSchema", reason) for k in range(len(frame.payloads))],
-            )
         written = self._known_layout(writer)
         if written is not None:
             rows, positions, bad = decode_columns(frame.payloads, written)
-            projected = project(rows, reader, layout)
+            projected = project(rows, writer, reader, layout)
             if projected is not None:
                 return projected, positions, bad
-        return decode_rows(frame.payloads, writer, reader, layout)
+        plain = self._without_logical_types
+        return decode_rows(frame.payloads, plain(writer), plain(reader), layout)
 
     def _writer(self, header: bytes) -> Schema | str:
         """The writer's schema by a value's header, or the reason why there is none."""
@@ -208,6 +205,20 @@ class Codec:
         return self._plain[schema]
 
 
-def _short_name(schema: Schema) -> str:
+def _incompatible(writer: Schema, reader: Schema) -> str | None:
+    """Why nothing that was written so may be read so; None where it may."""
+    from tidemill.codec.resolution import changed_meaning
+
+    if _short_name(writer.full_name) not in _short_names(reader):
+        return f"a record {writer.full_name} where {reader.full_name} belongs"
+    return changed_meaning(writer, reader)
+
+
+def _short_name(full_name: str) -> str:
     """Records resolve by their unqualified names (Avro specification, "Schema Resolution")."""
-    return schema.full_name.rpartition(".")[2]
+    return full_name.rpartition(".")[2]
+
+
+def _short_names(reader: Schema) -> set[str]:
+    """What a writer may call the reader's record."""
+    return {_short_name(name) for name in (reader.full_name, *reader.parsed.get("aliases", ()))}

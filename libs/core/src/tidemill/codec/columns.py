@@ -177,7 +177,7 @@ def _as(kind: pa.DataType, column: pa.Array) -> pa.Array:
 
 
 def _view(column: pa.Array, to: pa.DataType) -> pa.Array:
-    """Bytes under the name of text or back, also inside of structs; all else as it is.
+    """Bytes under the name of text or back, also inside of structs, lists and maps; all else as it is.
 
     The buffers are the same: binary and string differ in nothing but the promise of UTF-8.
     """
@@ -188,16 +188,28 @@ def _view(column: pa.Array, to: pa.DataType) -> pa.Array:
         inner = [_view(column.field(k), to.field(k).type) for k in range(to.num_fields)]
         fields = [field.with_type(array.type) for field, array in zip(to, inner, strict=True)]
         return pa.StructArray.from_arrays(inner, fields=fields, mask=column.is_null())
+    if pa.types.is_list(to) and (_holds_bytes(to) or _holds_bytes(given)):
+        return _rebuilt(column, to, _view(column.values, to.value_type))
+    if pa.types.is_map(to) and (_holds_bytes(to) or _holds_bytes(given)):
+        entries = [column.keys, _view(column.items, to.item_type)]
+        return _rebuilt(column, to, pa.StructArray.from_arrays(entries, fields=[to.key_field, to.item_field]))
+    if pa.types.is_timestamp(given) and pa.types.is_timestamp(to) and given.unit == to.unit:
+        return column.view(to)
     if {given, to} == {pa.binary(), pa.string()}:
         return pa.Array.from_buffers(to, len(column), column.buffers(), column.null_count, column.offset)
     return column
 
 
+def _rebuilt(column: pa.Array, to: pa.DataType, inner: pa.Array) -> pa.Array:
+    """The same list or map over other contents."""
+    buffers = column.buffers()[:2]
+    return pa.Array.from_buffers(to, len(column), buffers, column.null_count, column.offset, children=[inner])
+
+
 def _holds_bytes(kind: pa.DataType) -> bool:
-    """Whether bytes stand somewhere inside of a struct."""
-    if not pa.types.is_struct(kind):
-        return False
-    return any(pa.types.is_binary(field.type) or _holds_bytes(field.type) for field in kind)
+    """Whether bytes stand somewhere inside of a struct, list or map."""
+    inner = [kind.field(k).type for k in range(kind.num_fields)] if pa.types.is_nested(kind) else []
+    return any(pa.types.is_binary(part) or _holds_bytes(part) for part in inner)
 
 
 def _concat(batches: list[pa.RecordBatch]) -> pa.RecordBatch:

@@ -53,8 +53,11 @@ def layout_of(schema: dict[str, Any]) -> Layout | None:
     fields = schema["fields"]
     if not all(_supported(field["type"]) for field in fields):
         return None
-    wire_text = json.dumps({**schema, "fields": [{**f, "type": _wire_type(f["type"])} for f in fields]})
-    wire_arrow = pyruhvro.avro_to_arrow_schema(wire_text)
+    wire_text = json.dumps({**schema, "fields": _wire_fields(fields)} | {"aliases": []})
+    try:
+        wire_arrow = pyruhvro.avro_to_arrow_schema(wire_text)
+    except ValueError:  # its parser is stricter than the specification, about names for example
+        return None
     arrow = pa.schema([_public_field(wire_arrow.field(f["name"]), f["type"]) for f in fields])
     required = tuple(f["name"] for f in fields if not _nullable(f["type"]))
     return Layout(wire_text, parse_plain(schema), wire_arrow, arrow, required, measures_of(schema))
@@ -80,7 +83,7 @@ def _wire_type(node: Any) -> Any:
     if isinstance(node, list):
         return [_wire_type(branch) for branch in node]
     if node["type"] == "record":
-        return {**node, "fields": [{**f, "type": _wire_type(f["type"])} for f in node["fields"]]}
+        return {**node, "fields": _wire_fields(node["fields"])}
     if node["type"] == "array":
         return {**node, "items": _wire_type(node["items"])}
     if node["type"] == "map":
@@ -88,6 +91,11 @@ def _wire_type(node: Any) -> Any:
     if node["type"] == "enum" or node.get("logicalType") in _LOGICAL_TYPES:
         return node
     return _wire_type(node["type"])
+
+
+def _wire_fields(fields: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Name and type alone: defaults and aliases say nothing about bytes, and could be refused."""
+    return [{"name": field["name"], "type": _wire_type(field["type"])} for field in fields]
 
 
 def _nullable(node: Any) -> bool:
@@ -100,9 +108,22 @@ def _public_field(wire: pa.Field, node: Any) -> pa.Field:
     if pa.types.is_struct(wire.type):
         fields = {field["name"]: field["type"] for field in _record(node)["fields"]}
         return wire.with_type(pa.struct([_public_field(inner, fields[inner.name]) for inner in wire.type]))
+    if pa.types.is_list(wire.type):
+        return wire.with_type(pa.list_(_public_field(wire.type.value_field, _inside(node, "items"))))
+    if pa.types.is_map(wire.type):
+        return wire.with_type(
+            pa.map_(wire.type.key_field, _public_field(wire.type.item_field, _inside(node, "values")))
+        )
     if pa.types.is_timestamp(wire.type):
         return wire.with_type(pa.timestamp(wire.type.unit, tz="UTC"))
     return wire
+
+
+def _inside(node: Any, part: str) -> Any:
+    """What an array or map is of, behind a nullable union and behind {"type": ...}."""
+    if isinstance(node, list):
+        return _inside(next(branch for branch in node if branch != "null"), part)
+    return node[part] if part in node else _inside(node["type"], part)
 
 
 def _record(node: Any) -> Any:

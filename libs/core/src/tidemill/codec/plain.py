@@ -2,19 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastavro import parse_schema
 
 
 def parse_plain(schema: dict[str, Any]) -> Any:
-    """fastavro's form of an .avsc; logical types are ignored, so no value is out of a Python type's range."""
-    return parse_schema(_strip(schema))
+    """fastavro's form of an .avsc; logical types are ignored, so no value is out of a Python type's range.
+
+    Defaults are data and no longer JSON: bytes are bytes, and a record that leaves fields to their own defaults
+    is whole. fastavro hands them out as they stand there.
+    """
+    parsed = parse_schema(_strip(schema))
+    names = {str(node["name"]): node for node in _named(parsed)}
+    for node in names.values():
+        for field in node.get("fields", ()):
+            if "default" in field:
+                field["default"] = _datum(field["type"], field["default"], names)
+    return parsed
 
 
 def _strip(node: Any) -> Any:
     if isinstance(node, dict):
-        return {key: _strip(value) for key, value in node.items() if key != "logicalType"}
+        return {
+            key: value if key == "default" else _strip(value) for key, value in node.items() if key != "logicalType"
+        }
     if isinstance(node, list):
         return [_strip(item) for item in node]
     return node
+
+
+def _named(node: Any) -> Iterator[dict[str, Any]]:
+    """Every named type that is written out inside of a parsed schema."""
+    if isinstance(node, list):
+        for branch in node:
+            yield from _named(branch)
+    elif isinstance(node, dict):
+        if "name" in node:
+            yield node
+        for field in node.get("fields", ()):
+            yield from _named(field["type"])
+        for part in ("items", "values", "type"):
+            yield from _named(node.get(part))
+
+
+def _datum(kind: Any, default: Any, names: Mapping[str, Any]) -> Any:
+    """A default in JSON as data (Avro specification, "Complex Types"); as it is where it does not fit its type."""
+    if isinstance(kind, list):
+        return _datum(_branch(kind, default), default, names)
+    if isinstance(kind, dict) and isinstance(kind["type"], (dict, list)):
+        return _datum(kind["type"], default, names)
+    node = kind if isinstance(kind, dict) else names.get(kind, {"type": kind})
+    match node["type"], default:
+        case (("bytes" | "fixed"), str()):
+            return default.encode("latin-1", "replace")
+        case (("float" | "double"), int()):
+            return float(default)
+        case "array", list():
+            return [_datum(node["items"], item, names) for item in default]
+        case "map", dict():
+            return {key: _datum(node["values"], value, names) for key, value in default.items()}
+        case "record", dict():
+            fields = {f["name"]: (f["type"], default.get(f["name"], f.get("default"))) for f in node["fields"]}
+            return {name: _datum(kind, value, names) for name, (kind, value) in fields.items()}
+    return default
+
+
+def _branch(union: list[Any], default: Any) -> Any:
+    """The branch that a default is of: the first, or since Avro 1.12 the one beside null."""
+    rest = [branch for branch in union if branch != "null"]
+    return "null" if default is None or not rest else rest[0]

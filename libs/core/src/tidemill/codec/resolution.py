@@ -1,7 +1,7 @@
 """Records written with an earlier schema, read with the current one (Avro specification, "Schema
 Resolution").
 
-Where the two differ only by fields added, removed or widened, whole columns are moved; anything else is
+Where the two differ only by fields added, removed, renamed or widened, whole columns are moved; anything else is
 resolved record by record by fastavro, which implements the specification.
 """
 
@@ -9,59 +9,109 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 from fastavro import schemaless_reader
 from fastavro.read import SchemaResolutionError
+from fastavro.schema import to_parsing_canonical_form
 
 from tidemill.codec.framing import BadRecord
 from tidemill.codec.layout import Layout
 from tidemill.contracts.schemas import Schema
 
-# Promotions of the specification that a column can be cast by.
-_WIDER = {
-    pa.int32(): {pa.int64(), pa.float32(), pa.float64()},
-    pa.int64(): {pa.float32(), pa.float64()},
-    pa.float32(): {pa.float64()},
-    pa.string(): {pa.binary()},
+_PROMOTIONS: Final = {
+    "int": {"long", "float", "double"},
+    "long": {"float", "double"},
+    "float": {"double"},
+    "string": {"bytes"},
 }
 
 
-def project(rows: pa.RecordBatch, reader: Schema, layout: Layout) -> pa.RecordBatch | None:
-    """`rows` of the writer's schema as rows of the reader's; None where columns cannot be moved as they
-    are.
+def changed_meaning(writer: Schema, reader: Schema) -> str | None:
+    """Which field has another logical type in the two schemas, though Avro would read it: 5 ms are not 5 µs."""
+    written = {field["name"]: field["type"] for field in writer.fields}
+    for field in reader.fields:
+        name = _written_name(field, written)
+        was, now = (_logical(_beside_null(kind)) for kind in (written.get(name or ""), field["type"]))
+        if was and now and was != now:
+            return f"the field {field['name']} was {was} and is {now} now"
+    return None
+
+
+def project(rows: pa.RecordBatch, writer: Schema, reader: Schema, layout: Layout) -> pa.RecordBatch | None:
+    """`rows` of the writer's schema as rows of the reader's (whose `layout` it is); None where columns cannot be
+    moved as they are.
     """
+    written = {field["name"]: field["type"] for field in writer.fields}
     columns = []
     for field in reader.fields:
-        column = _column(rows, field, layout.arrow.field(field["name"]))
+        wanted = layout.arrow.field(field["name"])
+        name = _written_name(field, written)
+        if name is None:
+            column = _default(field, wanted, rows.num_rows)
+        elif _movable(written[name], field["type"]):
+            column = _moved(rows.column(name), wanted)
+        else:
+            column = None
         if column is None:
             return None
         columns.append(column)
     return pa.RecordBatch.from_arrays(columns, schema=layout.arrow)
 
 
-def _column(rows: pa.RecordBatch, field: dict[str, Any], wanted: pa.Field) -> pa.Array | None:
-    index = rows.schema.get_field_index(field["name"])
-    if index < 0:
-        return _default(field, wanted, rows.num_rows)
-    column = rows.column(index)
+def _written_name(field: dict[str, Any], written: Mapping[str, Any]) -> str | None:
+    """Under which name a reader's field was written: its own, or an earlier one that it has as an alias."""
+    return next((name for name in (field["name"], *field.get("aliases", ())) if name in written), None)
+
+
+def _movable(written: Any, read: Any) -> bool:
+    """Whether every value but null of one parsed type is one of the other, as it is or promoted."""
+    was, now = _beside_null(written), _beside_null(read)
+    if was is None or now is None or _logical(was) != _logical(now):
+        return False
+    if _kind(was) == _kind(now) == "enum":
+        return _short(was) == _short(now) and set(was["symbols"]) <= set(now["symbols"])
+    if _kind(now) in _PROMOTIONS.get(_kind(was), ()):
+        return True
+    return bool(to_parsing_canonical_form(was) == to_parsing_canonical_form(now))
+
+
+def _beside_null(kind: Any) -> Any:
+    """The one type beside null; None where there are several or none."""
+    if not isinstance(kind, list):
+        return kind
+    rest = [branch for branch in kind if branch != "null"]
+    return rest[0] if len(rest) == 1 else None
+
+
+def _kind(node: Any) -> str:
+    return str(node["type"]) if isinstance(node, dict) else str(node)
+
+
+def _logical(node: Any) -> Any:
+    return node.get("logicalType") if isinstance(node, dict) else None
+
+
+def _short(node: Any) -> str:
+    return str(node["name"]).rpartition(".")[2]
+
+
+def _moved(column: pa.Array, wanted: pa.Field) -> pa.Array | None:
     if column.null_count and not wanted.nullable:
         return None
-    if column.type != wanted.type and wanted.type not in _WIDER.get(column.type, ()):
-        return None
-    return column.cast(wanted.type)
+    if column.type == wanted.type:
+        return column
+    return column.cast(wanted.type, safe=False)  # a large long as a double loses digits, by the specification
 
 
 def _default(field: dict[str, Any], wanted: pa.Field, rows: int) -> pa.Array | None:
-    """The default for every row; None where there is none, or where the field was perhaps renamed (an
-    alias).
-    """
-    if "aliases" in field or "default" not in field:
+    """The default for every row; None where there is none, or none that is simple."""
+    if "default" not in field:
         return None
     default = field["default"]
     if default is None:
-        return pa.nulls(rows, wanted.type)
+        return pa.nulls(rows, wanted.type) if wanted.nullable else None
     if not isinstance(default, (bool, int, float, str)) or not _is_scalar(wanted.type):
         return None
     return pa.array([default] * rows, type=wanted.type)
@@ -74,10 +124,10 @@ def _is_scalar(kind: pa.DataType) -> bool:
 
 
 def decode_rows(
-    payloads: Sequence[bytes], writer: Schema, reader: Schema, layout: Layout
+    payloads: Sequence[bytes], writer: Any, reader: Any, layout: Layout
 ) -> tuple[pa.RecordBatch, list[int], list[BadRecord]]:
     """Decode record by record with full schema resolution; the result is as of `decode_columns`, tens of
-    times slower.
+    times slower. `writer` and `reader` as `parse_plain` gives them.
     """
     rows: list[dict[str, Any]] = []
     positions: list[int] = []
@@ -85,7 +135,7 @@ def decode_rows(
     for position, payload in enumerate(payloads):
         stream = io.BytesIO(payload)
         try:
-            row: Any = schemaless_reader(stream, writer.parsed, reader.parsed)
+            row: Any = schemaless_reader(stream, writer, reader)
             if stream.tell() != len(payload):
                 raise ValueError(f"{len(payload) - stream.tell()} bytes left over behind the record")
         except SchemaResolutionError as error:

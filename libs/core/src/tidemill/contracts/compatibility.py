@@ -69,6 +69,8 @@ class _Comparison:
             self._problems.append(f"{path}: was {_show(writer)} and is {_show(reader)} now")
         elif _logical(reader) != _logical(writer):
             self._problems.append(f"{path}: was {_show(writer)} and is {_show(reader)} now: use a new field")
+        elif now in ("record", "enum", "fixed") and _short(writer["name"]) not in _short_names(reader):
+            self._problems.append(f"{path}: the {now} was called {writer['name']}: name it as an alias")
         elif now == "record":
             self._record(reader, writer, path)
         elif now == "enum":
@@ -86,8 +88,6 @@ class _Comparison:
         if pair in self._open:
             return
         self._open.add(pair)
-        if reader["name"].rpartition(".")[2] != writer["name"].rpartition(".")[2]:
-            self._problems.append(f"{path}: the record was called {writer['name']}")
         written = {field["name"]: field for field in writer["fields"]}
         for field in reader["fields"]:
             names = [field["name"], *field.get("aliases", ())]
@@ -107,6 +107,15 @@ def _resolve(avro: Any, names: _Named) -> Any:
 
 def _kind(avro: Any) -> str:
     return str(avro["type"]) if isinstance(avro, dict) else str(avro)
+
+
+def _short(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _short_names(reader: _Named) -> set[str]:
+    """What a writer may call a reader's named type: unqualified names are compared, aliases are the reader's."""
+    return {_short(name) for name in (reader["name"], *reader.get("aliases", ()))}
 
 
 def _logical(avro: Any) -> tuple[Any, ...]:
