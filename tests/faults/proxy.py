@@ -45,7 +45,8 @@ class Proxy:
     """Listens on `port` of this machine from the start, and passes on to `upstream` (a port), set later.
 
     `counters`: connections, bytes_up, bytes_down, delayed, swallowed (bytes that waited in a black hole), resets,
-    held (answers). Runs in a thread of its own.
+    held (answers). `held_s`: how long each held answer waited until it was passed on or its client hung up. Runs in
+    a thread of its own.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -53,6 +54,7 @@ class Proxy:
         self.upstream = 0
         self.port = 0
         self.counters: Counter[str] = Counter()
+        self.held_s: list[float] = []
         self._random = random.Random(seed)
         self._connections: set[_Connection] = set()
         self._loop = asyncio.new_event_loop()
@@ -146,7 +148,7 @@ class _Pipe:
         see: Callable[[bytes], bool],
     ) -> None:
         self._proxy, self._reader, self._writer, self._way, self._see = proxy, reader, writer, way, see
-        self._queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(256)
+        self._queue: asyncio.Queue[tuple[float, float | None, bytes]] = asyncio.Queue(256)
 
     def parts(self) -> list[Coroutine[Any, Any, None]]:
         return [self._take(), self._give()]
@@ -154,19 +156,24 @@ class _Pipe:
     async def _take(self) -> None:
         with suppress(OSError):
             while data := await self._reader.read(_CHUNK):
-                due = time.monotonic() + self._proxy.wait_s()
-                if self._see(data):
+                now, held = time.monotonic(), self._see(data)
+                due = now + self._proxy.wait_s()
+                if held:
                     due += self._proxy.rules.hold_s
                     self._proxy.counters["held"] += 1
-                await self._queue.put((due, data))
-        await self._queue.put((time.monotonic(), b""))
+                await self._queue.put((due, now if held else None, data))
+        await self._queue.put((time.monotonic(), None, b""))
 
     async def _give(self) -> None:
         proxy = self._proxy
         with suppress(OSError):
             while True:
-                due, data = await self._queue.get()
-                await asyncio.sleep(max(0.0, due - time.monotonic()))
+                due, held_since, data = await self._queue.get()
+                try:
+                    await asyncio.sleep(max(0.0, due - time.monotonic()))
+                finally:
+                    if held_since is not None:
+                        proxy.held_s.append(time.monotonic() - held_since)
                 if proxy.rules.blackhole:
                     proxy.counters["swallowed"] += len(data)
                     while proxy.rules.blackhole:
