@@ -28,6 +28,7 @@ from tidemill.kafka.scan import scan
 from tidemill.kafka.topics import ensure_topics
 from tidemill.settings import KafkaSettings
 
+ROOT = Path(__file__).resolve().parents[3]
 MODEL = "flight-delay"
 PARTITIONS = 2
 HOUR_MS = 3_600_000
@@ -59,22 +60,22 @@ class World:
     environment: dict[str, str]
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def start(self, part: str) -> subprocess.Popen[bytes]:
-        """Start `profile` or `detect` as a process."""
-        log = (self.folder / f"{part}-{len(self.processes)}.log").open("wb")
-        command = [sys.executable, "-m", "tidemill_drift", part]
-        process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+    def start(self, part: str, program: str = "tidemill_drift") -> subprocess.Popen[bytes]:
+        """Start `profile` or `detect` as a process; `program` is the module that runs it."""
+        command = [sys.executable, "-m", program, part]
+        with (self.folder / f"{part}-{len(self.processes)}.log").open("wb") as log:
+            process = subprocess.Popen(command, env=self.environment, cwd=ROOT, stdout=log, stderr=log)
         self.processes.append(process)
         return process
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
         """SIGKILL."""
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(30)
 
-    def logs(self) -> str:
-        """What all processes said."""
-        return "\n".join(path.read_text(errors="replace")[-3000:] for path in sorted(self.folder.glob("*.log")))
+    def said(self, text: str) -> bool:
+        """Whether a process has logged this."""
+        return any(text in path.read_text(errors="replace") for path in self.folder.glob("*.log"))
 
     def publish_version(self, version: int) -> None:
         """A champion whose reference expects a quarter of true labels and scores spread evenly from 0.1 to
@@ -145,6 +146,10 @@ class World:
     def profiles(self) -> list[dict[str, Any]]:
         """All profiles that are not seals."""
         return [profile for profile in self.read("profiles", "profile") if not profile["sealed"]]
+
+    def windows(self, kind: str) -> set[tuple[int, int]]:
+        """Partition and window of all profiles of a kind."""
+        return {(profile["partition"], profile["window"]) for profile in self.profiles() if profile["kind"] == kind}
 
     def _records(self, partition: int, numbers: Sequence[int], late: float, version: int) -> dict[str, list[bytes]]:
         rng = np.random.default_rng(partition * 1_000_003 + numbers[0])
@@ -221,5 +226,5 @@ def world(kafka: str, prefix: str, root: Path, tmp_path: Path) -> Iterator[World
     yield world
     for process in world.processes:
         process.kill()
-        process.wait(10)
+        process.wait(30)
     publisher.close()

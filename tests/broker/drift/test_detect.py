@@ -8,6 +8,8 @@ from tests.broker.drift.conftest import MODEL, PARTITIONS, World
 from tests.support.polling import until
 from tidemill.kafka.clients import admin
 
+DEADLINE_S = 120
+
 
 def _requests(world: World) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
@@ -25,10 +27,10 @@ def test_worse_answers_are_found_and_a_restart_of_detect_makes_no_second_request
     world.start("profile")
     detect = world.start("detect")
     world.push(0, 1_200, late=0.25)
-    until(lambda: {0, 1, 2, 3} <= _measured(world), 60, "windows of the calm beginning are measured")
+    until(lambda: {0, 1, 2, 3} <= _measured(world), DEADLINE_S, "windows of the calm beginning are measured")
     assert not _requests(world)
     world.push(1_200, 1_200, late=0.55)
-    until(lambda: {8, 9} <= _measured(world), 60, "windows of the worse part are measured")
+    until(lambda: {8, 9} <= _measured(world), DEADLINE_S, "windows of the worse part are measured")
     before = _requests(world)
     first = next(iter(before.values()))[0]
     assert first["cause"] == "quality"
@@ -36,7 +38,7 @@ def test_worse_answers_are_found_and_a_restart_of_detect_makes_no_second_request
     world.kill(detect)
     world.start("detect")
     world.push(2_400, 1_200, late=0.55)
-    until(lambda: {14, 15} <= _measured(world), 60, "windows after the restart are measured")
+    until(lambda: {14, 15} <= _measured(world), DEADLINE_S, "windows after the restart are measured")
     after = _requests(world)
     assert set(before) < set(after)
     for repeats in after.values():
@@ -48,15 +50,29 @@ def test_worse_answers_are_found_and_a_restart_of_detect_makes_no_second_request
     assert {event["version"] for event in events} == {1}
 
 
+def test_a_new_detect_takes_in_every_profile_that_waits_though_brokers_answer_late(world: World) -> None:
+    world.publish_version(1)
+    world.start("profile")
+    detect = world.start("detect")
+    world.push(0, 1_200, late=0.25)
+    until(lambda: {0, 1, 2, 3} <= _measured(world), DEADLINE_S, "the first windows are measured")
+    world.kill(detect)
+    world.push(1_200, 4_800, late=0.25)
+    waiting = {(partition, window) for partition in range(PARTITIONS) for window in range(28)}
+    until(lambda: waiting <= world.windows("quality"), DEADLINE_S, "profiles wait")
+    world.start("detect", "tests.broker.drift.late_answers")
+    until(lambda: set(range(28)) <= _measured(world), DEADLINE_S, "every window is measured")
+
+
 def test_detect_stops_cleanly_and_leaves_no_topic_of_its_own(world: World) -> None:
     detect = world.start("detect")
-    until(lambda: "metrics and health" in world.logs(), 30, "detect has begun")
+    until(lambda: world.said("metrics and health"), DEADLINE_S, "detect has begun")
     world.publish_version(1)
     world.start("profile")
     world.push(0, 500, late=0.25)
-    until(lambda: 0 in _measured(world), 60, "a window is measured: the version was learned while running")
+    until(lambda: 0 in _measured(world), DEADLINE_S, "a window is measured: the version was learned while running")
     detect.terminate()
-    assert detect.wait(20) == 0
+    assert detect.wait(60) == 0
     known = set(world.topics.all_topics([MODEL]))
     present = set(admin(world.settings).list_topics(timeout=10).topics)
     assert {name for name in present if name.startswith(world.settings.prefix)} == known

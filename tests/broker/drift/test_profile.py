@@ -8,6 +8,7 @@ from typing import Any
 from tests.broker.drift.conftest import PARTITIONS, World
 from tests.support.polling import until
 
+DEADLINE_S = 120
 KINDS = ("features", "predictions", "quality")
 
 
@@ -18,24 +19,20 @@ def _by_id(profiles: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _windows(world: World, kind: str) -> set[tuple[int, int]]:
-    return {(p["partition"], p["window"]) for p in world.profiles() if p["kind"] == kind}
-
-
 def test_a_killed_profile_writes_the_same_windows_again_and_misses_none(world: World) -> None:
     process = world.start("profile")
     expected = {(p, w) for p in range(PARTITIONS) for w in range(5)}
     for first in range(0, 1_200, 300):
         world.push(first, 300, late=0.25)
         reached = {(p, w) for p in range(PARTITIONS) for w in range((first + 300) // 200 - 1)}
-        until(lambda r=reached: r <= _windows(world, "features"), 60, f"windows up to {first}: {world.logs()}")
+        until(lambda r=reached: r <= world.windows("features"), DEADLINE_S, f"windows up to {first} are written")
         world.kill(process)
         process = world.start("profile")
     for kind in KINDS:
         until(
-            lambda k=kind: expected <= _windows(world, k),
-            90,
-            f"all {kind} windows are written: {world.logs()}",
+            lambda k=kind: expected <= world.windows(k),
+            DEADLINE_S,
+            f"all {kind} windows are written",
         )
     for repeats in _by_id(world.profiles()).values():
         for repeat in repeats:
@@ -53,20 +50,20 @@ def test_a_partition_that_is_idle_is_sealed_and_speaks_again(world: World) -> No
         found = [p for p in world.read("profiles", "profile") if p["sealed"]]
         return {(p["partition"], p["kind"]) for p in found}
 
-    until(lambda: {(1, kind) for kind in KINDS} <= seals(), 30, "the idle partition is sealed for every kind")
+    until(lambda: {(1, kind) for kind in KINDS} <= seals(), DEADLINE_S, "the idle partition is sealed for every kind")
     world.push(0, 500, late=0.25, partitions=[1])
-    until(lambda: {(1, 0), (1, 1)} <= _windows(world, "features"), 30, "windows after the seal are written")
+    until(lambda: {(1, 0), (1, 1)} <= world.windows("features"), DEADLINE_S, "windows after the seal are written")
 
 
 def test_two_processes_share_the_partitions_and_one_takes_over_from_the_other(world: World) -> None:
     first, second = world.start("profile"), world.start("profile")
     expected = {(p, w) for p in range(PARTITIONS) for w in range(3)}
     world.push(0, 1_000, late=0.25)
-    until(lambda: expected <= _windows(world, "quality"), 60, "labels have met their predictions")
+    until(lambda: expected <= world.windows("quality"), DEADLINE_S, "labels have met their predictions")
     first.terminate()
-    assert first.wait(20) == 0
+    assert first.wait(60) == 0
     world.push(1_000, 400, late=0.25)
-    until(lambda: {(p, 5) for p in range(PARTITIONS)} <= _windows(world, "features"), 60, "one has taken over")
+    until(lambda: {(p, 5) for p in range(PARTITIONS)} <= world.windows("features"), DEADLINE_S, "one has taken over")
     assert second.poll() is None
     for repeats in _by_id(world.profiles()).values():
         for repeat in repeats:

@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING, Any
 
 import faust
 from faust.auth import OAuthCredentials, SASLCredentials, SSLCredentials
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types.auth import CredentialsT
 
 from tidemill.codec import Codec
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
-from tidemill.errors import DeadLetter, RetryLater
+from tidemill.errors import DeadLetter, FatalError, RetryLater
 from tidemill.kafka.batch import Output
 from tidemill.kafka.pass_through.aio import aiokafka_config
 from tidemill.kafka.publisher import Publisher
 from tidemill.service import Heartbeat
 from tidemill_drift import metrics
 from tidemill_drift.adapters.champions import Champions, Crowned
+from tidemill_drift.adapters.faust_consumer import WholeTransport
 from tidemill_drift.judging import ROLES, Judging, count
 from tidemill_drift.settings import DriftSettings
 from tidemill_learning.drift.detector import Outcome
@@ -41,26 +41,6 @@ _log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.1
 MAX_STATE_BYTES = 1_000_000
-
-
-class _CommittedThread(AIOKafkaConsumerThread):
-    """Reads committed records only. Faust decides that by its processing guarantee, and at_least_once would
-    not.
-    """
-
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = "read_committed"
-        return consumer
-
-
-class _CommittedConsumer(Consumer):
-    def _new_consumer_thread(self) -> Any:
-        return _CommittedThread(self, loop=self.loop, beacon=self.beacon)
-
-
-class _CommittedTransport(Transport):
-    Consumer = _CommittedConsumer
 
 
 class DetectApp:
@@ -132,6 +112,7 @@ class DetectApp:
     async def _detect(self, stream: Any) -> None:
         async for event in stream.noack().events():
             try:
+                self._check_order(event.message)
                 await self._take(event.value, int(event.message.timestamp * 1000))
             except Exception as error:
                 # Faust would log it and go on with the next profile: this one would be lost.
@@ -139,6 +120,14 @@ class DetectApp:
                 self._failure = error
                 raise
             event.ack()
+
+    def _check_order(self, message: Any) -> None:
+        """Windows are merged in the order of the log: with a profile left out they would be others. It is not
+        committed either, so a new process reads it.
+        """
+        expected = self._app.consumer.next.get(message.tp)
+        if not self._app.consumer.follows(message.tp, message.offset):
+            raise FatalError(f"Faust left out profiles {expected} to {message.offset - 1}: they must be read again")
 
     async def _take(self, value: bytes, appended_ms: int) -> None:
         self._crown(await self._patiently(self._champions.poll))
@@ -209,7 +198,7 @@ def _app(settings: DriftSettings, group: str, folder: Path) -> Any:
         stream_wait_empty=False,
         table_standby_replicas=0,
     )
-    app.transport = _CommittedTransport(app.conf.broker_consumer, app)
+    app.transport = WholeTransport(app.conf.broker_consumer, app)
     return app
 
 

@@ -1,0 +1,15 @@
+"""What the processes of a test said, for the report of its failure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+LAST_CHARACTERS = 6_000
+PATTERNS = ("*.log", "*.console")
+
+
+def tails(folder: Path) -> list[tuple[str, str]]:
+    """Name and end of every log below a folder that says anything."""
+    paths = sorted(path for pattern in PATTERNS for path in folder.rglob(pattern) if path.is_file())
+    texts = [(str(path.relative_to(folder)), path.read_text(errors="replace")) for path in paths]
+    return [(name, text[-LAST_CHARACTERS:]) for name, text in texts if text.strip()]
