@@ -76,7 +76,26 @@ def test_a_view_by_facts_asks_no_environment(nowhere: Path, monkeypatch: pytest.
 def test_an_unknown_model_is_answered_with_those_that_there_are(root: Path) -> None:
     models = str(root / "models")
     view = view_of({"settings": {"TIDEMILL_MODELS_DIR": models}})
-    with pytest.raises(click.BadParameter, match="flight-delay"):
+    with pytest.raises(click.UsageError, match="flight-delay"):
         view.model("flights")
     with pytest.raises(click.UsageError, match="--model"):
         view.model(None)
+
+
+@pytest.mark.parametrize(
+    ("places", "said"),
+    [
+        (["elsewhere"], "'elsewhere' is not TOPIC/PARTITION/OFFSET"),
+        (["flight-delay-raw/0/1"], "flight-delay-raw is not a dead-letter topic of a model that is known here"),
+        (["flight-delay-raw-dlq/0/1", "flight-delay-labels-raw-dlq/0/1"], "those of one topic at a time"),
+        (["flight-delay-raw-dlq/0/1", "--model", "telecom-churn"], "not a dead-letter topic of telecom-churn"),
+    ],
+)
+def test_places_that_are_no_dead_letters_are_refused_before_anything_connects(
+    places: list[str], said: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("schemas", "models"):
+        monkeypatch.setenv({"schemas": "TIDEMILL_SCHEMAS", "models": "TIDEMILL_MODELS_DIR"}[name], str(root / name))
+    for command in ("replay", "discard"):
+        result = CliRunner().invoke(cli, ["dlq", command, "--bootstrap", "127.0.0.1:1", *places])
+        assert (result.exit_code, said in result.output) == (2, True), result.output

@@ -80,16 +80,14 @@ class PlatformView:
         return reader
 
     def model(self, name: str | None) -> ModelSpec:
-        """The model called `name`, or the only one there is. Raises click.BadParameter with the names to
-        choose from.
-        """
+        """The model called `name`, or the only one there is. Raises click.UsageError with the names to choose from."""
         known = ", ".join(sorted(self.models))
         if name is None and len(self.models) == 1:
             return next(iter(self.models.values()))
         if name is None:
             raise click.UsageError(f"which model? say --model NAME; there are {known or 'none'}")
         if name not in self.models:
-            raise click.BadParameter(f"there is no model {name!r}; there are {known or 'none'}", param_hint="--model")
+            raise click.UsageError(f"there is no model {name!r}; there are {known or 'none'}")
         return self.models[name]
 
 

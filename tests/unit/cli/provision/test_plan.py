@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from tidemill.contracts.topics import TopicCatalog
+from tidemill_cli.provision.planning import Plan
 from tidemill_cli.provision.rights import GROUP, SERVICES, TOPIC, TRANSACTIONAL_ID, Right, rights
 from tidemill_cli.provision.script import script
+from tidemill_cli.provision.showing import show
 from tidemill_cli.provision.wanted import ExistingTopic, Kind, compare, wanted_topics
 
 
@@ -73,3 +75,16 @@ def test_the_script_is_one_that_a_shell_runs(catalog: TopicCatalog, tmp_path: Pa
     assert all("--bootstrap-server b:9092 --command-config /c.properties" in call for call in calls)
     assert any("--topic p-m-raw --partitions 4 --replication-factor 3" in call for call in calls)
     assert any("--allow-principal User:CN=a b --operation Write --topic p-m-raw" in call for call in calls)
+
+
+def test_a_plan_in_a_file_has_every_name_in_full(catalog: TopicCatalog, capsys: pytest.CaptureFixture[str]) -> None:
+    model = "a-model-with-quite-a-long-name-as-teams-like-to-give-them"
+    changes = tuple(compare(wanted_topics(catalog, [model], 6), {}))
+    given = tuple(rights(catalog, [model], {"validator": "User:v", "ingest": "User:i"}))
+    show(Plan("k:1", changes, given, named=True))
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines[1 : 1 + len(changes)]] == list(catalog.all_topics([model]))
+    assert "all of ours with message.timestamp.type=LogAppendTime" in lines
+    assert [line for line in lines if line.startswith("User:")] == ["User:i", "User:v"]
+    assert any(line.split()[-3:] == ["READ", "group", "p-validator-*"] for line in lines)

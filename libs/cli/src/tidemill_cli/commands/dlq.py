@@ -108,11 +108,13 @@ def _look(
 
 
 def _print(counts: Counter[tuple[str, str]], newest: list[Letter], resolved: int) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
-    table = Table("model", "reason", "count", box=None, pad_edge=False)
+    from tidemill_cli.terminal import console as uncut
+
+    console = uncut()
+    table = Table("model", "reason", box=None, pad_edge=False)
+    table.add_column("count", justify="right")
     for (name, kind), count in counts.most_common():
         table.add_row(name, kind, f"{count:,}")
     if counts:
@@ -159,7 +161,7 @@ def replay(
     Call it again after an interruption. Deleted rows and tombstones of a database are no events and are left out unless
     --reason names them.
     """
-    name, role = platform.model(model).name, _role(labels)
+    name, role = _whose(platform, model, labels, places)
     home = platform.topics.name(ROLES[role], name)
     if platform.topics.is_external(ROLES[role], name) and not to_external and not dry_run:
         raise click.UsageError(
@@ -167,6 +169,29 @@ def replay(
             "Say --to-external to write there all the same"
         )
     _resolve(platform, name, role, _narrowed(selection, places, events_only=True), home, dry_run, batch)
+
+
+def _whose(platform: PlatformView, model: str | None, labels: bool, places: tuple[str, ...]) -> tuple[str, str]:
+    """Model and role of the dead letters that are meant; places name both themselves."""
+    from tidemill.kafka.headers import parse_origin
+
+    if not places:
+        return platform.model(model).name, "labels_raw_dlq" if labels else "raw_dlq"
+    known = platform.topics.all_topics(platform.models)
+    found = set()
+    for place in places:
+        try:
+            topic, *_ = parse_origin(place.encode())
+        except ValueError as error:
+            raise click.BadParameter(f"{place!r} is not TOPIC/PARTITION/OFFSET") from error
+        role, of = known.get(topic, ("", None))
+        if of is None or role not in ROLES or (model is not None and of != model):
+            owner = f"of {model}" if model else "of a model that is known here"
+            raise click.BadParameter(f"{topic} is not a dead-letter topic {owner}")
+        found.add((of, role))
+    if len(found) > 1:
+        raise click.UsageError("these dead letters are on several topics: name those of one topic at a time")
+    return found.pop()
 
 
 @dlq.command("discard")
@@ -183,14 +208,12 @@ def discard(
     """Mark dead letters as done with, so that they are neither listed nor replayed. Their bytes stay until the topic's
     retention takes them.
     """
-    name, role = platform.model(model).name, _role(labels)
+    name, role = _whose(platform, model, labels, places)
+    selection = _narrowed(selection, places, events_only=False)
     if not dry_run and not yes:
-        click.confirm(f"discard the dead letters of {name} that match?", abort=True, err=True)
-    _resolve(platform, name, role, _narrowed(selection, places, events_only=False), None, dry_run, 1_000)
-
-
-def _role(labels: bool) -> str:
-    return "labels_raw_dlq" if labels else "raw_dlq"
+        _resolve(platform, name, role, selection, None, True, 1_000)
+        click.confirm("go on?", abort=True, err=True)
+    _resolve(platform, name, role, selection, None, dry_run, 1_000)
 
 
 def _narrowed(selection: Selection, places: tuple[str, ...], events_only: bool) -> Selection:
@@ -209,7 +232,7 @@ def _resolve(
     topic = platform.topics.name(role, model)
     if dry_run:
         found = survey(platform.settings, topic, lambda letter: letter.origin is not None and selection(letter))
-        _summary("would be discarded" if home is None else f"would go back to {home}", found.reasons)
+        _summary("would be discarded" if home is None else f"would go back to {home}", found.reasons, selection)
         return
     resolver = Resolver(
         platform.settings, topic, platform.topics.transactional_id(f"dlq-{model}-{role}"), back_to=home, most=batch
@@ -219,7 +242,7 @@ def _resolve(
             done = resolver.run(selection, progress)
     except Fenced as error:
         raise _taken_over(topic) from error
-    _summary("discarded" if home is None else f"back in {home}", done)
+    _summary("discarded" if home is None else f"back in {home}", done, selection)
 
 
 def _taken_over(topic: str) -> click.ClickException:
@@ -230,10 +253,13 @@ def _taken_over(topic: str) -> click.ClickException:
     return error
 
 
-def _summary(what: str, reasons: Counter[str]) -> None:
+def _summary(what: str, reasons: Counter[str], selection: Selection) -> None:
     click.echo(f"{reasons.total():,} {what}")
     for reason, count in reasons.most_common():
         click.echo(f"  {count:>9,}  {reason}")
+    if reasons.total() < len(selection.places):
+        left = len(selection.places) - reasons.total()
+        click.echo(f"{left:,} of those named are resolved already, or are no dead letters")
 
 
 def _bar(name: str) -> Any:

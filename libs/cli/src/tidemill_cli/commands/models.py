@@ -27,8 +27,9 @@ def models(platform: PlatformView, name: str | None, as_json: bool) -> None:
     tidemill models
     tidemill models flight-delay --json
     """
-    from rich.console import Console
     from rich.table import Table
+
+    from tidemill_cli.terminal import console
 
     names = [platform.model(name).name] if name else sorted(platform.models)
     rows = [row for model in names for row in _versions(platform, model)]
@@ -44,7 +45,7 @@ def models(platform: PlatformView, name: str | None, as_json: bool) -> None:
     for model in names:
         if not any(row["model"] == model for row in rows):
             table.add_row(model, "-", "no version yet", "", "", "", "")
-    Console().print(table)
+    console().print(table)
 
 
 def _versions(platform: PlatformView, model: str) -> list[dict[str, Any]]:

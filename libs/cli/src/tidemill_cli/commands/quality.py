@@ -49,17 +49,20 @@ def quality() -> None:
 @platform_options
 def report(platform: PlatformView, model: str, since: str | None, html: Path | None, check: bool) -> None:
     """Report on a model's data, from the quality reports that the validator writes with them."""
-    from rich.console import Console
-
     from tidemill_cli.quality.table import show
+    from tidemill_cli.terminal import console
 
     found = _collected(platform, model, _since_ms(since))
-    show(Console(), found)
+    show(console(), found)
     if html is not None:
         from tidemill_cli.quality.html import page
 
         private = {name: rule.kind for name, rule in platform.model(model).privacy.items()}
-        html.write_text(page(found, _examples(platform, found), private), encoding="utf-8")
+        try:
+            html.parent.mkdir(parents=True, exist_ok=True)
+            html.write_text(page(found, _examples(platform, found), private), encoding="utf-8")
+        except OSError as error:
+            raise click.ClickException(f"cannot write {html}: {error.strerror}") from error
         click.echo(f"wrote {html}")
     if check and found.broken:
         sys.exit(BROKEN)

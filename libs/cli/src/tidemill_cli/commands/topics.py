@@ -53,10 +53,10 @@ def list_topics(platform: PlatformView) -> None:
     """List all topics (also: `tidemill topics`). Records are counted by offsets, so they include transaction
     markers.
     """
-    from rich.console import Console
     from rich.table import Table
 
     from tidemill_cli.lag import Offsets
+    from tidemill_cli.terminal import console
 
     names = platform.topics.all_topics(platform.models)
     offsets = Offsets(platform.settings)
@@ -64,14 +64,15 @@ def list_topics(platform: PlatformView) -> None:
     ends, begins = offsets.ends(list(names)), offsets.ends(list(names), earliest=True)
     table = Table(box=None, pad_edge=False)
     for heading in ("topic", "partitions", "records", "kept", "owner", "written by", "read by"):
-        table.add_column(heading, justify="right" if heading in ("partitions", "records") else "left")
+        right = heading in ("partitions", "records")
+        table.add_column(heading, justify="right" if right else "left", no_wrap=heading == "topic", overflow="fold")
     for name, (role, _) in names.items():
         spec = platform.topics.spec(role)
         held = sum(end - begins[at] for at, end in ends.items() if at[0] == name)
         count, records = (str(present[name]), f"≈{held:,}") if name in present else ("missing", "")
         people = ", ".join(spec.producers), ", ".join(spec.consumers)
         table.add_row(name, count, records, _kept(spec), spec.owner, *people)
-    Console().print(table)
+    console().print(table)
 
 
 @topics.command("plan")

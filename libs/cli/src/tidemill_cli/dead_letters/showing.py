@@ -26,22 +26,41 @@ def lines_of(platform: PlatformView, place: str) -> Iterator[str]:
     yield "bytes:"
     yield from (f"  {line}" for line in hex_lines(value or b""))
     yield "decoded:"
-    yield f"  {_decoded(platform, batch)}"
+    decoded = _decoded(platform, batch)
+    if isinstance(decoded, str):
+        yield f"  {decoded}"
+    else:
+        yield from (f"  {name}: {_shown(value)}" for name, value in decoded.items())
 
 
 def _at(platform: PlatformView, place: str) -> Batch:
     from tidemill.kafka.headers import parse_origin
-    from tidemill.kafka.scan import scan
+    from tidemill.kafka.scan import bounds, scan
 
     try:
         topic, partition, offset = parse_origin(place.encode())
     except ValueError as error:
-        raise click.BadParameter(f"{place!r} is not TOPIC/PARTITION/OFFSET", param_hint="PLACE") from error
+        raise click.BadParameter(
+            f"{place!r} is not TOPIC/PARTITION/OFFSET", param_hint="TOPIC/PARTITION/OFFSET"
+        ) from error
+    held = bounds(platform.settings, topic)
+    first, end_of = held.get(partition, (0, 0))
+    if not first <= offset < end_of:
+        known = (
+            f"{topic} has partitions 0 to {max(held)}"
+            if partition not in held
+            else (
+                f"that partition holds offsets {first} to {end_of - 1}" if end_of > first else "that partition is empty"
+            )
+        )
+        raise click.ClickException(f"there is no record at {place}: {known}")
     start, end = {partition: offset}, {partition: offset + 1}
     for batch in scan(platform.settings, topic, partitions=[partition], start=start, end=end):
         if batch.offsets[:1] == [offset]:
             return batch
-    raise click.ClickException(f"there is no record at {place}")
+    raise click.ClickException(
+        f"there is no record at {place}: a transaction's marker stands there, or its record was undone"
+    )
 
 
 def _resolution(platform: PlatformView, letter: Batch) -> str | None:
@@ -58,7 +77,11 @@ def _resolution(platform: PlatformView, letter: Batch) -> str | None:
     return None
 
 
-def _decoded(platform: PlatformView, batch: Batch) -> Any:
+def _shown(value: Any) -> str:
+    return "null" if value is None else repr(value) if isinstance(value, str) else str(value)
+
+
+def _decoded(platform: PlatformView, batch: Batch) -> dict[str, Any] | str:
     """The record, or why it is none."""
     role, model = platform.topics.all_topics(platform.models).get(batch.topic, ("", None))
     if model is None or not role.endswith("raw_dlq"):

@@ -70,17 +70,17 @@ def apply_plan(platform: PlatformView, plan: Plan, *, configs: bool) -> Applied:
     applied.refused |= {f"create {name}": why for name, why in refused.items()}
     created = [c.topic.name for c in plan.changes if c.kind is Kind.CREATE and c.topic.name not in refused]
     await_visible(client, created)
-    applied.done += created
+    applied.done += [f"created {name}" for name in created]
     if configs:
         refused = alter(client, plan.changes)
         applied.refused |= {f"settings of {name}": why for name, why in refused.items()}
         changed = [c.topic.name for c in plan.changes if c.kind is Kind.CONFIG]
-        applied.done += [f"settings of {name}" for name in changed if name not in refused]
+        applied.done += [f"set {name}'s settings" for name in changed if name not in refused]
     if plan.named:
         refused = allow(client, plan.rights)
         applied.refused |= {f"rights of {name}": why for name, why in refused.items()}
         if not refused:
-            applied.done.append(f"{len(plan.rights)} rights")
+            applied.done.append(f"gave {len(plan.rights)} rights")
     return applied
 
 

@@ -3,48 +3,67 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 from tidemill_cli.provision.planning import Plan
 from tidemill_cli.provision.rights import Right
 from tidemill_cli.provision.wanted import OF_BROKER, Change, Kind
 
+KEPT: Final = ("retention.ms", "cleanup.policy")
+
 
 def show(plan: Plan) -> None:
     """Prints topics, differences and rights."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    from tidemill_cli.terminal import console
+
+    screen = console()
     table = Table(box=None, pad_edge=False)
     for heading in ("", "topic", "partitions", "replicas", "kept", "settings"):
-        table.add_column(heading)
+        right = heading in ("partitions", "replicas")
+        table.add_column(heading, justify="right" if right else "left", no_wrap=heading == "topic", overflow="fold")
+    common = _common(plan.changes)
     for change in plan.changes:
-        table.add_row(*_row(change))
-    console.print(table)
+        table.add_row(*_row(change, common))
+    screen.print(table)
+    if common:
+        screen.print("all of ours with " + ", ".join(f"{name}={value}" for name, value in common), highlight=False)
     for change in plan.changes:
         for name, (now, then) in change.config.items():
-            console.print(f"  {change.topic.name}: {name} is {now}, the contract has {then}", highlight=False)
-    console.print("\nrights of each service" + ("" if plan.named else " (name yours with --principal)"))
+            screen.print(f"  {change.topic.name}: {name} is {now}, the contract has {then}", highlight=False)
+    screen.print("\nrights of each service" + ("" if plan.named else " (name yours with --principal)"))
     for line in rights_text(plan.rights):
-        console.print(f"  {line}", highlight=False, soft_wrap=True)
+        screen.print(line, highlight=False, soft_wrap=True, markup=False)
     counts = {kind: sum(c.kind is kind for c in plan.changes) for kind in Kind}
-    console.print(
+    screen.print(
         f"\n{counts[Kind.CREATE]} to create, {counts[Kind.CONFIG]} with other settings (kept, unless "
         f"--change-configs), {counts[Kind.KEEP]} as they should be, {len(plan.obstacles)} in the way"
     )
+    for obstacle in plan.obstacles:
+        screen.print(f"in the way: {obstacle}", highlight=False, soft_wrap=True, markup=False)
 
 
 def rights_text(rights: tuple[Right, ...]) -> list[str]:
-    """One line a principal and resource: `User:x may READ, DESCRIBE topic a`."""
-    operations: dict[tuple[str, str, str, bool], list[str]] = defaultdict(list)
+    """A line a principal, and below it one a resource: `  READ, DESCRIBE  topic  a`; `*` ends a prefix."""
+    operations: dict[str, dict[tuple[str, str], list[str]]] = defaultdict(lambda: defaultdict(list))
     for right in rights:
-        key = (right.principal, right.resource, right.name, right.prefixed)
-        operations[key].append(right.operation)
-    return [
-        f"{principal} may {', '.join(sorted(may))} {resource} {name}{'*' if prefixed else ''}"
-        for (principal, resource, name, prefixed), may in sorted(operations.items())
-    ]
+        name = right.name + ("*" if right.prefixed else "")
+        operations[right.principal][right.resource, name].append(right.operation)
+    lines = []
+    for principal, resources in sorted(operations.items()):
+        may = {key: ", ".join(sorted(found)) for key, found in resources.items()}
+        width = max(map(len, may.values()))
+        lines.append(principal)
+        lines += [f"  {may[key]:<{width}}  {key[0]:<16}  {key[1]}" for key in sorted(may)]
+    return lines
+
+
+def _common(changes: Sequence[Change]) -> list[tuple[str, str]]:
+    """Settings that every topic of ours has alike; how long it is kept has a column of its own."""
+    ours = [set(change.topic.config.items()) for change in changes if not change.topic.external]
+    return sorted(item for item in set.intersection(*ours) if item[0] not in KEPT) if ours else []
 
 
 def as_dict(plan: Plan) -> dict[str, Any]:
@@ -76,12 +95,14 @@ def as_dict(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _row(change: Change) -> tuple[str, ...]:
+def _row(change: Change, common: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     topic = change.topic
     replicas = "brokers'" if topic.replication == OF_BROKER else str(topic.replication)
     config = dict(topic.config)
     kept = _kept(config.pop("retention.ms", ""), config.pop("cleanup.policy", ""))
-    rest = change.detail or ", ".join(f"{name}={value}" for name, value in config.items())
+    rest = change.detail or ", ".join(
+        f"{name}={value}" for name, value in config.items() if (name, value) not in common
+    )
     return (change.kind.value, topic.name, str(topic.partitions or "?"), replicas, kept, rest)
 
 

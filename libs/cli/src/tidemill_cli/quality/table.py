@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tidemill_cli.quality.collect import Quality, TopicQuality
@@ -31,16 +32,29 @@ def _show_topic(console: Console, topic: TopicQuality) -> None:
         soft_wrap=True,
         highlight=False,
     )
-    table = Table(box=None, pad_edge=False)
-    for heading in ("expectation", "column", "arguments", "severity", "failed", "share"):
-        table.add_column(heading, justify="right" if heading in ("failed", "share") else "left", overflow="fold")
-    for count in topic.ordered():
-        colour = COLOURS[count.severity] if count.failed else "dim"
-        portion = f"{count.failed / topic.rows:.3%}" if topic.rows and count.failed else ""
-        name = count.name.removeprefix("expect_")
-        table.add_row(name, count.column, count.arguments, count.severity, f"{count.failed:,}", portion, style=colour)
-    console.print(table)
+    failed = [count for count in topic.ordered() if count.failed]
+    if failed:
+        table = Table(box=None, pad_edge=False)
+        for heading in ("expectation", "column", "arguments", "severity", "failed", "share"):
+            right = heading in ("failed", "share")
+            table.add_column(heading, justify="right" if right else "left", overflow="fold")
+        for count in failed:
+            name, portion = count.name.removeprefix("expect_"), f"{count.failed / max(topic.rows, 1):.3%}"
+            values = (name, count.column, count.arguments, count.severity, f"{count.failed:,}", portion)
+            table.add_row(*values, style=COLOURS[count.severity])
+        console.print(table)
+    for line in met_lines(topic):
+        console.print(f"[dim]{escape(line)}[/]", soft_wrap=True, highlight=False)
     console.print()
+
+
+def met_lines(topic: TopicQuality) -> list[str]:
+    """Expectations that were always met, one line for each name, with the fields that it is about."""
+    subjects: dict[str, list[str]] = {}
+    for count in topic.ordered():
+        if not count.failed:
+            subjects.setdefault(count.name.removeprefix("expect_"), []).append(count.column)
+    return [f"met: {name} ({'; '.join(filter(None, columns))})" for name, columns in subjects.items()]
 
 
 def _show_windows(console: Console, quality: Quality) -> None:

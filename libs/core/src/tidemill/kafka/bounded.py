@@ -56,7 +56,7 @@ def partitions_of(consumer: Consumer, topic: str) -> list[int]:
             return sorted(found.partitions)
         if time.monotonic() > deadline:
             if found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                raise ConfigError(f"there is no topic {topic}")
+                raise ConfigError(f"there is no topic {topic}: `tidemill topics apply` creates what is missing")
             raise RetryLater(f"{topic}: {explain(found.error)}")
         time.sleep(0.1)
 
