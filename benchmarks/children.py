@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.world import ROOT, VAR, World, Written
+from tidemill_cli.embedded.children import kill_group, spawn
 from tidemill_cli.embedded.ports import Ports
 
 QUIET_S = 1.0
@@ -62,25 +63,26 @@ class Child:
         try:
             self.popen.wait(STOP_S)
         except subprocess.TimeoutExpired:
-            self.popen.kill()
+            kill_group(self.popen.pid)
             self.popen.wait()
 
 
 def python(
     module: str, *arguments: str, environment: Mapping[str, str] | None = None, interpreter: str = sys.executable
 ) -> Child:
-    """Start `python -m module`, with the repository on its path."""
-    VAR.mkdir(parents=True, exist_ok=True)
+    """Start `python -m module`, with the repository on its path. It ends with this process, however that ends."""
     log = VAR / f"{module.rpartition('.')[2]}.log"
-    with log.open("wb") as out:
-        popen = subprocess.Popen(
+    log.unlink(missing_ok=True)
+    path = f"{ROOT}:{os.environ.get('PYTHONPATH', '')}"
+    return Child(
+        spawn(
             [interpreter, "-m", module, *arguments],
-            env={**os.environ, "PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', '')}", **(environment or {})},
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            cwd=ROOT,
-        )
-    return Child(popen, log)
+            {**os.environ, "PYTHONPATH": path, **(environment or {})},
+            log,
+            ROOT,
+        ),
+        log,
+    )
 
 
 def service(world: World, prefix: str, module: str, *arguments: str, **settings: object) -> Child:

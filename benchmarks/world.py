@@ -124,15 +124,17 @@ class Written:
 
     @classmethod
     def of(cls, times_ms: Sequence[int], size: int) -> Written:
-        """The rate from the first append to the last, without the records of the first.
+        """The rate from the moment at which a tenth was there to the last append, without what was there by then.
 
-        So the start of the process, its joining of the group and its first fetch do not count, for anybody.
+        So the start of a process, its joining of the group and its first fetch do not count, for anybody; nor does
+        the first burst of whoever works for a while and then writes all at once.
         """
         if not times_ms:
             return cls(0, 0, 0.0)
-        first, last = min(times_ms), max(times_ms)
-        later = sum(1 for at in times_ms if at > first)
-        return cls(len(times_ms), size, later * 1000 / max(1, last - first))
+        times = sorted(times_ms)
+        begin = times[len(times) // 10]
+        later = sum(1 for at in times if at > begin)
+        return cls(len(times), size, later * 1000 / max(1, times[-1] - begin))
 
 
 @contextmanager

@@ -56,7 +56,8 @@ def _run(
 ) -> dict[str, float]:
     prefix = f"s{number}-"
     targets = {who: f"{prefix}out-{who}" for who in ("limit", *rivals)}
-    topics = place.create(prefix, PARTITIONS, list(targets.values()))
+    sources = {who: f"{prefix}in-{who}" for who in rivals}
+    topics = place.create(prefix, PARTITIONS, [*targets.values(), *sources.values()])
     release_all(place, prefix, PARTITIONS)
     clean, predictions = topics.name("clean", MODEL), topics.name("predictions", MODEL)
     place.fill(clean, sizes.records, PARTITIONS)
@@ -68,8 +69,7 @@ def _run(
             child = limit(place, clean, targets[who], sizes, LINGER_S, PREDICTION_BYTES)
             figures[who] = measured(place, child, targets[who], sizes.records).rate
         else:
-            child = rivals[who].start(place, clean, targets[who], sizes, graph)
-            figures[who] = measured(place, child, targets[who], sizes.rival_records * rivals[who].times).rate
+            figures[who] = rivals[who].rate(place, sources[who], targets[who], sizes, PARTITIONS, graph)
     place.drop(prefix)
     return figures
 

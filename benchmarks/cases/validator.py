@@ -28,7 +28,7 @@ def validator_encode(sizes: Sizes) -> Result:
 
 def _bench(name: str, sizes: Sizes, bound: float, *, privacy: bool) -> Result:
     stages_us: dict[str, float] = {}
-    rivals = VALIDATORS if sizes.rivals and not privacy else {}
+    rivals = VALIDATORS if sizes.rivals else {}
     with world(privacy=privacy) as place:
         if sizes.runs > 1:  # the broker's own code is compiled while it works: its first minute is slow
             _run(place, sizes, WARM_UP, {}, stages_us)
@@ -45,9 +45,12 @@ def _run(
     prefix = f"v{number}-"
     targets = {who: f"{prefix}out-{who}" for who in ("limit", *rivals)}
     dead = {who: f"{target}-dlq" for who, target in targets.items()}
-    topics = place.create(prefix, PARTITIONS, [*targets.values(), *dead.values()])
+    sources = {who: f"{prefix}in-{who}" for who in rivals}
+    topics = place.create(prefix, PARTITIONS, [*targets.values(), *dead.values(), *sources.values()])
     raw, clean = topics.name("raw", MODEL), topics.name("clean", MODEL)
     place.fill(raw, sizes.records, PARTITIONS)
+    key = place.folder / PRIVACY_KEY
+    more = [str(key)] if key.exists() else []
     figures: dict[str, float] = {}
     for who in rotated(["ours", "limit", *rivals], number):
         if who == "ours":
@@ -56,8 +59,7 @@ def _run(
             child = limit(place, raw, targets[who], sizes, LINGER_S)
             figures[who] = measured(place, child, targets[who], sizes.records).rate
         else:
-            child = rivals[who].start(place, raw, targets[who], sizes)
-            figures[who] = measured(place, child, targets[who], sizes.rival_records * rivals[who].times).rate
+            figures[who] = rivals[who].rate(place, sources[who], targets[who], sizes, PARTITIONS, *more)
     place.drop(prefix)
     return figures
 

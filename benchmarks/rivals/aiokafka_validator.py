@@ -14,11 +14,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from benchmarks.rivals.payment import Checker, origin
 
-BATCH = 5_000
+BATCH = 2_000
 LINGER_MS = 75
+MB = 2**20
 
 
-async def run(bootstrap: str, source: str, target: str) -> None:
+async def run(bootstrap: str, source: str, target: str, key_file: str = "") -> None:
     """One transaction per batch, until stopped."""
     group = f"{target}-aiokafka"
     consumer = AIOKafkaConsumer(
@@ -28,13 +29,14 @@ async def run(bootstrap: str, source: str, target: str) -> None:
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         isolation_level="read_committed",
+        max_partition_fetch_bytes=4 * MB,
     )
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, transactional_id=group, linger_ms=5, max_batch_size=262_144
+        bootstrap_servers=bootstrap, transactional_id=group, linger_ms=5, max_batch_size=MB // 2
     )
     await consumer.start()
     await producer.start()
-    check = Checker()
+    check = Checker.of_file(key_file)
     while True:
         found = await consumer.getmany(timeout_ms=LINGER_MS, max_records=BATCH)
         if found:
@@ -45,18 +47,18 @@ async def run(bootstrap: str, source: str, target: str) -> None:
 
 
 async def write(producer: Any, target: str, check: Checker, found: dict[Any, list[Any]]) -> None:
-    """Send each record to clean or to dead letters."""
+    """Send each record to clean or to dead letters; when all are sent, the transaction may be committed."""
     sent = []
     for rows in found.values():
         for row in rows:
-            reason = check(row.value)
+            reason, value, key = check(row.value, row.key)
             headers = [*row.headers, ("tidemill.origin", origin(row.topic, row.partition, row.offset))]
             to = target
             if reason is not None:
                 headers, to = [*headers, ("reason", reason.encode())], f"{target}-dlq"
-            sent.append(await producer.send(to, row.value, row.key, row.partition, headers=headers))
+            sent.append(await producer.send(to, value, key, row.partition, headers=headers))
     await asyncio.gather(*sent)
 
 
 if __name__ == "__main__":
-    asyncio.run(run(*sys.argv[1:4]))
+    asyncio.run(run(*sys.argv[1:5]))

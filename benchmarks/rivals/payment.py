@@ -5,6 +5,7 @@ Used by all rivals, so that they differ in their runtime alone. Imports nothing 
 
 from __future__ import annotations
 
+import hmac
 import io
 import json
 from collections import deque
@@ -34,21 +35,44 @@ class Payment(BaseModel):
 
 
 class Checker:
-    """Says why a record is dead, or None. Remembers the ids of one minute of event time, while it lives."""
+    """Says of a record why it is dead, or what goes to clean. Remembers the ids of one minute of event time, while it
+    lives.
 
-    def __init__(self) -> None:
+    `key`: with one, cards are replaced by a keyed hash and terminals masked, so that a record is encoded anew.
+    """
+
+    def __init__(self, key: bytes | None = None) -> None:
+        self._key = key
         self._ids: set[str] = set()
         self._order: deque[tuple[int, str]] = deque()
 
-    def __call__(self, value: bytes) -> str | None:
+    @classmethod
+    def of_file(cls, path: str = "") -> Checker:
+        """With the key in a file; without a file there is no key."""
+        return cls(Path(path).read_bytes() if path else None)
+
+    def __call__(self, value: bytes, key: bytes | None) -> tuple[str | None, bytes, bytes | None]:
+        """(reason or None, the value to write, the key to write)."""
         try:
             row = decode(value)
             Payment.model_validate(row)
         except ValidationError as error:
-            return str(error.errors()[0]["msg"])
+            return str(error.errors()[0]["msg"]), value, key
         except (ValueError, EOFError, IndexError) as error:
-            return repr(error)
-        return self._repeated(row["event_id"], int(row["at"].timestamp() * 1000))
+            return repr(error), value, key
+        reason = self._repeated(row["event_id"], int(row["at"].timestamp() * 1000))
+        if reason is not None or self._key is None:
+            return reason, value, key
+        return None, *self._hidden(value[:HEADER], row)
+
+    def _hidden(self, header: bytes, row: dict[str, Any]) -> tuple[bytes, bytes]:
+        assert self._key is not None
+        card = hmac.digest(self._key, row["card"].encode(), "sha256").hex()[:32]
+        terminal = row["terminal"]
+        hidden = {**row, "card": card, "terminal": terminal and "*" * len(terminal)}
+        stream = io.BytesIO()
+        fastavro.schemaless_writer(stream, SCHEMA, hidden)
+        return header + stream.getvalue(), card.encode()
 
     def _repeated(self, event_id: str, at_ms: int) -> str | None:
         while self._order and self._order[0][0] < at_ms - WINDOW_MS:

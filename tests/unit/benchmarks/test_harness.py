@@ -49,6 +49,11 @@ def test_a_rate_leaves_out_what_was_there_at_the_first_moment() -> None:
     assert Written.of([], 0).records == 0
 
 
+def test_a_rate_leaves_out_the_first_burst() -> None:
+    bursts = [at for burst in range(10) for at in [burst * 100] * 5]
+    assert Written.of(bursts, 0).rate == pytest.approx(50)
+
+
 def test_stages_are_microseconds_a_record() -> None:
     metrics = {'tidemill_stage_seconds_total{stage="process"}': 0.5, "process_cpu_seconds_total": 9.0}
     assert stages(metrics, 1_000_000) == {"process": 0.5}
@@ -80,3 +85,19 @@ def test_an_unknown_name_is_refused_with_the_known_ones(capsys: pytest.CaptureFi
 def test_the_codec_benchmark_runs() -> None:
     result = CASES["decode"](QUICK)
     assert result.ours > result.rivals["fastavro"] > 0
+
+
+def test_a_benchmark_that_fails_is_told_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(sizes: object) -> Result:
+        raise RuntimeError("no broker")
+
+    monkeypatch.setattr("benchmarks.__main__.VAR", tmp_path)
+    monkeypatch.setitem(CASES, "decode", broken)
+    monkeypatch.setitem(CASES, "encode", lambda sizes: Result("encode", "records/s", 4.0))
+    assert main(["--quick", "decode", "encode"]) == 1
+    told = capsys.readouterr().out
+    assert "decode               FAILED" in told
+    assert "4 records/s" in told
+    assert not (tmp_path / "quick" / "decode.json").exists()
