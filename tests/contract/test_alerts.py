@@ -1,19 +1,29 @@
-"""Alert rules name metrics that exist, and each has its test case; promtool runs them where it is installed."""
+"""Alert rules name metrics that exist, have a runbook, and come out as their test cases say.
+
+The judge of the cases is promtool (Debian's package `prometheus`; on the PATH, or named by TIDEMILL_PROMTOOL). Where
+it is not installed, `tests/support/rule_cases.py` judges alone, and a warning says so; where it is, both must agree.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import warnings
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.contract.contract import SCHEMAS
+from tests.support.rule_cases import problems
 
 ROOT = SCHEMAS.parent
 RULES = ROOT / "deploy" / "prometheus" / "rules"
 FILES = sorted(RULES.glob("*.yml"))
+WITHOUT = "promtool is not installed: the alerts' cases are judged by tests/support/rule_cases.py alone. To have both: "
+HOW = "apt-get install prometheus, or TIDEMILL_PROMTOOL=/path/to/promtool"
 
 
 def rules(path: Path) -> list[dict[str, object]]:
@@ -21,11 +31,13 @@ def rules(path: Path) -> list[dict[str, object]]:
     return [rule for group in document["groups"] for rule in group["rules"]]
 
 
-def test_every_alert_says_what_is_wrong_and_what_to_do() -> None:
+def test_every_alert_says_what_is_wrong_and_has_a_runbook_that_names_it() -> None:
     assert FILES
     for path in FILES:
         for rule in rules(path):
-            assert set(rule["annotations"]) >= {"summary", "description"}, rule["alert"]
+            notes = rule["annotations"]
+            assert isinstance(notes, dict) and set(notes) == {"summary", "description", "runbook"}, rule["alert"]
+            assert f"`{rule['alert']}`" in (ROOT / notes["runbook"]).read_text(encoding="utf-8"), notes["runbook"]
 
 
 def test_every_metric_in_a_rule_is_declared_by_a_service() -> None:
@@ -45,9 +57,43 @@ def test_every_alert_has_a_test_case_that_sees_it_fire_and_rest() -> None:
             assert True in mine and False in mine, rule["alert"]
 
 
-def test_promtool_agrees_where_it_is_installed() -> None:
-    promtool = shutil.which("promtool")
-    for path in FILES if promtool else ():
-        cases = RULES / "tests" / path.name
-        done = subprocess.run([str(promtool), "test", "rules", str(cases)], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
+def test_every_case_comes_out_as_it_says() -> None:
+    for path in FILES:
+        assert problems(RULES / "tests" / path.name) == []
+        judged = by_promtool(RULES / "tests" / path.name)
+        assert judged in ("", None), judged
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        ("tidemill_validator_paused) == 1", "tidemill_validator_paused) == 2"),
+        ("max by (model, role) (tidemill_validator_paused", "min by (model, role) (tidemill_validator_paused"),
+        ("max by (model, role) (tidemill_validator_paused", "max by (model) (tidemill_validator_paused"),
+        ("tidemill_validator_window_broken)", "tidemill_validator_broken)"),
+        ("{severity: critical}", "{severity: warning}"),
+        ("is paused:", "stopped:"),
+        ("- alert: TidemillValidatorPaused", "- for: 10s\n        alert: TidemillValidatorPaused"),
+    ],
+)
+def test_a_rule_that_was_spoilt_is_found_by_its_cases(tmp_path: Path, was: str, now: str) -> None:
+    shutil.copytree(RULES, tmp_path / "rules")
+    path, cases = tmp_path / "rules" / "validator.yml", tmp_path / "rules" / "tests" / "validator.yml"
+    text = path.read_text(encoding="utf-8")
+    assert was in text
+    path.write_text(text.replace(was, now), encoding="utf-8")
+    assert problems(cases)
+    assert by_promtool(cases) != ""
+
+
+def by_promtool(cases: Path) -> str | None:
+    """What promtool has to say against the cases; empty where they hold. None, with a warning, without promtool."""
+    promtool = os.environ.get("TIDEMILL_PROMTOOL") or shutil.which("promtool")
+    if promtool is None:
+        warnings.warn(WITHOUT + HOW, stacklevel=2)
+        return None
+    for command in (["check", "rules", *map(str, cases.parents[1].glob("*.yml"))], ["test", "rules", str(cases)]):
+        done = subprocess.run([promtool, *command], capture_output=True, text=True, check=False)
+        if done.returncode:
+            return done.stdout + done.stderr
+    return ""

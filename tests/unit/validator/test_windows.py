@@ -112,3 +112,13 @@ def test_reports_name_the_rule_and_say_where_examples_are_without_their_values(d
     (result,) = report.expectations
     assert (result.failed, result.severity, result.examples) == (5, "critical", (40, 41, 42))
     assert result.arguments == "value_set=[EWR, JFK, LGA]"
+
+
+def test_one_rule_that_holds_does_not_hide_another_of_the_same_name_that_does_not(windowed: Desk) -> None:
+    low, high = (by_window("expect_column_mean_to_be_between", column="distance", min_value=n) for n in (100, 1))
+    suite = event_suite(dataclasses.replace(_spec(windowed), expectations=(low, high)))
+    follower = WindowWatch(MODEL, windowed.events.stream.topic, suite.windows)
+    follower.add(data(windowed, [windowed.event("a", distance=50.0)]))
+    follower.add(data(windowed, [windowed.event("z", scheduled_at=START + 2 * HOUR_MS)], offset=9))
+    assert sorted(follower.holds.values()) == [False, True]
+    assert follower.broken() == {("expect_column_mean_to_be_between", "distance"): True}

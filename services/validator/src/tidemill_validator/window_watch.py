@@ -67,6 +67,13 @@ class WindowWatch:
                 self.holds[_key(judged)] = judged.verdict.holds
         return found
 
+    def broken(self) -> dict[tuple[str, str], bool]:
+        """By name and subject: whether any of its rules (two quantiles of one column, say) does not hold now."""
+        found: dict[tuple[str, str], bool] = {}
+        for (name, subject, _), holds in self.holds.items():
+            found[name, subject] = found.get((name, subject), False) or not holds
+        return found
+
     def _news(self) -> list[Judged]:
         newest: dict[Told, Judged] = {}
         for judged in self._windows.verdicts(self._rules):

@@ -73,8 +73,8 @@ class QualityWatch:
             self._untold.pop(0)
         for watch in self._watches:
             self._tell_ages(watch)
-            for (name, column, _), holds in watch.holds.items():
-                metrics.WINDOW_BROKEN.labels(watch.model, name, column).set(not holds)
+            for (name, column), broken in watch.broken().items():
+                metrics.WINDOW_BROKEN.labels(watch.model, name, column).set(broken)
 
     def _reports(self) -> Iterator[dict[str, Any]]:
         since = None if self._next else self._now_ms() - int(self._history.total_seconds() * 1000)

@@ -1,0 +1,113 @@
+"""Prometheus alert rules held against their promtool cases where promtool is not installed.
+
+Knows what our rules use and no more: `max|min|sum by (labels) (metric) <comparison> number`, `for`, and series written
+as numbers, `_`, `AxN` and `A+BxN`. An expression or a series that it does not know is a fault, never a pass. Format:
+Prometheus, "Unit testing for rules".
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Labels = frozenset[tuple[str, str]]
+Samples = dict[int, float]
+
+LOOKBACK_S = 300
+_EXPRESSION = re.compile(r"(max|min|sum) by \(([\w, ]+)\) \((\w+)\) (==|!=|>=|<=|>|<) (-?[\d.]+)")
+_SERIES = re.compile(r"(\w+)\{(.*)\}")
+_LABEL = re.compile(r'(\w+)="([^"]*)"')
+_RUN = re.compile(r"(-?[\d.]+)(?:([+-])([\d.]+))?x(\d+)")
+_TEMPLATE = re.compile(r"\{\{ *\$labels\.(\w+) *\}\}")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_AGGREGATES: dict[str, Callable[[list[float]], float]] = {"max": max, "min": min, "sum": sum}
+_COMPARISONS = {
+    "==": operator.eq, "!=": operator.ne, ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le,
+}  # fmt: skip
+
+
+def problems(cases: Path) -> list[str]:
+    """What does not come out as the cases say, one sentence each."""
+    document = yaml.safe_load(cases.read_text(encoding="utf-8"))
+    rules = {rule["alert"]: rule for name in document["rule_files"] for rule in _rules(cases.parent / name)}
+    step = _seconds(document.get("evaluation_interval", "1m"))
+    return [problem for test in document["tests"] for problem in _test_problems(rules, test, step)]
+
+
+def _rules(path: Path) -> Iterator[dict[str, Any]]:
+    for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]:
+        yield from group["rules"]
+
+
+def _test_problems(rules: dict[str, dict[str, Any]], test: dict[str, Any], step: int) -> Iterator[str]:
+    series = [_series(one, _seconds(test["interval"])) for one in test["input_series"]]
+    for case in test["alert_rule_test"]:
+        at = _seconds(case["eval_time"])
+        fires = _shown(_firing(rules[case["alertname"]], series, at, step))
+        wanted = _shown((one.get("exp_labels") or {}, one.get("exp_annotations") or {}) for one in case["exp_alerts"])
+        if fires != wanted:
+            yield f"{case['alertname']} at {at} s: {fires} and not {wanted}"
+
+
+def _shown(alerts: Any) -> list[str]:
+    return sorted(f"{sorted(labels.items())} {sorted(annotations.items())}" for labels, annotations in alerts)
+
+
+def _firing(rule: dict[str, Any], series: list[Any], at: int, step: int) -> Iterator[tuple[dict[str, str], Any]]:
+    """Labels and annotations of the alerts that fire: true at every evaluation for as long as `for` asks."""
+    waits = _seconds(rule.get("for", "0s"))
+    times = [at - back for back in range(0, waits + 1, step)]
+    if times[-1] < 0:
+        return
+    true = [_true(rule["expr"], series, moment) for moment in times]
+    for group in set.intersection(*true):
+        labels = dict(group)
+        known = {name: _filled(text, labels) for name, text in rule["annotations"].items()}
+        yield {name: value for name, value in labels.items() if value} | rule.get("labels", {}), known
+
+
+def _filled(template: str, labels: dict[str, str]) -> str:
+    return _TEMPLATE.sub(lambda found: labels.get(found[1], ""), template)
+
+
+def _true(expression: str, series: list[tuple[str, Labels, Samples]], at: int) -> set[Labels]:
+    found = _EXPRESSION.fullmatch(expression.strip())
+    assert found, f"only promtool can judge {expression!r}"
+    aggregate, by, metric, comparison, number = found.groups()
+    names = {name.strip() for name in by.split(",")}
+    groups: dict[Labels, list[float]] = {}
+    for name, labels, samples in series:
+        seen = [moment for moment in samples if at - LOOKBACK_S < moment <= at]
+        if name == metric and seen:
+            key = frozenset((label, value) for label, value in labels if label in names and value)
+            groups.setdefault(key, []).append(samples[max(seen)])
+    holds = _COMPARISONS[comparison]
+    return {key for key, values in groups.items() if holds(_AGGREGATES[aggregate](values), float(number))}
+
+
+def _series(one: dict[str, str], interval: int) -> tuple[str, Labels, Samples]:
+    found = _SERIES.fullmatch(one["series"])
+    assert found, f"only promtool can read {one['series']!r}"
+    values = [value for token in one["values"].split() for value in _values(token)]
+    samples = {place * interval: value for place, value in enumerate(values) if value is not None}
+    return found[1], frozenset(_LABEL.findall(found[2])), samples
+
+
+def _values(token: str) -> list[float | None]:
+    if token == "_":
+        return [None]
+    if run := _RUN.fullmatch(token):
+        step = float(run[3] or 0) * (-1 if run[2] == "-" else 1)
+        return [float(run[1]) + step * k for k in range(int(run[4]) + 1)]
+    return [float(token)]
+
+
+def _seconds(text: str) -> int:
+    parts = re.findall(r"(\d+)([smhd])", text)
+    assert "".join(number + unit for number, unit in parts) == text, f"only promtool can read the duration {text!r}"
+    return sum(int(number) * _UNITS[unit] for number, unit in parts)
