@@ -21,6 +21,7 @@ from tidemill.fields import (
     HASH_CHARACTERS,
     FieldRules,
     HiddenRecords,
+    Remembering,
     masked,
     normalised,
     normalised_record,
@@ -201,3 +202,28 @@ def test_a_record_is_hidden_as_the_columns_of_a_batch_are(records: list[Any], ru
 def test_hiding_records_needs_neither_arrow_nor_polars() -> None:
     code = "import sys, tidemill.fields; print([m for m in ('pyarrow', 'polars', 'numpy') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@given(texts=st.lists(st.sampled_from("abcdefgh"), max_size=60))
+def test_a_function_that_remembers_answers_as_it_would_without(texts: list[str]) -> None:
+    asked: list[str] = []
+
+    def upper(text: str) -> str | None:
+        asked.append(text)
+        return None if text == "h" else text.upper()
+
+    remembering = Remembering(upper, 3)
+    assert [remembering(text) for text in texts] == [None if text == "h" else text.upper() for text in texts]
+    assert len(remembering) <= 6
+    before = len(asked)
+    for text in texts[-1:]:
+        remembering(text)
+    assert len(asked) == before
+
+
+@given(texts=st.lists(st.none() | st.text(max_size=6), max_size=8), keep=st.integers(0, 4), start=st.integers(0, 2))
+def test_a_mask_of_a_column_is_that_of_each_value(texts: list[str | None], keep: int, start: int) -> None:
+    rows = pa.record_batch({"x": pa.array(texts, pa.string())}).slice(start)
+    made, _ = FieldRules.hiding({"x": PrivacyRule("mask", keep)}, frozenset(), None).apply(rows)
+    wanted = [None if text is None else masked(text, keep) for text in texts[start:]]
+    assert made.column("x").to_pylist() == wanted

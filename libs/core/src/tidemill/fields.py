@@ -1,8 +1,8 @@
 """What a model file does to single fields: `normalise` before a record is checked, `privacy` before it is clean.
 
 The one implementation for streams (columns) and REST (rows). Text is changed by one Python function for each
-distinct value, so the two forms are the same by construction; numbers by the same float64 arithmetic. A
-column's answer says which rows changed: only those are encoded anew.
+distinct value, so the two forms are the same by construction (a mask has a form for columns); numbers by the same
+float64 arithmetic. A column's answer says which rows changed: only those are encoded anew.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ WHITE_SPACE = re.compile(r"\s+")
 HASH_CHARACTERS = 32
 """Of the 64 hexadecimal digits of HMAC-SHA-256: 128 bits, no two values of any stream meet by chance."""
 SHORTEST_KEY = 16
+MOST_HASHES = 65_536
+"""Hashes of values that were seen, per field: entities come again, and a look costs a tenth of a hash."""
 MASK = "*"
 
 TextRule = Callable[[str], str | None]
@@ -164,7 +166,7 @@ class FieldRules:
         their type. Raises ConfigError for a hash without a key."""
         return cls(
             {
-                name: _dropping(name in required) if rule.kind == "drop" else _by_value(privacy_rule(rule, key))
+                name: _dropping(name in required) if rule.kind == "drop" else _hiding(rule, privacy_rule(rule, key))
                 for name, rule in rules.items()
             }
         )
@@ -205,6 +207,52 @@ def _by_value(function: TextRule) -> Callable[[pa.Array], pa.Array]:
         if before == after:
             return column
         return pa.array(after, type=column.type).take(encoded.indices)
+
+    return apply
+
+
+def _hiding(rule: PrivacyRule, function: TextRule) -> Callable[[pa.Array], pa.Array]:
+    return _masking(rule.keep_last) if rule.kind == "mask" else _by_value(Remembering(function, MOST_HASHES))
+
+
+class Remembering:
+    """A function of text that remembers its newest answers, `most` to twice as many."""
+
+    def __init__(self, function: TextRule, most: int) -> None:
+        self._function = function
+        self._most = most
+        self._newest: dict[str, str | None] = {}
+        self._older: dict[str, str | None] = {}
+
+    def __len__(self) -> int:
+        return len(self._newest) + len(self._older)
+
+    def __call__(self, text: str) -> str | None:
+        newest = self._newest
+        if text in newest:
+            return newest[text]
+        found = self._older[text] if text in self._older else self._function(text)
+        if len(newest) >= self._most:
+            self._older, self._newest = newest, {}
+        self._newest[text] = found
+        return found
+
+
+def _masking(keep_last: int) -> Callable[[pa.Array], pa.Array]:
+    """`masked` of every value; the column itself where none changes."""
+
+    def apply(column: pa.Array) -> pa.Array:
+        import pyarrow.compute as pc
+
+        lengths = pc.utf8_length(column)
+        longer = pc.greater(lengths, keep_last)
+        made = pc.binary_repeat(MASK, pc.if_else(longer, pc.subtract(lengths, keep_last), lengths))
+        if keep_last:
+            made = pc.binary_join_element_wise(
+                made, pc.if_else(longer, pc.utf8_slice_codeunits(column, -keep_last), ""), ""
+            )
+        made = made.cast(column.type)
+        return column if made.equals(column) else made
 
     return apply
 

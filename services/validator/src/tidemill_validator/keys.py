@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from tidemill.fields import TextRule
 from tidemill.kafka.batch import Batch
-from tidemill_validator.judge import Judgement, integer_times
+from tidemill_validator.judge import Judgement, Positions, integer_times
 from tidemill_validator.picking import Picked
 
 
@@ -26,29 +29,31 @@ class Keys:
         self._hidden = hidden
         self._foreign = foreign
 
-    def of(self, batch: Batch, judgement: Judgement, picked: Picked) -> list[bytes | None]:
-        """The keys of the picked records."""
+    def of(self, batch: Batch, judgement: Judgement, accepted: Positions, picked: Picked) -> list[bytes | None]:
+        """The keys of the accepted rows; `picked`: where they stand in the batch."""
         given = picked.of(batch.keys)
-        if self._hidden is None and not self._foreign and (all(given) or None not in given):
+        plain = self._hidden is None and not self._foreign
+        if plain and (all(given) or None not in given):
             return given
-        positions = picked.places.tolist()
-        if self._hidden is None and not self._foreign:
-            own = self._own(judgement)
-            return [own[k] if key is None else key for k, key in zip(positions, given, strict=True)]
-        own = self._own(judgement)
+        own = Picked(accepted, judgement.record.num_rows).of(self._own(judgement))
+        if plain:
+            return [made if key is None else key for made, key in zip(own, given, strict=True)]
         rule = self._hidden
         if rule is None or self._foreign or self._entity is not None:
-            return [own[k] for k in positions]
-        return [_through(rule, key, own[k]) for k, key in zip(positions, given, strict=True)]
+            return [*own]
+        return [_through(rule, key, made) for made, key in zip(own, given, strict=True)]
 
-    def _own(self, judgement: Judgement) -> dict[int, bytes]:
-        ids, entities = (
-            integer_times(judgement.record.column(name)).to_pylist()
-            for name in (self._event_id, self._entity or self._event_id)
-        )
+    def _own(self, judgement: Judgement) -> list[bytes]:
+        """The keys that the rows should have had."""
+        ids, entities = (judgement.record.column(name) for name in (self._event_id, self._entity or self._event_id))
+        if pa.types.is_string(ids.type) and pa.types.is_string(entities.type):
+            absent = pc.is_null(entities)
+            if self._hidden:
+                absent = pc.or_(absent, pc.fill_null(pc.equal(entities, ""), False))
+            return pc.if_else(absent, ids, entities).cast(pa.binary()).to_pylist()  # type: ignore[no-any-return]
         empty = (None, "") if self._hidden else (None,)
-        keys = [str(i if e in empty else e).encode() for e, i in zip(entities, ids, strict=True)]
-        return dict(zip(judgement.index.tolist(), keys, strict=True))
+        pairs = zip(integer_times(entities).to_pylist(), integer_times(ids).to_pylist(), strict=True)
+        return [str(i if e in empty else e).encode() for e, i in pairs]
 
 
 def _through(rule: TextRule, key: bytes | None, event_id: bytes) -> bytes:

@@ -171,7 +171,7 @@ class StreamValidator:
         outputs = []
         if len(accepted):
             picked = Picked(judgement.index[accepted], len(batch))
-            keys = self._keys.of(batch, judgement, picked)
+            keys = self._keys.of(batch, judgement, accepted, picked)
             values = self._encoded_anew(batch, judgement, accepted, picked)
             outputs.append(clean_output(self.stream.clean, batch, picked, keys, values))
         if judgement.dead:
