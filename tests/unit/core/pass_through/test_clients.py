@@ -68,11 +68,28 @@ def test_an_authority_that_is_not_there_is_a_matter_of_configuration() -> None:
         aiokafka_config(ClientSettings({"security.protocol": "SSL", "ssl.ca.location": "/none.pem"}))
 
 
+@pytest.mark.parametrize(
+    ("given", "todo"),
+    [
+        ({"security.protocol": "SASL_SSL", "sasl.mechanism": "GSSAPI"}, "client certificate"),
+        ({"security.protocol": "SSL", "ssl.keystore.location": "/a/b.p12"}, "openssl pkcs12 -in STORE"),
+    ],
+)
+def test_what_aiokafka_cannot_do_is_refused_with_what_to_do_instead(given: dict[str, str], todo: str) -> None:
+    with pytest.raises(ConfigError, match=todo):
+        aiokafka_config(ClientSettings(given))
+
+
+def test_kerberos_is_refused_by_a_client_that_is_built_without_it_with_what_to_do_instead() -> None:
+    with pytest.raises(ConfigError, match=r"built without Kerberos.*SCRAM"):
+        librdkafka_config(ClientSettings({"security.protocol": "SASL_SSL", "sasl.mechanism": "GSSAPI"}))
+
+
 def test_plaintext_needs_no_credentials() -> None:
     assert credentials(aiokafka_config(ClientSettings())) is None
 
 
-def test_msk_iam_becomes_oauth_with_amazons_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_msk_iam_becomes_oauth_with_tokens_of_a_stand_in_for_amazons_signer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Against a stand-in of the signer: what AWS makes of the token cannot be tried here."""
     signer = types.ModuleType("aws_msk_iam_sasl_signer")
     asked: list[str] = []

@@ -37,7 +37,10 @@ def aiokafka_config(settings: ClientSettings) -> dict[str, Any]:
     if mechanism is None:
         return config
     if mechanism not in _MECHANISMS:
-        raise ConfigError(f"{mechanism} is not supported: ingest and detect know {', '.join(_MECHANISMS)}")
+        raise ConfigError(
+            f"SASL mechanism {mechanism} is not supported: ingest and detect have {', '.join(_MECHANISMS)}. Use one "
+            "of these, or for a client certificate (security.protocol=SSL with ssl.certificate.location)"
+        )
     if mechanism in ("OAUTHBEARER", MSK_IAM):
         provider = _provider(TokenSource(fetcher(settings)))
         return config | {"sasl_mechanism": "OAUTHBEARER", "sasl_oauth_token_provider": provider}
@@ -53,8 +56,9 @@ def tls_context(settings: ClientSettings) -> ssl.SSLContext:
     get = settings.values.get
     if get("ssl.keystore.location"):
         raise ConfigError(
-            "ssl.keystore.location (PKCS#12) is not read by ingest and detect: give PEM files by "
-            "ssl.certificate.location and ssl.key.location"
+            "ssl.keystore.location (PKCS#12) is not read by ingest and detect: turn it into PEM files (openssl pkcs12 "
+            "-in STORE -nokeys -clcerts -out cert.pem; openssl pkcs12 -in STORE -nocerts -nodes -out key.pem) and name "
+            "them by ssl.certificate.location and ssl.key.location"
         )
     try:
         context = ssl.create_default_context(cafile=get("ssl.ca.location"), cadata=get("ssl.ca.pem"))

@@ -40,4 +40,9 @@ def _probe(settings: ClientSettings, config: dict[str, Any]) -> None:
         AdminClient({**config, "bootstrap.servers": "", "log_level": 0})
     except KafkaException as error:
         reason = settings.redact(error.args[0].str())
+        if settings.mechanism == "GSSAPI" and "No provider" in reason:
+            reason = (
+                "confluent-kafka's wheels are built without Kerberos (GSSAPI): log in by SCRAM, OAUTHBEARER or a "
+                "client certificate (security.protocol=SSL), or install a confluent-kafka that is built with libsasl2"
+            )
         raise ConfigError(f"a Kafka client setting (TIDEMILL_KAFKA_*) is not right: {reason}") from None
