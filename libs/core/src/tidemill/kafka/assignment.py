@@ -1,14 +1,14 @@
 """The partitions that one member holds, where each stands, and the rebalance callbacks that change them.
 
-Callbacks run inside ``consume()``, on the loop's own thread: nothing is in flight while they do, so a
-revoked partition needs no more than to be forgotten.
+Callbacks run inside ``consume()``, on the loop's own thread. They first have everything settled that is on its way
+(``before_change``), so a revoked partition needs no more than to be forgotten.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, TopicPartition
 
@@ -39,11 +39,13 @@ class Assignment:
         *,
         start_offsets: StartOffsets | None = None,
         on_revoked: Callable[[list[Partition]], None] | None = None,
+        before_change: Callable[[], None] = lambda: None,
     ) -> None:
         self._stop = stop
         self._trouble = trouble
         self._start_offsets = start_offsets
         self._on_revoked = on_revoked
+        self._before_change = before_change
         self._stands: dict[Partition, int] = {}
         self._unstored: set[Partition] = set()
         self.fresh: list[Partition] = []
@@ -58,6 +60,7 @@ class Assignment:
 
     def assign(self, consumer: Consumer, assigned: list[TopicPartition]) -> None:
         """Callback: partitions come in. Finds where each begins, which may take until the brokers answer."""
+        self._before_change()
         started = self._starts(consumer, [(tp.topic, tp.partition) for tp in assigned])
         consumer.incremental_assign([TopicPartition(topic, number, at) for (topic, number), at in started.items()])
         consumer.resume([TopicPartition(*partition) for partition in started])  # a pause outlives revocation
@@ -77,9 +80,9 @@ class Assignment:
         self._forget(lost)
         consumer.incremental_unassign(lost)
 
-    def moved(self, consumer: Consumer) -> list[TopicPartition]:
-        """Positions that are ahead of what is committed; to be committed with whatever was made of the
-        records.
+    def moved(self, consumer: Consumer, held: Collection[str] = ()) -> list[TopicPartition]:
+        """Positions that are ahead of what is committed, but of topics that are held; to be committed with whatever
+        was made of the records.
 
         Positions count transaction markers, as last offset + 1 does not: a group that is idle has a lag of
         exactly 0.
@@ -88,6 +91,8 @@ class Assignment:
         for tp in consumer.position([TopicPartition(*partition) for partition in self._stands]):
             partition = (tp.topic, tp.partition)
             stands = self._stands[partition]
+            if tp.topic in held:
+                continue
             if tp.offset > stands:
                 ahead.append(tp)
             elif partition in self._unstored:
@@ -98,8 +103,9 @@ class Assignment:
         """These offsets are committed."""
         for tp in offsets:
             partition = (tp.topic, tp.partition)
-            self._stands[partition] = tp.offset
-            self._unstored.discard(partition)
+            if partition in self._stands:
+                self._stands[partition] = tp.offset
+                self._unstored.discard(partition)
 
     def reload(self, consumer: Consumer) -> None:
         """Ask the brokers what is committed, where it is in doubt; raises RetryLater without an answer."""
@@ -122,6 +128,7 @@ class Assignment:
                 raise RetryLater(f"{tp.topic}/{tp.partition}: cannot seek: {error.args[0].str()}") from error
 
     def _forget(self, gone: list[TopicPartition]) -> None:
+        self._before_change()
         partitions = [(tp.topic, tp.partition) for tp in gone]
         for partition in partitions:
             self._stands.pop(partition, None)

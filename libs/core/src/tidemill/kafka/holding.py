@@ -26,9 +26,10 @@ class Holds:
         """Hold these and no others, from the next turn on. From any thread."""
         self.topics = frozenset(topics)
 
-    def moved(self, consumer: Consumer) -> list[TopicPartition]:
-        """What is to be committed: of a held topic nothing is passed."""
-        return [tp for tp in self._assignment.moved(consumer) if tp.topic not in self.topics]
+    @property
+    def changed(self) -> bool:
+        """True if ``apply`` will move positions: nothing may be on its way then."""
+        return self.topics != self._paused
 
     def apply(self, consumer: Consumer) -> None:
         """Once a turn, on the loop's thread: what is newly assigned comes in unpaused. Raises RetryLater."""

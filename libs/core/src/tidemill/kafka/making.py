@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 from tidemill.kafka import metrics
 from tidemill.kafka.batch import Batch, Output
@@ -15,20 +16,35 @@ PIECE = 5_000
 
 
 class Making:
-    """Runs ``process`` over the batches while its outputs are taken. ``written``: records taken so far by topic."""
+    """Runs ``process`` over the batches while its outputs are taken. ``written``: records taken so far by topic.
 
-    def __init__(self, process: Callable[[list[Batch]], list[Output]], batches: list[Batch]) -> None:
+    ``before`` runs first; ``around`` gives a context for the work (a span).
+    """
+
+    def __init__(
+        self,
+        process: Callable[[list[Batch]], list[Output]],
+        batches: list[Batch],
+        *,
+        before: Callable[[], None] | None = None,
+        around: Callable[[list[Batch]], AbstractContextManager[object]] | None = None,
+    ) -> None:
         self._process = process
-        self._batches = batches
+        self._before = before
+        self._around = around
+        self.batches = batches
         self.written: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[Output]:
-        for piece in in_pieces(self._batches, PIECE):
-            with metrics.PROCESS_SECONDS.time(), metrics.stage("process"):
-                outputs = self._process(piece)
-            for output in outputs:
-                self.written[output.topic] += len(output)
-                yield output
+        if self._before is not None:
+            self._before()
+        with self._around(self.batches) if self._around is not None else nullcontext():
+            for piece in in_pieces(self.batches, PIECE):
+                with metrics.PROCESS_SECONDS.time(), metrics.stage("process"):
+                    outputs = self._process(piece)
+                for output in outputs:
+                    self.written[output.topic] += len(output)
+                    yield output
 
 
 def in_pieces(batches: list[Batch], size: int) -> Iterator[list[Batch]]:

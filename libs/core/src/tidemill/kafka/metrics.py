@@ -35,7 +35,8 @@ TRANSACTION_SECONDS = Histogram(
 )
 STAGE_SECONDS = Counter(
     "tidemill_stage_seconds_total",
-    "Time of the loop by stage: consume (of turns with records), columns, process, produce, commit.",
+    "Time by stage. The loop's: consume (of turns with records), columns, wait (for outputs), produce, commit (as far "
+    "as it was waited for). Beside it: process, the worker's own logic.",
     ["stage"],
 )
 

@@ -71,7 +71,8 @@ class TransactionSession:
         self._factory = factory or Producer
         self._timeout_s = config.get("transaction.timeout.ms", 60_000) / 1000
         self._producer: Producer | None = None
-        self._begun = 0.0
+        self._begun = self._started = 0.0
+        self._pending = 0
         self._ghost = False
         self._calls = WatchedCalls(f"transactions-{config['transactional.id']}")
 
@@ -104,40 +105,70 @@ class TransactionSession:
         raise RetryLater(refused or f"transactional id {name}: {explain(reason)}")
 
     def commit(self, outputs: Iterable[Output], offsets: list[TopicPartition], group_metadata: Any = None) -> None:
-        """Write all records and the offsets atomically.
+        """Write all records and the offsets atomically: ``start`` and ``settle`` in one."""
+        self.start(outputs, offsets, group_metadata)
+        with metrics.stage("commit"):
+            self.settle()
+
+    def start(self, outputs: Iterable[Output], offsets: list[TopicPartition], group_metadata: Any = None) -> None:
+        """Hand over all records in a new transaction and let it be committed, with the offsets, while the caller
+        goes on. Nothing else may be started before ``settle`` has told what became of it.
 
         ``outputs`` may be made while they are taken: what is handed over is on its way meanwhile. An exception
         of whoever makes them aborts the transaction and is passed on.
 
-        ``group_metadata`` is the consumer's at the time of its batch. Returns when the commit is certain.
-        Raises Aborted, InDoubt, Fenced; FatalError for a record that the brokers will never take.
+        ``group_metadata`` is the consumer's at the time of its batch. Raises what ``settle`` raises.
         """
         if self._producer is None:
             raise InDoubt("the session is not open")
         self._failures.clear()
         self._begun = time.monotonic()
+        started = time.perf_counter()
         try:
             self._producer.begin_transaction()
             self._produce(self._producer, outputs)
-            with metrics.stage("commit"):
-                if offsets:
-                    self._watched("send_offsets_to_transaction", offsets, group_metadata)
-                self._watched("commit_transaction")
         except _Unmade as unmade:
             self._abort(KafkaError(KafkaError._APPLICATION, str(unmade.error)))
             raise unmade.error from None
         except (KafkaException, RetryLater, Stuck) as error:
             reason = self._reason(error)
         else:
+            self._commit(self._producer, offsets, group_metadata, started)
             return
-        self._settle(reason)
+        self._end(reason)
+
+    def settle(self) -> None:
+        """Wait until it is certain that what was started is committed; at once if nothing was.
+
+        Raises Aborted, InDoubt, Fenced; FatalError for a record that the brokers will never take.
+        """
+        pending, self._pending = self._pending, 0
+        try:
+            for _ in range(pending):
+                self._calls.result(self._timeout_s + _GRACE_S)
+        except (KafkaException, Stuck) as error:
+            reason = self._reason(error)
+        else:
+            if pending:
+                metrics.TRANSACTION_SECONDS.observe(self._calls.ended - self._started)
+            return
+        self._end(reason)
 
     def close(self) -> None:
         """Throw the producer away, with whatever it had open."""
         producer, self._producer = self._producer, None
+        self._pending = 0
         self._calls.close()
         if producer is not None:
             producer.purge()
+
+    def _commit(self, producer: Producer, offsets: list[TopicPartition], metadata: Any, started: float) -> None:
+        calls: list[tuple[Any, ...]] = [(_thawed, self._timeout_s, producer.commit_transaction)]
+        if offsets:
+            send = producer.send_offsets_to_transaction
+            calls.insert(0, (_thawed, self._timeout_s, send, offsets, metadata))
+        self._calls.start(*calls)
+        self._pending, self._started = len(calls), started
 
     def _produce(self, producer: Producer, outputs: Iterable[Output]) -> None:
         for output in _made(outputs):
@@ -151,17 +182,7 @@ class TransactionSession:
     def _watched(self, name: str, *args: Any, timeout_s: float | None = None) -> None:
         timeout_s = self._timeout_s if timeout_s is None else timeout_s
         call = getattr(self._producer, name)
-        began = time.monotonic()
-        try:
-            self._calls.call(call, *args, timeout_s, within_s=timeout_s + _GRACE_S)
-            return
-        except KafkaException as error:
-            thawed = time.monotonic() - began > timeout_s + _GRACE_S
-            if not thawed or error.args[0].code() != KafkaError._TIMED_OUT:
-                raise
-        # This process stood still. The client's clock did not, and it has given up before it looked for the answer;
-        # the same call, made again, is the same request: it tells whether we were fenced meanwhile.
-        self._calls.call(call, *args, _GRACE_S, within_s=2 * _GRACE_S)
+        self._calls.call(_thawed, timeout_s, call, *args, within_s=timeout_s + _GRACE_S)
 
     def _reason(self, error: KafkaException | RetryLater | Stuck) -> KafkaError:
         """The error's reason alone.
@@ -176,7 +197,7 @@ class TransactionSession:
             return error.args[0]  # type: ignore[no-any-return]
         return KafkaError(KafkaError._TIMED_OUT, str(error))
 
-    def _settle(self, reason: KafkaError) -> None:
+    def _end(self, reason: KafkaError) -> None:
         if reason.code() in _FENCED:
             self._fenced(reason)
         certain = reason.txn_requires_abort() and not reason.fatal()
@@ -222,6 +243,23 @@ class TransactionSession:
     def _doubt(self, why: str) -> None:
         self.close()
         raise InDoubt(why)
+
+
+def _thawed(timeout_s: float, call: Callable[..., Any], *args: Any) -> None:
+    """Make a call of the client; once more where this process stood still within it.
+
+    The client's clock did not stand still, and it has given up before it looked for the answer. The same call, made
+    again, is the same request: it tells whether we were fenced meanwhile.
+    """
+    began = time.monotonic()
+    try:
+        call(*args, timeout_s)
+        return
+    except KafkaException as error:
+        thawed = time.monotonic() - began > timeout_s + _GRACE_S
+        if not thawed or error.args[0].code() != KafkaError._TIMED_OUT:
+            raise
+    call(*args, _GRACE_S)
 
 
 def _made(outputs: Iterable[Output]) -> Iterator[Output]:

@@ -2,6 +2,8 @@
 
 The group's metadata is taken together with the batch and never later: fencing (KIP-447) is by the member's
 generation, so fresh metadata would let offsets of a partition pass that another member has taken over.
+
+While records wait, three batches are on their way at once: one is read, one is made, one is committed (``Line``).
 """
 
 from __future__ import annotations
@@ -10,22 +12,25 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from opentelemetry.trace import Tracer
 
-from tidemill.errors import FatalError, HoldTopics, RetryLater
+from tidemill.errors import FatalError, HoldTopics, RetryLater, TidemillError
 from tidemill.kafka import metrics
 from tidemill.kafka.assignment import Assignment, Partition, StartOffsets
-from tidemill.kafka.backoff import Backoff
 from tidemill.kafka.batch import Batch, Output
 from tidemill.kafka.clients import member_config, producer_config
 from tidemill.kafka.collecting import few_collections
 from tidemill.kafka.holding import Holds
+from tidemill.kafka.line import Line
+from tidemill.kafka.maker import Dropped, Maker, short_turns
 from tidemill.kafka.making import Making
 from tidemill.kafka.membership import Membership
+from tidemill.kafka.recovery import Recovery
 from tidemill.kafka.refusals import explain
 from tidemill.kafka.session import Aborted, InDoubt, Overdue, TransactionSession
 from tidemill.kafka.trouble import Trouble
@@ -40,8 +45,7 @@ Process = Callable[[list[Batch]], list[Output]]
 
 _log = logging.getLogger(__name__)
 _IDLE_COMMIT_S = 0.5  # markers of other writers move positions too; that alone is not worth more commits than this
-_HOLD_POLL_S = 0.5
-_SETTLED_S = 5.0
+_AHEAD_LINGER_S = 0.005  # what is made already waits no longer than this for more to be read
 _CLOSE_S = 5.0
 _STUCK_S = 120.0  # a batch, or the hook for new partitions, may take a while
 
@@ -57,10 +61,12 @@ class TransactionalRunner:
     of the batch written. Brokers that are away are waited for; ``run()`` raises Fenced where another
     process took over ``transactional_id``, FatalError where the brokers refuse for good.
 
-    Hooks, all called on the loop's thread: ``start_offsets(partitions)`` gives first offsets of partitions
-    without a committed one; ``on_assigned(partitions)`` runs before the first batch of new partitions and
-    may take seconds; ``on_revoked(partitions)`` after some are gone; ``before_batch()`` between batches;
-    ``on_idle()`` on a turn without records. ``batch_size`` and ``linger_s`` bound a batch by records and by
+    ``process`` and the hooks run one at a time, in the thread of ``run()`` or in another that makes batches:
+    ``start_offsets(partitions)`` gives first offsets of partitions without a committed one;
+    ``on_assigned(partitions)`` runs before the first batch of new partitions and may take seconds;
+    ``on_revoked(partitions)`` after some are gone; ``before_batch()`` between batches; ``on_idle()`` on a turn
+    without records. What was made is not written in every case: the same records may come again.
+    ``batch_size`` and ``linger_s`` bound a batch by records and by
     time.
     """
 
@@ -92,18 +98,20 @@ class TransactionalRunner:
         self._stop = stop
         self._batch_size, self._linger_s = batch_size, linger_s
         self._on_assigned, self._before_batch, self._on_idle = on_assigned, before_batch, on_idle
-        self._tracer = tracer
+        self._around = partial(_span, tracer, group) if tracer else None
         self._trouble = Trouble(_log)
         self._heartbeat = Heartbeat(_STUCK_S)
-        self._backoff = Backoff()
-        self._assignment = Assignment(stop, self._trouble, start_offsets=start_offsets, on_revoked=on_revoked)
+        self._maker = Maker(f"making-{transactional_id}")
+        self._line = Line(self._session, self._maker, self._committed, epoch=lambda: self._holds.topics)
+        self._assignment = Assignment(
+            stop, self._trouble, start_offsets=start_offsets, on_revoked=on_revoked, before_change=self._line.halt
+        )
         self._holds = Holds(self._assignment)
+        self._recovery = Recovery(stop, self._session, self._assignment, self._trouble, self._heartbeat)
         self._lock = threading.Lock()
         self._wanted: tuple[str, ...] = tuple(topics)
         self._subscribed: tuple[str, ...] = ()
         self._joined = False
-        self._last_commit = 0.0
-        self._retried = 0.0
         if health is not None:
             health.add_live("loop", self._heartbeat)
             health.add_ready("kafka", self._trouble)
@@ -124,13 +132,14 @@ class TransactionalRunner:
         self._holds.set(topics)
 
     def run(self) -> None:
-        """Work until ``stop`` is set; then the batch at hand is finished or aborted, and the group left."""
+        """Work until ``stop`` is set; then what is being committed is settled, the rest left, and the group too."""
         consumer = Consumer(self._consumer_config)
         try:
-            self._reopen(consumer)
-            with few_collections():
+            self._recovery.reopen(consumer)
+            with few_collections(), short_turns():
                 while not self._stop.is_set():
                     self._turn(consumer)
+            self._finish()
         finally:
             self._close(consumer)
 
@@ -138,29 +147,26 @@ class TransactionalRunner:
         self._apply_subscription(consumer)
         self._heartbeat.beat()
         try:
-            self._holds.apply(consumer)
-            started = time.perf_counter()
-            messages = consumer.consume(self._batch_size, self._linger_s)
-            if messages:
-                metrics.STAGE_SECONDS.labels("consume").inc(time.perf_counter() - started)
-            metadata = consumer.consumer_group_metadata()
-            self._joined = Membership.of(metadata).active
-            self._greet()
-            self._work(consumer, messages, metadata)
-        except HoldTopics as error:
-            self.hold_topics(self._holds.topics | error.topics)
-        except RetryLater as error:
-            self._retry(consumer, "retrying", str(error), error.delay_s)
-        except Aborted as error:
-            metrics.TRANSACTIONS.labels("aborted").inc()
-            self._retry(consumer, "transaction aborted", str(error), self._backoff.next_s())
-        except InDoubt as error:
-            fenced = isinstance(error, Overdue)
-            metrics.TRANSACTIONS.labels("fenced" if fenced else "in_doubt").inc()
-            self._trouble.enter("fenced" if fenced else "transaction in doubt", str(error))
-            self._reopen(consumer)
+            self._step(consumer)
         except KafkaException as error:
             raise FatalError(f"group {self._group}: {explain(error.args[0])}") from error
+        except (Dropped, HoldTopics, RetryLater, Aborted, InDoubt) as error:
+            self._recover(consumer, error)
+
+    def _step(self, consumer: Consumer) -> None:
+        if self._holds.changed:
+            self._line.clear()
+        self._holds.apply(consumer)
+        started = time.perf_counter()
+        linger_s = min(self._linger_s, _AHEAD_LINGER_S) if len(self._line) else self._linger_s
+        messages = consumer.consume(self._batch_size, linger_s)
+        if messages:
+            metrics.STAGE_SECONDS.labels("consume").inc(time.perf_counter() - started)
+        metadata = consumer.consumer_group_metadata()
+        self._joined = Membership.of(metadata).active
+        self._line.check()
+        self._greet()
+        self._work(consumer, messages, metadata)
 
     def _work(self, consumer: Consumer, messages: list[Message], metadata: bytes) -> None:
         held = self._holds.topics
@@ -172,45 +178,64 @@ class TransactionalRunner:
         if len(records) < len(messages):
             self._note_errors(messages)
         if not records:
+            self._write_all_but(0)
+            self._line.settle()
             self._idle(consumer, metadata)
             return
         if not self._joined:
             raise Aborted("thrown out of the group: the batch is dropped")
-        if self._before_batch is not None:
-            self._before_batch()
-        offsets = self._holds.moved(consumer)
         with metrics.stage("columns"):
             batches = Batch.from_messages(records)
-        with batch_span(self._tracer, batches, self._group) if self._tracer else nullcontext():
-            self._commit(batches, offsets, metadata)
-        self._over()
-        for batch in batches:
-            metrics.CONSUMED.labels(batch.topic).inc(len(batch))
+        making = Making(self._process, batches, before=self._before_batch, around=self._around)
+        self._line.add(making, self._assignment.moved(consumer, held), metadata)
+        self._write_all_but(1 if len(messages) >= self._batch_size else 0)  # a full batch: there is more to read
 
-    def _commit(self, batches: list[Batch], offsets: list[TopicPartition], metadata: bytes) -> None:
-        making = Making(self._process, batches)
-        with metrics.TRANSACTION_SECONDS.time():
-            self._session.commit(making, offsets, metadata)
+    def _write_all_but(self, ahead: int) -> None:
+        while len(self._line) > ahead:
+            self._line.write()
+
+    def _committed(self, making: Making, offsets: list[TopicPartition]) -> None:
         self._assignment.committed(offsets)
-        self._last_commit = time.monotonic()
-        self._backoff.reset()
+        self._recovery.committed()
         metrics.TRANSACTIONS.labels("committed").inc()
+        if making.batches:
+            self._recovery.over()
+        for batch in making.batches:
+            metrics.CONSUMED.labels(batch.topic).inc(len(batch))
         for topic, records in making.written.items():
             metrics.PRODUCED.labels(topic).inc(records)
+
+    def _recover(self, consumer: Consumer, error: TidemillError) -> None:
+        """Drop what was read ahead, settle what is being committed, and go back to what was committed for certain."""
+        if isinstance(error, HoldTopics):
+            self.hold_topics(self._holds.topics | error.topics)
+        try:
+            self._line.clear()
+        except (Aborted, InDoubt) as worse:
+            error = worse
+        if isinstance(error, InDoubt):
+            fenced = isinstance(error, Overdue)
+            metrics.TRANSACTIONS.labels("fenced" if fenced else "in_doubt").inc()
+            self._trouble.enter("fenced" if fenced else "transaction in doubt", str(error))
+            self._recovery.reopen(consumer)
+        elif isinstance(error, Aborted):
+            metrics.TRANSACTIONS.labels("aborted").inc()
+            self._recovery.retry(consumer, "transaction aborted", str(error))
+        elif isinstance(error, RetryLater):
+            self._recovery.retry(consumer, "retrying", str(error), error.delay_s)
+        else:
+            self._recovery.rewind(consumer)
 
     def _idle(self, consumer: Consumer, metadata: bytes) -> None:
         if self._on_idle is not None:
             self._on_idle()
-        if self._retried and time.monotonic() - self._retried > _SETTLED_S:
-            self._over()  # what was to be retried has gone to another member
-        if self._joined and time.monotonic() - self._last_commit > _IDLE_COMMIT_S:
-            offsets = self._holds.moved(consumer)
+        self._recovery.idle()
+        if self._joined and time.monotonic() - self._line.last_commit > _IDLE_COMMIT_S:
+            offsets = self._assignment.moved(consumer, self._holds.topics)
             if offsets:
-                self._commit([], offsets, metadata)
-
-    def _over(self) -> None:
-        self._retried = 0.0
-        self._trouble.clear()
+                self._line.add(Making(self._process, []), offsets, metadata)
+                self._line.write()
+                self._line.settle()
 
     def _greet(self) -> None:
         """Tell the worker of new partitions; they stay new until it has taken them."""
@@ -219,44 +244,7 @@ class TransactionalRunner:
             if self._on_assigned is not None:
                 self._on_assigned(list(fresh))
             fresh.clear()
-            self._over()
-
-    def _retry(self, consumer: Consumer, kind: str, reason: str, delay_s: float) -> None:
-        self._trouble.enter(kind, reason)
-        self._retried = time.monotonic()
-        while True:
-            self._hold(consumer, delay_s)
-            if self._stop.is_set():
-                return
-            try:
-                self._assignment.rewind(consumer)
-                return
-            except RetryLater as error:
-                self._trouble.enter("rewinding", str(error))
-
-    def _reopen(self, consumer: Consumer) -> None:
-        """Get a working producer, however long it takes; go on from where the brokers say that we are."""
-        while not self._stop.is_set():
-            try:
-                self._session.open()
-                self._assignment.reload(consumer)
-                self._assignment.rewind(consumer)
-                self._over()
-                return
-            except RetryLater as error:
-                self._trouble.enter("waiting for the brokers", str(error))
-                self._hold(consumer, self._backoff.next_s())
-
-    def _hold(self, consumer: Consumer, seconds: float) -> None:
-        """Wait as a member of the group that takes no records; what slips through is read again after a
-        rewind.
-        """
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and not self._stop.is_set():
-            self._heartbeat.beat()
-            consumer.pause([TopicPartition(*partition) for partition in self.assigned])
-            consumer.consume(1, min(left, _HOLD_POLL_S))
-        consumer.resume([TopicPartition(*partition) for partition in self.assigned])
+            self._recovery.over()
 
     def _apply_subscription(self, consumer: Consumer) -> None:
         with self._lock:
@@ -283,8 +271,20 @@ class TransactionalRunner:
     def _membership_check(self) -> str | None:
         return "has not joined the group yet" if self._subscribed and not self._joined else None
 
+    def _finish(self) -> None:
+        try:
+            self._line.clear()
+        except (Aborted, InDoubt) as error:
+            _log.info("the last batch is left to whoever comes next: %s", error)
+
     def _close(self, consumer: Consumer) -> None:
+        self._line.halt()
+        self._maker.close()
         self._session.close()
         closer = threading.Thread(target=consumer.close, name="consumer-close", daemon=True)
         closer.start()
         closer.join(_CLOSE_S)  # without brokers a farewell can take long; the session time-out says it too
+
+
+def _span(tracer: Tracer, group: str, batches: list[Batch]) -> AbstractContextManager[object]:
+    return batch_span(tracer, batches, group)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +24,7 @@ class Stuck(Exception):
 
 
 class WatchedCalls:
-    """Makes one call at a time, in a daemon thread of its own, and gives up on it after a while.
+    """Makes calls one after another, in a daemon thread of its own, and gives up on one after a while.
 
     A call that was given up goes on until it returns by itself; its result is dropped. Not thread-safe.
     """
@@ -31,27 +32,44 @@ class WatchedCalls:
     def __init__(self, name: str) -> None:
         self._name = name
         self._requests: queue.SimpleQueue[Any] | None = None
+        self._answers: queue.SimpleQueue[tuple[Any, BaseException | None, float]] = queue.SimpleQueue()
+        self._given_up = threading.Event()
+        self.ended = 0.0
+        """When the last call returned of which the result was taken (``time.perf_counter``)."""
 
     def call(self, function: Callable[..., Any], *args: Any, within_s: float) -> Any:
         """``function(*args)``: its result or exception; raises Stuck if neither came within ``within_s``."""
+        self.start((function, *args))
+        del function  # no cycle through this frame: the client goes when its owner lets it go
+        return self.result(within_s)
+
+    def start(self, *calls: tuple[Any, ...]) -> None:
+        """Make these calls, each ``(function, *args)``, in order up to the first that fails; returns at once.
+
+        Then ``result`` must be asked for once a call, or up to the first exception.
+        """
         if self._requests is None:
             self._requests = queue.SimpleQueue()
             threading.Thread(target=_serve, args=(self._requests,), name=self._name, daemon=True).start()
-        answer: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
-        self._requests.put((function, args, answer))
-        result, error = self._answer(answer, within_s)
+        self._answers = queue.SimpleQueue()  # a late answer to what was given up goes nowhere
+        self._given_up = threading.Event()
+        self._requests.put((calls, self._answers, self._given_up))
+
+    def result(self, within_s: float) -> Any:
+        """The next started call's result or exception; raises Stuck if neither comes within ``within_s`` from now."""
+        result, error, self.ended = self._answer(within_s)
         if error is None:
             return result
         try:
             raise error
         finally:
-            del error, function  # no cycle through this frame: the client goes when its owner lets it go
+            del error  # no cycle through this frame either
 
-    def _answer(self, answer: queue.SimpleQueue[Any], within_s: float) -> Any:
+    def _answer(self, within_s: float) -> tuple[Any, BaseException | None, float]:
         """Waits in slices: while this process is frozen no time passes, and the answer may lie in the socket."""
         for left in range(math.ceil(within_s / _SLICE_S), 0, -1):
             try:
-                return answer.get(timeout=min(_SLICE_S, within_s))
+                return self._answers.get(timeout=min(_SLICE_S, within_s))
             except queue.Empty:
                 if left == 1:
                     self.close()
@@ -59,7 +77,8 @@ class WatchedCalls:
         raise ValueError(f"no time to wait: {within_s}")
 
     def close(self) -> None:
-        """Let the thread end when it has nothing to do any more."""
+        """Let the thread end after the call that it is in; what was to follow is not begun."""
+        self._given_up.set()
         requests, self._requests = self._requests, None
         if requests is not None:
             requests.put(None)
@@ -67,9 +86,13 @@ class WatchedCalls:
 
 def _serve(requests: queue.SimpleQueue[Any]) -> None:
     while (request := requests.get()) is not None:
-        function, args, answer = request
-        try:
-            answer.put((function(*args), None))
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
-            answer.put((None, error))
-        del request, function, args, answer  # a client that is thrown away must not live on here
+        calls, answers, given_up = request
+        for function, *args in calls:
+            if given_up.is_set():
+                break
+            try:
+                answers.put((function(*args), None, time.perf_counter()))
+            except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
+                answers.put((None, error, time.perf_counter()))
+                break
+        del request, calls, function, args, answers  # a client that is thrown away must not live on here
