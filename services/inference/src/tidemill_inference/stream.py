@@ -10,6 +10,7 @@ from tidemill.kafka.clients import admin
 from tidemill.kafka.topics import check_equal_partitions
 from tidemill.kafka.transactional import Partition, TransactionalRunner
 from tidemill.service import Health, StopSignal
+from tidemill.service.footprint import Trimmer
 from tidemill.service.server import HealthServer
 from tidemill.telemetry.logs import configure_logging
 from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
@@ -63,6 +64,7 @@ class StreamWorker:
             linger_s=settings.batch_linger_ms / 1000,
             start_offsets=self._start_offsets,
             on_assigned=self._on_assigned,
+            on_idle=Trimmer(),
             health=self.health,
             tracer=configure_tracing(SERVICE, settings),
         )

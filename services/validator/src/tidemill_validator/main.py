@@ -85,7 +85,7 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
         on_assigned=worker.on_assigned,
         on_revoked=worker.on_revoked,
         before_batch=worker.look,
-        on_idle=worker.look,
+        on_idle=worker.idle,
         health=health,
         tracer=tracer,
     )

@@ -13,6 +13,7 @@ from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import HoldTopics
 from tidemill.fields import FieldRules, privacy_rule
 from tidemill.kafka.batch import Batch, Output
+from tidemill.service.footprint import Trimmer
 from tidemill.sources import SourceReader
 from tidemill_expectations import Suite, event_suite, label_suite
 from tidemill_validator.adapters.controls import Controls, tell
@@ -41,6 +42,7 @@ class Worker:
         self._restore = restore
         self._controls, self.hold = controls, hold
         self._paused: set[str] = set()
+        self._trim = Trimmer()
 
     @property
     def topics(self) -> list[str]:
@@ -72,6 +74,11 @@ class Worker:
         """Between batches: has anybody paused a topic, or let it go on?"""
         if self._controls is not None and self._controls.poll():
             self._apply()
+
+    def idle(self) -> None:
+        """On a turn without records: as between batches, and freed memory goes back to the system."""
+        self.look()
+        self._trim()
 
     def _apply(self) -> None:
         if self._controls is None:

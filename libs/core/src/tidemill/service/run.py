@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pydantic import ValidationError
 
 from tidemill.errors import ConfigError, FatalError, Fenced
+from tidemill.service.footprint import share_arenas
 
 __all__ = ["CLEAN", "CONFIG", "CRASH", "FENCED", "run_service"]
 
@@ -25,6 +26,7 @@ def run_service(main: Callable[[], object]) -> int:
 
     Expected failures are said in one line on stderr and in the log; defects with their traceback.
     """
+    share_arenas()
     try:
         main()
     except ValidationError as error:

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from tidemill.service.footprint import Trimmer, share_arenas
+
+
+def test_memory_is_given_back_at_once_after_work_and_seldom_while_idle() -> None:
+    now = [0.0]
+    trims: list[float] = []
+    idle = Trimmer(lambda: now[0], lambda _: trims.append(now[0]))
+    for second in (1, 9, 10, 11, 12, 19, 20, 300, 301):
+        now[0] = float(second)
+        idle()
+    assert trims == [10.0, 20.0, 300.0]
+
+
+def test_the_c_library_takes_the_calls() -> None:
+    share_arenas()
+    now = [0.0]
+    idle = Trimmer(lambda: now[0])
+    now[0] = 60.0
+    idle()
