@@ -36,3 +36,12 @@ def test_topics_of_a_model_that_are_missing_or_unequal_are_named(kafka: str, pre
     client.create_topics([NewTopic(odd, 2, 1)])[odd].result()
     with pytest.raises(ConfigError, match=f"{odd} has 2, not 3"):
         ensure_topics(client, catalog, ["m"], 3)
+
+
+def test_topics_get_the_replicas_that_are_asked_for_or_are_refused(kafka: str, prefix: str, root: Path) -> None:
+    client = admin(KafkaSettings(kafka_bootstrap=kafka, prefix=prefix))
+    catalog = TopicCatalog.load(root / "schemas", prefix)
+    more_than_brokers = len(client.list_topics(timeout=10).brokers) + 1
+    with pytest.raises(ConfigError, match="replication factor"):
+        ensure_topics(client, catalog, ["m"], 1, replication=more_than_brokers)
+    assert ensure_topics(client, catalog, ["m"], 1, replication=1)

@@ -139,7 +139,7 @@ def test_a_wrong_password_is_said_in_words_and_shown_nowhere(
     secured.add_user("bert")
     settings = settings_of(monkeypatch, secured.variables("bert", "wrong-wrong-wrong"))
     client = admin(settings)
-    until(lambda: client.refused, 20, "the brokers refuse the password")
+    until(lambda: client.refused, 60, "the brokers refuse the password")
     with pytest.raises(RetryLater, match="SASL_PASSWORD_FILE"):
         partition_counts(client, ["any"], timeout_s=3)
     with pytest.raises(RetryLater, match="credentials"):
@@ -157,6 +157,19 @@ def test_a_topic_that_may_not_be_written_is_named_with_the_way_out(
     settings = settings_of(monkeypatch, secured.variables("carl"))
     with pytest.raises(FatalError, match=r"topic .*topics plan --principal"), Publisher(settings) as publisher:
         publisher.publish(f"{prefix}t", b"x")
+
+
+def test_a_writer_that_may_write_nowhere_is_told_so(
+    secured: Secured, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secured.add_user("gerd")
+    make_topic(secured, f"{prefix}t")
+    allow(secured, "User:gerd", ResourceType.TOPIC, f"{prefix}t", "DESCRIBE")
+    settings = settings_of(monkeypatch, secured.variables("gerd"))
+    with Publisher(settings, timeout_s=15) as publisher:
+        for _ in range(2):
+            with pytest.raises(FatalError, match=r"may write.*topics plan --principal"):
+                publisher.publish(f"{prefix}t", b"x")
 
 
 def test_a_transactional_id_that_is_not_allowed_ends_the_worker_with_the_way_out(
@@ -184,10 +197,10 @@ def test_a_group_or_topic_that_is_not_allowed_makes_a_worker_wait_and_say_why(
     thread = threading.Thread(target=runner.run, daemon=True)
     thread.start()
     try:
-        until(lambda: "may not use the" in str(health.ready()), 30, "the worker says what is missing")
+        until(lambda: "may not use the" in str(health.ready()), 60, "the worker says what is missing")
         allow(secured, "User:emil", ResourceType.TOPIC, topic, "READ", "DESCRIBE")
         allow(secured, "User:emil", ResourceType.GROUP, group, "READ")
-        until(lambda: len(runner.assigned) == 2, 40, "given its rights, the worker works without a restart")
+        until(lambda: len(runner.assigned) == 2, 60, "given its rights, the worker works without a restart")
     finally:
         stop.set()
         thread.join(20)

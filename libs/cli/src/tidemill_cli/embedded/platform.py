@@ -145,8 +145,10 @@ class Platform:
         models = load_models(Path(self.settings["TIDEMILL_MODELS_DIR"]), self.models)
         progress(f"creating topics for {', '.join(sorted(models))}")
         catalog = TopicCatalog.load(Path(self.settings["TIDEMILL_SCHEMAS"]), self.prefix, models)
-        client = admin(CommonSettings(kafka_bootstrap=self.bootstrap, prefix=self.prefix))
-        ensure_topics(client, catalog, models, int(self.settings["TIDEMILL_PARTITIONS"]))
+        settings = CommonSettings(kafka_bootstrap=self.bootstrap, prefix=self.prefix)
+        replication = int(self.settings.get("TIDEMILL_REPLICATION_FACTOR", settings.replication_factor))
+        partitions = int(self.settings["TIDEMILL_PARTITIONS"])
+        ensure_topics(admin(settings), catalog, models, partitions, replication=replication)
 
     def _start_services(self, progress: Callable[[str], None]) -> None:
         specs = [self._spec(service) for service in parts.SERVICES]

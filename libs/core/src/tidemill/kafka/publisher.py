@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from tidemill.errors import FatalError, RetryLater
 from tidemill.kafka.batch import Output
@@ -22,6 +22,10 @@ from tidemill.settings import KafkaSettings
 __all__ = ["ExclusiveWriter", "Publisher"]
 
 _GRACE_S = 5.0
+_NOWHERE = (
+    "this principal may write to no topic at all, so the brokers give it no producer id: `tidemill topics plan "
+    "--principal SERVICE=User:NAME` prints the ACLs it needs"
+)
 
 
 class Publisher:
@@ -66,9 +70,10 @@ class Publisher:
             producer = self._producer = self._producer or Producer(self._config)
             try:
                 self._write(producer, outputs)
-            except KafkaException as error:
-                self._failures.refused(error, outputs[0].topic)
-                self._raise(error.args[0].str())
+            except (KafkaException, SystemError) as error:
+                refusal = _refusal(error)
+                self._failures.refused(refusal, outputs[0].topic)
+                self._raise(refusal.args[0].str(), refusal.args[0])
             except RetryLater as error:
                 self._raise(str(error))
 
@@ -89,14 +94,26 @@ class Publisher:
         if left or self._failures.first is not None:
             raise RetryLater(self._failures.first or f"{left} records were not acknowledged in time")
 
-    def _raise(self, why: str) -> None:
+    def _raise(self, why: str, error: KafkaError | None = None) -> None:
         lasting = self._failures.lasting
         if self._producer is not None:
             self._producer.purge()  # whoever was told of a failure may write again: no late copy of this try
             self._producer = None
+        if error is not None and error.code() == KafkaError.CLUSTER_AUTHORIZATION_FAILED:
+            raise FatalError(_NOWHERE)
         if lasting is not None:
             raise FatalError(f"a record can never be written: {lasting}")
         raise RetryLater(why)
+
+
+def _refusal(error: KafkaException | SystemError) -> KafkaException:
+    """The client raises a fatal error while it reports deliveries: Python then sees the report fail, because of
+    it.
+    """
+    cause = error if isinstance(error, KafkaException) else error.__cause__
+    if not isinstance(cause, KafkaException):
+        raise error
+    return cause
 
 
 class ExclusiveWriter:

@@ -35,15 +35,18 @@ def ensure_topics(
     models: Iterable[str],
     partitions: int,
     *,
+    replication: int = REPLICATION_OF_BROKER,
     timeout_s: float = 60.0,
 ) -> dict[str, int]:
     """Create every topic of the platform and of ``models`` that is missing; returns the partition count of
     each.
 
     ``partitions`` is for topics whose count is the model's; where a model has a source of its own, the source's
-    count holds. A topic that exists keeps its settings. Waits
-    until all are visible. Raises ConfigError where one exists with another number of partitions or may not
-    be created, RetryLater where the brokers do not answer or the topics are not visible in time.
+    count holds. ``replication`` is the number of replicas, -1 for the cluster's own default. A topic that exists
+    keeps its settings. Waits until all are visible.
+
+    Raises ConfigError where one exists with another number of partitions or may not be created, RetryLater where the
+    brokers do not answer or the topics are not visible in time.
     """
     models = list(models)
     owners, given = catalog.all_topics(models), _external_counts(admin, catalog, models)
@@ -52,7 +55,7 @@ def ensure_topics(
     present = partition_counts(admin, wanted)
     _refuse_other_counts(present, counts)
     missing = [
-        NewTopic(name, counts[name], REPLICATION_OF_BROKER, config=dict(spec.config))
+        NewTopic(name, counts[name], replication, config=dict(spec.config))
         for name, spec in wanted.items()
         if name not in present
     ]
