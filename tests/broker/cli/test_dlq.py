@@ -60,7 +60,7 @@ def test_killed_in_the_middle_again_and_again_a_replay_still_puts_each_back_once
             process = world.spawn("replay", "--batch", "10")
             until(lambda began=began, wanted=wanted: end() > began + wanted, 60, "the replay has begun", every=0.002)
             process.kill()
-            process.communicate(timeout=30)
+            process.communicate(timeout=60)
             bitten += len(world.raw()) < count
     world.run("replay")
 

@@ -47,7 +47,7 @@ def read(broker: Broker) -> list[int]:
         return len(found) >= RECORDS
 
     try:
-        until(all_there, 30, "all records are read")
+        until(all_there, 60, "all records are read")
     finally:
         consumer.close()
     return sorted(found)
@@ -90,9 +90,9 @@ def test_only_what_has_the_prefix_is_cleaned_up(kafka: str, prefix: str) -> None
     names = [f"{prefix}mine-a", f"{prefix}mine-b", f"{prefix}other"]
     for made in cluster.create_topics([NewTopic(name, 1, 1) for name in names]).values():
         made.result()
-    until(lambda: set(names) <= set(cluster.list_topics(timeout=10).topics), 10, "the topics are visible")
+    until(lambda: set(names) <= set(cluster.list_topics(timeout=10).topics), 60, "the topics are visible")
     assert delete_prefixed(settings) == names[:2]
-    until(lambda: not set(names[:2]) & set(cluster.list_topics(timeout=10).topics), 10, "they are gone")
+    until(lambda: not set(names[:2]) & set(cluster.list_topics(timeout=10).topics), 60, "they are gone")
     assert names[2] in cluster.list_topics(timeout=10).topics
 
 

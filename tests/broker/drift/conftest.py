@@ -71,7 +71,7 @@ class World:
     def kill(self, process: subprocess.Popen[bytes]) -> None:
         """SIGKILL."""
         process.send_signal(signal.SIGKILL)
-        process.wait(30)
+        process.wait(60)
 
     def said(self, text: str) -> bool:
         """Whether a process has logged this."""
@@ -226,5 +226,5 @@ def world(kafka: str, prefix: str, root: Path, tmp_path: Path) -> Iterator[World
     yield world
     for process in world.processes:
         process.kill()
-        process.wait(30)
+        process.wait(60)
     publisher.close()

@@ -19,9 +19,9 @@ def test_a_worker_starts_cold_where_the_training_rows_ended_and_predicts_each_re
     assert httpx.get(f"{address}/health/ready").status_code == 503
 
     world.release(1, start=(30, 50))
-    until(lambda: len(world.predictions()) >= 20, 30, "the first predictions")
+    until(lambda: len(world.predictions()) >= 20, 60, "the first predictions")
     world.push(range(100, 140))
-    until(lambda: len(world.predictions()) >= 60, 30, "all predictions")
+    until(lambda: len(world.predictions()) >= 60, 60, "all predictions")
     assert ready(address)
 
     found = world.predictions()
@@ -45,14 +45,14 @@ def test_a_swap_under_load_loses_and_doubles_nothing_and_epochs_only_rise(world:
     world.start("stream", batch_size=50)
     world.release(1)
     world.push(range(2_900, 3_000))
-    until(lambda: len(world.predictions()) >= 100, 30, "the first version serves")
+    until(lambda: len(world.predictions()) >= 100, 60, "the first version serves")
     for block in range(5):
         if block in (2, 4):
             world.release(block)
         world.push(range(block * 500, block * 500 + 500))
-    until(lambda: len(world.predictions()) >= 2_600, 40, "all predictions")
+    until(lambda: len(world.predictions()) >= 2_600, 60, "all predictions")
     world.push(range(3_000, 3_100))
-    until(lambda: len(world.predictions()) >= 2_700, 20, "predictions after the last swap")
+    until(lambda: len(world.predictions()) >= 2_700, 60, "predictions after the last swap")
 
     found = world.predictions()
     assert sorted(positions(found)) == sorted(world.clean_positions())
@@ -71,7 +71,7 @@ def test_a_worker_killed_while_it_works_and_restarted_predicts_each_record_once(
     total = 20_000
     world.push(range(total))
     worker = world.start("stream", batch_size=200)
-    until(lambda: len(world.predictions()) > 400, 30, "the worker works")
+    until(lambda: len(world.predictions()) > 400, 60, "the worker works")
     worker.kill()
     seen = len(world.predictions())
     assert seen < total
@@ -84,13 +84,13 @@ def test_a_second_worker_takes_over_partitions_without_stepping_back_in_epochs(w
     world.release(1)
     world.start("stream", instance=0, batch_size=100)
     world.push(range(500))
-    until(lambda: len(world.predictions()) >= 500, 30, "the first worker works")
+    until(lambda: len(world.predictions()) >= 500, 60, "the first worker works")
     second = world.start("stream", instance=1, batch_size=100)
     world.release(2)
     address = second.address()
     for block in range(1, 9):
         world.push(range(block * 500, block * 500 + 500))
-    until(lambda: len(world.predictions()) >= 4_500, 40, "all predictions")
+    until(lambda: len(world.predictions()) >= 4_500, 60, "all predictions")
     assert ready(address)
     found = world.predictions()
     assert sorted(positions(found)) == sorted(world.clean_positions())
@@ -103,15 +103,15 @@ def test_a_bad_version_is_refused_and_the_one_before_serves_on(world: World) -> 
     worker = world.start("stream")
     world.release(1)
     world.push(range(10))
-    until(lambda: len(world.predictions()) >= 10, 30, "the first version serves")
+    until(lambda: len(world.predictions()) >= 10, 60, "the first version serves")
     world.release(2, golden_shift=0.5)
-    until(lambda: [line for line in worker.lines if line["level"] == "ERROR"], 20, "the refusal is logged")
+    until(lambda: [line for line in worker.lines if line["level"] == "ERROR"], 60, "the refusal is logged")
     world.push(range(10, 20))
-    until(lambda: len(world.predictions()) >= 20, 20, "the old version serves on")
+    until(lambda: len(world.predictions()) >= 20, 60, "the old version serves on")
     assert {row["version"] for row in world.predictions()} == {1}
     refusal = next(line for line in worker.lines if line["level"] == "ERROR")
     assert "golden rows" in refusal["message"]
     assert refusal["model_version"] == f"{MODEL}:2"
     world.release(3)
     world.push(range(20, 30))
-    until(lambda: len(world.predictions()) >= 30, 20, "a good version serves again")
+    until(lambda: len(world.predictions()) >= 30, 60, "a good version serves again")

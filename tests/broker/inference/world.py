@@ -42,6 +42,7 @@ class Process:
     """A service as a process; its log lines are kept."""
 
     popen: subprocess.Popen[str]
+    log: Path
     lines: list[dict[str, Any]] = field(default_factory=list)
     rest: list[str] = field(default_factory=list)
 
@@ -51,6 +52,8 @@ class Process:
     def _read(self) -> None:
         assert self.popen.stderr is not None
         for line in self.popen.stderr:
+            with self.log.open("a") as log:
+                log.write(line)
             try:
                 self.lines.append(json.loads(line))
             except ValueError:
@@ -69,12 +72,12 @@ class Process:
     def kill(self) -> None:
         """SIGKILL."""
         self.popen.kill()
-        self.popen.wait(10)
+        self.popen.wait(60)
 
     def stop(self) -> int:
         """SIGTERM; gives the exit code."""
         self.popen.send_signal(signal.SIGTERM)
-        return self.popen.wait(30)
+        return self.popen.wait(60)
 
     def told(self) -> str:
         """The log, for a failed assertion."""
@@ -89,6 +92,7 @@ class World:
         self.settings = CommonSettings(
             kafka_bootstrap=kafka, prefix=prefix, schemas=root / "schemas", models_dir=root / "models"
         )
+        self._folder = folder
         self.artifacts = folder.as_uri()
         specs = load_models(self.settings.models_dir, only=[MODEL])
         self.topics = TopicCatalog.load(self.settings.schemas, prefix)
@@ -124,7 +128,7 @@ class World:
             stderr=subprocess.PIPE,
             text=True,
         )
-        process = Process(popen)
+        process = Process(popen, self._folder / f"{command}-{len(self._processes)}.log")
         self._processes.append(process)
         return process
 

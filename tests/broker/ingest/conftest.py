@@ -69,7 +69,7 @@ class Server:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=60)
 
 
 Serve = Callable[..., Server]
@@ -110,7 +110,7 @@ def serve(prefix: str, root: Path, tmp_path: Path) -> Iterator[Serve]:
         process = subprocess.Popen([sys.executable, "-m", "tidemill_ingest"], env=environment)
         running.append(process)
         server = Server(settings, topics, Codec(schemas), schemas, process, f"http://127.0.0.1:{port}")
-        until(server.alive, 30, "ingest answers")
+        until(server.alive, 60, "ingest answers")
         return server
 
     yield start

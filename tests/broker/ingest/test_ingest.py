@@ -21,7 +21,7 @@ def event(event_id: str, **fields: Any) -> dict[str, Any]:
 
 def test_what_is_accepted_is_on_the_topic_under_its_entity(kafka: str, serve: Serve) -> None:
     server = serve(kafka)
-    until(server.ready, 30, "ingest is ready")
+    until(server.ready, 60, "ingest is ready")
     items = [event(f"e{k}") for k in range(50)]
     answer = server.post(EVENTS, items)
     assert (answer.status_code, answer.json()["accepted"]) == (202, 50)
@@ -39,7 +39,7 @@ def test_what_is_accepted_is_on_the_topic_under_its_entity(kafka: str, serve: Se
 
 def test_a_key_goes_to_the_partition_that_other_producers_choose(kafka: str, serve: Serve) -> None:
     server = serve(kafka)
-    until(server.ready, 30, "ingest is ready")
+    until(server.ready, 60, "ingest is ready")
     server.post(EVENTS, [event(f"{k}") for k in range(100)])
     ours = {key: partition for partition, key, _, _ in server.read("raw")}
     theirs: dict[bytes | None, int | None] = {}
@@ -70,7 +70,7 @@ def test_without_a_broker_nothing_is_called_accepted(serve: Serve) -> None:
 
 def test_a_stop_under_load_loses_nothing_that_was_accepted(kafka: str, serve: Serve) -> None:
     server = serve(kafka)
-    until(server.ready, 30, "ingest is ready")
+    until(server.ready, 60, "ingest is ready")
     accepted: list[str] = []
 
     def push(thread: int) -> None:
@@ -86,10 +86,10 @@ def test_a_stop_under_load_loses_nothing_that_was_accepted(kafka: str, serve: Se
     threads = [threading.Thread(target=push, args=(number,)) for number in range(3)]
     for thread in threads:
         thread.start()
-    until(lambda: len(accepted) > 500, 30, "some events are accepted")
+    until(lambda: len(accepted) > 500, 60, "some events are accepted")
     assert server.stop() == 0
     for thread in threads:
-        thread.join(timeout=30)
+        thread.join(timeout=60)
     stored = [datum["event_id"] for _, _, datum, _ in server.read("raw")]
     assert set(accepted) <= set(stored)
     assert len(stored) == len(set(stored))

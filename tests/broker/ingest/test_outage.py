@@ -16,7 +16,7 @@ EVENTS = f"/v1/events/{MODEL}"
 def test_through_an_outage_of_the_broker_accepted_means_stored(serve: Serve, tmp_path: Path) -> None:
     with Broker(tmp_path / "kafka") as broker:
         server = serve(broker.bootstrap, delivery_timeout_ms="2000")
-        until(server.ready, 30, "ingest is ready")
+        until(server.ready, 60, "ingest is ready")
         accepted: list[str] = []
         statuses: list[int] = []
         stop = threading.Event()
@@ -34,17 +34,17 @@ def test_through_an_outage_of_the_broker_accepted_means_stored(serve: Serve, tmp
         thread = threading.Thread(target=push)
         thread.start()
         try:
-            until(lambda: len(accepted) > 100, 30, "events are accepted before")
+            until(lambda: len(accepted) > 100, 60, "events are accepted before")
             broker.stop()
-            until(lambda: 503 in statuses, 30, "the outage is told")
+            until(lambda: 503 in statuses, 60, "the outage is told")
             assert not server.ready()
             broker.start()
             until(server.ready, 60, "ingest is ready again")
             before = len(accepted)
-            until(lambda: len(accepted) > before + 100, 30, "events are accepted afterwards")
+            until(lambda: len(accepted) > before + 100, 60, "events are accepted afterwards")
         finally:
             stop.set()
-            thread.join(timeout=30)
+            thread.join(timeout=60)
         assert set(statuses) == {202, 503}
         assert set(accepted) <= {datum["event_id"] for _, _, datum, _ in server.read("raw")}
         assert server.stop() == 0

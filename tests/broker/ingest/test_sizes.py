@@ -10,7 +10,7 @@ EVENTS = f"/v1/events/{MODEL}"
 
 def test_a_record_that_the_topic_takes_is_stored_and_a_larger_one_is_told(kafka: str, serve: Serve) -> None:
     server = serve(kafka)
-    until(server.ready, 30, "ingest is ready")
+    until(server.ready, 60, "ingest is ready")
     event = {"event_id": "a", "scheduled_at": 0, "tail_number": "N1"}
     fits, too_large = {**event, "dest": "D" * 1_030_000}, {**event, "event_id": "b", "dest": "D" * 1_060_000}
     answer = server.post(EVENTS, [fits, too_large])

@@ -137,7 +137,7 @@ def test_a_registry_that_is_away_is_waited_for(
     registry.start()  # empty now: it gives its ids out anew
     AvroSerializer(confluent(registry), schema.text)(datum_of(schema), in_topic("away"))
     again = AvroSerializer(confluent(registry), schema.text)(datum_of(schema), in_topic("away"))
-    until(lambda: waiting.decode([again], schema).rows.num_rows == 1, 10, "read as soon as it is back")
+    until(lambda: waiting.decode([again], schema).rows.num_rows == 1, 60, "read as soon as it is back")
 
 
 def test_an_id_that_the_registry_has_never_given_out_is_definite(registry: Apicurio) -> None:

@@ -100,7 +100,7 @@ class Running:
 
     def end(self) -> None:
         self.stop.set()
-        self.thread.join(25)
+        self.thread.join(60)
         assert not self.thread.is_alive(), "the runner does not stop"
 
 

@@ -34,12 +34,12 @@ def test_a_worker_outlives_its_broker_and_repeats_and_loses_nothing(broker: Brok
     with running(world, process=process, batch_size=100, health=health) as work:
         until(lambda: count > 5_000, 60, "a part of the records processed")
         broker.kill()
-        until(lambda: not health.ready().ok, 30, "it says that it waits")
+        until(lambda: not health.ready().ok, 60, "it says that it waits")
         assert work.error is None
         assert health.live().ok
         broker.start()
         until(lambda: len(world.written()) >= 12_000, 120, "all records written")
-        until(lambda: health.ready().ok, 10, "it is ready again")
+        until(lambda: health.ready().ok, 60, "it is ready again")
         assert work.error is None
     assert world.written() == list(range(12_000))
     assert len(world.written(uncommitted=True)) >= 12_000

@@ -59,7 +59,7 @@ def test_a_worker_killed_within_a_transaction_loses_and_repeats_nothing(
     assert world.written() == [], "nothing was committed"
 
     processes.append(start_worker(world, 0))
-    until(lambda: len(world.written()) >= 2_000, 40, "all records written after the restart")
+    until(lambda: len(world.written()) >= 2_000, 60, "all records written after the restart")
     processes[-1].send_signal(signal.SIGTERM)
     assert processes[-1].wait(20) == 0
     assert world.written() == list(range(2_000))
@@ -82,26 +82,26 @@ def test_another_worker_takes_over_from_a_killed_one_without_a_gap_or_a_repeat(
 def test_members_that_come_and_go_share_the_work_once(world: World) -> None:
     with running(world, name="0", batch_size=200) as first:
         world.feed(0, 4_000)
-        until(lambda: len(first.runner.assigned) == 4, 20, "the first member has all partitions")
+        until(lambda: len(first.runner.assigned) == 4, 60, "the first member has all partitions")
         with running(world, name="1", batch_size=200) as second:
-            until(lambda: len(second.runner.assigned) == 2, 20, "the second member has its share")
+            until(lambda: len(second.runner.assigned) == 2, 60, "the second member has its share")
             world.feed(4_000, 4_000)
-            until(lambda: len(world.written()) >= 8_000, 30, "all records written by both")
-        until(lambda: len(first.runner.assigned) == 4, 20, "the first member has all back")
+            until(lambda: len(world.written()) >= 8_000, 60, "all records written by both")
+        until(lambda: len(first.runner.assigned) == 4, 60, "the first member has all back")
         world.feed(8_000, 1_000)
-        until(lambda: len(world.written()) >= 9_000, 20, "the rest written")
+        until(lambda: len(world.written()) >= 9_000, 60, "the rest written")
     assert world.written() == list(range(9_000))
 
 
 def test_a_second_process_with_the_same_id_fences_the_first(world: World) -> None:
     with running(world, name="0") as zombie:
         world.feed(0, 100)
-        until(lambda: len(world.written()) == 100, 20, "the first works")
+        until(lambda: len(world.written()) == 100, 60, "the first works")
         with running(world, name="0") as heir:
-            until(lambda: len(heir.runner.assigned) == 2, 20, "the second has joined")
+            until(lambda: len(heir.runner.assigned) == 2, 60, "the second has joined")
             world.feed(100, 400)
-            until(lambda: zombie.error is not None, 20, "the first is fenced")
-            until(lambda: len(world.written()) >= 500, 30, "the second has written all")
+            until(lambda: zombie.error is not None, 60, "the first is fenced")
+            until(lambda: len(world.written()) >= 500, 60, "the second has written all")
     assert isinstance(zombie.error, Fenced)
     assert "TIDEMILL_INSTANCE" in str(zombie.error)
     assert world.written() == list(range(500))
@@ -118,15 +118,15 @@ def test_the_batch_of_a_member_that_was_thrown_out_is_dropped(world: World) -> N
 
     patience = {"max_poll_interval_ms": 6_000}
     with running(world, name="0", process=freeze_once, consumer_over=patience) as slow:
-        until(lambda: len(slow.runner.assigned) == 4, 20, "it has all partitions")
+        until(lambda: len(slow.runner.assigned) == 4, 60, "it has all partitions")
         world.feed(0, 400)
-        until(frozen.is_set, 20, "it is frozen within a batch")
+        until(frozen.is_set, 60, "it is frozen within a batch")
         with running(world, name="1"):
-            until(lambda: len(world.written()) >= 400, 40, "another member has written all")
+            until(lambda: len(world.written()) >= 400, 60, "another member has written all")
             thaw.set()
-            until(lambda: 0 < len(slow.runner.assigned) < 4, 30, "it is a member again")
+            until(lambda: 0 < len(slow.runner.assigned) < 4, 60, "it is a member again")
             world.feed(400, 400)
-            until(lambda: len(world.written()) >= 800, 30, "both have written the rest")
+            until(lambda: len(world.written()) >= 800, 60, "both have written the rest")
         assert slow.error is None
     assert world.written() == list(range(800))
 
@@ -146,7 +146,7 @@ def test_a_worker_waits_for_offsets_that_another_transaction_holds_open(world: W
         until(lambda: time.monotonic() > time_to_decide, 5, "a moment")
         assert 0 not in world.written(), "it did not begin from offsets that are undecided"
         holder.commit_transaction(10)
-        until(lambda: len(world.written()) >= 100, 30, "the rest written")
+        until(lambda: len(world.written()) >= 100, 60, "the rest written")
     assert world.written() == list(range(100))
 
 
@@ -163,9 +163,9 @@ def test_work_that_is_to_be_retried_is_retried_in_order_and_written_once(world: 
 
     world.feed(0, 1_000)
     with running(world, process=fail_three_times, batch_size=300):
-        until(lambda: len(world.written()) >= 1_000, 30, "all written after three failures")
+        until(lambda: len(world.written()) >= 1_000, 60, "all written after three failures")
         world.feed(1_000, 10)
-        until(lambda: len(world.written()) >= 1_010, 30, "and it goes on")
+        until(lambda: len(world.written()) >= 1_010, 60, "and it goes on")
     assert world.written() == list(range(1_010))
     for partition in range(4):
         offsets = [offset for number, offset in seen if number == partition]
@@ -179,7 +179,7 @@ def test_an_error_of_the_logic_ends_the_run_with_nothing_of_the_batch_written(wo
 
     world.feed(0, 10)
     with running(world, process=broken) as work:
-        until(lambda: work.error is not None, 20, "the run ended")
+        until(lambda: work.error is not None, 60, "the run ended")
     assert isinstance(work.error, ZeroDivisionError)
     assert world.written(uncommitted=True) == []
 
@@ -193,9 +193,9 @@ def test_a_frozen_transaction_that_the_brokers_gave_up_is_done_again(
     assert worker.stdout is not None
     assert worker.stdin is not None
     worker.stdout.readline()
-    until(lambda: not world.open_transactions(), 40, "the brokers have aborted the overdue transaction")
+    until(lambda: not world.open_transactions(), 60, "the brokers have aborted the overdue transaction")
     worker.stdin.write("\n")
     worker.stdin.flush()
-    until(lambda: len(world.written()) >= 1_000, 30, "all written by the same process")
+    until(lambda: len(world.written()) >= 1_000, 60, "all written by the same process")
     assert worker.poll() is None
     assert world.written() == list(range(1_000))

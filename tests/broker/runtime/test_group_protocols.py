@@ -16,15 +16,15 @@ def world(request: pytest.FixtureRequest, kafka: str, prefix: str) -> World:
 def test_partitions_move_to_a_member_that_joins_and_back_when_it_leaves(world: World) -> None:
     world.feed(0, 2_000)
     with running(world, name="0") as first:
-        until(lambda: len(first.runner.assigned) == 4, 20, "the first member holds all")
+        until(lambda: len(first.runner.assigned) == 4, 60, "the first member holds all")
         with running(world, name="1") as second:
-            until(lambda: len(second.runner.assigned) == 2, 30, "the second holds half")
-            until(lambda: len(first.runner.assigned) == 2, 30, "the first has given up half")
+            until(lambda: len(second.runner.assigned) == 2, 60, "the second holds half")
+            until(lambda: len(first.runner.assigned) == 2, 60, "the first has given up half")
             world.feed(2_000, 2_000)
-            until(lambda: len(world.written()) >= 4_000, 40, "all records written by both")
-        until(lambda: len(first.runner.assigned) == 4, 30, "the first holds all again")
+            until(lambda: len(world.written()) >= 4_000, 60, "all records written by both")
+        until(lambda: len(first.runner.assigned) == 4, 60, "the first holds all again")
         world.feed(4_000, 2_000)
-        until(lambda: len(world.written()) >= 6_000, 40, "the records after the rebalance are written")
+        until(lambda: len(world.written()) >= 6_000, 60, "the records after the rebalance are written")
     assert (first.error, second.error) == (None, None)
     assert world.written() == list(range(6_000))
 
@@ -32,5 +32,5 @@ def test_partitions_move_to_a_member_that_joins_and_back_when_it_leaves(world: W
 def test_an_idle_group_has_no_lag_at_all(world: World) -> None:
     world.feed(0, 400)
     with running(world) as work:
-        until(lambda: set(world.lag().values()) == {0}, 40, "the lag is exactly 0")
+        until(lambda: set(world.lag().values()) == {0}, 60, "the lag is exactly 0")
     assert work.error is None

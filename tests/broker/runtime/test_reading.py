@@ -96,7 +96,7 @@ def test_a_broadcast_reader_gives_every_record_once_and_knows_when_it_has_caught
         assert sorted(v for batch in reader.catch_up(20) for v in batch.values if v) == [b"1", b"2", b"3"]
         assert reader.catch_up(20) == []
         publisher.publish(world.sink, None, key=b"a", partition=0)
-        found = until(lambda: reader.poll(0.2), 10, "the tombstone came")
+        found = until(lambda: reader.poll(0.2), 60, "the tombstone came")
         assert (found[0].keys, found[0].values) == ([b"a"], [None])
         open_transaction(world, b"4").abort_transaction(10)
         assert reader.catch_up(20) == []

@@ -28,7 +28,7 @@ def test_killed_while_it_collects_it_takes_every_row_once(world: World) -> None:
             world.push_events(pushed, 250)
             world.push_labels(pushed, 250)
             pushed += 250
-        until(lambda before=before: len(positions(world)) > before + 200, 30, "more rows in the table")
+        until(lambda before=before: len(positions(world)) > before + 200, 60, "more rows in the table")
         world.kill()
         bites += len(positions(world)) < 2 * pushed
     assert bites >= 2, "kills came in the midst of the work"
@@ -77,7 +77,7 @@ def ready_with_one_version(world: World) -> None:
     world.push_labels(0, 1_000)
     world.start()
     world.await_versions(1, 150)
-    until(lambda: world.health("ready") == 200, 30, "readiness")
+    until(lambda: world.health("ready") == 200, 60, "readiness")
 
 
 def training_in_progress(world: World, name: str) -> psutil.Process:
@@ -86,7 +86,7 @@ def training_in_progress(world: World, name: str) -> psutil.Process:
     child.suspend()
     before = world.log().count("(manual, attempt 1)")
     world.request("manual", DAY_ONE + 20 * HOUR, name)
-    until(lambda: world.log().count("(manual, attempt 1)") > before, 30, "the training begins")
+    until(lambda: world.log().count("(manual, attempt 1)") > before, 60, "the training begins")
     return child
 
 

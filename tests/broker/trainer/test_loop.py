@@ -40,7 +40,7 @@ def test_the_first_sufficient_data_lead_to_a_version_and_a_request_to_the_next(w
     world.push_events(1_000, 1_000)
     world.push_labels(1_000, 1_000)
     sampled = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-    until(lambda: sum(_collected(world)) >= 4_000, 30, "all rows collected")
+    until(lambda: sum(_collected(world)) >= 4_000, 60, "all rows collected")
     world.request("drift", DAY_ONE + 48 * HOUR, "f1", [("traceparent", sampled)])
 
     first, second = world.await_versions(2)
@@ -62,7 +62,7 @@ def test_commands_roll_back_and_promote_and_refusals_are_told_with_reasons(world
     world.start()
     world.await_versions(1, 150)
     world.request("drift", DAY_ONE + 17 * HOUR, "too-soon")
-    until(lambda: any(run.state == "refused" for run in world.runs()), 20, "a refusal")
+    until(lambda: any(run.state == "refused" for run in world.runs()), 60, "a refusal")
     refused = next(run for run in world.runs() if run.state == "refused")
     assert "cooldown" in refused.reason
     world.request("manual", DAY_ONE + 17 * HOUR)
@@ -75,7 +75,7 @@ def test_commands_roll_back_and_promote_and_refusals_are_told_with_reasons(world
     fourth = world.await_versions(4)[-1]
     assert (fourth.epoch, fourth.champion.version) == (4, 2)
     world.command("reject", 1)
-    until(lambda: len(world.releases()) == 5, 20, "the rejection on model-releases")
+    until(lambda: len(world.releases()) == 5, 60, "the rejection on model-releases")
     assert [r.action for r in world.releases()] == [
         "promoted",
         "promoted",

@@ -104,7 +104,7 @@ class Bench:
         for stop, _ in self.workers:
             stop.set()
         for _, thread in self.workers:
-            thread.join(timeout=30)
+            thread.join(timeout=60)
         assert not any(thread.is_alive() for _, thread in self.workers)
         self.workers.clear()
 

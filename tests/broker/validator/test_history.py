@@ -30,7 +30,7 @@ def test_ids_behind_an_open_transaction_are_waited_for(bench: Bench) -> None:
     with pytest.raises(RetryLater, match=r"open in \[1\]"):
         history.restore(events, [0, 1])
     killed.abort_transaction(20)
-    until(lambda: _restored(history, events), 20, "the abort's marker is there, so the partition can be read back")
+    until(lambda: _restored(history, events), 60, "the abort's marker is there, so the partition can be read back")
     assert [memory._ids for memory in events._seen[1]._seen] == [{"kept"}]
 
 

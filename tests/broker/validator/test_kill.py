@@ -50,7 +50,7 @@ def test_killed_in_the_middle_it_still_writes_everything_exactly_once(bench: Ben
                 bench.until_judged("raw", TOTAL, timeout=60)
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=60)
     assert kills >= 1, "every kill came too late to bite"
     clean = [parse_origin_offset(headers[ORIGIN]) for *_, headers in bench.read("clean")]
     letters = [parse_dead_letter(list(headers.items())) for *_, headers in bench.read("raw_dlq")]

@@ -55,7 +55,7 @@ def test_a_window_over_all_partitions_pauses_the_model_and_a_person_sees_why(
     push(strict, "a", distance=500.0, tail_number="secret")
     push(strict, "b", scheduled_at=AT_MS + 3 * DAY_MS)
     strict.until_judged("raw", 16)
-    until(lambda: controls(strict), 40, "a pause")
+    until(lambda: controls(strict), 60, "a pause")
     (control, *_) = controls(strict)
     assert (control.model, control.role, control.action) == (MODEL, "raw", "paused")
     assert control.reason == "expect_column_mean_to_be_between (distance, min_value=1000) does not hold: 500"

@@ -215,7 +215,7 @@ def world(case: str, kafka: str, prefix: str, root: Path, folder: Path, url: str
     client = admin(settings)
     for future in client.create_topics([NewTopic(name, PARTITIONS, 1) for name in (events, labels)]).values():
         future.result()
-    until(lambda: len(partition_counts(client, [events, labels])) == 2, 20, "the source is there")
+    until(lambda: len(partition_counts(client, [events, labels])) == 2, 60, "the source is there")
     counts = ensure_topics(client, made.topics(), ["payment"], 8)
     assert counts[made.topics().name("clean", "payment")] == PARTITIONS
     return made
@@ -248,7 +248,7 @@ def test_a_source_is_read_as_it_is(
         )  # fmt: skip
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=60)
 
     schemas = SchemaCatalog.load(bench.settings.schemas, load_models(bench.settings.models_dir))
     codec = Codec(schemas, HttpRegistry(registry[0]))
@@ -322,7 +322,7 @@ def test_two_models_read_one_topic_each_by_its_own_rules(
         until(lambda: {at: len(bench.read(*at)) for at in counts} == counts, 60, "both have judged all", every=0.3)
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=60)
 
     for model in ("payment", "big-spender"):
         audit = bench.cli("audit", model, "--json")

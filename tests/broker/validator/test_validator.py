@@ -99,7 +99,7 @@ def test_reports_add_up_to_what_was_judged(bench: Bench) -> None:
     bench.start(batch_size=7)
     bench.until_judged("raw", 60)
     schema = bench.schemas.platform("quality-report")
-    records = until(lambda: bench.read("quality_reports"), 10, "reports")
+    records = until(lambda: bench.read("quality_reports"), 60, "reports")
     reports = [QualityReport.from_dict(bench.codec.decode_one(value, schema)) for _, _, _, value, _ in records]
     assert {key for _, _, key, _, _ in records} == {b"flight-delay"}
     assert (sum(r.rows for r in reports), sum(r.clean for r in reports), sum(r.dead for r in reports)) == (
