@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import polars as pl
 import pytest
@@ -11,6 +12,14 @@ from hypothesis import strategies as st
 
 from tidemill_expectations import Between, Expectation, Finite, InSet, LengthsBetween, MatchRegex, NotNull
 from tidemill_expectations.columns import ColumnChecks
+from tidemill_expectations.patterns import (
+    MatchLike,
+    MatchLikeList,
+    MatchRegexList,
+    NotMatchLike,
+    NotMatchLikeList,
+    NotMatchRegexList,
+)
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 BOUND = st.one_of(
@@ -152,3 +161,39 @@ def test_no_expectation_but_not_null_looks_at_missing_values(make: Callable[[], 
     assert not make().fails(None)
     assert not make().fails(float("nan"))
     assert NotNull("x").fails(float("nan"))
+
+
+LIKES = ["N%", "_", "%", "", "a_b%", "%\\%", "é_", "100%", "[A]%"]
+
+
+@pytest.mark.parametrize("kind", [MatchRegexList, NotMatchRegexList, MatchLikeList, NotMatchLikeList])
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_lists_of_patterns_say_the_same_of_a_column_and_of_a_row(data: st.DataObject, kind: Any) -> None:
+    patterns = PATTERNS if "regex" in kind.name else LIKES
+    chosen = tuple(data.draw(st.lists(st.sampled_from(patterns), min_size=1, max_size=3)))
+    rule = kind("x", chosen) if "not" in kind.name else kind("x", chosen, data.draw(st.sampled_from(["any", "all"])))
+    assert_forms_agree(rule, data.draw(with_nulls(TEXT | st.sampled_from(["N1", "a-b", "100%", "\n"]))), pl.String())
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fitting", "others"),
+    [
+        ("N%", ["N", "N14228", "N\n1"], ["n1", "XN", ""]),
+        ("_B%", ["AB", "ABC"], ["B", "AAB"]),
+        ("a.c", ["a.c"], ["abc"]),
+    ],
+)
+def test_like_is_about_the_whole_text_and_has_two_wild_cards(
+    pattern: str, fitting: list[str], others: list[str]
+) -> None:
+    like, unlike = MatchLike("x", pattern), NotMatchLike("x", pattern)
+    assert not any(like.fails(text) for text in fitting) and all(like.fails(text) for text in others)
+    assert all(unlike.fails(text) for text in fitting) and not any(unlike.fails(text) for text in others)
+
+
+def test_one_or_all_of_a_list_must_match() -> None:
+    assert not MatchRegexList("x", ("^a", "b$")).fails("ac")
+    assert MatchRegexList("x", ("^a", "b$"), "all").fails("ac")
+    assert NotMatchRegexList("x", ("^a", "b$")).fails("ac")
+    assert "does not match all of ['^a', 'b$']" in MatchRegexList("x", ("^a", "b$"), "all").explain("ac")

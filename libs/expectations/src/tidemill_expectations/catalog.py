@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from tidemill.contracts.model_file.vocabulary import (
+    MATCH_ON,
     OPTIONAL_ARGUMENTS,
     ROW_EXPECTATIONS,
     UNIQUE_EXPECTATIONS,
@@ -22,6 +23,14 @@ from tidemill_expectations.not_null import NotNull
 from tidemill_expectations.null import Null
 from tidemill_expectations.of_type import InTypeList, OfType
 from tidemill_expectations.pairs import PairEqual, PairGreater
+from tidemill_expectations.patterns import (
+    MatchLike,
+    MatchLikeList,
+    MatchRegexList,
+    NotMatchLike,
+    NotMatchLikeList,
+    NotMatchRegexList,
+)
 from tidemill_expectations.regex import MatchRegex, NotMatchRegex
 from tidemill_expectations.times import to_millis
 from tidemill_expectations.unique import AnyUnique, CompoundUnique, Unique
@@ -127,6 +136,13 @@ def _regex(make: type[MatchRegex]) -> Callable[[Mapping[str, Any], Severity], Ex
     return made
 
 
+def _match_on(kwargs: Mapping[str, Any]) -> str:
+    found = kwargs.get("match_on", "any")
+    if found not in MATCH_ON:
+        raise ExpectationError(f"match_on of {kwargs['column']!r} is one of {', '.join(MATCH_ON)}, not {found!r}")
+    return str(found)
+
+
 def _pair_greater(kwargs: Mapping[str, Any], severity: Severity) -> Expectation:
     ignored = _ignored(kwargs, "both_values_are_missing")
     return PairGreater(kwargs["column_A"], kwargs["column_B"], ignored, severity, bool(kwargs.get("or_equal", False)))
@@ -157,6 +173,12 @@ MAKERS: dict[str, Callable[[Mapping[str, Any], Severity], Expectation]] = {
     NotInSet.name: _in_set(NotInSet),
     MatchRegex.name: _regex(MatchRegex),
     NotMatchRegex.name: _regex(NotMatchRegex),
+    MatchRegexList.name: lambda k, s: MatchRegexList(k["column"], tuple(k["regex_list"]), _match_on(k), s),
+    NotMatchRegexList.name: lambda k, s: NotMatchRegexList(k["column"], tuple(k["regex_list"]), severity=s),
+    MatchLike.name: lambda k, s: MatchLike(k["column"], k["like_pattern"], s),
+    NotMatchLike.name: lambda k, s: NotMatchLike(k["column"], k["like_pattern"], s),
+    MatchLikeList.name: lambda k, s: MatchLikeList(k["column"], tuple(k["like_pattern_list"]), _match_on(k), s),
+    NotMatchLikeList.name: lambda k, s: NotMatchLikeList(k["column"], tuple(k["like_pattern_list"]), severity=s),
     OfType.name: lambda k, s: OfType(k["column"], (k["type_"],), s),
     InTypeList.name: lambda k, s: InTypeList(k["column"], tuple(k["type_list"]), s),
     LengthsBetween.name: lambda k, s: LengthsBetween(k["column"], k.get("min_value"), k.get("max_value"), s),

@@ -43,6 +43,17 @@ def file_with(expectation: str) -> str:
             ExpectationSpec("expect_column_values_to_match_regex", {"column": "a", "regex": "^[A-Z]+$"}),
         ),
         (
+            "expect_column_values_to_match_regex_list: {column: a, regex_list: ['^N', 'X$'], match_on: all}",
+            ExpectationSpec(
+                "expect_column_values_to_match_regex_list",
+                {"column": "a", "regex_list": ("^N", "X$"), "match_on": "all"},
+            ),
+        ),
+        (
+            "expect_column_values_to_not_match_like_pattern: {column: a, like_pattern: 'N%'}",
+            ExpectationSpec("expect_column_values_to_not_match_like_pattern", {"column": "a", "like_pattern": "N%"}),
+        ),
+        (
             "expect_column_value_lengths_to_be_between: {column: a, max_value: 3}",
             ExpectationSpec("expect_column_value_lengths_to_be_between", {"column": "a", "max_value": 3}),
         ),
@@ -142,6 +153,9 @@ def test_an_expectation_names_the_fields_that_it_is_about(text: str, columns: tu
         ),
         ("expect_column_values_to_be_in_set: {column: a, value_set: [a, ~]}", "none of them empty"),
         ("expect_column_values_to_match_regex: {column: a, regex: '['}", "is not a regular expression"),
+        ("expect_column_values_to_match_regex_list: {column: a, regex_list: [a, '(']}", "is not a regular expression"),
+        ("expect_column_values_to_not_match_like_pattern_list: {column: a, like_pattern_list: []}", "at least one"),
+        ("expect_column_values_to_match_like_pattern: {column: a}", "needs `like_pattern`"),
         (
             "expect_column_value_lengths_to_be_between: {column: a, min_value: -1}",
             "whole number of at least 0",

@@ -42,6 +42,12 @@ AVRO_TYPES: Final[Mapping[str, Collection[str]]] = {
 ON_TEXT: Final = (
     "expect_column_values_to_match_regex",
     "expect_column_values_to_not_match_regex",
+    "expect_column_values_to_match_regex_list",
+    "expect_column_values_to_not_match_regex_list",
+    "expect_column_values_to_match_like_pattern",
+    "expect_column_values_to_not_match_like_pattern",
+    "expect_column_values_to_match_like_pattern_list",
+    "expect_column_values_to_not_match_like_pattern_list",
     "expect_column_value_lengths_to_be_between",
     "expect_column_value_lengths_to_equal",
 )

@@ -16,6 +16,7 @@ from tidemill.contracts.model_file.vocabulary import (
     EXPECTATIONS_NOT_BUILT,
     IGNORE_LIST,
     IGNORE_PAIR,
+    MATCH_ON,
     OPTIONAL_ARGUMENTS,
     PAIR,
     ROW_EXPECTATIONS,
@@ -93,6 +94,9 @@ def _argument(name: str, key: str, value: Value) -> Any:
         "value": lambda v: v.integer(0),
         "value_set": _value_set,
         "regex": _regex,
+        "regex_list": lambda v: _some(v, _regex),
+        "like_pattern_list": lambda v: _some(v, Value.text),
+        "match_on": lambda v: v.choice(MATCH_ON),
         "type_": _type,
         "type_list": lambda v: tuple(_type(item) for item in v.items()),
         "column_list": lambda v: _names(v, 2),
@@ -114,6 +118,13 @@ def _bound(name: str, value: Value) -> int | float | str:
     except ValueError:
         raise value.wants("a number, or a time such as 2013-01-31T12:00:00Z") from None
     return value.text()
+
+
+def _some(value: Value, read: Callable[[Value], str]) -> tuple[str, ...]:
+    found = tuple(read(item) for item in value.items())
+    if not found:
+        raise value.wants("a list with at least one pattern")
+    return found
 
 
 def _regex(value: Value) -> str:

@@ -48,6 +48,12 @@ ROW_EXPECTATIONS: Final[dict[str, tuple[str, ...]]] = {
     "expect_column_values_to_not_be_in_set": ("column", "value_set"),
     "expect_column_values_to_match_regex": ("column", "regex"),
     "expect_column_values_to_not_match_regex": ("column", "regex"),
+    "expect_column_values_to_match_regex_list": ("column", "regex_list", "match_on"),
+    "expect_column_values_to_not_match_regex_list": ("column", "regex_list"),
+    "expect_column_values_to_match_like_pattern": ("column", "like_pattern"),
+    "expect_column_values_to_not_match_like_pattern": ("column", "like_pattern"),
+    "expect_column_values_to_match_like_pattern_list": ("column", "like_pattern_list", "match_on"),
+    "expect_column_values_to_not_match_like_pattern_list": ("column", "like_pattern_list"),
     "expect_column_values_to_be_of_type": ("column", "type_"),
     "expect_column_values_to_be_in_type_list": ("column", "type_list"),
     "expect_column_value_lengths_to_be_between": ("column", *BOUNDS),
@@ -90,9 +96,10 @@ EXPECTATIONS: Final[dict[str, tuple[str, ...]]] = {
 """Expectation to its arguments, beside `severity`, and `over` and `mostly` where it takes them."""
 
 OPTIONAL_ARGUMENTS: Final = (
-    "min_value", "max_value", "strict_min", "strict_max", "or_equal", "ignore_row_if", "exact_match",
+    "min_value", "max_value", "strict_min", "strict_max", "or_equal", "ignore_row_if", "exact_match", "match_on",
 )  # fmt: skip
 IGNORE_PAIR: Final = ("both_values_are_missing", "either_value_is_missing", "never")
+MATCH_ON: Final = ("any", "all")
 IGNORE_LIST: Final = ("all_values_are_missing", "any_value_is_missing", "never")
 TYPES: Final[dict[str, tuple[str, ...]]] = {
     "text": ("str", "string", "STRING", "VARCHAR", "TEXT", "StringType", "object"),
@@ -119,12 +126,6 @@ EXPECTATIONS_NOT_BUILT: Final = (
     "expect_column_value_z_scores_to_be_less_than",
     "expect_column_values_to_be_decreasing",
     "expect_column_values_to_be_increasing",
-    "expect_column_values_to_match_like_pattern",
-    "expect_column_values_to_match_like_pattern_list",
-    "expect_column_values_to_match_regex_list",
-    "expect_column_values_to_not_match_like_pattern",
-    "expect_column_values_to_not_match_like_pattern_list",
-    "expect_column_values_to_not_match_regex_list",
     "expect_multicolumn_sum_to_equal",
     "expect_table_column_count_to_be_between",
     "expect_table_column_count_to_equal",
