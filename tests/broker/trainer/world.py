@@ -133,7 +133,7 @@ class World:
         """End the trainer as a supervisor would; gives its exit code."""
         assert self.trainer is not None
         self.trainer.send_signal(signal.SIGTERM)
-        return self.trainer.wait(timeout=20)
+        return self.trainer.wait(timeout=60)
 
     def kill(self) -> None:
         """End the trainer as an accident would."""

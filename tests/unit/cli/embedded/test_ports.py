@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 
-from tidemill_cli.embedded.ports import HOST, Ports, is_free, is_listening
+from tidemill_cli.embedded.ports import CHOICE, HOST, Ports, is_free, is_listening
+
+CHOOSES = """
+import sys
+from tidemill_cli.embedded.ports import Ports
+print(Ports().take("ingest", int(sys.argv[1])), flush=True)
+sys.stdin.read()
+"""
 
 
 def listening() -> socket.socket:
@@ -39,3 +48,19 @@ def test_no_port_is_given_twice() -> None:
     ports = Ports()
     given = [ports.take(str(number), preferred) for number in range(20)]
     assert len(set(given)) == 20
+
+
+def test_a_port_that_another_process_has_chosen_is_replaced_though_nothing_listens_there_yet() -> None:
+    preferred = Ports().take("any") + 1
+    command = [sys.executable, "-c", CHOOSES, str(preferred)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        chosen = int(other.stdout.readline())
+        assert is_free(chosen)
+        assert Ports().take("ingest", chosen) != chosen
+        other.communicate()
+    assert Ports().take("ingest", chosen) == chosen
+
+
+def test_a_port_without_preference_is_none_that_the_system_gives_to_connections() -> None:
+    assert Ports().take("any") in CHOICE

@@ -1,10 +1,23 @@
-"""Ports: the preferred one where it is free, else one that the system gives."""
+"""Ports: the preferred one where it is free, else one that no connection is given by the system.
+
+A port is chosen a while before a child listens on it. In between it must go neither to another platform that starts
+at the same time nor to a connection: the choice is noted in a file that is locked until this process ends, and comes
+from below the range of which systems give ports to connections.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import os
+import random
 import socket
+import tempfile
+from pathlib import Path
+from typing import IO
 
 HOST = "127.0.0.1"
+CHOICE = range(20_000, 32_768)
+_noted: dict[int, IO[str]] = {}
 
 
 class Ports:
@@ -19,7 +32,7 @@ class Ports:
 
     def take(self, name: str, preferred: int = 0) -> int:
         """A port that nothing listens on: `preferred` if it can be had; 0 means any."""
-        port = preferred if preferred and preferred not in self._taken and is_free(preferred) else self._any()
+        port = preferred if preferred and preferred not in self._taken and _may_have(preferred) else self._any()
         if preferred and port != preferred:
             self.changed[name] = (preferred, port)
         self._taken.add(port)
@@ -27,11 +40,24 @@ class Ports:
 
     def _any(self) -> int:
         while True:
-            with socket.socket() as probe:
-                probe.bind((HOST, 0))
-                port: int = probe.getsockname()[1]
-            if port not in self._taken:
+            port = random.choice(CHOICE)
+            if port not in self._taken and _may_have(port):
                 return port
+
+
+def _may_have(port: int) -> bool:
+    """Whether the port is free, and noted as this process's."""
+    if port not in _noted:
+        folder = Path(tempfile.gettempdir()) / f"tidemill-ports-{os.getuid()}"
+        folder.mkdir(exist_ok=True)
+        file = (folder / str(port)).open("a")
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, never against ourselves
+        except OSError:
+            file.close()
+            return False
+        _noted[port] = file
+    return is_free(port)
 
 
 def is_free(port: int) -> bool:
