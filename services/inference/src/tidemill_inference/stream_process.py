@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,47 +71,49 @@ class StreamProcess:
             _report(batch, decoded.bad, route.model)
         if decoded.rows.num_rows == 0:
             return None
-        index: Sequence[int] = decoded.index.tolist() if decoded.bad else range(len(batch))
-        rows = self._score(batch, decoded.rows, index, route)
+        if decoded.bad:
+            batch = batch.at(decoded.index.tolist())
+        rows = self._score(batch, decoded.rows, route)
         return Output(
             topic=route.predictions_topic,
             values=self._codec.encode(rows, route.prediction, topic=route.predictions_topic),
-            keys=[batch.keys[i] for i in index],
-            partitions=[batch.partitions[i] for i in index],
-            headers=_headers(batch, index),
+            keys=batch.keys,
+            partitions=batch.partitions,
+            headers=_headers(batch),
         )
 
-    def _score(self, batch: Batch, records: pa.RecordBatch, index: Sequence[int], route: Route) -> pa.RecordBatch:
+    def _score(self, batch: Batch, records: pa.RecordBatch, route: Route) -> pa.RecordBatch:
         started = time.perf_counter()
         predictions = self._predictors[route.model].current().predict(records)
         model_version.set(f"{route.model}:{predictions.serving.version}")
         now_ms = self._now_ms()
-        positions = np.fromiter(index, dtype=np.int64, count=len(index))
         metrics.predicted(predictions, STREAM, time.perf_counter() - started)
         return prediction_rows(
             predictions,
-            prediction_ids=uuid7_column(len(index), now_ms),
+            prediction_ids=uuid7_column(len(batch), now_ms),
             event_ids=records.column(route.event_id),
             event_times=records.column(route.event_time),
             source=STREAM,
             predicted_at_ms=now_ms,
-            input_partition=pa.array(np.asarray(batch.partitions, dtype=np.int32)[positions]),
-            input_offset=pa.array(np.asarray(batch.offsets, dtype=np.int64)[positions]),
+            input_partition=pa.array(np.asarray(batch.partitions, dtype=np.int32)),
+            input_offset=pa.array(np.asarray(batch.offsets, dtype=np.int64)),
         )
 
 
-def _headers(batch: Batch, index: Sequence[int]) -> list[Headers | None]:
+def _headers(batch: Batch) -> list[Headers | None]:
     """The trace context and the position on clean; other headers stay behind."""
     prefix = {number: f"{batch.topic}/{number}/".encode() for number in set(batch.partitions)}
-    partitions, offsets, given = batch.partitions, batch.offsets, batch.headers
-    return [_marked(given[i], (ORIGIN, prefix[partitions[i]] + b"%d" % offsets[i])) for i in index]
+    return [
+        [given[0], (ORIGIN, prefix[number] + b"%d" % offset)]
+        if given and len(given) == 2 and given[0][0] == TRACEPARENT and given[1][0] == ORIGIN  # as the validator writes
+        else _marked(given, (ORIGIN, prefix[number] + b"%d" % offset))
+        for given, number, offset in zip(batch.headers, batch.partitions, batch.offsets, strict=True)
+    ]
 
 
 def _marked(given: Headers | None, origin: Header) -> Headers:
     if not given:
         return [origin]
-    if len(given) == 2 and given[0][0] == TRACEPARENT and given[1][0] == ORIGIN:  # as the validator writes them
-        return [given[0], origin]
     parents = [header for header in given if header[0] == TRACEPARENT]
     return [*parents[-1:], origin]
 

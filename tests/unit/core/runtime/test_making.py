@@ -52,3 +52,9 @@ def test_the_collector_is_as_before_afterwards() -> None:
         assert gc.isenabled()
         raise RuntimeError("end")
     assert gc.get_threshold() == before
+
+
+def test_records_at_places_keep_their_columns_together() -> None:
+    some = batch("t", 6).at([1, 4])
+    assert (some.topic, some.offsets, some.timestamps_ms, some.values) == ("t", [1, 4], [1, 4], [b"1", b"4"])
+    assert len(some.keys) == len(some.headers) == len(some.partitions) == 2

@@ -67,6 +67,18 @@ class Batch:
             self.headers[here],
         )
 
+    def at(self, places: Sequence[int]) -> Batch:
+        """The records at these places, in this order, as a batch of their own."""
+        return Batch(
+            self.topic,
+            [self.partitions[k] for k in places],
+            [self.offsets[k] for k in places],
+            [self.timestamps_ms[k] for k in places],
+            [self.keys[k] for k in places],
+            [self.values[k] for k in places],
+            [self.headers[k] for k in places],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
