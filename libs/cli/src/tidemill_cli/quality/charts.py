@@ -21,21 +21,27 @@ class Point:
     title: str
 
 
-def bars(values: Sequence[float], titles: Sequence[str], kind: str = "bad") -> str:
-    """One bar for each value from 0 up; `kind` names its colour. Empty for no values."""
+def bars(values: Sequence[float], titles: Sequence[str], kind: str = "bad", part: Sequence[float] | None = None) -> str:
+    """One bar for each value from 0 up; `kind` names its colour, `part` of it is drawn as bad. Empty for no values."""
     top = max(values, default=0.0)
     if not values:
         return ""
     step = WIDTH / len(values)
     drawn = []
-    for n, (value, title) in enumerate(zip(values, titles, strict=True)):
-        height = max(1.0, (HEIGHT - 4) * value / top) if value else 0.0
+    for n, (value, title, bad) in enumerate(zip(values, titles, part or [0.0] * len(values), strict=True)):
         place = f'x="{n * step:.1f}" width="{max(step - GAP, 0.5):.1f}"'
         drawn.append(
             f'<g><title>{escape(title)}</title><rect class="hit" {place} y="0" height="{HEIGHT:g}"/>'
-            f'<rect class="{kind}" {place} y="{HEIGHT - height:.1f}" height="{height:.1f}"/></g>'
+            f"{_bar(place, kind, value, top)}{_bar(place, 'bad', bad, top)}</g>"
         )
     return _svg("".join(drawn))
+
+
+def _bar(place: str, kind: str, value: float, top: float) -> str:
+    if not value:
+        return ""
+    height = max(1.0, (HEIGHT - 4) * value / top)
+    return f'<rect class="{kind}" {place} y="{HEIGHT - height:.1f}" height="{height:.1f}"/>'
 
 
 def line(points: Sequence[Point], low: float | None, high: float | None) -> str:

@@ -17,6 +17,7 @@ from tidemill_expectations.window import STATISTICS
 
 NEWEST_WINDOWS = 120
 SHOWN_BROKEN = 8
+EXACT_MS = 3_600_000
 BARS = {"critical": "bad", "warning": "warn", "info": "warn"}
 
 Examples = Mapping[tuple[str, str, str, str], Sequence[Example]]
@@ -47,7 +48,8 @@ def _head(quality: Quality) -> str:
     if quality.first_ms is None or quality.last_ms is None:
         span = "There are no quality reports yet."
     else:
-        span = f"Validated from {moment(quality.first_ms)} to {moment(quality.last_ms)} UTC."
+        exact = quality.last_ms - quality.first_ms < EXACT_MS
+        span = f"Validated from {moment(quality.first_ms, exact)} to {moment(quality.last_ms, exact)} UTC."
     return f'<h1>Data quality of {escape(quality.model)}</h1><p class="soft">{span}</p>'
 
 
@@ -78,8 +80,10 @@ def _rule_card(quality: Quality, judged: list[Judged]) -> str:
     rule = judged[0].rule
     complete = [j for j in judged if j.final and j.verdict.holds is not None]
     broken = [j for j in complete if j.verdict.holds is False]
-    told = f"{len(broken):,} of {len(complete):,} windows outside" if complete else "no complete window yet"
-    kind = rule.severity if broken else "holds"
+    told, kind = f"{len(broken):,} of {len(complete):,} windows outside", rule.severity if broken else "holds"
+    if not complete:
+        empty = sum(j.final for j in judged)
+        told, kind = f"no values in {empty:,} windows" if empty else "no complete window yet", "soft"
     chart = _trend(quality, judged[-NEWEST_WINDOWS:])
     listed = "".join(
         f"<tr><td>{moment(j.start_ms)}</td><td>{escape(j.verdict.observed)}</td></tr>"
@@ -146,10 +150,11 @@ def _volume(topic: TopicQuality, quality: Quality) -> str:
     if quality.first_ms is None or quality.last_ms is None:
         return ""
     rows = binned([(at, count) for at, count, _ in topic.over_time], quality.first_ms, quality.last_ms)
-    titles = [f"{count:,.0f} rows" for count in rows]
+    dead = binned([(at, count) for at, _, count in topic.over_time], quality.first_ms, quality.last_ms)
+    titles = [f"{count:,.0f} rows, {bad:,.0f} set aside" for count, bad in zip(rows, dead, strict=True)]
     return (
         f'<div class="card"><header><h3>rows</h3><span class="count">{topic.rows:,} rows, {topic.dead:,} set aside'
-        f"</span></header>{bars(rows, titles, 'rows')}{_axis(quality.first_ms, quality.last_ms)}</div>"
+        f"</span></header>{bars(rows, titles, 'rows', dead)}{_axis(quality.first_ms, quality.last_ms)}</div>"
     )
 
 
@@ -186,7 +191,7 @@ def _details(title: str, headings: Sequence[str], rows: str) -> str:
         return ""
     head = "".join(f"<th>{heading}</th>" for heading in headings)
     table = f'<div class="scroll"><table><tr>{head}</tr>{rows}</table></div>'
-    return f"<details><summary>{title}</summary>{table}</details>"
+    return f"<details open><summary>{title}</summary>{table}</details>"
 
 
 def _met(counts: Sequence[Count]) -> str:
@@ -208,4 +213,6 @@ def _privacy(private: Mapping[str, str]) -> str:
 
 
 def _axis(first_ms: float, last_ms: float) -> str:
-    return f'<div class="axis"><span>{moment(first_ms)}</span><span>{moment(last_ms)}</span></div>'
+    """Both ends of a chart; to the second where minutes would not tell them apart."""
+    exact = last_ms - first_ms < EXACT_MS
+    return f'<div class="axis"><span>{moment(first_ms, exact)}</span><span>{moment(last_ms, exact)}</span></div>'

@@ -86,6 +86,6 @@ def by_rule(judged: Iterable[Judged]) -> list[list[Judged]]:
     return list(found.values())
 
 
-def moment(at_ms: float) -> str:
-    """A time as people read it, UTC."""
-    return datetime.fromtimestamp(at_ms / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M")
+def moment(at_ms: float, exact: bool = False) -> str:
+    """A time as people read it, UTC, to the minute or to the second."""
+    return datetime.fromtimestamp(at_ms / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S" if exact else "%Y-%m-%d %H:%M")
