@@ -91,11 +91,12 @@ class PlatformView:
         return self.models[name]
 
 
-def find_platform(bootstrap: str | None = None) -> PlatformView:
+def find_platform(bootstrap: str | None = None, *, needed: bool = True) -> PlatformView:
     """The platform named by `bootstrap`, else by TIDEMILL_* settings, else the one that runs here by its
     platform file.
 
-    Settings given explicitly win over the file. Raises click.UsageError where there is none of the three.
+    Settings given explicitly win over the file. Raises click.UsageError where there is none of the three and one is
+    `needed`; a command that only reads schemas and models needs none.
     """
     from pydantic import ValidationError
 
@@ -104,7 +105,7 @@ def find_platform(bootstrap: str | None = None) -> PlatformView:
 
     facts = _running_here()
     named = bootstrap or os.environ.get("TIDEMILL_KAFKA_BOOTSTRAP")
-    if not named and not facts and not os.environ.get("TIDEMILL_KAFKA_PROPERTIES"):
+    if needed and not named and not facts and not os.environ.get("TIDEMILL_KAFKA_PROPERTIES"):
         raise click.UsageError(
             "no platform found: start one with `tidemill up`, or name one with --bootstrap HOST:PORT "
             "(or TIDEMILL_KAFKA_BOOTSTRAP)"
