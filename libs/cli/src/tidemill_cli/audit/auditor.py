@@ -176,8 +176,9 @@ class TopicAuditor:
 
     def _read(self, role: str, since_ms: int | None, *, tell: bool = True) -> Iterator[Batch]:
         settings, topic = self._view.settings, self._names[role]
-        edges = bounds(settings, topic, since_ms=since_ms)
-        total = sum(high - low for low, high in edges.values())
+        total = 0
+        if self._progress is not None:
+            total = sum(high - low for low, high in bounds(settings, topic, since_ms=since_ms).values())
         for batch in scan(settings, topic, since_ms=since_ms):
             self._records[role] += len(batch)
             if tell and self._observe is not None:

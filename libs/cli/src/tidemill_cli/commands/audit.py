@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from tidemill_cli.audit.auditor import Groups
     from tidemill_cli.audit.proof import Proof
     from tidemill_cli.platform import PlatformView
+
+NOT_FOUND_OUT = 2
 
 
 @click.command()
@@ -42,12 +47,33 @@ def audit(
 
     workers = Groups(f"validator-{validator_set}", f"inference-{stream_set}")
     console = Console(stderr=True)
-    proof = _audited(platform, platform.model(model).name, _since_ms(since), workers, console)
+    name, since_ms = platform.model(model).name, _since_ms(since)
+    with found_out(platform.settings.kafka_bootstrap):
+        proof = _audited(platform, name, since_ms, workers, console)
     if as_json:
         click.echo(json.dumps(proof.to_dict(), indent=2))
     else:
         show(Console(), proof)
     sys.exit(proof.exit_code)
+
+
+@contextmanager
+def found_out(bootstrap: str) -> Iterator[None]:
+    """Whatever keeps an audit from its end must not look as if it had disproved something."""
+    from confluent_kafka import KafkaException
+
+    from tidemill.errors import RetryLater, TidemillError
+    from tidemill.kafka.refusals import explain
+
+    try:
+        yield
+    except TidemillError:
+        raise
+    except KafkaException as error:
+        raise RetryLater(f"the Kafka brokers at {bootstrap} do not answer: {explain(error.args[0])}") from error
+    except Exception:  # noqa: BLE001 - a defect of ours: told, with the code of what is not known
+        traceback.print_exc()
+        sys.exit(NOT_FOUND_OUT)
 
 
 def _audited(platform: PlatformView, model: str, since_ms: int | None, workers: Groups, console: Console) -> Proof:
@@ -56,7 +82,7 @@ def _audited(platform: PlatformView, model: str, since_ms: int | None, workers: 
     from tidemill_cli.audit.auditor import TopicAuditor
 
     columns = TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         tasks = {}
 
         def tell(role: str, done: int, total: int) -> None:
@@ -83,11 +109,12 @@ def show(console: Console, proof: Proof) -> None:
         console.print("no version has been released: nothing is to be predicted yet")
     console.print(
         f"predictions: {proof.stream_predictions:,} by the stream, {proof.rest_predictions:,} by REST, "
-        f"{proof.unreadable_predictions:,} unreadable; epochs that go back: {proof.epochs_back:,}"
+        f"{proof.unreadable_predictions:,} unreadable; epochs that go back: {proof.epochs_back:,}",
+        soft_wrap=True,
     )
     for item in proof.findings:
         for kind, places in item.examples.items():
-            console.print(f"{kind}: {', '.join(places)}", highlight=False)
+            console.print(f"{kind}: {', '.join(places)}", highlight=False, soft_wrap=True)
     if proof.waiting:
         console.print(f"{proof.waiting:,} records wait: their workers have not passed them yet")
     console.print(f"[bold]{'proved' if proof.holds else 'DISPROVED'}[/bold] in {proof.seconds:.1f} s")

@@ -14,7 +14,7 @@ from tidemill.settings import KafkaSettings
 
 __all__ = ["bounds", "scan"]
 
-_POLL_S = 0.25
+_POLL_S = 0.05
 _REQUEST_TIMEOUT_S = 10.0
 _FETCH_BUFFER_KB = 8_192
 
