@@ -19,7 +19,7 @@ _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
 READY_S = 60.0
 
 
-@dataclass
+@dataclass(eq=False)
 class Service:
     """One process. `meant`: the test has ended it itself."""
 

@@ -22,7 +22,7 @@ LIMIT_S = 240
 def test_killed_mid_transaction_nothing_is_lost_and_nothing_twice(
     kafka: str, prefix: str, root: Path, tmp_path: Path, fault: Fault
 ) -> None:
-    total, partitions, kills = size(9_000, 100_000), size(3, 9), size(3, 9)
+    total, partitions, kills = size(6_000, 100_000), size(3, 9), size(2, 9)
     world = World(root, kafka, prefix, tmp_path, fault, partitions=partitions)
     chance, watch = random.Random(fault.seed), OpenTransactions(world)
     world.release()
@@ -40,7 +40,7 @@ def test_killed_mid_transaction_nothing_is_lost_and_nothing_twice(
         for worker in workers:
             worker.until_ready()
         for turn in range(kills):
-            kind = "stream" if turn % 3 == 2 else "validator"
+            kind = "stream" if turn % 3 == size(1, 2) else "validator"
             candidates = [worker for worker in workers if worker.kind == kind]
             chance.shuffle(candidates)
             victim, held = watch.freeze(candidates, feed)

@@ -37,10 +37,12 @@ def test_a_broker_that_dies_and_freezes_costs_nothing_that_was_acknowledged(
                 fault.note("broker killed")
                 refused = clients.statuses[503]
                 until(lambda n=refused: clients.statuses[503] > n, 40, "ingest answers 503", every=0.1)
+                fault.note("ingest answers 503")
                 broker.start()
+                fault.note("broker started")
                 again.append(until_work_again(world, clients))
                 fault.note(f"all work again after {again[-1]:.1f} s (kill {turn + 1})")
-            freeze(broker, size(12, 30))
+            freeze(broker, size(6, 30))
             fault.note("broker frozen, and on")
             again.append(until_work_again(world, clients))
         finally:

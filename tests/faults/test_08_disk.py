@@ -48,7 +48,9 @@ def test_a_full_disk_stops_the_broker_and_nothing_else(root: Path, tmp_path: Pat
                 ballast.unlink()
                 broker.kill()
                 broker.start()
+                fault.note("there is space, and the broker started again")
                 again = until_work_again(world, clients)
+                fault.note("all work again")
             finally:
                 clients.close()
             world.check()

@@ -13,7 +13,7 @@ from threading import Thread
 import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType  # type: ignore[attr-defined]
 
-from tests.faults.recording import Fault
+from tests.faults.recording import Fault, size
 from tests.faults.service import Service
 from tests.faults.world import EPOCH_MS, MODEL, World
 from tests.support.polling import until
@@ -46,7 +46,7 @@ def spoilers(good: bytes) -> list[Callable[[random.Random], bytes]]:
     id=9, name="Poison", variant="spoilt", limit="each in dead letters once, identical; ≥ 80 % of the speed"
 )
 def test_spoilt_records_are_set_aside_byte_for_byte_and_hold_up_nobody(world: World, fault: Fault) -> None:
-    total, chance = 50_000, random.Random(fault.seed)
+    total, chance = size(20_000, 50_000), random.Random(fault.seed)
     admit_big(world)
     registry = Registry()
     given = {"flood_share": 0.5, "schema_registry_url": registry.url}
