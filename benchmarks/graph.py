@@ -28,8 +28,17 @@ ROWS = 20_000
 GOLDEN_ROWS = 20
 
 
+_made: dict[str, tuple[bytes, pa.RecordBatch]] = {}
+
+
 def boosted(spec: ModelSpec) -> tuple[bytes, pa.RecordBatch]:
-    """The graph, and the rows that it was fitted on."""
+    """The graph, and the rows that it was fitted on: made once for a model's name."""
+    if spec.name not in _made:
+        _made[spec.name] = _boosted(spec)
+    return _made[spec.name]
+
+
+def _boosted(spec: ModelSpec) -> tuple[bytes, pa.RecordBatch]:
     from tidemill_learning.training.examples import Examples
     from tidemill_learning.training.export import to_onnx
     from tidemill_learning.training.labelled import input_specs

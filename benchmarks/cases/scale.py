@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from statistics import median
 
 from benchmarks.cases.stream import release_all
-from benchmarks.children import Child, drained, measured, service
+from benchmarks.children import Child, drained, measured, service, stages
 from benchmarks.events import MODEL, bad_among
-from benchmarks.result import Goal, Result
+from benchmarks.result import Goal, Result, told
 from benchmarks.sizes import Sizes
 from benchmarks.world import World, world
 
 RSS_MB, PARTITIONS_TIMES, MODELS_TIMES = 20.0, 1.2, 2.0
 PARTITIONS = 4
-RUNS = 3
-"""Of each cost; a run takes half a minute."""
 PATIENCE_S = 400.0
 
 SERVICES: dict[str, tuple[str, tuple[str, ...], str, str]] = {
@@ -26,26 +24,38 @@ SERVICES: dict[str, tuple[str, tuple[str, ...], str, str]] = {
 
 
 def scale(sizes: Sizes) -> Result:
-    """Validator and stream: both for memory, each for cost. `ours` is the larger growth of memory in MB."""
+    """Validator and stream: both for memory, each for cost. `ours` is the larger growth of memory in MB.
+
+    Memory is measured once: it takes minutes, and what grows grows every time. Costs are medians of the runs, in
+    which the three forms take turns as far as their worlds allow.
+    """
+    stages_us: dict[str, float] = {}
     with world() as place:
-        growth = _memory(place, sizes)
-        single = _costs(place, sizes, "one", 1)
-        wide = _costs(place, sizes, "wide", sizes.partitions)
+        growth = _memory(place, sizes, stages_us)
+        single, wide = [], []
+        for number in range(sizes.runs):
+            single.append(told("scale", number, _cost(place, sizes, f"one{number}-", 1)))
+            wide.append(told("scale", number, _cost(place, sizes, f"wide{number}-", sizes.partitions)))
     with world(sizes.models) as place:
-        many = _costs(place, sizes, "many", 1)
+        many = [told("scale", number, _cost(place, sizes, f"many{number}-", 1)) for number in range(sizes.runs)]
     result = Result("scale", "MB more after the larger number of events", max(growth.values()), limit=RSS_MB)
+    result.stages_us = stages_us
+    forms = {"1": single, f"{sizes.partitions} partitions": wide, f"{sizes.models} models": many}
+    result.runs = [
+        {f"{who} µs {form}": runs[n][who] for form, runs in forms.items() for who in SERVICES}
+        for n in range(sizes.runs)
+    ]
     result.goals = [Goal(f"{who} MB more", mb, RSS_MB, at_most=True) for who, mb in growth.items()]
+    bounds = (PARTITIONS_TIMES, MODELS_TIMES)
     for who in SERVICES:
-        result.figures |= {f"{who} µs": single[who], f"{who} µs {sizes.partitions} partitions": wide[who]}
-        result.figures |= {f"{who} µs {sizes.models} models": many[who]}
-        at = f"{who} cost 1 to {sizes.partitions} partitions"
-        result.goals.append(Goal(at, wide[who] / single[who], PARTITIONS_TIMES, at_most=True))
-        at = f"{who} cost 1 to {sizes.models} models"
-        result.goals.append(Goal(at, many[who] / single[who], MODELS_TIMES, at_most=True))
+        cost = {form: median(run[who] for run in runs) for form, runs in forms.items()}
+        result.figures |= {f"{who} µs {form}": figure for form, figure in cost.items()}
+        for form, bound in zip([form for form in forms if form != "1"], bounds, strict=True):
+            result.goals.append(Goal(f"{who} cost 1 to {form}", cost[form] / cost["1"], bound, at_most=True))
     return result
 
 
-def _memory(place: World, sizes: Sizes) -> dict[str, float]:
+def _memory(place: World, sizes: Sizes, stages_us: dict[str, float]) -> dict[str, float]:
     """Growth of resident memory between the smaller and the larger number of events, in MB."""
     prefix = "m-"
     topics = place.create(prefix, PARTITIONS)
@@ -58,10 +68,14 @@ def _memory(place: World, sizes: Sizes) -> dict[str, float]:
         before = _rss(place, children, predictions, sizes.few)
         place.fill(raw, sizes.many - sizes.few, PARTITIONS, first=sizes.few)
         after = _rss(place, children, predictions, sizes.many)
+        for who, child in children.items():
+            stages_us |= {f"{who} {stage}": us for stage, us in stages(child.metrics(), sizes.many).items()}
     finally:
         for child in children.values():
             child.stop()
     place.drop(prefix)
+    told("scale memory", 0, {f"{who} {at}": found[who] for who in children for at, found in
+                             (("before", before), ("after", after))})  # fmt: skip
     return {who: after[who] - before[who] for who in children}
 
 
@@ -70,13 +84,8 @@ def _rss(place: World, children: dict[str, Child], predictions: str, events: int
     return {who: child.rss_mb() for who, child in children.items()}
 
 
-def _costs(place: World, sizes: Sizes, name: str, partitions: int) -> dict[str, float]:
-    """Microseconds an event of each service, with the events split over the models of the world."""
-    runs = [_cost(place, sizes, f"{name}{number}-", partitions) for number in range(min(RUNS, sizes.runs))]
-    return {who: median(run[who] for run in runs) for who in SERVICES}
-
-
 def _cost(place: World, sizes: Sizes, prefix: str, partitions: int) -> dict[str, float]:
+    """Microseconds an event of each service, with the events split over the models of the world."""
     topics = place.create(prefix, partitions)
     release_all(place, prefix, partitions)
     each = sizes.scale_records // len(place.models)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from statistics import median
+
 from benchmarks.children import Child, measured, python, service, stages
 from benchmarks.events import MODEL, bad_among
 from benchmarks.peers import VALIDATORS, Rival
@@ -28,19 +31,26 @@ def validator_encode(sizes: Sizes) -> Result:
 
 def _bench(name: str, sizes: Sizes, bound: float, *, privacy: bool) -> Result:
     stages_us: dict[str, float] = {}
+    processor: dict[str, list[float]] = {"ours": [], "limit": []}
     rivals = VALIDATORS if sizes.rivals else {}
     with world(privacy=privacy) as place:
         if sizes.runs > 1:  # the broker's own code is compiled while it works: its first minute is slow
-            _run(place, sizes, WARM_UP, {}, stages_us)
-        runs = [told(name, n, _run(place, sizes, n, rivals, stages_us)) for n in range(sizes.runs)]
+            _run(place, sizes, WARM_UP, {}, stages_us, processor)
+        runs = [told(name, n, _run(place, sizes, n, rivals, stages_us, processor)) for n in range(sizes.runs)]
     result = Result.of_runs(name, "records/s", runs)
     result.stages_us = stages_us
+    result.figures = {f"processor µs a record, {who}": median(found) for who, found in processor.items()}
     result.goals = [Goal("share of the pass-through", result.ratio, bound)]
     return result
 
 
 def _run(
-    place: World, sizes: Sizes, number: int, rivals: dict[str, Rival], stages_us: dict[str, float]
+    place: World,
+    sizes: Sizes,
+    number: int,
+    rivals: dict[str, Rival],
+    stages_us: dict[str, float],
+    processor: dict[str, list[float]],
 ) -> dict[str, float]:
     prefix = f"v{number}-"
     targets = {who: f"{prefix}out-{who}" for who in ("limit", *rivals)}
@@ -54,10 +64,11 @@ def _run(
     figures: dict[str, float] = {}
     for who in rotated(["ours", "limit", *rivals], number):
         if who == "ours":
-            figures[who] = _ours(place, prefix, clean, sizes, stages_us)
+            figures[who] = _ours(place, prefix, clean, sizes, stages_us, processor[who])
         elif who == "limit":
             child = limit(place, raw, targets[who], sizes, LINGER_S)
-            figures[who] = measured(place, child, targets[who], sizes.records).rate
+            spent = partial(_note_cpu, processor[who], sizes.records)
+            figures[who] = measured(place, child, targets[who], sizes.records, before_stop=spent).rate
         else:
             figures[who] = rivals[who].rate(place, sources[who], targets[who], sizes, PARTITIONS, *more)
     place.drop(prefix)
@@ -70,16 +81,26 @@ def limit(place: World, source: str, target: str, sizes: Sizes, linger_s: float,
     return python("benchmarks.workers.pass_through", place.bootstrap, source, target, *own)
 
 
-def _ours(place: World, prefix: str, clean: str, sizes: Sizes, stages_us: dict[str, float]) -> float:
+def _ours(
+    place: World, prefix: str, clean: str, sizes: Sizes, stages_us: dict[str, float], spent: list[float]
+) -> float:
     settings: dict[str, object] = {"batch_size": sizes.batch_size, "batch_linger_ms": int(LINGER_S * 1000)}
     if (place.folder / PRIVACY_KEY).exists():
         settings["privacy_key_file"] = place.folder / PRIVACY_KEY
     child = service(place, prefix, "tidemill_validator", **settings)
     good = sizes.records - bad_among(0, sizes.records)
     stages_us.clear()
-    written = measured(
-        place, child, clean, good, before_stop=lambda c: stages_us.update(stages(c.metrics(), sizes.records))
-    )
+
+    def note(child: Child) -> None:
+        stages_us.update(stages(child.metrics(), sizes.records))
+        _note_cpu(spent, sizes.records, child)
+
+    written = measured(place, child, clean, good, before_stop=note)
     if written.records != good:
         raise RuntimeError(f"{written.records} clean records, not {good}: not exactly once")
     return written.rate
+
+
+def _note_cpu(spent: list[float], records: int, child: Child) -> None:
+    """Processor time a record, all threads, the start of the process included."""
+    spent.append(child.cpu_s() * 1e6 / records)
