@@ -49,6 +49,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         write(Path(session.config.rootpath), _latest(faults), JarLock.load().kafka, whole=whole)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What could not be tried here is said where everybody looks, whatever else has passed."""
+    for fault in config.stash.get(_FAULTS, []):
+        if "not_run" in fault.figures:
+            terminalreporter.section("NOT PROVEN", red=True, bold=True)
+            terminalreporter.line(f"fault {fault.id}, {fault.name}: {fault.figures['not_run']}", red=True)
+
+
 def _latest(faults: list[Fault]) -> list[Fault]:
     return list({(fault.id, fault.variant): fault for fault in faults}.values())
 

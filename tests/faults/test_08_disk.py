@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,9 +26,8 @@ def test_a_full_disk_stops_the_broker_and_nothing_else(root: Path, tmp_path: Pat
     disk = tmp_path / "disk"
     with small_disk(disk) as made:
         if not made:
-            fault.figures["not_run"] = "a tmpfs cannot be mounted here: this fault was NOT tried"
-            print(f"\n*** {fault.figures['not_run']} ***", file=sys.stderr)
-            return
+            fault.figures["not_run"] = "a tmpfs cannot be mounted here (it takes root): this fault was NOT tried"
+            pytest.skip(fault.figures["not_run"])  # and in red at the end of the run; the report says not passed
         with own_broker(root, disk, fault) as (broker, world):
             world.release()
             services = [world.start(kind) for kind in ("ingest", "validator", "stream")]
