@@ -64,6 +64,21 @@ def test_a_new_detect_takes_in_every_profile_that_waits_though_brokers_answer_la
     until(lambda: set(range(28)) <= _measured(world), DEADLINE_S, "every window is measured")
 
 
+def test_a_second_detect_stands_by_and_takes_over_from_a_killed_one_without_a_hole(world: World) -> None:
+    world.publish_version(1)
+    world.start("profile")
+    members = [world.start("detect")]
+    pushed = 0
+    for windows in (4, 10, 16):
+        world.push(pushed, 1_200, late=0.25)
+        pushed += 1_200
+        until(lambda n=windows: set(range(n)) <= _measured(world), DEADLINE_S, f"{windows} windows are measured")
+        if len(members) == 2:
+            world.kill(members.pop(0))
+        members.append(world.start("detect"))
+    assert not world.said("Faust left out")
+
+
 def test_detect_stops_cleanly_and_leaves_no_topic_of_its_own(world: World) -> None:
     detect = world.start("detect")
     until(lambda: world.said("metrics and health"), DEADLINE_S, "detect has begun")

@@ -120,6 +120,7 @@ class World:
             "TIDEMILL_MODELS": MODEL,
             "TIDEMILL_PORT": "0",
             "TIDEMILL_SESSION_TIMEOUT_MS": "6000",
+            "TIDEMILL_TRANSACTION_TIMEOUT_MS": "5000",
             **{f"TIDEMILL_{name.upper()}": str(value) for name, value in settings.items()},
         }
         popen = subprocess.Popen(

@@ -54,7 +54,7 @@ training:
   first_after: 600
   newest: 5_000
   candidates: [logistic_regression, gradient_boosting]
-  budget: 5s
+  budget: 2s
   metric: roc_auc
   gate: {at_least: 0.55, better_by: -1}
 retrain: {on: [drift, quality], cooldown: 1h}
@@ -111,6 +111,9 @@ class World:
             "PORT": "0",
             "PARTITIONS": str(PARTITIONS),
             "COLLECT_EVERY_S": "0.3",
+            # A killed trainer is forgotten sooner.
+            "SESSION_TIMEOUT_MS": "6000",
+            "TRANSACTION_TIMEOUT_MS": "5000",
             "LOG_LEVEL": "INFO",
         }
         return os.environ | {f"TIDEMILL_{name}": value for name, value in (places | self._extra).items()}

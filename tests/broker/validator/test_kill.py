@@ -25,6 +25,7 @@ def spawn(bench: Bench, log: Path) -> subprocess.Popen[bytes]:
         "batch_size": 20,
         "batch_linger_ms": 0,
         "session_timeout_ms": 6_000,
+        "transaction_timeout_ms": 5_000,
         "log_file": log,
     }
     environment = os.environ | {f"TIDEMILL_{name.upper()}": str(value) for name, value in given.items()}
