@@ -19,11 +19,12 @@ ROOT = Path(__file__).resolve().parent.parent
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failure shows the ends of the logs that the test's processes left in its folder."""
+    """A failure shows the ends of the logs that the test's processes left in its folders."""
     report = yield
-    folder = getattr(item, "funcargs", {}).get("tmp_path")
-    if report.failed and folder is not None:
-        report.sections += [(f"end of {name}", text) for name, text in tails(folder)]
+    given = getattr(item, "funcargs", {})
+    if report.failed:
+        for folder in (given[name] for name in ("tmp_path", "var") if name in given):
+            report.sections += [(f"end of {name}", text) for name, text in tails(folder)]
     return report
 
 

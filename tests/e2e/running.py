@@ -50,7 +50,7 @@ def tidemill(
         return process.returncode, output
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=40)
+        output, _ = process.communicate(timeout=60)
         return -1, f"{output}\n(interrupted after {timeout_s:.0f} s)"
 
 

