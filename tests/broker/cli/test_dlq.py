@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.broker.cli.dlq_world import MODEL, DeadLetterWorld
 from tests.support.polling import until
+from tidemill.kafka.session import InDoubt, TransactionSession
+from tidemill_cli.dead_letters.resolve import Resolver
 
 HEADERS = [("traceparent", b"00-1-1-01"), ("own", b"x"), ("own", None)]
 
@@ -69,6 +72,25 @@ def test_killed_in_the_middle_again_and_again_a_replay_still_puts_each_back_once
     assert len(world.resolutions()) == count
     assert max(world.resolutions().values()) == 1
     assert world.uncommitted() > count, "no transaction was open when the process was killed"
+
+
+def test_the_count_is_exact_where_commits_end_in_doubt(world: DeadLetterWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.set_aside(40)
+    commit, calls = TransactionSession.commit, iter(range(100))
+
+    def in_doubt(session: TransactionSession, outputs: Any, offsets: Any) -> None:
+        call = next(calls)
+        if call != 2:  # the third is lost on the way there, the first on the way back
+            commit(session, outputs, offsets)
+        if call in (0, 2):
+            session.close()
+            raise InDoubt("no answer")
+
+    monkeypatch.setattr(TransactionSession, "commit", in_doubt)
+    topics = [world.topics.name(role, MODEL) for role in ("raw_dlq", "raw")]
+    resolver = Resolver(world.settings, topics[0], f"{world.settings.prefix}doubt", back_to=topics[1], most=8)
+    assert resolver.run(lambda letter: True) == {"MalformedRecord": 40}
+    assert sorted(int(value or b"") for _, _, value, _ in world.raw()) == list(range(40))
 
 
 def test_of_two_replays_at_once_one_is_fenced_and_each_record_comes_back_once(world: DeadLetterWorld) -> None:

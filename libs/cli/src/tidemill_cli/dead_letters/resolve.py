@@ -46,9 +46,10 @@ class Resolver:
         self._back_to = back_to
         self._most = most
         self._session = TransactionSession(producer_config(settings, transactional_id))
+        self._unsure: list[Letter] = []
 
     def run(self, wanted: Wanted, progress: Progress = lambda done, total: None) -> Counter[str]:
-        """Resolve every open letter that is wanted; returns how many, by reason.
+        """Resolve every open letter that is wanted; returns how many, by reason: exact, whatever ended in doubt.
 
         Raises Fenced where another command works on the topic, RetryLater where brokers stay away.
         """
@@ -70,12 +71,18 @@ class Resolver:
             self._session.close()
 
     def _pass(self, wanted: Wanted, resolved: Counter[str], progress: Progress) -> None:
-        """From a look at what is resolved to the end. What ends in doubt is seen by the next look."""
+        """From a look at what is resolved to the end. What became of a transaction in doubt is seen by the next look:
+        the session was opened anew before, and so has settled it.
+        """
         found = survey(self._settings, self._topic, lambda letter: letter.origin is not None and wanted(letter))
+        resolved.update(letter.reason for letter in self._unsure if not found.is_open(letter))
+        self._unsure = []
         already = resolved.total()
         progress(already, already + found.count)
         for letters in _portions(open_letters(self._settings, self._topic, found), self._most):
+            self._unsure = letters
             self._session.commit(self._outputs(letters), [])
+            self._unsure = []
             resolved.update(letter.reason for letter in letters)
             progress(resolved.total(), already + found.count)
 
