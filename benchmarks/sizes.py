@@ -10,12 +10,13 @@ class Sizes:
     """`records`: of a measured run of ours and of the limit. `rival_records`: of a rival's, which are slower.
 
     `latency_s`: for how long events are pushed. `few`, `many`: events of the memory test. `models`, `partitions`:
-    the larger counts of the cost tests. `rivals`: whether rivals run at all.
+    the larger counts of the cost tests. `audit_few`, `audit_many`: raw records of the audit, which reads
+    three topics of as many. `rivals`: whether rivals run at all.
     """
 
     runs: int = 5
     batch_rows: int = 20_000
-    records: int = 600_000
+    records: int = 400_000
     rival_records: int = 10_000
     warm_records: int = 5_000
     batch_size: int = 10_000
@@ -26,6 +27,8 @@ class Sizes:
     models: int = 50
     partitions: int = 48
     scale_records: int = 300_000
+    audit_few: int = 300_000
+    audit_many: int = 3_400_000
     rivals: bool = True
 
 
@@ -44,5 +47,7 @@ QUICK = Sizes(
     models=3,
     partitions=8,
     scale_records=10_000,
+    audit_few=2_000,
+    audit_many=10_000,
     rivals=False,
 )

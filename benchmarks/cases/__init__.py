@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.cases import codec, latency, scale, stream, validator
+from benchmarks.cases import audit, codec, latency, scale, stream, validator
 from benchmarks.result import Result
 from benchmarks.sizes import Sizes
 
@@ -16,5 +16,6 @@ CASES: dict[str, Callable[[Sizes], Result]] = {
     "stream": stream.stream,
     "latency": latency.latency,
     "scale": scale.scale,
+    "audit": audit.audit,
 }
 """Every benchmark by its name, in the order in which `make bench` runs them."""
