@@ -80,7 +80,8 @@ def _rule_card(quality: Quality, judged: list[Judged]) -> str:
     rule = judged[0].rule
     complete = [j for j in judged if j.final and j.verdict.holds is not None]
     broken = [j for j in complete if j.verdict.holds is False]
-    told, kind = f"{len(broken):,} of {len(complete):,} windows outside", rule.severity if broken else "holds"
+    told = f"{len(broken):,} of {len(complete):,} windows outside"
+    kind: str = rule.severity if broken else "holds"
     if not complete:
         empty = sum(j.final for j in judged)
         told, kind = f"no values in {empty:,} windows" if empty else "no complete window yet", "soft"
