@@ -25,6 +25,9 @@ def test_a_worker_that_is_asked_to_end_finishes_and_leaves_nothing_behind(world:
             workers = [world.start(kind, 0).until_ready() for kind in ("validator", "stream")]
             seen = world.end_of("predictions")
             until(lambda n=seen: world.end_of("predictions") > n, 40, "both are at work", every=0.1)
+            if turn == 0:
+                amid = world.audit()
+                assert amid.holds, f"an audit of a platform at work finds what is not there: {amid.to_dict()}"
             for worker in workers:
                 began = time.monotonic()
                 worker.terminate()
