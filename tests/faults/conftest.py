@@ -34,9 +34,20 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     if report.when == "call":
         item.stash[_FAILED] = report.failed
+        report.not_tried = report.passed and "not_run" in _figures(item)
     elif report.failed and report.when == "setup" and item.get_closest_marker("fault"):
         item.config.stash[_FAULTS].append(_entry(item))  # it could not even be tried: it has not passed
     return report
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """A fault that could not be tried here counts neither as passed nor as failed."""
+    return ("not proven", "N", "NOT PROVEN") if getattr(report, "not_tried", False) else None
+
+
+def _figures(item: pytest.Item) -> dict[str, Any]:
+    fault = item.funcargs.get("fault") if isinstance(item, pytest.Function) else None
+    return fault.figures if isinstance(fault, Fault) else {}
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
