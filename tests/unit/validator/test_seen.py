@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidemill_validator.seen import BUCKETS, SeenIds
+from tidemill_validator.seen import BUCKETS, IN_FLIGHT, SeenIds
 
 WINDOW = 1_000
 
@@ -66,7 +66,8 @@ def test_small_batches_do_not_make_many_generations() -> None:
     seen = SeenIds(WINDOW, 100_000)
     for k in range(20_000):
         accept(seen, [f"e{k}"], k, at=k)
-    assert len(seen._generations) <= 2 * BUCKETS + 3
+    assert len(seen._generations) <= 2 * BUCKETS + 3 + IN_FLIGHT
+    assert len(seen._gone) <= IN_FLIGHT
     assert WINDOW <= len(seen) <= WINDOW + 2 * WINDOW // BUCKETS + 2
 
 
@@ -106,3 +107,29 @@ def test_nothing_inside_the_window_is_ever_forgotten_whatever_aborts(
             plain.entries += kept
         assert all(answer == answers[0] for answer in answers)
         offset += len(ids)
+
+
+TURNS = st.lists(st.tuples(BATCH, st.integers(1, 3)), max_size=25)
+
+
+@given(turns=TURNS)
+@settings(max_examples=300, deadline=None)
+def test_batches_read_ahead_of_a_transaction_that_aborts_are_as_if_they_had_never_come(
+    turns: list[tuple[tuple[list[str], int, bool], int]],
+) -> None:
+    """`straight` sees each batch once; `hurt` must take back up to three batches and be given them again."""
+    straight, hurt = SeenIds(WINDOW, 10_000), SeenIds(WINDOW, 10_000)
+    offset, done = 0, []
+    for (ids, at, aborts), back in turns:
+        batch = (ids, list(range(offset, offset + len(ids))), [at] * len(ids))
+        offset += len(ids)
+        straight.rewind(batch[1][0])
+        answer = straight.accept(*batch)
+        done.append((batch, answer))
+        hurt.rewind(batch[1][0])
+        assert hurt.accept(*batch) == answer
+        if aborts:
+            for again, before in done[-back:]:
+                hurt.rewind(again[1][0])
+                assert hurt.accept(*again) == before
+        assert (hurt.stream_time, set(hurt._ids)) == (straight.stream_time, set(straight._ids))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -23,6 +23,8 @@ RESTORED = -1
 """Instead of a raw offset: read back from clean, so it is committed and can never be taken back."""
 BUCKETS = 64
 """Ids are forgotten bucket by bucket: one of so many parts of the window too late, never too early."""
+IN_FLIGHT = 16
+"""So many of the newest batches of a partition may be taken back: more than are ever read before they are committed."""
 
 
 @dataclass(slots=True)
@@ -41,7 +43,8 @@ class SeenIds:
     """Event ids of one partition.
 
     `accept` remembers what it lets pass. That may be taken back: when a transaction aborts, its records come
-    again, and `rewind` forgets all ids accepted at or after the offset from which they do.
+    again, and `rewind` makes it as if nothing at or after the offset from which they do had ever come: ids accepted
+    since are forgotten, ids forgotten since are remembered. Exact for the newest `IN_FLIGHT` batches.
     """
 
     def __init__(self, within_ms: int, limit: int) -> None:
@@ -52,6 +55,8 @@ class SeenIds:
         self._limit = limit
         self._ids: set[str] = set()
         self._generations: deque[Generation] = deque()
+        self._gone: deque[tuple[int, int, Generation]] = deque()
+        self._turn = 0
         self.forgotten_early = 0
 
     def __len__(self) -> int:
@@ -69,7 +74,8 @@ class SeenIds:
         """Positions of the duplicates among `ids`; all others are remembered. `offsets` ascend."""
         if not ids:
             return []
-        self._forget()
+        self._turn += 1
+        self._forget(int(offsets[0]))
         duplicates = self._duplicates(ids)
         if duplicates:
             repeated = set(duplicates)
@@ -82,22 +88,28 @@ class SeenIds:
 
     def restore(self, ids: Sequence[str], event_times_ms: Sequence[int]) -> None:
         """Remember ids read back from clean, oldest first."""
-        self._forget()
+        self._forget(RESTORED)
         fresh = [k for k in dict(zip(ids, range(len(ids)), strict=True)).values() if ids[k] not in self._ids]
         if fresh:
             offsets = array("q", [RESTORED]) * len(fresh)
             self._remember([ids[k] for k in fresh], offsets, max(event_times_ms[k] for k in fresh))
 
     def rewind(self, offset: int) -> None:
-        """Forget every id accepted from a raw offset at or after this one."""
+        """Forget every id accepted from a raw offset at or after this one, and what followed from it."""
         while self._generations and self._generations[-1].offsets[-1] >= offset:
-            last = self._generations[-1]
-            cut = bisect_left(last.offsets, offset)
-            self._ids.difference_update(last.ids[cut:])
-            if cut:
-                del last.ids[cut:], last.offsets[cut:]
-                return
-            self._generations.pop()
+            last = self._generations.pop()
+            self._ids.difference_update(last.ids)
+            self._bring_back(self._generations.append, last, offset)
+        while self._gone and self._gone[-1][0] >= offset:
+            self._bring_back(self._generations.appendleft, self._gone.pop()[2], offset)
+
+    def _bring_back(self, put: Callable[[Generation], None], generation: Generation, offset: int) -> None:
+        """What of a generation was accepted before the offset is remembered."""
+        cut = bisect_left(generation.offsets, offset)
+        if cut:
+            del generation.ids[cut:], generation.offsets[cut:]
+            self._ids.update(generation.ids)
+            put(generation)
 
     def _duplicates(self, ids: Sequence[str]) -> list[int]:
         """The usual batch has none, which costs two set operations and no loop."""
@@ -113,29 +125,35 @@ class SeenIds:
 
     def _remember(self, ids: list[str], offsets: array[int], newest_ms: int) -> None:
         self._ids.update(ids)
-        self._merge()
         stamp = max(self.stream_time, newest_ms)
         self._generations.append(Generation(ids, offsets, stamp, stamp))
+        self._merge()
 
     def _merge(self) -> None:
         """Keep the number of generations near `BUCKETS`, however small batches are.
 
-        The newest is still on its own: when it is taken back, stream time is as it was before it.
+        Those that may be taken back stay on their own: then stream time is as it was before them.
         """
-        if len(self._generations) < 2:
+        if len(self._generations) < IN_FLIGHT + 2:
             return
-        before, last = self._generations[-2], self._generations[-1]
+        before, last = self._generations[-IN_FLIGHT - 2], self._generations[-IN_FLIGHT - 1]
         if last.stamp - before.start <= self._within_ms // BUCKETS:
             before.ids += last.ids
             before.offsets += last.offsets
             before.stamp = last.stamp
-            self._generations.pop()
+            del self._generations[-IN_FLIGHT - 1]
 
-    def _forget(self) -> None:
-        """Drop what has left the window. Before a batch, never after it: its transaction may yet abort."""
+    def _forget(self, offset: int) -> None:
+        """Drop what has left the window, before the batch that begins at `offset`, never after it: its transaction
+        may yet abort. So may those before it: what is dropped can be brought back for a while.
+        """
+        while self._gone and self._gone[0][1] <= self._turn - IN_FLIGHT:
+            self._gone.popleft()
         oldest = self.stream_time - self._within_ms
         while self._generations and self._generations[0].stamp < oldest:
-            self._ids.difference_update(self._generations.popleft().ids)
+            first = self._generations.popleft()
+            self._ids.difference_update(first.ids)
+            self._gone.append((offset, self._turn, first))
         while len(self._ids) > self._limit:
             self._forget_early(len(self._ids) - self._limit + self._limit // BUCKETS)
 
