@@ -171,6 +171,25 @@ def test_a_wrong_password_is_doctors_first_finding(platform: Platform) -> None:
     assert "never-the-right-one" not in text
 
 
+def test_doctor_tells_which_groups_and_transactional_ids_a_service_may_not_use(platform: Platform) -> None:
+    inside = {"TIDEMILL_KAFKA_BOOTSTRAP": platform.secured.inside}
+    given = ("--principal", f"validator=User:{platform.prefix}validator")
+    assert run(platform, inside, "topics", "apply", *given)[0] == 0
+    asked = ("doctor", "--service", "validator", "--try-transactions")
+
+    may = platform.secured.variables(f"{platform.prefix}validator")
+    code, text = run(platform, may, *asked)
+    assert code == 0, text
+    assert "validator: may do all that it needs" in text
+    assert f"transactional ids {platform.prefix}validator-* may be used" in text
+
+    stranger = platform.secured.variables(f"{platform.prefix}ingest")
+    code, text = run(platform, stranger, *asked)
+    assert code == 1
+    assert f"READ on group {platform.prefix}validator-*" in text
+    assert f"transactional ids {platform.prefix}validator-*: " in text
+
+
 def test_help_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDEMILL_KAFKA_SASL_PASSWORD", "never-shown")
     for arguments in (["doctor", "--help"], ["topics", "plan", "--help"]):

@@ -11,7 +11,7 @@ import pytest
 from tidemill.kafka.partitioner import partition_of
 from tidemill_cli.doctor import api_versions
 from tidemill_cli.doctor.findings import Verdict, exit_code, fail, ok, warn
-from tidemill_cli.doctor.partitioners import judge
+from tidemill_cli.doctor.partitioners import judge, judge_pair
 
 KEYS = [b"k%d" % number for number in range(100)]
 
@@ -28,6 +28,16 @@ def test_labels_of_another_partitioner_are_refused_with_the_share() -> None:
     assert found.verdict is Verdict.FAIL
     assert "25 of 100 keys (25%)" in found.text
     assert "murmur2_random" in found.todo
+
+
+def test_someone_elses_partitioner_is_well_as_long_as_labels_go_where_events_go() -> None:
+    events = [(key, sum(key) % 4) for key in KEYS]
+    assert judge_pair("e", "l", events, events).verdict is Verdict.OK
+    assert judge_pair("e", "l", events, []).verdict is Verdict.OK
+    found = judge_pair("e", "l", events, [(key, (number + (key == b"k7")) % 4) for key, number in events])
+    assert (found.verdict, found.text.startswith("1 of 100 keys are in another partition of l than of e")) == (
+        Verdict.FAIL, True,
+    )  # fmt: skip
 
 
 def test_a_topic_without_keys_says_nothing_about_partitioners() -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tidemill_cli.doctor import api_versions
 from tidemill_cli.doctor.findings import Finding, fail, ok, warn
 from tidemill_cli.doctor.partitioners import check_partitioners
-from tidemill_cli.provision.rights import GROUP, TOPIC, rights
+from tidemill_cli.doctor.rights import check_rights
+from tidemill_cli.provision.rights import rights
 
 if TYPE_CHECKING:
     from tidemill.kafka.clients import Admin
@@ -25,7 +27,7 @@ LAG = 100_000
 LEAST_FREE = 2**30
 
 
-def examine(platform: PlatformView, service: str) -> list[Finding]:
+def examine(platform: PlatformView, service: str, *, try_transactions: bool = False) -> list[Finding]:
     """All findings. `service`: whose rights this principal should have."""
     from tidemill.errors import ConfigError, RetryLater
     from tidemill.kafka.clients import admin
@@ -39,9 +41,9 @@ def examine(platform: PlatformView, service: str) -> list[Finding]:
         return [*findings, fail("brokers", str(error), todo), *_others(platform)]
     steps: list[Callable[[], list[Finding]]] = [
         lambda: _features(platform),
-        lambda: _topics(plan_made, client),
-        lambda: _equal(platform, client),
-        lambda: _rights(platform, client, service),
+        lambda: _topics(_seen_by(service, plan_made, platform), client),
+        lambda: _equal(platform, client, plan_made),
+        lambda: check_rights(platform, client, service, try_transactions=try_transactions),
         lambda: _partitioners(platform, client),
         lambda: _lag(platform),
         lambda: _clock(platform, client),
@@ -101,6 +103,12 @@ def _features(platform: PlatformView) -> list[Finding]:
     return findings + api_versions.judge(found, settings.group_protocol)
 
 
+def _seen_by(service: str, plan: Plan, platform: PlatformView) -> Plan:
+    """The plan without topics that the service has no rights on: to it they look as if they were missing."""
+    names = {right.name for right in rights(platform.topics, platform.models, {service: "me"})}
+    return replace(plan, changes=tuple(change for change in plan.changes if change.topic.name in names))
+
+
 def _topics(plan: Plan, client: Admin) -> list[Finding]:
     from tidemill_cli.provision.cluster import create
     from tidemill_cli.provision.wanted import Kind
@@ -124,12 +132,14 @@ def _topics(plan: Plan, client: Admin) -> list[Finding]:
     return findings or [ok("topics", f"all {len(plan.changes)} exist as the contract has them")]
 
 
-def _equal(platform: PlatformView, client: Admin) -> list[Finding]:
+def _equal(platform: PlatformView, client: Admin, plan: Plan) -> list[Finding]:
     from tidemill.errors import ConfigError
     from tidemill.kafka.topics import check_equal_partitions
+    from tidemill_cli.provision.wanted import Kind
 
     findings = []
-    for model in platform.models:
+    missing = {change.topic.model for change in plan.changes if change.kind in (Kind.CREATE, Kind.MISSING)}
+    for model in sorted(platform.models.keys() - missing):  # what is missing has been told
         try:
             count = check_equal_partitions(client, platform.topics, [model])[model]
         except ConfigError as error:
@@ -137,53 +147,6 @@ def _equal(platform: PlatformView, client: Admin) -> list[Finding]:
         else:
             findings.append(ok("partitions", f"{model}: {count} in each topic"))
     return findings
-
-
-def _rights(platform: PlatformView, client: Admin, service: str) -> list[Finding]:
-    """What the brokers say this principal may do, against what `service` needs; nothing is tried."""
-    from confluent_kafka import TopicCollection
-
-    from tidemill.kafka.topics import partition_counts
-
-    needed = [right for right in rights(platform.topics, platform.models, {service: "me"}) if not right.prefixed]
-    names = sorted({right.name for right in needed if right.resource == TOPIC})
-    present = list(partition_counts(client, names))
-    may: dict[tuple[str, str], set[str]] = {}
-    answers = client.describe_topics(
-        TopicCollection(present), include_authorized_operations=True, request_timeout=TIMEOUT_S
-    )
-    for name, future in answers.items():
-        may[TOPIC, name] = _operations(future.result())
-    groups = sorted({right.name for right in needed if right.resource == GROUP})
-    if groups:
-        described = client.describe_consumer_groups(
-            groups, include_authorized_operations=True, request_timeout=TIMEOUT_S
-        )
-        for name, future in described.items():
-            may[GROUP, name] = _or_none(future)
-    lacking = [
-        f"{right.operation} on {right.resource} {right.name}"
-        for right in needed
-        if (right.resource, right.name) in may and right.operation not in may[right.resource, right.name]
-    ]
-    if not lacking:
-        return [ok("rights", f"{service}: may do all that it needs on {len(may)} topics and groups")]
-    todo = f"`tidemill topics apply --principal {service}=User:NAME` gives them, or writes a script"
-    shown = "; ".join(lacking[:5]) + (f"; and {len(lacking) - 5} more" if len(lacking) > 5 else "")
-    return [fail("rights", f"{service} lacks {shown}", todo)]
-
-
-def _operations(described: Any) -> set[str]:
-    return {operation.name for operation in described.authorized_operations or ()}
-
-
-def _or_none(future: Any) -> set[str]:
-    from confluent_kafka import KafkaException
-
-    try:
-        return _operations(future.result())
-    except KafkaException:
-        return set()
 
 
 def _partitioners(platform: PlatformView, client: Admin) -> list[Finding]:

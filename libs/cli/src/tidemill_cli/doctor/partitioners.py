@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from tidemill.kafka.partitioner import partition_of
 from tidemill_cli.doctor.findings import Finding, fail, ok, warn
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 NEWEST = 200
 """Records looked at in each partition."""
 ENOUGH = 20
+BOTH = 2
+Sample: TypeAlias = Iterable[tuple[bytes | None, int]]
+"""(key, partition) of records."""
 ADVICE = (
     "set partitioner=murmur2_random in librdkafka's clients (Java's and aiokafka's have it by default), and begin with "
     "new topics: what is written stays where it is"
@@ -21,19 +24,46 @@ ADVICE = (
 
 
 def check_partitioners(platform: PlatformView, partitions: dict[str, int]) -> list[Finding]:
-    """One finding for each topic that people's producers write; labels by another partitioner are refused."""
+    """One finding for each topic that people's producers write; labels by another partitioner are refused.
+
+    A source of someone else's may have a partitioner of its own, as long as its events and labels have the same.
+    """
     findings = []
     for model in platform.models:
+        samples = {}
         for role in ("raw", "labels_raw"):
             topic = platform.topics.name(role, model)
-            if topic in partitions:
-                sample = list(_newest(platform, topic))
+            if topic not in partitions:
+                continue
+            samples[topic] = sample = list(_newest(platform, topic))
+            if not platform.topics.is_external(role, model):
                 findings.append(judge(topic, sample, partitions[topic], labels=role == "labels_raw"))
+        if len(samples) == BOTH and any(platform.topics.is_external(role, model) for role in ("raw", "labels_raw")):
+            (events, of_events), (labels, of_labels) = samples.items()
+            findings.append(judge_pair(events, labels, of_events, of_labels))
     return findings
 
 
-def judge(topic: str, sample: Iterable[tuple[bytes | None, int]], partitions: int, *, labels: bool) -> Finding:
-    """`sample`: (key, partition) of records."""
+def judge_pair(events: str, labels: str, of_events: Sample, of_labels: Sample) -> Finding:
+    """Whether keys that stand on both topics are in the same partition of each."""
+    places: dict[bytes, set[int]] = {}
+    for key, number in of_events:
+        if key is not None:
+            places.setdefault(key, set()).add(number)
+    shared = [(key, number) for key, number in of_labels if key in places]
+    apart = {key for key, number in shared if key is not None and number not in places[key]}
+    if not shared:
+        return ok("partitioner", f"{events} and {labels}: no key stands on both yet")
+    text = (
+        f"{len(apart)} of {len({key for key, _ in shared})} keys are in another partition of {labels} than of {events}"
+    )
+    if not apart:
+        return ok("partitioner", text)
+    return fail("partitioner", f"{text}: labels do not meet their predictions", ADVICE)
+
+
+def judge(topic: str, sample: Sample, partitions: int, *, labels: bool) -> Finding:
+    """Whether the keys of a topic are where murmur2 puts them."""
     keyed = [(key, number) for key, number in sample if key is not None]
     if not keyed:
         return ok("partitioner", f"{topic}: no keyed records yet")
