@@ -58,6 +58,7 @@ class Codec:
         self._by_id: dict[int, Schema | None] = {}
         self._layouts: dict[Schema, Layout | None] = {}
         self._plain: dict[Schema, Any] = {}
+        self._faults: dict[tuple[Schema, Schema], str | None] = {}
 
     def decode(self, values: Sequence[bytes | None], reader: Schema) -> Decoded:
         """Decode a batch of framed values into columns of `reader`.
@@ -140,7 +141,7 @@ class Codec:
         writer = self._writer(frame.header)
         if isinstance(writer, str):
             return empty(layout), [], [BadRecord(k, "UnknownSchema", writer) for k in range(len(frame.payloads))]
-        reason = _incompatible(writer, reader)
+        reason = self._fault(writer, reader)
         if reason is not None:
             return empty(layout), [], [BadRecord(k, "IncompatibleSchema", reason) for k in range(len(frame.payloads))]
         if writer.fingerprint == reader.fingerprint:
@@ -198,6 +199,12 @@ class Codec:
         if schema not in self._layouts:
             self._layouts[schema] = layout_of(schema.json)
         return self._layouts[schema]
+
+    def _fault(self, writer: Schema, reader: Schema) -> str | None:
+        pair = (writer, reader)
+        if pair not in self._faults:
+            self._faults[pair] = _incompatible(writer, reader)
+        return self._faults[pair]
 
     def _without_logical_types(self, schema: Schema) -> Any:
         if schema not in self._plain:
