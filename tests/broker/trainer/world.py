@@ -148,6 +148,10 @@ class World:
         """What the trainer has logged so far."""
         return (self.folder / "trainer.log").read_text()
 
+    def has_said(self, text: str) -> bool:
+        """Whether the trainer that was started last has logged this."""
+        return text in self.log()[self._log_at_start :]
+
     def push_events(self, first: int, count: int) -> None:
         """Clean events number ``first`` and on, one a minute; the wind decides the tide, with some noise."""
         numbers = np.arange(first, first + count)
@@ -210,12 +214,12 @@ class World:
         """Everything on retrain-runs, oldest first."""
         return [RetrainRun.from_dict(datum) for datum in self._read("retrain_runs", "retrain-run")]
 
-    def await_versions(self, count: int, timeout: float = 90) -> list[ModelVersion]:
+    def await_versions(self, count: int, timeout: float = 180) -> list[ModelVersion]:
         """Wait until so many versions have been published."""
         until(lambda: self._alive() and len(self.versions()) >= count, timeout, f"{count} published versions")
         return self.versions()
 
-    def await_log(self, text: str, timeout: float = 90) -> None:
+    def await_log(self, text: str, timeout: float = 180) -> None:
         """Wait until the trainer has logged this."""
         until(lambda: self._alive() and text in self.log(), timeout, f"log line {text!r}")
 

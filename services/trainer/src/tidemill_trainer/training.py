@@ -160,7 +160,9 @@ class Trainer:
                  "artifact_uri": reference.artifact_uri, "tracking_run": reference.tracking_run},
                 ALIAS_TIMEOUT_S,
             )  # fmt: skip
-            if not answer["ok"]:
+            if answer["ok"]:
+                log.info("MLflow's alias of %s names version %d", model, reference.version)
+            else:
                 log.warning("MLflow's alias of %s could not be set: %s", model, answer["error"])
             self._aliases[model] = serving.epoch
 
