@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from tidemill.errors import RetryLater
 from tidemill_cli.app import COMMANDS, cli
 from tidemill_cli.platform import find_platform, view_of
 
@@ -99,3 +101,21 @@ def test_places_that_are_no_dead_letters_are_refused_before_anything_connects(
     for command in ("replay", "discard"):
         result = CliRunner().invoke(cli, ["dlq", command, "--bootstrap", "127.0.0.1:1", *places])
         assert (result.exit_code, said in result.output) == (2, True), result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["topics", "list"], ["topics", "plan"], ["topics", "apply"], ["dlq", "list"], ["quality", "flight-delay"], ["trace", "e1"],
+     ["dlq", "show", "flight-delay-raw-dlq/0/1"], ["dlq", "replay", "--model", "flight-delay"]],
+)  # fmt: skip
+def test_without_a_broker_it_is_said_at_once_with_the_address(
+    arguments: list[str], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEMILL_SCHEMAS", str(root / "schemas"))
+    monkeypatch.setenv("TIDEMILL_MODELS_DIR", str(root / "models"))
+    with socket.socket() as nobody:  # bound and not listening: whoever connects is refused
+        nobody.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{nobody.getsockname()[1]}"
+        result = CliRunner().invoke(cli, [*arguments, "--bootstrap", address])
+    assert isinstance(result.exception, RetryLater)
+    assert f"no Kafka broker answers ({address}: Connection refused)" in str(result.exception)

@@ -75,6 +75,9 @@ def list_letters(platform: PlatformView, model: str | None, everything: bool, ro
     """Count dead letters by reason, and show the newest. Those that were replayed or discarded are left out."""
     from collections import Counter
 
+    from tidemill_cli.reach import ensure_reachable
+
+    ensure_reachable(platform.settings)
     counts: Counter[tuple[str, str]] = Counter()
     newest: list[Letter] = []
     resolved = 0
@@ -228,7 +231,9 @@ def _resolve(
     from tidemill.errors import Fenced
     from tidemill_cli.dead_letters.letters import survey
     from tidemill_cli.dead_letters.resolve import Resolver
+    from tidemill_cli.reach import ensure_reachable
 
+    ensure_reachable(platform.settings)
     topic = platform.topics.name(role, model)
     if dry_run:
         found = survey(platform.settings, topic, lambda letter: letter.origin is not None and selection(letter))

@@ -71,9 +71,11 @@ def report(platform: PlatformView, model: str, since: str | None, html: Path | N
 def _collected(platform: PlatformView, model: str, since_ms: int | None) -> Quality:
     from tidemill_cli.quality.collect import collect
     from tidemill_cli.quality.reading import read_reports
+    from tidemill_cli.reach import ensure_reachable
     from tidemill_expectations import event_suite, label_suite
 
     spec = platform.model(model)
+    ensure_reachable(platform.settings)
     suites = {
         platform.topics.name("raw", model): event_suite(spec),
         platform.topics.name("labels_raw", model): label_suite(spec),

@@ -56,8 +56,10 @@ def list_topics(platform: PlatformView) -> None:
     from rich.table import Table
 
     from tidemill_cli.lag import Offsets
+    from tidemill_cli.reach import ensure_reachable
     from tidemill_cli.terminal import console
 
+    ensure_reachable(platform.settings)
     names = platform.topics.all_topics(platform.models)
     offsets = Offsets(platform.settings)
     present = offsets.partitions(list(names))

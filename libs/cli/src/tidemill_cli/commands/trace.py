@@ -64,6 +64,7 @@ def trace(platform: PlatformView, event_id: str, model: str | None, since: str, 
 
 def _find(platform: PlatformView, event_id: str, model: str | None, since: str, key: str | None) -> Path | None:
     from tidemill.contracts.quantities import parse_duration
+    from tidemill_cli.reach import ensure_reachable
     from tidemill_cli.trace.lookup import Lookup
     from tidemill_cli.trace.path import find_path
 
@@ -73,6 +74,7 @@ def _find(platform: PlatformView, event_id: str, model: str | None, since: str, 
         raise click.BadParameter(str(error), param_hint="--since") from error
     since_ms = time.time_ns() // 1_000_000 - back_ms
     names = [platform.model(model).name] if model else sorted(platform.models)
+    ensure_reachable(platform.settings)
     for name in names:
         lookup = Lookup(platform, name)
         if not lookup.exists("raw"):

@@ -36,6 +36,7 @@ def lines_of(platform: PlatformView, place: str) -> Iterator[str]:
 def _at(platform: PlatformView, place: str) -> Batch:
     from tidemill.kafka.headers import parse_origin
     from tidemill.kafka.scan import bounds, scan
+    from tidemill_cli.reach import ensure_reachable
 
     try:
         topic, partition, offset = parse_origin(place.encode())
@@ -43,6 +44,7 @@ def _at(platform: PlatformView, place: str) -> Batch:
         raise click.BadParameter(
             f"{place!r} is not TOPIC/PARTITION/OFFSET", param_hint="TOPIC/PARTITION/OFFSET"
         ) from error
+    ensure_reachable(platform.settings)
     held = bounds(platform.settings, topic)
     first, end_of = held.get(partition, (0, 0))
     if not first <= offset < end_of:

@@ -43,14 +43,16 @@ def make_plan(platform: PlatformView, principals: Sequence[str] = ()) -> Plan:
     """Compare the contract with the cluster. Raises RetryLater without brokers."""
     from tidemill.kafka.clients import admin
     from tidemill_cli.provision.cluster import existing_topics
+    from tidemill_cli.reach import ensure_reachable
 
     settings, catalog, models = platform.settings, platform.topics, list(platform.models)
     external = {name: model for model in models for name in catalog.external_topics(model).values()}
+    named = _principals(principals)
+    ensure_reachable(settings)
     client = admin(settings)
     existing = existing_topics(client, [*catalog.all_topics(models), *external])
     sources = {model: existing[name].partitions for name, model in external.items() if name in existing}
     wanted = wanted_topics(catalog, models, settings.partitions, settings.replication_factor, sources)
-    named = _principals(principals)
     whom = named or default_principals(settings.prefix)
     return Plan(
         settings.kafka_bootstrap,
