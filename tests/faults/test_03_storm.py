@@ -17,6 +17,9 @@ from tidemill_cli import groups
 
 GAP_S = 15
 EVERY_S = 3.0
+MOVES = size(4, 20)
+PATIENCE_S = 90.0
+"""In the short form: a slow machine is given the time to start processes in which partitions move so often."""
 PROTOCOLS = {"classic": {}, "consumer": {"group_protocol": "consumer"}}
 
 
@@ -34,7 +37,7 @@ def test_members_that_come_and_go_lose_nothing_and_leave_no_gap(world: World, fa
         until(lambda: world.count("predictions") > 0, 30, "output flows", every=0.3)
         gaps.start()
         began = turn = time.monotonic()
-        while time.monotonic() - began < seconds:
+        while time.monotonic() - began < seconds or (moves(world) < MOVES and time.monotonic() - began < PATIENCE_S):
             if len(members) < 2 or (len(members) < 4 and chance.random() < 0.55):
                 number = next(n for n in range(8) if n not in members)
                 members[number] = world.start("validator", number, **given)
@@ -51,16 +54,20 @@ def test_members_that_come_and_go_lose_nothing_and_leave_no_gap(world: World, fa
         gaps.close()
         pushed = feeder.close()
     world.until_done(90)
-    rebalances = sum(service.said("assigned ") for service in world.services if service.kind == "validator")
     fault.figures |= {
-        "joined": joined, "left": left, "assignments": rebalances, "longest_gap_s": round(gaps.longest_s, 2),
+        "joined": joined, "left": left, "assignments": moves(world), "longest_gap_s": round(gaps.longest_s, 2),
     }  # fmt: skip
     assert group_type(world) == protocol, "the groups do not use the protocol that is under test"
-    assert rebalances > joined, "partitions did not move"
+    assert moves(world) >= MOVES, "partitions hardly moved"
     world.prove(by_key=True, raw=pushed)
     assert gaps.longest_s <= GAP_S
     for service in world.services:
         assert not service.meant or service.wait(20) == 0, service.told()
+
+
+def moves(world: World) -> int:
+    """How often a validator was given partitions; a process that has just been started has none yet."""
+    return sum(service.said("assigned ") for service in world.services if service.kind == "validator")
 
 
 def group_type(world: World) -> str:
