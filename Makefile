@@ -4,6 +4,8 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest -q
+# Tests against a broker wait more than they work: two files at once, each on a broker of its own.
+TWO_AT_ONCE := -n 2 --dist loadfile --no-loadscope-reorder
 # KAFKA=HOST:PORT uses that Kafka instead of the embedded one.
 KAFKA ?=
 # Processes that start again, as after a kill, should not compile their modules anew.
@@ -28,7 +30,7 @@ up: setup ## run the platform until Ctrl-C
 kafka: setup ## run the broker alone until Ctrl-C
 	@$(TIDEMILL) kafka $(ARGS)
 
-test: lint types unit contract broker e2e packaging ## everything that CI checks, in order
+test: lint types unit contract broker faults e2e packaging ## everything that CI checks, in order
 	@echo "== all checks passed"
 
 lint: setup ## ruff
@@ -50,9 +52,9 @@ contract: setup ## checks of the repository itself
 
 broker: setup ## tests against a real broker
 	@echo "== broker tests"
-	@$(PYTEST) tests/broker
+	@$(PYTEST) tests/broker $(TWO_AT_ONCE) $(ARGS)
 
-faults: setup ## real processes killed, frozen, cut off: short form; writes var/faults/report.json
+faults: setup ## real processes killed, frozen, cut off: short form (five minutes); writes var/faults/report.json
 	@echo "== faults"
 	@$(if $(KAFKA),TIDEMILL_KAFKA_BOOTSTRAP=$(KAFKA)) $(PYTEST) tests/faults $(ARGS)
 
