@@ -135,6 +135,8 @@ def test_columns_that_fill_no_field_and_fields_that_no_column_fills_are_known(ca
     maker = RecordMaker(case.codec, case.schemas.record("telecom-churn"), ROLES, "digest", {}, None)
     assert maker.unknown_columns(["contract", "colour", "customer_id"]) == ["colour"]
     assert maker.missing_fields(["contract"]) == ["billed_at"]
+    assert maker.missing_entity(["contract"]) == "customer_id"
+    assert maker.missing_entity(["contract", "customer_id"]) is None
 
 
 def test_a_label_without_its_own_entity_field_is_keyed_by_the_column_beside_it(case: Case, tmp_path: Path) -> None:

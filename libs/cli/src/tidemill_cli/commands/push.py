@@ -23,7 +23,11 @@ CHECKPOINTS = Path("var/push")
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--model", metavar="NAME", help="Model whose events these are; needless where there is only one.")
-@click.option("--labels", is_flag=True, help="FILE holds labels: event_id, label, event_time, observed_at.")
+@click.option(
+    "--labels",
+    is_flag=True,
+    help="FILE holds labels: event_id, label, event_time, observed_at, and the entity, which is their key.",
+)
 @click.option("--map", "mapped", multiple=True, metavar="COLUMN=FIELD", help="A column under another name; repeatable.")
 @click.option(
     "--event-time",
@@ -78,7 +82,7 @@ def push(
         checkpoint.forget()
     try:
         maker = _maker(platform, spec, digest, labels, mapped, times)
-        _check_columns(file, maker, read_chunks)
+        _check_columns(file, maker, read_chunks, labels=labels)
         before = checkpoint.load()
         if before.done:
             click.echo(f"{file.name} was pushed to {topic} before: {before.sent:,} rows. --again pushes it again.")
@@ -110,7 +114,7 @@ def _maker(
     return RecordMaker(platform.codec, schema, roles, digest, parse_renames(mapped), line)
 
 
-def _check_columns(file: Path, maker: RecordMaker, read_chunks: Any) -> None:
+def _check_columns(file: Path, maker: RecordMaker, read_chunks: Any, *, labels: bool) -> None:
     first = next(iter(read_chunks(file, 100)), None)
     if first is None:
         raise click.ClickException(f"{file.name} has no rows")
@@ -122,6 +126,12 @@ def _check_columns(file: Path, maker: RecordMaker, read_chunks: Any) -> None:
         )
     if unknown := maker.unknown_columns(columns):
         click.echo(f"left out, since the record has no such field: {', '.join(unknown)}", err=True)
+    if labels and (entity := maker.missing_entity(columns)):
+        click.echo(
+            f"warning: {file.name} has no column {entity!r}: these labels are keyed by their event ids, and meet the "
+            f"predictions of records that have no {entity} alone",
+            err=True,
+        )
 
 
 def _progress_bar(name: str, rows: int, done: int) -> Any:

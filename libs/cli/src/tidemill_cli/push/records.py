@@ -86,6 +86,11 @@ class RecordMaker:
         known = {field.name for field in self._fields} | {self._roles.entity}
         return [name for name in columns if self._renames.get(name, name) not in known]
 
+    def missing_entity(self, columns: list[str]) -> str | None:
+        """The entity's name where no column of the file holds it: then every key is an event id."""
+        entity = self._roles.entity
+        return None if entity in {self._renames.get(name, name) for name in columns} else entity
+
     def missing_fields(self, columns: list[str]) -> list[str]:
         """Fields that must be there and that no column, id or time line fills."""
         given = {self._renames.get(name, name) for name in columns} | {self._roles.event_id}
