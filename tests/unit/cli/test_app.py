@@ -105,9 +105,17 @@ def test_places_that_are_no_dead_letters_are_refused_before_anything_connects(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["topics", "list"], ["topics", "plan"], ["topics", "apply"], ["dlq", "list"], ["quality", "flight-delay"], ["trace", "e1"],
-     ["dlq", "show", "flight-delay-raw-dlq/0/1"], ["dlq", "replay", "--model", "flight-delay"]],
-)  # fmt: skip
+    [
+        ["topics", "list"],
+        ["topics", "plan"],
+        ["topics", "apply"],
+        ["dlq", "list"],
+        ["dlq", "show", "flight-delay-raw-dlq/0/1"],
+        ["dlq", "replay", "--model", "flight-delay"],
+        ["quality", "flight-delay"],
+        ["trace", "e1"],
+    ],
+)
 def test_without_a_broker_it_is_said_at_once_with_the_address(
     arguments: list[str], root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
