@@ -100,6 +100,7 @@ class World:
             "log_file": log, "session_timeout_ms": SESSION_MS, "partitions": self.partitions, **settings,
         }  # fmt: skip
         environment = os.environ | {f"TIDEMILL_{name.upper()}": str(value) for name, value in given.items()}
+        environment["PYTHONDONTWRITEBYTECODE"] = ""  # who starts often should not compile its modules anew
         command = [sys.executable, *COMMANDS[kind]]
         child = spawn(command, environment, self.folder / f"{kind}-{instance}.console", self.folder)
         service = Service(f"{kind}-{instance}", kind, instance, child, log, port)
