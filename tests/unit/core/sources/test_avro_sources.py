@@ -147,3 +147,15 @@ def test_nothing_is_bad_while_the_registry_is_away(form: str, value: bytes) -> N
     for _ in range(2):
         with pytest.raises(RetryLater):
             away.decode(batch(value))
+
+
+def test_a_local_timestamp_has_no_offset_and_is_set_aside_with_that_reason() -> None:
+    local = {"type": "long", "logicalType": "local-timestamp-millis"}
+    fields: list[dict[str, Any]] = [{**f, "type": local} if f["name"] == "when" else f for f in WRITER["fields"]]  # type: ignore[attr-defined]
+    registry = FakeRegistry({7: Entry("AVRO", json.dumps({**WRITER, "fields": fields}))})
+    value = framed(charge(1, when=AT_MS), {**WRITER, "fields": fields})
+
+    decoded = reader("avro", registry, fields=FIELDS).decode(batch(value))
+    assert [b.error_class for b in decoded.bad] == ["UnfitRecord"]
+    assert decoded.bad[0].message.startswith("at (from when): ")
+    assert "offset" in decoded.bad[0].message
