@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from tidemill.settings import KafkaSettings
 
-if TYPE_CHECKING:
-    from confluent_kafka import TopicPartition
-
 TIMEOUT_S = 10.0
-_COMING = frozenset({14, 15, 16})
-"""COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR (Kafka protocol, "Error Codes")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +61,13 @@ class Offsets:
         return {(part.topic, part.partition): future.result().offset for part, future in futures.items()}
 
     def committed(self, group: str) -> dict[tuple[str, int], int]:
-        """What a group has committed, whatever the topic. A coordinator that is just taking over is waited for."""
-        from confluent_kafka import KafkaException
-
-        deadline = time.monotonic() + TIMEOUT_S
-        while True:
-            try:
-                found = self._committed(group)
-                break
-            except KafkaException as error:
-                if error.args[0].code() not in _COMING or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.2)
-        return {(part.topic, part.partition): part.offset for part in found if part.offset >= 0}
-
-    def _committed(self, group: str) -> list[TopicPartition]:
+        """What a group has committed, whatever the topic."""
         from confluent_kafka import ConsumerGroupTopicPartitions
 
         request = [ConsumerGroupTopicPartitions(group)]
         future = self._admin.list_consumer_group_offsets(request, request_timeout=TIMEOUT_S)[group]
-        return list(future.result().topic_partitions)
+        found = future.result().topic_partitions
+        return {(part.topic, part.partition): part.offset for part in found if part.offset >= 0}
 
     def lag(self, group: str, topics: Sequence[str]) -> list[PartitionLag]:
         """The group's lag on every partition of `topics`."""
