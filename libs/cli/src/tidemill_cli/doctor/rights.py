@@ -23,7 +23,7 @@ SHOWN = 5
 def check_rights(platform: PlatformView, client: Admin, service: str, *, try_transactions: bool) -> list[Finding]:
     """What the brokers say this principal may do, against what `service` needs."""
     needed = rights(platform.topics, platform.models, {service: "me"})
-    may = _topics(client, needed) | _groups(client, needed)
+    may = _topics(client, needed) | _groups(platform, needed)
     asked = [right for right in needed if (right.resource, _name(right)) in may]
     lacking = [right for right in asked if right.operation not in may[right.resource, _name(right)]]
     todo = f"`tidemill topics apply --principal {service}=User:NAME` gives them, or writes a script"
@@ -53,17 +53,18 @@ def _topics(client: Admin, needed: list[Right]) -> dict[tuple[str, str], set[str
     return {(TOPIC, name): _operations(future.result()) for name, future in answers.items()}
 
 
-def _groups(client: Admin, needed: list[Right]) -> dict[tuple[str, str], set[str]]:
+def _groups(platform: PlatformView, needed: list[Right]) -> dict[tuple[str, str], set[str]]:
     """Rights on groups. On a cluster that has had no group yet, the first question makes Kafka set itself up for them:
-    it is asked again until then.
+    it is asked again until then, each time by a new client (one that has been refused so may crash).
     """
     from tidemill.errors import RetryLater
+    from tidemill.kafka.clients import admin
 
     names = sorted({_name(right) for right in needed if right.resource == GROUP})
     deadline = time.monotonic() + TIMEOUT_S
     while True:
         try:
-            return _ask_groups(client, names)
+            return _ask_groups(admin(platform.settings), names)
         except RetryLater:
             if time.monotonic() > deadline:
                 raise
