@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from itertools import islice
 
 from tidemill.kafka.headers import TRACEPARENT, Headers
 
@@ -46,15 +47,12 @@ def new_traceparent(ratio: float = 1.0) -> bytes:
 
 def sampled_parents(columns: Iterable[Headers | None], limit: int = 128) -> list[tuple[int, int]]:
     """(trace id, span id) of the sampled contexts among the records' headers, at most ``limit``."""
-    found: list[tuple[int, int]] = []
-    for headers in columns:
-        if not headers:
-            continue
-        for name, value in headers:
-            if name == TRACEPARENT and value is not None and value.endswith(_SAMPLED_SUFFIX):
-                parsed = parse_traceparent(value)
-                if parsed is not None:
-                    found.append(parsed[:2])
-        if len(found) >= limit:
-            break
-    return found[:limit]
+    sampled = (
+        value
+        for headers in columns
+        if headers
+        for name, value in headers
+        if name == TRACEPARENT and value is not None and value.endswith(_SAMPLED_SUFFIX)
+    )
+    parsed = (parse_traceparent(value) for value in sampled)
+    return [one[:2] for one in islice((one for one in parsed if one is not None), limit)]
