@@ -37,9 +37,13 @@ class Batch:
     @classmethod
     def from_messages(cls, messages: Iterable[Message]) -> list[Batch]:
         """One batch per topic, in the order in which the topics first appear; messages carry no error."""
+        rows = list(messages)
+        topics = [message.topic() for message in rows]
+        if topics and topics.count(topics[0]) == len(topics):  # the usual case, without a loop of ours
+            return [cls._of_topic(topics[0], rows)]  # type: ignore[arg-type]
         by_topic: dict[str, list[Message]] = {}
-        for message in messages:
-            by_topic.setdefault(message.topic(), []).append(message)  # type: ignore[arg-type]
+        for topic, message in zip(topics, rows, strict=True):
+            by_topic.setdefault(topic, []).append(message)  # type: ignore[arg-type]
         return [cls._of_topic(topic, rows) for topic, rows in by_topic.items()]
 
     @classmethod

@@ -173,7 +173,7 @@ class TransactionalRunner:
         records = [
             m
             for m in messages
-            if m.error() is None and (m.topic(), m.partition()) in self._assignment and m.topic() not in held
+            if m.error() is None and (m.topic(), m.partition()) in self._assignment and not (held and m.topic() in held)
         ]
         if len(records) < len(messages):
             self._note_errors(messages)
