@@ -26,7 +26,7 @@ class Sizes:
     many: int = 5_000_000
     models: int = 50
     partitions: int = 48
-    scale_records: int = 300_000
+    scale_records: int = 240_000
     audit_few: int = 300_000
     audit_many: int = 3_400_000
     rivals: bool = True
