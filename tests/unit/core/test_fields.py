@@ -21,13 +21,13 @@ from tidemill.fields import (
     HASH_CHARACTERS,
     FieldRules,
     HiddenRecords,
-    Remembering,
     masked,
     normalised,
     normalised_record,
     privacy_rule,
     read_privacy_key,
 )
+from tidemill.remembering import Remembering
 
 KEY = b"0123456789abcdef"
 TEXT_STEPS = st.sampled_from(
@@ -219,6 +219,9 @@ def test_a_function_that_remembers_answers_as_it_would_without(texts: list[str])
     for text in texts[-1:]:
         remembering(text)
     assert len(asked) == before
+    together: list[str | None] = [None, *texts, None]
+    wanted = [None if text in ("h", None) else str(text).upper() for text in together]
+    assert Remembering(upper, 3).many(together) == remembering.many(together) == wanted
 
 
 @given(texts=st.lists(st.none() | st.text(max_size=6), max_size=8), keep=st.integers(0, 4), start=st.integers(0, 2))

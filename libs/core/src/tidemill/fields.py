@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tidemill.contracts.model_file.against_record import field_type
 from tidemill.contracts.model_file.spec import PrivacyRule, Step
 from tidemill.errors import ConfigError
+from tidemill.remembering import Remembering
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -203,7 +204,8 @@ def _by_value(function: TextRule) -> Callable[[pa.Array], pa.Array]:
 
         encoded = column.dictionary_encode()
         before = encoded.dictionary.to_pylist()
-        after = [None if value is None else function(value) for value in before]
+        many = function.many if isinstance(function, Remembering) else None
+        after = many(before) if many else [None if value is None else function(value) for value in before]
         if before == after:
             return column
         return pa.array(after, type=column.type).take(encoded.indices)
@@ -213,29 +215,6 @@ def _by_value(function: TextRule) -> Callable[[pa.Array], pa.Array]:
 
 def _hiding(rule: PrivacyRule, function: TextRule) -> Callable[[pa.Array], pa.Array]:
     return _masking(rule.keep_last) if rule.kind == "mask" else _by_value(Remembering(function, MOST_HASHES))
-
-
-class Remembering:
-    """A function of text that remembers its newest answers, `most` to twice as many."""
-
-    def __init__(self, function: TextRule, most: int) -> None:
-        self._function = function
-        self._most = most
-        self._newest: dict[str, str | None] = {}
-        self._older: dict[str, str | None] = {}
-
-    def __len__(self) -> int:
-        return len(self._newest) + len(self._older)
-
-    def __call__(self, text: str) -> str | None:
-        newest = self._newest
-        if text in newest:
-            return newest[text]
-        found = self._older[text] if text in self._older else self._function(text)
-        if len(newest) >= self._most:
-            self._older, self._newest = newest, {}
-        self._newest[text] = found
-        return found
 
 
 def _masking(keep_last: int) -> Callable[[pa.Array], pa.Array]:
