@@ -17,6 +17,7 @@ __all__ = ["bounds", "scan"]
 _POLL_S = 0.05
 _REQUEST_TIMEOUT_S = 10.0
 _FETCH_BUFFER_KB = 8_192
+_FETCH_MESSAGES = 10_000  # a partition's; the buffer counts payload alone, and a small record costs 400 bytes beside it
 
 
 def scan(
@@ -49,6 +50,7 @@ def scan(
         "scan",
         isolation_level="read_uncommitted" if read_uncommitted else "read_committed",
         queued_max_messages_kbytes=_FETCH_BUFFER_KB,
+        queued_min_messages=_FETCH_MESSAGES,
     )
     try:
         numbers = list(partitions) if partitions is not None else partitions_of(consumer, topic)
