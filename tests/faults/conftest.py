@@ -87,9 +87,12 @@ def fault(request: pytest.FixtureRequest) -> Iterator[Fault]:
     entry = _entry(request.node)
     yield entry
     entry.seconds = time.monotonic() - entry.began
-    entry.passed = not request.node.stash.get(_FAILED, True) and "not_run" not in entry.figures
+    exact = not (entry.lost or entry.duplicated)
+    held = not request.node.stash.get(_FAILED, True)
+    entry.passed = held and exact and "not_run" not in entry.figures
     request.config.stash[_FAULTS].append(entry)
     print(f"\nfault {entry.id} {entry.name} {entry.variant} [{mode()}] {entry.seconds:.1f} s: {entry.figures}")
+    assert exact or not held, f"the test passed, and yet {entry.lost} lost and {entry.duplicated} double were counted"
 
 
 @pytest.fixture

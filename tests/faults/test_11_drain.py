@@ -26,7 +26,7 @@ def test_a_worker_that_is_asked_to_end_finishes_and_leaves_nothing_behind(world:
             seen = world.end_of("predictions")
             until(lambda n=seen: world.end_of("predictions") > n, 40, "both are at work", every=0.1)
             if turn == 0:
-                amid = world.audit()
+                amid = world.audit(at_work=True)
                 assert amid.holds, f"an audit of a platform at work finds what is not there: {amid.to_dict()}"
             for worker in workers:
                 began = time.monotonic()
