@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from tests.unit.core.access.support import AUDIENCE, RSA, Time, key_set, token, verifier
-from tidemill.access.callers import Scope
-from tidemill.access.tokens import KeySet, TokenRules, TokenVerifier, UnknownKeyId
+from tidemill.access.callers import Scope, UnknownKeyId
+from tidemill.access.tokens import KeySet, TokenRules, TokenVerifier
 
 
 @pytest.mark.parametrize(("algorithm", "kid"), [("RS256", "rsa"), ("ES256", "ec")])

@@ -28,6 +28,10 @@ class Caller:
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
 
+class UnknownKeyId(LookupError):
+    """A token names a signing key that is not in the key set as it was last read."""
+
+
 def scopes_of(names: Iterable[str]) -> frozenset[Scope]:
     """The scopes among `names`; others, which may belong to somebody else, are passed over."""
     known = {scope.value: scope for scope in Scope}

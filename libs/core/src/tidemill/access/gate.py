@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from tidemill.access.callers import Caller, Scope
+from tidemill.access.callers import Caller, Scope, UnknownKeyId
 from tidemill.access.keys import PREFIX
-from tidemill.access.rates import LocalRates, SharedRates
-from tidemill.access.ring import KeyRing
-from tidemill.access.tokens import TokenVerifier, UnknownKeyId
+
+if TYPE_CHECKING:  # where access is off, nobody needs their libraries
+    from tidemill.access.rates import LocalRates, SharedRates
+    from tidemill.access.ring import KeyRing
+    from tidemill.access.tokens import TokenVerifier
 
 
 class Refusal(Exception):

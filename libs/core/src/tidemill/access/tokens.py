@@ -17,7 +17,7 @@ from typing import Any
 
 import jwt
 
-from tidemill.access.callers import Caller, scopes_of
+from tidemill.access.callers import Caller, UnknownKeyId, scopes_of
 
 ALGORITHMS = ("RS256", "ES256")
 MAX_SET_BYTES = 1 << 20
@@ -25,10 +25,6 @@ FETCH_TIMEOUT_S = 5.0
 LEEWAY_S = 10
 
 _log = logging.getLogger(__name__)
-
-
-class UnknownKeyId(LookupError):
-    """The token names a key that is not in the set as it was last read."""
 
 
 @dataclass(frozen=True, slots=True)
