@@ -5,21 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-FINENESS = math.log(1.05)
-"""Values of a regression within 5 % of one another share a bucket."""
-
-NEAR_ZERO = 1e-9
-
 Counts = Mapping[int, int]
-"""Bucket to how many scores lie in it; buckets are in the order of the scores."""
-
-
-def value_bucket(value: float) -> int:
-    """The bucket of a regression's value: by its logarithm, mirrored for negative values, 0 near zero."""
-    if abs(value) < NEAR_ZERO:
-        return 0
-    size = 1 + math.floor(math.log(abs(value) / NEAR_ZERO) / FINENESS)
-    return size if value > 0 else -size
+"""Bucket (see `tidemill.score_buckets`) to how many scores lie in it; buckets are in the order of the scores."""
 
 
 def distance(one: Counts, other: Counts) -> float:
