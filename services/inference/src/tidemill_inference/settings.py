@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
+from tidemill.access.settings import AccessSettings
 from tidemill.settings import CommonSettings
 
 
@@ -26,11 +29,17 @@ class StreamSettings(InferenceSettings):
     batch_linger_ms: int = Field(50, ge=0, description="How long a transaction waits to fill up, in ms.")
 
 
-class ServeSettings(InferenceSettings):
+class ServeSettings(AccessSettings, InferenceSettings):
     """Settings of `tidemill-inference serve`."""
 
     max_body_kb: int = Field(1_024, ge=1, description="Largest request body, in KiB.")
-    max_instances: int = Field(1_000, ge=1, description="Most instances in one request.")
+    max_instances: int = Field(1_000, ge=1, description="Most instances in one request of JSON or tensors.")
+    max_arrow_kb: int = Field(16_384, ge=1, description="Largest body of an Arrow stream, in KiB.")
+    max_arrow_rows: int = Field(10_000, ge=1, description="Most rows in one Arrow stream.")
+    max_ahead_s: int = Field(86_400, ge=0, description="How far an event time may lie after now, in s.")
+    privacy_key_file: Path | None = Field(
+        None, description="File with the key of `privacy: hash`, that of the validator."
+    )
     retry_after_s: int = Field(2, ge=1, description="Retry-After where a model has no version yet, in seconds.")
     prediction_log_size: int = Field(10_000, ge=1, description="Most REST predictions that wait to be logged.")
     drain_s: int = Field(10, ge=1, description="How long a stop waits for requests in flight, in seconds.")

@@ -41,6 +41,13 @@ class KeyRing:
         if self._thread.is_alive():
             self._thread.join(timeout=self._every_s + 1)
 
+    def __enter__(self) -> KeyRing:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def check(self) -> str | None:
         """A readiness check: the keys have been read."""
         return None if self._keys is not None else "the keys cannot be read from the database"

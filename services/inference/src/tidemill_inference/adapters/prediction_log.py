@@ -24,10 +24,13 @@ from tidemill.kafka.headers import TRACEPARENT, Headers
 from tidemill_inference import metrics
 from tidemill_inference.dataplane import Answered, ModelEndpoint
 from tidemill_inference.outputs import REST, prediction_rows
+from tidemill_inference.report_writer import ReportWriter
+from tidemill_inference.serving import Predictions
 from tidemill_inference.stream_process import Route
 
 TAKEN_AT_ONCE = 500
 IDLE_S = 0.1
+REPORT_EVERY_S = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -55,10 +58,15 @@ class Entry:
 class PredictionLog:
     """A bounded queue in front of a producer thread."""
 
-    def __init__(self, producer: Producer, codec: Codec, routes: Mapping[str, Route], size: int) -> None:
+    def __init__(
+        self, producer: Producer, codec: Codec, routes: Mapping[str, Route], size: int,
+        reports: ReportWriter | None = None,
+    ) -> None:  # fmt: skip
         """`routes` by model. `size`: most predictions that wait; the producer is idempotent, not
-        transactional.
+        transactional. `reports`: tells how trials go; None where nobody reads it.
         """
+        self._reports = reports
+        self._reported_s = 0.0
         self._producer = producer
         self._codec = codec
         self._routes = routes
@@ -75,7 +83,7 @@ class PredictionLog:
 
     def put(self, entry: Entry) -> bool:
         """Queue a request's predictions, without waiting; False where the queue is full and they are lost."""
-        n = len(entry.answered.answers)
+        n = len(entry.answered)
         with self._lock:
             if self._waiting + n > self._size:
                 metrics.LOG_LOST.labels(entry.endpoint.spec.name, "queue_full").inc(n)
@@ -106,6 +114,7 @@ class PredictionLog:
                 by_model[entry.endpoint.spec.name].append(entry)
             for model, group in by_model.items():
                 self._write(model, group)
+            self._report()
             self._producer.poll(0)
             metrics.LOG_QUEUED.set(self._waiting)
 
@@ -117,37 +126,64 @@ class PredictionLog:
         while len(entries) < TAKEN_AT_ONCE and not self._queue.empty():
             entries.append(self._queue.get_nowait())
         with self._lock:
-            self._waiting -= sum(len(entry.answered.answers) for entry in entries)
+            self._waiting -= sum(len(entry.answered) for entry in entries)
         return entries
 
     def _write(self, model: str, entries: list[Entry]) -> None:
         route = self._routes[model]
         for entry in entries:
-            n = len(entry.answered.answers)
+            n = len(entry.answered)
             try:
                 values = self._encode(entry, route)
             except (RetryLater, ValueError) as error:
                 _log.error("a REST prediction cannot be logged: %s", error)
                 metrics.LOG_LOST.labels(model, "not_encoded").inc(n)
                 continue
-            keys = [entry.endpoint.key(datum) for datum in entry.answered.data]
+            keys = entry.endpoint.keys(entry.answered.records)
             headers: Headers = [(TRACEPARENT, entry.traceparent)]
             for value, key in zip(values, keys, strict=True):
                 self._produce(route.predictions_topic, model, value, key, headers)
 
     def _encode(self, entry: Entry, route: Route) -> list[bytes]:
         answered = entry.answered
-        inputs = [self._codec.encode_one(datum, route.record) for datum in answered.data]
+        self._complete(answered.predictions)
+        inputs = answered.records.encode(self._codec, route.record)
         rows = prediction_rows(
             answered.predictions,
             prediction_ids=answered.prediction_ids,
-            event_ids=pa.array([str(datum[route.event_id]) for datum in answered.data], pa.string()),
-            event_times=pa.array([datum[route.event_time] for datum in answered.data], pa.timestamp("ms", tz="UTC")),
+            event_ids=pa.array(answered.event_ids, pa.string()),
+            event_times=answered.records.times(route.event_time),
             source=REST,
             predicted_at_ms=answered.predicted_at_ms,
             input=pa.array(inputs, pa.binary()),
         )
         return self._codec.encode(rows, route.prediction, topic=route.predictions_topic)
+
+    def _complete(self, predictions: Predictions) -> None:
+        """Ask the arm of a trial that did not answer, here, where no request waits for it. While the log falls behind
+        (a slow challenger) it is not asked: what goes out must be written.
+        """
+        if predictions.both is None:
+            return
+        if self._waiting < self._size / 2:
+            predictions.both.complete()
+        metrics.tried(predictions)
+        if self._reports is not None:
+            self._reports.tally.add(predictions)
+
+    def _report(self) -> None:
+        """Write how trials go, once a second."""
+        now = time.monotonic()
+        if self._reports is None or now < self._reported_s + REPORT_EVERY_S:
+            return
+        self._reported_s = now
+        try:
+            outputs = self._reports.outputs(time.time_ns() // 1_000_000)
+            for output in outputs:
+                for value, key in zip(output.values, output.keys or (), strict=True):
+                    self._producer.produce(output.topic, value, key=key, partition=0)
+        except (RetryLater, BufferError, KafkaException) as error:
+            _log.warning("a report of a trial is lost: %s", error)
 
     def _produce(self, topic: str, model: str, value: bytes, key: bytes, headers: Headers) -> None:
         try:
