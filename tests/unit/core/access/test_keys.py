@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from tests.unit.core.access.support import Time, key_store
 from tidemill.access.audit import acts
@@ -136,3 +137,10 @@ def test_a_ring_goes_on_with_the_keys_last_read_while_the_database_is_away(store
     assert not keys.refresh()
     assert keys.caller(text) is not None
     assert keys.check() is None
+
+
+def test_before_anybody_has_made_the_tables_there_are_no_keys(tmp_path: Path, clock: Time) -> None:
+    store = KeyStore(connect(f"sqlite:///{tmp_path / 'empty.db'}", reads_only=True), clock)
+    assert store.all() == []
+    with pytest.raises(OperationalError):
+        KeyStore(connect(f"sqlite:///{tmp_path}", reads_only=True), clock).all()

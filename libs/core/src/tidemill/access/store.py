@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, insert, select, update
+from sqlalchemy import Connection, Engine, Row, insert, inspect, select, update
+from sqlalchemy.exc import DBAPIError
 
 from tidemill.access.audit import Act, note
 from tidemill.access.callers import Scope, scopes_of
@@ -74,10 +75,15 @@ class KeyStore:
             note(connection, Act(now, by, "keys.revoke", key_id, {"reason": reason}))
 
     def all(self) -> list[KeyRecord]:
-        """Every key, revoked ones too, oldest first."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(select(api_keys).order_by(api_keys.c.created_at, api_keys.c.key_id))
-            return [_record(row) for row in rows]
+        """Every key, revoked ones too, oldest first; none where nobody has made the tables yet."""
+        wanted = select(api_keys).order_by(api_keys.c.created_at, api_keys.c.key_id)
+        try:
+            with self._engine.connect() as connection:
+                return [_record(row) for row in connection.execute(wanted)]
+        except DBAPIError:
+            if inspect(self._engine).has_table(api_keys.name):
+                raise
+            return []
 
 
 def _usable(connection: Connection, key_id: str) -> KeyRecord:

@@ -217,12 +217,16 @@ def _open(operation: str, summary: str, schema: Node, *, tag: str = "operations"
 
 def _predicted(content: Node) -> Node:
     headers = {
-        "X-Model-Version": {"required": True, "schema": _WHOLE, "description": "The version that answered."},
+        "X-Model-Version": {
+            "required": True,
+            "schema": _TEXT,
+            "description": "What answered; 1,2 in a trial.",
+        },
         "X-Model-Epoch": {"required": True, "schema": _WHOLE, "description": "Its place in the order of releases."},
         "X-Request-ID": {"required": True, "schema": _TEXT, "description": "Yours, or one that was given."},
         "traceparent": {"schema": _TEXT, "description": "W3C trace context, continued."},
     }
-    return {"description": "The predictions, all by one version.", "headers": headers, "content": content}
+    return {"description": "The predictions, all of one epoch.", "headers": headers, "content": content}
 
 
 def _json(description: str, schema: Node) -> Node:

@@ -72,10 +72,12 @@ def _endpoint(predicting: Predicting, model: str, number: str | None) -> ModelEn
 
 
 def _same_version(answered: Answered, number: str | None) -> None:
-    """Between the look and the prediction another version may have begun to serve."""
-    found = answered.predictions.serving.version
-    if number is not None and str(found) != number:
-        raise Problem(404, "unknown_version", f"version {number} does not serve any more: version {found} does")
+    """Between the look and the prediction another version may have begun to serve; and during a trial the entity
+    decides which one answers.
+    """
+    found = answered.predictions.version_name
+    if number is not None and found != number:
+        raise Problem(404, "unknown_version", f"version {number} does not answer this: version {found} does")
 
 
 async def _read(request: Request, endpoint: ModelEndpoint, predicting: Predicting) -> InferRequest:
