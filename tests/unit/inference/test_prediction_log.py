@@ -8,6 +8,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from tests.support.polling import until
 from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, ROUTE, codec, endpoint, warm_predictor
+from tidemill.breaker import CircuitBreaker
 from tidemill_inference import metrics
 from tidemill_inference.adapters.prediction_log import Entry, PredictionLog
 
@@ -102,4 +103,22 @@ def test_what_the_broker_does_not_take_is_counted(broker: Broker, reason: str) -
     log.start()
     log.put(entry(1.0))
     until(lambda: lost(reason) - before == 1, 5, "the loss is counted")
+    log.close(5)
+
+
+def test_while_the_broker_is_away_for_long_nothing_is_queued_and_one_at_a_time_tries() -> None:
+    before = lost("broker_away")
+    now = 0.0
+    breaker = CircuitBreaker("broker", failures=2, rest_s=1.0, monotonic_s=lambda: now)
+    broker = Broker(error="timed out")
+    log = PredictionLog(broker, codec(), {MODEL: ROUTE}, 100, breaker=breaker)
+    log.start()
+    assert log.put(entry(1.0, 2.0))
+    until(lambda: breaker.is_open, 5, "two deliveries have failed")
+    assert not log.put(entry(3.0))
+    assert lost("broker_away") - before == 1
+    now, broker._error = 1.0, None
+    assert log.put(entry(4.0))
+    until(lambda: not breaker.is_open, 5, "the broker is back")
+    assert log.put(entry(5.0))
     log.close(5)

@@ -53,6 +53,8 @@ LOG_LOST = Counter("tidemill_prediction_log_lost", "REST predictions that were n
 LOG_WRITTEN = Counter("tidemill_prediction_log_written", "REST predictions that the broker has stored.", ["model"])
 
 
+CACHE = Counter("tidemill_score_cache", "Instances asked of the cache: hit, miss, away.", ["model", "outcome"])
+BREAKER_OPEN = Gauge("tidemill_breaker_open", "1 while a helper that is away is left alone.", ["helper"])
 EXPECTATIONS = Counter(
     "tidemill_rest_expectation_failures",
     "REST instances that did not meet an expectation which is no reason to refuse them.",

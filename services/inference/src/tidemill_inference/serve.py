@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 from confluent_kafka import Producer
 
+from tidemill.breaker import CircuitBreaker
 from tidemill.clock import SystemClock
 from tidemill.codec.layout import layout_of
 from tidemill.errors import ConfigError
@@ -20,7 +21,7 @@ from tidemill.service import Health, StopSignal
 from tidemill.telemetry.logs import configure_logging
 from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
 from tidemill_inference import metrics
-from tidemill_inference.adapters.prediction_log import Entry, PredictionLog
+from tidemill_inference.adapters.prediction_log import FAILURES, REST_S, Entry, PredictionLog
 from tidemill_inference.bootstrap import Platform
 from tidemill_inference.checking import Noted, RecordRules
 from tidemill_inference.dataplane import ModelEndpoint
@@ -30,6 +31,7 @@ from tidemill_inference.web.app import Limits, create_app
 
 if TYPE_CHECKING:
     from tidemill.access.open import Access
+    from tidemill_inference.adapters.score_cache import ScoreCache
 
 SERVICE = "inference-serve"
 BACKLOG = 2_048
@@ -67,6 +69,7 @@ def run_serve(settings: ServeSettings) -> None:
         tracer,
         gate=access.gate if access else None,
         cors_origins=settings.cors_origins,
+        cache=_cache(settings, platform),
     )
     with _listening(settings) as listener, access.ring if access else nullcontext():
         log.start()
@@ -93,7 +96,8 @@ def _prediction_log(platform: Platform, settings: ServeSettings) -> PredictionLo
     producer = Producer(config)
     routes = {model: platform.route(model) for model in platform.specs}
     reports = platform.report_writer(REST)
-    return PredictionLog(producer, platform.codec(), routes, settings.prediction_log_size, reports)
+    breaker = CircuitBreaker("broker", failures=FAILURES, rest_s=REST_S, on_change=_tell_breaker)
+    return PredictionLog(producer, platform.codec(), routes, settings.prediction_log_size, reports, breaker)
 
 
 def _access(settings: ServeSettings) -> Access | None:
@@ -101,7 +105,25 @@ def _access(settings: ServeSettings) -> Access | None:
         return None
     from tidemill.access.open import open_access
 
-    return open_access(settings)
+    return open_access(settings, _tell_breaker)
+
+
+def _cache(settings: ServeSettings, platform: Platform) -> ScoreCache | None:
+    if not settings.cache_models or not settings.redis_url:
+        return None
+    from tidemill_inference.adapters.score_cache import ScoreCache
+
+    models = list(platform.specs) if settings.cache_models == ("*",) else settings.cache_models
+    unknown = set(models) - platform.specs.keys()
+    if unknown:
+        raise ConfigError(f"TIDEMILL_CACHE_MODELS: there is no model {', '.join(sorted(unknown))}")
+    breaker = CircuitBreaker("redis-cache", on_change=_tell_breaker)
+    return ScoreCache(settings.redis_url, settings.prefix, models, settings.cache_ttl_s, breaker)
+
+
+def _tell_breaker(helper: str, is_open: bool) -> None:
+    metrics.BREAKER_OPEN.labels(helper).set(is_open)
+    _log.warning("%s is %s", helper, "left alone for a while" if is_open else "back")
 
 
 def _limits(settings: ServeSettings) -> Limits:

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 from confluent_kafka import KafkaException
 
+from tidemill.breaker import CircuitBreaker
 from tidemill.codec import Codec
 from tidemill.errors import RetryLater
 from tidemill.kafka.headers import TRACEPARENT, Headers
@@ -30,6 +31,9 @@ from tidemill_inference.stream_process import Route
 
 TAKEN_AT_ONCE = 500
 IDLE_S = 0.1
+FAILURES = 100
+"""Deliveries that fail in a row before the broker is taken for away: each has waited its full time then."""
+REST_S = 1.0
 REPORT_EVERY_S = 1.0
 
 _log = logging.getLogger(__name__)
@@ -60,11 +64,13 @@ class PredictionLog:
 
     def __init__(
         self, producer: Producer, codec: Codec, routes: Mapping[str, Route], size: int,
-        reports: ReportWriter | None = None,
+        reports: ReportWriter | None = None, breaker: CircuitBreaker | None = None,
     ) -> None:  # fmt: skip
         """`routes` by model. `size`: most predictions that wait; the producer is idempotent, not
-        transactional. `reports`: tells how trials go; None where nobody reads it.
+        transactional. `reports`: tells how trials go; None where nobody reads it. `breaker`: opens after many
+        deliveries failed in a row, so that an outage costs requests nothing.
         """
+        self._breaker = breaker or CircuitBreaker("broker", failures=FAILURES, rest_s=REST_S)
         self._reports = reports
         self._reported_s = 0.0
         self._producer = producer
@@ -82,8 +88,13 @@ class PredictionLog:
         self._thread.start()
 
     def put(self, entry: Entry) -> bool:
-        """Queue a request's predictions, without waiting; False where the queue is full and they are lost."""
+        """Queue a request's predictions, without waiting; False where they are lost: the queue is full, or the broker
+        has been away for long.
+        """
         n = len(entry.answered)
+        if not self._breaker.allows():
+            metrics.LOG_LOST.labels(entry.endpoint.spec.name, "broker_away").inc(n)
+            return False
         with self._lock:
             if self._waiting + n > self._size:
                 metrics.LOG_LOST.labels(entry.endpoint.spec.name, "queue_full").inc(n)
@@ -187,20 +198,21 @@ class PredictionLog:
 
     def _produce(self, topic: str, model: str, value: bytes, key: bytes, headers: Headers) -> None:
         try:
-            self._producer.produce(topic, value, key=key, headers=headers, on_delivery=_delivered(model))
+            self._producer.produce(topic, value, key=key, headers=headers, on_delivery=self._delivered(model))
         except BufferError:
             metrics.LOG_LOST.labels(model, "producer_full").inc()
         except KafkaException as error:  # too large, say
             _log.error("a REST prediction cannot be logged: %s", error.args[0].str())
             metrics.LOG_LOST.labels(model, "not_delivered").inc()
 
+    def _delivered(self, model: str) -> Callable[[Any, Any], None]:
+        def report(error: Any, message: Any) -> None:
+            if error is None:
+                self._breaker.succeeded()
+                metrics.LOG_WRITTEN.labels(model).inc()
+            else:
+                self._breaker.failed()
+                metrics.LOG_LOST.labels(model, "not_delivered").inc()
+                _log.error("a REST prediction was not logged: %s", error)
 
-def _delivered(model: str) -> Callable[[Any, Any], None]:
-    def report(error: Any, message: Any) -> None:
-        if error is None:
-            metrics.LOG_WRITTEN.labels(model).inc()
-        else:
-            metrics.LOG_LOST.labels(model, "not_delivered").inc()
-            _log.error("a REST prediction was not logged: %s", error)
-
-    return report
+        return report

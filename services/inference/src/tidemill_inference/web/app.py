@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.telemetry import TelemetryConfig
@@ -32,6 +32,9 @@ from tidemill_inference.web.problems import (
 )
 from tidemill_inference.web.v1 import add_v1
 from tidemill_inference.web.v2 import add_v2
+
+if TYPE_CHECKING:
+    from tidemill_inference.adapters.score_cache import ScoreCache
 
 __all__ = ["Limits", "create_app"]
 
@@ -67,15 +70,16 @@ def create_app(
     *,
     gate: Gate | None = None,
     cors_origins: Sequence[str] = (),
+    cache: ScoreCache | None = None,
 ) -> ASGIApp:
     """The application. `endpoints` by model; `log` takes every answered prediction and must not wait; `gate`: who is
-    let in, None where access is off.
+    let in, None where access is off; `cache`: None where no model's scores are cached.
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, telemetry=_OWN_TELEMETRY)
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(HTTPException, answer_http_exception)
     app.add_exception_handler(Exception, answer_defect)
-    predicting = Predicting(endpoints, log, limits, tracer)
+    predicting = Predicting(endpoints, log, limits, tracer, cache)
     add_v1(app, predicting)
     add_v2(app, predicting, health)
     _add_operations(app, health)
