@@ -149,20 +149,25 @@ class Trainer:
         self._store.extend(claim)
 
     def _reconcile(self) -> None:
-        """Let MLflow's alias follow what is released."""
+        """Let MLflow's aliases follow what is released; at the start too, for a crash may have come between."""
         for model in self._places:
             serving = self._champion(model)
             if serving is None or self._aliases.get(model) == serving.epoch:
                 continue
-            reference = serving.champion
-            answer = self._child.order(
-                {"do": "champion", "model": model, "version": reference.version,
-                 "artifact_uri": reference.artifact_uri, "tracking_run": reference.tracking_run},
-                ALIAS_TIMEOUT_S,
-            )  # fmt: skip
+            arms = {"champion": serving.champion, "challenger": serving.challenger}
+            named = {alias: _registered(reference) for alias, reference in arms.items() if reference is not None}
+            answer = self._child.order({"do": "aliases", "model": model, "arms": named}, ALIAS_TIMEOUT_S)
             if not answer["ok"]:
-                log.warning("MLflow's alias of %s could not be set: %s", model, answer["error"])
+                log.warning("MLflow's aliases of %s could not be set: %s", model, answer["error"])
             self._aliases[model] = serving.epoch
+
+
+def _registered(reference: ModelRef) -> dict[str, Any]:
+    return {
+        "version": reference.version,
+        "artifact_uri": reference.artifact_uri,
+        "tracking_run": reference.tracking_run,
+    }
 
 
 def _facts(trained: Mapping[str, Any]) -> dict[str, Any]:

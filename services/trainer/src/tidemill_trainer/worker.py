@@ -81,8 +81,8 @@ def _do(job: Any, order: Mapping[str, Any]) -> dict[str, Any]:
         return dict(job.train(_order(order)))
     if order["do"] == "export":
         return {"artifact": job.export(int(order["version"]))}
-    if order["do"] == "champion":
-        job.tracking.reconcile_champion(order["model"], order["version"], order["artifact_uri"], order["tracking_run"])
+    if order["do"] == "aliases":
+        job.tracking.reconcile_aliases(order["model"], order["arms"])
         return {}
     raise ValueError(f"unknown order {order['do']!r}")
 

@@ -17,7 +17,7 @@ EvidenceKind = Literal["feature", "prediction", "quality", "data", "gate", "manu
 """What Evidence.kind may be; a string in the schema, so that kinds can be added."""
 
 Mode = Literal["direct", "shadow", "canary", "blue_green", "ab"]
-Action = Literal["promoted", "rolled_back", "rejected", "started", "advanced", "approved"]
+Action = Literal["promoted", "rolled_back", "rejected", "started", "advanced", "approved", "refused"]
 Cause = Literal["first_data", "drift", "prediction", "quality", "manual", "schedule"]
 RunState = Literal["accepted", "refused", "started", "finished", "failed"]
 Command = Literal["promote", "reject", "rollback", "approve"]
