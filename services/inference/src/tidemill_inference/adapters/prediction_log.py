@@ -181,6 +181,7 @@ class PredictionLog:
         metrics.tried(predictions)
         if self._reports is not None:
             self._reports.tally.add(predictions)
+            self._report()  # a slow challenger is told of while it is slow
 
     def _report(self) -> None:
         """Write how trials go, once a second."""
