@@ -71,6 +71,17 @@ def test_scores_that_lie_elsewhere_are_harm() -> None:
     assert [f.test for f in look(seen, CANARY.limits, "roc_auc") if f.harm] == ["scores"]
 
 
+def test_scores_that_lie_where_they_lay_on_held_out_rows_are_no_harm() -> None:
+    seen = quiet()
+    seen.note_scores([1, 9], [5_000, 0], [0, 5_000])
+    seen.expected_scores.update({9: 900, 2: 100})
+    assert not [f for f in look(seen, CANARY.limits, "roc_auc") if f.harm]
+    seen.expected_scores.clear()
+    seen.expected_scores.update({1: 1_000})
+    (found,) = [f for f in look(seen, CANARY.limits, "roc_auc") if f.harm]
+    assert found.test == "scores" and "from its own on held-out rows" in found.detail
+
+
 def test_a_challenger_that_loses_on_labels_is_rolled_back() -> None:
     seen = quiet()
     seen.gains.add(5_000, [-0.1] * 500)

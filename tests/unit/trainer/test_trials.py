@@ -6,7 +6,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
 from tests.unit.trainer.fixtures import SPEC, finished, reference, serving
@@ -17,10 +20,12 @@ from tidemill.clock import FixedClock
 from tidemill.contracts.events import ModelRelease, ModelVersion, ReleaseCommand
 from tidemill.contracts.model_file import Release
 from tidemill.contracts.trials import ArmCalls, ArmReport
+from tidemill.score_buckets import score_buckets
 from tidemill_learning.release.policy import Decision, Plan
 from tidemill_trainer.adapters.judge import TrialJudge
 from tidemill_trainer.adapters.published import Published
 from tidemill_trainer.commands import refused, release_of_command
+from tidemill_trainer.expected import expected_scores
 from tidemill_trainer.plans import plan_of
 from tidemill_trainer.release_audit import ReleaseAudit
 from tidemill_trainer.release_policy import NotReleased, release_of_decision, release_of_run
@@ -190,6 +195,14 @@ class World:
         self.published.note(release)
 
 
+def test_what_a_version_answered_on_held_out_rows_is_expected_of_it() -> None:
+    quantiles = [float(q) for q in np.linspace(0.2, 0.4, 101)]
+    found = expected_scores({"predictions": {"quantiles": quantiles, "count": 500}}, "binary")
+    low, high = score_buckets("binary", np.array([0.2, 0.4]))
+    assert sum(found.values()) == 500 and min(found) == low and max(found) in (high - 1, high)
+    assert expected_scores({}, "binary") == expected_scores({"predictions": {"shares": {}}}, "multiclass") == {}
+
+
 def test_the_gate_takes_a_quiet_challenger_to_the_top_in_three_steps() -> None:
     world = World()
     assert world.judge.look() == []
@@ -232,6 +245,45 @@ def test_an_approval_counts_for_its_trial_alone() -> None:
     world.note(release_of_run(world.published.current("tide"), finished(3), 9, world.plan))
     assert not world.published.approved("tide")
     assert world.published.trial("tide") is not None
+
+
+MOVES = st.sampled_from([
+    *(("run", version) for version in range(1, 6)),
+    *(("command", (action, version)) for action in ("approve", "promote", "reject", "rollback")
+      for version in (None, 1, 2, 3)),
+    *(("gate", move) for move in ("advance", "promote", "roll_back", "wait")),
+])  # fmt: skip
+
+
+@given(st.lists(MOVES, max_size=25), st.sampled_from(["direct", "shadow", "canary", "blue_green", "ab"]), st.booleans())
+def test_whatever_comes_epochs_rise_by_one_and_somebody_always_serves(
+    moves: list[tuple[str, Any]], mode: Any, approval: bool
+) -> None:
+    plan = Plan(mode=mode, approval=approval)
+    current: ModelVersion | None = None
+    for kind, what in moves:
+        try:
+            if kind == "run":
+                release = release_of_run(current, finished(what), 9, plan)
+            elif kind == "command":
+                release = release_of_command(current, command(*what), None, KNOWN.get, 9, plan)
+            elif current is not None:
+                release = release_of_decision(current, Decision(what, "because", share=0.5), 9)
+            else:
+                continue
+        except NotReleased:
+            continue
+        after = release.published
+        if current is None:
+            assert after.epoch == 1 and after.challenger is None
+        else:
+            assert after == current or after.epoch == current.epoch + 1
+            assert after.start_offsets == current.start_offsets
+        if after.challenger is None:
+            assert (after.mode, after.challenger_share) == ("direct", 0.0)
+        else:
+            assert after.challenger.version != after.champion.version and after.mode == mode
+        current = after
 
 
 def test_each_command_stands_in_the_audit_log_once() -> None:

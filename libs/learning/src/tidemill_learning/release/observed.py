@@ -69,13 +69,16 @@ class Gains:
 
 @dataclass(slots=True)
 class Observed:
-    """One trial since its beginning. `in_step`: what the challenger was asked since the last step."""
+    """One trial since its beginning. `in_step`: what the challenger was asked since the last step. `expected_scores`:
+    the challenger's on rows that it was not fitted on, before it served; empty where that is not known.
+    """
 
     champion: Calls = field(default_factory=Calls)
     challenger: Calls = field(default_factory=Calls)
     in_step: Calls = field(default_factory=Calls)
     champion_scores: Counter[int] = field(default_factory=Counter)
     challenger_scores: Counter[int] = field(default_factory=Counter)
+    expected_scores: Counter[int] = field(default_factory=Counter)
     gains: Gains = field(default_factory=Gains)
 
     def note_calls(self, champion: Calls, challenger: Calls, *, this_step: bool) -> None:

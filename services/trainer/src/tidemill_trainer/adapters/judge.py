@@ -12,6 +12,7 @@ from tidemill_learning.release.policy import Decision, decide
 from tidemill_trainer import metrics
 from tidemill_trainer.adapters.published import Published
 from tidemill_trainer.adapters.trials import TrialFollower
+from tidemill_trainer.expected import fetch_expected
 from tidemill_trainer.plans import metric_of, plan_of
 from tidemill_trainer.release_policy import release_of_decision
 from tidemill_trainer.trial import Trial
@@ -58,7 +59,9 @@ class TrialJudge:
             or (follower.trial.champion, follower.trial.challenger, follower.trial.first_epoch) != wanted
         ):
             self._drop(model)
-            follower = self._followers[model] = self._follow(Trial(model, *wanted, began.at_ms))
+            trial = Trial(model, *wanted, began.at_ms)
+            trial.seen.expected_scores = fetch_expected(current.challenger, self._specs[model].target.task)
+            follower = self._followers[model] = self._follow(trial)
         follower.poll()
         if not follower.caught_up:
             return None

@@ -11,13 +11,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from opentelemetry.trace import Tracer
 
 from tidemill.clock import Clock
 from tidemill.codec import Codec
-from tidemill.contracts.events import ModelRef, ModelRelease, ReleaseCommand, RetrainRun
+from tidemill.contracts.events import Action, ModelRef, ModelRelease, ReleaseCommand, RetrainRun
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
@@ -71,6 +71,9 @@ class Releaser:
         self._stop = stop
         self._heartbeat = heartbeat
         self._runs_topic = catalog.name("retrain_runs")
+        for model in writers:
+            for action in get_args(Action):
+                metrics.RELEASES.labels(model, action)  # a counter that begins at 1 has not increased
         self.caught_up = threading.Event()
 
     def run(self) -> None:

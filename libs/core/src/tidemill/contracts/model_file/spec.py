@@ -178,7 +178,8 @@ class Training:
 @dataclass(frozen=True, slots=True)
 class ReleaseLimits:
     """What a challenger may do. `errors`: share of records without an answer; `p95`: of one scoring call;
-    `shift`: largest distance (Kolmogorov, Smirnov) of its scores' distribution from the champion's.
+    `shift`: largest distance (Kolmogorov, Smirnov) of its scores' distribution from the champion's and from its own
+    before it served, whichever is nearer.
     """
 
     errors: float = 0.001
