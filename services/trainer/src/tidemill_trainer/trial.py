@@ -10,6 +10,10 @@ from tidemill.contracts.trials import ArmCalls, ArmReport
 from tidemill_learning.release.observed import Calls, Observed
 
 
+KNOWN_IDS = 20_000
+"""A repeat comes soon after what it repeats: a process that starts again writes again what it was not sure of."""
+
+
 @dataclass(slots=True)
 class Trial:
     """One challenger against one champion, from the epoch at which it began. What belongs to another is left out."""
@@ -21,7 +25,7 @@ class Trial:
     started_ms: int
     seen: Observed = field(default_factory=Observed)
     _by_epoch: dict[int, Calls] = field(default_factory=dict)
-    _ids: set[str] = field(default_factory=set)
+    _ids: dict[str, None] = field(default_factory=dict)
 
     @property
     def identity(self) -> tuple[int, int, int]:
@@ -62,7 +66,9 @@ class Trial:
     def _is_repeat(self, identity: str) -> bool:
         if identity in self._ids:
             return True
-        self._ids.add(identity)
+        self._ids[identity] = None
+        if len(self._ids) > KNOWN_IDS:
+            del self._ids[next(iter(self._ids))]
         return False
 
 
