@@ -10,7 +10,10 @@ from tidemill.access.ring import KeyRing
 from tidemill.access.store import KeyStore
 from tidemill.clock import SystemClock
 from tidemill.database import connect
+from tidemill.errors import ConfigError
+from tidemill_cli.acts import note_act
 from tidemill_cli.app import cli
+from tidemill_cli.platform import PlatformView, find_platform
 
 
 @pytest.fixture
@@ -56,6 +59,19 @@ def test_a_key_is_made_rotated_and_revoked_and_shown_only_when_it_is_made(databa
         assert text.rpartition("_")[2] not in run("list").output + run("audit").output
     acts = [json.loads(line)["act"] for line in run("audit").output.splitlines()]
     assert acts == ["keys.revoke", "keys.rotate", "keys.create"]
+
+
+def test_an_act_is_noted_before_it_is_done_or_it_is_not_done(database: str, tmp_path: Path) -> None:
+    platform = find_platform()
+    note_act(platform, "dlq.replay", "a-raw-dlq", rows=3)
+    note_act(platform, "resume", "a", reason="seen")
+    lines = [json.loads(line) for line in run("audit").output.splitlines()]
+    assert [(line["act"], line["subject"], line["detail"]) for line in lines] == [
+        ("resume", "a", {"reason": "seen"}), ("dlq.replay", "a-raw-dlq", {"rows": 3}),
+    ]  # fmt: skip
+    away = PlatformView(platform.settings.model_copy(update={"database_url": f"sqlite:///{tmp_path}"}), {})
+    with pytest.raises(ConfigError, match="TIDEMILL_DATABASE_URL"):
+        note_act(away, "resume", "a")
 
 
 def test_what_cannot_be_is_said(database: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tidemill_cli.acts import audit_engine
 from tidemill_cli.platform import platform_options
 
 if TYPE_CHECKING:
@@ -97,25 +98,16 @@ def audit(platform: PlatformView, most: int) -> None:
     """The audit log of administrative acts, newest first, as JSON lines."""
     from tidemill.access.audit import acts
 
-    for act in acts(_engine(platform), most):
+    for act in acts(audit_engine(platform), most):
         line = {"at": _iso(act.at), "by": act.by, "act": act.act, "subject": act.subject, "detail": act.detail}
         click.echo(json.dumps(line))
-
-
-def _engine(platform: PlatformView) -> Any:
-    from tidemill.access.migrate import migrate_access
-    from tidemill.database import connect
-
-    engine = connect(platform.settings.database_url)
-    migrate_access(engine)
-    return engine
 
 
 def _store(platform: PlatformView) -> KeyStore:
     from tidemill.access.store import KeyStore
     from tidemill.clock import SystemClock
 
-    return KeyStore(_engine(platform), SystemClock())
+    return KeyStore(audit_engine(platform), SystemClock())
 
 
 def _known(act: Any, platform: PlatformView) -> Any:

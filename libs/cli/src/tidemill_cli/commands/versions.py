@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tidemill_cli.acts import note_act
 from tidemill_cli.commands.models import models as show
 from tidemill_cli.platform import platform_options
 
@@ -137,21 +138,9 @@ def _ask(platform: PlatformView, spec: ModelSpec, request: dict[str, Any], sourc
 
     roles = ["retrain_runs", "model_releases"]
     feed = Feed(platform.settings, platform.topics, platform.schemas, platform.codec, roles)
-    _note(platform, spec, request, source)
+    digest = request["evidence"][0]["detail"]
+    note_act(platform, "models.import", spec.name, source=source, request=request["request_id"], digest=digest)
     _send(platform, request)
     click.echo(f"asked: request {request['request_id']}")
     if wait:
         _conclude(_follow(feed, request["request_id"], TIMEOUT_S))
-
-
-def _note(platform: PlatformView, spec: ModelSpec, request: dict[str, Any], source: str) -> None:
-    """Into the audit log, before it is asked for: what was asked is known whatever becomes of it."""
-    from tidemill.access.audit import Act, note
-    from tidemill.access.migrate import migrate_access
-    from tidemill.database import connect
-
-    engine = connect(platform.settings.database_url)
-    migrate_access(engine)
-    detail = {"source": source, "request": request["request_id"], "digest": request["evidence"][0]["detail"]}
-    with engine.begin() as connection:
-        note(connection, Act(request["requested_at"], getpass.getuser(), "models.import", spec.name, detail))
