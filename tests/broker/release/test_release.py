@@ -102,6 +102,63 @@ def test_the_gate_takes_out_a_challenger_whose_scores_lie_elsewhere(make: Make) 
     until(lambda: world.ask()["epoch"] == last.published.epoch, 20, "version 1 serves alone")
 
 
+def test_labels_take_out_a_challenger_that_is_quietly_worse(make: Make) -> None:
+    """It ranks the other way round: nothing but the labels can tell."""
+    world = make("{mode: shadow, hold: 10m, limits: {shift: 99%}}")
+    world.start_profile()
+    serving(world)
+    world.finish(2, weight=-1.0)
+    world.await_actions(2)
+    until(lambda: world.ask()["epoch"] == 2, 20, "the trial is served")
+    pushed = 0
+
+    def judged() -> bool:
+        nonlocal pushed
+        if pushed < 12_000:
+            world.push_labelled(pushed, 500)
+            pushed += 500
+        return len(world.releases()) >= 3
+
+    until(judged, 120, lambda: f"the rollback; {world.told()}")
+    last = world.releases()[-1]
+    assert (last.action, last.by, last.published.champion.version) == ("rolled_back", "gate", 1)
+    (quality,) = [e for e in last.evidence if e.detector == "quality"]
+    assert quality.statistic < -0.3 and "roc_auc" in quality.detail and last.reason.startswith("quality")
+    print(quality.detail)
+    exposed = [row for row in world.predictions() if row["arm"] == "challenger"]
+    assert exposed == [], "in shadow nobody was answered by it"
+
+
+def test_a_release_part_that_is_killed_in_the_midst_of_a_trial_goes_on_with_all_of_its_evidence(make: Make) -> None:
+    world = make("{mode: canary, stages: [30%, 100%], hold: 500ms, labels: 0, approval: true}")
+    world.start_serving()
+    release = world.start_release()
+    until(lambda: "trainer: http" in world.told(), 60, world.told)
+    until(lambda: (world.folder / "trainer.db").exists(), 60, "the database")
+    world.finish(1)
+    until(lambda: "waits: `tidemill release approve" in world.told(), 60, "the first version waits")
+    world.know(1)
+    world.command("approve", 1)
+    world.await_actions(1)
+    world.await_serving()
+    world.finish(2, weight=1.01)
+    world.await_actions(2)
+    until(lambda: world.ask()["epoch"] == 2, 20, "the trial is served")
+    world.push(range(300))
+    until(lambda: len([r for r in world.predictions() if r["epoch"] == 2]) >= 300, 60, "predictions")
+    release.kill()
+    release.wait(10)
+    world.command("approve", 2)
+    world.start_release()
+    world.await_actions(4)
+    advanced = world.releases()[3]
+    assert world.actions()[:4] == ["promoted", "started", "approved", "advanced"]
+    assert any("of 3" in e.detail and "records without an answer" in e.detail for e in advanced.evidence)
+    fed(world, lambda: world.actions()[-1] == "promoted" and len(world.actions()) == 6, "the end of the trial")
+    epochs = [release.published.epoch for release in world.releases()]
+    assert epochs == sorted(epochs) and world.releases()[-1].published.champion.version == 2
+
+
 def test_a_rollback_to_any_earlier_version_is_one_command_and_served_everywhere_within_five_seconds(
     make: Make,
 ) -> None:

@@ -11,18 +11,24 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
+import pyarrow as pa
 from sqlalchemy import insert
 
-from tests.broker.inference.world import FEATURE, MODEL, Process, ready
+from tests.broker.inference.world import FEATURE, MODEL, PARTITIONS, Process, ready
 from tests.broker.inference.world import World as InferenceWorld
 from tests.support.polling import until
 from tests.support.toy_models import publish_toy
 from tidemill.contracts.events import ModelRelease, ReleaseCommand, RetrainRun
 from tidemill.contracts.model_file import load_models
 from tidemill.ids import uuid7
+from tidemill.kafka.batch import Output
 from tidemill.kafka.scan import scan
 from tidemill_trainer.database import connect
 from tidemill_trainer.sql_schema import runs
+
+DAY_ONE = 1_357_000_000_000
+MINUTE = 60_000
 
 
 class World(InferenceWorld):
@@ -30,13 +36,13 @@ class World(InferenceWorld):
 
     def __init__(self, root: Path, kafka: str, prefix: str, folder: Path, policy: str) -> None:
         super().__init__(root, kafka, prefix, folder)
-        self._folder = folder
+        self.folder = folder
         self._address = ""
         self._trainers: list[subprocess.Popen[bytes]] = []
         file = self.settings.models_dir / f"{MODEL}.yaml"
         text, found = re.subn(r"release:\n  mode: direct\n", f"release: {policy}\n", file.read_text())
         assert found == 1
-        file.write_text(text)
+        file.write_text(text.replace("window: 2_000", "window: 200").replace("  delay: 6h", "  delay: 1h"))
         self.specs = load_models(self.settings.models_dir, only=[MODEL])
 
     def close(self) -> None:
@@ -54,9 +60,9 @@ class World(InferenceWorld):
             "SCHEMAS": self.settings.schemas,
             "MODELS_DIR": self.settings.models_dir,
             "MODELS": MODEL,
-            "ARTIFACTS": self._folder / "artifacts",
-            "TABLES": self._folder / "tables",
-            "DATABASE_URL": f"sqlite:///{self._folder / 'trainer.db'}",
+            "ARTIFACTS": self.folder / "artifacts",
+            "TABLES": self.folder / "tables",
+            "DATABASE_URL": f"sqlite:///{self.folder / 'trainer.db'}",
             "PORT": 0,
             "PARTS": "release",
             "POLL_S": "0.1",
@@ -65,16 +71,45 @@ class World(InferenceWorld):
 
     def start_release(self) -> subprocess.Popen[bytes]:
         """The trainer's release part alone; it logs to `release.log`."""
-        with (self._folder / "release.log").open("ab") as log:
+        with (self.folder / "release.log").open("ab") as log:
             trainer = subprocess.Popen(
                 [sys.executable, "-m", "tidemill_trainer"], env=self.environment(), stderr=log, stdout=log
             )
         self._trainers.append(trainer)
         return trainer
 
+    def start_profile(self) -> None:
+        """*profile*, which joins labels to predictions; it logs to `profile.log`."""
+        with (self.folder / "profile.log").open("ab") as log:
+            environment = self.environment() | {"TIDEMILL_BATCH_LINGER_MS": "50"}
+            command = [sys.executable, "-m", "tidemill_drift", "profile"]
+            self._trainers.append(subprocess.Popen(command, env=environment, stderr=log, stdout=log))
+
+    def push_labelled(self, first: int, count: int) -> None:
+        """Events a minute apart, and half an hour later whether they were late: the farther, the likelier."""
+        numbers = np.arange(first, first + count)
+        rng = np.random.default_rng(first)
+        distances = rng.standard_normal(count)
+        late = rng.random(count) < 1 / (1 + np.exp(-1.5 * distances))
+        times = DAY_ONE + numbers * MINUTE
+        ids, keys = [f"e{n}" for n in numbers], [f"N{n % 7}" for n in numbers]
+        stamp = pa.timestamp("ms", tz="UTC")
+        events = {"event_id": ids, "scheduled_at": pa.array(times, stamp), "tail_number": keys, FEATURE: distances}
+        labels = {
+            "event_id": ids, "label": pa.array(late), "event_time": pa.array(times, stamp),
+            "observed_at": pa.array(times + 30 * MINUTE, stamp),
+        }  # fmt: skip
+        schemas = (("clean", events, self.schemas.record(MODEL)), ("labels", labels, self.schemas.label(MODEL)))
+        for role, columns, schema in schemas:
+            values = self.codec.encode(pa.record_batch(columns), schema)
+            partitions = [int(n) % 7 % PARTITIONS for n in numbers]
+            self.publisher.publish_all(
+                [Output(self.topics.name(role, MODEL), values, [key.encode() for key in keys], partitions)]
+            )
+
     def told(self) -> str:
         """The trainer's log, for a failed assertion."""
-        return (self._folder / "release.log").read_text()[-4_000:]
+        return (self.folder / "release.log").read_text()[-4_000:]
 
     def start_serving(self) -> tuple[Process, Process]:
         """*serve* and *stream*."""
@@ -104,7 +139,7 @@ class World(InferenceWorld):
             "artifact": made.to_dict(), "gate": [], "metrics": {}, "start_offsets": [0, 0], "created_at": 0,
             "changed_at": 0,
         }  # fmt: skip
-        with connect(f"sqlite:///{self._folder / 'trainer.db'}").begin() as connection:
+        with connect(f"sqlite:///{self.folder / 'trainer.db'}").begin() as connection:
             connection.execute(insert(runs).values(row))
 
     def command(self, action: str, version: int | None = None) -> None:
