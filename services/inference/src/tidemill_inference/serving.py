@@ -57,11 +57,15 @@ class Serving:
     @property
     def classes(self) -> tuple[str, ...]:
         """The classes of all scores: the champion's, then what the challenger alone knows."""
+        if self.challenger is None:
+            return self.model.manifest.classes
         return tuple(dict.fromkeys(name for model in self.models for name in model.manifest.classes))
 
     @property
     def features(self) -> tuple[FeatureColumn, ...]:
         """The columns of the record that any of its models needs; a name stands once."""
+        if self.challenger is None:
+            return self.model.manifest.features
         named = {feature.name: feature for model in self.models for feature in model.manifest.features}
         return tuple(named.values())
 
@@ -74,7 +78,8 @@ class Serving:
             both = BothArms(self, rows, keys)
             return Predictions(self, both.answer(), both)
         inputs = feature_inputs(rows, self.model.manifest.features)
-        return Predictions(self, aligned(self.model.score(inputs), self.model.manifest.classes, self.classes))
+        scores = self.model.score(inputs)
+        return Predictions(self, aligned(scores, self.model.manifest.classes, self.classes))
 
 
 @dataclass(frozen=True, slots=True)
