@@ -95,6 +95,7 @@ def service(world: World, prefix: str, module: str, *arguments: str, **settings:
         "models_dir": world.folder / "models",
         "port": port,
         "log_level": "WARNING",
+        "auth": "off",
     }
     environment = {f"TIDEMILL_{name.upper()}": str(value) for name, value in {**own, **settings}.items()}
     child = python(module, *arguments, environment=environment)

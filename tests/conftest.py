@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -13,6 +14,12 @@ import pytest
 from tests.support.logs import tails
 
 ROOT = Path(__file__).resolve().parent.parent
+# Services under test are on loopback and have no keys; tests of access say otherwise themselves.
+os.environ.setdefault("TIDEMILL_AUTH", "off")
+# What tests do by command line is noted in a database of theirs, not in that of a platform in this checkout.
+os.environ.setdefault(
+    "TIDEMILL_DATABASE_URL", f"sqlite:///{Path(tempfile.gettempdir()) / f'tidemill-{os.getpid()}.db'}"
+)
 
 
 @pytest.hookimpl(wrapper=True)

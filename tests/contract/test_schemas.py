@@ -103,7 +103,7 @@ def test_every_time_is_a_timestamp_in_milliseconds(path: Path) -> None:
 def test_the_label_and_prediction_of_a_task_have_what_all_others_have() -> None:
     labels = [catalog().platform(f"label-{task}") for task in TASKS]
     assert {tuple(schema.field_names) for schema in labels} == {("event_id", "label", "event_time", "observed_at")}
-    output = {"probability", "probabilities", "label", "value"}
+    output = {f"{arm}{name}" for arm in ("", "other_") for name in ("probability", "probabilities", "label", "value")}
     predictions = [catalog().platform(f"prediction-{task}") for task in TASKS]
     common = {tuple(name for name in schema.field_names if name not in output) for schema in predictions}
     assert len(common) == 1

@@ -15,7 +15,7 @@ SPECS = topics().specs
 PER_MODEL = {"raw", "labels_raw", "clean", "labels", "raw_dlq", "labels_raw_dlq", "predictions"}
 SHARED = {
     "profiles", "quality_reports", "drift_events", "model_performance", "retrain_requests", "retrain_runs",
-    "release_commands", "model_versions", "model_releases", "drift_state", "validator_controls",
+    "release_commands", "arm_reports", "model_versions", "model_releases", "drift_state", "validator_controls",
 }  # fmt: skip
 HEADERS = 64 * 1024
 each = pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.role)

@@ -17,7 +17,7 @@ PACKAGES = {
     "services/ingest": ("libs/core",),
     "services/validator": ("libs/core", "libs/expectations"),
     "services/trainer": ("libs/core", "libs/learning"),
-    "services/inference": ("libs/core",),
+    "services/inference": ("libs/core", "libs/expectations"),
     "services/drift": ("libs/core", "libs/learning"),
     "libs/cli": ("libs/core", "libs/expectations"),
 }

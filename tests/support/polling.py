@@ -9,9 +9,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(predicate: Callable[[], T], timeout: float, what: str, *, every: float = 0.05) -> T:
+def until(predicate: Callable[[], T], timeout: float, what: str | Callable[[], str], *, every: float = 0.05) -> T:
     """The first true value of `predicate`; fails the test after `timeout` seconds, saying that `what` did not
-    happen.
+    happen (a function is asked for it only then).
 
     An exception of the predicate is not caught.
     """
@@ -21,5 +21,6 @@ def until(predicate: Callable[[], T], timeout: float, what: str, *, every: float
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout:.0f} s: {what} (last value: {value!r})")
+            said = what if isinstance(what, str) else what()
+            raise AssertionError(f"not within {timeout:.0f} s: {said} (last value: {value!r})")
         time.sleep(every)

@@ -1,8 +1,9 @@
 """Prometheus alert rules held against their promtool cases where promtool is not installed.
 
-Knows what our rules use and no more: `max|min|sum by (labels) (metric) <comparison> number`, `for`, and series written
-as numbers, `_`, `AxN` and `A+BxN`. An expression or a series that it does not know is a fault, never a pass. Format:
-Prometheus, "Unit testing for rules".
+Knows what our rules use and no more: `max|min|sum by (labels) (selector) <comparison> number`, where the selector is a
+metric with or without `label="value"`, or, before `> 0` alone, `increase(selector[duration])` (Prometheus extrapolates
+it, which changes no sign); `for`; series written as numbers, `_`, `AxN` and `A+BxN`. An
+expression or a series that it does not know is a fault, never a pass. Format: Prometheus, "Unit testing for rules".
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,9 @@ Labels = frozenset[tuple[str, str]]
 Samples = dict[int, float]
 
 LOOKBACK_S = 300
-_EXPRESSION = re.compile(r"(max|min|sum) by \(([\w, ]+)\) \((\w+)\) (==|!=|>=|<=|>|<) (-?[\d.]+)")
+_EXPRESSION = re.compile(r"(max|min|sum) by \(([\w, ]+)\) \((.+)\) (==|!=|>=|<=|>|<) (-?[\d.]+)")
+_SELECTOR = re.compile(r"(\w+)(?:\{([^{}]*)\})?")
+_INCREASE = re.compile(r"increase\(([^\[\]]+)\[(\w+)\]\)")
 _SERIES = re.compile(r"(\w+)\{(.*)\}")
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 _RUN = re.compile(r"(-?[\d.]+)(?:([+-])([\d.]+))?x(\d+)")
@@ -78,16 +82,27 @@ def _filled(template: str, labels: dict[str, str]) -> str:
 def _true(expression: str, series: list[tuple[str, Labels, Samples]], at: int) -> set[Labels]:
     found = _EXPRESSION.fullmatch(expression.strip())
     assert found, f"only promtool can judge {expression!r}"
-    aggregate, by, metric, comparison, number = found.groups()
+    aggregate, by, inner, comparison, number = found.groups()
+    increase = _INCREASE.fullmatch(inner)
+    assert not increase or (comparison, float(number)) == (">", 0), f"only promtool can judge {expression!r}"
+    selector = _SELECTOR.fullmatch(increase[1] if increase else inner)
+    assert selector, f"only promtool can judge {expression!r}"
+    wanted = set(_LABEL.findall(selector[2] or ""))
+    window = _seconds(increase[2]) if increase else LOOKBACK_S
     names = {name.strip() for name in by.split(",")}
     groups: dict[Labels, list[float]] = {}
     for name, labels, samples in series:
-        seen = [moment for moment in samples if at - LOOKBACK_S < moment <= at]
-        if name == metric and seen:
+        seen = [samples[moment] for moment in sorted(samples) if at - window < moment <= at]
+        if name == selector[1] and wanted <= labels and len(seen) > bool(increase):
             key = frozenset((label, value) for label, value in labels if label in names and value)
-            groups.setdefault(key, []).append(samples[max(seen)])
+            groups.setdefault(key, []).append(_increase(seen) if increase else seen[-1])
     holds = _COMPARISONS[comparison]
     return {key for key, values in groups.items() if holds(_AGGREGATES[aggregate](values), float(number))}
+
+
+def _increase(values: list[float]) -> float:
+    """Of a counter, which begins at zero anew after a restart."""
+    return sum(after - before if after >= before else after for before, after in pairwise(values))
 
 
 def _series(one: dict[str, str], interval: int) -> tuple[str, Labels, Samples]:

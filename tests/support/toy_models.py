@@ -61,13 +61,14 @@ def publish_toy(
     start_offsets: tuple[int, ...],
     epoch: int | None = None,
     golden_shift: float = 0.0,
+    weight: float | None = None,
 ) -> ModelVersion:
-    """Write version `version` of `model` below `root`, with weight = version, and give the event for it.
+    """Write version `version` of `model` below `root`, with this weight or its number, and give the event for it.
 
     `golden_shift` other than 0 makes golden rows that the model does not repeat.
     """
     manifest = toy_manifest(model, version, feature)
-    graph = sigmoid_graph(feature, float(version))
+    graph = sigmoid_graph(feature, float(version) if weight is None else weight)
     inputs = {feature: np.array([[0.5], [1.0], [-1.0]], dtype=np.float32)}
     scores = OnnxModel.load(graph, manifest).score(inputs) + golden_shift
     files = {

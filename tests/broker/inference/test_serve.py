@@ -4,14 +4,17 @@ import signal
 import socket
 import threading
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
 from tests.broker.inference.world import FEATURE, MODEL, TRACE, World, ready
 from tests.support.polling import until
 from tests.support.toy_models import toy_probability
+from tidemill_cli.app import cli
 
 PREDICT = f"/v1/models/{MODEL}/predict"
 
@@ -138,3 +141,32 @@ def refuses(address: httpx.URL) -> bool:
     except OSError:
         return True
     return False
+
+
+def test_with_access_on_a_key_made_by_command_line_is_asked_for_and_a_revoked_one_ends(
+    world: World, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'tidemill.db'}"
+    environment = {"TIDEMILL_DATABASE_URL": url, "TIDEMILL_KAFKA_BOOTSTRAP": world.settings.kafka_bootstrap}
+
+    def keys(*arguments: str) -> str:
+        done = CliRunner().invoke(cli, ["keys", *arguments], env=environment)
+        assert done.exit_code == 0, done.output
+        return done.output.strip().splitlines()[-1]
+
+    server = world.start("serve", auth="on", database_url=url, keys_refresh_s=0.2)
+    with httpx.Client(base_url=server.address(), timeout=10) as client:
+        world.release(1)
+        until(lambda: client.get("/health/ready").status_code == 200, 20, "it is ready")
+        assert client.post(PREDICT, json={FEATURE: 1.0}).status_code == 401
+        key = keys("create", "test", "--scope", "predict", "--rate", "3/hour")
+        headers = {"Authorization": f"Bearer {key}"}
+
+        def asks() -> int:
+            return client.post(PREDICT, json={FEATURE: 1.0}, headers=headers).status_code
+
+        until(lambda: asks() == 200, 20, "the key holds")
+        until(lambda: asks() == 429, 20, "its rate is used up")
+        keys("revoke", key.split("_")[1])
+        until(lambda: asks() == 401, 20, "the revoked key ends")
+    assert server.stop() == 0, server.told()

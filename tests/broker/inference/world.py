@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pyarrow as pa
 
+from tests.support.plain_models import plain_models
 from tests.support.polling import until
 from tests.support.toy_models import publish_toy
 from tidemill.codec import Codec
@@ -89,8 +90,9 @@ class World:
 
     def __init__(self, root: Path, kafka: str, prefix: str, folder: Path) -> None:
         self._root = root
+        models = plain_models(root / "models", folder, MODEL)
         self.settings = CommonSettings(
-            kafka_bootstrap=kafka, prefix=prefix, schemas=root / "schemas", models_dir=root / "models"
+            kafka_bootstrap=kafka, prefix=prefix, schemas=root / "schemas", models_dir=models
         )
         self._folder = folder
         self.artifacts = folder.as_uri()

@@ -83,7 +83,11 @@ def ready_with_one_version(world: World) -> None:
 def training_in_progress(world: World, name: str) -> psutil.Process:
     """Ask for a version and freeze the training process, so that it is at work for sure."""
     serving = world.versions()[-1].champion.version
-    until(lambda: world.has_said(f"alias of {MODEL} names version {serving}"), 60, "nothing else is asked of it")
+    until(
+        lambda: world.has_said(f"aliases of {MODEL}: champion names version {serving}"),
+        60,
+        "nothing else is asked of it",
+    )
     child = training_process(world)
     child.suspend()
     before = world.log().count("(manual, attempt 1)")

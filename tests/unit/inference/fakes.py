@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ from tidemill.artifact import Manifest
 from tidemill.codec import Codec
 from tidemill.codec.layout import layout_of
 from tidemill.contracts.events import DataSet, ModelRef, ModelVersion
-from tidemill.contracts.model_file import load_models
+from tidemill.contracts.model_file import PrivacyRule, load_models
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
-from tidemill.fields import HiddenRecords
+from tidemill_inference.checking import RecordRules
 from tidemill_inference.dataplane import ModelEndpoint
 from tidemill_inference.serving import Predictor, Serving
 from tidemill_inference.stream_process import Route
@@ -26,6 +27,7 @@ MODEL = "flight-delay"
 FEATURE = "distance"
 ROOT = Path(__file__).resolve().parents[3]
 NOW_MS = 1_700_000_000_000
+PRIVACY_KEY = b"0123456789abcdef"
 
 SPECS = load_models(ROOT / "models", only=[MODEL])
 SCHEMAS = SchemaCatalog.load(ROOT / "schemas", SPECS)
@@ -101,8 +103,12 @@ def clean_values(distances: list[float | None]) -> list[bytes]:
     return codec().encode(rows, ROUTE.record)
 
 
-def endpoint(predictor: Predictor, privacy: HiddenRecords | None = None) -> ModelEndpoint:
-    """The flight model's endpoint over `predictor`."""
+def endpoint(
+    predictor: Predictor, *, checked: bool = False, privacy: Mapping[str, PrivacyRule] | None = None
+) -> ModelEndpoint:
+    """The flight model's endpoint over `predictor`; only if `checked` with what the model file expects."""
     layout = layout_of(ROUTE.record.json)
     assert layout is not None
-    return ModelEndpoint(SPECS[MODEL], ROUTE.record, layout.arrow, predictor, lambda: NOW_MS, privacy)
+    spec = SPECS[MODEL] if checked else replace(SPECS[MODEL], expectations=())
+    rules = RecordRules(replace(spec, privacy=privacy or {}), ROUTE.record, privacy_key=PRIVACY_KEY)
+    return ModelEndpoint(spec, ROUTE.record, layout.arrow, predictor, lambda: NOW_MS, rules)

@@ -4,6 +4,7 @@ import pytest
 
 from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, ToyModel, endpoint, event, warm_predictor
 from tidemill_inference.dataplane import InvalidInstances
+from tidemill_inference.records import RowRecords
 from tidemill_inference.serving import NoVersion, Predictor, Serving
 
 
@@ -23,7 +24,7 @@ def test_an_instance_gets_a_typed_answer_with_its_version() -> None:
 def test_without_an_event_id_it_is_the_prediction_id_and_without_a_time_it_is_now() -> None:
     answered = endpoint(warm_predictor()).predict([{FEATURE: 1.0}, {FEATURE: 2.0}])
     assert [answer["event_id"] for answer in answered.answers] == answered.prediction_ids
-    assert [datum["scheduled_at"] for datum in answered.data] == [NOW_MS, NOW_MS]
+    assert answered.records.times("scheduled_at").cast("int64").to_pylist() == [NOW_MS, NOW_MS]
 
 
 def test_every_wrong_field_of_every_instance_is_named() -> None:
@@ -52,8 +53,8 @@ def test_before_the_first_version_there_is_no_answer() -> None:
 
 def test_a_key_is_the_entity_or_else_the_event_id() -> None:
     one = endpoint(warm_predictor())
-    assert one.key({"tail_number": "N7", "event_id": "e"}) == b"N7"
-    assert one.key({"tail_number": None, "event_id": "e"}) == b"e"
+    data = [{"tail_number": "N7", "event_id": "e"}, {"tail_number": None, "event_id": "e"}]
+    assert one.keys(RowRecords(data)) == [b"N7", b"e"]
 
 
 def test_a_request_that_began_with_the_old_version_ends_with_it() -> None:

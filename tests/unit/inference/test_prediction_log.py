@@ -8,9 +8,10 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from tests.support.polling import until
-from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, ROUTE, codec, endpoint, warm_predictor
+from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, PRIVACY_KEY, ROUTE, codec, endpoint, warm_predictor
+from tidemill.breaker import CircuitBreaker
 from tidemill.contracts.model_file import PrivacyRule
-from tidemill.fields import HiddenRecords, privacy_rule
+from tidemill.fields import privacy_rule
 from tidemill.kafka.partitioner import partition_of
 from tidemill_inference import metrics
 from tidemill_inference.adapters.prediction_log import Entry, PredictionLog
@@ -55,8 +56,7 @@ def entry(*distances: float) -> Entry:
 
 
 def private_entry(rule: PrivacyRule, tail: str | None = "N14228") -> Entry:
-    types = {field["name"]: field["type"] for field in ROUTE.record.fields}
-    one = endpoint(warm_predictor(), HiddenRecords({"tail_number": rule}, types, b"0123456789abcdef"))
+    one = endpoint(warm_predictor(), privacy={"tail_number": rule})
     return Entry(one, one.predict([{"event_id": "e1", "tail_number": tail, FEATURE: 5.0}]), TRACE)
 
 
@@ -96,7 +96,7 @@ def test_a_private_field_reaches_neither_the_logged_input_nor_the_key_and_the_pa
     log.close(5)
 
     _, value, options = broker.records[0]
-    shown = {"hash": privacy_rule(rule, b"0123456789abcdef")("N14228"), "drop": None, "mask": "**4228"}[kind]
+    shown = {"hash": privacy_rule(rule, PRIVACY_KEY)("N14228"), "drop": None, "mask": "**4228"}[kind]
     assert b"N14228" not in value
     assert options["key"] == (b"e1" if shown is None else shown.encode())
     assert options["partition"] == partition_of(b"N14228", PARTITIONS)
@@ -148,4 +148,22 @@ def test_what_the_broker_does_not_take_is_counted(broker: Broker, reason: str) -
     log.start()
     log.put(entry(1.0))
     until(lambda: lost(reason) - before == 1, 5, "the loss is counted")
+    log.close(5)
+
+
+def test_while_the_broker_is_away_for_long_nothing_is_queued_and_one_at_a_time_tries() -> None:
+    before = lost("broker_away")
+    now = 0.0
+    breaker = CircuitBreaker("broker", failures=2, rest_s=1.0, monotonic_s=lambda: now)
+    broker = Broker(error="timed out")
+    log = PredictionLog(broker, codec(), {MODEL: ROUTE}, 100, breaker=breaker)
+    log.start()
+    assert log.put(entry(1.0, 2.0))
+    until(lambda: breaker.is_open, 5, "two deliveries have failed")
+    assert not log.put(entry(3.0))
+    assert lost("broker_away") - before == 1
+    now, broker._error = 1.0, None
+    assert log.put(entry(4.0))
+    until(lambda: not breaker.is_open, 5, "the broker is back")
+    assert log.put(entry(5.0))
     log.close(5)

@@ -100,7 +100,7 @@ def test_a_wrong_field_is_422_with_the_field_and_the_reason(api: Api) -> None:
     assert api.logged == []
 
 
-def test_a_body_that_is_too_large_is_413_and_so_are_too_many_instances(api: Api) -> None:
+def test_a_body_that_is_too_large_is_413_and_too_many_instances_are_422(api: Api) -> None:
     assert api.predict(content=b" " * 10_001).status_code == 413
 
     async def chunks() -> Any:
@@ -109,7 +109,7 @@ def test_a_body_that_is_too_large_is_413_and_so_are_too_many_instances(api: Api)
 
     assert api.predict(content=chunks()).status_code == 413
     many = api.predict(json={"instances": [{}] * 51})
-    assert (many.status_code, many.json()["error"]) == (413, "too_many_instances")
+    assert (many.status_code, many.json()["error"]) == (422, "too_many_instances")
 
 
 def test_without_a_version_it_is_503_with_retry_after() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from tests.unit.trainer.fixtures import finished, reference, serving
 from tidemill.contracts.events import ModelVersion, ReleaseCommand
-from tidemill_trainer.release_policy import NotReleased, release_of_command, release_of_run, run_release_id
+from tidemill_trainer.commands import release_of_command
+from tidemill_trainer.release_policy import NotReleased, release_of_run, run_release_id
 
 KNOWN = {number: (reference(number), (5, 6)) for number in (1, 2, 3)}
 

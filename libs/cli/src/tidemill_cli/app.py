@@ -25,7 +25,10 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "resume": ("resume", "resume", "Let validators go on after a flood of bad records."),
     "dlq": ("dlq", "dlq", "What was set aside, and why."),
     "quality": ("quality", "quality", "How good a model's data are; take over a Great Expectations suite."),
-    "models": ("models", "models", "Versions of each model: serving, metrics, digest."),
+    "models": ("versions", "models", "Versions of each model: serving, metrics, digest; import one made elsewhere."),
+    "predict": ("predict", "predict", "Score a file, or the clean topic anew, with a version; resumable."),
+    "keys": ("keys", "keys", "Keys of the HTTP interfaces: create, list, rotate, revoke; the audit log."),
+    "release": ("release", "release", "What is on trial; approve, promote, reject, roll back."),
     "retrain": ("retrain", "retrain", "Ask for a new version and wait for the verdict."),
 }
 

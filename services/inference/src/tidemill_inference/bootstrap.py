@@ -14,6 +14,8 @@ from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.broadcast import BroadcastReader
 from tidemill_inference.adapters.versions import VersionWatcher
 from tidemill_inference.loading import loader
+from tidemill_inference.report_writer import ReportWriter
+from tidemill_inference.reports import ArmTally
 from tidemill_inference.serving import Predictor
 from tidemill_inference.settings import InferenceSettings
 from tidemill_inference.stream_process import Route
@@ -57,7 +59,16 @@ class Platform:
             prediction=self.schemas.prediction(model),
             event_id=spec.event_id,
             event_time=spec.event_time,
+            entity=spec.entity,
+            entity_hidden=spec.entity in spec.privacy,
+            p95_s=spec.release.limits.p95.total_seconds(),
         )
+
+    def report_writer(self, source: str) -> ReportWriter:
+        """What tells the trainer how trials go; each thread needs its own."""
+        p95_s = {model: spec.release.limits.p95.total_seconds() for model, spec in self.specs.items()}
+        schema = self.schemas.for_topic("arm_reports")
+        return ReportWriter(ArmTally(source, p95_s), self.codec(), schema, self.topics.name("arm_reports"))
 
     def watcher(
         self, *, on_failure: Callable[[], None], on_switch: Callable[[str], None] = lambda model: None

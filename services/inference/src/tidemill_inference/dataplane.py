@@ -1,61 +1,84 @@
-"""The seam under every protocol: JSON instances in, answers and log entries out, over one predictor per
-model.
+"""The seam under every protocol: instances in, answers and log entries out, over one predictor per model.
 
-A protocol (REST here) converts its own envelope to instances and back and knows nothing of models.
+A protocol converts its own envelope to instances (rows or columns) and back and knows nothing of models. A request
+goes through three steps: `prepare` (convert and check), `score`, `finish`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from tidemill.codec.json_rows import FieldError, from_json
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas import Schema
-from tidemill.fields import HiddenRecords, normalised_record
 from tidemill.ids import uuid7_batch
 from tidemill_inference import metrics
+from tidemill_inference.arrow_rows import as_record
+from tidemill_inference.checking import MODEL_RULE, Datum, InstanceError, InvalidInstances, RecordRules
 from tidemill_inference.outputs import REST, answer
+from tidemill_inference.records import ColumnRecords, Records, RowRecords, record_keys
 from tidemill_inference.serving import Predictions, Predictor, Serving
 
-Datum = dict[str, Any]
+__all__ = ["Answered", "Datum", "InstanceError", "InvalidInstances", "ModelEndpoint", "Prepared"]
 
 
 @dataclass(frozen=True, slots=True)
-class InstanceError:
-    """One wrong field of one instance."""
+class Prepared:
+    """Instances that were converted and checked, with the version that will answer all of them. `rows`: the columns
+    that this version needs. `places`: see Answered.
+    """
 
-    index: int
-    field: str
-    reason: str
-
-
-class InvalidInstances(ValueError):
-    """Instances that are not records of the model; every wrong field of each is named."""
-
-    def __init__(self, errors: Sequence[InstanceError]) -> None:
-        super().__init__(f"{errors[0].field}: {errors[0].reason}")
-        self.errors = tuple(errors)
+    serving: Serving
+    prediction_ids: list[str]
+    records: Records
+    rows: pa.RecordBatch
+    places: list[bytes] | None
+    now_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Predictions for instances: `answers` and `data` (the full records) are aligned with the scores."""
+    """Predictions for instances: ids and records are aligned with the scores. `places`: where the entity is hidden,
+    the keys before that, by which labels find their partition; None where the records' own keys are those.
+    """
 
     predictions: Predictions
     prediction_ids: list[str]
-    data: list[Datum]
-    answers: list[dict[str, Any]]
+    event_ids: list[str]
+    records: Records
+    places: list[bytes] | None
     predicted_at_ms: int
+
+    def __len__(self) -> int:
+        return len(self.prediction_ids)
+
+    @property
+    def answers(self) -> list[dict[str, Any]]:
+        """One JSON object for each instance."""
+        serving = self.predictions.serving
+        manifest = serving.model.manifest
+        return [
+            {
+                "prediction_id": prediction_id,
+                "event_id": event_id,
+                "model": serving.event.model,
+                "version": version,
+                "epoch": serving.epoch,
+                **answer(manifest, score, serving.classes),
+            }
+            for prediction_id, event_id, version, score in zip(
+                self.prediction_ids, self.event_ids, self.predictions.versions, self.predictions.scores, strict=True
+            )
+        ]
 
 
 class ModelEndpoint:
-    """One model's predictions for JSON instances."""
+    """One model's predictions."""
 
     def __init__(
         self,
@@ -64,82 +87,90 @@ class ModelEndpoint:
         columns: pa.Schema,
         predictor: Predictor,
         now_ms: Callable[[], int],
-        privacy: HiddenRecords | None = None,
+        rules: RecordRules | None = None,
     ) -> None:
-        """`columns`: the record's fields in Arrow, as the codec decodes them. `privacy`: what the log must not hold."""
+        """`columns`: the record's fields in Arrow, as the codec decodes them. `rules`: None for those of the model
+        file without a privacy key.
+        """
         self.spec = spec
         self.record = record
+        self.columns = columns
         self.predictor = predictor
-        self._columns = columns
+        self.rules = rules or RecordRules(spec, record)
         self._now_ms = now_ms
-        self._privacy = privacy or HiddenRecords({}, {}, None)
 
     def predict(self, instances: Sequence[Any]) -> Answered:
-        """Predict for one instance or more, all by the same version.
+        """Predict for one JSON instance or more, all by the same version.
 
         An instance without an event id gets its prediction id, one without an event time gets now. Raises
         NoVersion, InvalidInstances, ArtifactError.
         """
+        prepared = self.prepare(instances)
+        return self.finish(prepared, self.score(prepared))
+
+    def predict_columns(self, rows: pa.RecordBatch) -> Answered:
+        """The same for rows in columns, of any types that hold the record's values."""
+        prepared = self.prepare_columns(rows)
+        return self.finish(prepared, self.score(prepared))
+
+    def prepare(self, instances: Sequence[Any]) -> Prepared:
+        """Convert and check JSON instances. Raises NoVersion, InvalidInstances."""
         serving = self.predictor.current()
         now_ms = self._now_ms()
         ids = uuid7_batch(len(instances), now_ms)
-        data = self._data(instances, ids, now_ms)
-        started = time.perf_counter()
-        predictions = serving.predict(self._rows(data, serving))
-        metrics.predicted(predictions, REST, time.perf_counter() - started)
-        self._refuse_unanswerable(predictions)
-        answers = [self._answer(predictions, i, ids[i], datum) for i, datum in enumerate(data)]
-        return Answered(predictions, ids, data, answers, now_ms)
-
-    def _data(self, instances: Sequence[Any], ids: list[str], now_ms: int) -> list[Datum]:
         data: list[Datum] = []
         errors: list[InstanceError] = []
         for index, instance in enumerate(instances):
-            if not isinstance(instance, Mapping):
-                errors.append(InstanceError(index, "", "must be an object with the model's fields"))
-                continue
-            filled = {self.spec.event_id: ids[index], self.spec.event_time: now_ms, **instance}
-            try:
-                data.append(normalised_record(from_json(filled, self.record), self.spec.normalise))
-            except FieldError as error:
-                errors.extend(InstanceError(index, field, reason) for field, reason in error.errors)
+            datum, wrong = self.rules.datum(instance, index, ids[index], now_ms)
+            data.append(datum)
+            errors += wrong
         if errors:
             raise InvalidInstances(errors)
-        return data
+        hidden = RowRecords([self.rules.hide_row(datum) for datum in data])
+        return self._prepared(serving, ids, RowRecords(data), hidden, now_ms)
 
-    def _rows(self, data: list[Datum], serving: Serving) -> pa.RecordBatch:
-        """Only the columns that this version needs: building a column costs more than scoring a row."""
-        names = [feature.name for feature in serving.model.manifest.features]
-        return pa.RecordBatch.from_pylist(data, schema=pa.schema([self._columns.field(name) for name in names]))
+    def prepare_columns(self, rows: pa.RecordBatch) -> Prepared:
+        """Convert and check rows in columns. Raises NoVersion, InvalidInstances."""
+        serving = self.predictor.current()
+        now_ms = self._now_ms()
+        ids = uuid7_batch(rows.num_rows, now_ms)
+        filled = {self.spec.event_id: ids, self.spec.event_time: now_ms}
+        record = as_record(rows, self.columns, self.record, filled)
+        rows = self.rules.columns(record, now_ms)
+        hidden = ColumnRecords(self.rules.hide_columns(rows))
+        return self._prepared(serving, ids, ColumnRecords(rows), hidden, now_ms)
 
-    def _refuse_unanswerable(self, predictions: Predictions) -> None:
-        finite = np.isfinite(predictions.scores).reshape(len(predictions.scores), -1).all(axis=1)
-        if not finite.all():
-            reason = "the model gives no number for these values"
-            raise InvalidInstances([InstanceError(int(i), "", reason) for i in np.flatnonzero(~finite)])
+    def score(self, prepared: Prepared) -> Predictions:
+        """Score prepared instances. Raises ArtifactError where the graph fails."""
+        trial = prepared.serving.challenger is not None
+        keys = self.keys(prepared.records) if trial else None
+        started = time.perf_counter()
+        predictions = prepared.serving.predict(prepared.rows, keys)
+        metrics.predicted(predictions, REST, time.perf_counter() - started)
+        return predictions
 
-    def _answer(self, predictions: Predictions, row: int, prediction_id: str, datum: Datum) -> dict[str, Any]:
-        serving = predictions.serving
-        return {
-            "prediction_id": prediction_id,
-            "event_id": str(datum[self.spec.event_id]),
-            "model": self.spec.name,
-            "version": serving.version,
-            "epoch": serving.epoch,
-            **answer(serving.model.manifest, predictions.scores[row]),
-        }
+    def finish(self, prepared: Prepared, predictions: Predictions) -> Answered:
+        """The answers. Raises InvalidInstances for rows for which the model gives no number."""
+        _refuse_unanswerable(predictions)
+        event_ids = [str(event_id) for event_id in prepared.records.texts(self.spec.event_id)]
+        ids, places = prepared.prediction_ids, prepared.places
+        return Answered(predictions, ids, event_ids, prepared.records, places, prepared.now_ms)
 
-    def logged(self, datum: Datum) -> Datum:
-        """The record as clean would hold it: normalised, with the privacy rules of the model file."""
-        return self._privacy.apply(datum)
+    def keys(self, records: Records) -> list[bytes]:
+        """The record keys: the entity as UTF-8, or the event id where the entity is null or nothing is left of it."""
+        entities, ids = records.texts(self.spec.entity), records.texts(self.spec.event_id)
+        return record_keys(entities, ids, hidden=self.rules.hides_entity)
 
-    @property
-    def hides_key(self) -> bool:
-        """Whether the key of a logged record says nothing any more of the partition that its label goes to."""
-        return self.spec.entity in self._privacy.fields
+    def _prepared(self, serving: Serving, ids: list[str], given: Records, hidden: Records, now_ms: int) -> Prepared:
+        needed = pa.schema([self.columns.field(feature.name) for feature in serving.features])
+        places = self.keys(given) if self.rules.hides_entity else None
+        return Prepared(serving, ids, hidden, hidden.take(needed), places, now_ms)
 
-    def key(self, datum: Datum) -> bytes:
-        """The record key: the entity as UTF-8, or the event id where the entity is null or nothing is left of it."""
-        entity = datum.get(self.spec.entity)
-        nothing = entity is None or (self.hides_key and entity == "")
-        return str(datum[self.spec.event_id] if nothing else entity).encode()
+
+def _refuse_unanswerable(predictions: Predictions) -> None:
+    finite = np.isfinite(predictions.scores)
+    if finite.all():
+        return
+    rows = finite.reshape(len(predictions.scores), -1).all(axis=1)
+    reason = "the model gives no number for these values"
+    raise InvalidInstances([InstanceError(int(i), "", reason, MODEL_RULE) for i in np.flatnonzero(~rows)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter as Counted
+
 from prometheus_client import Counter, Gauge, Histogram
 
 from tidemill_inference.serving import Predictions
@@ -26,6 +28,15 @@ PREDICTION_SECONDS = Histogram(
 )
 PREDICTIONS = Counter("model_predictions", "Predictions made.", ["model", "version", "source"])
 MODEL_VERSION = Gauge("model_version", "The version that serves.", ["model"])
+CHALLENGER_VERSION = Gauge("tidemill_challenger_version", "The version on trial; 0 without a trial.", ["model"])
+CHALLENGER_SHARE = Gauge("tidemill_challenger_share", "The share of entities that the challenger answers.", ["model"])
+ARM_SECONDS = Histogram(
+    "tidemill_arm_duration_seconds",
+    "Features and scores of one request or batch by one arm of a trial.",
+    ["model", "arm", "version"],
+    buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
+)
+ARM_FAILED = Counter("tidemill_arm_failed", "Records for which an arm had no answer.", ["model", "arm", "version"])
 
 MODEL_EPOCH = Gauge("tidemill_model_epoch", "The epoch that serves.", ["model"])
 SWAP_SECONDS = Histogram(
@@ -42,8 +53,31 @@ LOG_LOST = Counter("tidemill_prediction_log_lost", "REST predictions that were n
 LOG_WRITTEN = Counter("tidemill_prediction_log_written", "REST predictions that the broker has stored.", ["model"])
 
 
+CACHE = Counter("tidemill_score_cache", "Instances asked of the cache: hit, miss, away.", ["model", "outcome"])
+BREAKER_OPEN = Gauge("tidemill_breaker_open", "1 while a helper that is away is left alone.", ["helper"])
+EXPECTATIONS = Counter(
+    "tidemill_rest_expectation_failures",
+    "REST instances that did not meet an expectation which is no reason to refuse them.",
+    ["model", "expectation", "column", "severity"],
+)
+
+
 def predicted(predictions: Predictions, source: str, seconds: float) -> None:
     """Count the predictions of one call."""
     model = predictions.serving.event.model
     PREDICTION_SECONDS.labels(model, source).observe(seconds)
-    PREDICTIONS.labels(model, str(predictions.serving.version), source).inc(len(predictions.scores))
+    if predictions.both is None:
+        PREDICTIONS.labels(model, str(predictions.serving.version), source).inc(len(predictions.scores))
+        return
+    for version, count in Counted(predictions.versions).items():
+        PREDICTIONS.labels(model, str(version), source).inc(count)
+
+
+def tried(predictions: Predictions) -> None:
+    """Count what both arms of a trial did in one call, once it is complete."""
+    both, model = predictions.both, predictions.serving.event.model
+    if both is None:
+        return
+    for name, arm in (("champion", both.champion), ("challenger", both.challenger)):
+        ARM_SECONDS.labels(model, name, str(arm.version)).observe(arm.seconds)
+        ARM_FAILED.labels(model, name, str(arm.version)).inc(int((arm.asked & ~arm.answered).sum()))

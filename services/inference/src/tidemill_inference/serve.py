@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 import uvicorn
 from confluent_kafka import Producer
 
+from tidemill.breaker import CircuitBreaker
 from tidemill.clock import SystemClock
 from tidemill.codec.layout import layout_of
 from tidemill.errors import ConfigError
-from tidemill.fields import HiddenRecords, read_privacy_key
+from tidemill.fields import read_privacy_key
 from tidemill.kafka.clients import producer_config
 from tidemill.service import Health, StopSignal
 from tidemill.telemetry.logs import configure_logging
 from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
-from tidemill_inference.adapters.prediction_log import Entry, PredictionLog
+from tidemill_inference import metrics
+from tidemill_inference.adapters.prediction_log import FAILURES, REST_S, Entry, PredictionLog
 from tidemill_inference.bootstrap import Platform
+from tidemill_inference.checking import Noted, RecordRules
 from tidemill_inference.dataplane import ModelEndpoint
+from tidemill_inference.outputs import REST
 from tidemill_inference.settings import ServeSettings
 from tidemill_inference.web.app import Limits, create_app
+
+if TYPE_CHECKING:
+    from tidemill.access.open import Access
+    from tidemill_inference.adapters.score_cache import ScoreCache
 
 SERVICE = "inference-serve"
 BACKLOG = 2_048
@@ -49,14 +58,20 @@ def run_serve(settings: ServeSettings) -> None:
     health.add_live("versions", watcher.check)
     health.add_live("prediction-log", log.check)
     health.add_ready("models", platform.check_warm)
+    access = _access(settings)
+    if access is not None:
+        health.add_ready("keys", access.ring.check)
     app = create_app(
-        _endpoints(platform, read_privacy_key(settings.privacy_key_file)),
+        _endpoints(platform, settings),
         lambda endpoint, answered, traceparent: log.put(Entry(endpoint, answered, traceparent)),
         health,
-        Limits(settings.max_body_kb * 1_024, settings.max_instances, settings.retry_after_s),
+        _limits(settings),
         tracer,
+        gate=access.gate if access else None,
+        cors_origins=settings.cors_origins,
+        cache=_cache(settings, platform),
     )
-    with _listening(settings) as listener:
+    with _listening(settings) as listener, access.ring if access else nullcontext():
         log.start()
         watcher.start()
         try:
@@ -80,20 +95,68 @@ def _prediction_log(platform: Platform, settings: ServeSettings) -> PredictionLo
     )
     producer = Producer(config)
     routes = {model: platform.route(model) for model in platform.specs}
-    return PredictionLog(producer, platform.codec(), routes, settings.prediction_log_size)
+    reports = platform.report_writer(REST)
+    breaker = CircuitBreaker("broker", failures=FAILURES, rest_s=REST_S, on_change=_tell_breaker)
+    return PredictionLog(producer, platform.codec(), routes, settings.prediction_log_size, reports, breaker)
 
 
-def _endpoints(platform: Platform, privacy_key: bytes | None) -> dict[str, ModelEndpoint]:
+def _access(settings: ServeSettings) -> Access | None:
+    if settings.auth != "on":
+        return None
+    from tidemill.access.open import open_access
+
+    return open_access(settings, _tell_breaker)
+
+
+def _cache(settings: ServeSettings, platform: Platform) -> ScoreCache | None:
+    if not settings.cache_models or not settings.redis_url:
+        return None
+    from tidemill_inference.adapters.score_cache import ScoreCache
+
+    models = list(platform.specs) if settings.cache_models == ("*",) else settings.cache_models
+    unknown = set(models) - platform.specs.keys()
+    if unknown:
+        raise ConfigError(f"TIDEMILL_CACHE_MODELS: there is no model {', '.join(sorted(unknown))}")
+    breaker = CircuitBreaker("redis-cache", on_change=_tell_breaker)
+    return ScoreCache(settings.redis_url, settings.prefix, models, settings.cache_ttl_s, breaker)
+
+
+def _tell_breaker(helper: str, is_open: bool) -> None:
+    metrics.BREAKER_OPEN.labels(helper).set(is_open)
+    _log.warning("%s is %s", helper, "left alone for a while" if is_open else "back")
+
+
+def _limits(settings: ServeSettings) -> Limits:
+    return Limits(
+        settings.max_body_kb * 1_024,
+        settings.max_instances,
+        settings.retry_after_s,
+        settings.max_arrow_kb * 1_024,
+        settings.max_arrow_rows,
+    )
+
+
+def _endpoints(platform: Platform, settings: ServeSettings) -> dict[str, ModelEndpoint]:
     endpoints: dict[str, ModelEndpoint] = {}
+    key = read_privacy_key(settings.privacy_key_file)
     for model, spec in platform.specs.items():
         record = platform.schemas.record(model)
         layout = layout_of(record.json)
         if layout is None:
             raise ConfigError(f"the record of {model} has a type that columns cannot hold")
         predictor = platform.predictors[model]
-        privacy = HiddenRecords(spec.privacy, {field["name"]: field["type"] for field in record.fields}, privacy_key)
-        endpoints[model] = ModelEndpoint(spec, record, layout.arrow, predictor, SystemClock().now_ms, privacy)
+        rules = RecordRules(
+            spec, record, max_ahead_ms=settings.max_ahead_s * 1_000, privacy_key=key, on_noted=_counter(model)
+        )
+        endpoints[model] = ModelEndpoint(spec, record, layout.arrow, predictor, SystemClock().now_ms, rules)
     return endpoints
+
+
+def _counter(model: str) -> Callable[[Noted], None]:
+    def count(noted: Noted) -> None:
+        metrics.EXPECTATIONS.labels(model, noted.name, noted.column, noted.severity).inc(noted.rows)
+
+    return count
 
 
 @contextmanager

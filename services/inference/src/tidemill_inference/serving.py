@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 
-from tidemill.artifact import Manifest
+from tidemill.artifact import FeatureColumn, Manifest
 from tidemill.contracts.events import ModelVersion
 from tidemill.features import feature_inputs
+from tidemill_inference.arms import BothArms, aligned
 
 KEPT_SWAPS = 100
 
@@ -30,13 +31,14 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """One version that serves. `published_ms`: when its event was appended to model-versions (ms since the
-    epoch).
+    """One epoch that serves. `published_ms`: when its event was appended to model-versions (ms since the epoch of
+    Unix). `challenger`: the model of the event's challenger, if it has one.
     """
 
     event: ModelVersion
     model: Scorer
     published_ms: int
+    challenger: Scorer | None = None
 
     @property
     def epoch(self) -> int:
@@ -44,12 +46,40 @@ class Serving:
 
     @property
     def version(self) -> int:
+        """The champion's version."""
         return self.event.champion.version
 
-    def predict(self, rows: pa.RecordBatch) -> Predictions:
-        """Score rows of the model's record. Raises ArtifactError where the graph fails."""
+    @property
+    def models(self) -> tuple[Scorer, ...]:
+        """The champion's model, and the challenger's during a trial."""
+        return (self.model,) if self.challenger is None else (self.model, self.challenger)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of all scores: the champion's, then what the challenger alone knows."""
+        if self.challenger is None:
+            return self.model.manifest.classes
+        return tuple(dict.fromkeys(name for model in self.models for name in model.manifest.classes))
+
+    @property
+    def features(self) -> tuple[FeatureColumn, ...]:
+        """The columns of the record that any of its models needs; a name stands once."""
+        if self.challenger is None:
+            return self.model.manifest.features
+        named = {feature.name: feature for model in self.models for feature in model.manifest.features}
+        return tuple(named.values())
+
+    def predict(self, rows: pa.RecordBatch, keys: Sequence[bytes] | None = None) -> Predictions:
+        """Score rows of the model's record. Raises ArtifactError where the champion's graph fails.
+
+        `keys`: the rows' record keys, by which a trial is routed; without them the champion answers all.
+        """
+        if keys is not None and self.challenger is not None:
+            both = BothArms(self, rows, keys)
+            return Predictions(self, both.answer(), both)
         inputs = feature_inputs(rows, self.model.manifest.features)
-        return Predictions(self, self.model.score(inputs))
+        scores = self.model.score(inputs)
+        return Predictions(self, aligned(scores, self.model.manifest.classes, self.classes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +97,25 @@ class Swap:
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """Scores of n rows (shapes: see OnnxModel.score) with the version that made them."""
+    """Scores of n rows (shapes: see OnnxModel.score) with the epoch that made them. `both`: during a trial, the two
+    arms; scores are those of the arm that answers each row, over the classes of both.
+    """
 
     serving: Serving
     scores: Scores
+    both: BothArms | None = None
+
+    @property
+    def versions(self) -> list[int]:
+        """The version that answers each row."""
+        return self.both.versions if self.both is not None else [self.serving.version] * len(self.scores)
+
+    @property
+    def version_name(self) -> str:
+        """The version that answered, for a header; `1,2` where both arms of a trial did."""
+        if self.both is None:
+            return str(self.serving.version)
+        return ",".join(str(version) for version in sorted(set(self.versions)))
 
 
 class Predictor:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import NoDecode
 
+from tidemill.access.settings import AccessSettings
 from tidemill.settings import CommonSettings
 
 
@@ -28,15 +31,32 @@ class StreamSettings(InferenceSettings):
     batch_linger_ms: int = Field(50, ge=0, description="How long a transaction waits to fill up, in ms.")
 
 
-class ServeSettings(InferenceSettings):
+class ServeSettings(AccessSettings, InferenceSettings):
     """Settings of `tidemill-inference serve`."""
 
     max_body_kb: int = Field(1_024, ge=1, description="Largest request body, in KiB.")
-    max_instances: int = Field(1_000, ge=1, description="Most instances in one request.")
+    max_instances: int = Field(1_000, ge=1, description="Most instances in one request of JSON or tensors.")
+    max_arrow_kb: int = Field(16_384, ge=1, description="Largest body of an Arrow stream, in KiB.")
+    max_arrow_rows: int = Field(10_000, ge=1, description="Most rows in one Arrow stream.")
+    cache_models: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Models whose scores are cached in Redis, separated by commas; * for all, empty for none."
+    )
+    cache_ttl_s: int = Field(300, ge=1, description="How long a cached score holds, in s.")
+    max_ahead_s: int = Field(86_400, ge=0, description="How far an event time may lie after now, in s.")
+    privacy_key_file: Path | None = Field(
+        None, description="File with the key of `privacy: hash`, that of the validator."
+    )
     retry_after_s: int = Field(2, ge=1, description="Retry-After where a model has no version yet, in seconds.")
     prediction_log_size: int = Field(10_000, ge=1, description="Most REST predictions that wait to be logged.")
     drain_s: int = Field(10, ge=1, description="How long a stop waits for requests in flight, in seconds.")
-    privacy_key_file: Path | None = Field(
-        None,
-        description="File with the key of `privacy: hash`, the validators' own; needed where a model file hashes.",
-    )
+
+    @field_validator("cache_models", mode="before")
+    @classmethod
+    def _split_cached(cls, value: object) -> object:
+        return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _cache_needs_redis(self) -> Self:
+        if self.cache_models and not self.redis_url:
+            raise ValueError("TIDEMILL_CACHE_MODELS needs TIDEMILL_REDIS_URL")
+        return self

@@ -16,6 +16,7 @@ from tidemill.telemetry.logs import configure_logging
 from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
 from tidemill_inference.adapters.versions import VersionWatcher
 from tidemill_inference.bootstrap import Platform
+from tidemill_inference.outputs import STREAM
 from tidemill_inference.settings import StreamSettings
 from tidemill_inference.stream_process import StreamProcess
 
@@ -58,6 +59,7 @@ class StreamWorker:
                 platform.predictors,
                 platform.codec(),
                 SystemClock().now_ms,
+                platform.report_writer(STREAM),
             ),
             stop=stop,
             batch_size=settings.batch_size,

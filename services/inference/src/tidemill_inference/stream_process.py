@@ -19,6 +19,8 @@ from tidemill.kafka.headers import ORIGIN, TRACEPARENT, Header, Headers
 from tidemill.telemetry.logs import model_version
 from tidemill_inference import metrics
 from tidemill_inference.outputs import STREAM, prediction_rows
+from tidemill_inference.records import record_keys
+from tidemill_inference.report_writer import ReportWriter
 from tidemill_inference.serving import Predictor
 
 UNKNOWN_SCHEMA = "UnknownSchema"
@@ -36,10 +38,15 @@ class Route:
     prediction: Schema
     event_id: str
     event_time: str
+    entity: str = ""
+    entity_hidden: bool = False
+    p95_s: float = 0.5
 
 
 class StreamProcess:
-    """Scores whole batches. Every record of one topic in one call is scored by the same version."""
+    """Scores whole batches. Every record of one topic in one call is scored at the same epoch: by its version, or
+    during a trial by both arms.
+    """
 
     def __init__(
         self,
@@ -47,12 +54,14 @@ class StreamProcess:
         predictors: Mapping[str, Predictor],
         codec: Codec,
         now_ms: Callable[[], int],
+        reports: ReportWriter | None = None,
     ) -> None:
-        """`routes` by clean topic, `predictors` by model."""
+        """`routes` by clean topic, `predictors` by model. `reports`: None where nobody reads how trials go."""
         self._routes = routes
         self._predictors = predictors
         self._codec = codec
         self._now_ms = now_ms
+        self._reports = reports
 
     def __call__(self, batches: list[Batch]) -> list[Output]:
         """Predictions for every record, in its order: the same partition number and key, with the record's
@@ -62,7 +71,10 @@ class StreamProcess:
         Raises FatalError where records were written with a schema that this worker does not know: it must be
         brought up to date.
         """
-        return [output for batch in batches if (output := self._predict(batch)) is not None]
+        if self._reports is not None:
+            self._reports.drop()  # of a call that failed: its batch has come again
+        outputs = [output for batch in batches if (output := self._predict(batch)) is not None]
+        return outputs + (self._reports.outputs(self._now_ms()) if self._reports is not None else [])
 
     def _predict(self, batch: Batch) -> Output | None:
         route = self._routes[batch.topic]
@@ -84,7 +96,13 @@ class StreamProcess:
 
     def _score(self, batch: Batch, records: pa.RecordBatch, route: Route) -> pa.RecordBatch:
         started = time.perf_counter()
-        predictions = self._predictors[route.model].current().predict(records)
+        serving = self._predictors[route.model].current()
+        predictions = serving.predict(records, None if serving.challenger is None else _keys(records, route))
+        if predictions.both is not None:
+            predictions.both.complete()
+            metrics.tried(predictions)
+            if self._reports is not None:
+                self._reports.tally.add(predictions)
         model_version.set(f"{route.model}:{predictions.serving.version}")
         now_ms = self._now_ms()
         metrics.predicted(predictions, STREAM, time.perf_counter() - started)
@@ -98,6 +116,13 @@ class StreamProcess:
             input_partition=pa.array(np.asarray(batch.partitions, dtype=np.int32)),
             input_offset=pa.array(np.asarray(batch.offsets, dtype=np.int64)),
         )
+
+
+def _keys(records: pa.RecordBatch, route: Route) -> list[bytes]:
+    """The record keys: the entity as UTF-8, or the event id where the entity is null or nothing is left of it."""
+    ids = records.column(route.event_id).to_pylist()
+    entities = records.column(route.entity).to_pylist() if route.entity else [None] * len(ids)
+    return record_keys(entities, ids, hidden=route.entity_hidden)
 
 
 def _headers(batch: Batch) -> list[Headers | None]:

@@ -7,7 +7,7 @@ highest epoch among those offered that is fit to serve, and what serves never go
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tidemill.artifact import ArtifactError
@@ -51,9 +51,10 @@ class Step:
 class Swapper:
     """Brings one predictor to the newest version that is fit to serve. One thread uses it.
 
-    `load` fetches, verifies, loads, warms up and checks the golden rows; it raises ArtifactError for a
-    version that must not serve (any other exception counts as that) and OSError where the store is away
-    (tried again).
+    `load` fetches, verifies, loads, warms up and checks the golden rows of an event's champion; it raises
+    ArtifactError for a version that must not serve (any other exception counts as that) and OSError where the
+    store is away (tried again). It is called for a challenger in the champion's place, too. A version that is
+    loaded already is not loaded again: a stage that moves costs nothing.
     """
 
     def __init__(
@@ -95,17 +96,34 @@ class Swapper:
             return Step(Outcome.NOTHING)
         offer = self._candidates[max(self._candidates)]
         try:
-            model = self._load(offer.event)
+            serving = self._loaded(offer)
         except ArtifactError as error:
             return self._refuse(offer, error)
         except OSError as error:
             return self._postpone(offer, error)
         except Exception as error:  # noqa: BLE001 - whatever a version breaks, the one before serves on
             return self._refuse(offer, error)
-        serving = Serving(offer.event, model, offer.appended_ms)
         swap = self._predictor.switch(serving, self._now_ms(), live=offer.live)
         self._forget_up_to(serving.epoch)
         return Step(Outcome.SWITCHED, offer, swap)
+
+    def _loaded(self, offer: Offer) -> Serving:
+        event = offer.event
+        model = self._model(event)
+        challenger = None
+        if event.challenger is not None:
+            challenger = self._model(replace(event, champion=event.challenger, challenger=None))
+        return Serving(event, model, offer.appended_ms, challenger)
+
+    def _model(self, event: ModelVersion) -> Scorer:
+        """The model of the event's champion: the one that is loaded, if it is."""
+        now = self._predictor.serving
+        if now is not None:
+            if now.event.champion == event.champion:
+                return now.model
+            if now.challenger is not None and now.event.challenger == event.champion:
+                return now.challenger
+        return self._load(event)
 
     def _refuse(self, offer: Offer, error: Exception) -> Step:
         del self._candidates[offer.event.epoch]

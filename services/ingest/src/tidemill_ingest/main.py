@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from opentelemetry.trace import Tracer
 
+    from tidemill.access.open import Access
     from tidemill_ingest.settings import IngestSettings
 
 SERVICE = "tidemill-ingest"
@@ -92,22 +93,41 @@ def build_app(settings: IngestSettings, tracer: Tracer) -> FastAPI:
     targets = build_targets(models.values(), topics, schemas)
     service = IngestService(targets, codec, sink, SystemClock(), tracer, settings.max_items)
 
+    access = _access(settings)
+
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         sink.start()
+        if access is not None:
+            access.ring.start()
         try:
             yield
         finally:
             await sink.stop(settings.drain_s)
             service.close()
+            if access is not None:
+                access.ring.close()
+
+    async def ready() -> str | None:
+        return (access.ring.check() if access else None) or await sink.reachable()
 
     return create_app(
         service,
-        sink.reachable,
+        ready,
         lifespan,
         max_body_bytes=settings.max_body_bytes,
         retry_after_s=settings.retry_after_s,
+        gate=access.gate if access else None,
+        cors_origins=settings.cors_origins,
     )
+
+
+def _access(settings: IngestSettings) -> Access | None:
+    if settings.auth != "on":
+        return None
+    from tidemill.access.open import open_access
+
+    return open_access(settings)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tidemill.settings import CommonSettings
+from tidemill.access.settings import AccessSettings
 
 
-class IngestSettings(CommonSettings):
+class IngestSettings(AccessSettings):
     """Settings of one ingest process, beside those that all services share."""
 
     max_body_bytes: int = Field(4_194_304, ge=1_024, description="Largest request body, in bytes; larger is 413.")

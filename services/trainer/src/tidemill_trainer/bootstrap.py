@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from opentelemetry.trace import Tracer
 
+from tidemill.access.migrate import migrate_access
 from tidemill.clock import SystemClock
 from tidemill.codec import Codec
 from tidemill.codec.layout import layout_of
@@ -22,22 +23,26 @@ from tidemill.kafka.publisher import ExclusiveWriter, Publisher
 from tidemill.kafka.topics import partition_counts
 from tidemill.service import Health, Heartbeat
 from tidemill_trainer.adapters.collect import ROLES, Collector
+from tidemill_trainer.adapters.judge import TrialJudge
 from tidemill_trainer.adapters.outbox import Outbox
 from tidemill_trainer.adapters.published import Published
 from tidemill_trainer.adapters.release import Releaser
 from tidemill_trainer.adapters.requests import RequestReader
 from tidemill_trainer.adapters.topic_reader import TopicReader
+from tidemill_trainer.adapters.trials import TrialFollower
 from tidemill_trainer.admit import Admission
 from tidemill_trainer.child import TrainingChild, child_environment
 from tidemill_trainer.database import connect, migrate
 from tidemill_trainer.first_data import FirstData
 from tidemill_trainer.lean import share_one_heap
 from tidemill_trainer.model_rows import ModelRows
+from tidemill_trainer.release_audit import ReleaseAudit
 from tidemill_trainer.rows import table_schema
 from tidemill_trainer.runs import RunStore
 from tidemill_trainer.settings import Part, TrainerSettings
 from tidemill_trainer.training import Place, Trainer
 from tidemill_trainer.training_table import TrainingTable
+from tidemill_trainer.trial import Trial
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +51,10 @@ T = TypeVar("T")
 STUCK_AFTER_S = 180.0
 """Longer than any single step that does not beat: a commit to the table, the training process's start."""
 
-PLATFORM_TOPICS = ("retrain_requests", "retrain_runs", "release_commands", "model_versions", "model_releases")
+PLATFORM_TOPICS = (
+    "retrain_requests", "retrain_runs", "release_commands", "arm_reports", "profiles", "model_versions",
+    "model_releases",
+)  # fmt: skip
 
 
 def build(
@@ -66,6 +74,7 @@ def build(
     clock = SystemClock()
     engine = connect(settings.database_url)
     migrate(engine)
+    migrate_access(engine)
     store = RunStore(
         engine,
         clock,
@@ -107,9 +116,12 @@ def build(
             catalog.group("trainer-release"),
             _named(catalog, counts, "retrain_runs", "release_commands"),
         ),
+        specs,
         {name: ExclusiveWriter(settings, catalog.transactional_id(f"release-{name}")) for name in specs},
         published,
+        _judge(settings, specs, catalog, schemas, published),
         store,
+        ReleaseAudit(engine),
         clock,
         tracer,
         settings.poll_s,
@@ -152,6 +164,19 @@ def build(
     for part in settings.parts:
         health.add_ready(part, loops[part][1])
     return {part: loop for part, (loop, _) in loops.items() if part in settings.parts}
+
+
+def _judge(
+    settings: TrainerSettings,
+    specs: Mapping[str, ModelSpec],
+    catalog: TopicCatalog,
+    schemas: SchemaCatalog,
+    published: Published,
+) -> TrialJudge:
+    def follow(trial: Trial) -> TrialFollower:
+        return TrialFollower(settings, catalog, _codec(settings, schemas), schemas, trial)
+
+    return TrialJudge(specs, published, follow, SystemClock())
 
 
 def patiently(work: Callable[[], T], stop: threading.Event) -> T | None:

@@ -1,56 +1,19 @@
-"""The relational database: SQLite here, PostgreSQL there."""
+"""The trainer's part of the relational database."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import Engine
 
-from tidemill.errors import ConfigError
+from tidemill import database
+from tidemill.database import connect
 
-BUSY_TIMEOUT_S = 20
-"""How long one SQLite writer waits for another."""
-
-
-def connect(url: str) -> Engine:
-    """An engine for the URL; a SQLite file's folder is made. Connects when first used."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True, isolation_level="SERIALIZABLE")
-    if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S})
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-    return engine
+__all__ = ["connect", "migrate"]
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the tables to the newest revision. Raises ``ConfigError`` where the database cannot be
-    reached."""
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    try:
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-    except OperationalError as error:
-        raise ConfigError(f"the database of TIDEMILL_DATABASE_URL cannot be used: {error.orig}") from error
-
-
-def _prepare_sqlite(connection: object, entry: ConnectionPoolEntry) -> None:
-    """Readers beside a writer (WAL), and transactions begun by us, not by the driver (so that a read-then-
-    write holds).
+    """Bring the trainer's tables to the newest revision. Raises ``ConfigError`` where the database cannot be
+    reached.
     """
-    connection.isolation_level = None  # type: ignore[attr-defined]
-    cursor = connection.cursor()  # type: ignore[attr-defined]
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
-    cursor.close()
+    database.migrate(engine, Path(__file__).parent / "migrations")

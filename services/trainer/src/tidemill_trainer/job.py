@@ -20,12 +20,14 @@ from tidemill.artifact import (
     feature_columns,
     write_artifact,
 )  # fmt: skip
+from tidemill.artifact.staging import Staged
 from tidemill.clock import Clock
 from tidemill.contracts.events import Evidence, ModelRef
 from tidemill.contracts.model_file import ModelSpec
 from tidemill_learning.reference import reference_bytes
 from tidemill_learning.training.train import Trained, train
 from tidemill_trainer.adapters.tracking import Tracking
+from tidemill_trainer.adopt import adopt
 from tidemill_trainer.champion import ServingChampion
 from tidemill_trainer.data_set import Loaded, load_data_set
 from tidemill_trainer.lean import give_memory_back
@@ -123,6 +125,13 @@ class Job:
             version=version, artifact_uri=uri, manifest_digest=digest, run_id=order.run_id,
             tracking_run=tracking_run, data_set=loaded.data_set,
         ).to_dict()  # fmt: skip
+
+    def adopt(self, model: str, staged: Staged, version: int, run_id: str) -> dict[str, Any]:
+        """Make a version of a model that was trained elsewhere; see `adopt.adopt`."""
+        return adopt(
+            self.specs[model], staged, version, run_id,
+            artifacts=self.artifacts, tracking=self.tracking, clock=self.clock,
+        )  # fmt: skip
 
     def _manifest(
         self, spec: ModelSpec, order: Order, loaded: Loaded, trained: Trained, tracking_run: str, version: int

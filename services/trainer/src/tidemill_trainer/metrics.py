@@ -25,4 +25,7 @@ CHILD_RESTARTS = Counter("tidemill_trainer_child_restarts_total", "Times that th
 RELEASES = Counter("tidemill_trainer_releases_total", "Changes of what serves.", ["model", "action"])
 EPOCH = Gauge("tidemill_trainer_epoch", "Epoch published last.", ["model"])
 MODEL_VERSION = Gauge("tidemill_trainer_model_version", "Version published last.", ["model"])
+CHALLENGER_SHARE = Gauge("tidemill_trainer_challenger_share", "Share of the challenger published last.", ["model"])
+TRIAL_LABELS = Gauge("tidemill_trainer_trial_labels", "Labels on which the arms of the trial were compared.", ["model"])
+TRIAL_GAIN = Gauge("tidemill_trainer_trial_gain", "Mean gain of the challenger on those labels.", ["model"])
 EVENTS_PUBLISHED = Counter("tidemill_trainer_events_published_total", "Run events sent from SQL.", ["model"])

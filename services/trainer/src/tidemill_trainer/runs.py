@@ -40,6 +40,7 @@ class Claim:
     traceparent: str
     token: str
     attempt: int
+    evidence: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,7 @@ class RunStore:
                     row.traceparent,
                     token,
                     row.attempts + 1,
+                    tuple(Evidence.from_dict(item) for item in row.evidence),
                 )
             return None
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from opentelemetry.trace import Tracer
+from opentelemetry.trace import Span, Tracer
 
+from tidemill.artifact.staging import Staged, staged_in
 from tidemill.contracts.events import Evidence, ModelRef, ModelVersion
 from tidemill.errors import RetryLater
 from tidemill.service import Heartbeat
@@ -95,10 +96,8 @@ class Trainer:
         log.info("run %s for %s begins (%s, attempt %d)", claim.run_id, claim.model, claim.cause, claim.attempt)
         with run_span(self._tracer, claim) as span, metrics.TRAIN_SECONDS.labels(claim.model).time():
             try:
-                trained = self._ordered(claim, self._order(claim), self._settings.train_timeout_s)
-                for name, value in _facts(trained).items():
-                    span.set_attribute(name, value)
-                outcome = self._outcome(claim, trained)
+                staged = staged_in(claim.evidence)
+                outcome = self._adopted(claim, staged) if staged else self._trained(claim, span)
                 self._store.finish(claim, outcome)
             except Refused as error:
                 self._store.fail(claim, str(error))
@@ -115,6 +114,24 @@ class Trainer:
         for name, value in outcome.metrics.items():
             metrics.SCORE.labels(claim.model, name).set(value)
         log.info("run %s has finished: version %s; %s", claim.run_id, outcome.version, outcome.reason)
+
+    def _trained(self, claim: Claim, span: Span) -> Outcome:
+        trained = self._ordered(claim, self._order(claim), self._settings.train_timeout_s)
+        for name, value in _facts(trained).items():
+            span.set_attribute(name, value)
+        return self._outcome(claim, trained)
+
+    def _adopted(self, claim: Claim, staged: Staged) -> Outcome:
+        """A model that was trained elsewhere: nothing is learned and nobody beaten, but everything is verified."""
+        version = self._store.version_of(claim)
+        order = {
+            "do": "adopt", "model": claim.model, "run_id": claim.run_id, "version": version,
+            "uri": staged.uri, "digest": staged.digest,
+        }  # fmt: skip
+        adopted = self._ordered(claim, order, EXPORT_TIMEOUT_S)
+        gate = tuple(Evidence.from_dict(item) for item in adopted["gate"])
+        reference = ModelRef.from_dict(adopted["artifact"])
+        return Outcome("imported", gate, {}, tuple(adopted["start_offsets"]), version, reference)
 
     def _outcome(self, claim: Claim, trained: Mapping[str, Any]) -> Outcome:
         gate = tuple(Evidence.from_dict(item) for item in trained["gate"])
@@ -149,22 +166,27 @@ class Trainer:
         self._store.extend(claim)
 
     def _reconcile(self) -> None:
-        """Let MLflow's alias follow what is released."""
+        """Let MLflow's aliases follow what is released; at the start too, for a crash may have come between."""
         for model in self._places:
             serving = self._champion(model)
             if serving is None or self._aliases.get(model) == serving.epoch:
                 continue
-            reference = serving.champion
-            answer = self._child.order(
-                {"do": "champion", "model": model, "version": reference.version,
-                 "artifact_uri": reference.artifact_uri, "tracking_run": reference.tracking_run},
-                ALIAS_TIMEOUT_S,
-            )  # fmt: skip
+            arms = {"champion": serving.champion, "challenger": serving.challenger}
+            named = {alias: _registered(reference) for alias, reference in arms.items() if reference is not None}
+            answer = self._child.order({"do": "aliases", "model": model, "arms": named}, ALIAS_TIMEOUT_S)
             if answer["ok"]:
-                log.info("MLflow's alias of %s names version %d", model, reference.version)
+                log.info("MLflow's aliases of %s: champion names version %d", model, serving.champion.version)
             else:
-                log.warning("MLflow's alias of %s could not be set: %s", model, answer["error"])
+                log.warning("MLflow's aliases of %s could not be set: %s", model, answer["error"])
             self._aliases[model] = serving.epoch
+
+
+def _registered(reference: ModelRef) -> dict[str, Any]:
+    return {
+        "version": reference.version,
+        "artifact_uri": reference.artifact_uri,
+        "tracking_run": reference.tracking_run,
+    }
 
 
 def _facts(trained: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+from tidemill.artifact.staging import Staged
 from tidemill_trainer.lean import leave_out_unused
 
 log = logging.getLogger(__name__)
@@ -81,8 +82,11 @@ def _do(job: Any, order: Mapping[str, Any]) -> dict[str, Any]:
         return dict(job.train(_order(order)))
     if order["do"] == "export":
         return {"artifact": job.export(int(order["version"]))}
-    if order["do"] == "champion":
-        job.tracking.reconcile_champion(order["model"], order["version"], order["artifact_uri"], order["tracking_run"])
+    if order["do"] == "adopt":
+        staged = Staged(order["uri"], order["digest"])
+        return dict(job.adopt(order["model"], staged, int(order["version"]), order["run_id"]))
+    if order["do"] == "aliases":
+        job.tracking.reconcile_aliases(order["model"], order["arms"])
         return {}
     raise ValueError(f"unknown order {order['do']!r}")
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill.contracts import controls, events
+from tidemill.contracts import controls, events, trials
 from tidemill.contracts.datum import Datum, Millis
 from tidemill.contracts.schemas import read_schema
 
@@ -24,6 +24,7 @@ TOP_LEVEL: dict[str, type[Datum]] = {
     "retrain-request": events.RetrainRequest,
     "retrain-run": events.RetrainRun,
     "release-command": events.ReleaseCommand,
+    "arm-report": trials.ArmReport,
     "drift-event": events.DriftEvent,
     "model-performance": events.ModelPerformance,
     "quality-report": events.QualityReport,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.core.contracts.model_text import FEATURES, HEAD, MINIMAL, TARGET, at, parse, refused
-from tidemill.contracts.model_file import Feature, Gate, Target, load_model, load_models
+from tidemill.contracts.model_file import Feature, Gate, Release, ReleaseLimits, Target, load_model, load_models
 from tidemill.errors import ConfigError
 
 FULL = """\
@@ -97,24 +97,45 @@ def test_an_unknown_key_is_an_error_with_place_and_nearest_known_key() -> None:
 
 def test_an_unknown_key_that_is_near_to_none_lists_the_known_ones() -> None:
     error = refused(MINIMAL + "release: {zzz: 1}\n")
-    assert (error.message, error.suggestion) == ("unknown key 'zzz' in release", "known are mode")
+    known = "known are mode, stages, hold, approval, labels, limits"
+    assert (error.message, error.suggestion) == ("unknown key 'zzz' in release", known)
+
+
+def test_a_release_has_a_mode_stages_a_hold_approval_labels_and_limits() -> None:
+    text = (
+        "release: {mode: canary, stages: [1%, 25%, 100%], hold: 90s, approval: true, labels: 2_000, "
+        "limits: {errors: 0.5%, p95: 50ms, shift: 20%}}\n"
+    )
+    release = parse(MINIMAL + text).release
+    assert (release.mode, release.stages, release.hold) == ("canary", (0.01, 0.25, 1.0), timedelta(seconds=90))
+    assert (release.approval, release.labels) == (True, 2_000)
+    assert release.limits == ReleaseLimits(0.005, timedelta(milliseconds=50), 0.2)
+
+
+@pytest.mark.parametrize("mode", ["direct", "shadow", "canary", "blue_green", "ab"])
+def test_every_mode_has_defaults_for_the_rest(mode: str) -> None:
+    assert parse(MINIMAL + f"release: {{mode: {mode}}}\n").release == Release(mode=mode)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("text", "named"),
+    ("text", "message"),
     [
-        ("release: {stages: [5%]}", "`release.stages`"),
-        ("release: {hold: 10m}", "`release.hold`"),
-        ("release: {approval: false}", "`release.approval`"),
-        ("release: {limits: {errors: 0.1%}}", "`release.limits`"),
-        ("release: {mode: canary}", "`release.mode: canary`"),
-        ("release: {mode: ab}", "`release.mode: ab`"),
+        ("{mode: canary, stages: [50%, 5%]}", "must be rising percentages"),
+        ("{mode: canary, stages: [0%, 5%]}", "must be rising percentages"),
+        ("{mode: canary, stages: [0.05]}", "is not a percentage"),
+        ("{mode: canary, stages: [500%]}", "is not a percentage"),
+        ("{mode: shadow, stages: [5%]}", "belong to canary and ab"),
+        ("{mode: ab, stages: [5%, 50%]}", "must be one percentage below 100%"),
+        ("{mode: ab, stages: [100%]}", "must be one percentage below 100%"),
+        ("{approval: sometimes}", "must be true or false"),
+        ("{limits: {errors: 0%}}", "must be a percentage between"),
+        ("{limits: {p95: fast}}", "is not a duration"),
+        ("{mode: sudden}", "must be one of direct, shadow, canary, blue_green, ab"),
     ],
 )
-def test_what_is_not_built_yet_is_refused_by_name(text: str, named: str) -> None:
-    error = refused(MINIMAL + text + "\n")
-    assert error.message == f"{named} is part of the model file but is not built yet"
-    assert error.line == 8
+def test_a_release_that_makes_no_sense_is_refused_at_its_place(text: str, message: str) -> None:
+    error = refused(MINIMAL + f"release: {text}\n")
+    assert message in error.message and error.line == 8
 
 
 def test_a_key_that_stands_twice_is_an_error_at_the_second() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tidemill_cli.acts import note_act
 from tidemill_cli.platform import platform_options
 
 if TYPE_CHECKING:
@@ -239,6 +240,7 @@ def _resolve(
         found = survey(platform.settings, topic, lambda letter: letter.origin is not None and selection(letter))
         _summary("would be discarded" if home is None else f"would go back to {home}", found.reasons, selection)
         return
+    note_act(platform, "dlq.discard" if home is None else "dlq.replay", topic)
     resolver = Resolver(
         platform.settings, topic, platform.topics.transactional_id(f"dlq-{model}-{role}"), back_to=home, most=batch
     )

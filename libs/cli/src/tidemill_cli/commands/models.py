@@ -68,12 +68,13 @@ def _versions(platform: PlatformView, model: str) -> list[dict[str, Any]]:
 def _row(run: dict[str, Any], now: dict[str, Any] | None, epochs: dict[int, int]) -> dict[str, Any]:
     version, artifact = run["version"], run["artifact"] or {}
     serves = now is not None and now["champion"]["version"] == version
-    state = "serving" if serves else "served before" if version in epochs else run["state"]
+    trial = now is not None and now["challenger"] is not None and now["challenger"]["version"] == version
+    state = "serving" if serves else "on trial" if trial else "served before" if version in epochs else run["state"]
     return {
         "model": run["model"],
         "version": version,
         "state": state,
-        "epoch": now["epoch"] if serves and now else epochs.get(version),
+        "epoch": now["epoch"] if (serves or trial) and now else epochs.get(version),
         "cause": run["cause"],
         "metrics": run["metrics"],
         "digest": artifact.get("manifest_digest"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tidemill_cli.acts import note_act
 from tidemill_cli.platform import platform_options
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def resume(platform: PlatformView, model: str | None, reason: str) -> None:
     from tidemill.kafka.scan import bounds
 
     name = platform.model(model).name
+    note_act(platform, "resume", name, reason=reason)
     topic, schema = platform.topics.name("validator_controls"), platform.schemas.platform("validator-control")
     with Publisher(platform.settings, name="resume") as publisher:
         for role in ROLES:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tidemill_cli.acts import note_act
 from tidemill_cli.platform import platform_options
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def retrain(platform: PlatformView, model: str, reason: str, wait: bool, timeout
         ["retrain_runs", "model_releases"],
     )
     request = _request(spec.name, reason, f"{getpass.getuser()} (tidemill retrain)")
+    note_act(platform, "retrain", spec.name, request=request["request_id"], reason=reason)
     _send(platform, request)
     click.echo(f"asked: request {request['request_id']}")
     if wait:

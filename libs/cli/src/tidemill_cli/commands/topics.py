@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tidemill_cli.acts import note_act
 from tidemill_cli.platform import platform_options
 
 if TYPE_CHECKING:
@@ -154,6 +155,10 @@ def _apply(platform: PlatformView, principals: tuple[str, ...], script: Path, *,
     made = make_plan(platform, principals)
     if made.obstacles:
         raise click.ClickException("\n".join(made.obstacles))
+    kinds = ("create", "config") if change_configs else ("create",)
+    changes = [f"{change.kind}: {change.topic.name}" for change in made.changes if change.kind in kinds]
+    if changes:
+        note_act(platform, "topics.apply", platform.settings.prefix, changes=changes, configs=change_configs)
     done = apply_plan(platform, made, configs=change_configs)
     for line in done.done:
         click.echo(line)

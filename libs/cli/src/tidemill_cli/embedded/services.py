@@ -62,6 +62,7 @@ def platform_settings(
         "TIDEMILL_MODELS_DIR": str(root / "models"),
         "TIDEMILL_MODELS": ",".join(models),
         "TIDEMILL_HOST": HOST,
+        "TIDEMILL_AUTH": os.environ.get("TIDEMILL_AUTH", "off"),  # by name: nobody else reaches a loopback address
         "TIDEMILL_SPANS_DIR": str(var / "spans"),
         "TIDEMILL_ARTIFACTS": (var / "artifacts").as_uri(),
         "TIDEMILL_TABLES": (var / "tables").as_uri(),

@@ -100,16 +100,25 @@ class RecordMaker:
 
     def encode(self, chunk: Chunk, first_row: int) -> Encoded:
         """The records of a chunk whose first row is row `first_row` (from 0) of the file."""
-        frame = self._filled(chunk, first_row)
-        records, errors = convert(frame, chunk.lines, self._fields)
-        bad = {error.line for error in errors}
-        fit = pl.Series([line not in bad for line in chunk.lines], dtype=pl.Boolean)
-        records = records.filter(fit)
+        frame, records, fit, errors = self._converted(chunk, first_row)
         if not len(records):
             return Encoded([], [], [*chunk.errors, *errors])
         keys = self._keys(frame.filter(fit), records)
         batch = records.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()).combine_chunks().to_batches()[0]
         return Encoded(keys, self._codec.encode(batch, self._schema), [*chunk.errors, *errors])
+
+    def records(self, chunk: Chunk, first_row: int) -> tuple[pl.DataFrame, list[int], list[RowError]]:
+        """The records of a chunk as a frame, the line of each, and why the other rows are none."""
+        _, records, fit, errors = self._converted(chunk, first_row)
+        lines = [line for line, good in zip(chunk.lines, fit, strict=True) if good]
+        return records, lines, [*chunk.errors, *errors]
+
+    def _converted(self, chunk: Chunk, first_row: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.Series, list[RowError]]:
+        frame = self._filled(chunk, first_row)
+        records, errors = convert(frame, chunk.lines, self._fields)
+        bad = {error.line for error in errors}
+        fit = pl.Series([line not in bad for line in chunk.lines], dtype=pl.Boolean)
+        return frame, records.filter(fit), fit, errors
 
     def _filled(self, chunk: Chunk, first_row: int) -> pl.DataFrame:
         frame = chunk.frame.rename({old: new for old, new in self._renames.items() if old in chunk.frame.columns})

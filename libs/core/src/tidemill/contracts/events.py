@@ -17,10 +17,10 @@ EvidenceKind = Literal["feature", "prediction", "quality", "data", "gate", "manu
 """What Evidence.kind may be; a string in the schema, so that kinds can be added."""
 
 Mode = Literal["direct", "shadow", "canary", "blue_green", "ab"]
-Action = Literal["promoted", "rolled_back", "rejected"]
+Action = Literal["promoted", "rolled_back", "rejected", "started", "advanced", "approved", "refused"]
 Cause = Literal["first_data", "drift", "prediction", "quality", "manual", "schedule"]
 RunState = Literal["accepted", "refused", "started", "finished", "failed"]
-Command = Literal["promote", "reject", "rollback"]
+Command = Literal["promote", "reject", "rollback", "approve"]
 DriftKind = Literal["feature", "prediction", "quality"]
 Arm = Literal["champion", "challenger"]
 

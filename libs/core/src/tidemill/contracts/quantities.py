@@ -15,6 +15,7 @@ _UNITS = {
 }
 _DURATION = re.compile(r"([0-9](?:_?[0-9])*(?:\.[0-9]+)?)\s*(ms|s|m|h|d|w)")
 _RATE = re.compile(r"([0-9](?:_?[0-9])*) (?:a|an|per) (minute|hour|day|week)")
+_SHARE = re.compile(r"([0-9](?:_?[0-9])*(?:\.[0-9]+)?)\s*%")
 _PERIODS = {"minute": _UNITS["m"], "hour": _UNITS["h"], "day": _UNITS["d"], "week": _UNITS["w"]}
 
 
@@ -43,3 +44,12 @@ def parse_rate(text: object) -> tuple[int, timedelta]:
     if match is None or int(match[1].replace("_", "")) < 1:
         raise ValueError(f"{text!r} is not a rate: write such as `3 a day`, `1 an hour` or `10 per week`")
     return int(match[1].replace("_", "")), _PERIODS[match[2]]
+
+
+def parse_share(text: object) -> float:
+    """`0.1%`: a percentage from 0 to 100, as a share. Raises ValueError that says what is expected."""
+    match = _SHARE.fullmatch(text.strip()) if isinstance(text, str) else None
+    percent = float(match[1].replace("_", "")) if match is not None else -1.0
+    if not 0 <= percent <= 100:
+        raise ValueError(f"{text!r} is not a percentage: write a number from 0 to 100 and %, such as 5% or 0.1%")
+    return percent / 100

@@ -120,6 +120,14 @@ def read_schema(path: Path, name: str | None = None) -> Schema:
     return make_schema(name or path.stem, document)
 
 
+def read_platform_history(schemas_dir: Path) -> list[Schema]:
+    """Earlier schemas of the platform's events, `history/<name>/<fingerprint>.avsc`: releases and versions are kept
+    for ever, and must be read by later programs.
+    """
+    folder = schemas_dir / HISTORY_FOLDER
+    return [read_schema(path, name=path.parent.name) for path in sorted(folder.glob("*/*.avsc"))]
+
+
 def read_history(schemas_dir: Path, model: str) -> list[Schema]:
     """All record schemas that `model` has ever had, in the order of their fingerprints; none where nothing is
     recorded.
@@ -160,6 +168,7 @@ class SchemaCatalog:
         for name, spec in models.items():
             check_against_record(spec, records[name])
         history = [schema for name in models for schema in read_history(schemas_dir, name)]
+        history += read_platform_history(schemas_dir)
         tasks = {name: spec.target.task for name, spec in models.items()}
         return cls(platform, records, tasks, TopicCatalog.load(schemas_dir, models=models), history)
 

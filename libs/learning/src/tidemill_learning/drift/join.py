@@ -44,6 +44,7 @@ class Met:
     label: Any
     output: Any
     observed_at: int
+    rivals: Any = None
 
 
 @dataclass(slots=True)
@@ -66,6 +67,7 @@ class _Prediction:
     version: int
     arm: str
     output: Any
+    rivals: Any
     labelled: bool = False
 
 
@@ -114,9 +116,10 @@ class LabelJoin:
         version: int,
         arm: str,
         output: Any,
+        rivals: Any = None,
     ) -> None:
-        """A prediction of the stream; offsets ascend."""
-        prediction = _Prediction(offset, event_time, clock_before, version, arm, output)
+        """A prediction of the stream; offsets ascend. `rivals`: what both arms of a trial said, if they did."""
+        prediction = _Prediction(offset, event_time, clock_before, version, arm, output, rivals)
         self._predictions.setdefault(event_id, []).append(prediction)
         self._order.append((event_id, prediction))
         for label in self._labels.get(event_id, ()):
@@ -179,7 +182,7 @@ class LabelJoin:
             return
         prediction.labelled = True
         window = label.window
-        met = Met(label.offset, prediction.offset, label.label, prediction.output, label.observed_at)
+        met = Met(label.offset, prediction.offset, label.label, prediction.output, label.observed_at, prediction.rivals)
         window.met.setdefault((prediction.version, prediction.arm), []).append(met)
         if window.first_prediction is None or prediction.offset < window.first_prediction:
             window.first_prediction = prediction.offset

@@ -20,6 +20,7 @@ from tidemill.ids import deterministic_id
 from tidemill_learning.drift.folds import FeatureFold, ScoreFold
 from tidemill_learning.drift.join import MAX_LABELS, LabelJoin, LabelWindow
 from tidemill_learning.drift.outcomes import error_profile, outputs_of, score_of
+from tidemill_learning.drift.rivals import comparisons, rivals_of
 from tidemill_learning.drift.windows import NEVER, Log, Place, WindowRule
 
 if TYPE_CHECKING:
@@ -156,10 +157,17 @@ class PartitionProfiler:
         versions: list[int], arms: list[str], outputs: list[Any], stream: NDArray[np.bool_],
     ) -> None:  # fmt: skip
         event_ids, positions = rows.column("event_id").to_pylist(), offsets.tolist()
-        event_times, clocks = times.tolist(), before.tolist()
+        event_times, clocks, rivals = times.tolist(), before.tolist(), rivals_of(self._spec.target.task, rows, outputs)
         for at in np.flatnonzero(stream).tolist():
             self.join.add_prediction(
-                event_ids[at], positions[at], event_times[at], clocks[at], versions[at], arms[at], outputs[at]
+                event_ids[at],
+                positions[at],
+                event_times[at],
+                clocks[at],
+                versions[at],
+                arms[at],
+                outputs[at],
+                rivals[at],
             )
 
     def _first_open(self, role: Role) -> int:
@@ -183,7 +191,15 @@ class PartitionProfiler:
         log = self._logs["labels"]
         closed = self.join.close(self._first_open("labels"), self._logs["predictions"].clock)
         log.closed = max([log.closed, *(window.number + 1 for window in closed)])
-        return [{**self._profile("labels", w.number, w.extent.to_datum()), "errors": self._errors(w)} for w in closed]
+        task = self._spec.target.task
+        return [
+            {
+                **self._profile("labels", w.number, w.extent.to_datum()),
+                "errors": self._errors(w),
+                "comparisons": comparisons(task, [met for group in w.met.values() for met in group]),
+            }
+            for w in closed
+        ]
 
     def _errors(self, window: LabelWindow) -> list[dict[str, Any]]:
         return [error_profile(self._spec.target.task, *key, window.met[key]) for key in sorted(window.met)]
@@ -202,6 +218,7 @@ class PartitionProfiler:
             "features": [],
             "scores": [],
             "errors": [],
+            "comparisons": [],
         }
 
 

@@ -18,18 +18,25 @@ from typing import Any, Protocol
 import pyarrow as pa
 from confluent_kafka import KafkaException
 
+from tidemill.breaker import CircuitBreaker
 from tidemill.codec import Codec
 from tidemill.errors import RetryLater
 from tidemill.kafka.headers import TRACEPARENT, Headers
 from tidemill.kafka.partitioner import partition_of
 from tidemill_inference import metrics
-from tidemill_inference.dataplane import Answered, Datum, ModelEndpoint
+from tidemill_inference.dataplane import Answered, ModelEndpoint
 from tidemill_inference.outputs import REST, prediction_rows
+from tidemill_inference.report_writer import ReportWriter
+from tidemill_inference.serving import Predictions
 from tidemill_inference.stream_process import Route
 
 TAKEN_AT_ONCE = 500
 IDLE_S = 0.1
 METADATA_S = 10.0
+FAILURES = 100
+"""Deliveries that fail in a row before the broker is taken for away: each has waited its full time then."""
+REST_S = 1.0
+REPORT_EVERY_S = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -59,10 +66,17 @@ class Entry:
 class PredictionLog:
     """A bounded queue in front of a producer thread."""
 
-    def __init__(self, producer: Producer, codec: Codec, routes: Mapping[str, Route], size: int) -> None:
+    def __init__(
+        self, producer: Producer, codec: Codec, routes: Mapping[str, Route], size: int,
+        reports: ReportWriter | None = None, breaker: CircuitBreaker | None = None,
+    ) -> None:  # fmt: skip
         """`routes` by model. `size`: most predictions that wait; the producer is idempotent, not
-        transactional.
+        transactional. `reports`: tells how trials go; None where nobody reads it. `breaker`: opens after many
+        deliveries failed in a row, so that an outage costs requests nothing.
         """
+        self._breaker = breaker or CircuitBreaker("broker", failures=FAILURES, rest_s=REST_S)
+        self._reports = reports
+        self._reported_s = 0.0
         self._producer = producer
         self._codec = codec
         self._routes = routes
@@ -79,8 +93,13 @@ class PredictionLog:
         self._thread.start()
 
     def put(self, entry: Entry) -> bool:
-        """Queue a request's predictions, without waiting; False where the queue is full and they are lost."""
-        n = len(entry.answered.answers)
+        """Queue a request's predictions, without waiting; False where they are lost: the queue is full, or the broker
+        has been away for long.
+        """
+        n = len(entry.answered)
+        if not self._breaker.allows():
+            metrics.LOG_LOST.labels(entry.endpoint.spec.name, "broker_away").inc(n)
+            return False
         with self._lock:
             if self._waiting + n > self._size:
                 metrics.LOG_LOST.labels(entry.endpoint.spec.name, "queue_full").inc(n)
@@ -111,6 +130,7 @@ class PredictionLog:
                 by_model[entry.endpoint.spec.name].append(entry)
             for model, group in by_model.items():
                 self._write(model, group)
+            self._report()
             self._producer.poll(0)
             metrics.LOG_QUEUED.set(self._waiting)
 
@@ -122,47 +142,75 @@ class PredictionLog:
         while len(entries) < TAKEN_AT_ONCE and not self._queue.empty():
             entries.append(self._queue.get_nowait())
         with self._lock:
-            self._waiting -= sum(len(entry.answered.answers) for entry in entries)
+            self._waiting -= sum(len(entry.answered) for entry in entries)
         return entries
 
     def _write(self, model: str, entries: list[Entry]) -> None:
         route = self._routes[model]
         for entry in entries:
-            n = len(entry.answered.answers)
-            logged = [entry.endpoint.logged(datum) for datum in entry.answered.data]
+            n = len(entry.answered)
             try:
-                values = self._encode(entry, logged, route)
+                values = self._encode(entry, route)
             except (RetryLater, ValueError) as error:
                 _log.error("a REST prediction cannot be logged: %s", error)
                 metrics.LOG_LOST.labels(model, "not_encoded").inc(n)
                 continue
+            keys = entry.endpoint.keys(entry.answered.records)
             headers: Headers = [(TRACEPARENT, entry.traceparent)]
-            for value, datum, given in zip(values, logged, entry.answered.data, strict=True):
-                key = entry.endpoint.key(datum)
-                place = entry.endpoint.key(given) if entry.endpoint.hides_key else None
+            places = entry.answered.places or [None] * n
+            for value, key, place in zip(values, keys, places, strict=True):
                 self._produce(route.predictions_topic, model, value, key, headers, place)
 
-    def _encode(self, entry: Entry, logged: list[Datum], route: Route) -> list[bytes]:
+    def _encode(self, entry: Entry, route: Route) -> list[bytes]:
         answered = entry.answered
-        inputs = [self._codec.encode_one(datum, route.record) for datum in logged]
+        self._complete(answered.predictions)
+        inputs = answered.records.encode(self._codec, route.record)
         rows = prediction_rows(
             answered.predictions,
             prediction_ids=answered.prediction_ids,
-            event_ids=pa.array([str(datum[route.event_id]) for datum in answered.data], pa.string()),
-            event_times=pa.array([datum[route.event_time] for datum in answered.data], pa.timestamp("ms", tz="UTC")),
+            event_ids=pa.array(answered.event_ids, pa.string()),
+            event_times=answered.records.times(route.event_time),
             source=REST,
             predicted_at_ms=answered.predicted_at_ms,
             input=pa.array(inputs, pa.binary()),
         )
         return self._codec.encode(rows, route.prediction, topic=route.predictions_topic)
 
+    def _complete(self, predictions: Predictions) -> None:
+        """Ask the arm of a trial that did not answer, here, where no request waits for it. While the log falls behind
+        (a slow challenger) it is not asked: what goes out must be written.
+        """
+        if predictions.both is None:
+            return
+        if self._waiting < self._size / 2:
+            predictions.both.complete()
+        metrics.tried(predictions)
+        if self._reports is not None:
+            self._reports.tally.add(predictions)
+            self._report()  # a slow challenger is told of while it is slow
+
+    def _report(self) -> None:
+        """Write how trials go, once a second."""
+        now = time.monotonic()
+        if self._reports is None or now < self._reported_s + REPORT_EVERY_S:
+            return
+        self._reported_s = now
+        try:
+            outputs = self._reports.outputs(time.time_ns() // 1_000_000)
+            for output in outputs:
+                for value, key in zip(output.values, output.keys or (), strict=True):
+                    self._producer.produce(output.topic, value, key=key, partition=0)
+        except (RetryLater, BufferError, KafkaException) as error:
+            _log.warning("a report of a trial is lost: %s", error)
+
     def _produce(self, topic: str, model: str, value: bytes, key: bytes, headers: Headers, place: bytes | None) -> None:
         """`place`: the key that chooses the partition where it is not the record's own: labels keep the partition of
         the entity's key, and a hidden key would be put elsewhere.
         """
+        delivered = self._delivered(model)
         try:
             options = {} if place is None else {"partition": partition_of(place, self._partitions(topic))}
-            self._producer.produce(topic, value, key=key, headers=headers, on_delivery=_delivered(model), **options)
+            self._producer.produce(topic, value, key=key, headers=headers, on_delivery=delivered, **options)
         except BufferError:
             metrics.LOG_LOST.labels(model, "producer_full").inc()
         except KafkaException as error:  # too large, say
@@ -178,13 +226,14 @@ class PredictionLog:
             self._counts[topic] = len(found.partitions)
         return self._counts[topic]
 
+    def _delivered(self, model: str) -> Callable[[Any, Any], None]:
+        def report(error: Any, message: Any) -> None:
+            if error is None:
+                self._breaker.succeeded()
+                metrics.LOG_WRITTEN.labels(model).inc()
+            else:
+                self._breaker.failed()
+                metrics.LOG_LOST.labels(model, "not_delivered").inc()
+                _log.error("a REST prediction was not logged: %s", error)
 
-def _delivered(model: str) -> Callable[[Any, Any], None]:
-    def report(error: Any, message: Any) -> None:
-        if error is None:
-            metrics.LOG_WRITTEN.labels(model).inc()
-        else:
-            metrics.LOG_LOST.labels(model, "not_delivered").inc()
-            _log.error("a REST prediction was not logged: %s", error)
-
-    return report
+        return report

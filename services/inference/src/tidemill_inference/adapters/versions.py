@@ -167,6 +167,8 @@ def _tell(model: str, step: Step) -> None:
     elif step.swap is not None:
         metrics.MODEL_VERSION.labels(model).set(step.swap.to_version)
         metrics.MODEL_EPOCH.labels(model).set(step.swap.epoch)
+        metrics.CHALLENGER_VERSION.labels(model).set(event.challenger.version if event.challenger else 0)
+        metrics.CHALLENGER_SHARE.labels(model).set(event.challenger_share if event.challenger else 0.0)
         if step.swap.ms is not None:
             metrics.SWAP_SECONDS.labels(model).observe(step.swap.ms / 1_000)
         swap = {"from_version": step.swap.from_version, "ms_from_event_to_serving": step.swap.ms}

@@ -1,4 +1,4 @@
-"""Errors as answers: one JSON form for all of them."""
+"""Errors as answers: one JSON form for our own protocol, another for the Open Inference Protocol."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import orjson
 from fastapi import Request, Response
 from starlette.exceptions import HTTPException
 
-from tidemill_inference.dataplane import InstanceError, InvalidInstances
+from tidemill.access.gate import Refusal
+from tidemill_inference.checking import InstanceError, InvalidInstances
 from tidemill_inference.serving import NoVersion
 
 SHOWN_ERRORS = 100
+V2 = "/v2"
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ class Problem(Exception):
 
 
 def invalid(error: InvalidInstances) -> Problem:
-    """422, with the instance, the field and the reason of each error."""
+    """422, with the instance, the field, the rule, the value's type and the reason of each error."""
     return Problem(422, "invalid_instance", str(error), error.errors)
 
 
@@ -52,25 +54,40 @@ def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | 
     return Response(orjson.dumps(content), status, dict(headers or {}), "application/json")
 
 
+def problem_body(path: str, code: str, message: str, errors: Sequence[InstanceError] = ()) -> dict[str, Any]:
+    """`{"error": code, "message": ..., "errors": [...]}`; in the Open Inference Protocol `error` is the text, and
+    `code` stands beside it.
+    """
+    form = {"error": message, "code": code} if path.startswith(V2) else {"error": code, "message": message}
+    if not errors:
+        return form
+    shown = [
+        {"index": e.index, "field": e.field, "rule": e.rule, "type": e.type, "reason": e.reason}
+        for e in errors[:SHOWN_ERRORS]
+    ]
+    return {**form, "errors": shown}
+
+
+def render_refusal(path: str, refusal: Refusal) -> dict[str, Any]:
+    """The body of a refusal by the gate."""
+    return problem_body(path, refusal.error, refusal.message)
+
+
 def answer_problem(request: Request, problem: Exception) -> Response:
     """The answer to a Problem."""
     assert isinstance(problem, Problem)
-    content: dict[str, Any] = {"error": problem.code, "message": problem.message}
-    if problem.errors:
-        content["errors"] = [
-            {"index": e.index, "field": e.field, "reason": e.reason} for e in problem.errors[:SHOWN_ERRORS]
-        ]
+    content = problem_body(request.url.path, problem.code, problem.message, problem.errors)
     return json_response(content, problem.status, problem.headers)
 
 
 def answer_http_exception(request: Request, error: Exception) -> Response:
     """The answer to what the framework itself refuses: an unknown path, another method."""
     assert isinstance(error, HTTPException)
-    content = {"error": "not_found" if error.status_code == 404 else "refused", "message": str(error.detail)}
-    return json_response(content, error.status_code, error.headers)
+    code = "not_found" if error.status_code == 404 else "refused"
+    return json_response(problem_body(request.url.path, code, str(error.detail)), error.status_code, error.headers)
 
 
 def answer_defect(request: Request, error: Exception) -> Response:
     """The answer to a defect: nothing of it is told, the log has it under the request's id."""
     _log.error("request failed", exc_info=error, extra={"request_id": request.state.request_id})
-    return json_response({"error": "internal", "message": "an error inside the service; the log has it"}, 500)
+    return json_response(problem_body(request.url.path, "internal", "an error inside the service; the log has it"), 500)

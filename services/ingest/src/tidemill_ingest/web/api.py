@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,8 +14,12 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.telemetry import TelemetryConfig
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 
+from tidemill.access import Scope
+from tidemill.access.gate import Gate
+from tidemill.access.middleware import Guarded
 from tidemill_ingest.answers import Accepted, Problem
 from tidemill_ingest.service import IngestService, Rejected
 from tidemill_ingest.web import docs
@@ -23,6 +27,12 @@ from tidemill_ingest.web.middleware import Observed
 
 _OWN_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 """FastAPI's own spans and metrics would stand beside ours."""
+
+CORS: dict[str, Any] = {
+    "allow_methods": ["GET", "POST"],
+    "allow_headers": ["Authorization", "Content-Type", "X-API-Key", "X-Request-ID", "traceparent"],
+    "expose_headers": ["Retry-After", "X-Request-ID"],
+}
 
 Readiness = Callable[[], Awaitable[str | None]]
 
@@ -43,9 +53,11 @@ def create_app(
     *,
     max_body_bytes: int,
     retry_after_s: int,
+    gate: Gate | None = None,
+    cors_origins: Sequence[str] = (),
 ) -> FastAPI:
     """The application. `lifespan` gives the context in which requests are served; `ready` says why they are
-    not, or None.
+    not, or None. `gate`: who is let in; None where access is off.
     """
 
     @asynccontextmanager
@@ -60,7 +72,11 @@ def create_app(
         lifespan=around,
         telemetry=_OWN_TELEMETRY,
     )
-    app.add_middleware(Observed)
+    if gate is not None:
+        app.add_middleware(Guarded, gate=gate, scope_of=scope_of)
+    if cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=cors_origins, **CORS)
+    app.add_middleware(Observed)  # the outermost: what is refused before a route is counted and named too
 
     async def take(role: str, model: str, request: Request) -> Response:
         try:
@@ -100,6 +116,11 @@ def create_app(
         return Response(encode(REGISTRY), headers={"Content-Type": content_type})
 
     return app
+
+
+def scope_of(path: str) -> Scope | None:
+    """What a path needs; health, metrics and the description are open."""
+    return Scope.INGEST if path.startswith("/v1/") else None
 
 
 def _refuse_encoded(request: Request) -> None:

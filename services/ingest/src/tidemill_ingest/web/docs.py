@@ -16,6 +16,8 @@ have been stored all the same; sent again with the same event ids, nothing is co
 
 **Times** are ISO-8601 with an offset (`2013-01-31T17:05:00Z`) or integer milliseconds since the epoch.
 
+**Access**: `Authorization: Bearer KEY` or `X-API-Key: KEY`, a key or token with the scope `ingest`.
+
 **Tracing**: a `traceparent` header goes on with the records. `X-Request-ID` comes back.
 """
 
@@ -31,6 +33,10 @@ LABEL = {
     "observed_at": "2013-01-31T21:30:00Z",
     "entity": "N14228",
 }
+
+
+RETRY = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
+CHALLENGE = {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "Bearer."}}
 
 
 def events_route() -> dict[str, Any]:
@@ -78,6 +84,8 @@ def _responses() -> dict[int | str, dict[str, Any]]:
     return {
         202: {"model": Accepted, "description": "Stored: all items, or all but those under `errors`."},
         400: {"model": Problem, "description": "The body is not JSON; `line` and `column` say where."},
+        401: {"model": Problem, "description": "No key or token, or one that proves nobody.", "headers": CHALLENGE},
+        403: {"model": Problem, "description": "The key has not the scope `ingest`."},
         404: {"model": Problem, "description": "There is no such model; `models` says which there are."},
         409: {"model": Problem, "description": "The model reads from a topic of its own source: produce there."},
         413: {"model": Problem, "description": "The body or the number of items is too large."},
@@ -86,10 +94,11 @@ def _responses() -> dict[int | str, dict[str, Any]]:
             "model": Accepted,
             "description": "No item is a record of this model; `errors` says why.",
         },
+        429: {"model": Problem, "description": "The caller is above its rate.", "headers": RETRY},
         503: {
             "model": Accepted,
             "description": "Some items were not acknowledged (`errors`, with their event ids); come again "
             "after `Retry-After` seconds. What is under `event_ids` is stored.",
-            "headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}},
+            "headers": RETRY,
         },
     }

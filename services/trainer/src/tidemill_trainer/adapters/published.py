@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from tidemill.codec import Codec
-from tidemill.contracts.events import ModelRelease, ModelVersion
+from tidemill.contracts.events import ModelRef, ModelRelease, ModelVersion
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.kafka.batch import Batch
 from tidemill.kafka.broadcast import BroadcastReader
 from tidemill.settings import KafkaSettings
+
+
+@dataclass(frozen=True, slots=True)
+class TrialStart:
+    """The first epoch of a trial, and when release published it (ms since the epoch of Unix)."""
+
+    epoch: int
+    at_ms: int
 
 
 class Published:
@@ -33,6 +42,9 @@ class Published:
         self._current: dict[str, ModelVersion] = {}
         self._release_ids: set[str] = set()
         self._serving_order: dict[str, list[int]] = {}
+        self._known: dict[tuple[str, int], ModelRef] = {}
+        self._trials: dict[str, TrialStart] = {}
+        self._approved: dict[str, int] = {}
 
     def catch_up(self, timeout_s: float) -> None:
         """Read both topics to their ends. Raises ``RetryLater``."""
@@ -49,8 +61,7 @@ class Published:
         Reading to the end right after a commit may not show it: the broker answers a commit when it is
         decided, and lets readers see the records a moment later.
         """
-        if release.action != "rejected":
-            self._note_version(release.published)
+        self._note_version(release.published)
         self._note_release(release)
 
     def current(self, model: str) -> ModelVersion | None:
@@ -62,11 +73,28 @@ class Published:
         """Whether this release has been published."""
         return release_id in self._release_ids
 
+    def reference(self, model: str, version: int) -> tuple[ModelRef, tuple[int, ...]] | None:
+        """A version that was published at any time, as champion or challenger, and the start offsets of the model."""
+        current, reference = self.current(model), self._known.get((model, version))
+        return (reference, current.start_offsets) if current is not None and reference is not None else None
+
     def previous(self, model: str) -> int | None:
         """The version that served before the current one, and is older than it."""
         current = self.current(model)
         older = [v for v in self._serving_order.get(model, []) if current and v < current.champion.version]
         return older[-1] if older else None
+
+    def trial(self, model: str) -> TrialStart | None:
+        """When the trial that is published began; None without one."""
+        current = self.current(model)
+        return self._trials.get(model) if current is not None and current.challenger is not None else None
+
+    def approved(self, model: str) -> bool:
+        """Whether a person has let the challenger of the trial that is published go on."""
+        current, began = self.current(model), self.trial(model)
+        if current is None or current.challenger is None or began is None:
+            return False
+        return self._approved.get(model) == began.epoch
 
     def close(self) -> None:
         """Release both consumers."""
@@ -83,8 +111,17 @@ class Published:
         if release.release_id in self._release_ids:
             return  # noted when it was written, and now read
         self._release_ids.add(release.release_id)
-        if release.action != "rejected":
-            self._serving_order.setdefault(release.published.model, []).append(release.published.champion.version)
+        published, model = release.published, release.published.model
+        if release.action == "started":
+            self._trials[model] = TrialStart(published.epoch, published.published_at)
+        elif release.action == "approved" and model in self._trials:
+            self._approved[model] = self._trials[model].epoch
+        for reference in (published.champion, published.challenger):
+            if reference is not None:
+                self._known[model, reference.version] = reference
+        order = self._serving_order.setdefault(model, [])
+        if not order or order[-1] != published.champion.version:
+            order.append(published.champion.version)
 
 
 def _values(batches: Iterable[Batch]) -> Iterable[bytes]:

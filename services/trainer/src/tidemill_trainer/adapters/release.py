@@ -11,13 +11,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from opentelemetry.trace import Tracer
 
 from tidemill.clock import Clock
 from tidemill.codec import Codec
-from tidemill.contracts.events import ModelRelease, ReleaseCommand, RetrainRun
+from tidemill.contracts.events import Action, ModelRef, ModelRelease, ReleaseCommand, RetrainRun
+from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import DeadLetter, RetryLater
@@ -25,15 +26,13 @@ from tidemill.kafka.batch import Output
 from tidemill.kafka.publisher import ExclusiveWriter
 from tidemill.service import Heartbeat
 from tidemill_trainer import metrics
+from tidemill_trainer.adapters.judge import TrialJudge
 from tidemill_trainer.adapters.published import Published
 from tidemill_trainer.adapters.topic_reader import TopicReader, headers_of
-from tidemill_trainer.release_policy import (
-    NotReleased,
-    command_release_id,
-    release_of_command,
-    release_of_run,
-    run_release_id,
-)  # fmt: skip
+from tidemill_trainer.commands import command_release_id, refused, release_of_command
+from tidemill_trainer.plans import plan_of
+from tidemill_trainer.release_audit import ReleaseAudit
+from tidemill_trainer.release_policy import NotReleased, release_of_run, run_release_id
 from tidemill_trainer.runs import RunStore
 from tidemill_trainer.trace import release_span
 
@@ -52,9 +51,13 @@ class Releaser:
 
     def __init__(
         self, catalog: TopicCatalog, codec: Codec, schemas: SchemaCatalog, reader: TopicReader,
-        writers: Mapping[str, ExclusiveWriter], published: Published, store: RunStore, clock: Clock,
-        tracer: Tracer, poll_s: float, stop: threading.Event, heartbeat: Heartbeat,
+        specs: Mapping[str, ModelSpec], writers: Mapping[str, ExclusiveWriter], published: Published,
+        judge: TrialJudge, store: RunStore, audit: ReleaseAudit, clock: Clock, tracer: Tracer, poll_s: float,
+        stop: threading.Event, heartbeat: Heartbeat,
     ) -> None:  # fmt: skip
+        self._specs = specs
+        self._judge = judge
+        self._audit = audit
         self._catalog = catalog
         self._codec = codec
         self._schemas = schemas
@@ -68,6 +71,9 @@ class Releaser:
         self._stop = stop
         self._heartbeat = heartbeat
         self._runs_topic = catalog.name("retrain_runs")
+        for model in writers:
+            for action in get_args(Action):
+                metrics.RELEASES.labels(model, action)  # a counter that begins at 1 has not increased
         self.caught_up = threading.Event()
 
     def run(self) -> None:
@@ -78,6 +84,7 @@ class Releaser:
                 self._heartbeat.beat()
         finally:
             self._reader.close()
+            self._judge.close()
             self._published.close()
             for writer in self._writers.values():
                 writer.close()
@@ -86,6 +93,8 @@ class Releaser:
         try:
             self._settle()
             self._handle_all(self._reader.poll(self._poll_s))
+            for release in self._judge.look():
+                self._publish(release, None)
         except RetryLater as error:
             log.warning("release tries again: %s", error)
             self._stop.wait(error.delay_s)
@@ -125,24 +134,44 @@ class Releaser:
         """The release that this record leads to; None for one of another model or one that was handled
         before.
         """
+        value = message.value()
         if message.topic() == self._runs_topic:
-            run = RetrainRun.from_dict(self._codec.decode_one(message.value(), self._schemas.platform("retrain-run")))
-            if (
-                run.model not in self._writers
-                or run.state != "finished"
-                or self._published.knows(run_release_id(run.run_id))
-            ):
-                return None
-            return release_of_run(self._published.current(run.model), run, self._clock.now_ms())
+            return self._of_run(
+                RetrainRun.from_dict(self._codec.decode_one(value, self._schemas.platform("retrain-run")))
+            )
         schema = self._schemas.platform("release-command")
-        command = ReleaseCommand.from_dict(self._codec.decode_one(message.value(), schema))
+        return self._of_command(ReleaseCommand.from_dict(self._codec.decode_one(value, schema)))
+
+    def _of_run(self, run: RetrainRun) -> ModelRelease | None:
+        known = run.model in self._writers and run.state == "finished"
+        if not known or self._published.knows(run_release_id(run.run_id)):
+            return None
+        plan = plan_of(self._specs[run.model])
+        return release_of_run(self._published.current(run.model), run, self._clock.now_ms(), plan)
+
+    def _of_command(self, command: ReleaseCommand) -> ModelRelease | None:
+        """A command that makes no sense is recorded too: who gave it learns why nothing happened."""
         model = command.model
         if model not in self._writers or self._published.knows(command_release_id(command.command_id)):
             return None
-        return release_of_command(
-            self._published.current(model), command, self._published.previous(model),
-            lambda version: self._store.artifact(model, version), self._clock.now_ms(),
-        )  # fmt: skip
+        current = self._published.current(model)
+        try:
+            release = release_of_command(
+                current, command, self._published.previous(model),
+                lambda version: self._find(model, version), self._clock.now_ms(),
+                plan_of(self._specs[model]),
+            )  # fmt: skip
+        except NotReleased as error:
+            self._audit.note(command, f"refused: {error}")
+            if current is None:
+                raise
+            return refused(current, command, str(error))
+        self._audit.note(command, release.action)
+        return release
+
+    def _find(self, model: str, version: int) -> tuple[ModelRef, tuple[int, ...]] | None:
+        """A version that a run made, or that was published, whoever made it."""
+        return self._store.artifact(model, version) or self._published.reference(model, version)
 
     def _publish(self, release: ModelRelease, headers: Headers | None) -> None:
         version, model = release.published, release.published.model
@@ -150,7 +179,8 @@ class Releaser:
             key = model.encode()
             history = self._codec.encode_one(release.to_dict(), self._schemas.platform("model-release"))
             outputs = [Output(self._catalog.name("model_releases"), [history], [key], headers=[onward])]
-            if release.action != "rejected":
+            current = self._published.current(model)
+            if current is None or version.epoch > current.epoch:
                 value = self._codec.encode_one(version.to_dict(), self._schemas.platform("model-version"))
                 outputs.insert(0, Output(self._catalog.name("model_versions"), [value], [key], headers=[onward]))
             self._writers[model].write(outputs)
@@ -158,6 +188,7 @@ class Releaser:
         metrics.RELEASES.labels(model, release.action).inc()
         metrics.EPOCH.labels(model).set(version.epoch)
         metrics.MODEL_VERSION.labels(model).set(version.champion.version)
+        metrics.CHALLENGER_SHARE.labels(model).set(version.challenger_share)
         log.info(
             "%s: %s; version %d serves at epoch %d: %s",
             model,

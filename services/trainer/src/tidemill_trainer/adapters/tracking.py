@@ -1,7 +1,7 @@
-"""MLflow as a library: runs with their parameters, metrics and data set, and the registry's alias.
+"""MLflow as a library: runs with their parameters, metrics and data set, and the registry's aliases.
 
-MLflow tells people what happened; nothing of the platform reads it back. The alias ``champion`` is a
-projection of ``model-versions``.
+MLflow tells people what happened; nothing of the platform reads it back. The aliases ``champion`` and
+``challenger`` are a projection of ``model-versions``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 LONGEST_VALUE = 500
 """MLflow refuses longer parameters."""
 
-ALIAS = "champion"
+CHAMPION, CHALLENGER = "champion", "challenger"
 RUN_TAG, VERSION_TAG = "tidemill.run_id", "tidemill.version"
 
 
@@ -63,8 +63,12 @@ class Tracking:
         """Close the run."""
         self._client.set_terminated(tracking_run, "FAILED" if failed else "FINISHED")
 
-    def reconcile_champion(self, model: str, version: int, artifact_uri: str, tracking_run: str) -> None:
-        """Let the registry's alias name the version that serves; registers it first where it is not known."""
+    def reconcile_aliases(self, model: str, arms: Mapping[str, Mapping[str, Any]]) -> None:
+        """Let the registry's aliases name the arms; registers a version first where it is not known.
+
+        `arms`: alias (champion, challenger) to version, artifact_uri and tracking_run; an alias without an arm is
+        taken away. Setting what is set already changes nothing, so it may be done again at any time.
+        """
         from mlflow.exceptions import MlflowException
 
         try:
@@ -74,10 +78,16 @@ class Tracking:
         known = {
             found.tags.get(VERSION_TAG): found for found in self._client.search_model_versions(f"name = '{model}'")
         }
-        entry: Any = known.get(str(version)) or self._client.create_model_version(
-            model, source=artifact_uri, run_id=tracking_run, tags={VERSION_TAG: str(version)}
-        )
-        self._client.set_registered_model_alias(model, ALIAS, entry.version)
+        for alias in (CHAMPION, CHALLENGER):
+            arm = arms.get(alias)
+            if arm is None:
+                self._client.delete_registered_model_alias(model, alias)
+                continue
+            number = str(arm["version"])
+            entry: Any = known.get(number) or self._client.create_model_version(
+                model, source=arm["artifact_uri"], run_id=arm["tracking_run"], tags={VERSION_TAG: number}
+            )
+            self._client.set_registered_model_alias(model, alias, entry.version)
 
     def _experiment(self, model: str) -> str:
         found = self._client.get_experiment_by_name(model)

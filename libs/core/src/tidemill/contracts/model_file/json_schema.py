@@ -28,6 +28,7 @@ _RATE = {
     "pattern": r"^\s*[0-9](_?[0-9])* (a|an|per) (minute|hour|day|week)\s*$",
     "description": "A rate, such as 3 a day.",
 }
+_PERCENT = {"type": "string", "pattern": r"^\s*[0-9](_?[0-9])*(\.[0-9]+)?\s*%\s*$"}
 _TEXT = {"type": "string", "minLength": 1}
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 _SCALAR = {"type": ["string", "number", "boolean"]}
@@ -57,7 +58,7 @@ def model_file_schema() -> dict[str, Any]:
         "normalise": _normalise(),
         "privacy": _privacy(),
         "training": _training(),
-        "release": _object({"mode": {"enum": list(words.MODES)}}),
+        "release": _release(),
         "drift": _object({"window": {"anyOf": [_count(1), _DURATION]}, "watch": _some(words.WATCH)}),
         "retrain": _object(
             {"on": _some(words.RETRAIN_ON), "cooldown": _DURATION, "at_most": _RATE, "every": _DURATION}
@@ -220,6 +221,26 @@ def _training() -> dict[str, Any]:
             "budget": {**_DURATION, "description": "How long a search may take, by the clock on the wall."},
             "metric": {"enum": metrics},
             "gate": _object({"at_least": {"type": "number"}, "better_by": {"type": "number"}}),
+        }
+    )
+
+
+def _release() -> dict[str, Any]:
+    limits = _object(
+        {
+            "errors": {**_PERCENT, "description": "Share of records without an answer."},
+            "p95": {**_DURATION, "description": "95th percentile of the time of one scoring call."},
+            "shift": {**_PERCENT, "description": "Largest distance between the arms' distributions of scores."},
+        }
+    )
+    return _object(
+        {
+            "mode": {"enum": list(words.MODES), "description": "How a new version takes over."},
+            "stages": {"type": "array", "minItems": 1, "items": _PERCENT, "description": "Rising shares."},
+            "hold": {**_DURATION, "description": "How long a stage lasts at least, by the clock on the wall."},
+            "approval": {"type": "boolean", "description": "A person must let the challenger answer."},
+            "labels": {**_count(0), "description": "Labels to compare at most before the end."},
+            "limits": limits,
         }
     )
 

@@ -10,10 +10,10 @@ from tidemill.contracts.model_file.errors import ModelFileError
 from tidemill.contracts.model_file.expectations import read_expectation
 from tidemill.contracts.model_file.fields import read_normalise, read_privacy
 from tidemill.contracts.model_file.nodes import Value, compose
+from tidemill.contracts.model_file.releases import read_release
 from tidemill.contracts.model_file.sections import (
     read_drift,
     read_features,
-    read_release,
     read_retrain,
     read_target,
     read_training,

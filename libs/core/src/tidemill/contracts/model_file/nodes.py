@@ -17,7 +17,7 @@ from typing import Any, ClassVar, TypeVar
 import yaml
 
 from tidemill.contracts.model_file.errors import ModelFileError
-from tidemill.contracts.quantities import parse_duration, parse_rate
+from tidemill.contracts.quantities import parse_duration, parse_rate, parse_share
 
 T = TypeVar("T")
 NOT_BUILT = "is part of the model file but is not built yet"
@@ -185,6 +185,10 @@ class Value:
     def rate(self) -> tuple[int, timedelta]:
         """A rate such as `3 a day`."""
         return self._quantity(parse_rate)
+
+    def share(self) -> float:
+        """A percentage such as `0.1%`, as a share."""
+        return self._quantity(parse_share)
 
     def _quantity(self, parse: Callable[[object], T]) -> T:
         try:

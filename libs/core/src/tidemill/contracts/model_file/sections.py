@@ -13,9 +13,7 @@ from tidemill.contracts.model_file.spec import (
     Feature,
     Gate,
     Missing,
-    Mode,
     Part,
-    Release,
     Retrain,
     RetrainOn,
     Target,
@@ -121,16 +119,6 @@ def _split(value: Value) -> tuple[int, int, int]:
 def _gate(value: Value) -> Gate:
     found = value.mapping(("at_least", "better_by"))
     return Gate(**{key: float(child.number()) for key, child in found.items()})
-
-
-def read_release(value: Value | None) -> Release:
-    """`release`: the mode. The others, and what they need, are refused by name."""
-    if value is None:
-        return Release()
-    found = value.mapping(("mode",), not_built=words.RELEASE_NOT_BUILT)
-    if "mode" not in found:
-        return Release()
-    return Release(cast(Mode, found["mode"].choice(words.MODES, words.MODES_NOT_BUILT)))
 
 
 def read_drift(value: Value | None) -> Drift:

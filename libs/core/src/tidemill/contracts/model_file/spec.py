@@ -1,6 +1,6 @@
 """What a model file says, as frozen types.
 
-Durations are event time, but for `Training.budget`, which is the wall's.
+Durations are event time, but for `Training.budget`, `Release.hold` and `ReleaseLimits.p95`, which are the wall's.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Kind = Literal["category", "number", "time"]
 Part = Literal["hour", "weekday", "month"]
 Missing = Literal["median", "zero"]
 Severity = Literal["critical", "warning", "info"]
-Mode = Literal["direct"]
+Mode = Literal["direct", "shadow", "canary", "blue_green", "ab"]
 Watch = Literal["features", "predictions", "quality"]
 RetrainOn = Literal["drift", "quality"]
 StepKind = Literal["trim", "lower", "upper", "collapse", "linear", "map"]
@@ -176,10 +176,32 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseLimits:
+    """What a challenger may do. `errors`: share of records without an answer; `p95`: of one scoring call;
+    `shift`: largest distance (Kolmogorov, Smirnov) of its scores' distribution from the champion's and from its own
+    before it served, whichever is nearer.
+    """
+
+    errors: float = 0.001
+    p95: timedelta = timedelta(milliseconds=500)
+    shift: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
-    """How a new version takes over."""
+    """How a new version takes over.
+
+    `stages`: the challenger's shares, rising; `hold`: how long each lasts at least, by the clock on the wall;
+    `approval`: a person must let the challenger answer at all; `labels`: so many are compared at most before the
+    end, unless a loss of two points is ruled out earlier.
+    """
 
     mode: Mode = "direct"
+    stages: tuple[float, ...] = (0.05, 0.5, 1.0)
+    hold: timedelta = timedelta(minutes=10)
+    approval: bool = False
+    labels: int = 50_000
+    limits: ReleaseLimits = ReleaseLimits()
 
 
 @dataclass(frozen=True, slots=True)

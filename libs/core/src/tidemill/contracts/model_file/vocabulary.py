@@ -22,7 +22,8 @@ RETRAIN_ON: Final = ("drift", "quality")
 FORMATS: Final = ("avro", "json", "json-schema", "protobuf", "debezium")
 UNITS: Final = ("s", "ms", "us", "ns")
 LABEL_FIELDS: Final = ("event_id", "label", "event_time", "observed_at")
-MODES: Final = ("direct",)
+MODES: Final = ("direct", "shadow", "canary", "blue_green", "ab")
+STAGED_MODES: Final = ("canary", "ab")
 METRICS: Final[dict[str, tuple[str, ...]]] = {
     "binary": ("roc_auc", "log_loss", "brier", "accuracy", "f1"),
     "multiclass": ("roc_auc", "log_loss", "brier", "accuracy", "f1"),
@@ -31,8 +32,6 @@ METRICS: Final[dict[str, tuple[str, ...]]] = {
 """Per task; the first is the default."""
 
 ROOT_NOT_BUILT: Final[tuple[str, ...]] = ()
-RELEASE_NOT_BUILT: Final = ("stages", "hold", "approval", "limits")
-MODES_NOT_BUILT: Final = ("shadow", "canary", "blue_green", "ab")
 
 BOUNDS: Final = ("min_value", "max_value")
 STRICT: Final = ("strict_min", "strict_max")

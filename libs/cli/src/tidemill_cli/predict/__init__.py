@@ -1,0 +1,1 @@
+"""Scoring by command line: files, and the clean topic anew."""

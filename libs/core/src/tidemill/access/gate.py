@@ -1,0 +1,85 @@
+"""The decision about one request: who asks, whether it may, whether it is too often. Knows no web framework."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tidemill.access.callers import Caller, Scope, UnknownKeyId
+from tidemill.access.keys import PREFIX
+
+if TYPE_CHECKING:  # where access is off, nobody needs their libraries
+    from tidemill.access.rates import LocalRates, SharedRates
+    from tidemill.access.ring import KeyRing
+    from tidemill.access.tokens import TokenVerifier
+
+
+class Refusal(Exception):
+    """Why a request is not looked at. `error` is a stable name."""
+
+    def __init__(self, status: int, error: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error = error
+        self.message = message
+        self.headers = dict(headers or {})
+
+
+class Gate:
+    """Lets callers through. One for a process; `tokens` and the rate may be absent."""
+
+    def __init__(
+        self,
+        keys: KeyRing,
+        tokens: TokenVerifier | None = None,
+        rates: LocalRates | SharedRates | None = None,
+        default_rate: str | None = None,
+    ) -> None:
+        self._keys = keys
+        self._tokens = tokens
+        self._rates = rates
+        self._default_rate = default_rate
+
+    async def admit(self, credential: str | None, scope: Scope) -> Caller:
+        """The caller that a key or token proves. Raises Refusal: 401, 403, 429, or 503 before the keys are read."""
+        if not credential:
+            raise _unproven("no_credential", "send a key or a token: Authorization: Bearer KEY, or X-API-Key: KEY")
+        caller = await self._proven(credential)
+        if caller is None:
+            raise _unproven("bad_credential", "the key or token is unknown, revoked, expired or for somebody else")
+        if not caller.may(scope):
+            raise Refusal(403, "missing_scope", f"this needs the scope {scope}, which {caller.name} has not")
+        await self._count(caller)
+        return caller
+
+    async def _proven(self, credential: str) -> Caller | None:
+        if credential.startswith(PREFIX):
+            try:
+                return self._keys.caller(credential)
+            except LookupError as error:
+                raise Refusal(503, "keys_unread", str(error), {"Retry-After": "2"}) from error
+        if self._tokens is None:
+            return None
+        try:
+            return self._tokens.caller(credential)
+        except UnknownKeyId:
+            await asyncio.get_running_loop().run_in_executor(None, self._tokens.keys.refresh)
+        try:
+            return self._tokens.caller(credential)
+        except UnknownKeyId:
+            return None
+
+    async def _count(self, caller: Caller) -> None:
+        rate = caller.rate or self._default_rate
+        if self._rates is None or not rate:
+            return
+        found = self._rates.wait_s(rate, caller.name)
+        wait = found if isinstance(found, int) else await found
+        if wait:
+            message = f"{caller.name} may ask {rate}: come again in {wait} s"
+            raise Refusal(429, "too_many_requests", message, {"Retry-After": str(wait)})
+
+
+def _unproven(error: str, message: str) -> Refusal:
+    return Refusal(401, error, message, {"WWW-Authenticate": 'Bearer realm="tidemill"'})

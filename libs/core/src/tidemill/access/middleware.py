@@ -1,0 +1,67 @@
+"""The gate as an ASGI layer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from tidemill.access.callers import Scope
+from tidemill.access.gate import Gate, Refusal
+from tidemill.access.metrics import REFUSED
+
+Messages = MutableMapping[str, Any]
+Send = Callable[[Messages], Awaitable[None]]
+Receive = Callable[[], Awaitable[Messages]]
+App = Callable[[Any, Receive, Send], Awaitable[None]]
+
+ScopeOf = Callable[[str], Scope | None]
+"""The scope that a path needs; None for a path that is open to all."""
+Render = Callable[[str, Refusal], dict[str, Any]]
+"""The body of a refusal, by path."""
+
+
+def plain(path: str, refusal: Refusal) -> dict[str, Any]:
+    """`{"error": ..., "message": ...}`."""
+    return {"error": refusal.error, "message": refusal.message}
+
+
+class Guarded:
+    """Lets only admitted requests through; the caller's name is in `scope["state"]["caller"]` then."""
+
+    def __init__(self, app: App, gate: Gate, scope_of: ScopeOf, render: Render = plain) -> None:
+        self._app = app
+        self._gate = gate
+        self._scope_of = scope_of
+        self._render = render
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        needed = self._scope_of(scope["path"]) if scope["type"] == "http" else None
+        if needed is not None:
+            try:
+                caller = await self._gate.admit(credential_of(scope["headers"]), needed)
+            except Refusal as refusal:
+                REFUSED.labels(refusal.error).inc()
+                await _refuse(send, refusal, self._render(scope["path"], refusal))
+                return
+            scope.setdefault("state", {})["caller"] = caller.name
+        await self._app(scope, receive, send)
+
+
+def credential_of(headers: list[tuple[bytes, bytes]]) -> str | None:
+    """The key or token of a request: `Authorization: Bearer ...` (RFC 6750), else `X-API-Key: ...`."""
+    other = None
+    for name, value in headers:
+        if name == b"authorization" and value[:7].lower() == b"bearer ":
+            return value[7:].strip().decode("latin-1")
+        if name == b"x-api-key":
+            other = value.strip().decode("latin-1")
+    return other
+
+
+async def _refuse(send: Send, refusal: Refusal, body: dict[str, Any]) -> None:
+    data = json.dumps(body).encode()
+    headers = {"content-type": "application/json", "content-length": str(len(data)), **refusal.headers}
+    encoded = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": encoded})
+    await send({"type": "http.response.body", "body": data})

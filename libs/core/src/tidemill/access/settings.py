@@ -1,0 +1,63 @@
+"""Settings of access, for every service with an HTTP interface."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import NoDecode
+
+from tidemill.settings import CommonSettings
+
+
+class AccessSettings(CommonSettings):
+    """Who may ask. Access is on unless it is switched off by name."""
+
+    auth: Literal["on", "off", "off-everywhere"] = Field(
+        "on",
+        description="Whether callers need a key or a token. off holds on a loopback address alone (a service on "
+        "another one does not start); off-everywhere leaves it to something in front.",
+    )
+    keys_refresh_s: float = Field(5.0, gt=0, description="After how long a new or revoked key holds, in seconds.")
+    jwt_jwks: str | None = Field(None, description="URL of the key set that signs tokens; without one: keys only.")
+    jwt_audience: str | None = Field(None, description="The audience that a token must be for.")
+    jwt_issuer: str | None = Field(None, description="The issuer that a token must be of; none: any with its keys.")
+    jwt_algorithms: Annotated[tuple[Literal["RS256", "ES256"], ...], NoDecode] = Field(
+        ("RS256", "ES256"), min_length=1, description="Signatures of tokens, separated by commas: RS256, ES256."
+    )
+    rate_limit: str = Field("", description="Rate of a caller whose key says none, e.g. 1000/second; empty: no limit.")
+    redis_url: str | None = Field(
+        None, description="Redis for rates over all processes, redis://HOST:PORT/0; without one: per process."
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins of web pages that may ask, separated by commas; empty: none."
+    )
+
+    @field_validator("jwt_algorithms", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.auth == "off" and not is_loopback(self.host):
+            raise ValueError(
+                f"TIDEMILL_AUTH=off does not hold on {self.host}, which others can reach: leave it on and make a key "
+                "with `tidemill keys create`, or say off-everywhere if something in front asks for one"
+            )
+        if self.jwt_jwks and not self.jwt_audience:
+            raise ValueError("TIDEMILL_JWT_JWKS needs TIDEMILL_JWT_AUDIENCE: a token for another service is not for us")
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,102 @@
+"""Evidence that may be looked at after every record: e-processes, the wealth of bets against "no harm".
+
+An e-process begins at 1 and is, as long as its null hypothesis holds, a non-negative supermartingale: the
+chance that it *ever* reaches 1/alpha is at most alpha (Ville 1939). So it may be looked at at any time, and
+the test may be stopped or continued for any reason. Averages of e-processes are e-processes: each one here is
+the average over a fixed grid of bets (a mixture SPRT: Robbins, Annals of Mathematical Statistics 41, 1970), so
+its logarithm needs only sums, which add up over partitions and windows in any order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+BETS = np.array([0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9])
+"""Shares of the wealth that are put on each value; below 1, so that no single value can ruin a bet."""
+
+EXCESSES = (1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+"""Rates that are bet on, in multiples of the limit."""
+
+Floats = NDArray[np.float64]
+
+
+def _mean_of_exponentials(logs: Floats) -> float:
+    top = float(logs.max())
+    return top + math.log(float(np.exp(logs - top).mean()))
+
+
+class MeanBelow:
+    """Evidence that the mean of values in [-1, 1] lies below `level`.
+
+    Betting on a bounded mean (Waudby-Smith, Ramdas: Estimating means of bounded random variables by betting,
+    JRSS B 86, 2024): W = prod(1 - bet * (x - level)). Null: given the past, each value's mean is at least
+    `level`. Nothing else is assumed, so means may move from value to value.
+    """
+
+    def __init__(self, level: float = 0.0) -> None:
+        """`level` in (-1, 0]: what the bets hold against falling below it."""
+        if not -1 < level <= 0:
+            raise ValueError(f"the level {level} is not in (-1, 0]")
+        self._level = level
+        self._logs = np.zeros(len(BETS))
+
+    def add(self, values: Sequence[float] | Floats) -> None:
+        """Take in values, shape [n]. Raises ValueError for one outside [-1, 1]."""
+        found = np.asarray(values, dtype=np.float64)
+        if not len(found):
+            return
+        if not (np.abs(found) <= 1).all():
+            raise ValueError("a value lies outside [-1, 1]")
+        bets = BETS / (1 - self._level)  # of the largest value, 1 - level, a bet loses at most its share
+        self._logs += np.log1p(-np.outer(found - self._level, bets)).sum(axis=0)
+
+    @property
+    def log_evidence(self) -> float:
+        """Logarithm of the e-value; ln(1/alpha) is proof at level alpha."""
+        return _mean_of_exponentials(self._logs)
+
+
+class MeanAbove:
+    """Evidence that the mean of values in [-1, 1] lies above `level`: the mirror image of `MeanBelow`."""
+
+    def __init__(self, level: float = 0.0) -> None:
+        """`level` in (-1, 0]."""
+        if not -1 < level <= 0:
+            raise ValueError(f"the level {level} is not in (-1, 0]")
+        self._level = level
+        self._logs = np.zeros(len(BETS))
+
+    def add(self, values: Sequence[float] | Floats) -> None:
+        """Take in values, shape [n]. Raises ValueError for one outside [-1, 1]."""
+        found = np.asarray(values, dtype=np.float64)
+        if not len(found):
+            return
+        if not (np.abs(found) <= 1).all():
+            raise ValueError("a value lies outside [-1, 1]")
+        self._logs += np.log1p(np.outer(found - self._level, BETS)).sum(axis=0)
+
+    @property
+    def log_evidence(self) -> float:
+        """Logarithm of the e-value."""
+        return _mean_of_exponentials(self._logs)
+
+
+def rate_above(limit: float, trials: int, hits: int) -> float:
+    """Logarithm of the evidence that a rate exceeds `limit`, after `hits` in `trials`.
+
+    The average likelihood ratio of rates above the limit to the limit itself. Null: given the past, each trial
+    is a hit with probability at most `limit` (then each ratio's mean is at most 1). Raises ValueError for a
+    limit that is not in (0, 1) or for counts that cannot be.
+    """
+    if not 0 < limit < 1:
+        raise ValueError(f"the limit {limit} is not between 0 and 1")
+    if not 0 <= hits <= trials:
+        raise ValueError(f"{hits} hits in {trials} trials cannot be")
+    top = min(0.99, (1 + limit) / 2)
+    rates = np.array([rate for rate in (*(limit * x for x in EXCESSES),) if rate < top] + [top])
+    logs = hits * np.log(rates / limit) + (trials - hits) * np.log((1 - rates) / (1 - limit))
+    return _mean_of_exponentials(logs)

