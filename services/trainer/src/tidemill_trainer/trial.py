@@ -9,7 +9,6 @@ from typing import Any
 from tidemill.contracts.trials import ArmCalls, ArmReport
 from tidemill_learning.release.observed import Calls, Observed
 
-
 KNOWN_IDS = 20_000
 """A repeat comes soon after what it repeats: a process that starts again writes again what it was not sure of."""
 
