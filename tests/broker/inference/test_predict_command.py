@@ -53,7 +53,8 @@ def test_predictions_made_anew_go_to_a_topic_of_ones_own(world: World, run: Any)
     from confluent_kafka.admin import NewTopic
 
     mine = f"{world.settings.prefix}mine"
-    for future in admin(world.settings).create_topics([NewTopic(mine, 2, 1)]).values():
+    client = admin(world.settings)
+    for future in client.create_topics([NewTopic(mine, 2, 1)]).values():
         future.result(timeout=30)
     world.push(range(50))
     world.release(1)

@@ -201,6 +201,11 @@ def test_too_many_rows_are_refused_before_they_are_looked_at(client: Client) -> 
     assert (answer.status_code, answer.json()["code"]) == (422, "too_many_instances")
 
 
+@pytest.mark.parametrize("path", ["/v1", "//v1/models", "/v2/", "/v2/models/", "/V1/models", "/v2/repository/index"])
+def test_every_path_that_is_not_open_by_name_is_closed(client: Client, path: str) -> None:
+    assert client.get(path, headers={"Authorization": ""}).status_code == 401
+
+
 def test_without_a_key_only_health_and_the_server_answer(client: Client) -> None:
     nobody = {"Authorization": ""}
     refused = client.get(BASE, headers=nobody)

@@ -66,6 +66,11 @@ def test_health_metrics_and_the_description_are_open(client: TestClient) -> None
         assert client.get(path).status_code == 200, path
 
 
+@pytest.mark.parametrize("path", ["/v1", "//v1/events/flight-delay", "/v1/events/x/", "/V1/events/x", "/health"])
+def test_every_other_path_is_closed(client: TestClient, path: str) -> None:
+    assert client.post(path, json={}, follow_redirects=False).status_code == 401
+
+
 def test_a_page_of_an_origin_that_is_named_may_ask_and_another_may_not(client: TestClient) -> None:
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
     allowed = client.options(EVENTS, headers={"Origin": PAGE, **asked})

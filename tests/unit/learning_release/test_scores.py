@@ -30,3 +30,19 @@ def test_two_arms_with_the_same_distribution_are_never_proven_apart() -> None:
         one.update(rng.integers(0, 50, 100).tolist())
         other.update(rng.integers(0, 50, 100).tolist())
         assert proven_distance(one, other, 0.05) == pytest.approx(0.0)
+
+
+def test_the_band_holds_the_true_distribution_at_every_n_at_once_in_more_than_95_of_100_streams() -> None:
+    outside = 0
+    looks = np.unique(np.geomspace(1, 5_000, 60).astype(int))
+    for seed in range(200):
+        values = np.random.default_rng(seed).random(5_000)
+        outside += any(_farthest(values[:n]) > band(int(n), 0.05) for n in looks)
+    assert outside <= 10
+
+
+def _farthest(values: np.ndarray) -> float:
+    """The largest distance of the empirical distribution of uniform values from the true one."""
+    ordered, n = np.sort(values), len(values)
+    steps = np.arange(n + 1) / n
+    return float(max((steps[1:] - ordered).max(), (ordered - steps[:-1]).max()))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from opentelemetry.trace import NoOpTracer
 
 from tests.support.foreign_models import foreign_graph
 from tests.unit.trainer.fixtures import SPEC
@@ -26,10 +30,23 @@ from tidemill.artifact import (
     fetch_artifact,
     write_artifact,
 )
-from tidemill.artifact.staging import IMPORT_DETECTOR, SAMPLE_FILE, Staged, staged_in, staging_uri, write_sample
+from tidemill.artifact.staging import (
+    IMPORT_DETECTOR,
+    SAMPLE_FILE,
+    Staged,
+    is_staging,
+    staged_in,
+    staging_uri,
+    write_sample,
+)
 from tidemill.clock import FixedClock
-from tidemill.contracts.events import Evidence
+from tidemill.contracts.events import Evidence, RetrainRequest, RetrainRun
+from tidemill.service import Heartbeat
+from tidemill_learning.admission import Decision
 from tidemill_trainer.adopt import adopt
+from tidemill_trainer.database import connect, migrate
+from tidemill_trainer.runs import RunStore
+from tidemill_trainer.training import Trainer
 
 SAMPLE = pa.record_batch(
     {
@@ -126,9 +143,89 @@ def test_nothing_is_taken_from_another_place_or_after_it_was_changed(tmp_path: P
         adopted(tmp_path, place)
 
 
+def test_a_place_is_one_for_imports_however_the_root_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    place = staging_uri("artifacts", "tide", "1")
+    assert place == f"{tmp_path.as_uri()}/artifacts/tide/import-1"
+    assert is_staging(place, "artifacts", "tide")
+    assert is_staging(place, f"{tmp_path.as_uri()}/artifacts", "tide")
+    assert is_staging("s3://b/a/tide/import-1", "s3://b/a/", "tide")
+    for other in (
+        f"{place}/../../x",
+        "s3://b/a/tide/4-run",
+        f"{tmp_path.as_uri()}/artifacts/wind/import-1",
+        "artifacts",
+    ):
+        assert not is_staging(other, "artifacts", "tide")
+
+
 def test_only_the_first_evidence_of_an_import_asks_for_one() -> None:
     other = Evidence(detector="person", kind="manual", subject="s", statistic=0.0, threshold=0.0, detail="d")
     asks = replace(other, detector=IMPORT_DETECTOR)
     assert staged_in([asks, other]) == Staged("s", "d")
     assert staged_in([other, asks]) is None
     assert staged_in([]) is None
+
+
+class Child:
+    """Does orders in this process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.orders: list[Mapping[str, Any]] = []
+
+    def order(self, line: Mapping[str, Any], timeout_s: float, while_waiting: Callable[[], None]) -> dict[str, Any]:
+        self.orders.append(line)
+        while_waiting()
+        try:
+            place = Staged(line["uri"], line["digest"])
+            found = adopt(
+                SPEC, place, line["version"], line["run_id"],
+                artifacts=self._folder.as_uri(), tracking=Silent(), clock=FixedClock(99),  # type: ignore[arg-type]
+            )  # fmt: skip
+        except ArtifactError as error:
+            return {"ok": False, "kind": "refused", "error": str(error)}
+        return {"ok": True, **found}
+
+
+def worked(folder: Path, place: Staged) -> tuple[list[RetrainRun], Child]:
+    """The events of a run that asks to import what lies at a place."""
+    engine = connect(f"sqlite:///{folder / 'trainer.db'}")
+    migrate(engine)
+    store = RunStore(engine, FixedClock(1_000), "test", lease_s=60, max_attempts=3)
+    asks = Evidence(
+        detector=IMPORT_DETECTOR, kind="manual", subject=place.uri, statistic=0.0, threshold=0.0, detail=place.digest
+    )
+    wish = RetrainRequest(
+        request_id="r", model="tide", cause="manual", evidence=(asks,), fingerprint="f", requested_by="ada",
+        requested_at=1, event_time=1,
+    )  # fmt: skip
+    store.admit(wish, "00-" + "1" * 32 + "-" + "2" * 16 + "-01", lambda past: Decision(True, "why not"))
+    child = Child(folder)
+    stop = threading.Event()
+    trainer = Trainer(
+        SimpleNamespace(lease_s=60, train_timeout_s=60), store, child, {}, lambda model: None, stop,  # type: ignore[arg-type]
+        NoOpTracer(), stop, Heartbeat(),
+    )  # fmt: skip
+    claim = store.claim()
+    assert claim is not None
+    trainer._work(claim)
+    return [outgoing.event for outgoing in store.unsent()], child
+
+
+def test_a_run_that_asks_for_an_import_finishes_with_a_version_and_without_a_training(tmp_path: Path) -> None:
+    told, child = worked(tmp_path, staged(tmp_path))
+    assert [event.state for event in told] == ["accepted", "started", "finished"]
+    assert [order["do"] for order in child.orders] == ["adopt"]
+    last = told[-1]
+    assert (last.version, last.reason, last.start_offsets) == (1, "imported", (10, 11))
+    assert last.artifact is not None
+    assert fetch_artifact(last.artifact.artifact_uri, last.artifact.manifest_digest).manifest.version == 1
+
+
+def test_a_run_that_asks_for_an_unfit_import_fails_and_says_why(tmp_path: Path) -> None:
+    told, _ = worked(tmp_path, staged(tmp_path, shift=0.1))
+    assert (told[-1].state, told[-1].version) == ("failed", None)
+    assert "golden rows" in told[-1].reason

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
+from tests.support.toy_models import publish_toy
 from tests.unit.trainer.fixtures import SPEC, finished, reference, serving
 from tests.unit.trainer.test_published import published
 from tidemill.access.audit import acts
 from tidemill.access.migrate import migrate_access
 from tidemill.clock import FixedClock
-from tidemill.contracts.events import ModelRelease, ModelVersion, ReleaseCommand
+from tidemill.contracts.events import ModelRef, ModelRelease, ModelVersion, ReleaseCommand
 from tidemill.contracts.model_file import Release
 from tidemill.contracts.trials import ArmCalls, ArmReport
 from tidemill.score_buckets import score_buckets
@@ -25,7 +28,7 @@ from tidemill_learning.release.policy import Decision, Plan
 from tidemill_trainer.adapters.judge import TrialJudge
 from tidemill_trainer.adapters.published import Published
 from tidemill_trainer.commands import refused, release_of_command
-from tidemill_trainer.expected import expected_scores
+from tidemill_trainer.expected import Unfit, expected_scores, vetted
 from tidemill_trainer.plans import plan_of
 from tidemill_trainer.release_audit import ReleaseAudit
 from tidemill_trainer.release_policy import NotReleased, release_of_decision, release_of_run
@@ -182,7 +185,8 @@ class World:
         self.followers: list[Follower] = []
         canary = Release(mode="canary", hold=timedelta(seconds=1), labels=0)
         specs = {"tide": replace(SPEC, release=canary)}
-        self.judge = TrialJudge(specs, self.published, self._follow, self.clock)  # type: ignore[arg-type]
+        self.judge = TrialJudge(specs, self.published, self._follow, self.clock, self._vet)  # type: ignore[arg-type]
+        self.unfit = False
         self.plan = plan_of(specs["tide"])
         self.note(release_of_run(None, finished(1), 0, self.plan))
         self.note(release_of_run(self.published.current("tide"), finished(2), 1_000, self.plan))
@@ -190,6 +194,12 @@ class World:
     def _follow(self, trial: Trial) -> Follower:
         self.followers.append(Follower(trial))
         return self.followers[-1]
+
+    def _vet(self, version: ModelRef, task: str) -> Counter[int]:
+        assert (version.version, task) == (2, "binary")
+        if self.unfit:
+            raise Unfit("version 2 is unfit to serve: its golden rows differ")
+        return Counter()
 
     def note(self, release: ModelRelease) -> None:
         self.published.note(release)
@@ -225,6 +235,26 @@ def test_the_gate_takes_out_a_challenger_that_fails_without_waiting_and_says_why
     assert release.action == "rolled_back" and "10 of 200 records without an answer" in release.reason
     errors = release.evidence[0]
     assert (errors.detector, errors.kind, errors.statistic, errors.threshold) == ("errors", "gate", 0.05, 0.001)
+
+
+def test_a_challenger_that_nobody_can_serve_is_taken_out_at_once() -> None:
+    world = World()
+    world.unfit = True
+    (release,) = world.judge.look()
+    assert (release.action, release.published.champion.version) == ("rolled_back", 1)
+    assert "golden rows differ" in release.reason and release.evidence[0].detector == "artifact"
+    assert world.followers == []
+
+
+def test_an_artifact_is_vetted_as_by_a_worker(tmp_path: Path) -> None:
+    good = publish_toy(tmp_path.as_uri(), "tide", 1, feature="wind", start_offsets=()).champion
+    assert vetted(good, "binary") == Counter()
+    for broken in (
+        publish_toy(tmp_path.as_uri(), "tide", 2, feature="wind", start_offsets=(), golden_shift=0.1).champion,
+        replace(good, manifest_digest="0" * 64),
+    ):
+        with pytest.raises(Unfit, match="unfit to serve"):
+            vetted(broken, "binary")
 
 
 def test_nothing_is_decided_before_all_evidence_has_been_read() -> None:

@@ -22,6 +22,11 @@ def join(uri: str, *names: str) -> str:
     return "/".join((uri.rstrip("/"), *names))
 
 
+def absolute(uri: str) -> str:
+    """The same place whatever the working folder: a plain path becomes a file:// URL."""
+    return uri if "://" in uri else Path(uri).absolute().as_uri()
+
+
 def read_bytes(uri: str, limit: int) -> bytes:
     """The object at `uri`. Raises FileNotFoundError, another OSError, or TooLarge past `limit` bytes (then
     unread).

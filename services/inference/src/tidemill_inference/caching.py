@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from tidemill.features import feature_inputs
 from tidemill_inference.dataplane import Prepared
 from tidemill_inference.serving import Predictions, Serving
 
@@ -23,9 +22,8 @@ DTYPE = np.dtype("<f8")
 def cache_keys(prepared: Prepared) -> list[bytes]:
     """One key for each row: SHA-256 over version, digest and the canonical inputs, each with its length."""
     serving = prepared.serving
-    inputs = feature_inputs(prepared.rows, serving.model.manifest.features)
     start = f"{serving.event.model}/{serving.version}/{serving.event.champion.manifest_digest}".encode()
-    columns = [_canonical(values) for _, values in sorted(inputs.items())]
+    columns = [_canonical(values) for _, values in sorted(prepared.champion_inputs.items())]
     return [hashlib.sha256(SEPARATOR.join((start, *row))).digest() for row in zip(*columns, strict=True)]
 
 

@@ -7,7 +7,7 @@ goes through three steps: `prepare` (convert and check), `score`, `finish`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,9 @@ import pyarrow as pa
 
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas import Schema
+from tidemill.features import feature_inputs
 from tidemill.ids import uuid7_batch
+from tidemill.row_features import fits, row_inputs
 from tidemill_inference import metrics
 from tidemill_inference.arrow_rows import as_record
 from tidemill_inference.checking import MODEL_RULE, Datum, InstanceError, InvalidInstances, RecordRules
@@ -24,21 +26,38 @@ from tidemill_inference.outputs import REST, answer
 from tidemill_inference.records import ColumnRecords, Records, RowRecords, record_keys
 from tidemill_inference.serving import Predictions, Predictor, Serving
 
+MOST_BY_ROW = 32
+"""Rows of a request for which columns are not worth their making."""
+
 __all__ = ["Answered", "Datum", "InstanceError", "InvalidInstances", "ModelEndpoint", "Prepared"]
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Instances that were converted and checked, with the version that will answer all of them. `rows`: the columns
-    that this version needs. `places`: see Answered.
+    """Instances that were converted and checked, with what will answer all of them. `needed`: the columns of the record
+    that it needs; `inputs`: those of the champion's graph, where they could be made without columns. `places`: see
+    Answered.
     """
 
     serving: Serving
     prediction_ids: list[str]
     records: Records
-    rows: pa.RecordBatch
     places: list[bytes] | None
+    needed: pa.Schema
     now_ms: int
+    inputs: Mapping[str, np.ndarray[Any, Any]] | None = None
+
+    @property
+    def rows(self) -> pa.RecordBatch:
+        """The needed columns."""
+        return self.records.take(self.needed)
+
+    @property
+    def champion_inputs(self) -> Mapping[str, np.ndarray[Any, Any]]:
+        """The inputs of the champion's graph."""
+        if self.inputs is not None:
+            return self.inputs
+        return feature_inputs(self.rows, self.serving.model.manifest.features)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +117,7 @@ class ModelEndpoint:
         self.predictor = predictor
         self.rules = rules or RecordRules(spec, record)
         self._now_ms = now_ms
+        self._known_needs: tuple[tuple[int, bool], pa.Schema, bool] | None = None
 
     def predict(self, instances: Sequence[Any]) -> Answered:
         """Predict for one JSON instance or more, all by the same version.
@@ -142,10 +162,12 @@ class ModelEndpoint:
 
     def score(self, prepared: Prepared) -> Predictions:
         """Score prepared instances. Raises ArtifactError where the graph fails."""
-        trial = prepared.serving.challenger is not None
-        keys = self.keys(prepared.records) if trial else None
+        serving = prepared.serving
         started = time.perf_counter()
-        predictions = prepared.serving.predict(prepared.rows, keys)
+        if serving.challenger is not None:
+            predictions = serving.predict(prepared.rows, self.keys(prepared.records))
+        else:
+            predictions = serving.predict_inputs(prepared.champion_inputs)
         metrics.predicted(predictions, REST, time.perf_counter() - started)
         return predictions
 
@@ -161,10 +183,25 @@ class ModelEndpoint:
         entities, ids = records.texts(self.spec.entity), records.texts(self.spec.event_id)
         return record_keys(entities, ids, hidden=self.rules.hides_entity)
 
-    def _prepared(self, serving: Serving, ids: list[str], given: Records, hidden: Records, now_ms: int) -> Prepared:
-        needed = pa.schema([self.columns.field(feature.name) for feature in serving.features])
+    def _prepared(self, serving: Serving, ids: list[str], given: Records, records: Records, now_ms: int) -> Prepared:
+        """`given`: the records before anything was hidden."""
+        needed, by_row = self._needs(serving)
+        inputs = None
+        if by_row and isinstance(records, RowRecords) and len(records) <= MOST_BY_ROW:
+            inputs = row_inputs(records.data, serving.model.manifest.features)
         places = self.keys(given) if self.rules.hides_entity else None
-        return Prepared(serving, ids, hidden, hidden.take(needed), places, now_ms)
+        return Prepared(serving, ids, records, places, needed, now_ms, inputs)
+
+    def _needs(self, serving: Serving) -> tuple[pa.Schema, bool]:
+        """The columns that what serves needs, and whether its inputs can be made of rows; kept until it changes (by
+        its epoch: who kept the object would keep an old model in memory).
+        """
+        known, this = self._known_needs, (serving.epoch, serving.challenger is None)
+        if known is None or known[0] != this:
+            needed = pa.schema([self.columns.field(feature.name) for feature in serving.features])
+            by_row = serving.challenger is None and fits(needed, serving.model.manifest.features)
+            self._known_needs = known = (this, needed, by_row)
+        return known[1], known[2]
 
 
 def _refuse_unanswerable(predictions: Predictions) -> None:

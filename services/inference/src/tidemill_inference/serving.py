@@ -77,7 +77,10 @@ class Serving:
         if keys is not None and self.challenger is not None:
             both = BothArms(self, rows, keys)
             return Predictions(self, both.answer(), both)
-        inputs = feature_inputs(rows, self.model.manifest.features)
+        return self.predict_inputs(feature_inputs(rows, self.model.manifest.features))
+
+    def predict_inputs(self, inputs: Mapping[str, np.ndarray[Any, Any]]) -> Predictions:
+        """The champion's answer to inputs of its graph. Raises ArtifactError where the graph fails."""
         scores = self.model.score(inputs)
         return Predictions(self, aligned(scores, self.model.manifest.classes, self.classes))
 

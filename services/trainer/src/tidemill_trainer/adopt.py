@@ -23,7 +23,7 @@ from tidemill.artifact import (
     fetch_artifact,
     write_artifact,
 )
-from tidemill.artifact.staging import SAMPLE_FILE, Staged, read_sample
+from tidemill.artifact.staging import SAMPLE_FILE, Staged, is_staging, read_sample
 from tidemill.clock import Clock
 from tidemill.contracts.events import DataSet, Evidence, ModelRef
 from tidemill.contracts.model_file import ModelSpec
@@ -36,8 +36,7 @@ def adopt(
     spec: ModelSpec, staged: Staged, version: int, run_id: str, *, artifacts: str, tracking: Tracking, clock: Clock
 ) -> dict[str, Any]:
     """Gives artifact, gate and start offsets as plain data. Raises ArtifactError where the model must not serve."""
-    root = f"{artifacts.rstrip('/')}/{spec.name}/import-"
-    if not staged.uri.startswith(root):
+    if not is_staging(staged.uri, artifacts, spec.name):
         raise ArtifactError(f"{staged.uri} is no place for imports of {spec.name}")
     fetched = fetch_artifact(staged.uri, staged.digest)
     _check(fetched.manifest, spec)

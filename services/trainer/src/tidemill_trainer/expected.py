@@ -1,21 +1,26 @@
-"""How a version answered on rows that it was not fitted on, as buckets of scores: from its training reference."""
+"""Whether a challenger is fit to be tried, and how it answered on rows that it was not fitted on, as buckets."""
 
 from __future__ import annotations
 
 import json
-import logging
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from tidemill.artifact import REFERENCE_FILE, ArtifactError, fetch_artifact
+from tidemill.artifact import (
+    GOLDEN_FILE,
+    MODEL_FILE,
+    REFERENCE_FILE,
+    Golden,
+    OnnxModel,
+    check_golden,
+    fetch_artifact,
+)
 from tidemill.contracts.events import ModelRef
 from tidemill.errors import RetryLater
 from tidemill.score_buckets import score_buckets
-
-log = logging.getLogger(__name__)
 
 MOST = 10_000
 
@@ -36,15 +41,23 @@ def expected_scores(reference: Mapping[str, Any], task: str) -> Counter[int]:
     return Counter(score_buckets(task, values).tolist())
 
 
-def fetch_expected(version: ModelRef, task: str) -> Counter[int]:
-    """The same of a published version; none where its artifact cannot be read. Raises RetryLater where the store is
-    away.
+class Unfit(Exception):
+    """The artifact is not what was published, or must not serve; the message says why."""
+
+
+def vetted(version: ModelRef, task: str) -> Counter[int]:
+    """The same of a published version, whose graph is held against its golden rows first, as every worker does: a
+    challenger that nobody can serve would be waited for in vain.
+
+    Raises Unfit, and RetryLater where the store is away.
     """
     try:
-        artifact = fetch_artifact(version.artifact_uri, version.manifest_digest, only=[REFERENCE_FILE])
+        files = (MODEL_FILE, GOLDEN_FILE, REFERENCE_FILE)
+        artifact = fetch_artifact(version.artifact_uri, version.manifest_digest, only=files)
+        model = OnnxModel.load(artifact.files[MODEL_FILE], artifact.manifest)
+        check_golden(model, Golden.from_bytes(artifact.files[GOLDEN_FILE], artifact.manifest))
         return expected_scores(json.loads(artifact.files[REFERENCE_FILE]), task)
-    except (ArtifactError, ValueError) as error:
-        log.error("version %d: its reference cannot be had: %s", version.version, error)
-        return Counter()
     except OSError as error:
         raise RetryLater(f"the artifact store is away: {error}") from error
+    except Exception as error:
+        raise Unfit(f"version {version.version} is unfit to serve: {error}") from error

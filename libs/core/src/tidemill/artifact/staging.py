@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from tidemill.artifact.errors import ArtifactError
 from tidemill.contracts.events import Evidence
-from tidemill.stores import join
+from tidemill.stores import absolute, join
 
 IMPORT_DETECTOR = "import"
 SAMPLE_FILE = "sample.arrow"
@@ -28,8 +28,14 @@ class Staged:
 
 
 def staging_uri(root: str, model: str, import_id: str) -> str:
-    """Where an import is put down."""
-    return join(root, model, f"import-{import_id}")
+    """Where an import is put down, whoever asks."""
+    return join(absolute(root), model, f"import-{import_id}")
+
+
+def is_staging(uri: str, root: str, model: str) -> bool:
+    """Whether a URI is a place for imports of a model below `root`, and nothing that climbs out of it."""
+    start = staging_uri(root, model, "")
+    return uri.startswith(start) and "/" not in uri.removeprefix(start)
 
 
 def staged_in(evidence: Sequence[Evidence]) -> Staged | None:

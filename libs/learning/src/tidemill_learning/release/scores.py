@@ -26,7 +26,7 @@ def band(n: int, alpha: float) -> float:
     """Half the width of a band that holds the true distribution function at every n at once, with 1 - alpha.
 
     Howard, Ramdas: Sequential estimation of quantiles with applications to A/B testing and best-arm
-    identification, Bernoulli 28, 2022, theorem 2: 0.85 sqrt((ln ln(e n) + 0.8 ln(1612 / alpha)) / n).
+    identification, Bernoulli 28, 2022: 0.85 sqrt((ln ln(e n) + 0.8 ln(1612 / alpha)) / n).
     """
     if n < 1:
         return 1.0

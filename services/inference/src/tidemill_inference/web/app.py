@@ -41,6 +41,9 @@ __all__ = ["Limits", "create_app"]
 _OWN_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 """FastAPI's own spans and metrics would stand beside ours: three more spans a request, health checks too."""
 
+_OPEN = frozenset(
+    {"/health/live", "/health/ready", "/metrics", "/openapi.json", "/v2", "/v2/health/live", "/v2/health/ready"}
+)
 _CORS: dict[str, Any] = {
     "allow_methods": ["GET", "POST"],
     "allow_headers": [
@@ -93,8 +96,8 @@ def create_app(
 
 
 def scope_of(path: str) -> Scope | None:
-    """What a path needs; health, metrics, the server's own metadata and the description are open."""
-    return Scope.PREDICT if path.startswith(("/v1/", "/v2/models")) else None
+    """What a path needs: everything but health, metrics, the server's own metadata and the description is closed."""
+    return None if path in _OPEN else Scope.PREDICT
 
 
 def _add_description(app: FastAPI, endpoints: Mapping[str, ModelEndpoint], limits: Limits) -> None:

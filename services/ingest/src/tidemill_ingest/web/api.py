@@ -28,6 +28,7 @@ from tidemill_ingest.web.middleware import Observed
 _OWN_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 """FastAPI's own spans and metrics would stand beside ours."""
 
+OPEN = frozenset({"/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs", "/redoc"})
 CORS: dict[str, Any] = {
     "allow_methods": ["GET", "POST"],
     "allow_headers": ["Authorization", "Content-Type", "X-API-Key", "X-Request-ID", "traceparent"],
@@ -119,8 +120,8 @@ def create_app(
 
 
 def scope_of(path: str) -> Scope | None:
-    """What a path needs; health, metrics and the description are open."""
-    return Scope.INGEST if path.startswith("/v1/") else None
+    """What a path needs: everything but health, metrics and the description is closed."""
+    return None if path in OPEN else Scope.INGEST
 
 
 def _refuse_encoded(request: Request) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from tidemill.clock import Clock
-from tidemill.contracts.events import ModelRelease, ModelVersion
+from tidemill.contracts.events import ModelRef, ModelRelease, ModelVersion
 from tidemill.contracts.model_file import ModelSpec
+from tidemill_learning.release.gate import Finding
 from tidemill_learning.release.policy import Decision, decide
 from tidemill_trainer import metrics
 from tidemill_trainer.adapters.published import Published
 from tidemill_trainer.adapters.trials import TrialFollower
-from tidemill_trainer.expected import fetch_expected
+from tidemill_trainer.expected import Unfit, vetted
 from tidemill_trainer.plans import metric_of, plan_of
 from tidemill_trainer.release_policy import release_of_decision
 from tidemill_trainer.trial import Trial
@@ -29,11 +31,14 @@ class TrialJudge:
         published: Published,
         follow: Callable[[Trial], TrialFollower],
         clock: Clock,
+        vet: Callable[[ModelRef, str], Counter[int]] = vetted,
     ) -> None:
+        """`vet`: how a challenger is expected to score; it raises Unfit for one that must not serve."""
         self._specs = specs
         self._published = published
         self._follow = follow
         self._clock = clock
+        self._vet = vet
         self._followers: dict[str, TrialFollower] = {}
         self._said: dict[str, str] = {}
 
@@ -60,7 +65,11 @@ class TrialJudge:
         ):
             self._drop(model)
             trial = Trial(model, *wanted, began.at_ms)
-            trial.seen.expected_scores = fetch_expected(current.challenger, self._specs[model].target.task)
+            try:
+                trial.seen.expected_scores = self._vet(current.challenger, self._specs[model].target.task)
+            except Unfit as error:
+                found = Finding("artifact", 0.0, 0.0, True, str(error))
+                return release_of_decision(current, Decision("roll_back", str(error), (found,)), self._clock.now_ms())
             follower = self._followers[model] = self._follow(trial)
         follower.poll()
         if not follower.caught_up:
