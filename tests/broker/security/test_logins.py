@@ -11,6 +11,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     ResourcePatternType,
@@ -49,6 +50,13 @@ def allow(secured: Secured, principal: str, kind: ResourceType, name: str, *oper
     ]  # fmt: skip
     for future in secured.admin.create_acls(bindings).values():
         future.result(20)
+    # The controller answers first; what a broker describes is what it judges by.
+    theirs = AclBindingFilter(
+        kind, name, ResourcePatternType.LITERAL, principal, "*", AclOperation.ANY, AclPermissionType.ALLOW
+    )
+    until(
+        lambda: len(secured.admin.describe_acls(theirs).result(20)) >= len(bindings), 60, "the broker knows the rights"
+    )
 
 
 def make_topic(secured: Secured, name: str, principal: str | None = None) -> None:
