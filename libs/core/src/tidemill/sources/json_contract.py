@@ -13,8 +13,8 @@ from typing import Any, Final
 import jsonschema_rs
 
 from tidemill.codec.registry import Entry, Registry
+from tidemill.sources.references import MissingReference, referenced_texts
 
-MOST_SCHEMAS: Final = 200  # references are followed so far
 SHOWN: Final = 5
 ITSELF: Final = "the document"
 MASK: Final = "the value"
@@ -58,17 +58,10 @@ class JsonContract:
 
 def from_registry(entry: Entry, registry: Registry) -> JsonContract:
     """Compile what a registry keeps, with what it refers to. Raises UnusableSchema, RetryLater."""
-    texts: dict[str, str] = {}
-    waiting = list(entry.references)
-    while waiting:
-        name, subject, version = waiting.pop()
-        if name in texts:
-            continue
-        found = registry.version(subject, version)
-        if found is None or len(texts) > MOST_SCHEMAS:
-            raise UnusableSchema(f"the registry does not have {name} as {subject}, version {version}")
-        texts[name] = found.text
-        waiting.extend(found.references)
+    try:
+        texts = referenced_texts(entry, registry)
+    except MissingReference as error:
+        raise UnusableSchema(str(error)) from error
     return JsonContract(entry.text, texts)
 
 

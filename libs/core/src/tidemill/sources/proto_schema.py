@@ -16,9 +16,9 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from tidemill.codec.registry import Entry, Registry
 from tidemill.errors import ConfigError
+from tidemill.sources.references import MissingReference, referenced_texts
 
 MAIN: Final = "source.proto"
-MOST_FILES: Final = 200  # a registry's references are followed so far
 
 
 class SchemaProblem(ValueError):
@@ -80,18 +80,11 @@ def from_texts(texts: Mapping[str, str], main: str) -> ProtoSchema:
 
 def from_registry(entry: Entry, registry: Registry) -> ProtoSchema:
     """Compile what a registry keeps, with what it refers to. Raises SchemaProblem, RetryLater."""
-    texts = {MAIN: entry.text}
-    waiting = list(entry.references)
-    while waiting:
-        name, subject, version = waiting.pop()
-        if name in texts:
-            continue
-        found = registry.version(subject, version)
-        if found is None or len(texts) > MOST_FILES:
-            raise SchemaProblem(f"it imports {name}, which the registry does not have as {subject}, version {version}")
-        texts[name] = found.text
-        waiting.extend(found.references)
-    return from_texts(texts, MAIN)
+    try:
+        texts = referenced_texts(entry, registry)
+    except MissingReference as error:
+        raise SchemaProblem(str(error)) from error
+    return from_texts({**texts, MAIN: entry.text}, MAIN)
 
 
 def from_file(path: Path) -> ProtoSchema:

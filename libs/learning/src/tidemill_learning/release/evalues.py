@@ -29,20 +29,16 @@ def _mean_of_exponentials(logs: Floats) -> float:
     return top + math.log(float(np.exp(logs - top).mean()))
 
 
-class MeanBelow:
-    """Evidence that the mean of values in [-1, 1] lies below `level`.
+class _MeanBets:
+    """Bets on which side of `level` the mean of values in [-1, 1] lies: W = prod(1 + stake * (x - level))."""
 
-    Betting on a bounded mean (Waudby-Smith, Ramdas: Estimating means of bounded random variables by betting,
-    JRSS B 86, 2024): W = prod(1 - bet * (x - level)). Null: given the past, each value's mean is at least
-    `level`. Nothing else is assumed, so means may move from value to value.
-    """
-
-    def __init__(self, level: float = 0.0) -> None:
-        """`level` in (-1, 0]: what the bets hold against falling below it."""
+    def __init__(self, level: float, stakes: Floats) -> None:
+        """`level` in (-1, 0]; `stakes`, shape [k]: positive where a high mean is to win, none able to lose it all."""
         if not -1 < level <= 0:
             raise ValueError(f"the level {level} is not in (-1, 0]")
         self._level = level
-        self._logs = np.zeros(len(BETS))
+        self._stakes = stakes
+        self._logs = np.zeros(len(stakes))
 
     def add(self, values: Sequence[float] | Floats) -> None:
         """Take in values, shape [n]. Raises ValueError for one outside [-1, 1]."""
@@ -51,8 +47,7 @@ class MeanBelow:
             return
         if not (np.abs(found) <= 1).all():
             raise ValueError("a value lies outside [-1, 1]")
-        bets = BETS / (1 - self._level)  # of the largest value, 1 - level, a bet loses at most its share
-        self._logs += np.log1p(-np.outer(found - self._level, bets)).sum(axis=0)
+        self._logs += np.log1p(np.outer(found - self._level, self._stakes)).sum(axis=0)
 
     @property
     def log_evidence(self) -> float:
@@ -60,29 +55,25 @@ class MeanBelow:
         return _mean_of_exponentials(self._logs)
 
 
-class MeanAbove:
+class MeanBelow(_MeanBets):
+    """Evidence that the mean of values in [-1, 1] lies below `level`.
+
+    Betting on a bounded mean (Waudby-Smith, Ramdas: Estimating means of bounded random variables by betting,
+    JRSS B 86, 2024). Null: given the past, each value's mean is at least `level`. Nothing else is assumed, so means may
+    move from value to value.
+    """
+
+    def __init__(self, level: float = 0.0) -> None:
+        """`level` in (-1, 0]: what the bets hold against falling below it."""
+        super().__init__(level, -BETS / (1 - level))  # of the largest value, 1 - level, a bet loses at most its share
+
+
+class MeanAbove(_MeanBets):
     """Evidence that the mean of values in [-1, 1] lies above `level`: the mirror image of `MeanBelow`."""
 
     def __init__(self, level: float = 0.0) -> None:
         """`level` in (-1, 0]."""
-        if not -1 < level <= 0:
-            raise ValueError(f"the level {level} is not in (-1, 0]")
-        self._level = level
-        self._logs = np.zeros(len(BETS))
-
-    def add(self, values: Sequence[float] | Floats) -> None:
-        """Take in values, shape [n]. Raises ValueError for one outside [-1, 1]."""
-        found = np.asarray(values, dtype=np.float64)
-        if not len(found):
-            return
-        if not (np.abs(found) <= 1).all():
-            raise ValueError("a value lies outside [-1, 1]")
-        self._logs += np.log1p(np.outer(found - self._level, BETS)).sum(axis=0)
-
-    @property
-    def log_evidence(self) -> float:
-        """Logarithm of the e-value."""
-        return _mean_of_exponentials(self._logs)
+        super().__init__(level, BETS)
 
 
 def rate_above(limit: float, trials: int, hits: int) -> float:
