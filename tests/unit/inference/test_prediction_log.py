@@ -15,6 +15,8 @@ from tidemill.fields import privacy_rule
 from tidemill.kafka.partitioner import partition_of
 from tidemill_inference import metrics
 from tidemill_inference.adapters.prediction_log import Entry, PredictionLog
+from tidemill_inference.serve import log_into
+from tidemill_inference.settings import ServeSettings
 
 PARTITIONS = 7
 TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
@@ -167,3 +169,15 @@ def test_while_the_broker_is_away_for_long_nothing_is_queued_and_one_at_a_time_t
     until(lambda: not breaker.is_open, 5, "the broker is back")
     assert log.put(entry(5.0))
     log.close(5)
+
+
+@pytest.mark.parametrize(("switch", "written"), [("on", 1), ("off", 0)])
+def test_the_log_can_be_switched_off(switch: Any, written: int) -> None:
+    broker = Broker()
+    log = log_over(broker)
+    put = log_into(log, ServeSettings(prediction_log=switch))
+    one = entry(1.0)
+    log.start()
+    put(one.endpoint, one.answered, TRACE)
+    log.close(5)
+    assert len(broker.records) == written

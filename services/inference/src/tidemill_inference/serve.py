@@ -28,6 +28,7 @@ from tidemill_inference.dataplane import ModelEndpoint
 from tidemill_inference.outputs import REST
 from tidemill_inference.settings import ServeSettings
 from tidemill_inference.web.app import Limits, create_app
+from tidemill_inference.web.predicting import LogPredictions
 
 if TYPE_CHECKING:
     from tidemill.access.open import Access
@@ -63,7 +64,7 @@ def run_serve(settings: ServeSettings) -> None:
         health.add_ready("keys", access.ring.check)
     app = create_app(
         _endpoints(platform, settings),
-        lambda endpoint, answered, traceparent: log.put(Entry(endpoint, answered, traceparent)),
+        log_into(log, settings),
         health,
         _limits(settings),
         tracer,
@@ -98,6 +99,13 @@ def _prediction_log(platform: Platform, settings: ServeSettings) -> PredictionLo
     reports = platform.report_writer(REST)
     breaker = CircuitBreaker("broker", failures=FAILURES, rest_s=REST_S, on_change=_tell_breaker)
     return PredictionLog(producer, platform.codec(), routes, settings.prediction_log_size, reports, breaker)
+
+
+def log_into(log: PredictionLog, settings: ServeSettings) -> LogPredictions:
+    """What takes every answered prediction: the log, or nothing where the settings say so."""
+    if settings.prediction_log == "off":
+        return lambda endpoint, answered, traceparent: None
+    return lambda endpoint, answered, traceparent: log.put(Entry(endpoint, answered, traceparent))
 
 
 def _access(settings: ServeSettings) -> Access | None:

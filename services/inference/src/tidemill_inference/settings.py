@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
@@ -47,6 +47,11 @@ class ServeSettings(AccessSettings, InferenceSettings):
         None, description="File with the key of `privacy: hash`, that of the validator."
     )
     retry_after_s: int = Field(2, ge=1, description="Retry-After where a model has no version yet, in seconds.")
+    prediction_log: Literal["on", "off"] = Field(
+        "on",
+        description="off: REST predictions are answered and nothing more; they reach neither the training table, nor "
+        "drift, nor a trial.",
+    )
     prediction_log_size: int = Field(10_000, ge=1, description="Most REST predictions that wait to be logged.")
     drain_s: int = Field(10, ge=1, description="How long a stop waits for requests in flight, in seconds.")
 
