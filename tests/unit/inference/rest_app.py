@@ -22,6 +22,7 @@ from tidemill.codec.layout import layout_of
 from tidemill.contracts.model_file import ModelSpec, load_models
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.service import Health
+from tidemill_inference.adapters.tracing import RequestSpans
 from tidemill_inference.dataplane import ModelEndpoint
 from tidemill_inference.serving import Predictor, Serving
 from tidemill_inference.web.app import Limits, create_app
@@ -68,4 +69,6 @@ def guarded_app(endpoints: Mapping[str, ModelEndpoint], folder: Path) -> tuple[A
     ring.refresh()
     gate = Gate(ring, rates=LocalRates(), default_rate="1000000/second")
     limits = Limits(body_bytes=1 << 20, instances=1_000, retry_after_s=2)
-    return create_app(endpoints, lambda *_: None, Health(), limits, NoOpTracer(), gate=gate), key
+    return create_app(
+        endpoints, lambda *_: None, Health(), limits, RequestSpans(NoOpTracer()), gate=gate
+    ), key

@@ -5,10 +5,11 @@ import sys
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
+from opentelemetry.trace import NoOpTracer, get_current_span
 
 from tidemill.telemetry.traceparent import parse_traceparent
-from tidemill_inference.adapters.tracing import request_span
+from tidemill_inference.adapters.tracing import RequestSpans
 from tidemill_inference.main import main
 
 HEAVY = (
@@ -49,19 +50,37 @@ PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0{}"
 
 @pytest.mark.parametrize("sampled", [True, False])
 def test_a_callers_trace_goes_on_with_its_decision(sampled: bool) -> None:
-    tracer = TracerProvider(sampler=ParentBased(ALWAYS_OFF)).get_tracer("test")
-    with request_span(tracer, "predict", PARENT.format(int(sampled))) as traceparent:
-        parsed = parse_traceparent(traceparent)
+    spans = RequestSpans(TracerProvider(sampler=ParentBased(ALWAYS_ON)).get_tracer("test"), ratio=0.5)
+    given = PARENT.format(int(sampled)).encode()
+    traceparent = spans.unrecorded(given)
+    assert (traceparent is None) == sampled
+    if traceparent is None:
+        with spans.span("predict", given) as traceparent:
+            assert get_current_span().is_recording()
+    parsed = parse_traceparent(traceparent)
     assert parsed is not None
     assert (f"{parsed[0]:032x}", parsed[2]) == ("0af7651916cd43dd8448eb211c80319c", sampled)
     assert f"{parsed[1]:016x}" != "b7ad6b7169203331"
 
 
-@pytest.mark.parametrize("header", [None, "", "rubbish", "00-0-0-01", "é"])
-def test_without_a_valid_context_a_new_trace_begins(header: str | None) -> None:
-    tracer = TracerProvider(sampler=ParentBased(ALWAYS_OFF)).get_tracer("test")
-    with request_span(tracer, "predict", header) as traceparent:
-        assert parse_traceparent(traceparent) is not None
+@pytest.mark.parametrize("header", [None, b"", b"rubbish", b"00-0-0-01", b"\xe9"])
+@pytest.mark.parametrize("ratio", [0.0, 1.0])
+def test_without_a_valid_context_a_new_trace_begins(header: bytes | None, ratio: float) -> None:
+    spans = RequestSpans(TracerProvider(sampler=ParentBased(ALWAYS_ON)).get_tracer("test"), ratio)
+    traceparent = spans.unrecorded(header)
+    assert (traceparent is None) == bool(ratio)
+    if traceparent is None:
+        with spans.span("predict", header) as traceparent:
+            assert get_current_span().is_recording()
+    parsed = parse_traceparent(traceparent)
+    assert parsed is not None
+    assert parsed[2] == bool(ratio)
+
+
+def test_the_share_of_recorded_requests_is_the_ratio() -> None:
+    spans = RequestSpans(NoOpTracer(), ratio=0.1)
+    recorded = sum(spans.unrecorded(None) is None for _ in range(10_000))
+    assert 800 < recorded < 1_200  # six standard deviations to either side
 
 
 def test_pyarrow_does_not_pull_pandas_into_a_service() -> None:

@@ -16,6 +16,7 @@ from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, ToyModel, endpoin
 from tidemill.breaker import CircuitBreaker
 from tidemill.service import Health
 from tidemill_inference.adapters.score_cache import ScoreCache
+from tidemill_inference.adapters.tracing import RequestSpans
 from tidemill_inference.caching import cache_keys
 from tidemill_inference.dataplane import Answered
 from tidemill_inference.serving import Predictor, Serving
@@ -57,7 +58,7 @@ class World:
             cache = ScoreCache(self._url, "t-", self._models, 60, self.breaker)
             app = create_app(
                 {MODEL: endpoint(self.predictor)}, lambda e, answered, t: self.logged.append(answered), Health(),
-                Limits(10_000, 50, 2), NoOpTracer(), cache=cache,
+                Limits(10_000, 50, 2), RequestSpans(NoOpTracer()), cache=cache,
             )  # fmt: skip
             answers = []
             async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:

@@ -13,6 +13,7 @@ from opentelemetry.trace import NoOpTracer
 from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, ToyModel, endpoint, event, warm_predictor
 from tidemill.artifact import ArtifactError
 from tidemill.service import Health
+from tidemill_inference.adapters.tracing import RequestSpans
 from tidemill_inference.dataplane import Answered, ModelEndpoint
 from tidemill_inference.serving import Predictor, Serving
 from tidemill_inference.web.app import Limits, create_app
@@ -31,7 +32,7 @@ class Api:
             self._log,
             self.health,
             Limits(body_bytes=10_000, instances=50, retry_after_s=2),
-            NoOpTracer(),
+            RequestSpans(NoOpTracer()),
         )
 
     def _log(self, endpoint: ModelEndpoint, answered: Answered, traceparent: bytes) -> None:

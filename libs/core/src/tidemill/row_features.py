@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from tidemill.features import CATEGORY, NUMBER, TIME, Array, FeatureLike, feature_inputs
+from tidemill.features import CATEGORY, NUMBER, TIME, Array, FeatureLike, feature_inputs, input_names
 
 KEPT_TIMES = 4_096
+EXACT = 2**53
+"""Within it an integer is the same number as a double, and no double is too large for 32 bits."""
 
 
 def fits(columns: pa.Schema, features: Iterable[FeatureLike]) -> bool:
@@ -24,20 +27,54 @@ def fits(columns: pa.Schema, features: Iterable[FeatureLike]) -> bool:
     return all(_fits(columns.field(feature.name).type, feature.kind) for feature in features)
 
 
+class RowInputs:
+    """Makes the inputs for one set of features, of types that `fits`. Stateless after construction."""
+
+    def __init__(self, features: Iterable[FeatureLike]) -> None:
+        self._features = tuple(features)
+        self._names = input_names(self._features)
+        self._numbers = [feature.name for feature in self._features if feature.kind == NUMBER]
+        self._take_numbers = itemgetter(*self._numbers) if len(self._numbers) > 1 else None
+        self._others = [f for f in self._features if f.kind != NUMBER or self._take_numbers is None]
+
+    def __call__(self, data: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
+        """As `feature_inputs`, for Avro data (times in ms since the epoch)."""
+        if len(data) == 1:
+            inputs = self._of_one(data[0])
+            if inputs is not None:
+                return inputs
+        inputs = {}
+        for feature in self._features:
+            inputs.update(_inputs_of([datum[feature.name] for datum in data], feature))
+        return inputs
+
+    def _of_one(self, datum: Mapping[str, Any]) -> dict[str, Array] | None:
+        """All numbers of one row in one array; None where one of them is too large for that."""
+        inputs: dict[str, Array] = dict.fromkeys(self._names)  # type: ignore[assignment]
+        if self._take_numbers is not None:
+            values = self._take_numbers(datum)
+            for value in values:
+                if value is not None and not -EXACT <= value <= EXACT and value == value:
+                    return None
+            inputs.update(zip(self._numbers, np.array(values, dtype=np.float32).reshape(-1, 1, 1), strict=True))
+        for feature in self._others:
+            inputs.update(_inputs_of([datum[feature.name]], feature))
+        return inputs
+
+
 def row_inputs(data: Sequence[Mapping[str, Any]], features: Iterable[FeatureLike]) -> dict[str, Array]:
     """As `feature_inputs`, for Avro data (times in ms since the epoch) of types that `fits`."""
-    inputs: dict[str, Array] = {}
-    for feature in features:
-        values = [datum[feature.name] for datum in data]
-        if feature.kind == CATEGORY:
-            texts = np.empty((len(values), 1), dtype=object)
-            texts[:, 0] = ["" if value is None else value for value in values]
-            inputs[feature.name] = texts
-        elif feature.kind == NUMBER:
-            inputs[feature.name] = _floats(values)
-        else:
-            inputs.update(_times(values, feature))
-    return inputs
+    return RowInputs(features)(data)
+
+
+def _inputs_of(values: list[Any], feature: FeatureLike) -> dict[str, Array]:
+    if feature.kind == CATEGORY:
+        texts = np.empty((len(values), 1), dtype=object)
+        texts[:, 0] = ["" if value is None else value for value in values]
+        return {feature.name: texts}
+    if feature.kind == NUMBER:
+        return {feature.name: _floats(values)}
+    return _times(values, feature)
 
 
 def _fits(kind: pa.DataType, feature: str) -> bool:
@@ -62,9 +99,25 @@ def _floats(values: list[Any]) -> Array:
 
 def _times(values: list[int | None], feature: FeatureLike) -> dict[str, Array]:
     parts = tuple(feature.parts)
-    rows = [_parts(None if value is None else value // 1_000, feature.name, parts, feature.zone) for value in values]
+    if len(values) == 1:
+        return _parts_of(_second(values[0]), feature.name, parts, feature.zone)
+    rows = [_parts(_second(value), feature.name, parts, feature.zone) for value in values]
     columns = np.array(rows, dtype=np.float32).reshape(len(values), len(parts))
     return {f"{feature.name}_{part}": columns[:, at : at + 1] for at, part in enumerate(parts)}
+
+
+def _second(ms: int | None) -> int | None:
+    return None if ms is None else ms // 1_000
+
+
+@lru_cache(maxsize=KEPT_TIMES)
+def _parts_of(second: int | None, name: str, parts: tuple[str, ...], zone: str | None) -> dict[str, Array]:
+    """The inputs of one second: shared, so nobody may write to them."""
+    found = _parts(second, name, parts, zone)
+    inputs = {f"{name}_{part}": np.array([[value]], dtype=np.float32) for part, value in zip(parts, found, strict=True)}
+    for values in inputs.values():
+        values.setflags(write=False)
+    return inputs
 
 
 @lru_cache(maxsize=KEPT_TIMES)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tidemill_expectations.base import Expectation
+from tidemill_expectations.base import ColumnExpectation, Expectation
+from tidemill_expectations.row_tests import holding
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +22,24 @@ class RowChecks:
 
     def __init__(self, expectations: Iterable[Expectation]) -> None:
         self._expectations = tuple(expectations)
+        self._columns = [(r.column, holding(r)) for r in self._expectations if isinstance(r, ColumnExpectation)]
+        self._others = [r for r in self._expectations if not isinstance(r, ColumnExpectation)]
 
     def check(self, row: Mapping[str, object]) -> tuple[Failure, ...]:
         """What the row breaks, in the order of the expectations; a column that the row lacks counts as
         null.
         """
+        if self._surely_holds(row):
+            return ()
         return tuple(
             Failure(expectation, expectation.explain_row(row))
             for expectation in self._expectations
             if expectation.fails_row(row)
         )
+
+    def _surely_holds(self, row: Mapping[str, object]) -> bool:
+        get = row.get
+        for column, holds in self._columns:
+            if not holds(get(column)):
+                return False
+        return not any(rule.fails_row(row) for rule in self._others)

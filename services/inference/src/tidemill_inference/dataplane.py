@@ -18,7 +18,7 @@ from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas import Schema
 from tidemill.features import feature_inputs
 from tidemill.ids import uuid7_batch
-from tidemill.row_features import fits, row_inputs
+from tidemill.row_features import RowInputs, fits
 from tidemill_inference import metrics
 from tidemill_inference.arrow_rows import as_record
 from tidemill_inference.checking import MODEL_RULE, Datum, InstanceError, InvalidInstances, RecordRules
@@ -117,7 +117,7 @@ class ModelEndpoint:
         self.predictor = predictor
         self.rules = rules or RecordRules(spec, record)
         self._now_ms = now_ms
-        self._known_needs: tuple[tuple[int, bool], pa.Schema, bool] | None = None
+        self._known_needs: tuple[tuple[int, bool], pa.Schema, RowInputs | None] | None = None
 
     def predict(self, instances: Sequence[Any]) -> Answered:
         """Predict for one JSON instance or more, all by the same version.
@@ -185,22 +185,23 @@ class ModelEndpoint:
 
     def _prepared(self, serving: Serving, ids: list[str], given: Records, records: Records, now_ms: int) -> Prepared:
         """`given`: the records before anything was hidden."""
-        needed, by_row = self._needs(serving)
+        needed, of_rows = self._needs(serving)
         inputs = None
-        if by_row and isinstance(records, RowRecords) and len(records) <= MOST_BY_ROW:
-            inputs = row_inputs(records.data, serving.model.manifest.features)
+        if of_rows is not None and isinstance(records, RowRecords) and len(records) <= MOST_BY_ROW:
+            inputs = of_rows(records.data)
         places = self.keys(given) if self.rules.hides_entity else None
         return Prepared(serving, ids, records, places, needed, now_ms, inputs)
 
-    def _needs(self, serving: Serving) -> tuple[pa.Schema, bool]:
-        """The columns that what serves needs, and whether its inputs can be made of rows; kept until it changes (by
-        its epoch: who kept the object would keep an old model in memory).
+    def _needs(self, serving: Serving) -> tuple[pa.Schema, RowInputs | None]:
+        """The columns that what serves needs, and how its inputs are made of rows, if they can be; kept until it
+        changes (by its epoch: who kept the object would keep an old model in memory).
         """
         known, this = self._known_needs, (serving.epoch, serving.challenger is None)
         if known is None or known[0] != this:
             needed = pa.schema([self.columns.field(feature.name) for feature in serving.features])
-            by_row = serving.challenger is None and fits(needed, serving.model.manifest.features)
-            self._known_needs = known = (this, needed, by_row)
+            features = serving.model.manifest.features
+            by_row = serving.challenger is None and fits(needed, features)
+            self._known_needs = known = (this, needed, RowInputs(features) if by_row else None)
         return known[1], known[2]
 
 

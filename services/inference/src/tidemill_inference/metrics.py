@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter as Counted
+from collections.abc import Callable
+from functools import lru_cache
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -65,12 +67,35 @@ EXPECTATIONS = Counter(
 def predicted(predictions: Predictions, source: str, seconds: float) -> None:
     """Count the predictions of one call."""
     model = predictions.serving.event.model
-    PREDICTION_SECONDS.labels(model, source).observe(seconds)
     if predictions.both is None:
-        PREDICTIONS.labels(model, str(predictions.serving.version), source).inc(len(predictions.scores))
+        observe, count = _of_version(model, predictions.serving.version, source)
+        observe(seconds)
+        count(len(predictions.scores))
         return
-    for version, count in Counted(predictions.versions).items():
-        PREDICTIONS.labels(model, str(version), source).inc(count)
+    PREDICTION_SECONDS.labels(model, source).observe(seconds)
+    for version, rows in Counted(predictions.versions).items():
+        PREDICTIONS.labels(model, str(version), source).inc(rows)
+
+
+def requested(method: str, path: str, status: int, seconds: float) -> None:
+    """Count a request."""
+    observe, counts = _of_request(method, path, status)
+    observe(seconds)
+    for count in counts:
+        count()
+
+
+@lru_cache(maxsize=256)
+def _of_version(model: str, version: int, source: str) -> tuple[Callable[[float], None], Callable[[float], None]]:
+    """A look-up of labels costs as much as all the rest."""
+    return PREDICTION_SECONDS.labels(model, source).observe, PREDICTIONS.labels(model, str(version), source).inc
+
+
+@lru_cache(maxsize=1_024)
+def _of_request(method: str, path: str, status: int) -> tuple[Callable[[float], None], list[Callable[[], None]]]:
+    counters = [REQUESTS, REQUEST_ERRORS] if status >= 400 else [REQUESTS]
+    counts = [counter.labels(method, path, str(status)).inc for counter in counters]
+    return REQUEST_SECONDS.labels(method, path).observe, counts
 
 
 def tried(predictions: Predictions) -> None:

@@ -22,6 +22,7 @@ from tidemill.telemetry.logs import configure_logging
 from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
 from tidemill_inference import metrics
 from tidemill_inference.adapters.prediction_log import FAILURES, REST_S, Entry, PredictionLog
+from tidemill_inference.adapters.tracing import RequestSpans
 from tidemill_inference.bootstrap import Platform
 from tidemill_inference.checking import Noted, RecordRules
 from tidemill_inference.dataplane import ModelEndpoint
@@ -53,7 +54,9 @@ def run_serve(settings: ServeSettings) -> None:
     stop = StopSignal().install()
     platform = Platform.load(settings)
     health = Health()
-    tracer = configure_tracing(SERVICE, settings)
+    spans = RequestSpans(
+        configure_tracing(SERVICE, settings.model_copy(update={"trace_ratio": 1.0})), settings.trace_ratio
+    )
     log = _prediction_log(platform, settings)
     watcher = platform.watcher(on_failure=stop.set)
     health.add_live("versions", watcher.check)
@@ -67,7 +70,7 @@ def run_serve(settings: ServeSettings) -> None:
         log_into(log, settings),
         health,
         _limits(settings),
-        tracer,
+        spans,
         gate=access.gate if access else None,
         cors_origins=settings.cors_origins,
         cache=_cache(settings, platform),

@@ -26,6 +26,9 @@ class OnnxModel:
         """Use `OnnxModel.load`, which checks what this does not."""
         self._session = session
         self._manifest = manifest
+        self._names = tuple(manifest.inputs)
+        self._outputs = [manifest.output]
+        self._width = len(manifest.classes) or 1
         self._positive = manifest.classes.index(manifest.positive_class) if manifest.positive_class else None
 
     @classmethod
@@ -53,30 +56,30 @@ class OnnxModel:
 
         Raises ArtifactError when the graph fails or answers another shape.
         """
-        feeds = {name: inputs[name] for name in self._manifest.inputs}
-        n = len(next(iter(feeds.values())))
+        feeds = {name: inputs[name] for name in self._names}
+        n = len(feeds[self._names[0]])
+        scores = self._run(feeds) if 0 < n <= MAX_ROWS_AT_ONCE else self._run_in_slices(feeds, n)
+        return scores if self._manifest.task == "multiclass" else scores[:, self._positive or 0]
+
+    def _run_in_slices(self, feeds: Mapping[str, Any], n: int) -> np.ndarray[Any, np.dtype[np.float64]]:
         parts = [
             self._run({name: values[start : start + MAX_ROWS_AT_ONCE] for name, values in feeds.items()})
             for start in range(0, n, MAX_ROWS_AT_ONCE)
         ]
-        scores = np.concatenate(parts) if parts else np.empty((0, self._width()))
-        return scores if self._manifest.task == "multiclass" else scores[:, self._positive or 0]
+        return np.concatenate(parts) if parts else np.empty((0, self._width))
 
-    def _run(self, feeds: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
-        n = len(next(iter(feeds.values())))
+    def _run(self, feeds: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+        n = len(feeds[self._names[0]])
         try:
-            (raw,) = self._session.run([self._manifest.output], dict(feeds))
+            (raw,) = self._session.run(self._outputs, feeds)
         except Exception as error:  # the runtime's exceptions share no base of their own
             raise ArtifactError(f"the model failed on {n} rows: {error}") from error
         scores = np.asarray(raw, dtype=np.float64)
         if scores.ndim == 1:
             scores = scores.reshape(-1, 1)
-        if scores.shape != (n, self._width()):
-            raise ArtifactError(f"the model answered {scores.shape}, not {(n, self._width())}")
+        if scores.shape != (n, self._width):
+            raise ArtifactError(f"the model answered {scores.shape}, not {(n, self._width)}")
         return scores
-
-    def _width(self) -> int:
-        return len(self._manifest.classes) or 1
 
 
 def _session(data: bytes, threads: int) -> Any:

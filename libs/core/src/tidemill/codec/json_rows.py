@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
+from tidemill.codec.json_quick import QuickReader
 from tidemill.codec.json_values import LOGICAL, PRIMITIVE, Convert, FieldError, cut, join, string, wrong
 from tidemill.contracts.schemas import Schema
 from tidemill.errors import ConfigError
@@ -60,10 +61,14 @@ def _compile(node: Any) -> Convert:
 
 def _record(node: Mapping[str, Any]) -> Convert:
     fields = {f["name"]: (_compile(f["type"]), _absent(f)) for f in node["fields"]}
+    quick = QuickReader(node, {name: convert for name, (convert, _) in fields.items()})
 
     def convert(value: Any, path: str) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             raise wrong(value, path, "an object")
+        known = quick(value)
+        if known is not None:
+            return known
         datum: dict[str, Any] = {}
         errors: list[tuple[str, str]] = []
         for name, (convert_field, absent) in fields.items():

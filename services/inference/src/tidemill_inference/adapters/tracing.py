@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,16 +10,35 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind, Tracer
 
 from tidemill.kafka.headers import TRACEPARENT
+from tidemill.telemetry.traceparent import format_traceparent, parse_traceparent
 from tidemill.telemetry.tracing import context_of, current_traceparent, new_traceparent
 
+NEVER = 0.0
 
-@contextmanager
-def request_span(tracer: Tracer, name: str, traceparent: str | None) -> Iterator[bytes]:
-    """Run a block in a SERVER span; gives the traceparent that goes on from here.
 
-    Whether it is recorded is the caller's decision where it sent a valid context, else the sampler's.
+class RequestSpans:
+    """Spans of requests. Whether one is recorded is the caller's decision where it sent a valid context, else that of
+    `ratio`: it is made here, at the head, so that a request which is not recorded costs no span.
     """
-    header = traceparent.encode("latin-1", "replace") if traceparent else None
-    parent = context_of([(TRACEPARENT, header)]) or Context()
-    with tracer.start_as_current_span(name, context=parent, kind=SpanKind.SERVER):
-        yield current_traceparent() or new_traceparent(0.0)
+
+    def __init__(self, tracer: Tracer, ratio: float = 1.0) -> None:
+        """`tracer`: records every root that it is asked for. `ratio`: share of requests without a context that are
+        recorded.
+        """
+        self._tracer = tracer
+        self._ratio = ratio
+
+    def unrecorded(self, header: bytes | None) -> bytes | None:
+        """The traceparent that goes on from a request that is not recorded; None for one that is to be."""
+        parent = parse_traceparent(header)
+        if parent is None:
+            return None if random.random() < self._ratio else new_traceparent(NEVER)
+        trace_id, _, sampled = parent
+        return None if sampled else format_traceparent(trace_id, random.getrandbits(64) or 1, False)
+
+    @contextmanager
+    def span(self, name: str, header: bytes | None) -> Iterator[bytes]:
+        """Run a block in a SERVER span; gives the traceparent that goes on from here."""
+        parent = context_of([(TRACEPARENT, header)]) or Context()
+        with self._tracer.start_as_current_span(name, context=parent, kind=SpanKind.SERVER):
+            yield current_traceparent() or new_traceparent(NEVER)

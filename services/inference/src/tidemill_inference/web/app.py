@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.telemetry import TelemetryConfig
-from opentelemetry.trace import Tracer
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
 from starlette.exceptions import HTTPException
@@ -18,6 +17,7 @@ from tidemill.access import Scope
 from tidemill.access.gate import Gate
 from tidemill.access.middleware import Guarded
 from tidemill.service import Health, Report
+from tidemill_inference.adapters.tracing import RequestSpans
 from tidemill_inference.dataplane import ModelEndpoint
 from tidemill_inference.web.instrument import Instrument
 from tidemill_inference.web.openapi import describe_api
@@ -30,6 +30,7 @@ from tidemill_inference.web.problems import (
     json_response,
     render_refusal,
 )
+from tidemill_inference.web.short_way import ShortWay
 from tidemill_inference.web.v1 import add_v1
 from tidemill_inference.web.v2 import add_v2
 
@@ -69,7 +70,7 @@ def create_app(
     log: LogPredictions,
     health: Health,
     limits: Limits,
-    tracer: Tracer,
+    spans: RequestSpans,
     *,
     gate: Gate | None = None,
     cors_origins: Sequence[str] = (),
@@ -82,12 +83,12 @@ def create_app(
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(HTTPException, answer_http_exception)
     app.add_exception_handler(Exception, answer_defect)
-    predicting = Predicting(endpoints, log, limits, tracer, cache)
+    predicting = Predicting(endpoints, log, limits, spans, cache)
     add_v1(app, predicting)
     add_v2(app, predicting, health)
     _add_operations(app, health)
     _add_description(app, endpoints, limits)
-    layered: ASGIApp = app
+    layered: ASGIApp = ShortWay(app, predicting)
     if gate is not None:
         layered = Guarded(layered, gate, scope_of, render_refusal)
     if cors_origins:

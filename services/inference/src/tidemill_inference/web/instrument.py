@@ -57,7 +57,4 @@ def _request_id(scope: Scope) -> bytes:
 def _count(scope: Scope, status: int, seconds: float) -> None:
     path = getattr(scope.get("route"), "path", UNMATCHED)
     method = scope["method"] if path != UNMATCHED else UNMATCHED
-    metrics.REQUESTS.labels(method, path, str(status)).inc()
-    metrics.REQUEST_SECONDS.labels(method, path).observe(seconds)
-    if status >= 400:
-        metrics.REQUEST_ERRORS.labels(method, path, str(status)).inc()
+    metrics.requested(method, path, status, seconds)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
-from opentelemetry.trace import Tracer, get_current_span
+from opentelemetry.trace import get_current_span
 from starlette.concurrency import run_in_threadpool
 
 from tidemill.telemetry.logs import model_version
-from tidemill_inference.adapters.tracing import request_span
+from tidemill_inference.adapters.tracing import RequestSpans
 from tidemill_inference.caching import cache_keys, read_scores, written_scores
 from tidemill_inference.checking import InvalidInstances
 from tidemill_inference.dataplane import Answered, ModelEndpoint, Prepared
@@ -48,13 +48,13 @@ class Predicting:
         endpoints: Mapping[str, ModelEndpoint],
         log: LogPredictions,
         limits: Limits,
-        tracer: Tracer,
+        spans: RequestSpans,
         cache: ScoreCache | None = None,
     ) -> None:
         self.endpoints = endpoints
         self.limits = limits
         self._log = log
-        self._tracer = tracer
+        self._spans = spans
         self._cache = cache
 
     def endpoint(self, model: str) -> ModelEndpoint:
@@ -71,19 +71,50 @@ class Predicting:
         """Predict for what `prepare` makes of the request, `size` instances; the answers and the headers that go
         with them. Raises Problem.
         """
-        model = endpoint.spec.name
-        with request_span(self._tracer, f"predict {model}", request.headers.get("traceparent")) as traceparent:
+        given = request.headers.get("traceparent", "").encode("latin-1", "replace")
+        traceparent = self._spans.unrecorded(given)
+        if traceparent is None:
+            with self._spans.span(f"predict {endpoint.spec.name}", given) as traceparent:
+                answered = await self._predict(endpoint, prepare, size)
+                self._note(endpoint, answered, traceparent)
+        else:
             answered = await self._predict(endpoint, prepare, size)
-            serving = answered.predictions.serving
-            version = f"{model}:{answered.predictions.version_name}"
-            model_version.set(version)
-            get_current_span().set_attribute("tidemill.model_version", version)
-            self._log(endpoint, answered, traceparent)
-        return answered, {
-            "X-Model-Version": answered.predictions.version_name,
-            "X-Model-Epoch": str(serving.epoch),
-            "traceparent": traceparent.decode(),
-        }
+            self._note(endpoint, answered, traceparent)
+        return answered, headers_of(answered, traceparent)
+
+    def in_place(self, endpoint: ModelEndpoint, size: int) -> bool:
+        """Whether so many instances are answered by `answer_at_once`, in about a millisecond."""
+        return size <= SCORED_IN_PLACE and (self._cache is None or not self._cache.covers(endpoint.spec.name))
+
+    def answer_at_once(
+        self, endpoint: ModelEndpoint, instances: list[Any], given: bytes | None
+    ) -> tuple[Answered, dict[str, str]]:
+        """As `answer`, without a wait, for JSON instances that are scored `in_place`. `given`: the caller's
+        traceparent. Raises Problem.
+        """
+        traceparent = self._spans.unrecorded(given)
+        if traceparent is None:
+            with self._spans.span(f"predict {endpoint.spec.name}", given) as traceparent:
+                return self._at_once(endpoint, instances, traceparent)
+        return self._at_once(endpoint, instances, traceparent)
+
+    def _at_once(
+        self, endpoint: ModelEndpoint, instances: list[Any], traceparent: bytes
+    ) -> tuple[Answered, dict[str, str]]:
+        try:
+            answered = endpoint.predict(instances)
+        except InvalidInstances as error:
+            raise invalid(error) from error
+        except NoVersion as error:
+            raise not_ready(error, self.limits.retry_after_s) from error
+        self._note(endpoint, answered, traceparent)
+        return answered, headers_of(answered, traceparent)
+
+    def _note(self, endpoint: ModelEndpoint, answered: Answered, traceparent: bytes) -> None:
+        version = f"{endpoint.spec.name}:{answered.predictions.version_name}"
+        model_version.set(version)
+        get_current_span().set_attribute("tidemill.model_version", version)
+        self._log(endpoint, answered, traceparent)
 
     async def _cached(self, endpoint: ModelEndpoint, prepare: Callable[[], Prepared]) -> Answered:
         """Predict by the cache where it knows all rows, else by the model. A trial is never cached: both arms are to
@@ -118,3 +149,12 @@ class Predicting:
             raise invalid(error) from error
         except NoVersion as error:
             raise not_ready(error, self.limits.retry_after_s) from error
+
+
+def headers_of(answered: Answered, traceparent: bytes) -> dict[str, str]:
+    """The headers that go with an answer."""
+    return {
+        "X-Model-Version": answered.predictions.version_name,
+        "X-Model-Epoch": str(answered.predictions.serving.epoch),
+        "traceparent": traceparent.decode(),
+    }

@@ -73,11 +73,16 @@ def render_refusal(path: str, refusal: Refusal) -> dict[str, Any]:
     return problem_body(path, refusal.error, refusal.message)
 
 
+def problem_response(path: str, problem: Problem) -> Response:
+    """A Problem as an answer to a request for `path`."""
+    content = problem_body(path, problem.code, problem.message, problem.errors)
+    return json_response(content, problem.status, problem.headers)
+
+
 def answer_problem(request: Request, problem: Exception) -> Response:
     """The answer to a Problem."""
     assert isinstance(problem, Problem)
-    content = problem_body(request.url.path, problem.code, problem.message, problem.errors)
-    return json_response(content, problem.status, problem.headers)
+    return problem_response(request.url.path, problem)
 
 
 def answer_http_exception(request: Request, error: Exception) -> Response:
@@ -89,5 +94,10 @@ def answer_http_exception(request: Request, error: Exception) -> Response:
 
 def answer_defect(request: Request, error: Exception) -> Response:
     """The answer to a defect: nothing of it is told, the log has it under the request's id."""
-    _log.error("request failed", exc_info=error, extra={"request_id": request.state.request_id})
-    return json_response(problem_body(request.url.path, "internal", "an error inside the service; the log has it"), 500)
+    return defect_response(request.url.path, request.state.request_id, error)
+
+
+def defect_response(path: str, request_id: str, error: Exception) -> Response:
+    """A defect as an answer to a request for `path`."""
+    _log.error("request failed", exc_info=error, extra={"request_id": request_id})
+    return json_response(problem_body(path, "internal", "an error inside the service; the log has it"), 500)

@@ -10,6 +10,8 @@ from tidemill_inference.web.describe import describe
 from tidemill_inference.web.predicting import Predicting
 from tidemill_inference.web.problems import json_response
 
+PREDICT = "/v1/models/{model}/predict"
+
 
 def add_v1(app: FastAPI, predicting: Predicting) -> None:
     """Add `/v1/models...`."""
@@ -26,7 +28,7 @@ def add_v1(app: FastAPI, predicting: Predicting) -> None:
         """One model: version, epoch, digest, inputs, and the switches since the process began."""
         return json_response(describe(predicting.endpoint(model), history=True))
 
-    @app.post("/v1/models/{model}/predict")
+    @app.post(PREDICT)
     async def predict(model: str, request: Request) -> Response:
         """Predict for one instance (an object with the model's fields), for `{"instances": [...]}`, or for the rows
         of an Arrow stream.
