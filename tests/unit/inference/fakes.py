@@ -48,6 +48,7 @@ class ToyModel:
     def __init__(self, version: int, manifest: Manifest | None = None) -> None:
         self._manifest = manifest or toy_manifest(MODEL, version, FEATURE)
         self.version = version
+        self.gains_by_batches = True
 
     @property
     def manifest(self) -> Manifest:

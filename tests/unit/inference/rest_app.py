@@ -69,6 +69,4 @@ def guarded_app(endpoints: Mapping[str, ModelEndpoint], folder: Path) -> tuple[A
     ring.refresh()
     gate = Gate(ring, rates=LocalRates(), default_rate="1000000/second")
     limits = Limits(body_bytes=1 << 20, instances=1_000, retry_after_s=2)
-    return create_app(
-        endpoints, lambda *_: None, Health(), limits, RequestSpans(NoOpTracer()), gate=gate
-    ), key
+    return create_app(endpoints, lambda *_: None, Health(), limits, RequestSpans(NoOpTracer()), gate=gate), key

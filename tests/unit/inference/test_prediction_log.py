@@ -54,12 +54,12 @@ class Broker:
 def entry(*distances: float) -> Entry:
     one = endpoint(warm_predictor())
     instances = [{"event_id": f"e{d}", "tail_number": "N1", FEATURE: d} for d in distances]
-    return Entry(one, one.predict(instances), TRACE)
+    return Entry(one, one.predict(instances), [TRACE] * len(instances))
 
 
 def private_entry(rule: PrivacyRule, tail: str | None = "N14228") -> Entry:
     one = endpoint(warm_predictor(), privacy={"tail_number": rule})
-    return Entry(one, one.predict([{"event_id": "e1", "tail_number": tail, FEATURE: 5.0}]), TRACE)
+    return Entry(one, one.predict([{"event_id": "e1", "tail_number": tail, FEATURE: 5.0}]), [TRACE])
 
 
 def log_over(broker: Broker, size: int = 100) -> PredictionLog:
@@ -178,6 +178,6 @@ def test_the_log_can_be_switched_off(switch: Any, written: int) -> None:
     put = log_into(log, ServeSettings(prediction_log=switch))
     one = entry(1.0)
     log.start()
-    put(one.endpoint, one.answered, TRACE)
+    put(one.endpoint, one.answered, [TRACE])
     log.close(5)
     assert len(broker.records) == written

@@ -8,6 +8,7 @@ method 1: a fixed-length counter seeded at random), so that they sort in the ord
 from __future__ import annotations
 
 import os
+import threading
 import time
 import uuid
 from typing import TYPE_CHECKING
@@ -39,7 +40,7 @@ def uuid7_batch(n: int, now_ms: int) -> list[str]:
     Raises ValueError if ``n`` is more than 33 million or the time does not fit in 48 bits.
     """
     first = _first_counter(n, now_ms)
-    random_hex = os.urandom(6 * n).hex()
+    random_hex = _entropy(6 * n).hex()
     stamp = f"{now_ms:012x}"
     head = f"{stamp[:8]}-{stamp[8:]}-7"
     # 26 counter bits: 12 after the version; then 14 that follow the variant's "10", as the group 8000-bfff.
@@ -54,7 +55,36 @@ def _first_counter(n: int, now_ms: int) -> int:
         raise ValueError(f"a batch has 0 to {_COUNTER_LIMIT} ids, not {n}")
     if not 0 <= now_ms < 1 << 48:
         raise ValueError(f"{now_ms} ms is not a time that a UUIDv7 can carry")
-    return int.from_bytes(os.urandom(4), "big") & ((1 << _SEED_BITS) - 1)
+    return int.from_bytes(_entropy(4), "big") & ((1 << _SEED_BITS) - 1)
+
+
+class _Pool:
+    """Random bytes of the system, fetched many at a time: a call of it costs as much as the rest of an id. Thread-safe;
+    a forked process begins anew.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bytes = b""
+        self._at = 0
+
+    def take(self, n: int) -> bytes:
+        with self._lock:
+            if self._at + n > len(self._bytes):
+                self._bytes, self._at = os.urandom(max(n, _POOL_BYTES)), 0
+            start = self._at
+            self._at += n
+            return self._bytes[start : start + n]
+
+    def empty(self) -> None:
+        self._lock = threading.Lock()
+        self._bytes, self._at = b"", 0
+
+
+_POOL_BYTES = 4_096
+_POOL = _Pool()
+_entropy = _POOL.take
+os.register_at_fork(after_in_child=_POOL.empty)
 
 
 def uuid7_column(n: int, now_ms: int) -> pa.StringArray:

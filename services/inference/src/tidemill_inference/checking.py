@@ -89,6 +89,10 @@ class RecordRules:
         self._hide = FieldRules.hiding(spec.privacy, required, privacy_key)
         types = {field["name"]: field["type"] for field in record.json["fields"]}
         self._hidden = HiddenRecords(spec.privacy, types, privacy_key)
+        self.hides = bool(self._hidden.fields)
+        """Whether a record is changed before it is kept."""
+        self.hides_entity = spec.entity in self._hidden.fields
+        """Whether a record's key says nothing any more of the partition that its label goes to."""
 
     def datum(self, instance: Any, index: int, event_id: str, now_ms: int) -> tuple[Datum, list[InstanceError]]:
         """The record of one JSON object, normalised, and what is wrong with it: where anything is, the record is not
@@ -103,11 +107,6 @@ class RecordRules:
         except FieldError as error:
             return {}, [InstanceError(index, f, r, SCHEMA_RULE, _type_at(instance, f)) for f, r in error.errors]
         return datum, list(self._broken(datum, instance, index, now_ms))
-
-    @property
-    def hides_entity(self) -> bool:
-        """Whether a record's key says nothing any more of the partition that its label goes to."""
-        return self._spec.entity in self._hidden.fields
 
     def hide_row(self, datum: Datum) -> Datum:
         """A record as clean would hold it: with the privacy rules of the model file."""

@@ -33,6 +33,15 @@ __all__ = ["Answered", "Datum", "InstanceError", "InvalidInstances", "ModelEndpo
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """JSON instances of one request, converted and checked; nothing is hidden yet. `ids`: their prediction ids."""
+
+    ids: list[str]
+    data: list[Datum]
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """Instances that were converted and checked, with what will answer all of them. `needed`: the columns of the record
     that it needs; `inputs`: those of the champion's graph, where they could be made without columns. `places`: see
@@ -79,19 +88,27 @@ class Answered:
     @property
     def answers(self) -> list[dict[str, Any]]:
         """One JSON object for each instance."""
-        serving = self.predictions.serving
-        manifest = serving.model.manifest
+        return self.answers_of(0, len(self))
+
+    def answers_of(self, start: int, stop: int) -> list[dict[str, Any]]:
+        """The same for the instances from `start` to `stop` (without it)."""
+        serving, manifest = self.predictions.serving, self.predictions.serving.model.manifest
+        model, epoch, classes = serving.event.model, serving.epoch, serving.classes
         return [
             {
                 "prediction_id": prediction_id,
                 "event_id": event_id,
-                "model": serving.event.model,
+                "model": model,
                 "version": version,
-                "epoch": serving.epoch,
-                **answer(manifest, score, serving.classes),
+                "epoch": epoch,
+                **answer(manifest, score, classes),
             }
             for prediction_id, event_id, version, score in zip(
-                self.prediction_ids, self.event_ids, self.predictions.versions, self.predictions.scores, strict=True
+                self.prediction_ids[start:stop],
+                self.event_ids[start:stop],
+                self.predictions.versions[start:stop],
+                self.predictions.scores[start:stop],
+                strict=True,
             )
         ]
 
@@ -133,9 +150,19 @@ class ModelEndpoint:
         prepared = self.prepare_columns(rows)
         return self.finish(prepared, self.score(prepared))
 
+    def predict_checked(self, requests: Sequence[Checked], serving: Serving | None = None) -> Answered:
+        """Predict for the instances of all the requests, in their order, by `serving` (None: what serves now). Raises
+        NoVersion, InvalidInstances, ArtifactError.
+        """
+        prepared = self._of_rows(serving or self.predictor.current(), requests)
+        return self.finish(prepared, self.score(prepared))
+
     def prepare(self, instances: Sequence[Any]) -> Prepared:
         """Convert and check JSON instances. Raises NoVersion, InvalidInstances."""
-        serving = self.predictor.current()
+        return self._of_rows(self.predictor.current(), [self.check(instances)])
+
+    def check(self, instances: Sequence[Any]) -> Checked:
+        """Convert and check JSON instances. Raises InvalidInstances."""
         now_ms = self._now_ms()
         ids = uuid7_batch(len(instances), now_ms)
         data: list[Datum] = []
@@ -146,8 +173,7 @@ class ModelEndpoint:
             errors += wrong
         if errors:
             raise InvalidInstances(errors)
-        hidden = RowRecords([self.rules.hide_row(datum) for datum in data])
-        return self._prepared(serving, ids, RowRecords(data), hidden, now_ms)
+        return Checked(ids, data, now_ms)
 
     def prepare_columns(self, rows: pa.RecordBatch) -> Prepared:
         """Convert and check rows in columns. Raises NoVersion, InvalidInstances."""
@@ -182,6 +208,17 @@ class ModelEndpoint:
         """The record keys: the entity as UTF-8, or the event id where the entity is null or nothing is left of it."""
         entities, ids = records.texts(self.spec.entity), records.texts(self.spec.event_id)
         return record_keys(entities, ids, hidden=self.rules.hides_entity)
+
+    def _of_rows(self, serving: Serving, requests: Sequence[Checked]) -> Prepared:
+        if len(requests) == 1:
+            (one,) = requests
+            ids, data = one.ids, one.data
+        else:
+            ids = [prediction_id for request in requests for prediction_id in request.ids]
+            data = [datum for request in requests for datum in request.data]
+        given = RowRecords(data)
+        hidden = RowRecords([self.rules.hide_row(datum) for datum in data]) if self.rules.hides else given
+        return self._prepared(serving, ids, given, hidden, requests[-1].now_ms)
 
     def _prepared(self, serving: Serving, ids: list[str], given: Records, records: Records, now_ms: int) -> Prepared:
         """`given`: the records before anything was hidden."""

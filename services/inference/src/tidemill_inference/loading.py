@@ -22,7 +22,7 @@ def loader(schemas: SchemaCatalog, tasks: Mapping[str, str], threads: int = 1) -
     """A function that loads the champion of an event. `tasks`: the task of each model, as its file says.
 
     It raises ArtifactError where the version must not serve, OSError where the artifact store is away. The
-    golden rows warm the graph up: as a whole, a batch, and one alone, the shape of a REST request.
+    golden rows warm the graph up: as a whole, in batches, and one alone, the shape of a REST request.
     """
 
     def load(event: ModelVersion) -> OnnxModel:
@@ -33,7 +33,7 @@ def loader(schemas: SchemaCatalog, tasks: Mapping[str, str], threads: int = 1) -
         model = OnnxModel.load(artifact.files[MODEL_FILE], artifact.manifest, threads)
         golden = Golden.from_bytes(artifact.files[GOLDEN_FILE], artifact.manifest)
         check_golden(model, golden)
-        model.score({name: values[:1] for name, values in golden.inputs.items()})
+        model.warm_up(golden.inputs)
         return model
 
     return load

@@ -46,12 +46,13 @@ def prediction_rows(
     event_ids: pa.Array,
     event_times: pa.Array,
     source: str,
-    predicted_at_ms: int,
+    predicted_at_ms: int | Sequence[int],
     **inputs: pa.Array,
 ) -> pa.RecordBatch:
     """Rows of the prediction record of the model's task, one per score. A trial must be complete (`BothArms`).
 
-    `inputs`: `input_partition` and `input_offset` (stream) or `input` (rest); what is left out is null.
+    `predicted_at_ms`: one time for all, or one a row. `inputs`: `input_partition` and `input_offset` (stream) or
+    `input` (rest); what is left out is null.
     """
     serving = predictions.serving
     n = len(prediction_ids)
@@ -61,13 +62,18 @@ def prediction_rows(
         "model": pa.repeat(serving.event.model, n),
         "source": pa.repeat(source, n),
         "event_time": event_times,
-        "predicted_at": pa.repeat(pa.scalar(predicted_at_ms, pa.timestamp("ms", tz="UTC")), n),
+        "predicted_at": _times(predicted_at_ms, n),
         "epoch": pa.repeat(pa.scalar(serving.epoch, pa.int64()), n),
         **output_columns(serving.model.manifest, predictions.scores, serving.classes),
         **_arm_columns(predictions, n),
         **inputs,
     }
     return pa.record_batch(columns)
+
+
+def _times(ms: int | Sequence[int], n: int) -> pa.Array:
+    kind = pa.timestamp("ms", tz="UTC")
+    return pa.repeat(pa.scalar(ms, kind), n) if isinstance(ms, int) else pa.array(ms, kind)
 
 
 def _arm_columns(predictions: Predictions, n: int) -> dict[str, pa.Array]:

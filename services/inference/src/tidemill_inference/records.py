@@ -56,7 +56,7 @@ class RowRecords:
         return pa.RecordBatch.from_pylist(list(self.data), schema=schema)
 
     def encode(self, codec: Codec, schema: Schema) -> list[bytes]:
-        return [codec.encode_one(datum, schema) for datum in self.data]
+        return codec.encode_each(self.data, schema)
 
 
 @dataclass(frozen=True, slots=True)

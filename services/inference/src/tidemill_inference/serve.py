@@ -107,8 +107,8 @@ def _prediction_log(platform: Platform, settings: ServeSettings) -> PredictionLo
 def log_into(log: PredictionLog, settings: ServeSettings) -> LogPredictions:
     """What takes every answered prediction: the log, or nothing where the settings say so."""
     if settings.prediction_log == "off":
-        return lambda endpoint, answered, traceparent: None
-    return lambda endpoint, answered, traceparent: log.put(Entry(endpoint, answered, traceparent))
+        return lambda endpoint, answered, traceparents: None
+    return lambda endpoint, answered, traceparents: log.put(Entry(endpoint, answered, traceparents))
 
 
 def _access(settings: ServeSettings) -> Access | None:

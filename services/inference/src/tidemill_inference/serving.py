@@ -26,6 +26,9 @@ class Scorer(Protocol):
     @property
     def manifest(self) -> Manifest: ...
 
+    @property
+    def gains_by_batches(self) -> bool: ...
+
     def score(self, inputs: Mapping[str, np.ndarray[Any, Any]]) -> Scores: ...
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidemill.codec import json_rows
@@ -70,6 +70,7 @@ def ways() -> tuple[Any, Any]:
         return both, json_rows._record(NODE)
 
 
+@settings(deadline=None)
 @given(row=ROWS)
 def test_a_row_comes_out_the_same_with_and_without_the_short_way(ways: tuple[Any, Any], row: dict[str, Any]) -> None:
     both, long = ways

@@ -108,6 +108,16 @@ class Codec:
             raise ValueError(f"not a {schema.name} record: {error}") from error
         return self._header(schema, topic) + stream.getvalue()
 
+    def encode_each(self, data: Sequence[dict[str, Any]], schema: Schema, topic: str | None = None) -> list[bytes]:
+        """As `encode_one` of every datum, at a fraction of the cost where there are several of plain fields."""
+        from tidemill.codec.plain_rows import plain_columns
+
+        layout = self._known_layout(schema)
+        rows = plain_columns(data, layout) if layout is not None else None
+        if rows is None:
+            return [self.encode_one(datum, schema, topic) for datum in data]
+        return self.encode(rows, schema, topic)
+
     def decode_one(self, value: bytes | None, reader: Schema) -> dict[str, Any]:
         """Decode one framed value; timestamps come as int milliseconds. Raises DeadLetter for a bad one,
         RetryLater.

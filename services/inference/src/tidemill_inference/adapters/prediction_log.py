@@ -11,11 +11,10 @@ import queue
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import pyarrow as pa
 from confluent_kafka import KafkaException
 
 from tidemill.breaker import CircuitBreaker
@@ -25,13 +24,14 @@ from tidemill.kafka.headers import TRACEPARENT, Headers
 from tidemill.kafka.partitioner import partition_of
 from tidemill_inference import metrics
 from tidemill_inference.dataplane import Answered, ModelEndpoint
-from tidemill_inference.outputs import REST, prediction_rows
+from tidemill_inference.log_rows import batches, encoded, joined
 from tidemill_inference.report_writer import ReportWriter
 from tidemill_inference.serving import Predictions
 from tidemill_inference.stream_process import Route
 
 TAKEN_AT_ONCE = 500
 IDLE_S = 0.1
+LINGER_S = 0.02
 METADATA_S = 10.0
 FAILURES = 100
 """Deliveries that fail in a row before the broker is taken for away: each has waited its full time then."""
@@ -56,11 +56,11 @@ class Producer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One request's predictions."""
+    """The predictions of one call, with a traceparent for each."""
 
     endpoint: ModelEndpoint
     answered: Answered
-    traceparent: bytes
+    traceparents: Sequence[bytes]
 
 
 class PredictionLog:
@@ -83,6 +83,7 @@ class PredictionLog:
         self._size = size
         self._waiting = 0
         self._counts: dict[str, int] = {}
+        self._reporters: dict[str, Callable[[Any, Any], None]] = {}
         self._queue: queue.SimpleQueue[Entry] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -93,7 +94,7 @@ class PredictionLog:
         self._thread.start()
 
     def put(self, entry: Entry) -> bool:
-        """Queue a request's predictions, without waiting; False where they are lost: the queue is full, or the broker
+        """Queue the predictions of a call, without waiting; False where they are lost: the queue is full, or the broker
         has been away for long.
         """
         n = len(entry.answered)
@@ -135,46 +136,50 @@ class PredictionLog:
             metrics.LOG_QUEUED.set(self._waiting)
 
     def _take(self) -> list[Entry]:
+        """What waits, some rows of it: a first entry waits a moment for others, since one batch costs little more than
+        one entry, and every turn of this thread holds up requests.
+        """
         try:
             entries = [self._queue.get(timeout=IDLE_S)]
         except queue.Empty:
             return []
-        while len(entries) < TAKEN_AT_ONCE and not self._queue.empty():
+        if self._queue.empty():
+            self._stop.wait(LINGER_S)
+        rows = len(entries[0].answered)
+        while rows < TAKEN_AT_ONCE and not self._queue.empty():
             entries.append(self._queue.get_nowait())
+            rows += len(entries[-1].answered)
         with self._lock:
-            self._waiting -= sum(len(entry.answered) for entry in entries)
+            self._waiting -= rows
         return entries
 
     def _write(self, model: str, entries: list[Entry]) -> None:
-        route = self._routes[model]
         for entry in entries:
-            n = len(entry.answered)
-            try:
-                values = self._encode(entry, route)
-            except (RetryLater, ValueError) as error:
-                _log.error("a REST prediction cannot be logged: %s", error)
-                metrics.LOG_LOST.labels(model, "not_encoded").inc(n)
-                continue
-            keys = entry.endpoint.keys(entry.answered.records)
-            headers: Headers = [(TRACEPARENT, entry.traceparent)]
-            places = entry.answered.places or [None] * n
-            for value, key, place in zip(values, keys, places, strict=True):
-                self._produce(route.predictions_topic, model, value, key, headers, place)
+            self._complete(entry.answered.predictions)
+        for group in batches([entry.answered for entry in entries]):
+            self._write_batch(model, [entries[position] for position in group])
 
-    def _encode(self, entry: Entry, route: Route) -> list[bytes]:
-        answered = entry.answered
-        self._complete(answered.predictions)
-        inputs = answered.records.encode(self._codec, route.record)
-        rows = prediction_rows(
-            answered.predictions,
-            prediction_ids=answered.prediction_ids,
-            event_ids=pa.array(answered.event_ids, pa.string()),
-            event_times=answered.records.times(route.event_time),
-            source=REST,
-            predicted_at_ms=answered.predicted_at_ms,
-            input=pa.array(inputs, pa.binary()),
-        )
-        return self._codec.encode(rows, route.prediction, topic=route.predictions_topic)
+    def _write_batch(self, model: str, entries: list[Entry]) -> None:
+        """Entries that can be one batch. Where it cannot be encoded, each is tried alone, so that one is lost for
+        itself.
+        """
+        route, endpoint = self._routes[model], entries[0].endpoint
+        answered = joined([entry.answered for entry in entries])
+        try:
+            values = encoded(answered, _times_ms(entries), route, self._codec)
+        except (RetryLater, ValueError) as error:
+            if len(entries) > 1:
+                for entry in entries:
+                    self._write_batch(model, [entry])
+                return
+            _log.error("a REST prediction cannot be logged: %s", error)
+            metrics.LOG_LOST.labels(model, "not_encoded").inc(len(answered))
+            return
+        keys = endpoint.keys(answered.records)
+        places = answered.places or [None] * len(answered)
+        traceparents = [traceparent for entry in entries for traceparent in entry.traceparents]
+        for value, key, place, traceparent in zip(values, keys, places, traceparents, strict=True):
+            self._produce(route.predictions_topic, model, value, key, [(TRACEPARENT, traceparent)], place)
 
     def _complete(self, predictions: Predictions) -> None:
         """Ask the arm of a trial that did not answer, here, where no request waits for it. While the log falls behind
@@ -227,13 +232,25 @@ class PredictionLog:
         return self._counts[topic]
 
     def _delivered(self, model: str) -> Callable[[Any, Any], None]:
+        """What is called at the end of each delivery; one for a model."""
+        if model not in self._reporters:
+            self._reporters[model] = self._reporter(model)
+        return self._reporters[model]
+
+    def _reporter(self, model: str) -> Callable[[Any, Any], None]:
+        written = metrics.LOG_WRITTEN.labels(model)
+
         def report(error: Any, message: Any) -> None:
             if error is None:
                 self._breaker.succeeded()
-                metrics.LOG_WRITTEN.labels(model).inc()
+                written.inc()
             else:
                 self._breaker.failed()
                 metrics.LOG_LOST.labels(model, "not_delivered").inc()
                 _log.error("a REST prediction was not logged: %s", error)
 
         return report
+
+
+def _times_ms(entries: Sequence[Entry]) -> list[int]:
+    return [entry.answered.predicted_at_ms for entry in entries for _ in range(len(entry.answered))]

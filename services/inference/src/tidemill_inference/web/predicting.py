@@ -15,6 +15,7 @@ from tidemill_inference.adapters.tracing import RequestSpans
 from tidemill_inference.caching import cache_keys, read_scores, written_scores
 from tidemill_inference.checking import InvalidInstances
 from tidemill_inference.dataplane import Answered, ModelEndpoint, Prepared
+from tidemill_inference.gathering import Gathering, Log, Part
 from tidemill_inference.serving import NoVersion
 from tidemill_inference.web.problems import Problem, invalid, not_ready
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 SCORED_IN_PLACE = 32
 """Up to so many instances are scored on the event loop (about a millisecond); more of them in a thread."""
 
-LogPredictions = Callable[[ModelEndpoint, Answered, bytes], object]
+LogPredictions = Log
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Predicting:
         self.limits = limits
         self._log = log
         self._spans = spans
+        self._gatherings = {model: Gathering(endpoint, log) for model, endpoint in endpoints.items()}
         self._cache = cache
 
     def endpoint(self, model: str) -> ModelEndpoint:
@@ -82,39 +84,37 @@ class Predicting:
             self._note(endpoint, answered, traceparent)
         return answered, headers_of(answered, traceparent)
 
-    def in_place(self, endpoint: ModelEndpoint, size: int) -> bool:
-        """Whether so many instances are answered by `answer_at_once`, in about a millisecond."""
+    def gathers(self, endpoint: ModelEndpoint, size: int) -> bool:
+        """Whether so many instances are for `answer_gathered`."""
         return size <= SCORED_IN_PLACE and (self._cache is None or not self._cache.covers(endpoint.spec.name))
 
-    def answer_at_once(
+    async def answer_gathered(
         self, endpoint: ModelEndpoint, instances: list[Any], given: bytes | None
-    ) -> tuple[Answered, dict[str, str]]:
-        """As `answer`, without a wait, for JSON instances that are scored `in_place`. `given`: the caller's
-        traceparent. Raises Problem.
+    ) -> tuple[list[dict[str, Any]], dict[str, str]]:
+        """As `answer`, for the few JSON instances that `gathers` admits, in one call with what came at the same time;
+        gives the answers as JSON objects. `given`: the caller's traceparent. Raises Problem.
         """
         traceparent = self._spans.unrecorded(given)
         if traceparent is None:
             with self._spans.span(f"predict {endpoint.spec.name}", given) as traceparent:
-                return self._at_once(endpoint, instances, traceparent)
-        return self._at_once(endpoint, instances, traceparent)
+                part = await self._gathered(endpoint, instances, traceparent)
+                _name_version(endpoint, part.answered)
+        else:
+            part = await self._gathered(endpoint, instances, traceparent)
+        return part.answered.answers_of(part.start, part.stop), headers_of(part.answered, traceparent)
 
-    def _at_once(
-        self, endpoint: ModelEndpoint, instances: list[Any], traceparent: bytes
-    ) -> tuple[Answered, dict[str, str]]:
+    async def _gathered(self, endpoint: ModelEndpoint, instances: list[Any], traceparent: bytes) -> Part:
         try:
-            answered = endpoint.predict(instances)
+            endpoint.predictor.current()
+            return await self._gatherings[endpoint.spec.name].predict(endpoint.check(instances), traceparent)
         except InvalidInstances as error:
             raise invalid(error) from error
         except NoVersion as error:
             raise not_ready(error, self.limits.retry_after_s) from error
-        self._note(endpoint, answered, traceparent)
-        return answered, headers_of(answered, traceparent)
 
     def _note(self, endpoint: ModelEndpoint, answered: Answered, traceparent: bytes) -> None:
-        version = f"{endpoint.spec.name}:{answered.predictions.version_name}"
-        model_version.set(version)
-        get_current_span().set_attribute("tidemill.model_version", version)
-        self._log(endpoint, answered, traceparent)
+        _name_version(endpoint, answered)
+        self._log(endpoint, answered, [traceparent] * len(answered))
 
     async def _cached(self, endpoint: ModelEndpoint, prepare: Callable[[], Prepared]) -> Answered:
         """Predict by the cache where it knows all rows, else by the model. A trial is never cached: both arms are to
@@ -149,6 +149,13 @@ class Predicting:
             raise invalid(error) from error
         except NoVersion as error:
             raise not_ready(error, self.limits.retry_after_s) from error
+
+
+def _name_version(endpoint: ModelEndpoint, answered: Answered) -> None:
+    """Put the version on the span and on the lines of the log."""
+    version = f"{endpoint.spec.name}:{answered.predictions.version_name}"
+    model_version.set(version)
+    get_current_span().set_attribute("tidemill.model_version", version)
 
 
 def headers_of(answered: Answered, traceparent: bytes) -> dict[str, str]:

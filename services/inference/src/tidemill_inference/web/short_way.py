@@ -44,7 +44,7 @@ class ShortWay:
             await self._app(scope, receive, send)
             return
         first = await receive()
-        answer = self._answer(*target, scope, first)
+        answer = await self._answer(*target, scope, first)
         if answer is None:
             await self._app(scope, _again(first, receive), send)
             return
@@ -52,7 +52,7 @@ class ShortWay:
         for message in answer:
             await send(message)
 
-    def _answer(
+    async def _answer(
         self, endpoint: ModelEndpoint, fields: frozenset[str], scope: Scope, first: Message
     ) -> tuple[Message, Message] | None:
         """The answer to a whole body; None where the application is to answer."""
@@ -61,14 +61,14 @@ class ShortWay:
             return None
         try:
             instances, batch = parse_instances(body, self._predicting.limits.instances, fields)
-            if not self._predicting.in_place(endpoint, len(instances)):
+            if not self._predicting.gathers(endpoint, len(instances)):
                 return None
-            answered, headers = self._predicting.answer_at_once(endpoint, instances, _traceparent(scope["headers"]))
+            given = _traceparent(scope["headers"])
+            answers, headers = await self._predicting.answer_gathered(endpoint, instances, given)
         except Problem as problem:
             return _failed(problem_response(scope["path"], problem))
         except Exception as error:  # noqa: BLE001 - of whatever kind: the log has it
             return _failed(defect_response(scope["path"], scope["state"]["request_id"], error))
-        answers = answered.answers
         content = orjson.dumps({"predictions": answers} if batch else answers[0])
         named = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         head = [*named, (b"content-length", b"%d" % len(content)), (b"content-type", JSON)]

@@ -1,0 +1,107 @@
+"""Requests that came together are scored together, where the model gains by that.
+
+Nobody waits for others: what is scored at once is what the event loop had read when the first of it was due. A graph
+has a cost a call beside its cost a row, and so has everything around it; under load the calls are shared. Clipper
+(Crankshaw et al., NSDI 2017, section 4.3) batches so, with a wait; here there is none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextvars import Context
+from dataclasses import dataclass, field
+
+from tidemill_inference.dataplane import Answered, Checked, ModelEndpoint
+from tidemill_inference.serving import Serving
+
+MOST_TOGETHER = 32
+"""Instances in one call: it takes the event loop for a millisecond or so."""
+
+_NOBODYS = Context()
+"""What is done for many is done in nobody's trace."""
+
+Log = Callable[[ModelEndpoint, Answered, Sequence[bytes]], object]
+
+
+@dataclass(slots=True)
+class Part:
+    """One request's part of what was answered together: rows `start` to `stop`."""
+
+    answered: Answered
+    start: int
+    stop: int
+
+
+@dataclass(slots=True)
+class _Batch:
+    requests: list[Checked] = field(default_factory=list)
+    traceparents: list[bytes] = field(default_factory=list)
+    futures: list[asyncio.Future[Part]] = field(default_factory=list)
+    rows: int = 0
+
+
+class Gathering:
+    """One model's requests on the event loop. `log` takes what was answered, with a traceparent for each row."""
+
+    def __init__(self, endpoint: ModelEndpoint, log: Log) -> None:
+        self._endpoint = endpoint
+        self._log = log
+        self._open: _Batch | None = None
+
+    async def predict(self, request: Checked, traceparent: bytes) -> Part:
+        """The answer to a request. Raises what `ModelEndpoint.predict_checked` raises for this request alone."""
+        loop = asyncio.get_running_loop()
+        batch, size = self._open, len(request.ids)
+        if batch is None or batch.rows + size > MOST_TOGETHER:
+            self._open = batch = _Batch()
+            loop.call_soon(self._answer, batch, context=_NOBODYS)
+        future: asyncio.Future[Part] = loop.create_future()
+        batch.requests.append(request)
+        batch.traceparents += [traceparent] * size
+        batch.futures.append(future)
+        batch.rows += size
+        return await future
+
+    def _answer(self, batch: _Batch) -> None:
+        if self._open is batch:
+            self._open = None
+        serving = self._endpoint.predictor.serving
+        together = len(batch.requests) > 1 and serving is not None and _gains(serving)
+        if serving is None or not together or not self._answer_together(batch, serving):
+            for request, future in zip(batch.requests, batch.futures, strict=True):
+                self._answer_alone(request, batch.traceparents[0], future)
+                del batch.traceparents[: len(request.ids)]
+
+    def _answer_together(self, batch: _Batch, serving: Serving) -> bool:
+        """False where it cannot be answered as a whole: then one of the requests is to blame, and that alone is to
+        suffer.
+        """
+        try:
+            answered = self._endpoint.predict_checked(batch.requests, serving)
+        except Exception:  # noqa: BLE001 - each request finds its own
+            return False
+        self._log(self._endpoint, answered, batch.traceparents)
+        start = 0
+        for request, future in zip(batch.requests, batch.futures, strict=True):
+            stop = start + len(request.ids)
+            if not future.done():  # its client may be gone
+                future.set_result(Part(answered, start, stop))
+            start = stop
+        return True
+
+    def _answer_alone(self, request: Checked, traceparent: bytes, future: asyncio.Future[Part]) -> None:
+        try:
+            answered = self._endpoint.predict_checked([request])
+        except Exception as error:  # noqa: BLE001 - whoever waits for it gets it
+            if not future.done():
+                future.set_exception(error)
+            return
+        self._log(self._endpoint, answered, [traceparent] * len(request.ids))
+        if not future.done():
+            future.set_result(Part(answered, 0, len(request.ids)))
+
+
+def _gains(serving: Serving) -> bool:
+    """During a trial each request is a call of its own: calls are what the arms are compared by."""
+    return serving.challenger is None and serving.model.gains_by_batches

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, ToyModel, endpoint, event
+from tidemill.artifact import ArtifactError
+from tidemill_inference.checking import InvalidInstances
+from tidemill_inference.dataplane import Answered, ModelEndpoint
+from tidemill_inference.gathering import MOST_TOGETHER, Gathering, Part
+from tidemill_inference.serving import Predictor, Serving
+
+
+class Counting(ToyModel):
+    """Notes how many rows each call had; has no number for a distance of 13, and breaks at one of 666."""
+
+    def __init__(self, version: int = 1) -> None:
+        super().__init__(version)
+        self.calls: list[int] = []
+
+    def score(self, inputs: Mapping[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+        distances = inputs[FEATURE].ravel()
+        self.calls.append(len(distances))
+        if (distances == 666).any():
+            raise ArtifactError("the graph broke")
+        return np.where(distances == 13, np.nan, super().score(inputs))
+
+
+class World:
+    def __init__(self, model: Counting, challenger: Counting | None = None) -> None:
+        self.model = model
+        self.logged: list[tuple[list[str], list[bytes]]] = []
+        predictor = Predictor(MODEL)
+        trial = replace(event(1), challenger=event(3).champion) if challenger else event(1)
+        predictor.switch(Serving(trial, model, NOW_MS, challenger), NOW_MS, live=True)
+        self.endpoint = endpoint(predictor)
+        self.gathering = Gathering(self.endpoint, self._log)
+
+    def _log(self, of: ModelEndpoint, answered: Answered, traceparents: Any) -> None:
+        self.logged.append((answered.event_ids, list(traceparents)))
+
+    async def ask(self, *distances: float) -> list[float]:
+        """The probabilities for one request; its trace is named after its first distance."""
+        checked = self.endpoint.check([{"event_id": f"e{d}", FEATURE: d} for d in distances])
+        part: Part = await self.gathering.predict(checked, f"t{distances[0]}".encode())
+        return [answer["probability"] for answer in part.answered.answers_of(part.start, part.stop)]
+
+    def ask_all(self, *requests: tuple[float, ...]) -> list[Any]:
+        async def run() -> list[Any]:
+            return await asyncio.gather(*(self.ask(*r) for r in requests), return_exceptions=True)
+
+        return asyncio.run(run())
+
+
+def test_what_comes_together_is_one_call_and_each_gets_its_own() -> None:
+    world = World(Counting())
+    assert world.ask_all((100.0,), (200.0, 300.0), (400.0,)) == [
+        [pytest.approx(0.1)], [pytest.approx(0.2), pytest.approx(0.3)], [pytest.approx(0.4)],
+    ]  # fmt: skip
+    assert world.model.calls == [4]
+    assert world.logged == [(["e100.0", "e200.0", "e300.0", "e400.0"], [b"t100.0", b"t200.0", b"t200.0", b"t400.0"])]
+
+
+def test_what_comes_later_is_a_call_of_its_own() -> None:
+    world = World(Counting())
+
+    async def run() -> None:
+        for distance in (100.0, 200.0):
+            await world.ask(distance)
+
+    asyncio.run(run())
+    assert world.model.calls == [1, 1]
+
+
+def test_a_call_has_no_more_than_so_many_rows() -> None:
+    world = World(Counting())
+    answers = world.ask_all(*[(100.0 + n,) for n in range(MOST_TOGETHER + 8)])
+    assert world.model.calls == [MOST_TOGETHER, 8]
+    assert [a[0] for a in answers] == [pytest.approx(0.1 + n / 1_000, abs=1e-6) for n in range(MOST_TOGETHER + 8)]
+
+
+def test_a_model_that_gains_nothing_scores_each_request_alone() -> None:
+    model = Counting()
+    model.gains_by_batches = False
+    world = World(model)
+    world.ask_all((100.0,), (200.0, 300.0))
+    assert model.calls == [1, 2]
+    assert [traces for _, traces in world.logged] == [[b"t100.0"], [b"t200.0", b"t200.0"]]
+
+
+def test_during_a_trial_each_request_is_a_call() -> None:
+    champion = Counting()
+    World(champion, Counting(3)).ask_all((100.0,), (200.0,))
+    assert champion.calls == [1, 1]
+
+
+def test_a_row_without_an_answer_fails_its_own_request_alone() -> None:
+    world = World(Counting())
+    good, bad, other = world.ask_all((100.0,), (13.0,), (200.0,))
+    assert (good, other) == ([pytest.approx(0.1)], [pytest.approx(0.2)])
+    assert isinstance(bad, InvalidInstances)
+    assert [ids for ids, _ in world.logged] == [["e100.0"], ["e200.0"]]
+
+
+def test_a_row_that_breaks_the_graph_fails_its_own_request_alone() -> None:
+    world = World(Counting())
+    good, bad = world.ask_all((100.0,), (666.0,))
+    assert good == [pytest.approx(0.1)]
+    assert isinstance(bad, ArtifactError)
+
+
+def test_a_client_that_goes_away_leaves_the_others_their_answers() -> None:
+    world = World(Counting())
+
+    async def run() -> list[float]:
+        gone = asyncio.create_task(world.ask(100.0))
+        stays = asyncio.create_task(world.ask(200.0))
+        await asyncio.sleep(0)
+        gone.cancel()
+        return await stays
+
+    assert asyncio.run(run()) == [pytest.approx(0.2)]
