@@ -183,3 +183,23 @@ def test_the_layer_answers_refusals_and_leaves_open_paths_alone(store: KeyStore,
 def test_the_bearer_header_goes_before_the_other() -> None:
     assert credential_of([(b"x-api-key", b"k"), (b"authorization", b"bearer  t ")]) == "t"
     assert credential_of([(b"authorization", b"Basic abc")]) is None
+
+
+def test_a_large_rate_is_counted_in_leases_and_no_request_more_is_let_through() -> None:
+    rates = LocalRates()
+    answers = [rates.wait_s("1000/hour", "key:a") for _ in range(1_500)]
+    assert answers.count(0) == 1_000
+    assert not any(answers[:1_000])
+    assert rates.wait_s("1000/hour", "key:b") == 0
+
+
+def test_what_is_left_of_a_lease_ends_with_its_window() -> None:
+    clock = Time()
+    rates = LocalRates(clock.seconds)
+    assert rates.wait_s("1000/minute", "key:a") == 0
+    counted = rates._limiter.get_window_stats(parsed_rate("1000/minute"), "key:a").remaining
+    assert rates.wait_s("1000/minute", "key:a") == 0
+    assert rates._limiter.get_window_stats(parsed_rate("1000/minute"), "key:a").remaining == counted == 990
+    clock.ms += 60_000
+    assert rates.wait_s("1000/minute", "key:a") == 0
+    assert rates._limiter.get_window_stats(parsed_rate("1000/minute"), "key:a").remaining == 980
