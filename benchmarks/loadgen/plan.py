@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import itertools
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -80,9 +79,9 @@ class Plan:
     def arrivals(self) -> Iterator[float]:
         """When the open loop's requests are due, in seconds from the start."""
         assert self.rate is not None
-        total, every = self.warm_s + self.seconds, 1 / self.rate
+        total = self.warm_s + self.seconds
         if self.clock == "even":
-            yield from itertools.takewhile(lambda at: at < total, (k * every for k in itertools.count()))
+            yield from (k / self.rate for k in range(round(self.rate * total)))
             return
         generator, at = random.Random(self.seed), 0.0
         for _ in range(MAX_REQUESTS):
