@@ -11,7 +11,7 @@ class Sizes:
 
     `latency_s`: for how long events are pushed. `few`, `many`: events of the memory test. `models`, `partitions`:
     the larger counts of the cost tests. `audit_few`, `audit_many`: raw records of the audit, which reads
-    three topics of as many. `rivals`: whether rivals run at all.
+    three topics of as many. `rest_s`: for how long a server is asked. `rivals`: whether rivals run at all.
     """
 
     runs: int = 5
@@ -29,6 +29,7 @@ class Sizes:
     scale_records: int = 240_000
     audit_few: int = 300_000
     audit_many: int = 3_400_000
+    rest_s: float = 8.0
     rivals: bool = True
 
 
@@ -49,5 +50,6 @@ QUICK = Sizes(
     scale_records=10_000,
     audit_few=2_000,
     audit_many=10_000,
+    rest_s=2.0,
     rivals=False,
 )

@@ -1,4 +1,4 @@
-"""An environment for rivals that do not fit into the main lock: made once, from `rivals.txt`, by hash."""
+"""Environments for rivals that do not fit into the main lock: each made once, from its lock, by hash."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from pathlib import Path
 from benchmarks.events import HERE
 from benchmarks.world import VAR
 
-LOCK = HERE / "rivals.txt"
 
+def interpreter(name: str = "rivals") -> str:
+    """The Python of an environment; it is made where there is none for its lock yet (needs the package registry).
 
-def interpreter() -> str:
-    """Its Python; the environment is made where there is none for this lock yet (needs the package registry)."""
-    digest = hashlib.sha256(LOCK.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    folder = VAR / "venvs" / f"rivals-{digest}"
+    `name`: of the lock, `rivals` (for the stream) or `servers`.
+    """
+    lock = HERE / f"{name}.txt"
+    digest = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()[:12]
+    folder = VAR / "venvs" / f"{name}-{digest}"
     python, done = folder / "bin" / "python", folder / "complete"
     if not done.exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        install = ["-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", str(LOCK)]
+        install = ["-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", str(lock)]
         subprocess.run([str(python), *install], check=True)
         done.touch()
     return str(Path(python))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.cases import audit, codec, latency, scale, stream, validator
+from benchmarks.cases import audit, codec, latency, rest, scale, stream, validator
 from benchmarks.result import Result
 from benchmarks.sizes import Sizes
 
@@ -17,5 +17,6 @@ CASES: dict[str, Callable[[Sizes], Result]] = {
     "latency": latency.latency,
     "scale": scale.scale,
     "audit": audit.audit,
+    "rest": rest.rest,
 }
 """Every benchmark by its name, in the order in which `make bench` runs them."""
