@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
-from tests.support.polling import until
 from tests.support.venvs import interpreter
 from tests.unit.inference.fakes import MODEL
-from tests.unit.inference.rest_app import guarded_app, shipped_endpoints
+from tests.unit.inference.rest_app import deployed, served, shipped_endpoints
 
 HERE = Path(__file__).parent / "inference_clients"
 
@@ -25,18 +21,11 @@ pytestmark = pytest.mark.timeout(600)
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    app, key = guarded_app(shipped_endpoints([MODEL]), tmp_path_factory.mktemp("keys"))
+    service = deployed(shipped_endpoints([MODEL]), tmp_path_factory.mktemp("keys"))
     python = interpreter(HERE / "lock.txt")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))  # type: ignore[arg-type]
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        until(lambda: server.started, 30, "the server has started")
-        address = f"127.0.0.1:{listener.getsockname()[1]}"
-        command = [str(python), str(HERE / "client.py"), address, key, MODEL]
+    with served(service) as address:
+        command = [str(python), str(HERE / "client.py"), address, service.key, MODEL]
         answer = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-        server.should_exit = True
-        thread.join(timeout=30)
     assert answer.returncode == 0, answer.stderr[-3_000:]
     yield json.loads(answer.stdout.splitlines()[-1])
 

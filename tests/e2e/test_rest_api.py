@@ -23,7 +23,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events
 from schemathesis.hooks import GLOBAL_HOOK_DISPATCHER
 
-from tests.unit.inference.rest_app import guarded_app, shipped_endpoints
+from tests.unit.inference.rest_app import Deployed, deployed, served, shipped_endpoints
 from tidemill_inference.web.field_schemas import EARLIEST_MS
 
 SEED = 20_261_121
@@ -105,12 +105,17 @@ def failures(event: events.ScenarioFinished) -> Iterator[str]:
 
 @pytest.mark.parametrize("model", NEEDED)
 def test_the_interface_is_what_its_description_says(model: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    app, key = guarded_app(shipped_endpoints([model]), tmp_path)
+    service = deployed(shipped_endpoints([model]), tmp_path)
+    with served(service) as address:
+        hold(service, address, model, request)
+
+
+def hold(service: Deployed, address: str, model: str, request: pytest.FixtureRequest) -> None:
     load_all_checks()
     config = SchemathesisConfig(seed=SEED)
     config.projects.default.generation.max_examples = EXAMPLES
     config.projects.default.phases.stateful.enabled = False  # nothing here is made that could be used later
-    schema = schemathesis.openapi.from_asgi("/openapi.json", app, config=config)
+    schema = schemathesis.openapi.from_url(f"http://{address}/openapi.json", config=config)
     for item in schema.raw_schema["paths"].values():
         # It has no way to make wrong bytes of a right format: tests/unit/inference/test_arrow.py makes them.
         item.get("post", {}).get("requestBody", {"content": {}})["content"].pop(ARROW, None)
@@ -125,7 +130,7 @@ def test_the_interface_is_what_its_description_says(model: str, tmp_path: Path, 
     @schema.auth()
     class Key:
         def get(self, case: Any, context: Any) -> str:
-            return key
+            return service.key
 
         def set(self, case: Any, data: str, context: Any) -> None:
             case.headers["X-API-Key"] = data

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import socket
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import uvicorn
 from opentelemetry.trace import NoOpTracer
 from starlette.types import ASGIApp
 
+from tests.support.polling import until
 from tests.unit.core.access.support import key_store
 from tests.unit.inference.fakes import NOW_MS, ROOT, ToyModel, event
 from tidemill.access.callers import Scope
@@ -25,7 +31,10 @@ from tidemill.service import Health
 from tidemill_inference.adapters.tracing import RequestSpans
 from tidemill_inference.dataplane import ModelEndpoint
 from tidemill_inference.serving import Predictor, Serving
-from tidemill_inference.web.app import Limits, create_app
+from tidemill_inference.web.app import create_app
+from tidemill_inference.web.lean import LeanRoute
+from tidemill_inference.web.predicting import Limits, Predicting
+from tidemill_inference.web.protocol import lean_protocol
 
 
 class Steady(ToyModel):
@@ -61,12 +70,40 @@ def shipped_endpoints(names: Sequence[str] = ()) -> dict[str, ModelEndpoint]:
     return {name: endpoint_of(spec, schemas) for name, spec in specs.items()}
 
 
-def guarded_app(endpoints: Mapping[str, ModelEndpoint], folder: Path) -> tuple[ASGIApp, str]:
-    """The application behind its gate, and a key for it."""
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """The application behind its gate, the protocol that stands before it, and a key for both."""
+
+    app: ASGIApp
+    protocol: Any
+    key: str
+
+
+def deployed(endpoints: Mapping[str, ModelEndpoint], folder: Path, rate: str = "1000000/second") -> Deployed:
+    """As *serve* wires it; `rate`: of every caller."""
     store = key_store(folder, SystemClock())  # type: ignore[arg-type]
     key = store.create("test", [Scope.PREDICT], by="test").text
     ring = KeyRing(store.all, SystemClock().now_ms)
     ring.refresh()
-    gate = Gate(ring, rates=LocalRates(), default_rate="1000000/second")
+    gate = Gate(ring, rates=LocalRates(), default_rate=rate)
     limits = Limits(body_bytes=1 << 20, instances=1_000, retry_after_s=2)
-    return create_app(endpoints, lambda *_: None, Health(), limits, RequestSpans(NoOpTracer()), gate=gate), key
+    predicting = Predicting(endpoints, lambda *_: None, limits, RequestSpans(NoOpTracer()))
+    return Deployed(create_app(predicting, Health(), gate=gate), lean_protocol(LeanRoute(predicting, gate)), key)
+
+
+@contextmanager
+def served(service: Deployed) -> Iterator[str]:
+    """The service behind a socket, as *serve* runs it, in a thread; gives HOST:PORT."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(
+            service.app, http=service.protocol, log_level="warning", lifespan="off", proxy_headers=False
+        )  # fmt: skip
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        until(lambda: server.started, 30, "the server has started")
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(timeout=30)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.unit.inference.api import Client
 from tests.unit.inference.fakes import MODEL, ROUTE, codec
-from tests.unit.inference.rest_app import guarded_app, shipped_endpoints
+from tests.unit.inference.rest_app import deployed, shipped_endpoints
 from tidemill_inference.web.arrow import ARROW
 
 PREDICT = f"/v1/models/{MODEL}/predict"
@@ -18,8 +18,8 @@ HEADERS = {"Content-Type": ARROW}
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Client:
-    app, key = guarded_app(shipped_endpoints([MODEL]), tmp_path_factory.mktemp("keys"))
-    return Client(app, Authorization=f"Bearer {key}")
+    service = deployed(shipped_endpoints([MODEL]), tmp_path_factory.mktemp("keys"))
+    return Client(service.app, Authorization=f"Bearer {service.key}")
 
 
 def rows(n: int, **columns: Any) -> pa.RecordBatch:

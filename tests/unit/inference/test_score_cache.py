@@ -21,7 +21,8 @@ from tidemill_inference.caching import cache_keys
 from tidemill_inference.dataplane import Answered
 from tidemill_inference.serving import Predictor, Serving
 from tidemill_inference.settings import ServeSettings
-from tidemill_inference.web.app import Limits, create_app
+from tidemill_inference.web.app import create_app
+from tidemill_inference.web.predicting import Limits, Predicting
 
 PREDICT = f"/v1/models/{MODEL}/predict"
 
@@ -56,10 +57,11 @@ class World:
 
         async def call() -> list[Any]:
             cache = ScoreCache(self._url, "t-", self._models, 60, self.breaker)
-            app = create_app(
-                {MODEL: endpoint(self.predictor)}, lambda e, answered, t: self.logged.append(answered), Health(),
-                Limits(10_000, 50, 2), RequestSpans(NoOpTracer()), cache=cache,
+            predicting = Predicting(
+                {MODEL: endpoint(self.predictor)}, lambda e, answered, t: self.logged.append(answered),
+                Limits(10_000, 50, 2), RequestSpans(NoOpTracer()), cache,
             )  # fmt: skip
+            app = create_app(predicting, Health())
             answers = []
             async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
                 for instance in instances:

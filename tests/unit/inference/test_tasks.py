@@ -13,7 +13,7 @@ import pytest
 
 from tests.unit.inference.api import Client
 from tests.unit.inference.fakes import MODEL, SCHEMAS, SPECS
-from tests.unit.inference.rest_app import endpoint_of, guarded_app
+from tests.unit.inference.rest_app import deployed, endpoint_of
 from tidemill_inference.web.arrow import ARROW
 
 THIRDS = {"a": 1 / 3, "b": 1 / 3, "c": 1 / 3}
@@ -25,8 +25,8 @@ ROW = {"carrier": "UA", "dest": "IAH", "distance": 1.0}
 def client(request: pytest.FixtureRequest, tmp_path: Path) -> Client:
     spec = SPECS[MODEL]
     endpoint = endpoint_of(replace(spec, target=replace(spec.target, task=request.param)), SCHEMAS)
-    app, key = guarded_app({MODEL: endpoint}, tmp_path)
-    return Client(app, **{"X-API-Key": key})
+    service = deployed({MODEL: endpoint}, tmp_path)
+    return Client(service.app, **{"X-API-Key": service.key})
 
 
 def by_task(**values: Any) -> Any:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.inference.api import Client
 from tests.unit.inference.fakes import MODEL
-from tests.unit.inference.rest_app import guarded_app, shipped_endpoints
+from tests.unit.inference.rest_app import deployed, shipped_endpoints
 
 BASE = f"/v2/models/{MODEL}"
 INFER = f"{BASE}/infer"
@@ -19,8 +19,8 @@ LENGTH = "Inference-Header-Content-Length"
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Client:
-    app, key = guarded_app(shipped_endpoints([MODEL]), tmp_path_factory.mktemp("keys"))
-    return Client(app, Authorization=f"Bearer {key}")
+    service = deployed(shipped_endpoints([MODEL]), tmp_path_factory.mktemp("keys"))
+    return Client(service.app, Authorization=f"Bearer {service.key}")
 
 
 def tensor(name: str, datatype: str, *data: Any, shape: list[int] | None = None) -> dict[str, Any]:

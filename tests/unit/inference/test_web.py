@@ -16,7 +16,8 @@ from tidemill.service import Health
 from tidemill_inference.adapters.tracing import RequestSpans
 from tidemill_inference.dataplane import Answered, ModelEndpoint
 from tidemill_inference.serving import Predictor, Serving
-from tidemill_inference.web.app import Limits, create_app
+from tidemill_inference.web.app import create_app
+from tidemill_inference.web.predicting import Limits, Predicting
 
 PREDICT = f"/v1/models/{MODEL}/predict"
 
@@ -27,13 +28,9 @@ class Api:
     def __init__(self, predictor: Predictor) -> None:
         self.logged: list[tuple[Answered, bytes]] = []
         self.health = Health()
-        self.app = create_app(
-            {MODEL: endpoint(predictor)},
-            self._log,
-            self.health,
-            Limits(body_bytes=10_000, instances=50, retry_after_s=2),
-            RequestSpans(NoOpTracer()),
-        )
+        limits = Limits(body_bytes=10_000, instances=50, retry_after_s=2)
+        predicting = Predicting({MODEL: endpoint(predictor)}, self._log, limits, RequestSpans(NoOpTracer()))
+        self.app = create_app(predicting, self.health)
 
     def _log(self, endpoint: ModelEndpoint, answered: Answered, traceparent: bytes) -> None:
         self.logged.append((answered, traceparent))

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from tidemill_inference.dataplane import Answered, Checked, ModelEndpoint
 from tidemill_inference.serving import Serving
@@ -21,7 +22,7 @@ MOST_TOGETHER = 32
 _NOBODYS = Context()
 """What is done for many is done in nobody's trace."""
 
-Log = Callable[[ModelEndpoint, Answered, Sequence[bytes]], object]
+Log: TypeAlias = Callable[[ModelEndpoint, Answered, Sequence[bytes]], object]
 
 
 @dataclass(slots=True)
@@ -33,11 +34,14 @@ class Part:
     stop: int
 
 
+Done: TypeAlias = Callable[[Part | Exception], object]
+
+
 @dataclass(slots=True)
 class _Batch:
     requests: list[Checked] = field(default_factory=list)
     traceparents: list[bytes] = field(default_factory=list)
-    futures: list[asyncio.Future[Part]] = field(default_factory=list)
+    ends: list[Done] = field(default_factory=list)
     rows: int = 0
 
 
@@ -49,19 +53,18 @@ class Gathering:
         self._log = log
         self._open: _Batch | None = None
 
-    async def predict(self, request: Checked, traceparent: bytes) -> Part:
-        """The answer to a request. Raises what `ModelEndpoint.predict_checked` raises for this request alone."""
-        loop = asyncio.get_running_loop()
+    def join(self, request: Checked, traceparent: bytes, done: Done) -> None:
+        """Answer a request soon. `done`, which must not raise, is called on the event loop with its part, or with what
+        `ModelEndpoint.predict_checked` raises for this request alone.
+        """
         batch, size = self._open, len(request.ids)
         if batch is None or batch.rows + size > MOST_TOGETHER:
             self._open = batch = _Batch()
-            loop.call_soon(self._answer, batch, context=_NOBODYS)
-        future: asyncio.Future[Part] = loop.create_future()
+            asyncio.get_running_loop().call_soon(self._answer, batch, context=_NOBODYS)
         batch.requests.append(request)
         batch.traceparents += [traceparent] * size
-        batch.futures.append(future)
+        batch.ends.append(done)
         batch.rows += size
-        return await future
 
     def _answer(self, batch: _Batch) -> None:
         if self._open is batch:
@@ -69,9 +72,11 @@ class Gathering:
         serving = self._endpoint.predictor.serving
         together = len(batch.requests) > 1 and serving is not None and _gains(serving)
         if serving is None or not together or not self._answer_together(batch, serving):
-            for request, future in zip(batch.requests, batch.futures, strict=True):
-                self._answer_alone(request, batch.traceparents[0], future)
-                del batch.traceparents[: len(request.ids)]
+            start = 0
+            for request, done in zip(batch.requests, batch.ends, strict=True):
+                stop = start + len(request.ids)
+                self._answer_alone(request, batch.traceparents[start:stop], done)
+                start = stop
 
     def _answer_together(self, batch: _Batch, serving: Serving) -> bool:
         """False where it cannot be answered as a whole: then one of the requests is to blame, and that alone is to
@@ -83,23 +88,20 @@ class Gathering:
             return False
         self._log(self._endpoint, answered, batch.traceparents)
         start = 0
-        for request, future in zip(batch.requests, batch.futures, strict=True):
+        for request, done in zip(batch.requests, batch.ends, strict=True):
             stop = start + len(request.ids)
-            if not future.done():  # its client may be gone
-                future.set_result(Part(answered, start, stop))
+            done(Part(answered, start, stop))
             start = stop
         return True
 
-    def _answer_alone(self, request: Checked, traceparent: bytes, future: asyncio.Future[Part]) -> None:
+    def _answer_alone(self, request: Checked, traceparents: list[bytes], done: Done) -> None:
         try:
             answered = self._endpoint.predict_checked([request])
-        except Exception as error:  # noqa: BLE001 - whoever waits for it gets it
-            if not future.done():
-                future.set_exception(error)
+        except Exception as error:  # noqa: BLE001 - whoever asked gets it
+            done(error)
             return
-        self._log(self._endpoint, answered, [traceparent] * len(request.ids))
-        if not future.done():
-            future.set_result(Part(answered, 0, len(request.ids)))
+        self._log(self._endpoint, answered, traceparents)
+        done(Part(answered, 0, len(request.ids)))
 
 
 def _gains(serving: Serving) -> bool:

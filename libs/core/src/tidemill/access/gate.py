@@ -40,45 +40,73 @@ class Gate:
         self._tokens = tokens
         self._rates = rates
         self._default_rate = default_rate
+        self._shares_rates = rates is not None and rates.shared
 
     async def admit(self, credential: str | None, scope: Scope) -> Caller:
         """The caller that a key or token proves. Raises Refusal: 401, 403, 429, or 503 before the keys are read."""
-        if not credential:
-            raise _unproven("no_credential", "send a key or a token: Authorization: Bearer KEY, or X-API-Key: KEY")
-        caller = await self._proven(credential)
-        if caller is None:
-            raise _unproven("bad_credential", "the key or token is unknown, revoked, expired or for somebody else")
-        if not caller.may(scope):
-            raise Refusal(403, "missing_scope", f"this needs the scope {scope}, which {caller.name} has not")
-        await self._count(caller)
+        try:
+            proven = self._proven(credential)
+        except UnknownKeyId:
+            proven = await self._proven_anew(credential or "")
+        caller = _allowed(proven, scope)
+        rate = self._rate_of(caller)
+        if rate and self._rates is not None:
+            found = self._rates.wait_s(rate, caller.name)
+            _refuse_too_often(caller, rate, found if isinstance(found, int) else await found)
         return caller
 
-    async def _proven(self, credential: str) -> Caller | None:
+    def admit_at_once(self, credential: str | None, scope: Scope) -> Caller | None:
+        """The same without a wait; None, and nothing counted, where one is needed: for a rate that others count too,
+        or for a token of a signer who is not known yet.
+        """
+        if self._shares_rates:
+            return None
+        try:
+            caller = _allowed(self._proven(credential), scope)
+        except UnknownKeyId:
+            return None
+        rate = self._rate_of(caller)
+        if rate and self._rates is not None:
+            found = self._rates.wait_s(rate, caller.name)
+            assert isinstance(found, int)
+            _refuse_too_often(caller, rate, found)
+        return caller
+
+    def _proven(self, credential: str | None) -> Caller | None:
+        """Raises UnknownKeyId where the signers are to be read anew."""
+        if not credential:
+            raise _unproven("no_credential", "send a key or a token: Authorization: Bearer KEY, or X-API-Key: KEY")
         if credential.startswith(PREFIX):
             try:
                 return self._keys.caller(credential)
             except LookupError as error:
                 raise Refusal(503, "keys_unread", str(error), {"Retry-After": "2"}) from error
-        if self._tokens is None:
-            return None
+        return self._tokens.caller(credential) if self._tokens is not None else None
+
+    async def _proven_anew(self, token: str) -> Caller | None:
+        assert self._tokens is not None
+        await asyncio.get_running_loop().run_in_executor(None, self._tokens.keys.refresh)
         try:
-            return self._tokens.caller(credential)
-        except UnknownKeyId:
-            await asyncio.get_running_loop().run_in_executor(None, self._tokens.keys.refresh)
-        try:
-            return self._tokens.caller(credential)
+            return self._tokens.caller(token)
         except UnknownKeyId:
             return None
 
-    async def _count(self, caller: Caller) -> None:
-        rate = caller.rate or self._default_rate
-        if self._rates is None or not rate:
-            return
-        found = self._rates.wait_s(rate, caller.name)
-        wait = found if isinstance(found, int) else await found
-        if wait:
-            message = f"{caller.name} may ask {rate}: come again in {wait} s"
-            raise Refusal(429, "too_many_requests", message, {"Retry-After": str(wait)})
+    def _rate_of(self, caller: Caller) -> str | None:
+        return caller.rate or self._default_rate
+
+
+def _allowed(caller: Caller | None, scope: Scope) -> Caller:
+    if caller is None:
+        raise _unproven("bad_credential", "the key or token is unknown, revoked, expired or for somebody else")
+    if not caller.may(scope):
+        raise Refusal(403, "missing_scope", f"this needs the scope {scope}, which {caller.name} has not")
+    return caller
+
+
+def _refuse_too_often(caller: Caller, rate: str, wait_s: int) -> None:
+    if wait_s:
+        message = f"{caller.name} may ask {rate}: come again in {wait_s} s"
+        raise Refusal(429, "too_many_requests", message, {"Retry-After": str(wait_s)})
 
 
 def _unproven(error: str, message: str) -> Refusal:

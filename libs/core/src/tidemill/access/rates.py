@@ -35,6 +35,8 @@ class LocalRates:
     at most a hundredth. Rates below 200 a window are counted one by one.
     """
 
+    shared = False
+
     def __init__(self, monotonic_s: Callable[[], float] = time.monotonic) -> None:
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._monotonic_s = monotonic_s
@@ -58,6 +60,8 @@ class LocalRates:
 
 class SharedRates:
     """Rates counted in Redis, over all processes; in this process while Redis is away."""
+
+    shared = True
 
     def __init__(self, redis_url: str, prefix: str, breaker: CircuitBreaker) -> None:
         options: Any = {"socket_timeout": REDIS_TIMEOUT_S, "socket_connect_timeout": REDIS_TIMEOUT_S}

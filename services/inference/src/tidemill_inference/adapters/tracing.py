@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from opentelemetry.context import Context
-from opentelemetry.trace import SpanKind, Tracer
+from opentelemetry.trace import Span, SpanKind, Tracer
 
 from tidemill.kafka.headers import TRACEPARENT
 from tidemill.telemetry.traceparent import format_traceparent, parse_traceparent
@@ -36,9 +36,22 @@ class RequestSpans:
         trace_id, _, sampled = parent
         return None if sampled else format_traceparent(trace_id, random.getrandbits(64) or 1, False)
 
+    def start(self, name: str, header: bytes | None) -> Span:
+        """A SERVER span that is not current: who asked ends it."""
+        parent = context_of([(TRACEPARENT, header)]) or Context()
+        return self._tracer.start_span(name, context=parent, kind=SpanKind.SERVER)
+
     @contextmanager
     def span(self, name: str, header: bytes | None) -> Iterator[bytes]:
         """Run a block in a SERVER span; gives the traceparent that goes on from here."""
         parent = context_of([(TRACEPARENT, header)]) or Context()
         with self._tracer.start_as_current_span(name, context=parent, kind=SpanKind.SERVER):
             yield current_traceparent() or new_traceparent(NEVER)
+
+
+def traceparent_of(span: Span) -> bytes:
+    """The header value that goes on from a span."""
+    context = span.get_span_context()
+    if not context.is_valid:
+        return new_traceparent(NEVER)
+    return format_traceparent(context.trace_id, context.span_id, context.trace_flags.sampled)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.telemetry import TelemetryConfig
@@ -17,11 +17,10 @@ from tidemill.access import Scope
 from tidemill.access.gate import Gate
 from tidemill.access.middleware import Guarded
 from tidemill.service import Health, Report
-from tidemill_inference.adapters.tracing import RequestSpans
 from tidemill_inference.dataplane import ModelEndpoint
 from tidemill_inference.web.instrument import Instrument
 from tidemill_inference.web.openapi import describe_api
-from tidemill_inference.web.predicting import Limits, LogPredictions, Predicting
+from tidemill_inference.web.predicting import Limits, Predicting
 from tidemill_inference.web.problems import (
     Problem,
     answer_defect,
@@ -30,14 +29,10 @@ from tidemill_inference.web.problems import (
     json_response,
     render_refusal,
 )
-from tidemill_inference.web.short_way import ShortWay
 from tidemill_inference.web.v1 import add_v1
 from tidemill_inference.web.v2 import add_v2
 
-if TYPE_CHECKING:
-    from tidemill_inference.adapters.score_cache import ScoreCache
-
-__all__ = ["Limits", "create_app"]
+__all__ = ["create_app"]
 
 _OWN_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 """FastAPI's own spans and metrics would stand beside ours: three more spans a request, health checks too."""
@@ -66,29 +61,18 @@ _CORS: dict[str, Any] = {
 
 
 def create_app(
-    endpoints: Mapping[str, ModelEndpoint],
-    log: LogPredictions,
-    health: Health,
-    limits: Limits,
-    spans: RequestSpans,
-    *,
-    gate: Gate | None = None,
-    cors_origins: Sequence[str] = (),
-    cache: ScoreCache | None = None,
+    predicting: Predicting, health: Health, *, gate: Gate | None = None, cors_origins: Sequence[str] = ()
 ) -> ASGIApp:
-    """The application. `endpoints` by model; `log` takes every answered prediction and must not wait; `gate`: who is
-    let in, None where access is off; `cache`: None where no model's scores are cached.
-    """
+    """The application. `gate`: who is let in, None where access is off."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, telemetry=_OWN_TELEMETRY)
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(HTTPException, answer_http_exception)
     app.add_exception_handler(Exception, answer_defect)
-    predicting = Predicting(endpoints, log, limits, spans, cache)
     add_v1(app, predicting)
     add_v2(app, predicting, health)
     _add_operations(app, health)
-    _add_description(app, endpoints, limits)
-    layered: ASGIApp = ShortWay(app, predicting)
+    _add_description(app, predicting.endpoints, predicting.limits)
+    layered: ASGIApp = app
     if gate is not None:
         layered = Guarded(layered, gate, scope_of, render_refusal)
     if cors_origins:

@@ -29,7 +29,7 @@ class Instrument:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        request_id = request_id_of(next((value for name, value in scope["headers"] if name == REQUEST_ID), None))
         scope.setdefault("state", {})["request_id"] = request_id.decode()
         status = 500
 
@@ -47,11 +47,9 @@ class Instrument:
             _count(scope, status, time.perf_counter() - started)
 
 
-def _request_id(scope: Scope) -> bytes:
-    for name, value in scope["headers"]:
-        if name == REQUEST_ID and _FORM.match(value):
-            return bytes(value)
-    return uuid7().encode()
+def request_id_of(given: bytes | None) -> bytes:
+    """The id of a request that came with `given` in X-Request-ID."""
+    return given if given is not None and _FORM.match(given) else uuid7().encode()
 
 
 def _count(scope: Scope, status: int, seconds: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import Request
 from opentelemetry.trace import get_current_span
@@ -15,7 +15,7 @@ from tidemill_inference.adapters.tracing import RequestSpans
 from tidemill_inference.caching import cache_keys, read_scores, written_scores
 from tidemill_inference.checking import InvalidInstances
 from tidemill_inference.dataplane import Answered, ModelEndpoint, Prepared
-from tidemill_inference.gathering import Gathering, Log, Part
+from tidemill_inference.gathering import Gathering, Log
 from tidemill_inference.serving import NoVersion
 from tidemill_inference.web.problems import Problem, invalid, not_ready
 
@@ -55,7 +55,7 @@ class Predicting:
         self.endpoints = endpoints
         self.limits = limits
         self._log = log
-        self._spans = spans
+        self.spans = spans
         self._gatherings = {model: Gathering(endpoint, log) for model, endpoint in endpoints.items()}
         self._cache = cache
 
@@ -74,9 +74,9 @@ class Predicting:
         with them. Raises Problem.
         """
         given = request.headers.get("traceparent", "").encode("latin-1", "replace")
-        traceparent = self._spans.unrecorded(given)
+        traceparent = self.spans.unrecorded(given)
         if traceparent is None:
-            with self._spans.span(f"predict {endpoint.spec.name}", given) as traceparent:
+            with self.spans.span(f"predict {endpoint.spec.name}", given) as traceparent:
                 answered = await self._predict(endpoint, prepare, size)
                 self._note(endpoint, answered, traceparent)
         else:
@@ -85,32 +85,12 @@ class Predicting:
         return answered, headers_of(answered, traceparent)
 
     def gathers(self, endpoint: ModelEndpoint, size: int) -> bool:
-        """Whether so many instances are for `answer_gathered`."""
+        """Whether so many instances are answered together with those of others."""
         return size <= SCORED_IN_PLACE and (self._cache is None or not self._cache.covers(endpoint.spec.name))
 
-    async def answer_gathered(
-        self, endpoint: ModelEndpoint, instances: list[Any], given: bytes | None
-    ) -> tuple[list[dict[str, Any]], dict[str, str]]:
-        """As `answer`, for the few JSON instances that `gathers` admits, in one call with what came at the same time;
-        gives the answers as JSON objects. `given`: the caller's traceparent. Raises Problem.
-        """
-        traceparent = self._spans.unrecorded(given)
-        if traceparent is None:
-            with self._spans.span(f"predict {endpoint.spec.name}", given) as traceparent:
-                part = await self._gathered(endpoint, instances, traceparent)
-                _name_version(endpoint, part.answered)
-        else:
-            part = await self._gathered(endpoint, instances, traceparent)
-        return part.answered.answers_of(part.start, part.stop), headers_of(part.answered, traceparent)
-
-    async def _gathered(self, endpoint: ModelEndpoint, instances: list[Any], traceparent: bytes) -> Part:
-        try:
-            endpoint.predictor.current()
-            return await self._gatherings[endpoint.spec.name].predict(endpoint.check(instances), traceparent)
-        except InvalidInstances as error:
-            raise invalid(error) from error
-        except NoVersion as error:
-            raise not_ready(error, self.limits.retry_after_s) from error
+    def gathering(self, endpoint: ModelEndpoint) -> Gathering:
+        """Where the requests of a model come together."""
+        return self._gatherings[endpoint.spec.name]
 
     def _note(self, endpoint: ModelEndpoint, answered: Answered, traceparent: bytes) -> None:
         _name_version(endpoint, answered)
