@@ -12,7 +12,7 @@ from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, ToyModel, endpoin
 from tidemill.artifact import ArtifactError
 from tidemill_inference.checking import InvalidInstances
 from tidemill_inference.dataplane import Answered, ModelEndpoint
-from tidemill_inference.gathering import MOST_TOGETHER, Gathering, Part
+from tidemill_inference.gathering import ENOUGH, Gathering, Part
 from tidemill_inference.serving import Predictor, Serving
 
 
@@ -83,9 +83,9 @@ def test_what_comes_later_is_a_call_of_its_own() -> None:
 
 def test_a_call_has_no_more_than_so_many_rows() -> None:
     world = World(Counting())
-    answers = world.ask_all(*[(100.0 + n,) for n in range(MOST_TOGETHER + 8)])
-    assert world.model.calls == [MOST_TOGETHER, 8]
-    assert [a[0] for a in answers] == [pytest.approx(0.1 + n / 1_000, abs=1e-6) for n in range(MOST_TOGETHER + 8)]
+    answers = world.ask_all(*[(100.0 + n,) for n in range(ENOUGH + 8)])
+    assert world.model.calls == [ENOUGH, 8]
+    assert [a[0] for a in answers] == [pytest.approx(0.1 + n / 1_000, abs=1e-6) for n in range(ENOUGH + 8)]
 
 
 def test_a_model_that_gains_nothing_scores_each_request_alone() -> None:

@@ -8,10 +8,11 @@ method 1: a fixed-length counter seeded at random), so that they sort in the ord
 from __future__ import annotations
 
 import os
-import threading
 import time
 import uuid
 from typing import TYPE_CHECKING
+
+from tidemill.entropy import random_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,6 +25,9 @@ NAMESPACE = uuid.UUID("8a1c6d1e-7c0f-5d7e-9d52-3b0f6a2f4c11")
 _COUNTER_BITS = 26  # 12 of rand_a and the first 14 of rand_b
 _SEED_BITS = 25  # the counter starts in its lower half, so a batch has room for 33 million ids
 _COUNTER_LIMIT = (1 << _COUNTER_BITS) - (1 << _SEED_BITS)
+_NO_TIME = "{} ms is not a time that a UUIDv7 can carry"
+_VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+"""The variant's bits are 10; the two below them are random."""
 _TEXT = 36
 _GROUPS = ((0, 0, 8), (9, 8, 12), (14, 12, 16), (19, 16, 20), (24, 20, 32))
 """Where a group of the text begins, and its hex digits."""
@@ -31,7 +35,7 @@ _GROUPS = ((0, 0, 8), (9, 8, 12), (14, 12, 16), (19, 16, 20), (24, 20, 32))
 
 def uuid7() -> str:
     """One UUIDv7 of now, as 36 characters of text."""
-    return uuid7_batch(1, time.time_ns() // 1_000_000)[0]
+    return _uuid7(time.time_ns() // 1_000_000)
 
 
 def uuid7_batch(n: int, now_ms: int) -> list[str]:
@@ -39,8 +43,10 @@ def uuid7_batch(n: int, now_ms: int) -> list[str]:
 
     Raises ValueError if ``n`` is more than 33 million or the time does not fit in 48 bits.
     """
+    if n == 1:
+        return [_uuid7(now_ms)]
     first = _first_counter(n, now_ms)
-    random_hex = _entropy(6 * n).hex()
+    random_hex = random_bytes(6 * n).hex()
     stamp = f"{now_ms:012x}"
     head = f"{stamp[:8]}-{stamp[8:]}-7"
     # 26 counter bits: 12 after the version; then 14 that follow the variant's "10", as the group 8000-bfff.
@@ -50,41 +56,20 @@ def uuid7_batch(n: int, now_ms: int) -> list[str]:
     ]
 
 
+def _uuid7(now_ms: int) -> str:
+    """One alone needs no counter: all its bits are random."""
+    if not 0 <= now_ms < 1 << 48:
+        raise ValueError(_NO_TIME.format(now_ms))
+    stamp, digits = f"{now_ms:012x}", random_bytes(10).hex()
+    return f"{stamp[:8]}-{stamp[8:]}-7{digits[:3]}-{_VARIANTS[digits[3]]}{digits[4:7]}-{digits[7:19]}"
+
+
 def _first_counter(n: int, now_ms: int) -> int:
     if not 0 <= n <= _COUNTER_LIMIT:
         raise ValueError(f"a batch has 0 to {_COUNTER_LIMIT} ids, not {n}")
     if not 0 <= now_ms < 1 << 48:
-        raise ValueError(f"{now_ms} ms is not a time that a UUIDv7 can carry")
-    return int.from_bytes(_entropy(4), "big") & ((1 << _SEED_BITS) - 1)
-
-
-class _Pool:
-    """Random bytes of the system, fetched many at a time: a call of it costs as much as the rest of an id. Thread-safe;
-    a forked process begins anew.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._bytes = b""
-        self._at = 0
-
-    def take(self, n: int) -> bytes:
-        with self._lock:
-            if self._at + n > len(self._bytes):
-                self._bytes, self._at = os.urandom(max(n, _POOL_BYTES)), 0
-            start = self._at
-            self._at += n
-            return self._bytes[start : start + n]
-
-    def empty(self) -> None:
-        self._lock = threading.Lock()
-        self._bytes, self._at = b"", 0
-
-
-_POOL_BYTES = 4_096
-_POOL = _Pool()
-_entropy = _POOL.take
-os.register_at_fork(after_in_child=_POOL.empty)
+        raise ValueError(_NO_TIME.format(now_ms))
+    return int.from_bytes(random_bytes(4), "big") & ((1 << _SEED_BITS) - 1)
 
 
 def uuid7_column(n: int, now_ms: int) -> pa.StringArray:

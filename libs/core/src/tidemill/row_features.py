@@ -39,27 +39,23 @@ class RowInputs:
 
     def __call__(self, data: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
         """As `feature_inputs`, for Avro data (times in ms since the epoch)."""
-        if len(data) == 1:
-            inputs = self._of_one(data[0])
-            if inputs is not None:
-                return inputs
-        inputs = {}
-        for feature in self._features:
+        inputs: dict[str, Array] = dict.fromkeys(self._names)  # type: ignore[assignment]
+        numbers = self._matrix(data)
+        if numbers is not None:
+            inputs.update(zip(self._numbers, numbers, strict=True))
+        for feature in self._features if numbers is None else self._others:
             inputs.update(_inputs_of([datum[feature.name] for datum in data], feature))
         return inputs
 
-    def _of_one(self, datum: Mapping[str, Any]) -> dict[str, Array] | None:
-        """All numbers of one row in one array; None where one of them is too large for that."""
-        inputs: dict[str, Array] = dict.fromkeys(self._names)  # type: ignore[assignment]
-        if self._take_numbers is not None:
-            values = self._take_numbers(datum)
-            for value in values:
-                if value is not None and not -EXACT <= value <= EXACT and value == value:
-                    return None
-            inputs.update(zip(self._numbers, np.array(values, dtype=np.float32).reshape(-1, 1, 1), strict=True))
-        for feature in self._others:
-            inputs.update(_inputs_of([datum[feature.name]], feature))
-        return inputs
+    def _matrix(self, data: Sequence[Mapping[str, Any]]) -> Array | None:
+        """All numbers in one array of shape [numbers, rows, 1]; None where one is too large to be the same so."""
+        if self._take_numbers is None:
+            return None
+        numbers = np.array([self._take_numbers(datum) for datum in data], dtype=np.float64)
+        with np.errstate(invalid="ignore"):
+            if (np.abs(numbers) > EXACT).any():
+                return None
+        return np.ascontiguousarray(numbers.T, dtype=np.float32).reshape(len(self._numbers), -1, 1)
 
 
 def row_inputs(data: Sequence[Mapping[str, Any]], features: Iterable[FeatureLike]) -> dict[str, Array]:

@@ -98,7 +98,7 @@ class RecordRules:
         """The record of one JSON object, normalised, and what is wrong with it: where anything is, the record is not
         to be used. What it leaves out of event id and event time is filled in. Nothing is hidden yet.
         """
-        if not isinstance(instance, Mapping):
+        if instance.__class__ is not dict and not isinstance(instance, Mapping):  # the latter takes ten times as long
             reason = "must be an object with the model's fields"
             return {}, [InstanceError(index, "", reason, SCHEMA_RULE, json_type(instance))]
         filled = {self._spec.event_id: event_id, self._spec.event_time: now_ms, **instance}

@@ -16,8 +16,8 @@ from typing import TypeAlias
 from tidemill_inference.dataplane import Answered, Checked, ModelEndpoint
 from tidemill_inference.serving import Serving
 
-MOST_TOGETHER = 32
-"""Instances in one call: it takes the event loop for a millisecond or so."""
+ENOUGH = 32
+"""So many instances are not kept waiting for more: by then most of what can be shared is."""
 
 _NOBODYS = Context()
 """What is done for many is done in nobody's trace."""
@@ -42,7 +42,6 @@ class _Batch:
     requests: list[Checked] = field(default_factory=list)
     traceparents: list[bytes] = field(default_factory=list)
     ends: list[Done] = field(default_factory=list)
-    rows: int = 0
 
 
 class Gathering:
@@ -57,18 +56,21 @@ class Gathering:
         """Answer a request soon. `done`, which must not raise, is called on the event loop with its part, or with what
         `ModelEndpoint.predict_checked` raises for this request alone.
         """
-        batch, size = self._open, len(request.ids)
-        if batch is None or batch.rows + size > MOST_TOGETHER:
+        batch = self._open
+        if batch is None:
             self._open = batch = _Batch()
             asyncio.get_running_loop().call_soon(self._answer, batch, context=_NOBODYS)
         batch.requests.append(request)
-        batch.traceparents += [traceparent] * size
+        batch.traceparents += [traceparent] * len(request.ids)
         batch.ends.append(done)
-        batch.rows += size
+        if len(batch.traceparents) >= ENOUGH:
+            self._answer(batch)
 
     def _answer(self, batch: _Batch) -> None:
-        if self._open is batch:
-            self._open = None
+        """Once: when there are enough, or when what had been read is through."""
+        if self._open is not batch:
+            return
+        self._open = None
         serving = self._endpoint.predictor.serving
         together = len(batch.requests) > 1 and serving is not None and _gains(serving)
         if serving is None or not together or not self._answer_together(batch, serving):

@@ -26,7 +26,7 @@ class KeyRing:
         self._load = load
         self._now_ms = now_ms
         self._every_s = every_s
-        self._keys: dict[str, KeyRecord] | None = None
+        self._keys: dict[str, tuple[KeyRecord, Caller]] | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keys", daemon=True)
 
@@ -60,7 +60,7 @@ class KeyRing:
             KEYS_UNREAD.inc()
             _log.warning("the keys cannot be read, those last read go on: %s", error)
             return False
-        self._keys = {record.key_id: record for record in found}
+        self._keys = {record.key_id: (record, record.caller()) for record in found}
         return True
 
     def caller(self, text: str) -> Caller | None:
@@ -70,8 +70,8 @@ class KeyRing:
         form = parsed(text)
         if form is None:
             return None
-        record = self._keys.get(form[0])
-        return record.caller() if proves(form[1], record, self._now_ms()) and record else None
+        record, caller = self._keys.get(form[0], (None, None))
+        return caller if proves(form[1], record, self._now_ms()) else None
 
     def _run(self) -> None:
         while not self._stop.wait(self._every_s):

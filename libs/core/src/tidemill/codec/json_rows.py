@@ -64,7 +64,7 @@ def _record(node: Mapping[str, Any]) -> Convert:
     quick = QuickReader(node, {name: convert for name, (convert, _) in fields.items()})
 
     def convert(value: Any, path: str) -> dict[str, Any]:
-        if not isinstance(value, Mapping):
+        if value.__class__ is not dict and not isinstance(value, Mapping):
             raise wrong(value, path, "an object")
         known = quick(value)
         if known is not None:

@@ -5,11 +5,11 @@ Most records are not sampled, so the test for that is one comparison of bytes an
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from itertools import islice
 
+from tidemill.entropy import random_bytes
 from tidemill.kafka.headers import TRACEPARENT, Headers
 
 __all__ = ["format_traceparent", "new_traceparent", "parse_traceparent", "sampled_parents"]
@@ -40,9 +40,10 @@ def new_traceparent(ratio: float = 1.0) -> bytes:
 
     That rule looks at the low 64 bits of the trace id only, so any process decides the same.
     """
-    trace_id = int.from_bytes(os.urandom(16)) or 1
+    drawn = random_bytes(24)
+    trace_id = int.from_bytes(drawn[:16]) or 1
     sampled = trace_id & 0xFFFF_FFFF_FFFF_FFFF < round(ratio * (1 << 64))
-    return format_traceparent(trace_id, int.from_bytes(os.urandom(8)) or 1, sampled)
+    return format_traceparent(trace_id, int.from_bytes(drawn[16:]) or 1, sampled)
 
 
 def sampled_parents(columns: Iterable[Headers | None], limit: int = 128) -> list[tuple[int, int]]:

@@ -31,7 +31,7 @@ from tidemill_inference.stream_process import Route
 
 TAKEN_AT_ONCE = 500
 IDLE_S = 0.1
-LINGER_S = 0.02
+LINGER_S = 0.05
 METADATA_S = 10.0
 FAILURES = 100
 """Deliveries that fail in a row before the broker is taken for away: each has waited its full time then."""
@@ -136,14 +136,14 @@ class PredictionLog:
             metrics.LOG_QUEUED.set(self._waiting)
 
     def _take(self) -> list[Entry]:
-        """What waits, some rows of it: a first entry waits a moment for others, since one batch costs little more than
-        one entry, and every turn of this thread holds up requests.
+        """What waits, some rows of it; few wait a moment for more. A batch costs little more than one row, and every
+        turn of this thread holds up requests.
         """
         try:
             entries = [self._queue.get(timeout=IDLE_S)]
         except queue.Empty:
             return []
-        if self._queue.empty():
+        if self._waiting < TAKEN_AT_ONCE:
             self._stop.wait(LINGER_S)
         rows = len(entries[0].answered)
         while rows < TAKEN_AT_ONCE and not self._queue.empty():

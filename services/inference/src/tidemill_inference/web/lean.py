@@ -30,7 +30,7 @@ from tidemill_inference.dataplane import ModelEndpoint
 from tidemill_inference.gathering import Part
 from tidemill_inference.serving import NoVersion
 from tidemill_inference.web.body import parse_instances
-from tidemill_inference.web.instrument import request_id_of
+from tidemill_inference.web.instrument import REQUEST_ID, request_id_of
 from tidemill_inference.web.predicting import Predicting
 from tidemill_inference.web.problems import (
     Problem,
@@ -47,6 +47,7 @@ MOST_BYTES = 65_536
 JSON_TYPE = b"application/json"
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
+Named: TypeAlias = dict[bytes, bytes]
 Reply: TypeAlias = Callable[[int, bytes, bytes], None]
 """Takes status, header lines (each with its end) and body."""
 
@@ -83,18 +84,20 @@ class LeanRoute:
         self._limit = min(MOST_BYTES, predicting.limits.body_bytes)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def takes(self, target: bytes, headers: Headers) -> bool:
-        """Whether a POST to `target` with these headers (names in lower case) may be for this way: its body decides."""
+    def takes(self, target: bytes, headers: Headers) -> Named | None:
+        """The headers of a POST to `target` (their names in lower case) that may be for this way: its body decides.
+        None for one that is not.
+        """
         if target not in self._targets:
-            return False
-        for name, value in headers:
-            if name in _NOT_PLAIN or (name == b"content-type" and value != JSON_TYPE):
-                return False
-            if name == b"content-length" and int(value) > self._limit:
-                return False
-        return True
+            return None
+        named = dict(headers)
+        if len(named) != len(headers) or not _NOT_PLAIN.isdisjoint(named):
+            return None
+        if named.get(b"content-type", JSON_TYPE) != JSON_TYPE or int(named.get(b"content-length", 0)) > self._limit:
+            return None
+        return named
 
-    def begin(self, target: bytes, headers: Headers, body: bytes, reply: Reply) -> bool:
+    def begin(self, target: bytes, named: Named, body: bytes, reply: Reply) -> bool:
         """Answer a request that `takes` has admitted, now or soon, by one call of `reply`; False where it is not for
         this way after all, and nothing has been done.
         """
@@ -106,7 +109,9 @@ class LeanRoute:
         if len(body) > self._limit or not self._predicting.gathers(endpoint, len(instances)):
             return False
         call = _Call(endpoint, target.decode(), instances, batch, reply, time.perf_counter())
-        _read_headers(call, headers)
+        call.credential = _credential(named)
+        call.traceparent = named.get(b"traceparent")
+        call.request_id = request_id_of(named.get(REQUEST_ID)).decode()
         self._admit(call)
         return True
 
@@ -169,19 +174,13 @@ class LeanRoute:
             _finish(call, defect_response(call.path, call.request_id, error))
 
 
-def _read_headers(call: _Call, headers: Headers) -> None:
-    given = key = None
-    for name, value in headers:
-        if name == b"authorization" and value[:7].lower() == b"bearer ":
-            call.credential = value[7:].strip().decode("latin-1")
-        elif name == b"x-api-key":
-            key = value.strip().decode("latin-1")
-        elif name == b"traceparent":
-            call.traceparent = value
-        elif name == b"x-request-id":
-            given = value
-    call.credential = call.credential or key
-    call.request_id = request_id_of(given).decode()
+def _credential(named: Named) -> str | None:
+    """As `tidemill.access.middleware.credential_of`."""
+    given = named.get(b"authorization", b"")
+    if given[:7].lower() == b"bearer ":
+        return given[7:].strip().decode("latin-1")
+    key = named.get(b"x-api-key")
+    return None if key is None else key.strip().decode("latin-1")
 
 
 def _answer(call: _Call, part: Part) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from tidemill_inference.web.lean import LeanRoute
+from tidemill_inference.web.lean import LeanRoute, Named
 
 
 class _NoEvent:
@@ -28,9 +28,10 @@ _NO_EVENT = _NoEvent()
 class _LeanCycle:
     """What uvicorn's protocol looks at of the request in hand, without an application behind it."""
 
-    __slots__ = ("body", "disconnected", "keep_alive", "message_event", "more_body", "response_complete")
+    __slots__ = ("body", "disconnected", "keep_alive", "message_event", "more_body", "named", "response_complete")
 
-    def __init__(self) -> None:
+    def __init__(self, named: Named) -> None:
+        self.named = named
         self.body = bytearray()
         self.more_body = True
         self.response_complete = False
@@ -45,8 +46,9 @@ class LeanProtocol(HttpToolsProtocol):
     route: LeanRoute
 
     def on_headers_complete(self) -> None:
-        if self._is_plain():
-            self.cycle = _LeanCycle()  # type: ignore[assignment]
+        named = self.route.takes(self.url, self.headers)
+        if named is not None and self._is_alone():
+            self.cycle = _LeanCycle(named)  # type: ignore[assignment]
         else:
             super().on_headers_complete()
 
@@ -57,15 +59,14 @@ class LeanProtocol(HttpToolsProtocol):
             return
         cycle.more_body = False
         body = bytes(cycle.body)
-        if not self.route.begin(self.url, self.headers, body, self._reply_to(cycle)):
+        if not self.route.begin(self.url, cycle.named, body, self._reply_to(cycle)):
             self._hand_on(cycle, body)
 
-    def _is_plain(self) -> bool:
+    def _is_alone(self) -> bool:
         """One at a time, of HTTP/1.1, on a connection that stays; with a client that reads its answers."""
         parser = self.parser
         return (
-            self.route.takes(self.url, self.headers)
-            and parser.get_method() == b"POST"
+            parser.get_method() == b"POST"
             and (self.cycle is None or self.cycle.response_complete)
             and parser.get_http_version() == "1.1"
             and bool(parser.should_keep_alive())
