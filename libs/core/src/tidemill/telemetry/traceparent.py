@@ -12,7 +12,7 @@ from itertools import islice
 from tidemill.entropy import random_bytes
 from tidemill.kafka.headers import TRACEPARENT, Headers
 
-__all__ = ["format_traceparent", "new_traceparent", "parse_traceparent", "sampled_parents"]
+__all__ = ["format_traceparent", "new_traceparent", "parse_traceparent", "sampled_parents", "unsampled_traceparent"]
 
 _FORM = re.compile(rb"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
 _SAMPLED_SUFFIX = b"-01"
@@ -44,6 +44,12 @@ def new_traceparent(ratio: float = 1.0) -> bytes:
     trace_id = int.from_bytes(drawn[:16]) or 1
     sampled = trace_id & 0xFFFF_FFFF_FFFF_FFFF < round(ratio * (1 << 64))
     return format_traceparent(trace_id, int.from_bytes(drawn[16:]) or 1, sampled)
+
+
+def unsampled_traceparent() -> bytes:
+    """A new root context that is not sampled."""
+    digits = random_bytes(24).hex()
+    return f"00-{digits[:32]}-{digits[32:]}-00".encode()
 
 
 def sampled_parents(columns: Iterable[Headers | None], limit: int = 128) -> list[tuple[int, int]]:

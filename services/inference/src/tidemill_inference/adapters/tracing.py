@@ -10,10 +10,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Tracer
 
 from tidemill.kafka.headers import TRACEPARENT
-from tidemill.telemetry.traceparent import format_traceparent, parse_traceparent
-from tidemill.telemetry.tracing import context_of, current_traceparent, new_traceparent
-
-NEVER = 0.0
+from tidemill.telemetry.traceparent import format_traceparent, parse_traceparent, unsampled_traceparent
+from tidemill.telemetry.tracing import context_of, current_traceparent
 
 
 class RequestSpans:
@@ -32,7 +30,7 @@ class RequestSpans:
         """The traceparent that goes on from a request that is not recorded; None for one that is to be."""
         parent = parse_traceparent(header)
         if parent is None:
-            return None if random.random() < self._ratio else new_traceparent(NEVER)
+            return None if random.random() < self._ratio else unsampled_traceparent()
         trace_id, _, sampled = parent
         return None if sampled else format_traceparent(trace_id, random.getrandbits(64) or 1, False)
 
@@ -46,12 +44,12 @@ class RequestSpans:
         """Run a block in a SERVER span; gives the traceparent that goes on from here."""
         parent = context_of([(TRACEPARENT, header)]) or Context()
         with self._tracer.start_as_current_span(name, context=parent, kind=SpanKind.SERVER):
-            yield current_traceparent() or new_traceparent(NEVER)
+            yield current_traceparent() or unsampled_traceparent()
 
 
 def traceparent_of(span: Span) -> bytes:
     """The header value that goes on from a span."""
     context = span.get_span_context()
     if not context.is_valid:
-        return new_traceparent(NEVER)
+        return unsampled_traceparent()
     return format_traceparent(context.trace_id, context.span_id, context.trace_flags.sampled)
