@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Literal, Self
@@ -12,7 +13,7 @@ Fault = Literal["none", "breaks off", "trickles", "hangs"]
 
 
 class OddStore:
-    """Serves `folder` on loopback. `faults[name]` says how files of this name come; the others come whole.
+    """Serves `folder` on loopback. `faults[path]` says how the file at this path of a URL comes; the others come whole.
 
     A context manager; at its end the requests that hang are let go. No ranges: a file comes in one answer.
     """
@@ -63,7 +64,8 @@ class OddStore:
         request.end_headers()
         if body:
             self.asked.append(request.path)
-            self._send(request, data, self.faults.get(path.name, "none"))
+            with suppress(BrokenPipeError, ConnectionResetError):  # the reader has gone
+                self._send(request, data, self.faults.get(request.path, "none"))
 
     def _send(self, request: BaseHTTPRequestHandler, data: bytes, fault: Fault) -> None:
         if fault == "none":

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 Labels = frozenset[tuple[str, str]]
 Samples = dict[int, float]
@@ -33,6 +34,22 @@ _AGGREGATES: dict[str, Callable[[list[float]], float]] = {"max": max, "min": min
 _COMPARISONS = {
     "==": operator.eq, "!=": operator.ne, ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le,
 }  # fmt: skip
+
+
+def samples(text: str, at: int) -> list[tuple[str, Labels, Samples]]:
+    """The series of a /metrics page, read at second `at`."""
+    families = text_string_to_metric_families(text)
+    found = [sample for family in families for sample in family.samples]
+    return [(one.name, frozenset(one.labels.items()), {at: one.value}) for one in found]
+
+
+def judged(rules: Path, series: list[tuple[str, Labels, Samples]], at: int, step: int) -> list[dict[str, str]]:
+    """The labels, `alertname` among them, of all alerts of a rule file that fire at second `at`."""
+    return [
+        {"alertname": rule["alert"], **labels}
+        for rule in _rules(rules)
+        for labels, _ in _firing(rule, series, at, step)
+    ]
 
 
 def problems(cases: Path) -> list[str]:

@@ -84,7 +84,7 @@ def test_over_http_a_file_is_read_missed_too_large_or_broken_off(tmp_path: Path)
             read_bytes(uri, 999)
         with pytest.raises(FileNotFoundError):
             read_bytes(join(store.uri, "nowhere"), 1)
-        store.faults["file"] = "breaks off"
+        store.faults["/file"] = "breaks off"
         with pytest.raises(OSError, match=r"cannot be read.*not completed"):
             read_bytes(uri, 1_000)
 
