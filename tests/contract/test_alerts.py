@@ -6,18 +6,19 @@ it is not installed, `tests/support/rule_cases.py` judges alone, and a warning s
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from tests.contract.contract import SCHEMAS
-from tests.support.rule_cases import problems
+from tests.support.monitoring import program_of
+from tests.support.rule_cases import problems, seconds
 
 ROOT = SCHEMAS.parent
 RULES = ROOT / "deploy" / "prometheus" / "rules"
@@ -86,9 +87,47 @@ def test_a_rule_that_was_spoilt_is_found_by_its_cases(tmp_path: Path, was: str, 
     assert by_promtool(cases) != ""
 
 
+def test_an_alert_on_a_swap_is_told_within_five_seconds_of_its_event() -> None:
+    """By the shipped intervals, each waited out in full; with real processes: tests/broker/inference."""
+    (job,) = [
+        job for job in configuration("prometheus/prometheus.yml")["scrape_configs"] if job["job_name"] == "inference"
+    ]
+    (group,) = configuration("prometheus/rules/inference.yml")["groups"]
+    (route,) = configuration("alertmanager/alertmanager.yml")["route"]["routes"]
+    (matcher,) = route["matchers"]
+    pattern = re.fullmatch(r'alertname=~"(.+)"', matcher)
+    assert pattern and set(route["group_by"]) == {"alertname", "model", "reason"}
+    for rule in group["rules"]:
+        assert re.fullmatch(pattern[1], rule["alert"]), f"{rule['alert']} is held back"
+        until_true = 2 if "seconds) > 2" in rule["expr"] else 0
+        for wait in ("group_wait", "group_interval"):
+            waits = (job["scrape_interval"], group["interval"], rule.get("for", "0s"), route[wait])
+            assert until_true + sum(seconds(text) for text in waits) <= 5, (rule["alert"], wait)
+
+
+def configuration(path: str) -> Any:
+    return yaml.safe_load((ROOT / "deploy" / path).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("promtool", ["check", "config", "deploy/prometheus/prometheus.yml"]),
+        ("amtool", ["check-config", "deploy/alertmanager/alertmanager.yml"]),
+    ],
+)
+def test_the_tools_themselves_take_the_shipped_configurations(tool: str, arguments: list[str]) -> None:
+    program = program_of(tool)
+    if program is None:
+        warnings.warn(f"{tool} is not installed: nobody but this file reads {arguments[-1]}", stacklevel=1)
+        return
+    done = subprocess.run([program, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def by_promtool(cases: Path) -> str | None:
     """What promtool has to say against the cases; empty where they hold. None, with a warning, without promtool."""
-    promtool = os.environ.get("TIDEMILL_PROMTOOL") or shutil.which("promtool")
+    promtool = program_of("promtool")
     if promtool is None:
         warnings.warn(WITHOUT + HOW, stacklevel=2)
         return None

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 Labels = frozenset[tuple[str, str]]
 Samples = dict[int, float]
@@ -35,11 +36,27 @@ _COMPARISONS = {
 }  # fmt: skip
 
 
+def samples(text: str, at: int) -> list[tuple[str, Labels, Samples]]:
+    """The series of a /metrics page, read at second `at`."""
+    families = text_string_to_metric_families(text)
+    found = [sample for family in families for sample in family.samples]
+    return [(one.name, frozenset(one.labels.items()), {at: one.value}) for one in found]
+
+
+def judged(rules: Path, series: list[tuple[str, Labels, Samples]], at: int, step: int) -> list[dict[str, str]]:
+    """The labels, `alertname` among them, of all alerts of a rule file that fire at second `at`."""
+    return [
+        {"alertname": rule["alert"], **labels}
+        for rule in _rules(rules)
+        for labels, _ in _firing(rule, series, at, step)
+    ]
+
+
 def problems(cases: Path) -> list[str]:
     """What does not come out as the cases say, one sentence each."""
     document = yaml.safe_load(cases.read_text(encoding="utf-8"))
     rules = {rule["alert"]: rule for name in document["rule_files"] for rule in _rules(cases.parent / name)}
-    step = _seconds(document.get("evaluation_interval", "1m"))
+    step = seconds(document.get("evaluation_interval", "1m"))
     return [problem for test in document["tests"] for problem in _test_problems(rules, test, step)]
 
 
@@ -49,9 +66,9 @@ def _rules(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _test_problems(rules: dict[str, dict[str, Any]], test: dict[str, Any], step: int) -> Iterator[str]:
-    series = [_series(one, _seconds(test["interval"])) for one in test["input_series"]]
+    series = [_series(one, seconds(test["interval"])) for one in test["input_series"]]
     for case in test["alert_rule_test"]:
-        at = _seconds(case["eval_time"])
+        at = seconds(case["eval_time"])
         fires = _shown(_firing(rules[case["alertname"]], series, at, step))
         wanted = _shown((one.get("exp_labels") or {}, one.get("exp_annotations") or {}) for one in case["exp_alerts"])
         if fires != wanted:
@@ -64,7 +81,7 @@ def _shown(alerts: Any) -> list[str]:
 
 def _firing(rule: dict[str, Any], series: list[Any], at: int, step: int) -> Iterator[tuple[dict[str, str], Any]]:
     """Labels and annotations of the alerts that fire: true at every evaluation for as long as `for` asks."""
-    waits = _seconds(rule.get("for", "0s"))
+    waits = seconds(rule.get("for", "0s"))
     times = [at - back for back in range(0, waits + 1, step)]
     if times[-1] < 0:
         return
@@ -88,7 +105,7 @@ def _true(expression: str, series: list[tuple[str, Labels, Samples]], at: int) -
     selector = _SELECTOR.fullmatch(increase[1] if increase else inner)
     assert selector, f"only promtool can judge {expression!r}"
     wanted = set(_LABEL.findall(selector[2] or ""))
-    window = _seconds(increase[2]) if increase else LOOKBACK_S
+    window = seconds(increase[2]) if increase else LOOKBACK_S
     names = {name.strip() for name in by.split(",")}
     groups: dict[Labels, list[float]] = {}
     for name, labels, samples in series:
@@ -122,7 +139,8 @@ def _values(token: str) -> list[float | None]:
     return [float(token)]
 
 
-def _seconds(text: str) -> int:
+def seconds(text: str) -> int:
+    """A duration as Prometheus writes it, in s."""
     parts = re.findall(r"(\d+)([smhd])", text)
     assert "".join(number + unit for number, unit in parts) == text, f"only promtool can read the duration {text!r}"
     return sum(int(number) * _UNITS[unit] for number, unit in parts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
@@ -76,19 +78,31 @@ def publish_toy(
         GOLDEN_FILE: Golden(inputs, scores).to_bytes(),
         REFERENCE_FILE: b"{}",
     }
-    uri = artifact_uri(root, model, version, f"run{version}")
+    return publish_files(root, manifest, files, start_offsets=start_offsets, epoch=epoch)
+
+
+def publish_files(
+    root: str,
+    manifest: Manifest,
+    files: Mapping[str, bytes],
+    *,
+    start_offsets: tuple[int, ...],
+    epoch: int | None = None,
+) -> ModelVersion:
+    """Write these files as the version of `manifest` below `root`, and give the event for it."""
+    uri = artifact_uri(root, manifest.model, manifest.version, manifest.run_id)
     digest = write_artifact(uri, files, manifest)
     reference = ModelRef(
-        version=version,
+        version=manifest.version,
         artifact_uri=uri,
         manifest_digest=digest,
-        run_id=f"run{version}",
+        run_id=manifest.run_id,
         tracking_run="",
         data_set=DataSet(table_uri="", table_version=0, offsets=()),
     )
     return ModelVersion(
-        model=model,
-        epoch=version if epoch is None else epoch,
+        model=manifest.model,
+        epoch=manifest.version if epoch is None else epoch,
         mode="direct",
         champion=reference,
         challenger_share=0.0,

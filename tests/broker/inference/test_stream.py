@@ -80,6 +80,23 @@ def test_a_worker_killed_while_it_works_and_restarted_predicts_each_record_once(
     assert sorted(positions(world.predictions())) == sorted(world.clean_positions())
 
 
+def test_a_restarted_worker_serves_what_was_published_while_it_was_down_before_it_takes_a_record(world: World) -> None:
+    world.release(1)
+    world.push(range(200))
+    worker = world.start("stream", batch_size=50)
+    until(lambda: len(world.predictions()) >= 200, 60, "the first version serves")
+    worker.kill()
+    world.push(range(200, 500))
+    for version in (2, 3):
+        world.release(version)
+    world.push(range(500, 700))
+    world.start("stream", batch_size=50)
+    found = until(lambda: rows if len(rows := world.predictions()) >= 700 else None, 60, "all predictions")
+    assert sorted(positions(found)) == sorted(world.clean_positions())
+    versions = {int(row["event_id"][1:]): row["version"] for row in found}
+    assert versions == {number: 1 if number < 200 else 3 for number in range(700)}
+
+
 def test_a_second_worker_takes_over_partitions_without_stepping_back_in_epochs(world: World) -> None:
     world.release(1)
     world.start("stream", instance=0, batch_size=100)

@@ -157,9 +157,13 @@ class World:
     def release(self, version: int, *, start: tuple[int, ...] = (0, 0), **options: Any) -> ModelVersion:
         """Write version `version` and publish its event."""
         event = publish_toy(self.artifacts, MODEL, version, feature=FEATURE, start_offsets=start, **options)
-        value = self.codec.encode_one(event.to_dict(), self.schemas.platform("model-version"))
-        self.publisher.publish(self.topics.name("model_versions"), value, key=MODEL.encode())
+        self.publish(event)
         return event
+
+    def publish(self, event: ModelVersion) -> None:
+        """Append an event to model-versions."""
+        value = self.codec.encode_one(event.to_dict(), self.schemas.platform("model-version"))
+        self.publisher.publish(self.topics.name("model_versions"), value, key=event.model.encode())
 
     def predictions(self) -> list[dict[str, Any]]:
         """All predictions, with `key`, `partition`, `offset` and `headers` of their records."""

@@ -19,7 +19,7 @@ from tests.broker.inference.world import FEATURE, MODEL, PARTITIONS, Process, re
 from tests.broker.inference.world import World as InferenceWorld
 from tests.support.polling import until
 from tests.support.toy_models import publish_toy
-from tidemill.contracts.events import ModelRelease, ReleaseCommand, RetrainRun
+from tidemill.contracts.events import ModelRelease, ModelVersion, ReleaseCommand, RetrainRun
 from tidemill.contracts.model_file import load_models
 from tidemill.ids import uuid7
 from tidemill.kafka.batch import Output
@@ -156,10 +156,11 @@ class World(InferenceWorld):
 
     def releases(self) -> list[ModelRelease]:
         """Everything on model-releases."""
-        schema = self.schemas.platform("model-release")
-        batches = scan(self.settings, self.topics.name("model_releases"))
-        values = [value for batch in batches for value in batch.values if value is not None]
-        return [ModelRelease.from_dict(self.codec.decode_one(value, schema)) for value in values]
+        return [ModelRelease.from_dict(datum) for datum in self._told("model_releases", "model-release")]
+
+    def published(self) -> list[ModelVersion]:
+        """Everything on model-versions that has not been compacted away."""
+        return [ModelVersion.from_dict(datum) for datum in self._told("model_versions", "model-version")]
 
     def actions(self) -> list[str]:
         """What release has done."""
@@ -181,6 +182,11 @@ class World(InferenceWorld):
         assert found.status_code == 200, found.text
         answer: dict[str, Any] = found.json()
         return answer
+
+    def _told(self, role: str, schema: str) -> list[dict[str, Any]]:
+        batches = scan(self.settings, self.topics.name(role))
+        values = [value for batch in batches for value in batch.values if value is not None]
+        return [self.codec.decode_one(value, self.schemas.platform(schema)) for value in values]
 
     def _publish(self, role: str, schema: str, datum: dict[str, Any]) -> None:
         value = self.codec.encode_one(datum, self.schemas.platform(schema))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.odd_store import OddStore
 from tidemill.stores import TooLarge, join, list_names, read_bytes, write_bytes
 
 
@@ -56,3 +57,41 @@ def test_a_failed_write_leaves_the_old_object_and_no_rest(tmp_path: Path, monkey
         write_bytes(uri, b"new")
     assert read_bytes(uri, 10) == b"old"
     assert list_names(tmp_path.as_uri()) == ["file"]
+
+
+def test_who_watches_is_told_of_every_part_and_may_break_the_read_off(
+    root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tidemill.stores.PART_BYTES", 4)
+    uri, parts = join(root, "ten"), list[int]()
+    write_bytes(uri, b"0123456789")
+    assert read_bytes(uri, 10, parts.append) == b"0123456789"
+    assert parts == [4, 4, 2]
+
+    def enough(count: int) -> None:
+        raise TimeoutError("enough")
+
+    with pytest.raises(TimeoutError, match="enough"):
+        read_bytes(uri, 10, enough)
+
+
+def test_over_http_a_file_is_read_missed_too_large_or_broken_off(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x" * 1_000)
+    with OddStore(tmp_path) as store:
+        uri = join(store.uri, "file")
+        assert read_bytes(uri, 1_000) == b"x" * 1_000
+        with pytest.raises(TooLarge):
+            read_bytes(uri, 999)
+        with pytest.raises(FileNotFoundError):
+            read_bytes(join(store.uri, "nowhere"), 1)
+        store.faults["/file"] = "breaks off"
+        with pytest.raises(OSError, match=r"cannot be read.*not completed"):
+            read_bytes(uri, 1_000)
+
+
+def test_a_store_that_does_not_answer_is_away_and_not_without_the_file(tmp_path: Path) -> None:
+    with OddStore(tmp_path) as store:
+        uri = join(store.uri, "file")
+    with pytest.raises(OSError, match=r"cannot be read.*onnect") as found:
+        read_bytes(uri, 1)
+    assert not isinstance(found.value, FileNotFoundError)

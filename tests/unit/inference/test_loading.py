@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.toy_models import publish_toy
 from tests.unit.inference.fakes import FEATURE, MODEL, SCHEMAS
-from tidemill.artifact import ArtifactError
+from tidemill.artifact import ArtifactError, Reason
 from tidemill.contracts.events import ModelVersion
 from tidemill_inference.loading import loader
 
@@ -32,8 +32,18 @@ def test_the_digest_of_the_event_binds_the_artifact(published: ModelVersion) -> 
 
 def test_an_artifact_of_another_version_is_refused(published: ModelVersion) -> None:
     other = replace(published, champion=replace(published.champion, version=2))
-    with pytest.raises(ArtifactError, match="manifest is of"):
+    with pytest.raises(ArtifactError, match="manifest is of") as found:
         LOAD(other)
+    assert found.value.reason is Reason.MANIFEST
+
+
+def test_what_is_wrong_stands_on_the_error_as_a_name(published: ModelVersion, tmp_path: Path) -> None:
+    """Digest, signature, graph, golden and size: tests/broker/inference/test_bad_versions.py, as a metric's label."""
+    (model,) = tmp_path.rglob("model.onnx")
+    model.unlink()
+    with pytest.raises(ArtifactError, match="is not there") as found:
+        LOAD(published)
+    assert found.value.reason is Reason.MISSING
 
 
 def test_a_model_of_another_task_is_refused(published: ModelVersion) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.inference.fakes import MODEL, NOW_MS, ToyModel, event
-from tidemill.artifact import ArtifactError
+from tidemill.artifact import ArtifactError, Reason
 from tidemill.contracts.events import ModelVersion
 from tidemill_inference.serving import Predictor, Scorer
 from tidemill_inference.swapper import Offer, Outcome, Swapper
@@ -153,6 +153,59 @@ def test_news_does_not_wait_for_the_delay_of_an_older_version() -> None:
     world.offer(2)
     assert world.swapper.step().outcome is Outcome.SWITCHED
     assert world.epoch == 2
+
+
+def test_a_version_that_is_loaded_already_serves_while_another_is_being_loaded_which_then_comes_too_late() -> None:
+    world = World()
+    world.offer(1)
+    world.swapper.step()
+    world.offer(2)
+    loading = world.swapper.begin()
+    assert loading is not None and world.swapper.begin() is None
+    loaded = world.swapper.load(loading)
+    world.swapper.offer(Offer(event(3, version=1), NOW_MS, live=True))
+    assert world.swapper.switch_to_loaded().outcome is Outcome.SWITCHED
+    assert world.epoch == 3
+    assert world.swapper.finish(loading, loaded).outcome is Outcome.NOTHING
+    assert world.epoch == 3 and world.swapper.settled and world.loads == [1, 2]
+
+
+def test_what_has_to_be_loaded_is_not_switched_to_before() -> None:
+    world = World()
+    world.offer(1)
+    assert world.swapper.switch_to_loaded().outcome is Outcome.NOTHING
+    assert world.epoch is None
+
+
+def test_news_does_not_wait_where_an_older_load_fails_after_it_came() -> None:
+    world = World()
+    world.offer(1)
+    loading = world.swapper.begin()
+    assert loading is not None
+    world.offer(2)
+    assert world.swapper.finish(loading, OSError("away")).outcome is Outcome.POSTPONED
+    assert world.swapper.step().outcome is Outcome.SWITCHED
+    assert world.epoch == 2
+
+
+def test_it_says_for_how_long_something_waits_and_which_epochs_are_refused_for_what() -> None:
+    world = World(bad={4})
+    world.away = True
+    assert world.swapper.waiting_s == 0
+    for epoch in (2, 3):
+        world.offer(epoch)
+        world.swapper.step()
+        world.seconds += 5
+    assert world.swapper.waiting_s == 10
+    world.away = False
+    world.offer(4)
+    world.swapper.step()
+    assert (world.swapper.refused, world.swapper.waiting_s) == ({4: Reason.OTHER}, 10)
+    world.swapper.step()
+    assert (world.epoch, world.swapper.waiting_s, set(world.swapper.refused)) == (3, 0, {4})
+    world.offer(5)
+    world.swapper.step()
+    assert (world.epoch, world.swapper.refused) == (5, {})
 
 
 @given(

@@ -6,70 +6,42 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.polling import until
-from tests.unit.inference.fakes import MODEL, NOW_MS, SCHEMAS, ToyModel, codec, event
+from tests.unit.inference.fakes import MODEL, NOW_MS, ToyModel, codec, event
+from tests.unit.inference.topic import SCHEMA, Topic
 from tidemill.contracts.events import ModelVersion
 from tidemill.errors import RetryLater
-from tidemill.kafka.batch import Batch
 from tidemill_inference.adapters.versions import VersionWatcher
 from tidemill_inference.serving import Predictor, Scorer
 from tidemill_inference.swapper import Swapper
 
-SCHEMA = SCHEMAS.platform("model-version")
-
-
-class Topic:
-    """model-versions in memory, read as BroadcastReader reads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._fresh: list[bytes | None] = []
-        self.away = 0
-        self.broken = False
-
-    def add(self, *values: bytes | None) -> None:
-        with self._lock:
-            self._fresh += values
-
-    def publish(self, *events: ModelVersion) -> None:
-        self.add(*(codec().encode_one(one.to_dict(), SCHEMA) for one in events))
-
-    def catch_up(self, timeout_s: float) -> list[Batch]:
-        if self.away:
-            self.away -= 1
-            raise RetryLater("away", delay_s=0.01)
-        return self.poll()
-
-    def poll(self, timeout_s: float = 0.0) -> list[Batch]:
-        if self.broken:
-            raise AssertionError("a defect")
-        with self._lock:
-            values, self._fresh = self._fresh, []
-        n = len(values)
-        return [Batch("model-versions", [0] * n, list(range(n)), [NOW_MS] * n, [None] * n, values, [None] * n)]
-
-    def close(self) -> None:
-        """Nothing to release."""
-
 
 class World:
+    """A watcher of two models. While `store_away`, no load succeeds; one of weather waits for `release`."""
+
     def __init__(self) -> None:
         self.topic = Topic()
         self.predictor = Predictor(MODEL)
         self.switched: list[str] = []
         self.failed = threading.Event()
         self.store_away = False
-        swapper = Swapper(self.predictor, self._load, lambda: NOW_MS + 70, lambda: 0.0)
+        self.release = threading.Event()
+        swappers = {
+            predictor.model: Swapper(predictor, self._load, lambda: NOW_MS + 70, lambda: 0.0)
+            for predictor in (self.predictor, Predictor("weather"))
+        }
         self.watcher = VersionWatcher(
             self.topic,  # type: ignore[arg-type]
             codec(),
             SCHEMA,
-            {MODEL: swapper},
+            swappers,
             poll_s=0.001,
             on_switch=self.switched.append,
             on_failure=self.failed.set,
         )
 
     def _load(self, wanted: ModelVersion) -> Scorer:
+        if wanted.model == "weather":
+            assert self.release.wait(20)
         if self.store_away:
             raise OSError("away")
         return ToyModel(wanted.champion.version)
@@ -82,6 +54,7 @@ class World:
 def world() -> Iterator[World]:
     world = World()
     yield world
+    world.release.set()
     world.watcher.close()
 
 
@@ -105,7 +78,7 @@ def test_brokers_that_are_away_are_waited_for(world: World) -> None:
 
 def test_what_is_no_event_and_what_is_about_others_is_passed_over(world: World) -> None:
     world.topic.add(None, b"rubbish")
-    world.topic.publish(event(7, model="weather"), event(1))
+    world.topic.publish(event(7, model="unknown"), event(1))
     world.watcher.start()
     until(lambda: world.version() == 1, 5, "the version serves")
 
@@ -126,6 +99,21 @@ def test_sync_says_when_a_published_version_cannot_be_loaded(world: World) -> No
     world.topic.publish(event(1))
     with pytest.raises(RetryLater, match="store is away"):
         world.watcher.sync(0.05)
+
+
+def test_a_model_whose_store_hangs_holds_up_neither_the_reading_nor_a_sync_of_others(world: World) -> None:
+    world.watcher.start()
+    world.topic.publish(event(1, model="weather"))
+    for epoch in range(1, 4):
+        world.topic.publish(event(epoch))
+        until(lambda e=epoch: world.version() == e, 5, "it is read and loaded")  # type: ignore[misc]
+    world.topic.publish(event(4))
+    world.watcher.sync(5, [MODEL])
+    assert world.version() == 4
+    with pytest.raises(RetryLater):
+        world.watcher.sync(0.05)
+    world.release.set()
+    world.watcher.sync(5)
 
 
 def test_a_defect_in_the_thread_is_handed_on(world: World) -> None:

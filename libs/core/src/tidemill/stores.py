@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import fsspec
+
+PART_BYTES = 4 << 20
+"""What is read at a time: few requests to a remote store, and yet soon seen when bytes cease to come."""
+
+_NOT_FOUND = 404
 
 
 class TooLarge(OSError):
@@ -27,16 +34,35 @@ def absolute(uri: str) -> str:
     return uri if "://" in uri else Path(uri).absolute().as_uri()
 
 
-def read_bytes(uri: str, limit: int) -> bytes:
-    """The object at `uri`. Raises FileNotFoundError, another OSError, or TooLarge past `limit` bytes (then
-    unread).
+def unwatched(count: int) -> None:
+    """Nobody looks on."""
+
+
+def read_bytes(uri: str, limit: int, watch: Callable[[int], None] = unwatched) -> bytes:
+    """The object at `uri`, read in parts. `watch` is told the size of each part as it comes; what it raises breaks
+    the read off.
+
+    Raises FileNotFoundError, another OSError, or TooLarge past `limit` bytes (unread where the store knows the size).
+    Whatever else a store's library raises is an OSError here: the store is away, or broke off.
     """
     filesystem, path = _resolve(uri)
-    with filesystem.open(path, "rb") as file:
-        data: bytes = file.read(limit + 1)
-    if len(data) > limit:
+    data = io.BytesIO()  # grows in place and gives its bytes without a copy
+    try:
+        with filesystem.open(path, "rb", block_size=PART_BYTES) as file:
+            if (getattr(file, "size", None) or 0) > limit:
+                raise TooLarge(f"{uri} is larger than {limit} bytes")
+            while part := file.read(min(PART_BYTES, limit + 1 - data.tell())):
+                data.write(part)
+                watch(len(part))
+    except (OSError, MemoryError) as error:
+        if _is_away(error, filesystem):
+            raise OSError(f"{uri} cannot be read: {error.__cause__!r}") from error
+        raise
+    except Exception as error:
+        raise OSError(f"{uri} cannot be read: {error!r}") from error
+    if data.tell() > limit:
         raise TooLarge(f"{uri} is larger than {limit} bytes")
-    return data
+    return data.getvalue()
 
 
 def write_bytes(uri: str, data: bytes) -> None:
@@ -73,6 +99,14 @@ def list_names(uri: str) -> list[str]:
 def _resolve(uri: str) -> tuple[Any, str]:
     filesystem, path = fsspec.core.url_to_fs(uri)
     return filesystem, str(path)
+
+
+def _is_away(error: BaseException, filesystem: Any) -> bool:
+    """Whether it says "not found" although the store did not answer: what fsspec says of HTTP at the first contact."""
+    if not isinstance(error, FileNotFoundError) or "http" not in _protocols(filesystem):
+        return False
+    cause = error.__cause__
+    return not isinstance(cause, FileNotFoundError | None) and getattr(cause, "status", None) != _NOT_FOUND
 
 
 def _protocols(filesystem: Any) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.broadcast import BroadcastReader
 from tidemill_inference.adapters.versions import VersionWatcher
+from tidemill_inference.fetching import Fetcher
 from tidemill_inference.loading import loader
 from tidemill_inference.report_writer import ReportWriter
 from tidemill_inference.reports import ArmTally
@@ -75,7 +77,9 @@ class Platform:
     ) -> VersionWatcher:
         """The follower of model-versions that keeps the predictors up to date."""
         tasks = {name: spec.target.task for name, spec in self.specs.items()}
-        load = loader(self.schemas, tasks, self.settings.onnx_threads)
+        stop = threading.Event()
+        fetch = Fetcher(self.settings.fetch_timeout_s, self.settings.fetch_silence_s, stop.is_set)
+        load = loader(self.schemas, tasks, self.settings.onnx_threads, fetch)
         clock = SystemClock()
         return VersionWatcher(
             BroadcastReader(self.settings, self.topics.name("model_versions"), name="versions"),
@@ -88,6 +92,7 @@ class Platform:
             poll_s=self.settings.swap_poll_ms / 1_000,
             on_switch=on_switch,
             on_failure=on_failure,
+            stop=stop,
         )
 
     def without_version(self) -> list[str]:

@@ -11,14 +11,18 @@ from tidemill.artifact import (
     Golden,
     Manifest,
     OnnxModel,
+    Reason,
     check_golden,
     fetch_artifact,
 )
 from tidemill.contracts.events import ModelVersion
 from tidemill.contracts.schemas import SchemaCatalog
+from tidemill_inference.fetching import Fetch
 
 
-def loader(schemas: SchemaCatalog, tasks: Mapping[str, str], threads: int = 1) -> Callable[[ModelVersion], OnnxModel]:
+def loader(
+    schemas: SchemaCatalog, tasks: Mapping[str, str], threads: int = 1, fetch: Fetch = fetch_artifact
+) -> Callable[[ModelVersion], OnnxModel]:
     """A function that loads the champion of an event. `tasks`: the task of each model, as its file says.
 
     It raises ArtifactError where the version must not serve, OSError where the artifact store is away. The
@@ -27,7 +31,7 @@ def loader(schemas: SchemaCatalog, tasks: Mapping[str, str], threads: int = 1) -
 
     def load(event: ModelVersion) -> OnnxModel:
         reference = event.champion
-        artifact = fetch_artifact(reference.artifact_uri, reference.manifest_digest, only=(MODEL_FILE, GOLDEN_FILE))
+        artifact = fetch(reference.artifact_uri, reference.manifest_digest, only=(MODEL_FILE, GOLDEN_FILE))
         fields = schemas.record(event.model).field_names
         check_manifest(artifact.manifest, event, tasks[event.model], fields)
         model = OnnxModel.load(artifact.files[MODEL_FILE], artifact.manifest, threads)
@@ -46,9 +50,10 @@ def check_manifest(manifest: Manifest, event: ModelVersion, task: str, fields: l
     found = (manifest.model, manifest.version)
     wanted = (event.model, event.champion.version)
     if found != wanted:
-        raise ArtifactError(f"the manifest is of {found}, the event of {wanted}")
+        raise ArtifactError(f"the manifest is of {found}, the event of {wanted}", Reason.MANIFEST)
     if manifest.task != task:
-        raise ArtifactError(f"the model answers {manifest.task}, its file says {task}")
+        raise ArtifactError(f"the model answers {manifest.task}, its file says {task}", Reason.MANIFEST)
     missing = sorted({feature.name for feature in manifest.features} - set(fields))
     if missing:
-        raise ArtifactError(f"the record has no field {', '.join(missing)}, which this version needs")
+        lacks = ", ".join(missing)
+        raise ArtifactError(f"the record has no field {lacks}, which this version needs", Reason.MANIFEST)

@@ -47,8 +47,22 @@ SWAP_SECONDS = Histogram(
     ["model"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0),
 )
-REFUSED = Counter("tidemill_model_refused", "Published versions that were refused as unfit to serve.", ["model"])
-POSTPONED = Counter("tidemill_model_load_postponed", "Loads put off because the artifact store is away.", ["model"])
+REFUSED = Counter(
+    "tidemill_model_refused_total", "Published versions that were refused as unfit to serve.", ["model", "reason"]
+)
+REFUSED_EPOCH = Gauge(
+    "tidemill_model_refused_epoch",
+    "The newest epoch above the one that serves that was refused for this reason; 0 where there is none.",
+    ["model", "reason"],
+)
+POSTPONED = Counter(
+    "tidemill_model_load_postponed_total", "Loads put off because the artifact store is away or slow.", ["model"]
+)
+PENDING_SECONDS = Gauge(
+    "tidemill_model_pending_seconds",
+    "For how long a published version has been waiting to serve and is not refused; 0 where none is.",
+    ["model"],
+)
 UNDECODABLE = Counter("tidemill_clean_undecodable", "Clean records that are not records of their schema.", ["model"])
 LOG_QUEUED = Gauge("tidemill_prediction_log_queued", "REST predictions that wait to be logged.")
 LOG_LOST = Counter("tidemill_prediction_log_lost", "REST predictions that were not logged.", ["model", "reason"])

@@ -17,6 +17,12 @@ class InferenceSettings(CommonSettings):
 
     onnx_threads: int = Field(1, ge=1, description="Threads of ONNX Runtime inside one scoring call.")
     swap_poll_ms: int = Field(50, ge=1, description="How often model-versions is asked for news, in ms.")
+    fetch_timeout_s: float = Field(
+        60.0, gt=0, description="How long the fetch of one artifact may take before it is put off, in s."
+    )
+    fetch_silence_s: float = Field(
+        10.0, gt=0, description="How long a fetch goes on while the store sends less than 64 KiB, in s."
+    )
 
 
 class StreamSettings(InferenceSettings):

@@ -95,8 +95,8 @@ class StreamWorker:
         so that the epochs in a partition never go back. A prediction goes to the partition number that its
         record came from, so the counts of the topics must agree.
         """
-        self._watcher.sync(SYNC_S)
         models = {self._clean[topic] for topic, _ in partitions}
+        self._watcher.sync(SYNC_S, models)
         check_equal_partitions(self._admin, self._platform.topics, sorted(models))
 
     def _start_offsets(self, partitions: list[Partition]) -> Mapping[Partition, int]:

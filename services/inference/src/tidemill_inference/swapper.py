@@ -6,11 +6,11 @@ highest epoch among those offered that is fit to serve, and what serves never go
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from tidemill.artifact import ArtifactError
+from tidemill.artifact import ArtifactError, Reason
 from tidemill.contracts.events import ModelVersion
 from tidemill_inference.serving import Predictor, Scorer, Serving, Swap
 
@@ -49,7 +49,10 @@ class Step:
 
 
 class Swapper:
-    """Brings one predictor to the newest version that is fit to serve. One thread uses it.
+    """Brings one predictor to the newest version that is fit to serve.
+
+    `begin`, `load` and `finish` are one step: `load` alone may run beside all else, in another thread; every other
+    call is for one thread at a time. One version is loaded at a time.
 
     `load` fetches, verifies, loads, warms up and checks the golden rows of an event's champion; it raises
     ArtifactError for a version that must not serve (any other exception counts as that) and OSError where the
@@ -69,7 +72,9 @@ class Swapper:
         self._now_ms = now_ms
         self._monotonic_s = monotonic_s
         self._candidates: dict[int, Offer] = {}
-        self._refused: set[int] = set()
+        self._since_s: dict[int, float] = {}
+        self._refused: dict[int, Reason] = {}
+        self._loading = False
         self._failures = 0
         self._not_before_s = 0.0
 
@@ -77,6 +82,16 @@ class Swapper:
     def settled(self) -> bool:
         """Nothing that was offered remains to be loaded."""
         return not self._candidates
+
+    @property
+    def waiting_s(self) -> float:
+        """For how long something that was offered has been waiting to serve, in s; 0 where nothing is."""
+        return max(0.0, self._monotonic_s() - min(self._since_s.values())) if self._since_s else 0.0
+
+    @property
+    def refused(self) -> Mapping[int, Reason]:
+        """The epochs above the one that serves that were refused, and why."""
+        return self._refused
 
     def offer(self, offer: Offer) -> bool:
         """Take note of an event; False where it changes nothing: an old epoch, a repeat, or one that was
@@ -88,60 +103,100 @@ class Swapper:
         if epoch > max(self._candidates, default=-1):
             self._failures, self._not_before_s = 0, 0.0  # news is tried at once
         self._candidates[epoch] = offer
+        self._since_s[epoch] = self._monotonic_s()
         return True
 
     def step(self) -> Step:
         """Load the newest candidate, if there is one and its time has come, and switch to it."""
-        if not self._candidates or self._monotonic_s() < self._not_before_s:
-            return Step(Outcome.NOTHING)
-        offer = self._candidates[max(self._candidates)]
+        offer = self.begin()
+        return Step(Outcome.NOTHING) if offer is None else self.finish(offer, self.load(offer))
+
+    def switch_to_loaded(self) -> Step:
+        """Switch to the newest candidate where all of its models are loaded already: a rollback does not wait for
+        what is being loaded.
+        """
+        if self._candidates:
+            offer = self._candidates[max(self._candidates)]
+            if all(self._held(event) is not None for event in _arms(offer.event)):
+                return self._switch(offer, self._loaded(offer))
+        return Step(Outcome.NOTHING)
+
+    def begin(self) -> Offer | None:
+        """The newest candidate, to be loaded now; None where there is none, its time has not come, or another is
+        being loaded.
+        """
+        if self._loading or not self._candidates or self._monotonic_s() < self._not_before_s:
+            return None
+        self._loading = True
+        return self._candidates[max(self._candidates)]
+
+    def load(self, offer: Offer) -> Serving | Exception:
+        """Load what `begin` gave; gives, and never raises, what stood against it."""
         try:
-            serving = self._loaded(offer)
-        except ArtifactError as error:
-            return self._refuse(offer, error)
-        except OSError as error:
-            return self._postpone(offer, error)
+            return self._loaded(offer)
         except Exception as error:  # noqa: BLE001 - whatever a version breaks, the one before serves on
-            return self._refuse(offer, error)
+            return error
+
+    def finish(self, offer: Offer, loaded: Serving | Exception) -> Step:
+        """Switch to what `load` gave, or refuse or postpone it; nothing where a newer epoch serves by now."""
+        self._loading = False
+        if offer.event.epoch <= self._epoch():
+            return Step(Outcome.NOTHING)
+        if isinstance(loaded, OSError):
+            return self._postpone(offer, loaded)
+        if isinstance(loaded, Exception):
+            return self._refuse(offer, loaded)
+        return self._switch(offer, loaded)
+
+    def _switch(self, offer: Offer, serving: Serving) -> Step:
         swap = self._predictor.switch(serving, self._now_ms(), live=offer.live)
         self._forget_up_to(serving.epoch)
         return Step(Outcome.SWITCHED, offer, swap)
 
     def _loaded(self, offer: Offer) -> Serving:
-        event = offer.event
-        model = self._model(event)
-        challenger = None
-        if event.challenger is not None:
-            challenger = self._model(replace(event, champion=event.challenger, challenger=None))
-        return Serving(event, model, offer.appended_ms, challenger)
+        model, *others = [self._model(arm) for arm in _arms(offer.event)]
+        return Serving(offer.event, model, offer.appended_ms, *others)
 
     def _model(self, event: ModelVersion) -> Scorer:
-        """The model of the event's champion: the one that is loaded, if it is."""
+        held = self._held(event)
+        return self._load(event) if held is None else held
+
+    def _held(self, event: ModelVersion) -> Scorer | None:
+        """The model of the event's champion, if it is loaded."""
         now = self._predictor.serving
         if now is not None:
             if now.event.champion == event.champion:
                 return now.model
             if now.challenger is not None and now.event.challenger == event.champion:
                 return now.challenger
-        return self._load(event)
+        return None
 
     def _refuse(self, offer: Offer, error: Exception) -> Step:
-        del self._candidates[offer.event.epoch]
-        self._refused.add(offer.event.epoch)
+        del self._candidates[offer.event.epoch], self._since_s[offer.event.epoch]
+        self._refused[offer.event.epoch] = error.reason if isinstance(error, ArtifactError) else Reason.OTHER
         self._failures, self._not_before_s = 0, 0.0
         return Step(Outcome.REFUSED, offer, error=error)
 
     def _postpone(self, offer: Offer, error: OSError) -> Step:
-        delay = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2**self._failures)
-        self._failures += 1
-        self._not_before_s = self._monotonic_s() + delay
+        if offer.event.epoch == max(self._candidates):  # what came while it was loaded does not wait for it
+            delay = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2**self._failures)
+            self._failures += 1
+            self._not_before_s = self._monotonic_s() + delay
         return Step(Outcome.POSTPONED, offer, error=error)
 
     def _forget_up_to(self, epoch: int) -> None:
         self._candidates = {e: offer for e, offer in self._candidates.items() if e > epoch}
-        self._refused = {e for e in self._refused if e > epoch}
+        self._since_s = {e: since for e, since in self._since_s.items() if e > epoch}
+        self._refused = {e: reason for e, reason in self._refused.items() if e > epoch}
         self._failures, self._not_before_s = 0, 0.0
 
     def _epoch(self) -> int:
         serving = self._predictor.serving
         return serving.epoch if serving else -1
+
+
+def _arms(event: ModelVersion) -> list[ModelVersion]:
+    """The event, and during a trial one with its challenger in the champion's place."""
+    if event.challenger is None:
+        return [event]
+    return [event, replace(event, champion=event.challenger, challenger=None)]

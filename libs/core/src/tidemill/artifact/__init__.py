@@ -8,7 +8,7 @@ SHA-256.
 from __future__ import annotations
 
 from tidemill.artifact.directory import Artifact, artifact_uri, fetch_artifact, write_artifact
-from tidemill.artifact.errors import ArtifactError
+from tidemill.artifact.errors import ArtifactError, Reason
 from tidemill.artifact.golden import Golden, check_golden
 from tidemill.artifact.manifest import (
     GOLDEN_FILE,
@@ -32,6 +32,7 @@ __all__ = [
     "Golden",
     "Manifest",
     "OnnxModel",
+    "Reason",
     "artifact_uri",
     "check_golden",
     "feature_columns",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
-from tidemill.artifact.errors import ArtifactError
+from tidemill.artifact.errors import ArtifactError, Reason
 from tidemill.artifact.manifest import MANIFEST_FILE, Manifest, sha256
-from tidemill.stores import TooLarge, join, read_bytes, write_bytes
+from tidemill.stores import TooLarge, join, read_bytes, unwatched, write_bytes
 
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_FILE_BYTES = 256 << 20
@@ -45,22 +45,25 @@ def write_artifact(uri: str, files: Mapping[str, bytes], manifest: Manifest) -> 
     return sha256(document)
 
 
-def fetch_artifact(uri: str, digest: str, only: Collection[str] | None = None) -> Artifact:
+def fetch_artifact(
+    uri: str, digest: str, only: Collection[str] | None = None, watch: Callable[[int], None] = unwatched
+) -> Artifact:
     """Read the artifact at `uri` whose manifest has `digest`; `only` names the files to read (default: all).
+    `watch` as in `read_bytes`.
 
     Raises ArtifactError when anything is missing, too large or has another digest; another OSError when the
     store is away (worth trying again).
     """
-    document = _read(join(uri, MANIFEST_FILE), MAX_MANIFEST_BYTES)
+    document = _read(join(uri, MANIFEST_FILE), MAX_MANIFEST_BYTES, watch)
     _verify(MANIFEST_FILE, document, digest)
     manifest = Manifest.from_bytes(document)
     if len(manifest.files) > MAX_FILES:
-        raise ArtifactError(f"{uri}: more than {MAX_FILES} files")
+        raise ArtifactError(f"{uri}: more than {MAX_FILES} files", Reason.MANIFEST)
     files = {}
     for name in manifest.files if only is None else only:
         if name not in manifest.files:
-            raise ArtifactError(f"{uri}: the manifest knows no {name}")
-        files[name] = _read(_inside(uri, name), MAX_FILE_BYTES)
+            raise ArtifactError(f"{uri}: the manifest knows no {name}", Reason.MANIFEST)
+        files[name] = _read(_inside(uri, name), MAX_FILE_BYTES, watch)
         _verify(name, files[name], manifest.files[name])
     return Artifact(manifest, files)
 
@@ -69,19 +72,19 @@ def _inside(uri: str, name: str) -> str:
     try:
         return join(uri, name)
     except ValueError as error:
-        raise ArtifactError(f"{uri}: {error}") from error
+        raise ArtifactError(f"{uri}: {error}", Reason.MANIFEST) from error
 
 
-def _read(uri: str, limit: int) -> bytes:
+def _read(uri: str, limit: int, watch: Callable[[int], None]) -> bytes:
     try:
-        return read_bytes(uri, limit)
+        return read_bytes(uri, limit, watch)
     except TooLarge as error:
-        raise ArtifactError(str(error)) from error
+        raise ArtifactError(str(error), Reason.SIZE) from error
     except FileNotFoundError as error:
-        raise ArtifactError(f"{uri} is not there") from error
+        raise ArtifactError(f"{uri} is not there", Reason.MISSING) from error
 
 
 def _verify(name: str, data: bytes, digest: str) -> None:
     found = sha256(data)
     if not hmac.compare_digest(found, digest.lower()):
-        raise ArtifactError(f"{name} has SHA-256 {found}, not {digest}")
+        raise ArtifactError(f"{name} has SHA-256 {found}, not {digest}", Reason.DIGEST)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tidemill.artifact.errors import ArtifactError
+from tidemill.artifact.errors import ArtifactError, Reason
 from tidemill.artifact.manifest import Manifest
 
 RELATIVE_TOLERANCE = 1e-3
@@ -45,9 +45,9 @@ class Golden:
             inputs = {name: _array(document["inputs"][name], kind) for name, kind in manifest.inputs.items()}
             scores = np.array(document["scores"], dtype=np.float64)
         except (ValueError, TypeError, KeyError) as error:
-            raise ArtifactError(f"golden rows cannot be read: {error!r}") from error
+            raise ArtifactError(f"golden rows cannot be read: {error!r}", Reason.GOLDEN) from error
         if not len(scores) or any(len(values) != len(scores) for values in inputs.values()):
-            raise ArtifactError("golden rows are empty or of unequal length")
+            raise ArtifactError("golden rows are empty or of unequal length", Reason.GOLDEN)
         return cls(inputs, scores)
 
 
@@ -55,11 +55,13 @@ def check_golden(model: Scorer, golden: Golden) -> None:
     """Raise ArtifactError unless `model` repeats the golden scores within the tolerance; a NaN never does."""
     scores = model.score(golden.inputs)
     if scores.shape != golden.scores.shape:
-        raise ArtifactError(f"golden rows: scores of shape {scores.shape}, not {golden.scores.shape}")
+        raise ArtifactError(f"golden rows: scores of shape {scores.shape}, not {golden.scores.shape}", Reason.GOLDEN)
     close = np.isclose(scores, golden.scores, rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE, equal_nan=False)
     if not close.all():
         worst = float(np.abs(scores - golden.scores)[~close].max())
-        raise ArtifactError(f"golden rows: {int((~close).sum())} of {close.size} scores differ, by up to {worst:g}")
+        raise ArtifactError(
+            f"golden rows: {int((~close).sum())} of {close.size} scores differ, by up to {worst:g}", Reason.GOLDEN
+        )
 
 
 def _plain(value: Any) -> str | float | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from tidemill.artifact.errors import ArtifactError
+from tidemill.artifact.errors import ArtifactError, Reason
 
 MAX_MODEL_BYTES = 256 << 20
 ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
@@ -51,18 +51,18 @@ def check_graph(data: bytes) -> None:
     ALLOWED_DOMAINS, model-local functions, training graphs, and any tensor kept outside the file.
     """
     if len(data) > MAX_MODEL_BYTES:
-        raise ArtifactError(f"the model has {len(data)} bytes, more than {MAX_MODEL_BYTES}")
+        raise ArtifactError(f"the model has {len(data)} bytes, more than {MAX_MODEL_BYTES}", Reason.SIZE)
     model = _parse(data)
     if not model.graph:
-        raise ArtifactError("the model has no graph")
+        raise ArtifactError("the model has no graph", Reason.GRAPH)
     if model.functions or model.training_info:
-        raise ArtifactError("the model brings functions or training graphs of its own")
+        raise ArtifactError("the model brings functions or training graphs of its own", Reason.GRAPH)
     for opset in model.opset_import:
         _check_domain(opset.domain, "an import")
     for graph in model.graph:
         for tensor in _tensors(graph):
             if tensor.external_data or tensor.data_location == _EXTERNAL:
-                raise ArtifactError("the model keeps a tensor outside its file")
+                raise ArtifactError("the model keeps a tensor outside its file", Reason.GRAPH)
 
 
 def _tensors(graph: Any) -> Iterator[Any]:
@@ -87,7 +87,7 @@ def _dense(sparse: Any) -> Iterator[Any]:
 
 def _check_domain(domain: str, what: str) -> None:
     if domain not in ALLOWED_DOMAINS:
-        raise ArtifactError(f"{what} is of the domain {domain!r}, which is not allowed")
+        raise ArtifactError(f"{what} is of the domain {domain!r}, which is not allowed", Reason.GRAPH)
 
 
 def _parse(data: bytes) -> Any:
@@ -96,7 +96,7 @@ def _parse(data: bytes) -> Any:
     try:
         return _model_class().FromString(data)
     except (DecodeError, UnicodeDecodeError) as error:
-        raise ArtifactError(f"the model is no ONNX file: {error}") from error
+        raise ArtifactError(f"the model is no ONNX file: {error}", Reason.GRAPH) from error
 
 
 @cache

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from tidemill.artifact.errors import ArtifactError
+from tidemill.artifact.errors import ArtifactError, Reason
 from tidemill.features import FeatureLike, input_kinds
 
 MANIFEST_FILE = "manifest.json"
@@ -101,7 +101,7 @@ class Manifest:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise ArtifactError(f"manifest: {where or 'document'}: {first['msg']}") from error
+            raise ArtifactError(f"manifest: {where or 'document'}: {first['msg']}", Reason.MANIFEST) from error
 
 
 def sha256(data: bytes) -> str:

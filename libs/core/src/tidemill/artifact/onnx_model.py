@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tidemill.artifact.errors import ArtifactError
+from tidemill.artifact.errors import ArtifactError, Reason
 from tidemill.artifact.graph_guard import check_graph
 from tidemill.artifact.manifest import Manifest
 
@@ -95,12 +95,12 @@ class OnnxModel:
         try:
             (raw,) = self._session.run(self._outputs, feeds)
         except Exception as error:  # the runtime's exceptions share no base of their own
-            raise ArtifactError(f"the model failed on {n} rows: {error}") from error
+            raise ArtifactError(f"the model failed on {n} rows: {error}", Reason.GRAPH) from error
         scores = np.asarray(raw, dtype=np.float64)
         if scores.ndim == 1:
             scores = scores.reshape(-1, 1)
         if scores.shape != (n, self._width):
-            raise ArtifactError(f"the model answered {scores.shape}, not {(n, self._width)}")
+            raise ArtifactError(f"the model answered {scores.shape}, not {(n, self._width)}", Reason.SIGNATURE)
         return scores
 
 
@@ -117,14 +117,14 @@ def _session(data: bytes, threads: int) -> Any:
     try:
         return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's exceptions share no base of their own
-        raise ArtifactError(f"ONNX Runtime does not load the model: {error}") from error
+        raise ArtifactError(f"ONNX Runtime does not load the model: {error}", Reason.GRAPH) from error
 
 
 def _check_signature(session: Any, manifest: Manifest) -> None:
     found = {tensor.name: (tensor.type, len(tensor.shape)) for tensor in session.get_inputs()}
     wanted = {name: (_TENSORS[kind], 2) for name, kind in manifest.inputs.items()}
     if found != wanted:
-        raise ArtifactError(f"the graph's inputs are {found}, the manifest's {wanted}")
+        raise ArtifactError(f"the graph's inputs are {found}, the manifest's {wanted}", Reason.SIGNATURE)
     outputs = {tensor.name: tensor.type for tensor in session.get_outputs()}
     if outputs.get(manifest.output) not in _SCORES:
-        raise ArtifactError(f"the graph has no numeric output {manifest.output!r}: {outputs}")
+        raise ArtifactError(f"the graph has no numeric output {manifest.output!r}: {outputs}", Reason.SIGNATURE)
