@@ -69,6 +69,10 @@ PEERS = {
 }
 
 
+OURS: dict[str, dict[str, object]] = {"ours": {}, "ours, each alone": {"gather_requests": "off"}}
+"""Settings of ours: the second shows what is gained by scoring together what came together."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bodies:
     """Files of one body a line, by form; `v2` is the Open Inference Protocol's, `wrapped` names the argument."""
@@ -100,7 +104,7 @@ def _tensor(name: str, value: Any) -> dict[str, Any]:
 
 def rest(sizes: Sizes) -> Result:
     """`ours`: `tidemill-inference serve` with keys, rates, expectations, metrics, 1 % traces and the prediction log."""
-    participants = ["ours", "limit", *(PEERS if sizes.rivals else [])]
+    participants = [*OURS, "limit", *(PEERS if sizes.rivals else [])]
     details: list[dict[str, dict[str, Any]]] = []
     with world() as place:
         place.create(PREFIX, PARTITIONS)
@@ -158,7 +162,7 @@ def guarded(place: World, prefix: str, **settings: object) -> Child:
 
 def _measured(place: World, who: str, graph: Path, bodies: Bodies, key: str, sizes: Sizes) -> dict[str, Any]:
     server = LIMIT if who == "limit" else PEERS.get(who)
-    child = server.start(graph) if server else guarded(place, PREFIX)
+    child = server.start(graph) if server else guarded(place, PREFIX, **OURS[who])
     path, form = (server.path, server.bodies) if server else (PREDICT, "json")
     headers = [] if server else [f"Authorization: Bearer {key}"]
     url = f"http://127.0.0.1:{child.port}{path}"

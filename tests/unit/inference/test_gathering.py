@@ -88,6 +88,13 @@ def test_a_call_has_no_more_than_so_many_rows() -> None:
     assert [a[0] for a in answers] == [pytest.approx(0.1 + n / 1_000, abs=1e-6) for n in range(ENOUGH + 8)]
 
 
+def test_gathering_can_be_switched_off() -> None:
+    world = World(Counting())
+    world.gathering = Gathering(world.endpoint, world._log, most=1)
+    world.ask_all((100.0,), (200.0,))
+    assert world.model.calls == [1, 1]
+
+
 def test_a_model_that_gains_nothing_scores_each_request_alone() -> None:
     model = Counting()
     model.gains_by_batches = False

@@ -17,7 +17,7 @@ from tidemill_inference.dataplane import Answered, Checked, ModelEndpoint
 from tidemill_inference.serving import Serving
 
 ENOUGH = 32
-"""So many instances are not kept waiting for more: by then most of what can be shared is."""
+"""So many instances are not kept waiting for more: it takes the event loop for a millisecond or so."""
 
 _NOBODYS = Context()
 """What is done for many is done in nobody's trace."""
@@ -45,11 +45,14 @@ class _Batch:
 
 
 class Gathering:
-    """One model's requests on the event loop. `log` takes what was answered, with a traceparent for each row."""
+    """One model's requests on the event loop. `log` takes what was answered, with a traceparent for each row; `most`
+    instances are in one call.
+    """
 
-    def __init__(self, endpoint: ModelEndpoint, log: Log) -> None:
+    def __init__(self, endpoint: ModelEndpoint, log: Log, most: int = ENOUGH) -> None:
         self._endpoint = endpoint
         self._log = log
+        self._most = most
         self._open: _Batch | None = None
 
     def join(self, request: Checked, traceparent: bytes, done: Done) -> None:
@@ -63,7 +66,7 @@ class Gathering:
         batch.requests.append(request)
         batch.traceparents += [traceparent] * len(request.ids)
         batch.ends.append(done)
-        if len(batch.traceparents) >= ENOUGH:
+        if len(batch.traceparents) >= self._most:
             self._answer(batch)
 
     def _answer(self, batch: _Batch) -> None:

@@ -28,6 +28,7 @@ from tidemill_inference.adapters.tracing import RequestSpans
 from tidemill_inference.bootstrap import Platform
 from tidemill_inference.checking import Noted, RecordRules
 from tidemill_inference.dataplane import ModelEndpoint
+from tidemill_inference.gathering import ENOUGH
 from tidemill_inference.outputs import REST
 from tidemill_inference.settings import ServeSettings
 from tidemill_inference.web.app import create_app
@@ -72,7 +73,12 @@ def run_serve(settings: ServeSettings) -> None:
         health.add_ready("keys", access.ring.check)
     gate = access.gate if access else None
     predicting = Predicting(
-        _endpoints(platform, settings), log_into(log, settings), _limits(settings), spans, _cache(settings, platform)
+        _endpoints(platform, settings),
+        log_into(log, settings),
+        _limits(settings),
+        spans,
+        _cache(settings, platform),
+        together=ENOUGH if settings.gather_requests == "on" else 1,
     )
     app = create_app(predicting, health, gate=gate, cors_origins=settings.cors_origins)
     _settle()

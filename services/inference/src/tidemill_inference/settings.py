@@ -53,6 +53,11 @@ class ServeSettings(AccessSettings, InferenceSettings):
         None, description="File with the key of `privacy: hash`, that of the validator."
     )
     retry_after_s: int = Field(2, ge=1, description="Retry-After where a model has no version yet, in seconds.")
+    gather_requests: Literal["on", "off"] = Field(
+        "on",
+        description="on: small requests of one model that came at the same time are scored in one call, where the "
+        "model gains by that.",
+    )
     prediction_log: Literal["on", "off"] = Field(
         "on",
         description="off: REST predictions are answered and nothing more; they reach neither the training table, nor "

@@ -15,7 +15,7 @@ from tidemill_inference.adapters.tracing import RequestSpans
 from tidemill_inference.caching import cache_keys, read_scores, written_scores
 from tidemill_inference.checking import InvalidInstances
 from tidemill_inference.dataplane import Answered, ModelEndpoint, Prepared
-from tidemill_inference.gathering import Gathering, Log
+from tidemill_inference.gathering import ENOUGH, Gathering, Log
 from tidemill_inference.serving import NoVersion
 from tidemill_inference.web.problems import Problem, invalid, not_ready
 
@@ -51,12 +51,14 @@ class Predicting:
         limits: Limits,
         spans: RequestSpans,
         cache: ScoreCache | None = None,
+        together: int = ENOUGH,
     ) -> None:
+        """`together`: how many instances of small requests are in one call."""
         self.endpoints = endpoints
         self.limits = limits
         self._log = log
         self.spans = spans
-        self._gatherings = {model: Gathering(endpoint, log) for model, endpoint in endpoints.items()}
+        self._gatherings = {model: Gathering(endpoint, log, together) for model, endpoint in endpoints.items()}
         self._cache = cache
 
     def endpoint(self, model: str) -> ModelEndpoint:
