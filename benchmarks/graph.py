@@ -54,11 +54,11 @@ def _boosted(spec: ModelSpec) -> tuple[bytes, pa.RecordBatch]:
     return to_onnx(fitted), rows
 
 
-def publish(spec: ModelSpec, graph: bytes, rows: pa.RecordBatch, root: Path, partitions: int) -> ModelVersion:
-    """Write the artifact below `root` and give the event that makes it serve from the first offset on."""
-    manifest = Manifest(
+def manifest_of(spec: ModelSpec, version: int = 1) -> Manifest:
+    """The manifest of a graph of the benchmark's model."""
+    return Manifest(
         model=spec.name,
-        version=1,
+        version=version,
         task="binary",
         output="probabilities",
         features=feature_columns(spec.features),
@@ -66,13 +66,22 @@ def publish(spec: ModelSpec, graph: bytes, rows: pa.RecordBatch, root: Path, par
         positive_class="true",
         run_id="bench",
     )
+
+
+def publish(
+    spec: ModelSpec, graph: bytes, rows: pa.RecordBatch, root: Path, partitions: int, version: int = 1
+) -> ModelVersion:
+    """Write the artifact below `root` and give the event that makes it serve: from the first offset on, at the epoch
+    of its number.
+    """
+    manifest = manifest_of(spec, version)
     inputs = feature_inputs(rows.slice(0, GOLDEN_ROWS), spec.features)
     golden = Golden(inputs, OnnxModel.load(graph, manifest).score(inputs))
     files = {MODEL_FILE: graph, GOLDEN_FILE: golden.to_bytes(), REFERENCE_FILE: b"{}"}
-    uri = artifact_uri(root.as_uri(), spec.name, 1, "bench")
+    uri = artifact_uri(root.as_uri(), spec.name, version, "bench")
     digest = write_artifact(uri, files, manifest)
     reference = ModelRef(
-        version=1,
+        version=version,
         artifact_uri=uri,
         manifest_digest=digest,
         run_id="bench",
@@ -81,7 +90,7 @@ def publish(spec: ModelSpec, graph: bytes, rows: pa.RecordBatch, root: Path, par
     )
     return ModelVersion(
         model=spec.name,
-        epoch=1,
+        epoch=version,
         mode="direct",
         champion=reference,
         challenger_share=0.0,

@@ -12,6 +12,9 @@ class Sizes:
     `latency_s`: for how long events are pushed. `few`, `many`: events of the memory test. `models`, `partitions`:
     the larger counts of the cost tests. `audit_few`, `audit_many`: raw records of the audit, which reads
     three topics of as many. `rest_s`: for how long a server is asked. `rivals`: whether rivals run at all.
+
+    `fire_rate`: REST requests a second of the open loop, `stream_rate` the records beside them. `steady_s`: before the
+    first and after the last of the `swaps`, of which one comes every `swap_every_s`.
     """
 
     runs: int = 5
@@ -31,6 +34,11 @@ class Sizes:
     audit_many: int = 3_400_000
     rest_s: float = 8.0
     rivals: bool = True
+    fire_rate: int = 1_000
+    stream_rate: int = 1_000
+    steady_s: float = 15.0
+    swaps: int = 100
+    swap_every_s: float = 1.0
 
 
 FULL = Sizes()
@@ -52,4 +60,9 @@ QUICK = Sizes(
     audit_many=10_000,
     rest_s=2.0,
     rivals=False,
+    fire_rate=100,
+    stream_rate=200,
+    steady_s=1.5,
+    swaps=4,
+    swap_every_s=0.8,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.cases import audit, codec, latency, rest, scale, stream, validator
+from benchmarks.cases import audit, codec, latency, rest, scale, stream, swap, validator
 from benchmarks.result import Result
 from benchmarks.sizes import Sizes
 
@@ -18,5 +18,6 @@ CASES: dict[str, Callable[[Sizes], Result]] = {
     "scale": scale.scale,
     "audit": audit.audit,
     "rest": rest.rest,
+    "swap": swap.swap,
 }
 """Every benchmark by its name, in the order in which `make bench` runs them."""
