@@ -13,10 +13,10 @@ import pyarrow as pa
 from benchmarks.children import Child, drained, service
 from benchmarks.events import MODEL, payments
 from benchmarks.firing import Firing, fire
-from benchmarks.graph import publish
+from benchmarks.graph import announce, publish
 from benchmarks.pace import Pushing
 from benchmarks.readback import Answers, answers, predictions, published_ms
-from benchmarks.rest import await_ready, described, predict_url, write_bodies
+from benchmarks.rest import await_path, described, predict_url, write_bodies
 from benchmarks.sizes import Sizes
 from benchmarks.variants import Variants
 from benchmarks.world import World
@@ -70,9 +70,7 @@ class Fight:
 
     def release(self, version: int) -> None:
         """Publish a version."""
-        event = self.events[version - 1].to_dict()
-        value = self.place.codec.encode_one(event, self.place.schemas.platform("model-version"))
-        self.publisher.publish(self._topic("model_versions"), value, key=MODEL.encode())
+        announce(self.place, self.prefix, self.publisher, self.events[version - 1])
 
     def run(self, rate: float, sizes: Sizes) -> Outcome:
         """A steady while, the swaps, a steady while; then everything is read back."""
@@ -121,7 +119,7 @@ def fight(place: World, prefix: str, variants: Variants, sizes: Sizes, seconds: 
             here = Fight(place, prefix, children[0], children[1], events, publisher, pushing)
             here.release(1)
             for child in children:
-                await_ready(child)
+                await_path(child)
             pushing.start()
             yield here
         finally:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from benchmarks.events import payments
+from benchmarks.world import World
 from tidemill.artifact import (
     GOLDEN_FILE,
     MODEL_FILE,
@@ -22,6 +24,7 @@ from tidemill.artifact import (
 from tidemill.contracts.events import DataSet, ModelRef, ModelVersion
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.features import feature_inputs
+from tidemill.kafka.publisher import Publisher
 
 TREES = 100
 ROWS = 20_000
@@ -68,18 +71,26 @@ def manifest_of(spec: ModelSpec, version: int = 1) -> Manifest:
     )
 
 
+def files_of(spec: ModelSpec, graph: bytes, rows: pa.RecordBatch) -> dict[str, bytes]:
+    """The files of an artifact: the graph, and golden rows from the first of `rows`."""
+    inputs = feature_inputs(rows.slice(0, GOLDEN_ROWS), spec.features)
+    golden = Golden(inputs, OnnxModel.load(graph, manifest_of(spec)).score(inputs))
+    return {MODEL_FILE: graph, GOLDEN_FILE: golden.to_bytes(), REFERENCE_FILE: b"{}"}
+
+
 def publish(
     spec: ModelSpec, graph: bytes, rows: pa.RecordBatch, root: Path, partitions: int, version: int = 1
 ) -> ModelVersion:
+    """Write the artifact below `root` and give its event: see `written`."""
+    return written(spec, files_of(spec, graph, rows), root, partitions, version)
+
+
+def written(spec: ModelSpec, files: Mapping[str, bytes], root: Path, partitions: int, version: int) -> ModelVersion:
     """Write the artifact below `root` and give the event that makes it serve: from the first offset on, at the epoch
     of its number.
     """
-    manifest = manifest_of(spec, version)
-    inputs = feature_inputs(rows.slice(0, GOLDEN_ROWS), spec.features)
-    golden = Golden(inputs, OnnxModel.load(graph, manifest).score(inputs))
-    files = {MODEL_FILE: graph, GOLDEN_FILE: golden.to_bytes(), REFERENCE_FILE: b"{}"}
     uri = artifact_uri(root.as_uri(), spec.name, version, "bench")
-    digest = write_artifact(uri, files, manifest)
+    digest = write_artifact(uri, files, manifest_of(spec, version))
     reference = ModelRef(
         version=version,
         artifact_uri=uri,
@@ -97,3 +108,9 @@ def publish(
         start_offsets=(0,) * partitions,
         published_at=0,
     )
+
+
+def announce(place: World, prefix: str, publisher: Publisher, event: ModelVersion) -> None:
+    """Publish an event of model-versions, as the release part would."""
+    value = place.codec.encode_one(event.to_dict(), place.schemas.platform("model-version"))
+    publisher.publish(place.topics(prefix).name("model_versions"), value, key=event.model.encode())

@@ -26,19 +26,19 @@ def predict_url(child: Child, model: str = MODEL) -> str:
     return f"http://127.0.0.1:{child.port}/v1/models/{model}/predict"
 
 
-def await_ready(child: Child) -> None:
-    """Wait until a service says that it is ready. Raises RuntimeError where it ends or takes too long."""
+def await_path(child: Child, path: str = "/health/ready") -> None:
+    """Wait until a service answers a path well. Raises RuntimeError where it ends or takes too long."""
     deadline = time.monotonic() + READY_S
-    while not _ready(child):
+    while not _answers(child, path):
         child.check()
         if time.monotonic() > deadline:
-            raise RuntimeError(f"not ready: {child.log.read_text()[-2_000:]}")
+            raise RuntimeError(f"no {path}: {child.log.read_text()[-2_000:]}")
         time.sleep(POLL_S)
 
 
-def _ready(child: Child) -> bool:
+def _answers(child: Child, path: str) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{child.port}/health/ready", timeout=TIMEOUT_S):
+        with urllib.request.urlopen(f"http://127.0.0.1:{child.port}{path}", timeout=TIMEOUT_S):
             return True
     except (urllib.error.URLError, OSError):
         return False

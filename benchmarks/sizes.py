@@ -14,7 +14,8 @@ class Sizes:
     three topics of as many. `rest_s`: for how long a server is asked. `rivals`: whether rivals run at all.
 
     `fire_rate`: REST requests a second of the open loop, `stream_rate` the records beside them. `steady_s`: before the
-    first and after the last of the `swaps`, of which one comes every `swap_every_s`.
+    first and after the last of the `swaps`, of which one comes every `swap_every_s`. `heavy_bytes`: of the models of
+    the memory test, `heavy_swaps` of which follow each other.
     """
 
     runs: int = 5
@@ -39,6 +40,8 @@ class Sizes:
     steady_s: float = 15.0
     swaps: int = 100
     swap_every_s: float = 1.0
+    heavy_bytes: int = 210_000_000
+    heavy_swaps: int = 20
 
 
 FULL = Sizes()
@@ -65,4 +68,6 @@ QUICK = Sizes(
     steady_s=1.5,
     swaps=4,
     swap_every_s=0.8,
+    heavy_bytes=4_000_000,
+    heavy_swaps=2,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.cases import audit, codec, latency, rest, scale, stream, swap, validator
+from benchmarks.cases import audit, codec, latency, memory, rest, scale, stream, swap, validator
 from benchmarks.result import Result
 from benchmarks.sizes import Sizes
 
@@ -19,5 +19,6 @@ CASES: dict[str, Callable[[Sizes], Result]] = {
     "audit": audit.audit,
     "rest": rest.rest,
     "swap": swap.swap,
+    "memory": memory.memory,
 }
 """Every benchmark by its name, in the order in which `make bench` runs them."""
