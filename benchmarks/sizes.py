@@ -15,8 +15,8 @@ class Sizes:
 
     `fire_rate`: REST requests a second of the open loop, `stream_rate` the records beside them. `steady_s`: before the
     first and after the last of the `swaps`, of which one comes every `swap_every_s`. `heavy_bytes`: of the models of
-    the memory test, `heavy_swaps` of which follow each other. `load_s`: of the long load; the cost of the log is found
-    in `log_phases` phases of `log_phase_s` with it and as many without.
+    the memory test, `heavy_swaps` of which follow each other. `load_s`: of the long load (`load_warm_s` before it and
+    each phase); the cost of the log is found in `log_phases` phases of `log_phase_s` with it and as many without.
     """
 
     runs: int = 5
@@ -44,6 +44,7 @@ class Sizes:
     heavy_bytes: int = 210_000_000
     heavy_swaps: int = 20
     load_s: float = 600.0
+    load_warm_s: float = 5.0
     log_phases: int = 5
     log_phase_s: float = 20.0
 
@@ -70,11 +71,12 @@ QUICK = Sizes(
     fire_rate=100,
     stream_rate=200,
     steady_s=1.5,
-    swaps=4,
-    swap_every_s=0.8,
+    swaps=3,
+    swap_every_s=0.6,
     heavy_bytes=4_000_000,
     heavy_swaps=2,
-    load_s=3.0,
+    load_s=2.0,
+    load_warm_s=0.5,
     log_phases=1,
-    log_phase_s=2.0,
+    log_phase_s=1.0,
 )

@@ -23,7 +23,6 @@ from benchmarks.sizes import Sizes
 from benchmarks.world import World, world
 
 LOG_COST = 1.1
-WARM_S = 5.0
 CONNECTIONS = 128
 KEY_RATE = "1000000/second"
 """Counted, and never reached."""
@@ -91,8 +90,8 @@ def _asked(place: World, child: Child, key: str, sizes: Sizes, seconds: float) -
     headers = {**JSON_HEADERS, "Authorization": f"Bearer {key}"}
     before, written = child.cpu_s(), _sum(child.metrics(), WRITTEN)
     found: dict[str, Any] = fire(
-        predict_url(child), bodies, seconds=seconds, warm_s=WARM_S, rate=sizes.fire_rate, connections=CONNECTIONS,
-        headers=headers,
+        predict_url(child), bodies, seconds=seconds, warm_s=sizes.load_warm_s, rate=sizes.fire_rate,
+        connections=CONNECTIONS, headers=headers,
     ).result()  # fmt: skip
     all_requests = found["requests"] + found["warm"]
     return {

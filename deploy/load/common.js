@@ -26,7 +26,6 @@ export function options(rate) {
       checks: ["rate>0.999"],
     },
     summaryTrendStats: ["med", "p(90)", "p(95)", "p(99)", "p(99.9)", "max"],
-    discardResponseBodies: false,
   };
 }
 
