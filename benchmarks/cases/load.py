@@ -33,14 +33,8 @@ def load(sizes: Sizes) -> Result:
     with world() as place, _serving(place) as (on, off, key):
         long = _asked(place, on, key, sizes, sizes.load_s)
         told("load", 0, long)
-        runs = []
-        for number in range(sizes.log_phases):
-            phases = {"log on": on, "log off": off}
-            found = {
-                who: _asked(place, phases[who], key, sizes, sizes.log_phase_s) for who in rotated(list(phases), number)
-            }
-            figures = {f"{who} {what}": found[who][what] for who in phases for what in ("p50 ms", "p99 ms", "errors")}
-            runs.append(dict(told("load, log", number, figures)))
+        phases = {"log on": on, "log off": off}
+        runs = [_in_turn(place, phases, key, sizes, number) for number in range(sizes.log_phases)]
         not_logged = lost(on)
     result = Result("load", "ms p99", long["p99 ms"], OUR_P99_MS, runs=[dict(long), *runs])
     middle = {what: median(run[what] for run in runs) for what in runs[0]}
@@ -48,6 +42,14 @@ def load(sizes: Sizes) -> Result:
     result.figures = {**long, **middle, "errors": errors, "predictions lost to the log": not_logged}
     result.goals = _goals(long, result.figures)
     return result
+
+
+def _in_turn(place: World, phases: dict[str, Child], key: str, sizes: Sizes, number: int) -> dict[str, float]:
+    """One phase with the log and one without."""
+    order = rotated(list(phases), number)
+    found = {who: _asked(place, phases[who], key, sizes, sizes.log_phase_s) for who in order}
+    figures = {f"{who} {what}": found[who][what] for who in phases for what in ("p50 ms", "p99 ms", "errors")}
+    return dict(told("load, log", number, figures))
 
 
 def _goals(long: dict[str, float], figures: dict[str, float]) -> list[Goal]:
