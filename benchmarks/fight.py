@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from benchmarks.children import Child, drained, service
+from benchmarks.children import Child, drained, last_words, service
 from benchmarks.events import MODEL, payments
 from benchmarks.firing import Firing, fire
 from benchmarks.graph import announce, publish
@@ -29,6 +29,7 @@ BODIES = payments(256, first=10**6)
 CONNECTIONS = 64
 WARM_S = 3.0
 PATIENCE_S = 60.0
+POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class Fight:
         due = time.monotonic() + WARM_S + sizes.steady_s
         for version in range(2, sizes.swaps + 2):
             time.sleep(max(0.0, due - time.monotonic()))
+            self._await_serving(version - 1)
             self.release(version)
             due += sizes.swap_every_s
         load = firing.result()
@@ -91,6 +93,17 @@ class Fight:
         published = published_ms(self.place, self._topic("model_versions"))
         table = predictions(self.place, topic)
         return Outcome(load, found, table, history, published, self.pushing.rows, pushed)
+
+    def _await_serving(self, version: int) -> None:
+        """Wait until both serve a version, which they usually do long since: none is to be passed over."""
+        deadline = time.monotonic() + PATIENCE_S
+        while self._epochs() != (version, version):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"version {version} does not serve: {last_words([self.serve, self.stream])}")
+            time.sleep(POLL_S)
+
+    def _epochs(self) -> tuple[float, float]:
+        return described(self.serve)["epoch"], self.stream.metrics()[f'tidemill_model_epoch{{model="{MODEL}"}}']
 
     def _topic(self, role: str, model: str = "") -> str:
         topics = self.place.topics(self.prefix)

@@ -28,7 +28,15 @@ SHARES = (1.0, 0.8, 0.6, 0.4, 0.2)
 HELD_P99_MS = 100.0
 PROBE_S = 6.0
 SERVING_MS, DURING = 1_000.0, 2.0
-NONE = ("errors", "missing", "double", "not of one version", "epochs back", "swaps not seen")
+NONE = (
+    "errors",
+    "missing",
+    "double",
+    "not of one version",
+    "epochs back",
+    "swaps not seen by rest",
+    "swaps not seen by stream",
+)
 SERVING = ("rest p50 ms", "rest p99 ms", "stream p50 ms", "stream p99 ms")
 
 
@@ -83,14 +91,14 @@ def _wrong(found: Outcome, variants: Variants, sizes: Sizes) -> dict[str, float]
     back = went_back(answers.due_ms[good], answers.done_ms[good], answers.epoch[good])
     back += stepped_back(by_stream["partition"].to_numpy(), by_stream["epoch"].to_numpy())
     epochs = set(range(2, sizes.swaps + 2))
-    seen = [{swap["epoch"] for swap in found.history}, set(by_stream["epoch"].to_pylist())]
+    seen = {"rest": {swap["epoch"] for swap in found.history}, "stream": set(by_stream["epoch"].to_pylist())}
     return {
         "errors": float(np.count_nonzero(~good)),
         "missing": float(sum(missing for missing, _ in lost)),
         "double": float(sum(double for _, double in lost)),
         "not of one version": float(unlike + _unlike_on_stream(found, variants, by_stream)),
         "epochs back": float(back),
-        "swaps not seen": float(sum(len(epochs - one) for one in seen)),
+        **{f"swaps not seen by {who}": float(len(epochs - one)) for who, one in seen.items()},
         "answers": float(good.sum()),
         "stream predictions": float(len(by_stream)),
     }

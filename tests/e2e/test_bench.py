@@ -29,7 +29,7 @@ def test_swaps_and_load_lose_nothing_and_break_no_request() -> None:
         json.loads((ROOT / "var" / "bench" / "quick" / f"{name}.json").read_text())["figures"]
         for name in ("swap", "load")
     )
-    for what in ("errors", "missing", "double", "not of one version", "epochs back", "swaps not seen"):
+    for what in ("errors", "missing", "double", "not of one version", "epochs back", "swaps not seen by rest"):
         assert swap[what] == 0, f"{what}: {swap}"
     assert swap["answers"] > 100
     assert swap["stream predictions"] > 100
