@@ -49,3 +49,21 @@ def sampled(child: Child) -> Iterator[Samples]:
         yield samples
     finally:
         samples.stop()
+
+
+def in_models(base: float, file_mb: float, steps: list[tuple[float, float]]) -> dict[str, float]:
+    """`steps`: peak and MB after the first load and each swap. `during`, `after`: models above the base at most;
+    `rise`: models by which a straight line through what is left after the swaps rises from the first to the last.
+    """
+    peaks, after = np.array(steps).T
+    model = after[0] - base + file_mb
+    slope = float(np.polyfit(np.arange(len(after) - 1), after[1:], 1)[0]) if len(after) > 2 else 0.0
+    return {
+        "base MB": base,
+        "file MB": file_mb,
+        "model MB": float(model),
+        "first load's peak MB": float(peaks[0] - base),
+        "during": float((peaks[1:].max() - base) / model),
+        "after": float((after[1:].max() - base) / model),
+        "rise": slope * (len(after) - 2) / float(model),
+    }

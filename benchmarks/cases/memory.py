@@ -19,7 +19,7 @@ from benchmarks.graph import announce, boosted, files_of, written
 from benchmarks.heavy import KINDS
 from benchmarks.rest import await_path, described, predict_url, write_bodies
 from benchmarks.result import Goal, Result, told
-from benchmarks.sampling import Samples, sampled
+from benchmarks.sampling import Samples, in_models, sampled
 from benchmarks.sizes import Sizes
 from benchmarks.world import World, world
 from tidemill.artifact import MODEL_FILE
@@ -69,7 +69,7 @@ def _run(place: World, spec: ModelSpec, sizes: Sizes, kind: str) -> dict[str, fl
     finally:
         child.stop()
     place.drop(prefix)
-    return _figures(base, len(graphs[0][MODEL_FILE]) / 2**20, steps)
+    return in_models(base, len(graphs[0][MODEL_FILE]) / 2**20, steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,21 +115,3 @@ class _Run:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"version {version} does not serve: {self.child.log.read_text()[-2_000:]}")
             time.sleep(POLL_S)
-
-
-def _figures(base: float, file_mb: float, steps: list[tuple[float, float]]) -> dict[str, float]:
-    """`steps`: peak and MB after the first load and each swap. `during`, `after`: models above the base at most;
-    `rise`: models by which a straight line through what is left after the swaps rises from the first to the last.
-    """
-    peaks, after = np.array(steps).T
-    model = after[0] - base + file_mb
-    slope = float(np.polyfit(np.arange(len(after) - 1), after[1:], 1)[0]) if len(after) > 2 else 0.0
-    return {
-        "base MB": base,
-        "file MB": file_mb,
-        "model MB": float(model),
-        "first load's peak MB": float(peaks[0] - base),
-        "during": float((peaks[1:].max() - base) / model),
-        "after": float((after[1:].max() - base) / model),
-        "rise": slope * (len(after) - 2) / float(model),
-    }
