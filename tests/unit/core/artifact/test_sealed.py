@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,19 +13,13 @@ from tidemill.artifact import ArtifactError, CheckedGraph, FeatureColumn, OnnxMo
 from tidemill.artifact.sealed import SealedFile
 
 DESCRIPTORS = Path("/proc/self/fd")
-linux_only = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="memory files are Linux's")
 
 
-@pytest.fixture
-def sealed():
-    file = SealedFile.of(b"graph" * 1_000)
-    assert file is not None
-    yield file
-    file.close()
-
-
-@linux_only
-def test_a_sealed_file_holds_the_bytes_and_can_be_changed_by_nobody(sealed: SealedFile):
+def test_a_sealed_file_holds_the_bytes_and_can_be_changed_by_nobody():
+    sealed = SealedFile.of(b"graph" * 1_000)
+    if sealed is None:
+        assert sys.platform != "linux"
+        return
     assert Path(sealed.path).read_bytes() == b"graph" * 1_000
     with Path(sealed.path).open("r+b", buffering=0) as file:
         for change in (lambda: file.write(b"x"), lambda: file.truncate(1), lambda: file.truncate(10_000)):
@@ -33,14 +28,15 @@ def test_a_sealed_file_holds_the_bytes_and_can_be_changed_by_nobody(sealed: Seal
         with pytest.raises(OSError, match="not permitted"):
             fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SEAL)
     assert Path(sealed.path).read_bytes() == b"graph" * 1_000
+    sealed.close()
 
 
-@linux_only
 def test_no_file_stays_open_whether_the_model_loads_or_not():
     model = OnnxModel.load(scaling(2.0), manifest())
     with pytest.raises(ArtifactError, match="inputs"):
         OnnxModel.load(scaling(2.0), manifest(features=(FeatureColumn("speed", "number"),)))
-    assert not [one for one in DESCRIPTORS.iterdir() if one.is_symlink() and "memfd:model" in str(one.readlink())]
+    links = DESCRIPTORS.iterdir() if DESCRIPTORS.is_dir() else []
+    assert not [one for one in links if one.is_symlink() and "memfd:model" in str(one.readlink())]
     assert model.score(column(3.0)).tolist() == [6.0]
 
 
