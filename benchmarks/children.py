@@ -68,10 +68,16 @@ class Child:
 
 
 def python(
-    module: str, *arguments: str, environment: Mapping[str, str] | None = None, interpreter: str = sys.executable
+    module: str,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    interpreter: str = sys.executable,
+    log_name: str = "",
 ) -> Child:
-    """Start `python -m module`, with the repository on its path. It ends with this process, however that ends."""
-    log = VAR / f"{module.rpartition('.')[2]}.log"
+    """Start `python -m module`, with the repository on its path. It ends with this process, however that ends.
+    `log_name`: the module's last name without one.
+    """
+    log = VAR / f"{log_name or module.rpartition('.')[2]}.log"
     log.unlink(missing_ok=True)
     path = f"{ROOT}:{os.environ.get('PYTHONPATH', '')}"
     return Child(
@@ -98,7 +104,7 @@ def service(world: World, prefix: str, module: str, *arguments: str, **settings:
         "auth": "off",
     }
     environment = {f"TIDEMILL_{name.upper()}": str(value) for name, value in {**own, **settings}.items()}
-    child = python(module, *arguments, environment=environment)
+    child = python(module, *arguments, environment=environment, log_name="-".join((module, *arguments)))
     child.port = port
     return child
 

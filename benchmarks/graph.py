@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from benchmarks.events import payments
+from benchmarks.world import World
 from tidemill.artifact import (
     GOLDEN_FILE,
     MODEL_FILE,
@@ -22,6 +24,7 @@ from tidemill.artifact import (
 from tidemill.contracts.events import DataSet, ModelRef, ModelVersion
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.features import feature_inputs
+from tidemill.kafka.publisher import Publisher
 
 TREES = 100
 ROWS = 20_000
@@ -54,11 +57,11 @@ def _boosted(spec: ModelSpec) -> tuple[bytes, pa.RecordBatch]:
     return to_onnx(fitted), rows
 
 
-def publish(spec: ModelSpec, graph: bytes, rows: pa.RecordBatch, root: Path, partitions: int) -> ModelVersion:
-    """Write the artifact below `root` and give the event that makes it serve from the first offset on."""
-    manifest = Manifest(
+def manifest_of(spec: ModelSpec, version: int = 1) -> Manifest:
+    """The manifest of a graph of the benchmark's model."""
+    return Manifest(
         model=spec.name,
-        version=1,
+        version=version,
         task="binary",
         output="probabilities",
         features=feature_columns(spec.features),
@@ -66,13 +69,30 @@ def publish(spec: ModelSpec, graph: bytes, rows: pa.RecordBatch, root: Path, par
         positive_class="true",
         run_id="bench",
     )
+
+
+def files_of(spec: ModelSpec, graph: bytes, rows: pa.RecordBatch) -> dict[str, bytes]:
+    """The files of an artifact: the graph, and golden rows from the first of `rows`."""
     inputs = feature_inputs(rows.slice(0, GOLDEN_ROWS), spec.features)
-    golden = Golden(inputs, OnnxModel.load(graph, manifest).score(inputs))
-    files = {MODEL_FILE: graph, GOLDEN_FILE: golden.to_bytes(), REFERENCE_FILE: b"{}"}
-    uri = artifact_uri(root.as_uri(), spec.name, 1, "bench")
-    digest = write_artifact(uri, files, manifest)
+    golden = Golden(inputs, OnnxModel.load(graph, manifest_of(spec)).score(inputs))
+    return {MODEL_FILE: graph, GOLDEN_FILE: golden.to_bytes(), REFERENCE_FILE: b"{}"}
+
+
+def publish(
+    spec: ModelSpec, graph: bytes, rows: pa.RecordBatch, root: Path, partitions: int, version: int = 1
+) -> ModelVersion:
+    """Write the artifact below `root` and give its event: see `written`."""
+    return written(spec, files_of(spec, graph, rows), root, partitions, version)
+
+
+def written(spec: ModelSpec, files: Mapping[str, bytes], root: Path, partitions: int, version: int) -> ModelVersion:
+    """Write the artifact below `root` and give the event that makes it serve: from the first offset on, at the epoch
+    of its number.
+    """
+    uri = artifact_uri(root.as_uri(), spec.name, version, "bench")
+    digest = write_artifact(uri, files, manifest_of(spec, version))
     reference = ModelRef(
-        version=1,
+        version=version,
         artifact_uri=uri,
         manifest_digest=digest,
         run_id="bench",
@@ -81,10 +101,16 @@ def publish(spec: ModelSpec, graph: bytes, rows: pa.RecordBatch, root: Path, par
     )
     return ModelVersion(
         model=spec.name,
-        epoch=1,
+        epoch=version,
         mode="direct",
         champion=reference,
         challenger_share=0.0,
         start_offsets=(0,) * partitions,
         published_at=0,
     )
+
+
+def announce(place: World, prefix: str, publisher: Publisher, event: ModelVersion) -> None:
+    """Publish an event of model-versions, as the release part would."""
+    value = place.codec.encode_one(event.to_dict(), place.schemas.platform("model-version"))
+    publisher.publish(place.topics(prefix).name("model_versions"), value, key=event.model.encode())

@@ -12,6 +12,11 @@ class Sizes:
     `latency_s`: for how long events are pushed. `few`, `many`: events of the memory test. `models`, `partitions`:
     the larger counts of the cost tests. `audit_few`, `audit_many`: raw records of the audit, which reads
     three topics of as many. `rest_s`: for how long a server is asked. `rivals`: whether rivals run at all.
+
+    `fire_rate`: REST requests a second of the open loop, `stream_rate` the records beside them. `steady_s`: before the
+    first and after the last of the `swaps`, of which one comes every `swap_every_s`. `heavy_bytes`: of the models of
+    the memory test, `heavy_swaps` of which follow each other. `load_s`: of the long load (`load_warm_s` before it and
+    each phase); the cost of the log is found in `log_phases` phases of `log_phase_s` with it and as many without.
     """
 
     runs: int = 5
@@ -31,6 +36,17 @@ class Sizes:
     audit_many: int = 3_400_000
     rest_s: float = 8.0
     rivals: bool = True
+    fire_rate: int = 1_000
+    stream_rate: int = 1_000
+    steady_s: float = 15.0
+    swaps: int = 100
+    swap_every_s: float = 1.0
+    heavy_bytes: int = 210_000_000
+    heavy_swaps: int = 20
+    load_s: float = 600.0
+    load_warm_s: float = 5.0
+    log_phases: int = 5
+    log_phase_s: float = 20.0
 
 
 FULL = Sizes()
@@ -52,4 +68,15 @@ QUICK = Sizes(
     audit_many=10_000,
     rest_s=2.0,
     rivals=False,
+    fire_rate=100,
+    stream_rate=200,
+    steady_s=1.5,
+    swaps=3,
+    swap_every_s=0.6,
+    heavy_bytes=4_000_000,
+    heavy_swaps=2,
+    load_s=2.0,
+    load_warm_s=0.5,
+    log_phases=1,
+    log_phase_s=1.0,
 )

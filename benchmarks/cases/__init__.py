@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.cases import audit, codec, latency, rest, scale, stream, validator
+from benchmarks.cases import audit, codec, latency, load, memory, rest, scale, stream, swap, validator
 from benchmarks.result import Result
 from benchmarks.sizes import Sizes
 
@@ -18,5 +18,8 @@ CASES: dict[str, Callable[[Sizes], Result]] = {
     "scale": scale.scale,
     "audit": audit.audit,
     "rest": rest.rest,
+    "load": load.load,
+    "swap": swap.swap,
+    "memory": memory.memory,
 }
 """Every benchmark by its name, in the order in which `make bench` runs them."""

@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from benchmarks.cases.stream import release_all
 from benchmarks.children import Child, drained, service
 from benchmarks.events import BAD_EVERY, MODEL, bad_among, encoded, payments
+from benchmarks.pace import paced
 from benchmarks.result import Goal, Result
 from benchmarks.sizes import Sizes
 from benchmarks.world import TRACE, World, world
@@ -21,7 +22,6 @@ from tidemill.kafka.headers import TRACEPARENT
 
 P95_MS, P99_MS = 250.0, 500.0
 PARTITIONS = 4
-TICK_S = 0.01
 WARM_S = 3.0
 PATIENCE_S = 60.0
 
@@ -90,15 +90,11 @@ def _push(place: World, raw: str, rate: int, clocks: Clocks) -> None:
     keys, values = encoded(payments(events, at_ms=int(time.time() * 1000)), place.codec, place.schemas.record(MODEL))
     producer = Producer(producer_config(place.settings("")) | {"linger.ms": 1})
     trace = [(TRACEPARENT, TRACE)]
-    started, sent = time.perf_counter(), 0
-    while sent < events:
-        due = min(events, int((time.perf_counter() - started) * rate))
-        for k in range(sent, due):
+    for numbers in paced(events, rate):
+        for k in numbers:
             clocks.pushed[k] = time.perf_counter()
             producer.produce(raw, values[k], keys[k], k % PARTITIONS, headers=trace)
-        sent = due
         producer.poll(0)
-        time.sleep(TICK_S)
     producer.flush(PATIENCE_S)
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from benchmarks.cases.validator import PARTITIONS, WARM_UP, limit
 from benchmarks.children import Child, measured, service, stages
 from benchmarks.events import MODEL
-from benchmarks.graph import boosted, publish
+from benchmarks.graph import announce, boosted, publish
 from benchmarks.peers import STREAMS, Rival
 from benchmarks.result import Goal, Result, rotated, told
 from benchmarks.sizes import Sizes
@@ -43,11 +43,9 @@ def release_all(place: World, prefix: str, partitions: int) -> str:
     path.write_bytes(graph)
     if partitions:
         with Publisher(place.settings(prefix)) as publisher:
-            topic = place.topics(prefix).name("model_versions")
             for spec in specs.values():
                 event = publish(spec, graph, rows, place.folder / "artifacts" / prefix, partitions)
-                value = place.codec.encode_one(event.to_dict(), place.schemas.platform("model-version"))
-                publisher.publish(topic, value, key=spec.name.encode())
+                announce(place, prefix, publisher, event)
     return str(path)
 
 

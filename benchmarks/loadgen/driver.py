@@ -31,6 +31,7 @@ class Driver:
     def __init__(self, plan: Plan, *, keep: bool = False) -> None:
         self._plan = plan
         self._loop = asyncio.get_running_loop()
+        self._arrivals = [*plan.arrivals()] if plan.rate is not None else []  # before the clock starts
         self._start = time.monotonic() + LEAD_S
         self._end = self._start + plan.warm_s + plan.seconds
         self.tally = Tally(self._start + plan.warm_s, keep)
@@ -50,7 +51,7 @@ class Driver:
                 self._loop.call_at(self._start, self._due)
             self._loop.call_at(self._end, self._finish)
         else:
-            self._arrive(iter([*self._plan.arrivals()]), None)
+            self._arrive(iter(self._arrivals), None)
         while not (self._no_more and self._made == self._settled):
             await asyncio.sleep(SWEEP_S)
             self._sweep()

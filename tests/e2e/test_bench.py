@@ -19,3 +19,19 @@ def test_validator_and_stream_are_measured_exactly_once_beside_a_pass_through() 
         assert found["ours"] > 0
         assert found["limit"] > 0
         assert {"consume", "columns", "process", "produce", "commit"} <= found["stages_us"].keys()
+
+
+def test_swaps_and_load_lose_nothing_and_break_no_request() -> None:
+    command = [sys.executable, "-m", "benchmarks", "--quick", "swap", "load"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert run.returncode == 0, run.stderr[-2_000:]
+    swap, load = (
+        json.loads((ROOT / "var" / "bench" / "quick" / f"{name}.json").read_text())["figures"]
+        for name in ("swap", "load")
+    )
+    for what in ("errors", "missing", "double", "not of one version", "epochs back", "swaps not seen by rest"):
+        assert swap[what] == 0, f"{what}: {swap}"
+    assert swap["answers"] > 100
+    assert swap["stream predictions"] > 100
+    assert load["errors"] == load["predictions lost to the log"] == 0
+    assert load["logged a request"] == 1

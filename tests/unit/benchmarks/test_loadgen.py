@@ -96,7 +96,7 @@ def test_errors_are_counted_by_their_kind_and_the_loop_goes_on() -> None:
     async def answer(number: int) -> bytes | None:
         return answers.get(number, GOOD)
 
-    tally, web = fired(answer, seconds=0.4, connections=1, timeout_s=0.1)
+    tally, web = fired(answer, seconds=0.9, connections=1, timeout_s=0.4)
     assert dict(tally.errors) == {"dropped": 1, "status 500": 1, "malformed": 1, "timeout": 1}
     assert tally.requests == len(web.bodies) == len(tally.took_s) + 4
     assert [record[3] for record in tally.records[:6]] == [200, 200, 200, 0, 200, 500]

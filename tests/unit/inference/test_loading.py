@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.toy_models import publish_toy
 from tests.unit.inference.fakes import FEATURE, MODEL, SCHEMAS
-from tidemill.artifact import ArtifactError, Reason
+from tidemill.artifact import MODEL_FILE, ArtifactError, Reason
 from tidemill.contracts.events import ModelVersion
 from tidemill_inference.loading import loader
 
@@ -61,3 +61,9 @@ def test_a_version_that_does_not_repeat_its_golden_rows_is_refused(tmp_path: Pat
     event = publish_toy(tmp_path.as_uri(), MODEL, 1, feature=FEATURE, start_offsets=(0,), golden_shift=0.01)
     with pytest.raises(ArtifactError, match="golden rows: 3 of 3"):
         LOAD(event)
+
+
+def test_who_loads_is_told_how_large_the_graph_was(published: ModelVersion) -> None:
+    sizes: list[int] = []
+    loader(SCHEMAS, {MODEL: "binary"}, on_loaded=sizes.append)(published)
+    assert sizes == [Path(published.champion.artifact_uri.removeprefix("file://"), MODEL_FILE).stat().st_size]

@@ -23,6 +23,7 @@ class World:
         self.predictor = Predictor(MODEL)
         self.switched: list[str] = []
         self.failed = threading.Event()
+        self.turned = threading.Event()
         self.store_away = False
         self.release = threading.Event()
         swappers = {
@@ -37,6 +38,7 @@ class World:
             poll_s=0.001,
             on_switch=self.switched.append,
             on_failure=self.failed.set,
+            on_turn=self.turned.set,
         )
 
     def _load(self, wanted: ModelVersion) -> Scorer:
@@ -74,6 +76,7 @@ def test_brokers_that_are_away_are_waited_for(world: World) -> None:
     world.watcher.start()
     until(lambda: world.version() == 1, 5, "the version serves")
     assert world.watcher.check() is None
+    assert world.turned.wait(5)
 
 
 def test_what_is_no_event_and_what_is_about_others_is_passed_over(world: World) -> None:

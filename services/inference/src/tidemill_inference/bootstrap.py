@@ -13,6 +13,7 @@ from tidemill.contracts.model_file import ModelSpec, load_models
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.broadcast import BroadcastReader
+from tidemill.service.footprint import LargeLoads
 from tidemill_inference.adapters.versions import VersionWatcher
 from tidemill_inference.fetching import Fetcher
 from tidemill_inference.loading import loader
@@ -79,7 +80,8 @@ class Platform:
         tasks = {name: spec.target.task for name, spec in self.specs.items()}
         stop = threading.Event()
         fetch = Fetcher(self.settings.fetch_timeout_s, self.settings.fetch_silence_s, stop.is_set)
-        load = loader(self.schemas, tasks, self.settings.onnx_threads, fetch)
+        large = LargeLoads()
+        load = loader(self.schemas, tasks, self.settings.onnx_threads, fetch, large.loaded)
         clock = SystemClock()
         return VersionWatcher(
             BroadcastReader(self.settings, self.topics.name("model_versions"), name="versions"),
@@ -93,6 +95,7 @@ class Platform:
             on_switch=on_switch,
             on_failure=on_failure,
             stop=stop,
+            on_turn=large,
         )
 
     def without_version(self) -> list[str]:

@@ -8,6 +8,7 @@ from tidemill.artifact import (
     GOLDEN_FILE,
     MODEL_FILE,
     ArtifactError,
+    CheckedGraph,
     Golden,
     Manifest,
     OnnxModel,
@@ -21,23 +22,34 @@ from tidemill_inference.fetching import Fetch
 
 
 def loader(
-    schemas: SchemaCatalog, tasks: Mapping[str, str], threads: int = 1, fetch: Fetch = fetch_artifact
+    schemas: SchemaCatalog,
+    tasks: Mapping[str, str],
+    threads: int = 1,
+    fetch: Fetch = fetch_artifact,
+    on_loaded: Callable[[int], object] = lambda size: None,
 ) -> Callable[[ModelVersion], OnnxModel]:
-    """A function that loads the champion of an event. `tasks`: the task of each model, as its file says.
+    """A function that loads the champion of an event. `tasks`: the task of each model, as its file says. `on_loaded`
+    is told the bytes of each graph.
 
     It raises ArtifactError where the version must not serve, OSError where the artifact store is away. The
     golden rows warm the graph up: as a whole, in batches, and one alone, the shape of a REST request.
     """
 
-    def load(event: ModelVersion) -> OnnxModel:
+    def fetched(event: ModelVersion) -> tuple[Manifest, CheckedGraph, Golden]:
+        """Checked, and without the fetched bytes: they go before the graph is loaded."""
         reference = event.champion
         artifact = fetch(reference.artifact_uri, reference.manifest_digest, only=(MODEL_FILE, GOLDEN_FILE))
         fields = schemas.record(event.model).field_names
         check_manifest(artifact.manifest, event, tasks[event.model], fields)
-        model = OnnxModel.load(artifact.files[MODEL_FILE], artifact.manifest, threads)
         golden = Golden.from_bytes(artifact.files[GOLDEN_FILE], artifact.manifest)
+        return artifact.manifest, CheckedGraph(artifact.files[MODEL_FILE]), golden
+
+    def load(event: ModelVersion) -> OnnxModel:
+        manifest, graph, golden = fetched(event)
+        model = OnnxModel.of(graph, manifest, threads)
         check_golden(model, golden)
         model.warm_up(golden.inputs)
+        on_loaded(graph.size)
         return model
 
     return load

@@ -19,7 +19,7 @@ from tidemill.artifact.manifest import (
     Manifest,
     feature_columns,
 )
-from tidemill.artifact.onnx_model import OnnxModel
+from tidemill.artifact.onnx_model import CheckedGraph, OnnxModel
 
 __all__ = [
     "GOLDEN_FILE",
@@ -28,6 +28,7 @@ __all__ = [
     "REFERENCE_FILE",
     "Artifact",
     "ArtifactError",
+    "CheckedGraph",
     "FeatureColumn",
     "Golden",
     "Manifest",

@@ -11,6 +11,7 @@ import numpy as np
 from tidemill.artifact.errors import ArtifactError, Reason
 from tidemill.artifact.graph_guard import check_graph
 from tidemill.artifact.manifest import Manifest
+from tidemill.artifact.sealed import SealedFile
 
 MAX_ROWS_AT_ONCE = 16_384
 """Bounds the memory of one run; larger batches are scored in slices."""
@@ -21,6 +22,29 @@ TOGETHER, TRIES = 8, 5
 _TENSORS = {"category": "tensor(string)", "number": "tensor(float)"}
 _SCORES = ("tensor(float)", "tensor(double)")
 _FATAL_ONLY = 4  # ONNX Runtime's own log: what it has to say comes as an exception too
+
+
+class CheckedGraph:
+    """A graph that check_graph has let through, held where nobody can change it: whoever fetched its bytes may let them
+    go before ONNX Runtime takes as much memory again.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        """Raises ArtifactError for a graph that check_graph refuses."""
+        check_graph(data)
+        self.size = len(data)
+        self._sealed = SealedFile.of(data)
+        self._data = data if self._sealed is None else b""
+
+    def session(self, threads: int) -> Any:
+        """ONNX Runtime's session of it; to be asked for once. Raises ArtifactError where there is none."""
+        if self._sealed is None:
+            return _session(self._data, threads)
+        sealed, self._sealed = self._sealed, None
+        try:
+            return _session(sealed.path, threads)
+        finally:
+            sealed.close()
 
 
 class OnnxModel:
@@ -39,13 +63,17 @@ class OnnxModel:
 
     @classmethod
     def load(cls, data: bytes, manifest: Manifest, threads: int = 1) -> OnnxModel:
-        """Load the graph in `data`, never a file, on the CPU.
+        """Load the graph in `data`, never a file of others, on the CPU.
 
         Raises ArtifactError for a graph that check_graph refuses, that ONNX Runtime does not load, or whose
         inputs and outputs are not those of the manifest.
         """
-        check_graph(data)
-        session = _session(data, threads)
+        return cls.of(CheckedGraph(data), manifest, threads)
+
+    @classmethod
+    def of(cls, graph: CheckedGraph, manifest: Manifest, threads: int = 1) -> OnnxModel:
+        """Load a checked graph, once. Raises ArtifactError as `load` does."""
+        session = graph.session(threads)
         _check_signature(session, manifest)
         return cls(session, manifest)
 
@@ -104,7 +132,7 @@ class OnnxModel:
         return scores
 
 
-def _session(data: bytes, threads: int) -> Any:
+def _session(source: bytes | str, threads: int) -> Any:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -113,9 +141,10 @@ def _session(data: bytes, threads: int) -> Any:
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # which is what check_graph has read
     options.log_severity_level = _FATAL_ONLY
     try:
-        return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's exceptions share no base of their own
         raise ArtifactError(f"ONNX Runtime does not load the model: {error}", Reason.GRAPH) from error
 

@@ -11,12 +11,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Trimmer", "share_arenas"]
+__all__ = ["LargeLoads", "Trimmer", "share_arenas"]
 
 _M_ARENA_MAX = -8
 """Of glibc's ``malloc.h``."""
 _ARENAS = 2
 _PAUSE_S = 10.0
+_LARGE_BYTES = 16 << 20
+_GONE_S = 1.0
 
 
 def share_arenas() -> None:
@@ -40,6 +42,29 @@ class Trimmer:
         now = self._clock()
         if self._trim is not None and now - self._last >= _PAUSE_S:
             self._last = now
+            self._trim(0)
+
+
+class LargeLoads:
+    """Gives back what is left over of a large object's load: when it is done, and once more soon after, when what it
+    replaces has gone. Of small ones too little is left to be worth the pause.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, trim: Callable[[int], Any] | None = None) -> None:
+        self._clock = clock
+        self._trim = trim or _c_function("malloc_trim")
+        self._again: float | None = None
+
+    def loaded(self, size: int) -> None:
+        """To be called after each load, with the object's bytes."""
+        if self._trim is not None and size >= _LARGE_BYTES:
+            self._trim(0)
+            self._again = self._clock() + _GONE_S
+
+    def __call__(self) -> None:
+        """To be called again and again, by one thread."""
+        if self._trim is not None and self._again is not None and self._clock() >= self._again:
+            self._again = None
             self._trim(0)
 
 

@@ -34,8 +34,8 @@ class VersionWatcher:
 
     It reads in a thread of its own. Each load has one too, while the old versions serve on: a store that is slow for
     one model holds up neither the reading nor the other models. `on_switch` is called after each switch, one at a
-    time, in whatever thread; `on_failure` when the reading ends by a defect, which `failure` then holds. `stop` ends
-    all when it is set.
+    time, in whatever thread; `on_failure` when the reading ends by a defect, which `failure` then holds; `on_turn`
+    some times a second, in the reading thread. `stop` ends all when it is set.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class VersionWatcher:
         on_failure: Callable[[], None] = lambda: None,
         stop: threading.Event | None = None,
         spawn: Spawn = in_a_thread,
+        on_turn: Callable[[], None] = lambda: None,
     ) -> None:
         self._reader = reader
         self._codec = codec
@@ -58,6 +59,7 @@ class VersionWatcher:
         self._poll_s = poll_s
         self._on_switch = on_switch
         self._on_failure = on_failure
+        self._on_turn = on_turn
         self.failure: Exception | None = None
         self._lock = threading.Lock()
         self._stop = stop or threading.Event()
@@ -117,6 +119,7 @@ class VersionWatcher:
             while not self._stop.wait(PAUSE_S):
                 self.heartbeat.beat()
                 self._turn_or_wait()
+                self._on_turn()
         except Exception as error:  # noqa: BLE001 - ends the process: whoever wired it raises `failure`
             _log.exception("the reader of model-versions failed")
             self.failure = error
