@@ -21,6 +21,17 @@ def test_validator_and_stream_are_measured_exactly_once_beside_a_pass_through() 
         assert {"consume", "columns", "process", "produce", "commit"} <= found["stages_us"].keys()
 
 
+def test_rest_is_measured_beside_a_bare_handler_and_logs_every_answer() -> None:
+    command = [sys.executable, "-m", "benchmarks", "--quick", "rest"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert run.returncode == 0, run.stderr[-2_000:]
+    found = json.loads((ROOT / "var" / "bench" / "quick" / "rest.json").read_text())
+    assert found["ours"] > 0
+    assert found["limit"] > 0
+    assert found["rivals"]["ours, each alone"] > 0
+    assert found["figures"]["errors"] == found["figures"]["not logged"] == 0
+
+
 def test_swaps_and_load_lose_nothing_and_break_no_request() -> None:
     command = [sys.executable, "-m", "benchmarks", "--quick", "swap", "load"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
