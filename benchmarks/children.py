@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,14 +58,13 @@ class Child:
         return {name: float(value) for name, _, value in pairs}
 
     def stop(self) -> None:
-        """SIGTERM, and SIGKILL where that is not heard."""
+        """SIGTERM, and SIGKILL where that is not heard; to what it has started and left behind, too."""
         if self.popen.poll() is None:
             self.popen.send_signal(signal.SIGTERM)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self.popen.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            kill_group(self.popen.pid)
-            self.popen.wait()
+        kill_group(self.popen.pid)
+        self.popen.wait()
 
 
 def python(
