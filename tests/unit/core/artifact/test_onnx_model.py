@@ -55,6 +55,10 @@ def test_batches_of_any_size_are_scored_in_slices(n: int, monkeypatch: pytest.Mo
     assert model.score(column(*range(n))).tolist() == [2.0 * i for i in range(n)]
 
 
+def test_a_loaded_model_knows_the_size_of_its_file():
+    assert OnnxModel.load(scaling(2.0), manifest()).graph_bytes == len(scaling(2.0))
+
+
 def test_no_rows_give_no_scores_of_the_right_shape():
     model = OnnxModel.load(softmax_of(0.0, 1.0, 2.0), manifest(task="multiclass", classes=("a", "b", "c")))
     assert model.score(column()).shape == (0, 3)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tidemill.service.footprint import LargeLoads, Trimmer, share_arenas
+from tidemill.service.footprint import LargeLoads, Trimmer, give_back, map_large_blocks, resident_bytes, share_arenas
 
 
 def test_memory_is_given_back_at_once_after_work_and_seldom_while_idle() -> None:
@@ -27,6 +27,9 @@ def test_after_a_large_load_memory_is_given_back_at_once_and_once_more_when_the_
 
 def test_the_c_library_takes_the_calls() -> None:
     share_arenas()
+    map_large_blocks()
+    give_back()
+    assert resident_bytes() >= 0
     now = [0.0]
     idle = Trimmer(lambda: now[0])
     now[0] = 60.0

@@ -19,7 +19,7 @@ from tidemill.artifact.manifest import (
     Manifest,
     feature_columns,
 )
-from tidemill.artifact.onnx_model import CheckedGraph, OnnxModel
+from tidemill.artifact.onnx_model import CheckedGraph, OnnxModel, prepare_runtime
 
 __all__ = [
     "GOLDEN_FILE",
@@ -38,5 +38,6 @@ __all__ = [
     "check_golden",
     "feature_columns",
     "fetch_artifact",
+    "prepare_runtime",
     "write_artifact",
 ]

@@ -85,6 +85,11 @@ def _dense(sparse: Any) -> Iterator[Any]:
         yield from tensor.indices
 
 
+def prepare_guard() -> None:
+    """Import what a check needs."""
+    _model_class()
+
+
 def _check_domain(domain: str, what: str) -> None:
     if domain not in ALLOWED_DOMAINS:
         raise ArtifactError(f"{what} is of the domain {domain!r}, which is not allowed", Reason.GRAPH)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tidemill.artifact.errors import ArtifactError, Reason
-from tidemill.artifact.graph_guard import check_graph
+from tidemill.artifact.graph_guard import check_graph, prepare_guard
 from tidemill.artifact.manifest import Manifest
 from tidemill.artifact.sealed import SealedFile
 
@@ -50,9 +50,10 @@ class CheckedGraph:
 class OnnxModel:
     """A loaded model. Once it is warm it never changes and may be used by many threads at once."""
 
-    def __init__(self, session: Any, manifest: Manifest) -> None:
-        """Use `OnnxModel.load`, which checks what this does not."""
+    def __init__(self, session: Any, manifest: Manifest, graph_bytes: int = 0) -> None:
+        """Use `OnnxModel.load`, which checks what this does not. `graph_bytes`: the size of the graph's file."""
         self._session = session
+        self.graph_bytes = graph_bytes
         self._manifest = manifest
         self.gains_by_batches = False
         """Whether rows of several requests are better scored in one call; found by `warm_up`."""
@@ -75,7 +76,7 @@ class OnnxModel:
         """Load a checked graph, once. Raises ArtifactError as `load` does."""
         session = graph.session(threads)
         _check_signature(session, manifest)
-        return cls(session, manifest)
+        return cls(session, manifest, graph.size)
 
     def warm_up(self, inputs: Mapping[str, np.ndarray[Any, Any]]) -> None:
         """Score rows of `inputs` alone and together, as requests will come, and find out what pays: a graph of boosted
@@ -130,6 +131,13 @@ class OnnxModel:
         if scores.shape != (n, self._width):
             raise ArtifactError(f"the model answered {scores.shape}, not {(n, self._width)}", Reason.SIGNATURE)
         return scores
+
+
+def prepare_runtime() -> None:
+    """Import what every load needs (some 35 MB), so that it does not count as the first model's."""
+    import onnxruntime  # noqa: F401
+
+    prepare_guard()
 
 
 def _session(source: bytes | str, threads: int) -> Any:

@@ -7,18 +7,22 @@ hand records to each other, so that after a burst every arena holds pages that n
 from __future__ import annotations
 
 import ctypes
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-__all__ = ["LargeLoads", "Trimmer", "share_arenas"]
+__all__ = ["LargeLoads", "Trimmer", "give_back", "map_large_blocks", "resident_bytes", "share_arenas"]
 
-_M_ARENA_MAX = -8
+_M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
 """Of glibc's ``malloc.h``."""
 _ARENAS = 2
 _PAUSE_S = 10.0
 _LARGE_BYTES = 16 << 20
 _GONE_S = 1.0
+_MAPPED_BYTES = 4 << 20
+_PAGES = Path("/proc/self/statm")
 
 
 def share_arenas() -> None:
@@ -26,6 +30,31 @@ def share_arenas() -> None:
     set_option = _c_function("mallopt")
     if set_option is not None:
         set_option(_M_ARENA_MAX, _ARENAS)
+
+
+def map_large_blocks() -> None:
+    """Let every block of 4 MiB or more have pages of its own, which go back as soon as it is freed.
+
+    Else glibc keeps up to 64 MiB of freed blocks at the end of an arena, where ``give_back`` does not reach them.
+    """
+    set_option = _c_function("mallopt")
+    if set_option is not None:
+        set_option(_M_MMAP_THRESHOLD, _MAPPED_BYTES)
+
+
+def give_back() -> None:
+    """Give freed pages back now: some milliseconds in which other threads may wait for memory."""
+    trim = _c_function("malloc_trim")
+    if trim is not None:
+        trim(0)
+
+
+def resident_bytes() -> int:
+    """The resident memory of this process; 0 where the system does not say (it is no Linux)."""
+    try:
+        return int(_PAGES.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except FileNotFoundError:
+        return 0
 
 
 class Trimmer:
