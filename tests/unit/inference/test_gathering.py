@@ -12,8 +12,9 @@ from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, ToyModel, endpoin
 from tidemill.artifact import ArtifactError
 from tidemill_inference.checking import InvalidInstances
 from tidemill_inference.dataplane import Answered, ModelEndpoint
-from tidemill_inference.gathering import ENOUGH, Gathering, Part
+from tidemill_inference.gathering import ALONE, ENOUGH, Gathering, Part
 from tidemill_inference.serving import Predictor, Serving
+from tidemill_inference.sharing import Sharing
 
 
 class Counting(ToyModel):
@@ -123,3 +124,65 @@ def test_a_row_that_breaks_the_graph_fails_its_own_request_alone() -> None:
     good, bad = world.ask_all((100.0,), (666.0,))
     assert good == [pytest.approx(0.1)]
     assert isinstance(bad, ArtifactError)
+
+
+def order_of(*asked: tuple[str, bool, int]) -> list[str]:
+    """The order in which models are answered that are asked at once, and were a moment ago: name, whether it gains by
+    batches, requests.
+    """
+    sharing, order = Sharing(), list[str]()
+    for name, _, _ in asked:
+        sharing.note(name)
+
+    async def run() -> None:
+        gatherings = {}
+        for name, gains, _ in asked:
+            world = World(Counting())
+            world.model.gains_by_batches = gains
+            world.endpoint.spec = replace(world.endpoint.spec, name=name)
+            gatherings[name] = (world, Gathering(world.endpoint, lambda *_: None, sharing=sharing))
+        ended = asyncio.get_running_loop().create_future()
+
+        def done(name: str) -> None:
+            order.append(name)
+            if len(order) == sum(number for _, _, number in asked):
+                ended.set_result(None)
+
+        for name, _, number in asked:
+            world, gathering = gatherings[name]
+            for _ in range(number):
+                gathering.join(world.endpoint.check([{FEATURE: 1.0}]), b"", lambda _, name=name: done(name))
+        await asyncio.wait_for(ended, 10)
+
+    asyncio.run(run())
+    return order
+
+
+@pytest.mark.parametrize(("gains", "most"), [(False, ALONE), (True, ENOUGH)])
+def test_one_request_waits_for_one_call_of_a_busy_model_or_for_a_few_that_are_calls_of_their_own(
+    gains: bool, most: int
+) -> None:
+    order = order_of(("busy", gains, 200), ("other", False, 1))
+    assert (len(order), order.index("other")) == (201, most)
+
+
+def test_models_that_gain_nothing_by_batches_alternate() -> None:
+    order = order_of(("a", False, 40), ("b", False, 10))
+    assert order[: 4 * ALONE] == (["a"] * ALONE + ["b"] * ALONE) * 2
+    assert order[-20:] == ["a"] * 20
+
+
+def test_while_one_model_alone_is_asked_it_waits_for_no_rounds() -> None:
+    """All of its requests are answered before what the loop was asked to do after they had come."""
+    world, order = World(Counting()), list[str]()
+    world.model.gains_by_batches = False
+
+    async def run() -> None:
+        checked = world.endpoint.check([{FEATURE: 1.0}])
+        for _ in range(9):
+            world.gathering.join(checked, b"", lambda _: order.append("answer"))
+        asyncio.get_running_loop().call_soon(order.append, "next")
+        await asyncio.sleep(0)
+
+    asyncio.run(run())
+    assert order == ["answer"] * 9 + ["next"]

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from tidemill.features import feature_inputs
 from tidemill_inference.routing import Mask, salt_of, to_challenger
+from tidemill_inference.shelved import NotLoaded
 
 if TYPE_CHECKING:
     from tidemill_inference.serving import Scorer, Scores, Serving
@@ -60,9 +61,13 @@ class Arm:
             self.seconds += time.perf_counter() - started
 
     def try_to_ask(self, wanted: Mask) -> None:
-        """The same; a graph that fails has no answer."""
+        """The same; a graph that fails has no answer, one that cannot be loaded now was not asked."""
+        before = self.asked.copy()
         try:
             self.ask(wanted)
+        except NotLoaded as error:
+            self.asked = before
+            _log.warning("%s", error)
         except Exception as error:  # noqa: BLE001 - whatever the graph breaks, the other arm answers
             _log.warning("version %d has no answer: %s", self.version, error)
 

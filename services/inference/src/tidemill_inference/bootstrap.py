@@ -7,13 +7,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from tidemill.artifact import Manifest, OnnxModel, prepare_runtime
 from tidemill.clock import SystemClock
 from tidemill.codec import Codec, HttpRegistry
+from tidemill.contracts.events import ModelVersion
 from tidemill.contracts.model_file import ModelSpec, load_models
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.broadcast import BroadcastReader
-from tidemill.service.footprint import LargeLoads
+from tidemill.service.footprint import LargeLoads, map_large_blocks
 from tidemill_inference.adapters.versions import VersionWatcher
 from tidemill_inference.fetching import Fetcher
 from tidemill_inference.loading import loader
@@ -21,6 +23,7 @@ from tidemill_inference.report_writer import ReportWriter
 from tidemill_inference.reports import ArmTally
 from tidemill_inference.serving import Predictor
 from tidemill_inference.settings import InferenceSettings
+from tidemill_inference.shelving import Shelving, taker
 from tidemill_inference.stream_process import Route
 from tidemill_inference.swapper import Swapper
 
@@ -83,20 +86,42 @@ class Platform:
         large = LargeLoads()
         load = loader(self.schemas, tasks, self.settings.onnx_threads, fetch, large.loaded)
         clock = SystemClock()
+        swappers: dict[str, Swapper] = {}
+        shelving = self._shelving(load, taker(self.schemas, tasks, fetch), swappers)
+        for model, predictor in self.predictors.items():
+            if shelving is None:
+                swappers[model] = Swapper(predictor, load, clock.now_ms, time.monotonic)
+            else:
+                swappers[model] = Swapper(predictor, shelving.load, clock.now_ms, time.monotonic, shelving.take)
         return VersionWatcher(
             BroadcastReader(self.settings, self.topics.name("model_versions"), name="versions"),
             self.codec(),
             self.schemas.for_topic("model_versions"),
-            {
-                model: Swapper(predictor, load, clock.now_ms, time.monotonic)
-                for model, predictor in self.predictors.items()
-            },
+            swappers,
             poll_s=self.settings.swap_poll_ms / 1_000,
             on_switch=on_switch,
             on_failure=on_failure,
             stop=stop,
             on_turn=large,
         )
+
+    def _shelving(
+        self,
+        load: Callable[[ModelVersion], OnnxModel],
+        take: Callable[[ModelVersion], Manifest],
+        swappers: Mapping[str, Swapper],
+    ) -> Shelving | None:
+        """What keeps models under the limit; None without one."""
+        limit = self.settings.model_memory_mb << 20
+        if not limit:
+            return None
+        map_large_blocks()
+        prepare_runtime()
+
+        def tell(event: ModelVersion, error: Exception) -> None:
+            swappers[event.model].disprove(event.epoch, error)
+
+        return Shelving(limit, load, take, on_unfit=tell)
 
     def without_version(self) -> list[str]:
         """The models for which nothing serves yet."""

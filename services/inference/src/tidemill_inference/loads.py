@@ -45,6 +45,7 @@ class Loads:
             with self._changed:
                 if self._failure is not None:
                     raise self._failure
+                self._on_step(model, swapper.withdraw())
                 self._on_step(model, swapper.switch_to_loaded())
                 offer = swapper.begin()
                 self._running += offer is not None

@@ -67,7 +67,20 @@ UNDECODABLE = Counter("tidemill_clean_undecodable", "Clean records that are not 
 LOG_QUEUED = Gauge("tidemill_prediction_log_queued", "REST predictions that wait to be logged.")
 LOG_LOST = Counter("tidemill_prediction_log_lost", "REST predictions that were not logged.", ["model", "reason"])
 LOG_WRITTEN = Counter("tidemill_prediction_log_written", "REST predictions that the broker has stored.", ["model"])
-
+MODELS_LOADED = Gauge("tidemill_models_loaded", "Models in memory, where TIDEMILL_MODEL_MEMORY_MB limits them.")
+MODELS_LOADED_BYTES = Gauge("tidemill_models_loaded_bytes", "What they cost, by which the limit is kept, in bytes.")
+MODELS_OVER_LIMIT = Counter("tidemill_models_over_limit", "Loads of a model that is above the limit alone.", ["model"])
+MODELS_LET_GO = Counter("tidemill_models_let_go", "Models let go for others, the least recently used.", ["model"])
+LOADS_WHEN_WANTED = Counter(
+    "tidemill_model_loads_when_wanted", "Loads of a model that was asked: loaded, failed.", ["model", "outcome"]
+)
+LOAD_WHEN_WANTED_SECONDS = Histogram(
+    "tidemill_model_load_when_wanted_seconds",
+    "How long who asked first waited for the model.",
+    ["model"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+)
+REFUSED_BUSY = Counter("tidemill_requests_refused_busy", "Large requests refused: too many wait.", ["model"])
 
 CACHE = Counter("tidemill_score_cache", "Instances asked of the cache: hit, miss, away.", ["model", "outcome"])
 BREAKER_OPEN = Gauge("tidemill_breaker_open", "1 while a helper that is away is left alone.", ["helper"])

@@ -160,6 +160,8 @@ def _limits(settings: ServeSettings) -> Limits:
         settings.retry_after_s,
         settings.max_arrow_kb * 1_024,
         settings.max_arrow_rows,
+        settings.batch_threads,
+        settings.batch_queue,
     )
 
 

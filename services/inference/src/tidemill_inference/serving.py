@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,8 +13,10 @@ import pyarrow as pa
 
 from tidemill.artifact import FeatureColumn, Manifest
 from tidemill.contracts.events import ModelVersion
+from tidemill.errors import RetryLater
 from tidemill.features import feature_inputs
 from tidemill_inference.arms import BothArms, aligned
+from tidemill_inference.shelved import NotLoaded, ShelvedModel
 
 KEPT_SWAPS = 100
 
@@ -71,6 +74,28 @@ class Serving:
             return self.model.manifest.features
         named = {feature.name: feature for model in self.models for feature in model.manifest.features}
         return tuple(named.values())
+
+    @property
+    def loaded(self) -> bool:
+        """Whether its models are in memory."""
+        return all(model.loaded for model in self.models if isinstance(model, ShelvedModel))
+
+    def hold(self) -> tuple[Scorer, ...] | None:
+        """Its loaded models, which stay in memory while the caller keeps them; None where one must be loaded first.
+        Never waits.
+        """
+        held = [model.hold() if isinstance(model, ShelvedModel) else model for model in self.models]
+        return None if None in held else tuple(held)  # type: ignore[arg-type]
+
+    def load(self) -> tuple[Scorer, ...]:
+        """The same, after the loads that it takes. Raises NotLoaded for the champion; a challenger that cannot be
+        loaded is left out.
+        """
+        held = [self.model.load() if isinstance(self.model, ShelvedModel) else self.model]
+        if isinstance(self.challenger, ShelvedModel):
+            with suppress(NotLoaded):  # told by who loads; the champion answers for it
+                held.append(self.challenger.load())
+        return tuple(held)
 
     def predict(self, rows: pa.RecordBatch, keys: Sequence[bytes] | None = None) -> Predictions:
         """Score rows of the model's record. Raises ArtifactError where the champion's graph fails.
@@ -166,6 +191,13 @@ class Predictor:
         self._serving = serving
         return swap
 
+    def withdraw(self) -> None:
+        """Serve nothing again: what serves has not been loaded yet and turned out to be unfit, so it has answered
+        nothing.
+        """
+        self._serving = None
+        self._swaps.pop()
+
     def current(self) -> Serving:
         """What serves now. Raises NoVersion before the first version."""
         serving = self._serving
@@ -174,7 +206,7 @@ class Predictor:
         return serving
 
 
-class NoVersion(LookupError):
+class NoVersion(RetryLater):
     """The model has no version that serves yet."""
 
     def __init__(self, model: str) -> None:

@@ -16,6 +16,12 @@ class InferenceSettings(CommonSettings):
     """What both entry points need."""
 
     onnx_threads: int = Field(1, ge=1, description="Threads of ONNX Runtime inside one scoring call.")
+    model_memory_mb: int = Field(
+        0,
+        ge=0,
+        description="Memory for loaded models, in MiB: models are loaded when they are wanted, the least recently used "
+        "is let go. 0: no limit, all are loaded and kept.",
+    )
     swap_poll_ms: int = Field(50, ge=1, description="How often model-versions is asked for news, in ms.")
     fetch_timeout_s: float = Field(
         60.0, gt=0, description="How long the fetch of one artifact may take before it is put off, in s."
@@ -64,6 +70,12 @@ class ServeSettings(AccessSettings, InferenceSettings):
         "drift, nor a trial.",
     )
     prediction_log_size: int = Field(10_000, ge=1, description="Most REST predictions that wait to be logged.")
+    batch_threads: int = Field(
+        1, ge=1, description="Requests of more than 32 rows that are worked at once; the models take turns."
+    )
+    batch_queue: int = Field(
+        64, ge=1, description="Most such requests of one model that wait; the next one is told to come back (503)."
+    )
     drain_s: int = Field(10, ge=1, description="How long a stop waits for requests in flight, in seconds.")
 
     @field_validator("cache_models", mode="before")

@@ -19,10 +19,16 @@ from tidemill_inference.bootstrap import Platform
 from tidemill_inference.outputs import STREAM
 from tidemill_inference.settings import StreamSettings
 from tidemill_inference.stream_process import StreamProcess
+from tidemill_inference.waiting import HoldsWhatWaits
 
 SERVICE = "inference-stream"
 SYNC_S = 10.0
 """How long new partitions wait at a time for the versions that others may serve already."""
+
+FEW_AHEAD = {"queued_min_messages": 1_000, "max_partition_fetch_bytes": 128 << 10}
+"""Of several topics the consumer fetches in small pieces: what is fetched is taken in that order, and a topic with a
+backlog would stand before the others with all that fits into the buffer.
+"""
 
 _log = logging.getLogger(__name__)
 
@@ -48,28 +54,36 @@ class StreamWorker:
         self._admin = admin(settings)
         self.health = Health()
         self._watcher: VersionWatcher = platform.watcher(on_failure=stop.set, on_switch=self._on_switch)
-        name = f"inference-{settings.worker_set}"
-        self._runner = TransactionalRunner(
-            settings,
-            group=platform.topics.group(name),
-            transactional_id=platform.topics.transactional_id(f"{name}-{settings.instance}"),
-            topics=[],
-            process=StreamProcess(
+        self._process = HoldsWhatWaits(
+            StreamProcess(
                 {topic: platform.route(model) for topic, model in self._clean.items()},
                 platform.predictors,
                 platform.codec(),
                 SystemClock().now_ms,
                 platform.report_writer(STREAM),
             ),
+            {model: topic for topic, model in self._clean.items()},
+        )
+        self._trim = Trimmer()
+        name = f"inference-{settings.worker_set}"
+        self._runner = TransactionalRunner(
+            settings,
+            group=platform.topics.group(name),
+            transactional_id=platform.topics.transactional_id(f"{name}-{settings.instance}"),
+            topics=[],
+            process=self._process,
             stop=stop,
             batch_size=settings.batch_size,
             linger_s=settings.batch_linger_ms / 1000,
             start_offsets=self._start_offsets,
             on_assigned=self._on_assigned,
-            on_idle=Trimmer(),
+            before_batch=self._process.release,
+            on_idle=self._on_idle,
             health=self.health,
+            consumer_over=FEW_AHEAD if len(platform.specs) > 1 else None,
             tracer=configure_tracing(SERVICE, settings),
         )
+        self._process.hold = self._runner.hold_topics
         self.health.add_live("versions", self._watcher.check)
         self.health.add_ready("models", platform.check_warm)
 
@@ -82,6 +96,10 @@ class StreamWorker:
             self._watcher.close()
         if self._watcher.failure is not None:
             raise self._watcher.failure
+
+    def _on_idle(self) -> None:
+        self._process.release()
+        self._trim()
 
     def _on_switch(self, model: str) -> None:
         """Take part in the models that have a version; the runner ignores what it is subscribed to

@@ -58,6 +58,11 @@ class Swapper:
     ArtifactError for a version that must not serve (any other exception counts as that) and OSError where the
     store is away (tried again). It is called for a challenger in the champion's place, too. A version that is
     loaded already is not loaded again: a stage that moves costs nothing.
+
+    `take`, where models are loaded when wanted, gives a model that is not loaded yet. It is called in the place of
+    `load` for the first version that serves here, if its event is older than the process and it is no trial: nothing
+    has answered before it, so nothing is lost where it turns out to be unfit. Then `disprove` is called, `withdraw`
+    goes back to nothing, and the next best that was offered takes its place.
     """
 
     def __init__(
@@ -66,9 +71,14 @@ class Swapper:
         load: Callable[[ModelVersion], Scorer],
         now_ms: Callable[[], int],
         monotonic_s: Callable[[], float],
+        take: Callable[[ModelVersion], Scorer] | None = None,
     ) -> None:
         self._predictor = predictor
         self._load = load
+        self._take = take
+        self._takes = False
+        self._taken: Offer | None = None
+        self._disproved: tuple[int, Exception] | None = None
         self._now_ms = now_ms
         self._monotonic_s = monotonic_s
         self._candidates: dict[int, Offer] = {}
@@ -81,7 +91,7 @@ class Swapper:
     @property
     def settled(self) -> bool:
         """Nothing that was offered remains to be loaded."""
-        return not self._candidates
+        return not self._pending() and self._disproved is None
 
     @property
     def waiting_s(self) -> float:
@@ -98,16 +108,38 @@ class Swapper:
         refused.
         """
         epoch = offer.event.epoch
-        if epoch <= self._epoch() or epoch in self._refused or epoch in self._candidates:
+        if epoch in self._refused or epoch in self._candidates or not self._is_news(epoch):
             return False
         if epoch > max(self._candidates, default=-1):
             self._failures, self._not_before_s = 0, 0.0  # news is tried at once
         self._candidates[epoch] = offer
-        self._since_s[epoch] = self._monotonic_s()
+        if epoch > self._epoch():
+            self._since_s[epoch] = self._monotonic_s()
         return True
+
+    def disprove(self, epoch: int, error: Exception) -> None:
+        """An epoch that was taken is unfit, and has answered nothing; from any thread."""
+        self._disproved = (epoch, error)
+
+    def withdraw(self) -> Step:
+        """Go back to nothing from what was taken, if it is disproved; that counts as its refusal."""
+        disproved, taken = self._disproved, self._taken
+        if disproved is None:
+            return Step(Outcome.NOTHING)
+        self._disproved = None
+        if taken is None or taken.event.epoch != disproved[0]:
+            return Step(Outcome.NOTHING)
+        self._predictor.withdraw()
+        self._taken = None
+        self._since_s |= dict.fromkeys(self._candidates, self._monotonic_s())
+        self._candidates[taken.event.epoch] = taken
+        return self._refuse(taken, disproved[1])
 
     def step(self) -> Step:
         """Load the newest candidate, if there is one and its time has come, and switch to it."""
+        withdrawn = self.withdraw()
+        if withdrawn.outcome is not Outcome.NOTHING:
+            return withdrawn
         offer = self.begin()
         return Step(Outcome.NOTHING) if offer is None else self.finish(offer, self.load(offer))
 
@@ -115,8 +147,8 @@ class Swapper:
         """Switch to the newest candidate where all of its models are loaded already: a rollback does not wait for
         what is being loaded.
         """
-        if self._candidates:
-            offer = self._candidates[max(self._candidates)]
+        if pending := self._pending():
+            offer = self._candidates[max(pending)]
             if all(self._held(event) is not None for event in _arms(offer.event)):
                 return self._switch(offer, self._loaded(offer))
         return Step(Outcome.NOTHING)
@@ -125,14 +157,20 @@ class Swapper:
         """The newest candidate, to be loaded now; None where there is none, its time has not come, or another is
         being loaded.
         """
-        if self._loading or not self._candidates or self._monotonic_s() < self._not_before_s:
+        pending = self._pending()
+        if self._loading or not pending or self._monotonic_s() < self._not_before_s:
             return None
         self._loading = True
-        return self._candidates[max(self._candidates)]
+        offer = self._candidates[max(pending)]
+        first = self._predictor.serving is None and not offer.live and offer.event.challenger is None
+        self._takes = first and self._take is not None
+        return offer
 
     def load(self, offer: Offer) -> Serving | Exception:
         """Load what `begin` gave; gives, and never raises, what stood against it."""
         try:
+            if self._takes and self._take is not None:
+                return Serving(offer.event, self._take(offer.event), offer.appended_ms)
             return self._loaded(offer)
         except Exception as error:  # noqa: BLE001 - whatever a version breaks, the one before serves on
             return error
@@ -146,9 +184,10 @@ class Swapper:
             return self._postpone(offer, loaded)
         if isinstance(loaded, Exception):
             return self._refuse(offer, loaded)
-        return self._switch(offer, loaded)
+        return self._switch(offer, loaded, taken=self._takes)
 
-    def _switch(self, offer: Offer, serving: Serving) -> Step:
+    def _switch(self, offer: Offer, serving: Serving, *, taken: bool = False) -> Step:
+        self._taken = offer if taken else None
         swap = self._predictor.switch(serving, self._now_ms(), live=offer.live)
         self._forget_up_to(serving.epoch)
         return Step(Outcome.SWITCHED, offer, swap)
@@ -162,9 +201,9 @@ class Swapper:
         return self._load(event) if held is None else held
 
     def _held(self, event: ModelVersion) -> Scorer | None:
-        """The model of the event's champion, if it is loaded."""
+        """The model of the event's champion, if it is loaded; what was taken has yet to be proved."""
         now = self._predictor.serving
-        if now is not None:
+        if now is not None and self._taken is None:
             if now.event.champion == event.champion:
                 return now.model
             if now.challenger is not None and now.event.challenger == event.champion:
@@ -172,7 +211,8 @@ class Swapper:
         return None
 
     def _refuse(self, offer: Offer, error: Exception) -> Step:
-        del self._candidates[offer.event.epoch], self._since_s[offer.event.epoch]
+        del self._candidates[offer.event.epoch]
+        self._since_s.pop(offer.event.epoch, None)
         self._refused[offer.event.epoch] = error.reason if isinstance(error, ArtifactError) else Reason.OTHER
         self._failures, self._not_before_s = 0, 0.0
         return Step(Outcome.REFUSED, offer, error=error)
@@ -185,10 +225,22 @@ class Swapper:
         return Step(Outcome.POSTPONED, offer, error=error)
 
     def _forget_up_to(self, epoch: int) -> None:
-        self._candidates = {e: offer for e, offer in self._candidates.items() if e > epoch}
+        """What is below is kept where `epoch` was taken: it may turn out to be unfit."""
         self._since_s = {e: since for e, since in self._since_s.items() if e > epoch}
-        self._refused = {e: reason for e, reason in self._refused.items() if e > epoch}
+        if self._taken is None:
+            self._candidates = {e: offer for e, offer in self._candidates.items() if e > epoch}
+            self._refused = {e: reason for e, reason in self._refused.items() if e > epoch}
+        else:
+            del self._candidates[epoch]
         self._failures, self._not_before_s = 0, 0.0
+
+    def _pending(self) -> list[int]:
+        """The epochs that are to be loaded."""
+        return [epoch for epoch in self._candidates if epoch > self._epoch()]
+
+    def _is_news(self, epoch: int) -> bool:
+        now = self._epoch()
+        return epoch > now or (epoch < now and self._taken is not None)
 
     def _epoch(self) -> int:
         serving = self._predictor.serving

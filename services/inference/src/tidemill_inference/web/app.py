@@ -29,6 +29,7 @@ from tidemill_inference.web.problems import (
     json_response,
     render_refusal,
 )
+from tidemill_inference.web.turns import Turns
 from tidemill_inference.web.v1 import add_v1
 from tidemill_inference.web.v2 import add_v2
 
@@ -73,6 +74,8 @@ def create_app(
     _add_operations(app, health)
     _add_description(app, predicting.endpoints, predicting.limits)
     layered: ASGIApp = app
+    if len(predicting.endpoints) > 1:
+        layered = Turns(layered, predicting.endpoints, predicting.sharing)
     if gate is not None:
         layered = Guarded(layered, gate, scope_of, render_refusal)
     if cors_origins:

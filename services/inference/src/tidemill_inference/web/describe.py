@@ -13,7 +13,8 @@ def describe(endpoint: ModelEndpoint, *, history: bool) -> dict[str, Any]:
     """One model as JSON: its task and, once a version serves, that version with its inputs and times.
 
     `published_at` is when the event was appended to model-versions, `swap_ms` how long it took from then to
-    serving (null where the process started later). With `history` all switches since the process began,
+    serving (null where the process started later). `loaded`: whether it is in memory; if not, it is loaded when it is
+    asked. With `history` all switches since the process began,
     oldest first.
     """
     spec = endpoint.spec
@@ -32,6 +33,7 @@ def _version(serving: Serving, swap: Swap) -> dict[str, Any]:
     reference = serving.event.champion
     return {
         "version": serving.version,
+        "loaded": serving.loaded,
         "epoch": serving.epoch,
         "digest": reference.manifest_digest,
         "run_id": reference.run_id,

@@ -25,19 +25,17 @@ from tidemill.access.gate import Gate, Refusal
 from tidemill.access.metrics import REFUSED
 from tidemill_inference import metrics
 from tidemill_inference.adapters.tracing import traceparent_of
-from tidemill_inference.checking import InvalidInstances
 from tidemill_inference.dataplane import ModelEndpoint
 from tidemill_inference.gathering import Part
-from tidemill_inference.serving import NoVersion
 from tidemill_inference.web.body import parse_instances
 from tidemill_inference.web.instrument import REQUEST_ID, request_id_of
 from tidemill_inference.web.predicting import Predicting
 from tidemill_inference.web.problems import (
+    REFUSALS,
     Problem,
     defect_response,
-    invalid,
-    not_ready,
     problem_response,
+    refusal,
     render_refusal,
 )
 from tidemill_inference.web.v1 import PREDICT
@@ -56,7 +54,7 @@ _NOT_PLAIN = frozenset({b"content-encoding", b"origin", b"expect", b"upgrade"})
 
 @dataclass(slots=True)
 class _Call:
-    """One request on its way."""
+    """One request on its way. `held`: its models, so that none of them is let go before it is answered."""
 
     endpoint: ModelEndpoint
     path: str
@@ -64,6 +62,7 @@ class _Call:
     batch: bool
     reply: Reply
     started: float
+    held: tuple[object, ...]
     request_id: str = ""
     credential: str | None = None
     traceparent: bytes | None = None
@@ -108,7 +107,11 @@ class LeanRoute:
             return False  # after the gate, the application says what is wrong
         if len(body) > self._limit or not self._predicting.gathers(endpoint, len(instances)):
             return False
-        call = _Call(endpoint, target.decode(), instances, batch, reply, time.perf_counter())
+        serving = endpoint.predictor.serving
+        held = serving.hold() if serving is not None else ()
+        if held is None:
+            return False  # a model must be loaded first: not on the event loop
+        call = _Call(endpoint, target.decode(), instances, batch, reply, time.perf_counter(), held)
         call.credential = _credential(named)
         call.traceparent = named.get(b"traceparent")
         call.request_id = request_id_of(named.get(REQUEST_ID)).decode()
@@ -166,10 +169,9 @@ class LeanRoute:
             self._fail(call, error)
 
     def _fail(self, call: _Call, error: Exception) -> None:
-        if isinstance(error, InvalidInstances):
-            _finish(call, problem_response(call.path, invalid(error)))
-        elif isinstance(error, NoVersion):
-            _finish(call, problem_response(call.path, not_ready(error, self._predicting.limits.retry_after_s)))
+        if isinstance(error, REFUSALS):
+            problem = refusal(error, self._predicting.limits.retry_after_s)
+            _finish(call, problem_response(call.path, problem))
         else:
             _finish(call, defect_response(call.path, call.request_id, error))
 

@@ -257,7 +257,7 @@ _SHARED: Node = {
     ),
     "Model": _object(
         {"name": _TEXT, "task": {"enum": ["binary", "multiclass", "regression"]}, "ready": {"type": "boolean"}},
-        description="Once ready also: version, epoch, digest, times, inputs; with `history` alone: the swaps.",
+        description="Once ready also: version, `loaded`, epoch, digest, times, inputs; with `history`: the swaps.",
     ),
     "Ready": _object({"name": _TEXT, "ready": {"type": "boolean"}}),
     "Metadata": _object(
@@ -265,6 +265,7 @@ _SHARED: Node = {
             "name": _TEXT,
             "versions": _list(_TEXT),
             "platform": _TEXT,
+            "parameters": _object({"loaded": {"type": "boolean"}}),
             "inputs": _list({"type": "object"}),
             "outputs": _list({"type": "object"}),
         }
@@ -280,7 +281,10 @@ _RESPONSES: Node = {
     "encoding": _json("A content encoding other than gzip and deflate.", _ref("Problem")),
     "invalid": _json("Something is no record of the model; `errors` says what.", _ref("Problem")),
     "often": {**_json("The caller is above its rate.", _ref("Problem")), "headers": _RETRY},
-    "later": {**_json("No version serves yet.", _ref("Problem")), "headers": _RETRY},
+    "later": {
+        **_json("No version serves yet, it cannot be loaded now, or too many wait.", _ref("Problem")),
+        "headers": _RETRY,
+    },
 }
 _BAD: Node = {
     "400": _ref("bad", "responses"),

@@ -13,11 +13,12 @@ from starlette.concurrency import run_in_threadpool
 from tidemill.telemetry.logs import model_version
 from tidemill_inference.adapters.tracing import RequestSpans
 from tidemill_inference.caching import cache_keys, read_scores, written_scores
-from tidemill_inference.checking import InvalidInstances
 from tidemill_inference.dataplane import Answered, ModelEndpoint, Prepared
 from tidemill_inference.gathering import ENOUGH, Gathering, Log
-from tidemill_inference.serving import NoVersion
-from tidemill_inference.web.problems import Problem, invalid, not_ready
+from tidemill_inference.sharing import Sharing
+from tidemill_inference.web.batch_line import BatchLine
+from tidemill_inference.web.problems import REFUSALS, Problem, refusal
+from tidemill_inference.web.wanted import WantedModels
 
 if TYPE_CHECKING:
     from tidemill_inference.adapters.score_cache import ScoreCache
@@ -31,7 +32,8 @@ LogPredictions = Log
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a client may send, and when to come back. `body_bytes` and `instances`: of JSON and tensors; those of
-    Arrow are `arrow_bytes` and `arrow_rows`.
+    Arrow are `arrow_bytes` and `arrow_rows`. `batch_threads`: the requests of more than SCORED_IN_PLACE rows that are
+    worked at once; `batch_queue`: of one model, those that wait.
     """
 
     body_bytes: int
@@ -39,6 +41,8 @@ class Limits:
     retry_after_s: int
     arrow_bytes: int = 16 << 20
     arrow_rows: int = 10_000
+    batch_threads: int = 1
+    batch_queue: int = 64
 
 
 class Predicting:
@@ -58,8 +62,13 @@ class Predicting:
         self.limits = limits
         self._log = log
         self.spans = spans
-        self._gatherings = {model: Gathering(endpoint, log, together) for model, endpoint in endpoints.items()}
+        self.sharing = Sharing()
+        self._gatherings = {
+            model: Gathering(endpoint, log, together, self.sharing) for model, endpoint in endpoints.items()
+        }
         self._cache = cache
+        self._line = BatchLine(limits.batch_threads, limits.batch_queue)
+        self._wanted = WantedModels()
 
     def endpoint(self, model: str) -> ModelEndpoint:
         """The endpoint of a model. Raises Problem 404."""
@@ -122,15 +131,17 @@ class Predicting:
             return endpoint.finish(prepared, endpoint.score(prepared))
 
         try:
+            serving = endpoint.predictor.current()
+            _held = serving.hold() or await self._wanted.load(serving)  # so that nothing is loaded in place
             if size > SCORED_IN_PLACE:
-                return await run_in_threadpool(work)
+                del _held  # what waits keeps no model in memory
+                async with self._line.turn(endpoint.spec.name):
+                    return await run_in_threadpool(work)
             if self._cache is not None and self._cache.covers(endpoint.spec.name):
                 return await self._cached(endpoint, prepare)
             return work()
-        except InvalidInstances as error:
-            raise invalid(error) from error
-        except NoVersion as error:
-            raise not_ready(error, self.limits.retry_after_s) from error
+        except REFUSALS as error:
+            raise refusal(error, self.limits.retry_after_s) from error
 
 
 def _name_version(endpoint: ModelEndpoint, answered: Answered) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,9 +14,14 @@ from starlette.exceptions import HTTPException
 from tidemill.access.gate import Refusal
 from tidemill_inference.checking import InstanceError, InvalidInstances
 from tidemill_inference.serving import NoVersion
+from tidemill_inference.shelved import NotLoaded
+from tidemill_inference.web.batch_line import LineFull
 
 SHOWN_ERRORS = 100
 V2 = "/v2"
+
+REFUSALS = (InvalidInstances, NoVersion, NotLoaded, LineFull)
+"""What a prediction may raise that is no defect."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,14 +45,17 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
 
-def invalid(error: InvalidInstances) -> Problem:
-    """422, with the instance, the field, the rule, the value's type and the reason of each error."""
-    return Problem(422, "invalid_instance", str(error), error.errors)
-
-
-def not_ready(error: NoVersion, retry_after_s: int) -> Problem:
-    """503 until the first version serves."""
-    return Problem(503, "no_version", str(error), headers={"Retry-After": str(retry_after_s)})
+def refusal(error: Exception, retry_after_s: int) -> Problem:
+    """One of REFUSALS as an answer: 422 with the instance, the field, the rule, the value's type and the reason of each
+    error; 503 until the first version serves, where its model cannot be loaded now (the log has the reason), and where
+    too many large requests wait.
+    """
+    if isinstance(error, InvalidInstances):
+        return Problem(422, "invalid_instance", str(error), error.errors)
+    if isinstance(error, NotLoaded):
+        return Problem(503, "not_loaded", str(error), headers={"Retry-After": str(math.ceil(error.delay_s))})
+    code = "busy" if isinstance(error, LineFull) else "no_version"
+    return Problem(503, code, str(error), headers={"Retry-After": str(retry_after_s)})
 
 
 def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

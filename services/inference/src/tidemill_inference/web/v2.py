@@ -132,6 +132,7 @@ def _metadata(endpoint: ModelEndpoint) -> dict[str, Any]:
         "name": endpoint.spec.name,
         "versions": [str(serving.version)] if serving else [],
         "platform": PLATFORM,
+        "parameters": {"loaded": serving is not None and serving.loaded},
         "inputs": inputs_of(endpoint),
         "outputs": outputs_of(endpoint),
     }

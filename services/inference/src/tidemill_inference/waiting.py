@@ -1,0 +1,49 @@
+"""A model that cannot be loaded now holds up its own topic on the stream, and no other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+
+from tidemill.errors import HoldTopics
+from tidemill.kafka.batch import Batch, Output
+from tidemill_inference.serving import NoVersion
+from tidemill_inference.shelved import NotLoaded
+
+
+class HoldsWhatWaits:
+    """Around the worker's process: where a model is not there, its topic is held until it is worth asking again.
+
+    The batch is not written and read again without that topic, so each record is predicted once as ever. One thread
+    at a time uses it.
+    """
+
+    def __init__(
+        self,
+        process: Callable[[list[Batch]], list[Output]],
+        topics: Mapping[str, str],
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`topics`: the clean topic of each model."""
+        self._process = process
+        self._topics = topics
+        self._monotonic_s = monotonic_s
+        self._until_s: dict[str, float] = {}
+        self.hold: Callable[[Collection[str]], None] = lambda topics: None
+
+    def __call__(self, batches: list[Batch]) -> list[Output]:
+        """What the process gives. Raises HoldTopics where a model cannot be loaded now, or has no version any more."""
+        try:
+            return self._process(batches)
+        except (NotLoaded, NoVersion) as error:
+            self._until_s[self._topics[error.model]] = self._monotonic_s() + error.delay_s
+            raise HoldTopics(self._until_s) from error
+
+    def release(self) -> None:
+        """Go on with the topics whose time has come; to be called often."""
+        now = self._monotonic_s()
+        over = [topic for topic, until in self._until_s.items() if until <= now]
+        for topic in over:
+            del self._until_s[topic]
+        if over:
+            self.hold(self._until_s)
