@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from tidemill.artifact import (
     GOLDEN_FILE,
@@ -22,19 +22,29 @@ from tidemill.artifact import (
 from tidemill.contracts.events import DataSet, ModelRef, ModelVersion
 
 
-def sigmoid_graph(feature: str, weight: float) -> bytes:
-    """Two probabilities a row: the second is 1 / (1 + exp(-weight * feature))."""
-    weights = helper.make_tensor("w", TensorProto.FLOAT, [1, 2], [0.0, weight])
-    nodes = [
-        helper.make_node("MatMul", [feature, "w"], ["z"]),
-        helper.make_node("Softmax", ["z"], ["probabilities"], axis=1),
-    ]
+def sigmoid_graph(feature: str, weight: float, ballast_mb: int = 0) -> bytes:
+    """Two probabilities a row: the second is 1 / (1 + exp(-weight * feature)). `ballast_mb`: MiB of numbers that it
+    carries with it, and adds the first of, which is 0.
+    """
+    weights = [helper.make_tensor("w", TensorProto.FLOAT, [1, 2], [0.0, weight])]
+    nodes = [helper.make_node("MatMul", [feature, "w"], ["z"])]
+    if ballast_mb:
+        ballast = np.arange(ballast_mb << 18, dtype=np.float32)
+        zero = numpy_helper.from_array(np.float32(0), "zero")
+        weights += [numpy_helper.from_array(ballast, "ballast"), zero]
+        nodes += [  # of a place that only the input tells, or the runtime would reckon it out beforehand
+            helper.make_node("Clip", [feature, "zero", "zero"], ["none"]),
+            helper.make_node("Cast", ["none"], ["place"], to=TensorProto.INT64),
+            helper.make_node("Gather", ["ballast", "place"], ["nothing"]),
+            helper.make_node("Add", ["z", "nothing"], ["sum"]),
+        ]
+    nodes.append(helper.make_node("Softmax", ["sum" if ballast_mb else "z"], ["probabilities"], axis=1))
     body = helper.make_graph(
         nodes,
         "toy",
         [helper.make_tensor_value_info(feature, TensorProto.FLOAT, [None, 1])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 2])],
-        [weights],
+        weights,
     )
     model: onnx.ModelProto = helper.make_model(body, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     return bytes(model.SerializeToString())
@@ -64,13 +74,14 @@ def publish_toy(
     epoch: int | None = None,
     golden_shift: float = 0.0,
     weight: float | None = None,
+    ballast_mb: int = 0,
 ) -> ModelVersion:
     """Write version `version` of `model` below `root`, with this weight or its number, and give the event for it.
 
-    `golden_shift` other than 0 makes golden rows that the model does not repeat.
+    `golden_shift` other than 0 makes golden rows that the model does not repeat. `ballast_mb`: see sigmoid_graph.
     """
     manifest = toy_manifest(model, version, feature)
-    graph = sigmoid_graph(feature, float(version) if weight is None else weight)
+    graph = sigmoid_graph(feature, float(version) if weight is None else weight, ballast_mb)
     inputs = {feature: np.array([[0.5], [1.0], [-1.0]], dtype=np.float32)}
     scores = OnnxModel.load(graph, manifest).score(inputs) + golden_shift
     files = {

@@ -86,23 +86,25 @@ class Process:
 
 
 class World:
-    """One prefix on the broker with the topics of the flight model."""
+    """One prefix on the broker with the topics of the flight model, or of models like it under other names."""
 
-    def __init__(self, root: Path, kafka: str, prefix: str, folder: Path) -> None:
+    def __init__(self, root: Path, kafka: str, prefix: str, folder: Path, names: Sequence[str] = (MODEL,)) -> None:
         self._root = root
+        self.names = tuple(names)
         models = plain_models(root / "models", folder, MODEL)
+        _copy_model(models, self.names)
         self.settings = CommonSettings(
             kafka_bootstrap=kafka, prefix=prefix, schemas=root / "schemas", models_dir=models
         )
         self._folder = folder
         self.artifacts = folder.as_uri()
-        specs = load_models(self.settings.models_dir, only=[MODEL])
-        self.topics = TopicCatalog.load(self.settings.schemas, prefix)
+        specs = load_models(self.settings.models_dir, only=self.names)
+        self.topics = TopicCatalog.load(self.settings.schemas, prefix, specs)
         self.schemas = SchemaCatalog.load(self.settings.schemas, specs)
         self.codec = Codec(self.schemas)
         self.publisher = Publisher(self.settings)
         self._processes: list[Process] = []
-        ensure_topics(admin(self.settings), self.topics, [MODEL], PARTITIONS)
+        ensure_topics(admin(self.settings), self.topics, self.names, PARTITIONS)
 
     def close(self) -> None:
         """End what still runs."""
@@ -119,7 +121,7 @@ class World:
             "TIDEMILL_PREFIX": self.settings.prefix,
             "TIDEMILL_SCHEMAS": str(self.settings.schemas),
             "TIDEMILL_MODELS_DIR": str(self.settings.models_dir),
-            "TIDEMILL_MODELS": MODEL,
+            "TIDEMILL_MODELS": ",".join(self.names),
             "TIDEMILL_PORT": "0",
             "TIDEMILL_SESSION_TIMEOUT_MS": "6000",
             "TIDEMILL_TRANSACTION_TIMEOUT_MS": "5000",
@@ -135,7 +137,7 @@ class World:
         self._processes.append(process)
         return process
 
-    def push(self, numbers: Sequence[int], partition: int | None = None) -> None:
+    def push(self, numbers: Sequence[int], partition: int | None = None, model: str = MODEL) -> None:
         """Clean records `e<n>` with distance 1.0, of entity `N<n % 7>`, to `partition` or in turn."""
         rows = pa.record_batch(
             {
@@ -146,17 +148,19 @@ class World:
             }
         )
         output = Output(
-            self.topics.name("clean", MODEL),
-            self.codec.encode(rows, self.schemas.record(MODEL)),
+            self.topics.name("clean", model),
+            self.codec.encode(rows, self.schemas.record(model)),
             [f"N{n % 7}".encode() for n in numbers],
             [n % PARTITIONS if partition is None else partition for n in numbers],
             [[(TRACEPARENT, TRACE)] for _ in numbers],
         )
         self.publisher.publish_all([output])
 
-    def release(self, version: int, *, start: tuple[int, ...] = (0, 0), **options: Any) -> ModelVersion:
+    def release(
+        self, version: int, *, start: tuple[int, ...] = (0, 0), model: str = MODEL, **options: Any
+    ) -> ModelVersion:
         """Write version `version` and publish its event."""
-        event = publish_toy(self.artifacts, MODEL, version, feature=FEATURE, start_offsets=start, **options)
+        event = publish_toy(self.artifacts, model, version, feature=FEATURE, start_offsets=start, **options)
         self.publish(event)
         return event
 
@@ -165,21 +169,28 @@ class World:
         value = self.codec.encode_one(event.to_dict(), self.schemas.platform("model-version"))
         self.publisher.publish(self.topics.name("model_versions"), value, key=event.model.encode())
 
-    def predictions(self) -> list[dict[str, Any]]:
+    def predictions(self, model: str = MODEL) -> list[dict[str, Any]]:
         """All predictions, with `key`, `partition`, `offset` and `headers` of their records."""
         found: list[dict[str, Any]] = []
-        schema = self.schemas.prediction(MODEL)
-        for batch in scan(self.settings, self.topics.name("predictions", MODEL)):
+        schema = self.schemas.prediction(model)
+        for batch in scan(self.settings, self.topics.name("predictions", model)):
             rows = self.codec.decode(batch.values, schema).rows.to_pylist()
             for i, row in enumerate(rows):
                 row |= {"key": batch.keys[i], "partition": batch.partitions[i], "offset": batch.offsets[i]}
                 found.append({**row, "headers": dict(batch.headers[i] or [])})
         return found
 
-    def clean_positions(self) -> set[tuple[int, int]]:
+    def clean_positions(self, model: str = MODEL) -> set[tuple[int, int]]:
         """Every (partition, offset) on the clean topic."""
-        batches: Iterator[Any] = scan(self.settings, self.topics.name("clean", MODEL))
+        batches: Iterator[Any] = scan(self.settings, self.topics.name("clean", model))
         return {at for batch in batches for at in zip(batch.partitions, batch.offsets, strict=True)}
+
+
+def _copy_model(folder: Path, names: Sequence[str]) -> None:
+    """Model files of these names, each the flight model's."""
+    text = (folder / f"{MODEL}.yaml").read_text()
+    for name in names:
+        (folder / f"{name}.yaml").write_text(text.replace(f"model: {MODEL}", f"model: {name}", 1))
 
 
 def positions(predictions: list[dict[str, Any]]) -> list[tuple[int, int]]:
