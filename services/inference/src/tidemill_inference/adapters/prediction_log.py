@@ -31,7 +31,7 @@ from tidemill_inference.stream_process import Route
 
 TAKEN_AT_ONCE = 500
 IDLE_S = 0.1
-LINGER_S = 0.05
+LINGER_S = 0.1
 METADATA_S = 10.0
 FAILURES = 100
 """Deliveries that fail in a row before the broker is taken for away: each has waited its full time then."""
