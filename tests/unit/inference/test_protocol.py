@@ -154,6 +154,18 @@ def test_a_chunked_body_is_answered(ways: Ways) -> None:
     assert told(ways.lean, head + chunks) == told(ways.whole, head + chunks)
 
 
+def test_a_large_body_in_chunks_is_answered(ways: Ways) -> None:
+    lines = [f"POST {PREDICT} HTTP/1.1", "Host: test", key_of(ways), JSON, "Transfer-Encoding: chunked", "", ""]
+    body = json.dumps({"instances": [GOOD] * 900}).encode()
+    assert len(body) > 100_000
+    pieces = [body[at : at + 5_000] for at in range(0, len(body), 5_000)]
+    data = (
+        "\r\n".join(lines).encode() + b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+    )
+    assert told(ways.lean, data) == told(ways.whole, data)
+    assert told(ways.lean, data)[0] == b"HTTP/1.1 200 OK\r\n"
+
+
 def test_requests_in_a_pipeline_are_answered_in_their_order(ways: Ways) -> None:
     data = b"".join(
         request_of(body, key_of(ways), JSON, f"X-Request-ID: r{number}")

@@ -49,7 +49,8 @@ Named: TypeAlias = dict[bytes, bytes]
 Reply: TypeAlias = Callable[[int, bytes, bytes], None]
 """Takes status, header lines (each with its end) and body."""
 
-_NOT_PLAIN = frozenset({b"content-encoding", b"origin", b"expect", b"upgrade"})
+_NOT_PLAIN = frozenset({b"content-encoding", b"transfer-encoding", b"origin", b"expect", b"upgrade"})
+"""A body in chunks may be of any size, and uvicorn stops reading one that nobody takes from it."""
 
 
 @dataclass(slots=True)
