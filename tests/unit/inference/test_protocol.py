@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tests.unit.inference.fakes import MODEL
 from tests.unit.inference.rest_app import Deployed, deployed, served, shipped_endpoints
+from tidemill.access.ring import KeyRing
 from tidemill_inference import metrics
 from tidemill_inference.web.v1 import PREDICT as TEMPLATE
 
@@ -137,6 +138,15 @@ def test_plain_requests_do_go_the_short_way_and_are_counted_as_any(ways: Ways, m
     assert counted._value.get() == before + 1
 
 
+def test_a_defect_is_500_on_both_ways(ways: Ways, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(KeyRing, "caller", broken)
+    data = request_of(ONE, key_of(ways), JSON)
+    assert told(ways.lean, data)[0] == told(ways.whole, data)[0] == b"HTTP/1.1 500 Internal Server Error\r\n"
+
+
 def test_a_request_in_pieces_is_answered(ways: Ways) -> None:
     data = request_of(ONE, key_of(ways), JSON)
     host, port = ways.lean.split(":")
@@ -156,8 +166,7 @@ def test_a_chunked_body_is_answered(ways: Ways) -> None:
 
 def test_a_large_body_in_chunks_is_answered(ways: Ways) -> None:
     lines = [f"POST {PREDICT} HTTP/1.1", "Host: test", key_of(ways), JSON, "Transfer-Encoding: chunked", "", ""]
-    body = json.dumps({"instances": [GOOD] * 900}).encode()
-    assert len(body) > 100_000
+    body = ONE + b" " * 900_000  # more than the server reads at a time
     pieces = [body[at : at + 5_000] for at in range(0, len(body), 5_000)]
     data = (
         "\r\n".join(lines).encode() + b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"

@@ -128,6 +128,9 @@ class LeanRoute:
         except Refusal as refusal:
             _refuse(call, refusal)
             return
+        except Exception as error:  # noqa: BLE001 - of whatever kind: the log has it
+            self._fail(call, error)
+            return
         if caller is not None:
             self._predict(call)
             return
@@ -141,7 +144,7 @@ class LeanRoute:
         except Refusal as refusal:
             _refuse(call, refusal)
         except Exception as error:  # noqa: BLE001 - of whatever kind: the log has it
-            _finish(call, defect_response(call.path, call.request_id, error))
+            self._fail(call, error)
         else:
             self._predict(call)
 
