@@ -15,7 +15,8 @@ from tests.unit.inference.trials import trial_event
 from tidemill.artifact import ArtifactError
 from tidemill.contracts.events import ModelVersion
 from tidemill_inference.adapters.versions import VersionWatcher
-from tidemill_inference.serving import Predictor, Scorer
+from tidemill_inference.scorer import Scorer
+from tidemill_inference.serving import Predictor
 from tidemill_inference.swapper import Swapper
 
 MODELS = (MODEL, "weather")

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tests.unit.inference.fakes import MODEL, NOW_MS, ToyModel, event
 from tidemill.artifact import ArtifactError, Reason
 from tidemill.contracts.events import ModelVersion
-from tidemill_inference.serving import Predictor, Scorer
+from tidemill_inference.scorer import Scorer
+from tidemill_inference.serving import Predictor
 from tidemill_inference.swapper import Offer, Outcome, Swapper
 
 

@@ -13,7 +13,8 @@ from tests.unit.inference.fakes import MODEL, NOW_MS, ToyModel, event
 from tests.unit.inference.trials import trial_event
 from tidemill.artifact import ArtifactError
 from tidemill.contracts.events import ModelVersion
-from tidemill_inference.serving import NoVersion, Predictor, Scorer
+from tidemill_inference.scorer import Scorer
+from tidemill_inference.serving import NoVersion, Predictor
 from tidemill_inference.swapper import Offer, Outcome, Step, Swapper
 
 

@@ -17,7 +17,8 @@ from tidemill.contracts.trials import ArmReport
 from tidemill_inference.outputs import prediction_rows
 from tidemill_inference.report_writer import ReportWriter
 from tidemill_inference.reports import ArmTally
-from tidemill_inference.serving import Predictor, Scorer, Serving
+from tidemill_inference.scorer import Scorer
+from tidemill_inference.serving import Predictor, Serving
 from tidemill_inference.stream_process import StreamProcess
 from tidemill_inference.swapper import Offer, Swapper
 

@@ -11,7 +11,8 @@ from tests.unit.inference.topic import SCHEMA, Topic
 from tidemill.contracts.events import ModelVersion
 from tidemill.errors import RetryLater
 from tidemill_inference.adapters.versions import VersionWatcher
-from tidemill_inference.serving import Predictor, Scorer
+from tidemill_inference.scorer import Scorer
+from tidemill_inference.serving import Predictor
 from tidemill_inference.swapper import Swapper
 
 

@@ -15,7 +15,8 @@ from tidemill_inference.routing import Mask, salt_of, to_challenger
 from tidemill_inference.shelved import NotLoaded
 
 if TYPE_CHECKING:
-    from tidemill_inference.serving import Scorer, Scores, Serving
+    from tidemill_inference.scorer import Scorer, Scores
+    from tidemill_inference.serving import Serving
 
 _log = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemill.artifact import Manifest
-from tidemill_inference.serving import Predictions, Scores
+from tidemill_inference.scorer import Scores
+from tidemill_inference.serving import Predictions
 
 STREAM = "stream"
 REST = "rest"

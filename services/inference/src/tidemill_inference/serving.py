@@ -6,33 +6,20 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from tidemill.artifact import FeatureColumn, Manifest
+from tidemill.artifact import FeatureColumn
 from tidemill.contracts.events import ModelVersion
 from tidemill.errors import RetryLater
 from tidemill.features import feature_inputs
 from tidemill_inference.arms import BothArms, aligned
+from tidemill_inference.scorer import Scorer, Scores
 from tidemill_inference.shelved import NotLoaded, ShelvedModel
 
 KEPT_SWAPS = 100
-
-Scores = np.ndarray[Any, np.dtype[np.float64]]
-
-
-class Scorer(Protocol):
-    """What a predictor needs of a model: `tidemill.artifact.OnnxModel` has it."""
-
-    @property
-    def manifest(self) -> Manifest: ...
-
-    @property
-    def gains_by_batches(self) -> bool: ...
-
-    def score(self, inputs: Mapping[str, np.ndarray[Any, Any]]) -> Scores: ...
 
 
 @dataclass(frozen=True, slots=True)

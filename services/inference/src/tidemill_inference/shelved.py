@@ -5,16 +5,14 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from tidemill.artifact import Manifest
 from tidemill.contracts.events import ModelVersion
 from tidemill.errors import RetryLater
-
-if TYPE_CHECKING:
-    from tidemill_inference.serving import Scorer, Scores
+from tidemill_inference.scorer import Scorer, Scores
 
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0

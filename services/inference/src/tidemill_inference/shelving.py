@@ -13,7 +13,7 @@ from tidemill.contracts.schemas import SchemaCatalog
 from tidemill_inference import metrics
 from tidemill_inference.fetching import Fetch
 from tidemill_inference.loading import check_manifest
-from tidemill_inference.serving import Scorer
+from tidemill_inference.scorer import Scorer
 from tidemill_inference.shelf import Shelf
 from tidemill_inference.shelved import ShelvedModel
 from tidemill_inference.weighing import Scales

@@ -12,7 +12,8 @@ from enum import StrEnum
 
 from tidemill.artifact import ArtifactError, Reason
 from tidemill.contracts.events import ModelVersion
-from tidemill_inference.serving import Predictor, Scorer, Serving, Swap
+from tidemill_inference.scorer import Scorer
+from tidemill_inference.serving import Predictor, Serving, Swap
 
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0

@@ -6,7 +6,8 @@ import asyncio
 
 from anyio import CapacityLimiter, to_thread
 
-from tidemill_inference.serving import Scorer, Serving
+from tidemill_inference.scorer import Scorer
+from tidemill_inference.serving import Serving
 from tidemill_inference.shelved import LONGEST_DELAY_S, NotLoaded
 
 LONGEST_WAIT_S = 30.0
