@@ -4,7 +4,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest -q
-# Tests against a broker wait more than they work: two files at once, each on a broker of its own.
+# Two files at once. Tests against a broker wait more than they work; each of the two has a broker of its own.
 TWO_AT_ONCE := -n 2 --dist loadfile --no-loadscope-reorder
 # KAFKA=HOST:PORT uses that Kafka instead of the embedded one.
 KAFKA ?=
@@ -44,7 +44,7 @@ types: setup ## mypy, strict on libs/
 
 unit: setup ## tests of pure code, no broker
 	@echo "== unit tests"
-	@$(PYTEST) tests/unit
+	@$(PYTEST) tests/unit $(TWO_AT_ONCE)
 
 contract: setup ## checks of the repository itself
 	@echo "== contract tests"
