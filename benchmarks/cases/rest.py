@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -17,10 +15,11 @@ from typing import Any
 from benchmarks.cases.stream import release_all
 from benchmarks.children import Child, python, service
 from benchmarks.events import MODEL, payments
+from benchmarks.firing import JSON_HEADERS, fire
 from benchmarks.result import Goal, Result, rotated, told
 from benchmarks.sizes import Sizes
 from benchmarks.venvs import interpreter
-from benchmarks.world import ROOT, World, world
+from benchmarks.world import World, world
 from tidemill.access.callers import Scope
 from tidemill.access.migrate import migrate_access
 from tidemill.access.store import KeyStore
@@ -164,12 +163,12 @@ def _measured(place: World, who: str, graph: Path, bodies: Bodies, key: str, siz
     server = LIMIT if who == "limit" else PEERS.get(who)
     child = server.start(graph) if server else guarded(place, PREFIX, **OURS[who])
     path, form = (server.path, server.bodies) if server else (PREDICT, "json")
-    headers = [] if server else [f"Authorization: Bearer {key}"]
+    headers = JSON_HEADERS if server else {**JSON_HEADERS, "Authorization": f"Bearer {key}"}
     url = f"http://127.0.0.1:{child.port}{path}"
     try:
         await_answer(child, url, bodies.of(form), headers)
         before = child.cpu_s()
-        found = fired(url, bodies.of(form), headers, sizes.rest_s)
+        found = fire(url, bodies.of(form), seconds=sizes.rest_s, connections=CONNECTIONS, headers=headers).result()
         found["server_us"] = (child.cpu_s() - before) * 1e6 / max(1, found["requests"] + found["warm"])
         found["lost"] = 0.0 if server else lost(child)
     finally:
@@ -179,30 +178,15 @@ def _measured(place: World, who: str, graph: Path, bodies: Bodies, key: str, siz
     return found
 
 
-def fired(url: str, bodies: Path, headers: list[str], seconds: float, *more: str) -> dict[str, Any]:
-    """What the load generator says of a closed loop of 32 connections."""
-    command = [
-        sys.executable, "-m", "benchmarks.loadgen", url, "--bodies", str(bodies), "--seconds", str(seconds),
-        "--connections", str(CONNECTIONS), "--header", "Content-Type: application/json",
-        *(part for header in headers for part in ("--header", header)), *more,
-    ]  # fmt: skip
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds + 60, check=False)
-    if done.returncode:
-        raise RuntimeError(f"the load generator ended with {done.returncode}: {done.stderr[-2_000:]}")
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
-def await_answer(child: Child, url: str, bodies: Path, headers: list[str]) -> None:
+def await_answer(child: Child, url: str, bodies: Path, headers: Mapping[str, str]) -> None:
     """Wait until a first request is answered with 200. Raises RuntimeError where that takes too long."""
     with bodies.open("rb") as file:
         body = file.readline().strip()
-    named = dict(header.split(": ", 1) for header in ("Content-Type: application/json", *headers))
     deadline, last = time.monotonic() + START_S, "no answer"
     while time.monotonic() < deadline:
         child.check()
         try:
-            with urllib.request.urlopen(urllib.request.Request(url, body, named), timeout=5) as answer:
+            with urllib.request.urlopen(urllib.request.Request(url, body, dict(headers)), timeout=5) as answer:
                 if answer.status == 200:
                     return
         except urllib.error.HTTPError as error:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tidemill.artifact import FeatureColumn
 from tidemill.features import feature_inputs
-from tidemill.row_features import fits, row_inputs
+from tidemill.row_features import RowInputs, fits
 
 SCHEMA = pa.schema(
     {
@@ -53,7 +53,7 @@ def test_rows_and_columns_give_the_same_bits(rows: list[dict[str, Any]], zone: s
         FeatureColumn("at", "time", ("hour", "weekday", "month"), zone),
     ]
     assert fits(SCHEMA, features)
-    ours = row_inputs(rows, features)
+    ours = RowInputs(features)(rows)
     theirs = feature_inputs(pa.RecordBatch.from_pylist(rows, schema=SCHEMA), features)
     assert list(ours) == list(theirs)
     for name, wanted in theirs.items():
@@ -81,6 +81,6 @@ def test_what_has_no_row_form_is_left_to_the_columns(kind: pa.DataType, feature:
 def test_the_moments_around_a_change_of_the_clock_are_told_apart() -> None:
     feature = [FeatureColumn("at", "time", ("hour",), "America/New_York")]
     change = 1_700_000_000_000 // 1 - (1_700_000_000_000 - 1_699_164_000_000)  # 2023-11-05T06:00:00Z
-    hours = [float(row_inputs([{"at": change + ms}], feature)["at_hour"][0, 0]) for ms in (-1, 0, 999, 3_600_000)]
+    hours = [float(RowInputs(feature)([{"at": change + ms}])["at_hour"][0, 0]) for ms in (-1, 0, 999, 3_600_000)]
     assert hours == [1.0, 1.0, 1.0, 2.0]
-    assert math.isnan(float(row_inputs([{"at": None}], feature)["at_hour"][0, 0]))
+    assert math.isnan(float(RowInputs(feature)([{"at": None}])["at_hour"][0, 0]))

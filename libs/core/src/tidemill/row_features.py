@@ -58,11 +58,6 @@ class RowInputs:
         return np.ascontiguousarray(numbers.T, dtype=np.float32).reshape(len(self._numbers), -1, 1)
 
 
-def row_inputs(data: Sequence[Mapping[str, Any]], features: Iterable[FeatureLike]) -> dict[str, Array]:
-    """As `feature_inputs`, for Avro data (times in ms since the epoch) of types that `fits`."""
-    return RowInputs(features)(data)
-
-
 def _inputs_of(values: list[Any], feature: FeatureLike) -> dict[str, Array]:
     if feature.kind == CATEGORY:
         texts = np.empty((len(values), 1), dtype=object)
