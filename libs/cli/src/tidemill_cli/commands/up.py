@@ -43,6 +43,9 @@ def up(kafka: str | None, prefix: str, models: str, var: Path, root: Path, fresh
     \b
       tidemill push events.csv --model flight-delay
       tidemill status
+
+    Each part is waited for while it shows signs of life (log, CPU time, answers): TIDEMILL_START_SILENCE_S says how
+    many seconds without one are too many (60), TIDEMILL_START_MOST_S how long a part may take at most (900).
     """
     from rich.console import Console
 

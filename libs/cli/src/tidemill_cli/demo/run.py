@@ -31,7 +31,7 @@ from tidemill_cli.demo.spoil import Spoil, draw
 from tidemill_cli.demo.story import Story
 from tidemill_cli.demo.streaming import Streamer
 from tidemill_cli.demo.victims import at_work
-from tidemill_cli.embedded.errors import PlatformError
+from tidemill_cli.embedded.errors import PlatformError, StartInterrupted
 from tidemill_cli.embedded.platform import Platform, remove_data
 from tidemill_cli.platform import PlatformView, view_of
 from tidemill_cli.push.sending import Sender
@@ -44,7 +44,6 @@ SPOILT_SHARE = 0.025
 REST_SHARE = 0.006
 PREDICTIONS_PER_S = 25.0
 LONGEST_STEP_S = 0.25
-WARM_S = 90.0
 DRAIN_S = 60.0
 QUIET_S = 2.0
 PAUSE_BETWEEN_KILLS_S = 3.0
@@ -94,8 +93,10 @@ def run_demo(options: Options, console: Console, stop: threading.Event) -> bool:
     )
     try:
         with platform:
-            platform.start(progress=lambda text: _progress(console, stop, text))
+            platform.start(progress=lambda text: _progress(console, stop, text), stop=stop)
             return _Demo(options, console, stop, platform, data, news).run()
+    except StartInterrupted as interrupted:
+        raise Interrupted from interrupted
     finally:
         if options.kafka:
             platform.delete_topics()
@@ -188,16 +189,9 @@ class _Demo:
 
     def _warm_up(self) -> None:
         """Waits until every process but inference (which waits for a model) says that it is ready."""
-        deadline = time.monotonic() + WARM_S
-        waiting = list(WARM_PARTS)
         self._say("warming up")
-        while waiting := [name for name in waiting if not self.platform.ready(name)]:
-            self._check()
-            if time.monotonic() > deadline:
-                raise PlatformError(
-                    f"not ready after {WARM_S:.0f} s: {', '.join(waiting)}. Logs: {self._logs(waiting)}"
-                )
-            time.sleep(0.2)
+        for name in WARM_PARTS:
+            self.platform.until_ready(name)
 
     def _stream(self) -> None:
         self.streamer.start()
@@ -282,9 +276,6 @@ class _Demo:
         show(self.console, summary, verdict)
         self._say(f"summary: {path}; logs: {self.platform.var / 'logs'}")
         return verdict.closed
-
-    def _logs(self, names: list[str]) -> str:
-        return ", ".join(str(self.platform.logs[name]) for name in names)
 
     def _say(self, text: str) -> None:
         self.console.print(text, highlight=False)

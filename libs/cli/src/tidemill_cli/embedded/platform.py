@@ -12,17 +12,17 @@ from typing import Any
 
 from tidemill_cli.embedded import services as parts
 from tidemill_cli.embedded.broker import Broker
-from tidemill_cli.embedded.errors import PlatformError, StartInterrupted
+from tidemill_cli.embedded.coming_up import ComingUp
+from tidemill_cli.embedded.errors import PlatformError
 from tidemill_cli.embedded.policy import RestartPolicy
 from tidemill_cli.embedded.ports import HOST, Ports, is_listening
 from tidemill_cli.embedded.probe import answers
 from tidemill_cli.embedded.run_file import RunFile, remove_data
-from tidemill_cli.embedded.supervisor import Ended, ProcessSpec, Supervisor, last_lines
+from tidemill_cli.embedded.start_settings import StartSettings
+from tidemill_cli.embedded.supervisor import Ended, ProcessSpec, Supervisor
 
 __all__ = ["Platform", "remove_data"]
 
-BROKER_S = 60.0
-LIVE_S = 90.0
 DEFAULT_PARTITIONS = 4
 
 
@@ -57,6 +57,7 @@ class Platform:
         partitions: int = DEFAULT_PARTITIONS,
         policy: RestartPolicy | None = None,
         on_news: Callable[[Ended], None] = lambda news: None,
+        start: StartSettings | None = None,
     ) -> None:
         self.root = root.resolve()
         self.var = var.resolve()
@@ -75,11 +76,12 @@ class Platform:
         self._service_env = {name: dict(env) for name, env in (service_env or {}).items()}
         self._mlflow = mlflow_server
         self._ports = Ports()
-        self._broker = None if kafka else Broker(self.var / "kafka", parts.BROKER_PORT, ports=self._ports)
+        start = start or StartSettings()
+        self._broker = None if kafka else Broker(self.var / "kafka", parts.BROKER_PORT, ports=self._ports, start=start)
         self._run_file = RunFile(self.var)
         self._supervisor = Supervisor(self.root, policy or RestartPolicy(), on_news=on_news, on_start=self._started)
         self._started_at = 0.0
-        self._interrupt = threading.Event()
+        self._coming_up = ComingUp(self._supervisor, start)
 
     @property
     def bootstrap(self) -> str:
@@ -100,14 +102,15 @@ class Platform:
         self, progress: Callable[[str], None] = lambda text: None, *, stop: threading.Event | None = None
     ) -> Platform:
         """Starts everything and returns when all processes live; inference may still be without a model (not
-        ready). Setting `stop` from elsewhere, as a signal handler does, ends the start.
+        ready). Setting `stop` from elsewhere, as a signal handler does, ends the start. Each part is waited for as
+        long as it shows signs of life (`StartSettings`).
 
         Raises:
             StartInterrupted: `stop` was set.
-            PlatformError: something cannot start, or another platform has the folder. In both cases nothing
+            PlatformError: something cannot start or hangs, or another platform has the folder. In both cases nothing
             is left running.
         """
-        self._interrupt = stop or self._interrupt
+        self._coming_up.interrupt, self._coming_up.progress = stop or self._coming_up.interrupt, progress
         self._run_file.acquire()
         try:
             self._start_kafka(progress)
@@ -129,7 +132,7 @@ class Platform:
         self.logs["broker"] = self._broker.log
         console = self._broker.dir / "console.log"
         self._supervisor.add(ProcessSpec("broker", self._broker.command, dict(os.environ), console, last=True))
-        self._until(self._broker.ready, BROKER_S, "broker", self._broker.log)
+        self._coming_up.until(self._broker.ready, "broker", self._broker.log, console)
 
     def _create_topics(self, progress: Callable[[str], None]) -> None:
         from tidemill.contracts.model_file import load_models
@@ -148,7 +151,12 @@ class Platform:
         settings = CommonSettings(kafka_bootstrap=self.bootstrap, prefix=self.prefix)
         replication = int(self.settings.get("TIDEMILL_REPLICATION_FACTOR", settings.replication_factor))
         partitions = int(self.settings["TIDEMILL_PARTITIONS"])
-        ensure_topics(admin(settings), catalog, models, partitions, replication=replication)
+        client = admin(settings)
+        self._coming_up.until_works(  # one that has just begun to listen, on a busy machine, may not answer in time
+            lambda: ensure_topics(client, catalog, models, partitions, replication=replication),
+            "broker",
+            *([self._broker.log] if self._broker else []),
+        )
 
     def _start_services(self, progress: Callable[[str], None]) -> None:
         specs = [self._spec(service) for service in parts.SERVICES]
@@ -158,7 +166,7 @@ class Platform:
         self._start_all(specs, progress)
         if pages:
             # The trainer makes MLflow's database; a server that starts beside it would make the same tables.
-            self._until(lambda: self.ready("trainer"), LIVE_S, "trainer", self.logs["trainer"])
+            self.until_ready("trainer")
             self._start_all(pages, progress)
         self._started_at = time.time()
         self._run_file.write(self.facts())
@@ -169,7 +177,7 @@ class Platform:
             self.logs[spec.name] = spec.log
             self._supervisor.add(spec)
         for spec in specs:
-            self._until(lambda url=spec.url: answers(url), LIVE_S, spec.name, spec.log)  # type: ignore[misc]
+            self._coming_up.until_answers(spec.name, str(spec.url), spec.log)
 
     def _spec(self, service: parts.Service) -> ProcessSpec:
         port = self._ports.take(service.name, service.port)
@@ -189,17 +197,11 @@ class Platform:
             "mlflow", parts.mlflow_command(self.var, port), env, log, f"{self.addresses['mlflow']}/health"
         )
 
-    def _until(self, condition: Callable[[], bool], seconds: float, name: str, log: Path) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            self._supervisor.check()
-            if self._interrupt.is_set():
-                raise StartInterrupted("stopped while starting")
-            if time.monotonic() > deadline:
-                raise PlatformError(
-                    f"{name} did not come up within {seconds:.0f} s. {log} ends with:\n{last_lines(log)}"
-                )
-            time.sleep(0.05)
+    def until_ready(self, name: str) -> None:
+        """Waits until a service says that it is ready for work; raises as `start` does, from whose `stop` it hears
+        too.
+        """
+        self._coming_up.until_answers(name, self._probe(name, "ready"), self.logs[name])
 
     def stop(self) -> None:
         """Ends everything within 20 s, services before the broker, and lets the folder go. Further calls do
