@@ -33,10 +33,11 @@ kafka: setup ## run the broker alone until Ctrl-C
 test: lint types unit contract broker faults e2e packaging ## everything that CI checks, in order
 	@echo "== all checks passed"
 
-lint: setup ## ruff
+lint: setup ## ruff; declared and imported dependencies (deptry)
 	@echo "== lint"
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
+	@$(PY) scripts/dependencies.py
 
 types: setup ## mypy, strict on libs/
 	@echo "== types"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.logs import tails
+from tests.support.programs import PACKAGES, how_to_have, program_or_none
 
 ROOT = Path(__file__).resolve().parent.parent
 # Services under test are on loopback and have no keys; tests of access say otherwise themselves.
@@ -33,6 +34,26 @@ def pytest_runtest_makereport(
         for folder in (given[name] for name in ("tmp_path", "var") if name in given):
             report.sections += [(f"end of {name}", text) for name, text in tails(folder)]
     return report
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs a program that is not here; in CI it runs and fails (tests/support/programs.py)."""
+    if os.environ.get("CI") != "true":
+        left_out = [item for item in items if _lacks_a_program(item)]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def _lacks_a_program(item: pytest.Item) -> bool:
+    needed = {name for mark in item.iter_markers("needs") for name in mark.args}
+    return any(program_or_none(name) is None for name in needed)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which programs are not here, and how to have them."""
+    for name in PACKAGES:
+        if program_or_none(name) is None:
+            terminalreporter.write_line(f"tests that need it are left out: {how_to_have(name)}", yellow=True)
 
 
 @pytest.fixture(scope="session")

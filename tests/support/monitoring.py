@@ -1,16 +1,13 @@
 """Prometheus and Alertmanager beside a test, as shipped: in rules and configurations only addresses are changed.
 
-Where they are not installed, /metrics is scraped here and `rule_cases` judges, and a warning says so.
+They are Debian's (`tests/support/programs.py`).
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import threading
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,12 +18,10 @@ import httpx
 import yaml
 
 from tests.support.polling import until
-from tests.support.rule_cases import judged, samples
+from tests.support.programs import program
 from tidemill_cli.embedded.ports import Ports
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
-WITHOUT = "Prometheus or Alertmanager is not installed: tests/support/rule_cases.py judges what is scraped"
-SCRAPE_S = 1.0
 
 
 class Alerts(Protocol):
@@ -41,24 +36,13 @@ class Alerts(Protocol):
         ...
 
 
-def program_of(*names: str) -> str | None:
-    """Where a program is: named by TIDEMILL_<first name>, or on the PATH under any of its names; None if nowhere."""
-    named = os.environ.get(f"TIDEMILL_{names[0].upper()}")
-    return named or next((path for path in map(shutil.which, names) if path), None)
-
-
 @contextmanager
 def monitoring(job: str, addresses: Sequence[str], folder: Path) -> Iterator[Alerts]:
     """Watch over processes that serve /metrics at `addresses`, as the scrape job `job`; its rules are those of the
     file of the same name.
     """
-    prometheus, alertmanager = program_of("prometheus"), program_of("alertmanager", "prometheus-alertmanager")
-    with ExitStack() as stack:
-        if prometheus is None or alertmanager is None:
-            warnings.warn(WITHOUT, stacklevel=3)
-            yield stack.enter_context(Scraped(DEPLOY / "prometheus" / "rules" / f"{job}.yml", addresses))
-        else:
-            yield stack.enter_context(Monitored(prometheus, alertmanager, job, addresses, folder))
+    with Monitored(program("prometheus"), program("alertmanager"), job, addresses, folder) as alerts:
+        yield alerts
 
 
 class Monitored:
@@ -122,40 +106,6 @@ class Monitored:
             process = subprocess.Popen(command, stdout=log, stderr=log)
         self._stack.callback(process.wait, 30)
         self._stack.callback(process.kill)
-
-
-class Scraped:
-    """Scrapes every second, as Prometheus is told to, and judges the rules by `rule_cases`. Nobody is told."""
-
-    def __init__(self, rules: Path, addresses: Sequence[str]) -> None:
-        self._rules, self._addresses = rules, addresses
-        self._firing: list[dict[str, str]] = []
-        self._second = 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Scraped:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._stop.set()
-        self._thread.join(30)
-
-    def firing(self, labels: dict[str, str]) -> bool:
-        return any(labels.items() <= one.items() for one in self._firing)
-
-    def told(self, labels: dict[str, str]) -> bool:
-        return self.firing(labels)
-
-    def _run(self) -> None:
-        while not self._stop.wait(SCRAPE_S):
-            self._second += 1
-            self._firing = [alert for address in self._addresses for alert in self._judge(address)]
-
-    def _judge(self, address: str) -> list[dict[str, str]]:
-        page = httpx.get(f"{address}/metrics", timeout=10).text
-        return judged(self._rules, samples(page, self._second), self._second, step=1)
 
 
 def _answers(url: str) -> bool:

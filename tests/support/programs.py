@@ -1,0 +1,43 @@
+"""Programs that some tests run beside ours and pip does not bring: named by an environment variable, or on the PATH.
+
+A test that needs one says so: `@pytest.mark.needs("promtool")`. On a machine without it the test is left out, and the
+run says at its end how to install it; where CI=true the test runs and fails.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+PACKAGES = {
+    "promtool": "prometheus",
+    "prometheus": "prometheus",
+    "alertmanager": "prometheus-alertmanager",
+    "amtool": "prometheus-alertmanager",
+    "redis-server": "redis-server",
+}
+"""The programs, and Debian's package of each."""
+_OTHER_NAMES = {"alertmanager": ("prometheus-alertmanager",)}
+
+
+def program(name: str) -> str:
+    """Where a program is: named by TIDEMILL_<NAME>, or on the PATH. Fails the test where it is nowhere."""
+    found = program_or_none(name)
+    assert found is not None, how_to_have(name)
+    return found
+
+
+def program_or_none(name: str) -> str | None:
+    """As `program`; None where it is nowhere."""
+    named = os.environ.get(variable(name))
+    return named or next(filter(None, map(shutil.which, (name, *_OTHER_NAMES.get(name, ())))), None)
+
+
+def variable(name: str) -> str:
+    """The environment variable that may name a program's path."""
+    return f"TIDEMILL_{name.upper().replace('-', '_')}"
+
+
+def how_to_have(name: str) -> str:
+    """What to type so that a program is found."""
+    return f"{name} is not installed: apt-get install {PACKAGES[name]}, or {variable(name)}=/path/to/{name}"
