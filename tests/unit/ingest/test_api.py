@@ -265,3 +265,24 @@ def test_hostile_bodies_are_refused_in_words(ingest: Ingest, body: bytes) -> Non
     assert answer.status_code in (400, 422), answer.text
     assert len(answer.content) < 5_000
     assert ingest.sink.published == []
+
+
+def test_of_very_many_reasons_the_first_hundred_are_told_and_the_other_items_named(ingest: Ingest) -> None:
+    good, wrong = event("ok"), {f"field_{number}": 1 for number in range(20)}
+    answer = ingest.client.post(EVENTS, json=[*[wrong] * 30, good, *[1] * 20])
+    found = answer.json()
+    assert (answer.status_code, found["event_ids"]) == (202, ["ok"])
+    assert len(found["errors"]) == 100
+    told = {error["index"] for error in found["errors"]}
+    assert sorted(told | set(found["more_refused"])) == [place for place in range(51) if place != 30]
+    assert not told & set(found["more_refused"])
+    per_item = next(count for count in range(100) if found["errors"][count]["index"] == 1)
+    assert found["more_errors"] == 30 * per_item + 20 - 100
+
+
+@pytest.mark.parametrize("item", [{}, 1, [], {"distanc": 1}, {f"distanc{n}": 1 for n in range(30)}, "x" * 60])
+def test_an_answer_is_not_much_larger_than_its_request(ingest: Ingest, item: Any) -> None:
+    body = json.dumps([item] * 100).encode()
+    answer = ingest.client.post(EVENTS, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert len(answer.content) < 20_000 + 4 * len(body)

@@ -5,23 +5,58 @@ fit exactly is an error with its column, never rounded or cut.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 import pyarrow as pa
 
+from tidemill.codec.json_rows import LISTED_FIELDS
+from tidemill.codec.json_values import cut
 from tidemill.contracts.schemas import Schema
+from tidemill.nearest import did_you_mean
+from tidemill_inference.arrow_sizes import is_plain
 from tidemill_inference.checking import ABSENT, SCHEMA_RULE, InstanceError, InvalidInstances
+
+
+def check_columns(given: pa.Schema, columns: pa.Schema) -> None:
+    """Raise InvalidInstances for a schema with columns that the record does not have, that stand twice, or that no
+    column of the record can be made of. Looks at no row.
+    """
+    names, known = given.names, frozenset(columns.names)
+    if len(set(names)) < len(names):
+        raise InvalidInstances([InstanceError(0, "", "a column stands twice")])
+    unknown = [name for name in names if name not in known]
+    errors = [
+        InstanceError(
+            0, cut(name), f"is not a field of the record{did_you_mean(name, known)}", SCHEMA_RULE, _name(kind)
+        )
+        for name, kind in ((name, given.field(name).type) for name in unknown[:LISTED_FIELDS])
+    ]
+    if len(unknown) > LISTED_FIELDS:
+        reason = f"{len(unknown) - LISTED_FIELDS} more columns are not fields of the record"
+        errors.append(InstanceError(0, "", reason, SCHEMA_RULE, ABSENT))
+    for field in given:
+        if field.name in known and not _is_readable(field.type, columns.field(field.name).type):
+            wanted = columns.field(field.name).type
+            reason = f"cannot be read as {wanted}: {_name(field.type)} is not {wanted}"
+            errors.append(InstanceError(0, field.name, reason, SCHEMA_RULE, _name(field.type)))
+    if errors:
+        raise InvalidInstances(errors)
+
+
+def _is_readable(kind: pa.DataType, wanted: pa.DataType) -> bool:
+    """Whether a column is plain, a dictionary of plain values, or just of the type that is wanted. Others may become
+    larger than anybody can tell before they are decoded.
+    """
+    values = kind.value_type if isinstance(kind, pa.DictionaryType) else kind
+    return is_plain(values) or kind == wanted
 
 
 def as_record(rows: pa.RecordBatch, columns: pa.Schema, record: Schema, filled: Mapping[str, Any]) -> pa.RecordBatch:
     """All fields of the record, in its order and types. `filled`: a value or a list of values for a column that is
     left out or null. Raises InvalidInstances, with the first index at which a column is wrong where that is known.
     """
-    errors = [_unknown(name, rows.schema.field(name).type, columns.names) for name in rows.schema.names
-              if name not in columns.names]  # fmt: skip
-    if len(set(rows.schema.names)) < len(rows.schema.names):
-        raise InvalidInstances([InstanceError(0, "", "a column stands twice")])
+    check_columns(rows.schema, columns)
+    errors: list[InstanceError] = []
     found: list[pa.Array] = []
     for avro in record.json["fields"]:
         field = columns.field(avro["name"])
@@ -62,9 +97,9 @@ def _filled(column: pa.Array, other: pa.Array) -> pa.Array:
 
 
 def _cast(column: pa.Array, field: pa.Field) -> pa.Array:
-    if isinstance(column.type, pa.DictionaryType):
-        column = column.dictionary_decode()
     try:
+        if isinstance(column.type, pa.DictionaryType):
+            column = _written_out(column)
         if pa.types.is_timestamp(field.type):
             return _time(column, field.type)
         if not _fits(column.type, field.type):
@@ -73,6 +108,14 @@ def _cast(column: pa.Array, field: pa.Field) -> pa.Array:
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError) as error:
         reason = f"cannot be read as {field.type}: {str(error).splitlines()[0]}"
         raise InvalidInstances([InstanceError(0, field.name, reason, SCHEMA_RULE, str(column.type))]) from error
+
+
+def _written_out(column: pa.DictionaryArray) -> pa.Array:
+    """A dictionary's values, each at its places. Arrow takes none from views (polars' categories have them)."""
+    if column.type.value_type in (pa.string_view(), pa.binary_view()):
+        plain = pa.large_string() if column.type.value_type == pa.string_view() else pa.large_binary()
+        column = pa.DictionaryArray.from_arrays(column.indices, column.dictionary.cast(plain))
+    return column.dictionary_decode()
 
 
 def _time(column: pa.Array, kind: pa.DataType) -> pa.Array:
@@ -101,7 +144,10 @@ def _fits(given: pa.DataType, wanted: pa.DataType) -> bool:
     return False
 
 
-def _unknown(name: str, kind: Any, known: list[str]) -> InstanceError:
-    near = get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return InstanceError(0, name, f"is not a field of the record{hint}", SCHEMA_RULE, str(kind))
+def _unknown(name: str, kind: pa.DataType, known: frozenset[str]) -> InstanceError:
+    reason = f"is not a field of the record{did_you_mean(name, known)}"
+    return InstanceError(0, cut(name), reason, SCHEMA_RULE, _name(kind))
+
+
+def _name(kind: pa.DataType) -> str:
+    return cut(str(kind))

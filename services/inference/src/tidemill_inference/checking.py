@@ -43,14 +43,17 @@ class InstanceError:
 
 
 class InvalidInstances(ValueError):
-    """Instances that are not records of the model; every wrong field of each is named."""
+    """Instances that are not records of the model. `errors`: their wrong fields, the first of them at least; `total`:
+    how many there are.
+    """
 
-    def __init__(self, errors: Sequence[InstanceError]) -> None:
+    def __init__(self, errors: Sequence[InstanceError], total: int | None = None) -> None:
         first = errors[0]
         super().__init__(
             f"{first.field}: {first.reason}" if first.rule == SCHEMA_RULE and first.field else first.reason
         )
         self.errors = tuple(errors)
+        self.total = len(errors) if total is None else total
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,7 @@ class RecordRules:
         kinds = {f.name: str(f.type) for f in rows.schema}
         rows, _ = self._normalise.apply(rows)
         errors: list[InstanceError] = []
+        total = 0
         values = _Values(rows)
         for rule in self.expectations:
             bad = _failing(rule, values)
@@ -142,15 +146,18 @@ class RecordRules:
                 if bad:
                     self._on_noted(Noted(rule.name, rule.subject, rule.severity, len(bad)))
                 continue
+            total += len(bad)
             for index in bad[:MOST_ERRORS]:
                 reason = rule.explain_row(values.row(rule.columns, index))
                 errors.append(InstanceError(index, rule.subject, reason, rule.name, kinds[rule.columns[0]]))
         event_time = self._spec.event_time
         times = rows.column(event_time).cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
-        for index in np.flatnonzero(times > now_ms + self._max_ahead_ms)[:MOST_ERRORS].tolist():
+        ahead = np.flatnonzero(times > now_ms + self._max_ahead_ms)
+        total += len(ahead)
+        for index in ahead[:MOST_ERRORS].tolist():
             errors.append(self._ahead(index, int(times[index]), kinds[event_time]))
         if errors:
-            raise InvalidInstances(sorted(errors, key=lambda error: error.index)[:MOST_ERRORS])
+            raise InvalidInstances(sorted(errors, key=lambda error: error.index)[:MOST_ERRORS], total)
         return rows
 
     def _ahead(self, index: int, time_ms: int, kind: str) -> InstanceError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, Field
 
 
@@ -22,7 +24,17 @@ class Accepted(BaseModel):
 
     accepted: int = Field(description="Items that Kafka has acknowledged.")
     event_ids: list[str] = Field(description="Their event ids, in the order of the request.")
-    errors: list[ItemError] = Field(description="Everything wrong with the others.")
+    errors: list[ItemError] = Field(
+        description="What is wrong with the others: the first hundred reasons, and each item that was not stored."
+    )
+    more_errors: int | None = Field(None, description="How many more reasons there are; left out where there is none.")
+    more_refused: list[int] | None = Field(
+        None, description="Places of the refused items without an entry in `errors`; left out where there is none."
+    )
+
+    def content(self) -> dict[str, Any]:
+        """As it is answered."""
+        return {name: value for name, value in self.model_dump().items() if value is not None}
 
 
 class Problem(BaseModel):
@@ -33,6 +45,10 @@ class Problem(BaseModel):
     models: list[str] | None = Field(None, description="The models that there are (unknown_model).")
     line: int | None = Field(None, description="Line of the first character that is not JSON, from 1.")
     column: int | None = Field(None, description="Column of the first character that is not JSON, from 1.")
+
+    def content(self) -> dict[str, Any]:
+        """As it is answered."""
+        return self.model_dump(exclude_none=True)
 
 
 def status_of(accepted: int, refused: int, unstored: int) -> int:

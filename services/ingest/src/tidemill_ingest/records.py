@@ -16,6 +16,8 @@ from tidemill.ids import uuid7_batch
 from tidemill_ingest.bodies import Unreadable
 
 LONGEST_EVENT_ID = 256
+SHOWN_REFUSALS = 100
+"""So many reasons are told one by one: an answer is not much larger than its request."""
 LABEL_ENTITY = "entity"
 """A label carries no entity; the request may, for the record key alone."""
 
@@ -60,10 +62,27 @@ class Refusal:
 
 @dataclass(slots=True)
 class Converted:
-    """The outcome for all items of a request, in order."""
+    """The outcome for all items of a request, in order. `refusals`: the first SHOWN_REFUSALS; `more`: how many more
+    there are; `more_items`: the places of the refused items of which none is among the first.
+    """
 
     records: list[Record] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    more: int = 0
+    more_items: list[int] = field(default_factory=list)
+
+    def refuse(self, index: int, reasons: Sequence[tuple[str, str]]) -> None:
+        """Note why an item is no record: field and reason of each fault."""
+        shown = reasons[: SHOWN_REFUSALS - len(self.refusals)]
+        self.refusals.extend(Refusal(index, name, reason) for name, reason in shown)
+        self.more += len(reasons) - len(shown)
+        if not shown:
+            self.more_items.append(index)
+
+    @property
+    def refused(self) -> int:
+        """How many items are no records."""
+        return len({refusal.index for refusal in self.refusals}) + len(self.more_items)
 
 
 def convert(items: Sequence[Any], target: Target, codec: Codec, clock: Clock) -> Converted:
@@ -79,7 +98,7 @@ def convert(items: Sequence[Any], target: Target, codec: Codec, clock: Clock) ->
         try:
             converted.records.append(_record(index, item, target, codec, next(ids), now_ms))
         except FieldError as error:
-            converted.refusals.extend(Refusal(index, name, reason) for name, reason in error.errors)
+            converted.refuse(index, error.errors)
     return converted
 
 

@@ -147,12 +147,13 @@ class IngestService:
 def _outcome(target: Target, converted: Converted, failures: Sequence[Undelivered | None]) -> tuple[int, Accepted]:
     errors = [ItemError(index=r.index, field=r.field, reason=r.reason) for r in converted.refusals]
     accepted: list[str] = []
-    unstored = 0
+    unstored = lasting = 0
     for record, failure in zip(converted.records, failures, strict=True):
         if failure is None:
             accepted.append(record.event_id)
             continue
         unstored += not failure.lasting
+        lasting += failure.lasting
         errors.append(
             ItemError(
                 index=record.index,
@@ -163,10 +164,14 @@ def _outcome(target: Target, converted: Converted, failures: Sequence[Undelivere
             )
         )
     errors.sort(key=lambda error: error.index)
-    refused = len({error.index for error in errors}) - unstored
+    refused = converted.refused + lasting
     _count(target, len(accepted), refused, unstored)
     return status_of(len(accepted), refused, unstored), Accepted(
-        accepted=len(accepted), event_ids=accepted, errors=errors
+        accepted=len(accepted),
+        event_ids=accepted,
+        errors=errors,
+        more_errors=converted.more or None,
+        more_refused=converted.more_items or None,
     )
 
 

@@ -99,7 +99,7 @@ def _allowed(caller: Caller | None, scope: Scope) -> Caller:
     if caller is None:
         raise _unproven("bad_credential", "the key or token is unknown, revoked, expired or for somebody else")
     if not caller.may(scope):
-        raise Refusal(403, "missing_scope", f"this needs the scope {scope}, which {caller.name} has not")
+        raise Refusal(403, "missing_scope", f"{caller.name} lacks the scope {scope}, which this needs")
     return caller
 
 

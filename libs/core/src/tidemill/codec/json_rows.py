@@ -9,7 +9,6 @@ where the schema has a default for it or admits null. Fields that the schema doe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
@@ -17,11 +16,12 @@ from tidemill.codec.json_quick import QuickReader
 from tidemill.codec.json_values import LOGICAL, PRIMITIVE, Convert, FieldError, cut, join, string, wrong
 from tidemill.contracts.schemas import Schema
 from tidemill.errors import ConfigError
+from tidemill.nearest import did_you_mean
 
 __all__ = ["FieldError", "from_json"]
 
 LISTED_FIELDS = 10
-"""Of a row full of unknown fields no more than these are named."""
+"""Of a row full of unknown fields no more than these are named; the others are counted."""
 
 
 def from_json(row: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
@@ -61,6 +61,7 @@ def _compile(node: Any) -> Convert:
 
 def _record(node: Mapping[str, Any]) -> Convert:
     fields = {f["name"]: (_compile(f["type"]), _absent(f)) for f in node["fields"]}
+    names = frozenset(fields)
     quick = QuickReader(node, {name: convert for name, (convert, _) in fields.items()})
 
     def convert(value: Any, path: str) -> dict[str, Any]:
@@ -78,7 +79,7 @@ def _record(node: Mapping[str, Any]) -> Convert:
             except FieldError as error:
                 errors.extend(error.errors)
         if len(value) > len(fields) or not fields.keys() >= value.keys():
-            errors.extend(_unknown(value, fields, path))
+            errors.extend(_unknown(value, names, path))
         if errors:
             raise FieldError(*errors[0], errors=tuple(errors))
         return datum
@@ -99,12 +100,14 @@ def _absent(field: Mapping[str, Any]) -> Callable[[str], Any]:
     return missing
 
 
-def _unknown(value: Mapping[str, Any], fields: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
-    errors = []
-    for name in [key for key in value if key not in fields][:LISTED_FIELDS]:
-        near = get_close_matches(str(name), list(fields), n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        errors.append((join(path, cut(str(name))), f"is not a field of the record{hint}"))
+def _unknown(value: Mapping[str, Any], known: frozenset[str], path: str) -> list[tuple[str, str]]:
+    unknown = [str(key) for key in value if key not in known]
+    errors = [
+        (join(path, cut(name)), f"is not a field of the record{did_you_mean(name, known)}")
+        for name in unknown[:LISTED_FIELDS]
+    ]
+    if len(unknown) > LISTED_FIELDS:
+        errors.append((path, f"has {len(unknown) - LISTED_FIELDS} more fields that are not of the record"))
     return errors
 
 

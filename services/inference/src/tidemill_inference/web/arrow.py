@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
 import pyarrow as pa
 
-from tidemill_inference.dataplane import Answered
+from tidemill_inference.arrow_rows import check_columns
+from tidemill_inference.arrow_sizes import decoded_bytes
+from tidemill_inference.dataplane import Answered, InvalidInstances
 from tidemill_inference.outputs import output_columns
 from tidemill_inference.web.body import check_number
 from tidemill_inference.web.problems import Problem
 
 ARROW = "application/vnd.apache.arrow.stream"
+MOST_MESSAGES = 2_000
+"""Record batches and dictionaries of one stream; each costs by itself, however little it holds."""
 
 _RECORD_BATCH, _DICTIONARY_BATCH = 3, 2  # of the union MessageHeader in Arrow's Message.fbs
 _TYPE, _HEADER = 1, 2  # fields of Message
-_DATA = 1  # of DictionaryBatch
+_DATA, _IS_DELTA = 1, 2  # of DictionaryBatch
 _COMPRESSION = 3  # of RecordBatch
 
 
@@ -24,28 +29,42 @@ def is_arrow(content_type: str) -> bool:
     return content_type.partition(";")[0].strip().lower() == ARROW
 
 
-def read_rows(body: bytes, most: int) -> pa.RecordBatch:
-    """The rows of a stream, in one batch.
+def read_rows(body: bytes, most: int, columns: pa.Schema, most_bytes: int) -> pa.RecordBatch:
+    """The rows of a stream, in one batch. `columns`: the fields of the record; `most_bytes`: of the rows when nothing
+    in them is encoded any more, which is found out before anything is decoded.
 
     Raises Problem 400 for what is not such a stream, or has compressed buffers (a small body could fill the memory
-    with them: send it gzipped), 422 for more than `most` rows or none.
+    with them: send it gzipped), 413 for rows that are too large, 422 for more than `most` rows or none;
+    InvalidInstances for columns that the record does not have or of a type that no column of it can be made of.
     """
     try:
-        _refuse_compressed(body)
+        _look_at_messages(body)
         with pa.ipc.open_stream(body) as reader:
-            batches, rows = [], 0
-            for batch in reader:
-                rows += batch.num_rows
-                check_number(rows, most)
-                batch.validate(full=True)
-                batches.append(batch)
-            table = pa.Table.from_batches(batches, reader.schema).combine_chunks()
+            check_columns(reader.schema, columns)
+            table = pa.Table.from_batches(list(_batches(reader, most, most_bytes)), reader.schema).combine_chunks()
+    except InvalidInstances:
+        raise
     except (pa.ArrowException, OSError, struct.error, IndexError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise Problem(400, "malformed_arrow", f"the body is no Arrow stream: {reason}") from error
     if not table.num_rows:
         raise Problem(422, "invalid_body", "the stream has no rows")
     return table.to_batches()[0]
+
+
+def _batches(reader: pa.RecordBatchStreamReader, most: int, most_bytes: int) -> Iterator[pa.RecordBatch]:
+    """The batches, each measured before it is looked at value by value."""
+    rows = size = 0
+    for batch in reader:
+        rows += batch.num_rows
+        check_number(rows, most)
+        batch.validate()
+        size += decoded_bytes(batch)
+        if size > most_bytes:
+            message = f"the rows may have at most {most_bytes} bytes when dictionaries and views are written out"
+            raise Problem(413, "body_too_large", f"{message}: send fewer at once")
+        batch.validate(full=True)
+        yield batch
 
 
 def write_answers(answered: Answered) -> bytes:
@@ -68,26 +87,33 @@ def write_answers(answered: Answered) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-def _refuse_compressed(body: bytes) -> None:
-    """Look at each message's header alone: what is compressed would be unpacked by reading it."""
-    for message in pa.ipc.MessageReader.open_stream(body):
-        if _is_compressed(message.metadata.to_pybytes()):
-            raise ValueError("compressed buffers are not read")
+def _look_at_messages(body: bytes) -> None:
+    """Look at each message's header alone: what is compressed would be unpacked by reading it, and a dictionary that
+    grows piece by piece would be copied for each piece.
+    """
+    for number, message in enumerate(pa.ipc.MessageReader.open_stream(body)):
+        if number > MOST_MESSAGES:
+            raise ValueError(f"it has more than {MOST_MESSAGES} messages: send its rows in fewer batches")
+        _look_at(message.metadata.to_pybytes())
 
 
-def _is_compressed(message: bytes) -> bool:
+def _look_at(message: bytes) -> None:
     root = struct.unpack_from("<I", message)[0]
     kind = _field(message, root, _TYPE)
     header = _field(message, root, _HEADER)
     if not kind or not header or message[kind] not in (_RECORD_BATCH, _DICTIONARY_BATCH):
-        return False
+        return
     table = _follow(message, header)
     if message[kind] == _DICTIONARY_BATCH:
+        delta = _field(message, table, _IS_DELTA)
+        if delta and message[delta]:
+            raise ValueError("delta dictionaries are not read: send each dictionary whole")
         data = _field(message, table, _DATA)
         if not data:
-            return False
+            return
         table = _follow(message, data)
-    return _field(message, table, _COMPRESSION) != 0
+    if _field(message, table, _COMPRESSION):
+        raise ValueError("compressed buffers are not read")
 
 
 def _field(message: bytes, table: int, number: int) -> int:

@@ -9,6 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from tidemill.codec.json_rows import LISTED_FIELDS
+from tidemill.codec.json_values import cut
+from tidemill.nearest import did_you_mean
+from tidemill_inference.checking import SCHEMA_RULE, InstanceError, InvalidInstances
 from tidemill_inference.dataplane import Answered, ModelEndpoint
 from tidemill_inference.web.tensors import BYTES, MalformedTensors, Output, Tensor
 
@@ -67,7 +71,11 @@ def outputs_of(endpoint: ModelEndpoint) -> list[dict[str, Any]]:
 
 
 def rows_of(tensors: list[Tensor], endpoint: ModelEndpoint) -> int:
-    """How many rows the tensors hold. Raises MalformedTensors where they do not agree."""
+    """How many rows the tensors hold. Raises MalformedTensors where they do not agree, InvalidInstances where one is
+    for no field of the record.
+    """
+    if not _is_matrix(tensors, endpoint):
+        _refuse_unknown([tensor.name for tensor in tensors], frozenset(endpoint.columns.names))
     first = tensors[0].shape[0]
     for tensor in tensors:
         if tensor.shape[0] != first:
@@ -77,6 +85,19 @@ def rows_of(tensors: list[Tensor], endpoint: ModelEndpoint) -> int:
     if not first:
         raise MalformedTensors("", "the inputs have no rows")
     return first
+
+
+def _refuse_unknown(names: list[str], known: frozenset[str]) -> None:
+    unknown = [name for name in names if name not in known]
+    errors = [
+        InstanceError(0, cut(name), f"is not a field of the record{did_you_mean(name, known)}", SCHEMA_RULE, "tensor")
+        for name in unknown[:LISTED_FIELDS]
+    ]
+    if len(unknown) > LISTED_FIELDS:
+        reason = f"{len(unknown) - LISTED_FIELDS} more tensors are for no field of the record"
+        errors.append(InstanceError(0, "", reason, SCHEMA_RULE, "tensor"))
+    if errors:
+        raise InvalidInstances(errors)
 
 
 def instances_of(tensors: list[Tensor], endpoint: ModelEndpoint) -> list[dict[str, Any]]:
@@ -94,9 +115,11 @@ def instances_of(tensors: list[Tensor], endpoint: ModelEndpoint) -> list[dict[st
 
 
 def _is_matrix(tensors: list[Tensor], endpoint: ModelEndpoint) -> bool:
+    if len(tensors) != 1:
+        return False
+    (tensor,) = tensors
     features = len(endpoint.spec.features)
-    (tensor, *others) = tensors
-    return not others and tensor.name not in endpoint.columns.names and tensor.shape[1:] == (features,)
+    return tensor.name not in endpoint.columns.names and tensor.shape[1:] == (features,)
 
 
 def answer_outputs(answered: Answered) -> dict[str, Output]:

@@ -209,9 +209,9 @@ def _get(operation: str, summary: str, schema: Node, *, tag: str = "models") -> 
 
 
 def _open(operation: str, summary: str, schema: Node, *, tag: str = "operations", fails: bool = False) -> Node:
-    answers = {"200": _json("It is so.", schema)}
+    answers = {"200": _json(summary, schema)}
     if fails:
-        answers["503"] = _json("It is not so.", schema)
+        answers["503"] = _json("Not now: the body says why.", schema)
     return {"operationId": operation, "summary": summary, "tags": [tag], "responses": answers, "security": []}
 
 
@@ -250,10 +250,10 @@ _SECURITY: list[Node] = [{"bearer": []}, {"key": []}]
 _ERROR = _object({"index": _WHOLE, "field": _TEXT, "rule": _TEXT, "type": _TEXT, "reason": _TEXT})
 _SHARED: Node = {
     "Problem": _object(
-        {"error": _TEXT, "message": _TEXT, "code": _TEXT, "errors": _list(_ERROR)},
+        {"error": _TEXT, "message": _TEXT, "code": _TEXT, "errors": _list(_ERROR), "more_errors": _WHOLE},
         required=["error"],
         description="`error` is a stable name and `message` for people; below /v2 `error` is for people and `code` the "
-        "name. `errors`: each wrong field of each instance.",
+        "name. `errors`: each wrong field of each instance, up to 100; `more_errors`: how many more there are.",
     ),
     "Model": _object(
         {"name": _TEXT, "task": {"enum": ["binary", "multiclass", "regression"]}, "ready": {"type": "boolean"}},
@@ -275,7 +275,7 @@ _CHALLENGE = {"WWW-Authenticate": {"required": True, "schema": _TEXT, "descripti
 _RESPONSES: Node = {
     "bad": _json("The body is not of its format.", _ref("Problem")),
     "unproven": {**_json("No key or token, or one that proves nobody.", _ref("Problem")), "headers": _CHALLENGE},
-    "forbidden": _json("The caller has not the scope `predict`.", _ref("Problem")),
+    "forbidden": _json("The key or token lacks the scope `predict`.", _ref("Problem")),
     "unknown": _json("No such model, or a version that does not serve.", _ref("Problem")),
     "large": _json("The body is too large.", _ref("Problem")),
     "encoding": _json("A content encoding other than gzip and deflate.", _ref("Problem")),

@@ -10,6 +10,7 @@ from fastapi import Request
 from opentelemetry.trace import get_current_span
 from starlette.concurrency import run_in_threadpool
 
+from tidemill.codec.json_values import cut
 from tidemill.telemetry.logs import model_version
 from tidemill_inference.adapters.tracing import RequestSpans
 from tidemill_inference.caching import cache_keys, read_scores, written_scores
@@ -75,7 +76,7 @@ class Predicting:
         found = self.endpoints.get(model)
         if found is None:
             known = ", ".join(sorted(self.endpoints))
-            raise Problem(404, "unknown_model", f"no model {model!r} here: there are {known}")
+            raise Problem(404, "unknown_model", f"no model {cut(model)!r} here: there are {known}")
         return found
 
     async def answer(

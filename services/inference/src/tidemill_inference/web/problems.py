@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -36,12 +37,15 @@ class Problem(Exception):
         message: str,
         errors: Sequence[InstanceError] = (),
         headers: Mapping[str, str] | None = None,
+        total: int | None = None,
     ) -> None:
+        """`total`: how many errors there are, where `errors` are not all of them."""
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.errors = tuple(errors)
+        self.total = len(self.errors) if total is None else total
         self.headers = dict(headers or {})
 
 
@@ -51,11 +55,20 @@ def refusal(error: Exception, retry_after_s: int) -> Problem:
     too many large requests wait.
     """
     if isinstance(error, InvalidInstances):
-        return Problem(422, "invalid_instance", str(error), error.errors)
+        return Problem(422, "invalid_instance", str(error), error.errors, total=error.total)
     if isinstance(error, NotLoaded):
         return Problem(503, "not_loaded", str(error), headers={"Retry-After": str(math.ceil(error.delay_s))})
     code = "busy" if isinstance(error, LineFull) else "no_version"
     return Problem(503, code, str(error), headers={"Retry-After": str(retry_after_s)})
+
+
+@contextmanager
+def refusing(retry_after_s: int) -> Iterator[None]:
+    """Within the block one of REFUSALS becomes its answer. Raises Problem."""
+    try:
+        yield
+    except REFUSALS as error:
+        raise refusal(error, retry_after_s) from error
 
 
 def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -63,9 +76,11 @@ def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | 
     return Response(orjson.dumps(content), status, dict(headers or {}), "application/json")
 
 
-def problem_body(path: str, code: str, message: str, errors: Sequence[InstanceError] = ()) -> dict[str, Any]:
+def problem_body(
+    path: str, code: str, message: str, errors: Sequence[InstanceError] = (), total: int = 0
+) -> dict[str, Any]:
     """`{"error": code, "message": ..., "errors": [...]}`; in the Open Inference Protocol `error` is the text, and
-    `code` stands beside it.
+    `code` stands beside it. Of `total` errors the first SHOWN_ERRORS are told, and `more_errors` how many more.
     """
     form = {"error": message, "code": code} if path.startswith(V2) else {"error": code, "message": message}
     if not errors:
@@ -74,7 +89,8 @@ def problem_body(path: str, code: str, message: str, errors: Sequence[InstanceEr
         {"index": e.index, "field": e.field, "rule": e.rule, "type": e.type, "reason": e.reason}
         for e in errors[:SHOWN_ERRORS]
     ]
-    return {**form, "errors": shown}
+    more = max(total, len(errors)) - len(shown)
+    return {**form, "errors": shown, "more_errors": more} if more else {**form, "errors": shown}
 
 
 def render_refusal(path: str, refusal: Refusal) -> dict[str, Any]:
@@ -84,7 +100,7 @@ def render_refusal(path: str, refusal: Refusal) -> dict[str, Any]:
 
 def problem_response(path: str, problem: Problem) -> Response:
     """A Problem as an answer to a request for `path`."""
-    content = problem_body(path, problem.code, problem.message, problem.errors)
+    content = problem_body(path, problem.code, problem.message, problem.errors, problem.total)
     return json_response(content, problem.status, problem.headers)
 
 

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import orjson
 
+from tidemill.codec.json_values import cut
+
 DTYPES: Mapping[str, str] = {
     "BOOL": "?", "UINT8": "<u1", "UINT16": "<u2", "UINT32": "<u4", "UINT64": "<u8", "INT8": "<i1", "INT16": "<i2",
     "INT32": "<i4", "INT64": "<i8", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8",
@@ -28,8 +30,8 @@ class MalformedTensors(ValueError):
     """A request that is not of the protocol. `tensor` names the input, empty where it is about the whole."""
 
     def __init__(self, tensor: str, reason: str) -> None:
-        super().__init__(f"input {tensor!r}: {reason}" if tensor else reason)
-        self.tensor = tensor
+        super().__init__(f"input {cut(tensor)!r}: {reason}" if tensor else reason)
+        self.tensor = cut(tensor)
         self.reason = reason
 
 
@@ -99,13 +101,15 @@ def _inputs(given: Any, tail: bytes) -> tuple[list[Tensor], int]:
     if not isinstance(given, list) or not given:
         raise MalformedTensors("", "inputs must be a list of one tensor or more")
     found: list[Tensor] = []
+    names: set[str] = set()
     at = 0
     for item in given:
         if not isinstance(item, dict) or not isinstance(item.get("name"), str):
             raise MalformedTensors("", "every input must be an object with a name")
         name = item["name"]
-        if any(tensor.name == name for tensor in found):
+        if name in names:
             raise MalformedTensors(name, "stands twice")
+        names.add(name)
         parameters = _parameters(item, name)
         shape, datatype = _shape(item.get("shape"), name), item.get("datatype")
         if datatype != BYTES and (not isinstance(datatype, str) or datatype not in DTYPES):
@@ -203,6 +207,8 @@ def _wanted(given: Any, binary: bool) -> list[Wanted]:
         return []
     if not isinstance(given, list) or not all(isinstance(o, dict) and isinstance(o.get("name"), str) for o in given):
         raise MalformedTensors("", "outputs must be a list of objects with a name")
+    if len({o["name"] for o in given}) < len(given):
+        raise MalformedTensors("", "outputs must name each output once")
     return [Wanted(o["name"], _flag(_parameters(o, o["name"]), "binary_data", o["name"], binary)) for o in given]
 
 

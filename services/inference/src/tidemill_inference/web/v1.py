@@ -8,7 +8,7 @@ from tidemill_inference.web.arrow import ARROW, is_arrow, read_rows, write_answe
 from tidemill_inference.web.body import parse_instances, read_body
 from tidemill_inference.web.describe import describe
 from tidemill_inference.web.predicting import Predicting
-from tidemill_inference.web.problems import json_response
+from tidemill_inference.web.problems import json_response, refusing
 
 PREDICT = "/v1/models/{model}/predict"
 
@@ -35,7 +35,9 @@ def add_v1(app: FastAPI, predicting: Predicting) -> None:
         """
         endpoint = predicting.endpoint(model)
         if is_arrow(request.headers.get("content-type", "")):
-            rows = read_rows(await read_body(request, limits.arrow_bytes), limits.arrow_rows)
+            stream = await read_body(request, limits.arrow_bytes)
+            with refusing(limits.retry_after_s):
+                rows = read_rows(stream, limits.arrow_rows, endpoint.columns, limits.arrow_bytes)
             answered, headers = await predicting.answer(
                 request, endpoint, lambda: endpoint.prepare_columns(rows), rows.num_rows
             )

@@ -8,13 +8,14 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request, Response
 
+from tidemill.codec.json_values import cut
 from tidemill.service import Health
 from tidemill_inference.checking import SCHEMA_RULE, InstanceError
 from tidemill_inference.dataplane import Answered, ModelEndpoint
 from tidemill_inference.web.body import check_number, read_body
 from tidemill_inference.web.oip import PLATFORM, answer_outputs, inputs_of, instances_of, outputs_of, rows_of
 from tidemill_inference.web.predicting import Predicting
-from tidemill_inference.web.problems import Problem, json_response
+from tidemill_inference.web.problems import Problem, json_response, refusing
 from tidemill_inference.web.tensors import InferRequest, MalformedTensors, read_request, write_response
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
@@ -52,7 +53,8 @@ def add_v2(app: FastAPI, predicting: Predicting, health: Health) -> None:
     async def infer(model: str, request: Request, number: str | None = None) -> Response:
         endpoint = _endpoint(predicting, model, number)
         asked = await _read(request, endpoint, predicting)
-        n = _rows(asked, endpoint)
+        with refusing(predicting.limits.retry_after_s):
+            n = _rows(asked, endpoint)
         check_number(n, predicting.limits.instances)
         answered, headers = await predicting.answer(
             request, endpoint, lambda: endpoint.prepare(instances_of(asked.inputs, endpoint)), n
@@ -94,7 +96,9 @@ async def _read(request: Request, endpoint: ModelEndpoint, predicting: Predictin
     known = {output["name"] for output in outputs_of(endpoint)}
     for wanted in asked.outputs:
         if wanted.name not in known:
-            raise Problem(422, "unknown_output", f"no output {wanted.name!r}: there are {', '.join(sorted(known))}")
+            raise Problem(
+                422, "unknown_output", f"no output {cut(wanted.name)!r}: there are {', '.join(sorted(known))}"
+            )
     return asked
 
 

@@ -154,4 +154,4 @@ def _answer(status: int, answer: Accepted | Problem, retry_after_s: int) -> Resp
     headers = {"Retry-After": str(retry_after_s)} if status == 503 else {}
     if status == 413:
         headers["Connection"] = "close"  # the rest of the body is not read
-    return Orjson(answer.model_dump(exclude_none=isinstance(answer, Problem)), status_code=status, headers=headers)
+    return Orjson(answer.content(), status_code=status, headers=headers)
