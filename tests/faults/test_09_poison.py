@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import time
@@ -140,6 +141,7 @@ def test_a_flood_pauses_the_topic_until_a_person_lets_it_go_on(world: World, fau
     from click.testing import CliRunner
 
     from tidemill_cli.commands.resume import resume
+    from tidemill_cli.commands.status import status
 
     given = {"flood_share": 0.5, "flood_window": 200}
     validator = world.start("validator", **given).until_ready()
@@ -162,7 +164,13 @@ def test_a_flood_pauses_the_topic_until_a_person_lets_it_go_on(world: World, fau
         "TIDEMILL_KAFKA_BOOTSTRAP": world.settings.kafka_bootstrap, "TIDEMILL_PREFIX": world.settings.prefix,
         "TIDEMILL_SCHEMAS": str(world.settings.schemas), "TIDEMILL_MODELS_DIR": str(world.settings.models_dir),
     }  # fmt: skip
+    told = CliRunner().invoke(status, [], env=environment)
+    assert told.exit_code == 0, told.output
+    assert f"{MODEL}: events are paused since" in told.output
+    assert f"tidemill resume {MODEL}" in told.output
     done = CliRunner().invoke(resume, [MODEL, "--reason", "seen"], env=environment)
+    paused = json.loads(CliRunner().invoke(status, ["--json"], env=environment).output)["models"][0]["paused"]
+    assert paused == [], "status still says that it is paused"
     assert done.exit_code == 0, done.output
     until(lambda: world.lag("validator-all", "raw") == 0, 60, "all is judged", every=0.2)
     fault.figures |= {"flood": len(bad), "set_aside_before_the_pause": leaked}

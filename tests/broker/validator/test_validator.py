@@ -40,7 +40,7 @@ def test_a_bad_record_becomes_a_dead_letter_with_its_bytes_and_every_reason(benc
     assert [letter[:4] for letter in letters if letter] == [
         (topic, 2, 0, "expect_column_values_to_be_in_set"),
         (topic, 2, 1, "UnknownFormat"),
-        (topic, 2, 2, "EmptyValue"),
+        (topic, 2, 2, "Tombstone"),
         (topic, 2, 3, "expect_column_value_lengths_to_be_between"),
     ]
     first = letters[0]

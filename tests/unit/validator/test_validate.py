@@ -11,6 +11,7 @@ from tidemill.contracts.model_file import ExpectationSpec, load_models
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import ConfigError, RetryLater
 from tidemill.kafka.headers import ORIGIN
+from tidemill_validator.flood import Flooded, FloodGuard
 from tidemill_validator.worker import build_validators
 
 CLEAN, DEAD = "p-flight-delay-clean", "p-flight-delay-raw-dlq"
@@ -84,11 +85,20 @@ def test_what_is_not_a_record_is_set_aside_byte_for_byte(desk: Desk) -> None:
     assert dead.values == values[:5]
     assert [name for name, _ in reasons(dead)] == [
         "EmptyValue",
-        "EmptyValue",
+        "Tombstone",
         "UnknownFormat",
         "MalformedRecord",
         "IncompatibleSchema",
     ]
+
+
+def test_a_topic_full_of_tombstones_is_no_flood(desk: Desk) -> None:
+    desk.events.flood = FloodGuard("raw", 0.5, 10)
+    dead = by_topic(desk.events.validate(desk.batch([None] * 100)), DEAD)
+    assert dead is not None
+    assert {name for name, _ in reasons(dead)} == {"Tombstone"}
+    with pytest.raises(Flooded):
+        desk.events.validate(desk.batch([b""] * 100, offset=100))
 
 
 def test_the_first_of_each_id_in_a_partition_stays(desk: Desk) -> None:

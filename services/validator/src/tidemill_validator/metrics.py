@@ -6,7 +6,8 @@ from prometheus_client import Counter, Gauge, Histogram
 
 RECORDS = Counter(
     "tidemill_validator_records_total",
-    "Records judged, by where they went (clean, dead). Counted before the commit: a retry counts again.",
+    "Records judged, by where they went: clean, dead, or set_aside (to the dead letters, but nothing is wrong:"
+    " tombstones, deleted rows). Counted before the commit: a retry counts again.",
     ["model", "role", "outcome"],
 )
 FAILURES = Counter(

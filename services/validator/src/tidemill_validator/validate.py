@@ -97,8 +97,7 @@ class StreamValidator:
         decoded = self._source.decode(batch) if self._source else None
         judgement = self._judge.judge(batch.values, at.timestamps_ms, decoded)
         if self.flood is not None:
-            bad = [k for k, reasons in judgement.dead.items() if reasons[0].name not in SET_ASIDE]
-            self.flood.check(at.partitions, at.offsets, bad)
+            self.flood.check(at.partitions, at.offsets, _faulty(judgement))
         accepted = self._without_duplicates(at, judgement)
         outputs = self._outputs(batch, at, judgement, accepted)
         self._measure(judgement, len(accepted), time.perf_counter() - started)
@@ -222,7 +221,9 @@ class StreamValidator:
     def _measure(self, judgement: Judgement, accepted: int, seconds: float) -> None:
         labels = (self.stream.model, self.stream.role)
         metrics.RECORDS.labels(*labels, "clean").inc(accepted)
-        metrics.RECORDS.labels(*labels, "dead").inc(len(judgement.dead))
+        aside = len(judgement.dead) - len(_faulty(judgement))
+        metrics.RECORDS.labels(*labels, "dead").inc(len(judgement.dead) - aside)
+        metrics.RECORDS.labels(*labels, "set_aside").inc(aside)
         for failed in judgement.failed:
             metrics.FAILURES.labels(*labels, failed.name, failed.severity).inc(len(failed.positions))
         metrics.BATCH_SECONDS.labels(*labels).observe(seconds)
@@ -230,3 +231,8 @@ class StreamValidator:
         forgotten = sum(memory.take_forgotten() for memory in self._seen.values())
         if forgotten:
             metrics.FORGOTTEN_IDS.labels(*labels).inc(forgotten)
+
+
+def _faulty(judgement: Judgement) -> list[int]:
+    """The dead that something is wrong with: tombstones and the like are set aside and are no fault of anybody."""
+    return [k for k, reasons in judgement.dead.items() if reasons[0].name not in SET_ASIDE]

@@ -51,7 +51,7 @@ def test_an_empty_batch_has_the_readers_columns() -> None:
 @pytest.mark.parametrize(
     ("spoilt", "error_class"),
     [
-        (None, "EmptyValue"),
+        (None, "Tombstone"),
         (b"", "EmptyValue"),
         (b"hello, world", "UnknownFormat"),
         (b"\xc3\x01\x00", "UnknownFormat"),

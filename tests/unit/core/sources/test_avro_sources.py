@@ -83,7 +83,7 @@ def test_what_is_not_avro_of_a_known_schema_is_bad() -> None:
 
     assert decoded.index.tolist() == [6]
     assert [b.error_class for b in decoded.bad] == [
-        "MalformedRecord", "MalformedRecord", "UnknownSchema", "UnknownSchema", "UnknownFormat", "EmptyValue",
+        "MalformedRecord", "MalformedRecord", "UnknownSchema", "UnknownSchema", "UnknownFormat", "Tombstone",
     ]  # fmt: skip
 
 

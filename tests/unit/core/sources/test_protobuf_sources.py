@@ -89,7 +89,7 @@ def test_what_is_no_message_of_a_known_schema_is_bad() -> None:
 
     assert [b.error_class for b in decoded.bad] == [
         "MalformedRecord", "UnknownSchema", "UnknownSchema", "UnknownSchema", "UnknownFormat", "UnknownFormat",
-        "EmptyValue",
+        "Tombstone",
     ]  # fmt: skip
 
 

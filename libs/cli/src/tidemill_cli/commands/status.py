@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tidemill_cli.groups import PROFILE
+from tidemill_cli.pauses import read_pauses
 from tidemill_cli.platform import platform_options
 
 if TYPE_CHECKING:
     from tidemill_cli.platform import PlatformView
 
 PROBE_S = 1.0
+JUDGED = "tidemill_validator_records_total"
 BACK_MS = 7 * 24 * 3_600_000
 
 
@@ -25,20 +27,31 @@ BACK_MS = 7 * 24 * 3_600_000
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @platform_options
 def status(platform: PlatformView, as_json: bool) -> None:
-    """What runs, what lags, what serves, what drifted lately, what was set aside.
+    """What runs, what lags, what serves, what drifted lately, what was set aside, what is paused.
 
     Processes are known only for a platform that runs on this machine (`tidemill up`).
     """
+    pauses = read_pauses(platform)
+    aside = _set_aside(platform.facts)
     found = {
         "broker": platform.facts.get("broker", {"bootstrap": platform.settings.kafka_bootstrap}),
         "processes": _processes(platform.facts),
         "groups": _groups(platform),
-        "models": [_model(platform, name) for name in sorted(platform.models)],
+        "models": [
+            {
+                **_model(platform, name),
+                "tombstones": aside.get(name, 0),
+                "paused": [pause.facts() for pause in pauses if pause.model == name],
+            }
+            for name in sorted(platform.models)
+        ],
     }
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:
         _show(found)
+        for pause in pauses:
+            click.secho(pause.line(), fg="red")
 
 
 def _processes(facts: dict[str, Any]) -> list[dict[str, Any]]:
@@ -114,6 +127,19 @@ def _model(platform: PlatformView, name: str) -> dict[str, Any]:
     }
 
 
+def _set_aside(facts: dict[str, Any]) -> dict[str, int]:
+    """Tombstones and deleted rows by model, as the validators here have counted them since they started."""
+    from tidemill_cli.scrape import scrape
+
+    counts: dict[str, int] = {}
+    for name, process in facts.get("processes", {}).items():
+        if name.startswith("validator"):
+            for labels, value in scrape(process.get("url")).get(JUDGED, []):
+                if labels["outcome"] == "set_aside":
+                    counts[labels["model"]] = counts.get(labels["model"], 0) + int(value)
+    return counts
+
+
 def _moment(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, tz=UTC).isoformat(timespec="seconds")
 
@@ -144,3 +170,7 @@ def _show(found: dict[str, Any]) -> None:
         epoch = "" if row["epoch"] is None else str(row["epoch"])
         models.add_row(row["model"], version, epoch, score or "-", f"≈{row['dead_letters_about']:,}", drift)
     console.print(models)
+    for row in found["models"]:
+        if row["tombstones"]:
+            told = f"{row['model']}: {row['tombstones']:,} tombstones or deleted rows since the validator started"
+            console.print(f"{told}: among the dead letters, and nothing is wrong with them", highlight=False)

@@ -12,6 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
+TOMBSTONE = "Tombstone"
+"""A null value, as compacted topics have it for a key that is gone: no event, and nothing wrong."""
+EMPTY = "EmptyValue"
+TOMBSTONE_TEXT = "the tombstone of a key that is gone: a null value, no event"
+EMPTY_TEXT = "the record has a value of no bytes"
 CONFLUENT_MAGIC = b"\x00"
 CONFLUENT_HEADER_BYTES = 5
 SINGLE_OBJECT_MARKER = b"\xc3\x01"
@@ -23,8 +28,8 @@ class BadRecord:
     """A value that is not a record of the wanted schema and never will be.
 
     `position` is its place in the decoded sequence; `error_class` is a stable name for counting and
-    filtering (EmptyValue, UnknownFormat, UnknownSchema, IncompatibleSchema, MalformedRecord); `message` is
-    for people.
+    filtering (Tombstone, EmptyValue, UnknownFormat, UnknownSchema, IncompatibleSchema, MalformedRecord);
+    `message` is for people.
     """
 
     position: int
@@ -39,6 +44,13 @@ class Frame:
     header: bytes
     positions: list[int]
     payloads: list[bytes]
+
+
+def without_value(value: bytes | None, position: int) -> BadRecord:
+    """What a record without bytes is: a tombstone where its value is null, else empty."""
+    if value is None:
+        return BadRecord(position, TOMBSTONE, TOMBSTONE_TEXT)
+    return BadRecord(position, EMPTY, EMPTY_TEXT)
 
 
 def single_object_header(fingerprint: bytes) -> bytes:
@@ -74,7 +86,7 @@ def split_frames(values: Sequence[bytes | None]) -> tuple[list[Frame], list[BadR
     bad: list[BadRecord] = []
     for position, value in enumerate(values):
         if not value:
-            bad.append(BadRecord(position, "EmptyValue", "the record has no value"))
+            bad.append(without_value(value, position))
             continue
         header = header_of(value)
         if not header:

@@ -11,5 +11,5 @@ from tidemill.sources.reader import UNFIT, SourceReader
 __all__ = ["SET_ASIDE", "UNFIT", "SourceReader", "Unreadable", "open_source"]
 
 SET_ASIDE = frozenset({"DeletedRow", "Tombstone", "NoRow"})
-"""Error classes of records that are as they should be and are no events (Debezium's deletes, tombstones, truncations):
-they are set aside with the bad ones and say nothing about data quality."""
+"""Error classes of records that are as they should be and are no events (tombstones of compacted topics; Debezium's
+deletes and truncations): they are set aside with the bad ones and say nothing about data quality."""

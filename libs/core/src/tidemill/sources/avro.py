@@ -16,7 +16,7 @@ from tidemill.codec.registry import Registry
 from tidemill.contracts.schemas import Schema, make_schema
 from tidemill.errors import ConfigError
 from tidemill.sources.names import is_columnar, write_out_names
-from tidemill.sources.part import Kind, Part, Path, Unreadable
+from tidemill.sources.part import Kind, Part, Path, Unreadable, no_value
 from tidemill.sources.paths import column_at
 
 
@@ -52,8 +52,10 @@ class ForeignAvro:
 
     def row(self, value: bytes | None) -> Mapping[str, Any]:
         """See `Format.row`."""
-        header = header_of(value or b"")
-        if not value or not header:
+        if not value:
+            raise no_value(value)
+        header = header_of(value)
+        if not header:
             raise Unreadable("neither Confluent Avro nor Avro single-object encoding", "UnknownFormat")
         writer = self._writer(header)
         if isinstance(writer, str):

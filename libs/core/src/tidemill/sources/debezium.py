@@ -15,15 +15,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidemill.codec.framing import CONFLUENT_HEADER_BYTES, CONFLUENT_MAGIC, SINGLE_OBJECT_MARKER, BadRecord
+from tidemill.codec.framing import CONFLUENT_HEADER_BYTES, CONFLUENT_MAGIC, SINGLE_OBJECT_MARKER, TOMBSTONE, BadRecord
 from tidemill.sources.avro import ForeignAvro
 from tidemill.sources.json_schema import JsonSchema
 from tidemill.sources.json_text import JsonText
-from tidemill.sources.part import Format, Kind, Part, Path, Unreadable
+from tidemill.sources.part import Format, Kind, Part, Path, Unreadable, no_value
 
 ROWS: Final = ("c", "u", "r")
 DELETED: Final = "DeletedRow"
-TOMBSTONE: Final = "Tombstone"
 NO_ROW: Final = "NoRow"
 _OP: Final = ("op",)
 _AFTER: Final = ("after",)
@@ -73,7 +72,7 @@ class Debezium:
         """See `Format.row`."""
         name = _encoding(value)
         if name == "none":
-            raise Unreadable("the tombstone of a deleted row", TOMBSTONE)
+            raise no_value(value)
         row = self._forms[name].row(value)
         if "payload" in row and "op" not in row:
             row = row["payload"]

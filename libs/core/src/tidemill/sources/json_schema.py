@@ -13,7 +13,7 @@ from tidemill.codec.framing import CONFLUENT_HEADER_BYTES, CONFLUENT_MAGIC, BadR
 from tidemill.codec.registry import Registry
 from tidemill.errors import ConfigError
 from tidemill.sources.json_text import JsonText
-from tidemill.sources.part import Kind, Part, Path, Unreadable
+from tidemill.sources.part import Kind, Part, Path, Unreadable, no_value
 
 if TYPE_CHECKING:
     from tidemill.sources.json_contract import JsonContract
@@ -68,7 +68,7 @@ class JsonSchema:
 
     def _contract(self, value: bytes | None) -> JsonContract | None:
         if not value:
-            raise Unreadable("the record has no value", "EmptyValue")
+            raise no_value(value)
         header = value[:CONFLUENT_HEADER_BYTES]
         if header[:1] != CONFLUENT_MAGIC or len(header) < CONFLUENT_HEADER_BYTES:
             raise Unreadable("not in Confluent's format: a zero byte and a schema id come first", "UnknownFormat")

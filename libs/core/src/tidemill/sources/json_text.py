@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.json as pj
 
 from tidemill.codec.framing import BadRecord
-from tidemill.sources.part import Kind, Part, Path, Unreadable
+from tidemill.sources.part import Kind, Part, Path, Unreadable, no_value
 from tidemill.sources.paths import column_at
 
 FEWEST: Final = 16
@@ -96,11 +96,13 @@ class JsonText:
     def row(self, value: bytes | None) -> Mapping[str, Any]:
         """See `Format.row`."""
         if not value:
-            raise Unreadable("the record has no value", "EmptyValue")
+            raise no_value(value)
         try:
             row = json.loads(value)
         except (ValueError, RecursionError) as error:
             raise Unreadable(f"not JSON: {error}") from error
+        if row is None:
+            raise no_value(None)
         if not isinstance(row, dict):
             raise Unreadable(f"JSON, but {type(row).__name__} and not an object")
         return row

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from tidemill.codec.framing import BadRecord
+from tidemill.codec.framing import BadRecord, without_value
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["UNREADABLE", "Format", "Kind", "Part", "Path", "Unreadable"]
+__all__ = ["UNREADABLE", "Format", "Kind", "Part", "Path", "Unreadable", "no_value"]
 
 UNREADABLE = "MalformedRecord"
 Path: TypeAlias = tuple[str, ...]
@@ -36,6 +36,12 @@ class Unreadable(ValueError):
     def __init__(self, message: str, error_class: str = UNREADABLE) -> None:
         super().__init__(message)
         self.error_class = error_class
+
+
+def no_value(value: bytes | None) -> Unreadable:
+    """Why a record without bytes is none: a tombstone where its value is null, else empty."""
+    found = without_value(value, 0)
+    return Unreadable(found.message, found.error_class)
 
 
 class Format(Protocol):

@@ -6,6 +6,8 @@ nobody needs a compile step. Imports are what a registry refers to, and Google's
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +21,8 @@ from tidemill.errors import ConfigError
 from tidemill.sources.references import MissingReference, referenced_texts
 
 MAIN: Final = "source.proto"
+COMPILE_S: Final = 30.0
+"""A text that takes the compiler longer is refused."""
 
 
 class SchemaProblem(ValueError):
@@ -59,9 +63,11 @@ class ProtoSchema:
 
 
 def from_texts(texts: Mapping[str, str], main: str) -> ProtoSchema:
-    """Compile .proto texts by file name. Raises SchemaProblem with the compiler's words."""
+    """Compile .proto texts by file name, in a process of its own: what a text may do to the compiler stays there.
+
+    Raises SchemaProblem with the compiler's words.
+    """
     import grpc_tools  # type: ignore[import-untyped]
-    from grpc_tools import protoc
 
     with tempfile.TemporaryDirectory(prefix="tidemill-proto-") as folder:
         for name, text in texts.items():
@@ -72,10 +78,19 @@ def from_texts(texts: Mapping[str, str], main: str) -> ProtoSchema:
             path.write_text(text, encoding="utf-8")
         known = Path(grpc_tools.__file__).parent / "_proto"
         out = Path(folder) / "descriptors.out"
-        arguments = ["protoc", f"-I{folder}", f"-I{known}", "--include_imports", f"--descriptor_set_out={out}", main]
-        if protoc.main(arguments) != 0:
-            raise SchemaProblem(f"{main} does not compile: the compiler's words stand on stderr")
+        _compile([f"-I{folder}", f"-I{known}", "--include_imports", f"--descriptor_set_out={out}", main])
         return ProtoSchema(FileDescriptorSet.FromString(out.read_bytes()), main)
+
+
+def _compile(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "grpc_tools.protoc", *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=COMPILE_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise SchemaProblem(f"{arguments[-1]} does not compile within {COMPILE_S:.0f} s") from error
+    if done.returncode != 0:
+        words = done.stderr.decode(errors="replace").strip().splitlines()
+        raise SchemaProblem(f"{arguments[-1]} does not compile: {'; '.join(words[:5]) or done.returncode}")
 
 
 def from_registry(entry: Entry, registry: Registry) -> ProtoSchema:
@@ -84,7 +99,10 @@ def from_registry(entry: Entry, registry: Registry) -> ProtoSchema:
         texts = referenced_texts(entry, registry)
     except MissingReference as error:
         raise SchemaProblem(str(error)) from error
-    return from_texts({**texts, MAIN: entry.text}, MAIN)
+    main = MAIN
+    while main in texts:  # one of its imports has that name
+        main = f"of-{main}"
+    return from_texts({**texts, main: entry.text}, main)
 
 
 def from_file(path: Path) -> ProtoSchema:
@@ -94,7 +112,9 @@ def from_file(path: Path) -> ProtoSchema:
     """
     try:
         if path.suffix == ".proto":
-            return from_texts({p.name: p.read_text(encoding="utf-8") for p in path.parent.glob("*.proto")}, path.name)
+            beside = sorted(path.parent.rglob("*.proto"))
+            texts = {p.relative_to(path.parent).as_posix(): p.read_text(encoding="utf-8") for p in beside}
+            return from_texts(texts, path.name)
         files = FileDescriptorSet.FromString(path.read_bytes())
         return ProtoSchema(files, files.file[-1].name)
     except (OSError, ValueError, IndexError) as error:

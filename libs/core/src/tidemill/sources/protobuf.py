@@ -6,14 +6,14 @@ descriptor, so columns need no second look.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
 
 from tidemill.codec.framing import CONFLUENT_HEADER_BYTES, CONFLUENT_MAGIC, BadRecord
 from tidemill.codec.registry import Registry
-from tidemill.sources.part import Kind, Part, Path, Unreadable
+from tidemill.sources.part import Kind, Part, Path, Unreadable, no_value
 from tidemill.sources.proto_schema import ProtoSchema, SchemaProblem, from_registry
 from tidemill.sources.proto_values import getter, is_columnar, to_row
 
@@ -43,34 +43,44 @@ class Protobuf:
             except Unreadable as error:
                 bad.append(BadRecord(position, error.error_class, str(error)))
                 continue
-            positions, messages = by_type.setdefault(kind.DESCRIPTOR.full_name, ([], []))
+            positions, messages = by_type.setdefault(kind, ([], []))
             positions.append(position)
             messages.append(message)
         parts: list[Part] = []
         slow: list[int] = []
-        for positions, messages in by_type.values():
-            if all(is_columnar(messages[0].DESCRIPTOR, path) for path in wants):
-                parts.append(Part(positions, _columns(messages)))
-            else:
+        for kind, (positions, messages) in by_type.items():
+            columns = _columns(kind.DESCRIPTOR, messages, wants)
+            if columns is None:
                 slow.extend(positions)
+            else:
+                parts.append(Part(positions, columns.get))
         return parts, slow, bad
 
     def row(self, value: bytes | None) -> Mapping[str, Any]:
         """See `Format.row`."""
-        return to_row(self._read(value)[1])
+        kind, message = self._read(value)
+        try:
+            return to_row(message)
+        except ValueError as error:  # proto2's text need not be UTF-8
+            raise Unreadable(f"not a {kind.DESCRIPTOR.full_name}: {error}") from error
 
     def _read(self, value: bytes | None) -> tuple[Any, Any]:
-        if not value:
-            raise Unreadable("the record has no value", "EmptyValue")
+        if value is None or (not value and self._framed):
+            raise no_value(value)
         kind, start = self._type(value)
         try:
             return kind, kind.FromString(value[start:])
         except Exception as error:
             raise Unreadable(f"not a {kind.DESCRIPTOR.full_name}: {error}") from error
 
+    @property
+    def _framed(self) -> bool:
+        """Whether every value must say its schema; else one may be a bare message, which may have no bytes at all."""
+        return self._registry is not None or self._own is None
+
     def _type(self, value: bytes) -> tuple[Any, int]:
         """The message's class and where it begins."""
-        if self._registry is None and self._own is not None and value[:1] != CONFLUENT_MAGIC:
+        if not self._framed and self._own is not None and value[:1] != CONFLUENT_MAGIC:
             return self._own.message(self._name), 0  # no message begins with a zero byte: fields count from 1
         if value[:1] != CONFLUENT_MAGIC or len(value) <= CONFLUENT_HEADER_BYTES:
             raise Unreadable("not in Confluent's format: a zero byte and a schema id come first", "UnknownFormat")
@@ -105,15 +115,21 @@ class Protobuf:
             return f"the Protobuf schema under id {number} cannot be read: {error}"
 
 
-def _columns(messages: list[Any]) -> Callable[[Path], pa.Array | None]:
-    def column(path: Path) -> pa.Array | None:
-        found = getter(messages[0].DESCRIPTOR, path)
-        if found is None:
-            return None
-        get, kind = found
-        return pa.array([get(message) for message in messages], type=kind)
+def _columns(descriptor: Any, messages: list[Any], wants: Mapping[Path, Kind]) -> dict[Path, pa.Array] | None:
+    """What is wanted of messages of one class, by path; None where columns cannot tell.
 
-    return column
+    By class and never by name: two versions of a message have one name, and each its own fields.
+    """
+    if not all(is_columnar(descriptor, path) for path in wants):
+        return None
+    found = {path: getter(descriptor, path) for path in wants}
+    try:
+        return {
+            path: pa.array([get(message) for message in messages], type=kind)
+            for path, (get, kind) in ((path, known) for path, known in found.items() if known is not None)
+        }
+    except (ValueError, OverflowError, pa.ArrowException):  # text that is no UTF-8, a time beyond the years
+        return None
 
 
 def _indexes(value: bytes) -> tuple[tuple[int, ...], int]:
