@@ -79,7 +79,7 @@ def test_labels_are_validated_beside_events(bench: Bench) -> None:
     assert bench.ids("labels") == ["a", "b"]
     letters = [parse_dead_letter(list(headers.items())) for *_, headers in bench.read("labels_raw_dlq")]
     assert [letter[3] for letter in letters if letter] == [
-        "expect_column_values_to_be_unique",
+        "expect_compound_columns_to_be_unique",
         "IncompatibleSchema",
     ]
     assert [key for _, _, key, _, _ in bench.read("labels")] == [b"a", b"b"]

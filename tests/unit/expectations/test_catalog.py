@@ -17,6 +17,7 @@ from tidemill_expectations import (
     NotNull,
     RowChecks,
     Unique,
+    UniqueLabel,
     build,
     event_suite,
     label_suite,
@@ -165,6 +166,8 @@ def a_model(**over: Any) -> Any:
         ),
         "target": SimpleNamespace(task="binary", expires=timedelta(days=3)),
         "expectations": (),
+        "events": None,
+        "unique": True,
     }
     return SimpleNamespace(**{**base, **over})
 
@@ -183,15 +186,32 @@ def test_identity_and_finite_numbers_are_expected_of_every_event() -> None:
         "at",
         "distance",
     ]
-    assert suite.unique is None
+
+
+def test_event_ids_are_unique_within_a_year_though_no_expectation_says_so() -> None:
+    suite = event_suite(a_model())
+    assert suite.unique == Unique("id", timedelta(days=365)) and suite.implied
+    other = stated("expect_column_values_to_be_unique", within=timedelta(days=2), column="carrier")
+    beside = event_suite(a_model(expectations=(other,)))
+    assert [rule.columns for rule in beside.uniques] == [("id",), ("carrier",)] and beside.implied
+    assert label_suite(a_model()).implied
+
+
+def test_a_model_that_says_off_has_positions_for_ids_or_states_its_own_rule_gets_none() -> None:
+    assert event_suite(a_model(unique=False)).unique is None
+    assert event_suite(a_model(events=SimpleNamespace(event_id="coordinates"))).unique is None
+    own = stated("expect_column_values_to_be_unique", within=timedelta(days=2), column="id")
+    suite = event_suite(a_model(expectations=(own,)))
+    assert suite.uniques == (Unique("id", timedelta(days=2)),) and not suite.implied
 
 
 def test_labels_are_unique_for_as_long_as_their_events() -> None:
     unique = stated("expect_column_values_to_be_unique", within=timedelta(days=2), column="id")
     model = a_model(expectations=(unique,))
     assert event_suite(model).unique == Unique("id", timedelta(days=2))
-    assert label_suite(model).unique == Unique("event_id", timedelta(days=2))
-    assert label_suite(a_model()).unique == Unique("event_id", timedelta(days=3))
+    assert label_suite(model).unique == UniqueLabel(timedelta(days=2))
+    assert label_suite(a_model()).unique == UniqueLabel(timedelta(days=365))
+    assert label_suite(a_model(unique=False)).unique == UniqueLabel(timedelta(days=3))
 
 
 @pytest.mark.parametrize(

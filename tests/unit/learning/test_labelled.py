@@ -38,6 +38,11 @@ def test_the_label_observed_last_counts_whatever_the_order_they_came_in() -> Non
     assert joined.column("_label").to_pylist() == [False]
 
 
+def test_of_labels_observed_at_the_same_time_the_first_counts() -> None:
+    joined = join_labels(events(["a"]), labels([("a", False, 5), ("a", True, 9), ("a", False, 9), ("a", False, 1)]))
+    assert joined.column("_label").to_pylist() == [True]
+
+
 def test_an_event_that_came_twice_counts_once_as_it_came_first() -> None:
     joined = join_labels(events(["a", "a"]), labels([("a", True, 9)]))
     assert joined.column("x").to_pylist() == [0]

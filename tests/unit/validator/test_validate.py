@@ -174,9 +174,33 @@ def test_labels_are_unique_and_complete(desk: Desk) -> None:
     assert (clean.topic, clean.keys) == ("p-flight-delay-labels", [b"a", b"c"])
     assert dead.topic == "p-flight-delay-labels-raw-dlq"
     assert [name for name, _ in reasons(dead)] == [
-        "expect_column_values_to_be_unique",
+        "expect_compound_columns_to_be_unique",
         "expect_column_values_to_be_between",
     ]
+    assert "a label of event_id 'a' observed at 2013-01-31T17:05:00" in reasons(dead)[0][1]
+
+
+def test_a_correction_passes_before_and_behind_what_it_corrects_and_its_repeat_does_not(desk: Desk) -> None:
+    def judged(offset: int, *values: bytes) -> list[str]:
+        batch = desk.batch(values, topic=desk.labels.stream.topic, offset=offset, keys=[b"N1"] * len(values))
+        outputs = desk.labels.validate(batch)
+        dead = by_topic(outputs, desk.labels.stream.dead)
+        return [name for name, _ in reasons(dead)]
+
+    first, newer = desk.label("a"), desk.label("a", label=False, observed_at=AT_MS + 1)
+    older = desk.label("a", label=False, observed_at=AT_MS - 1)
+    assert judged(0, first, newer) == []
+    assert judged(2, older) == []
+    repeat = "expect_compound_columns_to_be_unique"
+    assert judged(3, first, newer, older) == [repeat] * 3
+    assert judged(3, first, newer, older) == [repeat] * 3, "and again, if the transaction aborted"
+
+
+def test_a_label_observed_in_the_future_is_set_aside_since_it_would_win_for_ever(desk: Desk) -> None:
+    values = [desk.label("a", observed_at=NOW_MS + DAY_MS), desk.label("b", observed_at=NOW_MS + DAY_MS + 1)]
+    outputs = desk.labels.validate(desk.batch(values, topic=desk.labels.stream.topic, keys=[b"N1"] * 2))
+    ((name, message),) = reasons(by_topic(outputs, desk.labels.stream.dead))
+    assert name == "event_time_ahead" and message.startswith("observed_at is 2023-11-15")
 
 
 def test_an_earlier_failure_of_the_registry_does_not_use_up_ids(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,12 +216,31 @@ def test_an_earlier_failure_of_the_registry_does_not_use_up_ids(desk: Desk, monk
     assert desk.ids(desk.events.validate(batch)) == ["a"]
 
 
+def test_a_model_file_that_says_nothing_of_repeats_has_its_ids_unique_and_a_bounded_memory(
+    desk: Desk, root: Any
+) -> None:
+    spec = dataclasses.replace(load_models(root / "models", (MODEL,))[MODEL], expectations=())
+    topics = TopicCatalog.load(root / "schemas", "p-")
+    events, _ = build_validators([spec], topics, desk.schemas, desk.codec, max_ahead_ms=0, max_seen_ids=2_000_000)
+    assert (events.stream.limit(2_000_000), events.stream.limit(1_000)) == (500_000, 1_000)
+    events.take(0)
+    year = 360 * DAY_MS
+    first = [desk.event("a"), desk.event("b", scheduled_at=AT_MS + year)]
+    assert desk.ids(events.validate(desk.batch(first))) == ["a", "b"]
+    again = events.validate(desk.batch([*first, desk.event("c")], offset=2))
+    assert desk.ids(again) == ["c"]
+    assert [message for _, message in reasons(by_topic(again, events.stream.dead))] == [
+        "event_id 'a' came before",
+        "event_id 'b' came before",
+    ]
+
+
 def test_a_warning_is_counted_and_nothing_is_set_aside(desk: Desk, root: Any) -> None:
     spec = load_models(root / "models", (MODEL,))[MODEL]
     warning = ExpectationSpec(
         "expect_column_values_to_be_between", {"column": "distance", "max_value": 1000}, severity="warning"
     )
-    spec = dataclasses.replace(spec, expectations=(warning,))
+    spec = dataclasses.replace(spec, expectations=(warning,), unique=False)
     topics = TopicCatalog.load(root / "schemas", "p-")
     events, _ = build_validators([spec], topics, desk.schemas, desk.codec, max_ahead_ms=0, max_seen_ids=1000)
     outputs = events.validate(desk.batch([desk.event("a"), desk.event("a"), desk.event("b", distance=10.0)]))

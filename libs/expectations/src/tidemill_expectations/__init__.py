@@ -20,7 +20,7 @@ from tidemill_expectations.pairs import PairEqual, PairGreater
 from tidemill_expectations.regex import MatchRegex, NotMatchRegex
 from tidemill_expectations.rows import Failure, RowChecks
 from tidemill_expectations.suite import Suite, event_suite, label_suite
-from tidemill_expectations.unique import AnyUnique, CompoundUnique, Unique
+from tidemill_expectations.unique import AnyUnique, CompoundUnique, Unique, UniqueLabel
 from tidemill_expectations.window import Mostly, Verdict, Windowed, WindowRule
 from tidemill_expectations.within_record import MulticolumnUnique, UniqueWithinRecord
 
@@ -52,6 +52,7 @@ __all__ = [
     "Severity",
     "Suite",
     "Unique",
+    "UniqueLabel",
     "UniqueWithinRecord",
     "Verdict",
     "WindowRule",

@@ -8,7 +8,7 @@ with, a label has a label, and a number that a model computes with is finite.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tidemill_expectations.base import Expectation, ExpectationError
@@ -18,7 +18,7 @@ from tidemill_expectations.finite import Finite
 from tidemill_expectations.lengths import LengthsBetween
 from tidemill_expectations.not_null import NotNull
 from tidemill_expectations.times import to_millis
-from tidemill_expectations.unique import AnyUnique, Unique
+from tidemill_expectations.unique import AnyUnique, Unique, UniqueLabel
 from tidemill_expectations.window import Mostly, Windowed, WindowRule
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 EARLIEST_EVENT = to_millis(datetime(1900, 1, 1, tzinfo=UTC))
 LATEST_EVENT = to_millis(datetime(2200, 1, 1, tzinfo=UTC))
+UNIQUE_WITHIN = timedelta(days=365)
+"""How far back in event time a repeated event id is looked for where the model file does not say."""
 LONGEST_EVENT_ID = 256
 """Event ids are held in memory, in keys and in indexes: a bound keeps one producer's mistake from filling
 them.
@@ -41,6 +43,8 @@ class Suite:
     expectations: tuple[Expectation, ...]
     uniques: tuple[AnyUnique, ...] = ()
     windows: tuple[WindowRule, ...] = ()
+    implied: bool = False
+    """The rule against repeated event ids is the platform's own: the model file states none."""
 
     @property
     def unique(self) -> AnyUnique | None:
@@ -52,31 +56,45 @@ def event_suite(spec: ModelSpec) -> Suite:
     """What holds for the records of a model's raw topic.
 
     Built in: event id there and of 1 to 256 characters, event time there and within the years 1900 to 2199,
-    features of kind number finite. Raises ExpectationError for an expectation in the model file that cannot
-    be checked.
+    features of kind number finite, and no event id twice within a year of event time, unless the model file says
+    `unique: off` or states a rule of its own. Raises ExpectationError for an expectation in the model file that
+    cannot be checked.
     """
     numbers = [Finite(feature.name) for feature in spec.features if feature.kind == "number"]
     declared, uniques, windows = _declared(spec)
     checks = [*_identity(spec.event_id), *_time(spec.event_time), *numbers, *declared]
-    return Suite(_without_repeats(checks), uniques, windows)
+    implied = _implied(spec, uniques)
+    return Suite(_without_repeats(checks), implied + uniques, windows, implied=bool(implied))
 
 
 def label_suite(spec: ModelSpec) -> Suite:
     """What holds for the records of a model's labels-raw topic: identity, both times, a label that is there
     and finite.
 
-    A label comes once for an event: it is unique on its event id within the span that the model file gives
-    its events, or else within the time after which the event would be given up as unlabelled.
+    Labels of one event differ in `observed_at`: the same one twice is a repeat, within the span that holds for the
+    model's events, or else within the time after which the event would be given up as unlabelled.
     """
     label: list[Expectation] = [NotNull("label")]
     if spec.target.task == "multiclass":
         label.append(LengthsBetween("label", 1))
     if spec.target.task == "regression":
         label.append(Finite("label"))
-    ids = [rule for rule in _declared(spec)[1] if rule.columns == (spec.event_id,)]
+    uniques = _declared(spec)[1]
+    implied = _implied(spec, uniques)
+    ids = [rule for rule in implied + uniques if rule.columns == (spec.event_id,)]
     within = ids[0].within if ids else spec.target.expires
     checks = [*_identity("event_id"), *_time("event_time"), *_time("observed_at"), *label]
-    return Suite(tuple(checks), (Unique("event_id", within),))
+    return Suite(tuple(checks), (UniqueLabel(within),), implied=bool(implied))
+
+
+def _implied(spec: ModelSpec, stated: tuple[AnyUnique, ...]) -> tuple[AnyUnique, ...]:
+    """The platform's own rule against repeated event ids: where none is stated, and ids are not positions, which
+    cannot repeat.
+    """
+    positions = spec.events is not None and spec.events.event_id == "coordinates"
+    if not spec.unique or positions or any(rule.columns == (spec.event_id,) for rule in stated):
+        return ()
+    return (Unique(spec.event_id, UNIQUE_WITHIN),)
 
 
 def _identity(column: str) -> list[Expectation]:

@@ -8,6 +8,7 @@ from typing import ClassVar, TypeAlias
 
 from tidemill.contracts.model_file.vocabulary import IGNORE_LIST
 from tidemill_expectations.base import ExpectationError, Severity, arguments_of
+from tidemill_expectations.times import iso
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,37 @@ class CompoundUnique:
         return f"{self.subject}: {value!r} came before"
 
 
-AnyUnique: TypeAlias = Unique | CompoundUnique
+@dataclass(frozen=True, slots=True)
+class UniqueLabel:
+    """No label of one event with the same `observed_at` comes twice in one partition within a span of event time.
+
+    One with another `observed_at` is a correction: it passes, and who joins takes the one observed last. A key is
+    `observed_at` in ms and the event id.
+    """
+
+    name: ClassVar[str] = "expect_compound_columns_to_be_unique"
+    columns: ClassVar[tuple[str, ...]] = ("event_id", "observed_at")
+    subject: ClassVar[str] = "event_id, observed_at"
+    ignore_row_if: ClassVar[str] = "any_value_is_missing"
+
+    within: timedelta
+    severity: Severity = "critical"
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @property
+    def arguments(self) -> str:
+        """Its other arguments as one text."""
+        return arguments_of(self)
+
+    def explain(self, value: object) -> str:
+        observed, _, event_id = str(value).partition(" ")
+        at = iso(int(observed)) if observed.lstrip("-").isdigit() else observed
+        return f"a label of event_id {event_id!r} observed at {at} came before: a correction has a later observed_at"
+
+
+AnyUnique: TypeAlias = Unique | CompoundUnique | UniqueLabel
 
 
 def _check(rule: AnyUnique) -> None:

@@ -56,11 +56,11 @@ def load_data_set(
     firsts: Ends = {}
     since = _since(table, int(spec.training.newest * SLACK))
     events = _read(table, [EVENT, REST], since, _event_columns(spec), firsts)
-    labels = _read(table, [LABELLED], since, [EVENT_ID, OBSERVED_AT, LABEL], firsts)
+    labels = _read(table, [LABELLED], since, [KIND, PARTITION, OFFSET, EVENT_ID, OBSERVED_AT, LABEL], firsts)
     if not events.num_rows:
         raise ValueError("the training table has no events")
     cut_off = _cut_off(events, labels)
-    rows = newest(join_labels(_in_order(events), labels), spec.training.newest)
+    rows = newest(join_labels(_in_order(events), _in_order(labels)), spec.training.newest)
     if not rows.num_rows:
         raise ValueError("no event in the training table has a label")
     offsets = tuple(
@@ -126,13 +126,13 @@ def _note_firsts(firsts: Ends, batch: pa.RecordBatch) -> None:
         firsts[place] = min(firsts.get(place, row[f"{OFFSET}_min"]), row[f"{OFFSET}_min"])
 
 
-def _in_order(events: pa.Table) -> pa.Table:
+def _in_order(rows: pa.Table) -> pa.Table:
     """By position, so that the same data set always gives the same rows; an event that came on the stream
-    and over REST counts once, as the stream has it.
+    and over REST counts once, as the stream has it, and of two labels observed at the same time the first.
     """
     keys: list[tuple[str, str]] = [(KIND, "ascending"), (PARTITION, "ascending"), (OFFSET, "ascending")]
-    order = pc.sort_indices(events.select([KIND, PARTITION, OFFSET]), sort_keys=keys)
-    return events.drop_columns([KIND, PARTITION, OFFSET]).take(order)
+    order = pc.sort_indices(rows.select([KIND, PARTITION, OFFSET]), sort_keys=keys)
+    return rows.drop_columns([KIND, PARTITION, OFFSET]).take(order)
 
 
 def _start_offsets(clean_topic: str, partitions: Sequence[tuple[str, int]], ends: Ends) -> tuple[int, ...]:

@@ -95,13 +95,16 @@ class Judge:
         event_time: str,
         max_ahead_ms: int,
         rules: Rules | None = None,
+        other_times: Sequence[str] = (),
     ) -> None:
-        """`columns`: fields to keep beside those that expectations look at. Raises ExpectationError where the
-        suite does not fit the schema."""
+        """`columns`: fields to keep beside those that expectations look at. `other_times`: fields that may lie no
+        further ahead than the event time may. Raises ExpectationError where the suite does not fit the schema.
+        """
         self._codec = codec
         self._schema = schema
         self._event_time = event_time
         self._max_ahead_ms = max_ahead_ms
+        self._other_times = tuple(other_times)
         self._rules = rules or Rules()
         empty = codec.decode([], schema).rows
         later = [c for rule in (*suite.uniques, *suite.windows) for c in rule.columns]
@@ -126,8 +129,7 @@ class Judge:
         decoded = decoded or self._codec.decode(values, self._schema)
         record, changed = self._rules.normalise.apply(decoded.rows)
         changed |= foreign
-        times = integer_times(record.column(self._event_time))
-        known = pc.fill_null(times, 0).to_numpy() if times.null_count else times.to_numpy()
+        known = _known_times(record, self._event_time)
         rows = record.num_rows
         judgement = Judgement(record, changed, known, decoded.index, np.arange(rows, dtype=np.int64))
         for bad in decoded.bad:
@@ -137,7 +139,10 @@ class Judge:
         for expectation, mask in zip(self._checks.expectations, self._checks.failures(record), strict=True):
             if mask is not None:
                 self._note(judgement, expectation, mask, alive)
-        self._check_ahead(judgement, np.asarray(timestamps_ms, dtype=np.int64), alive)
+        at = np.asarray(timestamps_ms, dtype=np.int64)
+        self._check_ahead(judgement, self._event_time, known, at, alive)
+        for name in self._other_times:
+            self._check_ahead(judgement, name, _known_times(record, name), at, alive)
         judgement.passing = np.flatnonzero(alive)
         self._hide(judgement)
         return judgement
@@ -173,20 +178,22 @@ class Judge:
             return f"{expectation.subject} (personal, not shown) does not meet {expectation.name}"
         return expectation.explain_row(row)
 
-    def _check_ahead(self, judgement: Judgement, timestamps_ms: Positions, alive: npt.NDArray[np.bool_]) -> None:
-        times, known = judgement.times, timestamps_ms[judgement.index]
+    def _check_ahead(
+        self, judgement: Judgement, name: str, times: Positions, timestamps_ms: Positions, alive: npt.NDArray[np.bool_]
+    ) -> None:
+        known = timestamps_ms[judgement.index]
         latest = known + self._max_ahead_ms
         rows = np.flatnonzero((times > latest) & (known > 0))  # -1: the record carries no time
         if not len(rows):
             return
         alive[rows] = False
         positions = judgement.index[rows]
-        judgement.failed.append(Failed(EVENT_TIME_AHEAD, self._event_time, "critical", positions))
+        judgement.failed.append(Failed(EVENT_TIME_AHEAD, name, "critical", positions))
         for position, time_ms, limit_ms in zip(
             positions.tolist(), times[rows].tolist(), latest[rows].tolist(), strict=True
         ):
-            text = f"{self._event_time} is {iso(time_ms)}, after {iso(limit_ms)}, the latest that is believed"
-            reason = Reason(EVENT_TIME_AHEAD, self._event_time, text)
+            text = f"{name} is {iso(time_ms)}, after {iso(limit_ms)}, the latest that is believed"
+            reason = Reason(EVENT_TIME_AHEAD, name, text)
             judgement.dead.setdefault(position, []).append(reason)
 
 
@@ -194,6 +201,13 @@ def _frame(rows: Any, columns: list[str]) -> pl.DataFrame:
     frame = pl.from_arrow(rows.select(columns))
     assert isinstance(frame, pl.DataFrame)
     return frame
+
+
+def _known_times(record: pa.RecordBatch, name: str) -> Positions:
+    """A column of times in ms; 0 where there is none."""
+    times = integer_times(record.column(name))
+    known: Positions = pc.fill_null(times, 0).to_numpy() if times.null_count else times.to_numpy()
+    return known
 
 
 def integer_times(column: pa.Array) -> pa.Array:

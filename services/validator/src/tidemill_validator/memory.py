@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidemill_expectations import AnyUnique
+from tidemill_expectations import AnyUnique, UniqueLabel
 from tidemill_validator.judge import integer_times
 from tidemill_validator.seen import Integers, SeenIds
 
@@ -90,10 +90,22 @@ def keys_of(rule: AnyUnique, rows: pa.RecordBatch) -> list[str | None]:
         if pa.types.is_string(column.type) and (pc.max(pc.binary_length(column)).as_py() or 0) <= LONGEST_KEY:
             return column.to_pylist()  # type: ignore[no-any-return]
         return [None if value is None else _text(value) for value in integer_times(column).to_pylist()]
+    if isinstance(rule, UniqueLabel):
+        return _label_keys(rows)
     columns = [integer_times(rows.column(name)).to_pylist() for name in rule.columns]
     ignored = {"all_values_are_missing": _all_missing, "any_value_is_missing": _any_missing, "never": _never}
     is_ignored = ignored[rule.ignore_row_if]
     return [None if is_ignored(values) else _text(repr(values)) for values in zip(*columns, strict=True)]
+
+
+def _label_keys(rows: pa.RecordBatch) -> list[str | None]:
+    """`observed_at` in ms, a space, the event id; None where one is missing."""
+    observed = integer_times(rows.column("observed_at")).cast(pa.string())
+    keys = pc.binary_join_element_wise(observed, rows.column("event_id"), " ")
+    found: list[str | None] = keys.to_pylist()
+    if (pc.max(pc.binary_length(keys)).as_py() or 0) <= LONGEST_KEY:
+        return found
+    return [None if key is None else _text(key) for key in found]
 
 
 def read_back(rules: Sequence[AnyUnique], event_time: str, record: pa.RecordBatch) -> tuple[list[Any], list[int]]:

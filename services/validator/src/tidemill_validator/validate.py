@@ -34,7 +34,8 @@ class Stream:
 
     `role`: the topic's role (raw, labels_raw). `key`: the field whose value is the record key, None where
     that is the event id. `uniques`: the rules against repeats. `private`: fields under a privacy rule.
-    `hidden_key`: that of the entity, if it has one.
+    `hidden_key`: that of the entity, if it has one. `most_seen`: most keys that a rule remembers of a partition, None
+    where the process's own limit holds.
     """
 
     model: str
@@ -49,6 +50,11 @@ class Stream:
     uniques: tuple[AnyUnique, ...] = ()
     private: frozenset[str] = frozenset()
     hidden_key: TextRule | None = None
+    most_seen: int | None = None
+
+    def limit(self, most: int) -> int:
+        """Most keys that a rule remembers of a partition, in a process that takes `most`."""
+        return most if self.most_seen is None else min(most, self.most_seen)
 
     @property
     def within_ms(self) -> int:
@@ -110,7 +116,7 @@ class StreamValidator:
         rules = self.stream.uniques
         if not rules:
             return
-        self._seen[partition] = memory = Memory(rules, self._max_seen_ids)
+        self._seen[partition] = memory = Memory(rules, self.stream.limit(self._max_seen_ids))
         for keys, times in restored:
             if keys:
                 memory.restore([keys] if len(rules) == 1 else list(zip(*keys, strict=True)), times)

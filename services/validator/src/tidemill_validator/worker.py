@@ -21,6 +21,10 @@ from tidemill_validator.flood import Flooded, FloodGuard
 from tidemill_validator.judge import Judge, Rules
 from tidemill_validator.validate import Stream, StreamValidator
 
+IMPLIED_SEEN = 500_000
+"""Most event ids of a partition that are remembered where the model file states no rule against repeats: some 75 MB,
+and a few seconds to read them back at a start.
+"""
 OpenSource = Callable[[ModelSpec, str], SourceReader | None]
 Restore = Callable[[StreamValidator, Sequence[int]], None]
 
@@ -130,6 +134,7 @@ def build_validators(
                 event_time=stream.event_time,
                 max_ahead_ms=max_ahead_ms,
                 rules=rules,
+                other_times=("observed_at",) if stream.role == "labels_raw" else (),
             )
             source = open_source(spec, stream.role)
             validators.append(
@@ -159,6 +164,7 @@ def _streams(
         uniques=events.uniques,
         private=frozenset(spec.privacy),
         hidden_key=hidden,
+        most_seen=IMPLIED_SEEN if events.implied else None,
     )
     of_labels = Stream(
         **_topics(spec.name, "labels_raw", "labels", topics, schemas),
@@ -167,6 +173,7 @@ def _streams(
         key=None,
         uniques=labels.uniques,
         hidden_key=hidden,
+        most_seen=IMPLIED_SEEN if labels.implied else None,
     )
     return [(of_events, events, _rules(spec, of_events.schema, key)), (of_labels, labels, Rules())]
 

@@ -148,9 +148,23 @@ def test_on_and_no_are_words_and_not_booleans() -> None:
     assert (spec.retrain.on, spec.owner) == (("quality",), "no")
 
 
+@pytest.mark.parametrize(("word", "unique"), [("on", True), ("off", False), ("true", True), ("false", False)])
+def test_whether_event_ids_are_unique_is_a_word(word: str, unique: bool) -> None:
+    assert parse(MINIMAL).unique
+    assert parse(MINIMAL + f"unique: {word}\n").unique is unique
+
+
+def test_unique_off_and_an_expectation_that_wants_it_contradict_each_other() -> None:
+    rule = "expectations:\n  - expect_column_values_to_be_unique: {column: event_id, within: 2d}\n"
+    error = refused(MINIMAL + rule + "unique: off\n")
+    assert error.message == "`unique: off`, and an expectation wants event_id unique: which one holds?"
+    assert not parse(MINIMAL + rule.replace("event_id", "amount") + "unique: off\n").unique
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("unique: 2d", "`unique` must be on or off; a window of its own"),
         ("training: {first_after: 0}", "`training.first_after` must be a whole number of at least 1"),
         ("training: {first_after: 1.5}", "`training.first_after` must be a whole number"),
         ("training: {first_after: true}", "`training.first_after` must be a whole number"),

@@ -20,7 +20,7 @@ _COLUMNS = ("stream", "partition", "offset", "version", "epoch", "predicted_at")
 
 @dataclass(slots=True)
 class KnownLabels:
-    """Event ids of accepted labels and what they say, aligned."""
+    """Event ids of accepted labels, each once, and what the one observed last says, aligned."""
 
     ids: pa.ChunkedArray
     values: np.ndarray
@@ -51,6 +51,7 @@ class Readback:
         self._ids: list[pa.Array] = []
         self._label_ids: list[pa.Array] = []
         self._labels: list[np.ndarray] = []
+        self._observed: list[np.ndarray] = []
         self._made: dict[str, list[np.ndarray]] = {name: [] for name in _COLUMNS}
         self.unreadable = 0
 
@@ -61,6 +62,8 @@ class Readback:
             rows = self._rows(batch, self._label)
             self._label_ids.append(_own(rows.column("event_id")))
             self._labels.append(np.array(rows.column("label").to_numpy(zero_copy_only=False)))
+            observed = rows.column("observed_at").cast(pa.int64())
+            self._observed.append(np.array(observed.to_numpy(zero_copy_only=False)))
         elif role == "predictions" and decoded is not None:
             self._predictions(decoded.rows)
 
@@ -89,8 +92,14 @@ class Readback:
 
     @property
     def known_labels(self) -> KnownLabels:
-        values = np.concatenate(self._labels) if self._labels else np.array([], dtype=bool)
-        return KnownLabels(pa.chunked_array(self._label_ids, pa.string()), values)
+        if not self._labels:
+            return KnownLabels(pa.chunked_array([], pa.string()), np.array([], dtype=bool))
+        newest_first = np.argsort(-np.concatenate(self._observed), kind="stable")
+        ids = pa.chunked_array(self._label_ids, pa.string()).combine_chunks().take(pa.array(newest_first))
+        codes = ids.dictionary_encode().indices.to_numpy()
+        first = np.unique(codes, return_index=True)[1]
+        values = np.concatenate(self._labels)[newest_first][first]
+        return KnownLabels(pa.chunked_array([ids.take(pa.array(first))]), values)
 
     @property
     def predictions(self) -> Predictions:

@@ -74,11 +74,25 @@ def buckets(outcomes: Outcomes) -> list[dict[str, Any]]:
 
     Sums are rounded once (`math.fsum`), so they do not depend on how a machine adds.
     """
+    columns = _columns(outcomes)
+    size = len(outcomes)
+    return [_bucket(columns, outcomes, start, min(start + BUCKET, size)) for start in range(0, size, BUCKET)]
+
+
+def correction(now: Outcomes, then: Outcomes) -> dict[str, Any]:
+    """A bucket of count 0: what it adds to every sum that these labels say `now` what others said `then`, in the
+    same order and of the same predictions. Not empty.
+    """
+    new, old = (_bucket(_columns(outcomes), outcomes, 0, len(outcomes)) for outcomes in (now, then))
+    return {name: new[name] - old[name] for name in new} | {"until": new["until"]}
+
+
+def _columns(outcomes: Outcomes) -> dict[str, Floats]:
     y, p = outcomes.y, outcomes.p
     residual = y - p
     variance = p * (1 - p) if outcomes.claims_spread else np.zeros(len(y))
     slope = 1 - 2 * p if outcomes.claims_spread else np.zeros(len(y))
-    columns = {
+    return {
         "outcome": y,
         "expected": p,
         "variance": variance,
@@ -88,7 +102,6 @@ def buckets(outcomes: Outcomes) -> list[dict[str, Any]]:
         "spiegelhalter_variance": slope**2 * variance,
         "log_loss": -np.log(np.clip(outcomes.likelihood, TINY, 1.0)),
     }
-    return [_bucket(columns, outcomes, start, min(start + BUCKET, len(y))) for start in range(0, len(y), BUCKET)]
 
 
 def _bucket(columns: dict[str, Floats], outcomes: Outcomes, start: int, end: int) -> dict[str, Any]:

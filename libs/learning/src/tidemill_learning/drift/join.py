@@ -11,14 +11,18 @@ clock of the predictions' log before the prediction is not past the label's even
 
 Both clocks are functions of their own log. The first bounds how long a prediction waits, the second how
 long a label does: once the clock of the *other* log is past its bound, no later record there can meet it,
-and it is let go. A label may meet several predictions (champion and challenger), and each label counts by
-itself.
+and it is let go. A label may meet several predictions (champion and challenger).
+
+Of the labels that meet a prediction the one observed last counts, whatever their order in the log; of two that
+were observed at the same time, the first. A correction counts in the window of its own offset: there it adds the
+difference to the label that counted until then, so that the sums of all windows are those of the newest labels.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Any
 
 from tidemill_learning.drift.folds import Extent
@@ -37,7 +41,10 @@ up.
 
 @dataclass(slots=True)
 class Met:
-    """One label that met one prediction. Positions come first: matches are sorted by them."""
+    """One label that met one prediction. Positions come first: matches are sorted by them.
+
+    `corrects`: a label of an earlier window counted for this prediction until now, and `before` is what it said.
+    """
 
     label_offset: int
     prediction_offset: int
@@ -45,18 +52,26 @@ class Met:
     output: Any
     observed_at: int
     rivals: Any = None
+    corrects: bool = False
+    before: Any = None
 
 
 @dataclass(slots=True)
 class LabelWindow:
-    """An open window of the labels' log. `until`: the latest event time among its labels."""
+    """An open window of the labels' log. `until`: the latest event time among its labels. `met`: by version and
+    arm, then by the prediction's offset. `matched`: offsets of the labels that met any prediction, whether they
+    count or not. `written`: its profile is out, and it is read again for what its labels mean to later ones.
+    """
 
     number: int
+    written: bool = False
     extent: Extent = field(default_factory=Extent)
     until: int = NEVER
-    met: dict[tuple[int, str], list[Met]] = field(default_factory=dict)
+    met: dict[tuple[int, str], dict[int, Met]] = field(default_factory=dict)
+    matched: set[int] = field(default_factory=set)
     event_ids: list[str] = field(default_factory=list)
     first_prediction: int | None = None
+    first_label: int | None = None
 
 
 @dataclass(slots=True)
@@ -68,7 +83,11 @@ class _Prediction:
     arm: str
     output: Any
     rivals: Any
-    labelled: bool = False
+    counted: Met | None = None
+    counted_said_at: int = NEVER
+    counted_in: int = NEVER
+    first_label: int = 0
+    gone: bool = False
 
 
 @dataclass(slots=True)
@@ -78,6 +97,7 @@ class _Label:
     event_time: int
     clock: int
     observed_at: int
+    said_at: int
     label: Any
 
 
@@ -93,6 +113,7 @@ class LabelJoin:
         self._predictions: dict[str, list[_Prediction]] = {}
         self._order: deque[tuple[str, _Prediction]] = deque()
         self._labels: dict[str, list[_Label]] = {}
+        self._labelled: list[tuple[int, int, _Prediction]] = []
         self.windows: dict[int, LabelWindow] = {}
         self.unlabelled = 0
         self.unmatched = 0
@@ -136,12 +157,17 @@ class LabelJoin:
         clock: int,
         observed_at: int,
         label: Any,
+        said_at: int | None = None,
+        written: bool = False,
     ) -> None:
-        """A label; offsets ascend. `clock` is that of the labels' log at this label."""
-        into = self.windows.setdefault(window, LabelWindow(window))
+        """A label; offsets ascend. `clock` is that of the labels' log at this label. `said_at`: its `observed_at` as
+        it says itself, which decides which label is the newest; None where that is `observed_at`. `written`: its
+        window's profile is out already.
+        """
+        into = self.windows.setdefault(window, LabelWindow(window, written))
         into.until = max(into.until, event_time)
         into.event_ids.append(event_id)
-        new = _Label(into, offset, event_time, clock, observed_at, label)
+        new = _Label(into, offset, event_time, clock, observed_at, observed_at if said_at is None else said_at, label)
         self._labels.setdefault(event_id, []).append(new)
         for prediction in self._predictions.get(event_id, ()):
             self._meet(new, prediction)
@@ -160,8 +186,10 @@ class LabelJoin:
             window = self.windows[number]
             if number >= first_open or window.until + self._wait >= predictions_clock:
                 break
-            closed.append(self.windows.pop(number))
+            del self.windows[number]
             self._forget(window)
+            if not window.written:
+                closed.append(window)
         return closed
 
     def needed_prediction(self) -> int | None:
@@ -171,8 +199,15 @@ class LabelJoin:
         return min(needed, default=None)
 
     def needed_label(self) -> int | None:
-        """The lowest offset of a label that must be read again to rebuild this state."""
-        return min((window.extent.first_offset for window in self.windows.values()), default=None)
+        """The lowest offset of a label that must be read again to rebuild this state: of open windows, and of what
+        counts for predictions that may still be corrected.
+        """
+        while self._labelled and self._labelled[0][2].gone:
+            heappop(self._labelled)
+        needed = [self._labelled[0][0]] if self._labelled else []
+        needed += [window.extent.first_offset for window in self.windows.values()]
+        needed += [w.first_label for w in self.windows.values() if w.first_label is not None]
+        return min(needed, default=None)
 
     def _meet(self, label: _Label, prediction: _Prediction) -> None:
         if (
@@ -180,16 +215,37 @@ class LabelJoin:
             or prediction.clock_before > label.event_time + self._wait
         ):
             return
-        prediction.labelled = True
+        label.window.matched.add(label.offset)
+        before = prediction.counted
+        if before is not None and label.said_at <= prediction.counted_said_at:
+            return
+        if before is None:
+            prediction.first_label = label.offset
+            heappush(self._labelled, (label.offset, prediction.offset, prediction))
+        self._count(label, prediction, before)
+
+    @staticmethod
+    def _count(label: _Label, prediction: _Prediction, before: Met | None) -> None:
+        """From now on this label counts for the prediction, instead of the one before."""
         window = label.window
         met = Met(label.offset, prediction.offset, label.label, prediction.output, label.observed_at, prediction.rivals)
-        window.met.setdefault((prediction.version, prediction.arm), []).append(met)
-        if window.first_prediction is None or prediction.offset < window.first_prediction:
-            window.first_prediction = prediction.offset
+        if before is not None and prediction.counted_in == window.number:
+            met.corrects, met.before = before.corrects, before.before
+        elif before is not None:
+            met.corrects, met.before = True, before.label
+        window.met.setdefault((prediction.version, prediction.arm), {})[prediction.offset] = met
+        prediction.counted, prediction.counted_said_at, prediction.counted_in = met, label.said_at, window.number
+        window.first_prediction = min(
+            prediction.offset, prediction.offset if window.first_prediction is None else window.first_prediction
+        )
+        window.first_label = min(
+            prediction.first_label, prediction.first_label if window.first_label is None else window.first_label
+        )
 
     def _let_go(self) -> None:
         event_id, prediction = self._order.popleft()
-        self.unlabelled += not prediction.labelled
+        prediction.gone = True
+        self.unlabelled += prediction.counted is None
         rest = [other for other in self._predictions[event_id] if other is not prediction]
         if rest:
             self._predictions[event_id] = rest
@@ -197,8 +253,8 @@ class LabelJoin:
             del self._predictions[event_id]
 
     def _forget(self, window: LabelWindow) -> None:
-        met = {m.label_offset for group in window.met.values() for m in group}
-        self.unmatched += len(window.event_ids) - len(met)
+        if not window.written:
+            self.unmatched += len(window.event_ids) - len(window.matched)
         for event_id in window.event_ids:
             rest = [label for label in self._labels.get(event_id, ()) if label.window is not window]
             if rest:

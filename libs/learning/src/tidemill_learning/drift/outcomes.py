@@ -12,19 +12,28 @@ from tidemill_learning.drift.scores import bin_counts
 
 
 def error_profile(task: str, version: int, arm: str, met: list[Met]) -> dict[str, Any]:
-    """The record `ErrorProfile` of schemas/profile.avsc from what one version and arm met in a window."""
+    """The record `ErrorProfile` of schemas/profile.avsc from what one version and arm met in a window.
+
+    Corrections of labels that counted in an earlier window are no new labels: they stand in a last bucket of count 0,
+    with the difference that they make to every sum, and move their class count.
+    """
     met = sorted(met, key=lambda m: (m.label_offset, m.prediction_offset))
-    labels, outputs, observed = [m.label for m in met], [m.output for m in met], [m.observed_at for m in met]
-    outcomes = _outcomes(task, labels, outputs, observed)
+    first, corrections = [m for m in met if not m.corrects], [m for m in met if m.corrects]
+    now, then = (_outcomes(task, corrections, before=before) for before in (False, True))
+    outcomes = _outcomes(task, first)
     histograms: dict[str, list[int]] = {"positives": [], "negatives": []}
     if task == "binary":
-        histograms["positives"] = bin_counts(outcomes.p[outcomes.y > 0]).tolist()
-        histograms["negatives"] = bin_counts(outcomes.p[outcomes.y <= 0]).tolist()
-    key = {"source": "stream", "version": version, "arm": arm, "count": len(met)}
-    return {**key, "buckets": errors.buckets(outcomes), **histograms}
+        for name, sign in (("positives", 1), ("negatives", -1)):
+            counts = [bin_counts(o.p[(o.y > 0) == (sign > 0)]) for o in (outcomes, now, then)]
+            histograms[name] = (counts[0] + counts[1] - counts[2]).tolist()
+    key = {"source": "stream", "version": version, "arm": arm, "count": len(first)}
+    buckets = errors.buckets(outcomes) + ([errors.correction(now, then)] if corrections else [])
+    return {**key, "buckets": buckets, **histograms}
 
 
-def _outcomes(task: str, labels: list[Any], outputs: list[Any], observed_at: list[int]) -> errors.Outcomes:
+def _outcomes(task: str, met: list[Met], *, before: bool = False) -> errors.Outcomes:
+    labels, outputs = [m.before if before else m.label for m in met], [m.output for m in met]
+    observed_at = [m.observed_at for m in met]
     if task == "binary":
         return errors.binary(labels, outputs, observed_at)
     if task == "multiclass":

@@ -95,17 +95,22 @@ class PartitionProfiler:
 
     def labels(self, offsets: Longs, appended: Longs, rows: pa.RecordBatch) -> list[Profile]:
         """Read labels on; as `clean`."""
-        times = np.minimum(_times(rows, "observed_at"), appended)
+        said = _times(rows, "observed_at")
+        times = np.minimum(said, appended)
         about = np.minimum(_times(rows, "event_time"), appended).tolist()
         event_ids, values = rows.column("event_id").to_pylist(), rows.column("label").to_pylist()
         log = self._logs["labels"]
         before, after = log.advance(offsets, times)
-        clocks, observed, positions = after.tolist(), times.tolist(), offsets.tolist()
-        for window, part in self._in_windows("labels", offsets, times, before):
-            for at in part.tolist():
-                self.join.add_label(
-                    window, event_ids[at], positions[at], about[at], clocks[at], observed[at], values[at]
-                )
+        windows, written, late = self._windows("labels", offsets, times, before)
+        clocks, observed, positions, said_at = after.tolist(), times.tolist(), offsets.tolist(), said.tolist()
+        for at in np.flatnonzero(~late).tolist():  # in the order of offsets: which label is the newest hangs on it
+            window = int(windows[at])
+            self.join.add_label(
+                window, event_ids[at], positions[at], about[at], clocks[at], observed[at], values[at],
+                said_at[at], bool(written[at]),
+            )  # fmt: skip
+        for window in np.unique(windows[~late]).tolist():
+            part = np.flatnonzero(~late & (windows == window))
             self.join.windows[window].extent.add(offsets[part], times[part])
         self.join.expire(log.clock)
         return self._close_labels()
@@ -144,13 +149,20 @@ class PartitionProfiler:
         """The rows of each open window. Left out is what is late, and what a restart reads again of written
         windows.
         """
-        windows = self._rule.windows(offsets, times)
-        written = windows < self._logs[role].closed
-        late = ~written & self._rule.late(windows, before)
-        self.late += int(late.sum())
+        windows, written, late = self._windows(role, offsets, times, before)
         rows = np.flatnonzero(~written & ~late)
         windows = windows[rows]
         return [(int(window), rows[windows == window]) for window in np.unique(windows)]
+
+    def _windows(
+        self, role: Role, offsets: Longs, times: Longs, before: Longs
+    ) -> tuple[Longs, NDArray[np.bool_], NDArray[np.bool_]]:
+        """Per record its window, whether that is written already, and whether the record came too late for it."""
+        windows = self._rule.windows(offsets, times)
+        written = windows < self._logs[role].closed
+        late = self._rule.late(windows, before)
+        self.late += int((late & ~written).sum())
+        return windows, written, late
 
     def _wait_for_labels(
         self, offsets: Longs, times: Longs, before: Longs, rows: pa.RecordBatch,
@@ -196,13 +208,13 @@ class PartitionProfiler:
             {
                 **self._profile("labels", w.number, w.extent.to_datum()),
                 "errors": self._errors(w),
-                "comparisons": comparisons(task, [met for group in w.met.values() for met in group]),
+                "comparisons": comparisons(task, [met for group in w.met.values() for met in group.values()]),
             }
             for w in closed
         ]
 
     def _errors(self, window: LabelWindow) -> list[dict[str, Any]]:
-        return [error_profile(self._spec.target.task, *key, window.met[key]) for key in sorted(window.met)]
+        return [error_profile(self._spec.target.task, *key, [*window.met[key].values()]) for key in sorted(window.met)]
 
     def _profile(self, role: Role, window: int, extent: Mapping[str, int], *also: str) -> Profile:
         kind = KINDS[role]

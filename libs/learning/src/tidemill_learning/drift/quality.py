@@ -81,8 +81,13 @@ class Totals:
         return roc_auc_error(self.auc or 0.5, float(self._positives.sum()), float(self._negatives.sum()))
 
     def metrics(self, task: str) -> dict[str, float]:
-        """Metrics under the names that training uses; what the labels do not define is left out."""
-        n, sums = max(1, self.count), self.sums
+        """Metrics under the names that training uses; what the labels do not define is left out.
+
+        A window that corrects more than it brings may hold sums below 0: then it defines none.
+        """
+        n, sums = self.count, self.sums
+        if n <= 0 or min(sums["squared"], sums["absolute"], sums["log_loss"]) < 0 or not 0 <= sums["wrong"] <= n:
+            return {}
         if task == "regression":
             bias = (sums["outcome"] - sums["expected"]) / n
             return {"rmse": math.sqrt(sums["squared"] / n), "mae": sums["absolute"] / n, "bias": bias}
@@ -147,7 +152,9 @@ class QualityWatch:
         reference = self._baseline.metrics.get("rmse")
         if self._task != "regression" or not reference or totals.count < LEAST_LABELS:
             return []
-        rmse = totals.metrics(self._task)["rmse"]
+        rmse = totals.metrics(self._task).get("rmse")
+        if rmse is None:
+            return []
         detail = f"{rmse:.4g} where {reference:.4g} was measured after training"
         return [Finding("quality", "error-growth", "rmse", rmse / reference, ERROR_GROWTH, totals.count, detail)]
 

@@ -49,9 +49,14 @@ def rivals_of(task: str, rows: pa.RecordBatch, outputs: Sequence[Any]) -> list[R
 
 
 def comparisons(task: str, met: Sequence[Met]) -> list[dict[str, Any]]:
-    """The records `Comparison` of schemas/profile.avsc from what met in one window, by epoch and versions."""
+    """The records `Comparison` of schemas/profile.avsc from what met in one window, by epoch and versions.
+
+    A correction of an earlier window's label is left out: a sequential test cannot take back what it has seen.
+    """
     groups: dict[tuple[int, int, int], list[Met]] = {}
-    for one in sorted((m for m in met if m.rivals is not None), key=lambda m: (m.label_offset, m.prediction_offset)):
+    for one in sorted(
+        (m for m in met if m.rivals is not None and not m.corrects), key=lambda m: (m.label_offset, m.prediction_offset)
+    ):
         rivals: Rivals = one.rivals
         groups.setdefault((rivals.epoch, rivals.champion, rivals.challenger), []).append(one)
     return [

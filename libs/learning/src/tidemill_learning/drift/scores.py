@@ -42,7 +42,7 @@ def roc_auc(positives: Counts, negatives: Counts) -> float | None:
     class only.
     """
     n1, n0 = int(positives.sum()), int(negatives.sum())
-    if not n1 or not n0:
+    if n1 <= 0 or n0 <= 0:
         return None
     below = np.concatenate(([0], np.cumsum(negatives)[:-1]))
     return float((positives * (below + negatives / 2)).sum() / (n1 * n0))

@@ -30,15 +30,15 @@ def join_labels(events: pa.Table, labels: pa.Table) -> pa.Table:
     ``events``: ``_event_id``, ``_event_time`` (timestamp ms) and the record's fields, perhaps with
     ``_label`` where it was known at once. ``labels``: ``_event_id``, ``_label``, ``_observed_at``. Of an
     event that came twice
-    the first counts; of labels for one event the one observed last (a correction); a label that came apart
-    from its
-    event wins over the event's own.
+    the first counts; of labels for one event the one observed last (a correction), and of two observed at
+    the same time the first; a label that came apart from its event wins over the event's own.
     """
     ids = pa.chunked_array([*events.column(EVENT_ID).chunks, *labels.column(EVENT_ID).chunks], type=pa.string())
     codes = _codes(ids)
     of_events, of_labels = codes[: events.num_rows], codes[events.num_rows :]
     label_at = np.full(int(codes.max(initial=-1)) + 1, -1, dtype=np.int64)
-    in_time = np.argsort(_milliseconds(labels.column(OBSERVED_AT)), kind="stable")
+    backwards = _milliseconds(labels.column(OBSERVED_AT))[::-1]
+    in_time = labels.num_rows - 1 - np.argsort(backwards, kind="stable")  # of equals the first comes last, and stays
     label_at[of_labels[in_time]] = in_time
     own = _own_labels(events)
     first = np.sort(np.unique(of_events, return_index=True)[1])

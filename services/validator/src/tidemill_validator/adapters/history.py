@@ -39,7 +39,10 @@ class CleanHistory:
         chunks: dict[int, list[Chunk]] = {}
         if stream.uniques:
             chunks = read_window(
-                lambda r: self._read(stream, r), self._bounds(stream, partitions), stream.within_ms, self._limit
+                lambda r: self._read(stream, r),
+                self._bounds(stream, partitions),
+                stream.within_ms,
+                stream.limit(self._limit),
             )
         for partition in partitions:
             validator.take(partition, chunks.get(partition, ()))

@@ -47,6 +47,11 @@ def model_file_schema() -> dict[str, Any]:
         },
         "entity": {**_TEXT, "description": "The field that is the record key: order is kept for each."},
         "event_id": {**_TEXT, "description": "The field that tells a repeat: the idempotency key."},
+        "unique": {
+            "enum": ["on", "off", True, False],
+            "description": "Whether an event id that comes again within a year is set aside (on); by an expectation"
+            " `expect_column_values_to_be_unique` of the event id, within a span of your own.",
+        },
         "event_time": {**_TEXT, "description": "The field with the time of the event, a timestamp-millis."},
         "source": {**_source(), "description": "Where the events are already on a topic of your own."},
         "target": _target(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from tidemill.contracts.model_file.errors import ModelFileError
@@ -19,7 +19,7 @@ from tidemill.contracts.model_file.sections import (
     read_training,
 )
 from tidemill.contracts.model_file.sources import read_source
-from tidemill.contracts.model_file.spec import ModelSpec, Source
+from tidemill.contracts.model_file.spec import ExpectationSpec, ModelSpec, Source
 from tidemill.contracts.model_file.vocabulary import ROOT_NOT_BUILT, SUBJECTS
 from tidemill.errors import ConfigError
 
@@ -27,9 +27,11 @@ MODEL_NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 LONGEST_MODEL_NAME = 100  # topics add a suffix and a prefix, and Kafka allows 249 in all
 REQUIRED = ("model", "schema", "entity", "event_time", "target", "features")
 OPTIONAL = (
-    "event_id", "description", "owner", "source", "expectations", "normalise", "privacy",
+    "event_id", "unique", "description", "owner", "source", "expectations", "normalise", "privacy",
     "training", "release", "drift", "retrain",
 )  # fmt: skip
+ON_OFF: Mapping[object, bool] = {"on": True, "off": False, True: True, False: False}
+"""To a YAML 1.1 editor `off` is false."""
 NAMED_BY_KEY = ("features.", "source.fields.", "target.source.fields.", "normalise.", "privacy.")
 """Sections whose keys are fields: an error about a field points at its name."""
 
@@ -75,6 +77,7 @@ def parse_model(path: Path, text: str) -> ModelSpec:
     target = read_target(found["target"])
     plain = {key: found[key].text() for key in ("event_id", "description", "owner") if key in found}
     expectations = found["expectations"].items() if "expectations" in found else []
+    rules = tuple(read_expectation(item) for item in expectations)
     return ModelSpec(
         name=_model_name(found["model"]),
         schema_file=_schema_file(found["schema"]),
@@ -82,7 +85,8 @@ def parse_model(path: Path, text: str) -> ModelSpec:
         event_time=found["event_time"].text(),
         target=target,
         features=read_features(found["features"]),
-        expectations=tuple(read_expectation(item) for item in expectations),
+        expectations=rules,
+        unique=_unique(found["unique"], rules, plain.get("event_id", "event_id")) if "unique" in found else True,
         normalise=read_normalise(found.get("normalise")),
         privacy=read_privacy(found.get("privacy")),
         training=read_training(found.get("training"), target.task),
@@ -100,6 +104,16 @@ def _model_name(value: Value) -> str:
     if not MODEL_NAME.fullmatch(name) or len(name) > LONGEST_MODEL_NAME:
         raise value.wants("lower-case letters, digits and single hyphens, such as `loan-default`")
     return name
+
+
+def _unique(value: Value, rules: tuple[ExpectationSpec, ...], event_id: str) -> bool:
+    word = value.scalar()
+    if not isinstance(word, str | bool) or word not in ON_OFF:
+        raise value.wants("on or off; a window of its own: `expect_column_values_to_be_unique` of the event id")
+    on = ON_OFF[word]
+    if not on and any(rule.within and rule.columns == (event_id,) for rule in rules):
+        raise value.error(f"`unique: off`, and an expectation wants {event_id} unique: which one holds?")
+    return on
 
 
 def _schema_file(value: Value) -> str:

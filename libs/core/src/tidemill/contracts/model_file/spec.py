@@ -238,7 +238,8 @@ class ModelSpec:
     """One model.
 
     `schema_file` is relative to `schemas/models/`; `entity`, `event_id`, `event_time` and feature names
-    are fields. `events`: the topic of someone else's on which the events are (`source:` in the file).
+    are fields. `events`: the topic of someone else's on which the events are (`source:` in the file). `unique`: an
+    event id that comes again is set aside, though no expectation says so.
     """
 
     name: str
@@ -249,6 +250,7 @@ class ModelSpec:
     features: tuple[Feature, ...]
     training: Training
     event_id: str = "event_id"
+    unique: bool = True
     description: str = ""
     owner: str = ""
     expectations: tuple[ExpectationSpec, ...] = ()
