@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 
 from tests.broker.ingest.conftest import MODEL, Serve
 from tests.support.polling import until
 
+JSON = {"Content-Type": "application/json"}
 EVENTS = f"/v1/events/{MODEL}"
 
 
@@ -33,7 +36,8 @@ def test_an_endless_body_is_cut_off(kafka: str, serve: Serve) -> None:
             yield b" " * 65_536
 
     try:
-        status = httpx.post(server.url + EVENTS, content=endless(), timeout=20).status_code  # type: ignore[arg-type]
+        body: Any = endless()
+        status = httpx.post(server.url + EVENTS, content=body, headers=JSON, timeout=20).status_code
     except httpx.TransportError:
         status = 413  # the connection was closed while the body was still being sent
     assert status == 413

@@ -28,6 +28,7 @@ from tidemill.codec.layout import layout_of
 from tidemill.contracts.model_file import ModelSpec, load_models
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.service import Health
+from tidemill.web.visitors import Visitors
 from tidemill_inference.adapters.tracing import RequestSpans
 from tidemill_inference.dataplane import ModelEndpoint
 from tidemill_inference.serving import Predictor, Serving
@@ -87,8 +88,13 @@ def deployed(endpoints: Mapping[str, ModelEndpoint], folder: Path, rate: str = "
     ring.refresh()
     gate = Gate(ring, rates=LocalRates(), default_rate=rate)
     limits = Limits(body_bytes=1 << 20, instances=1_000, retry_after_s=2)
+    visitors = Visitors("private", origins=["https://shop.example.org"])
     predicting = Predicting(endpoints, lambda *_: None, limits, RequestSpans(NoOpTracer()))
-    return Deployed(create_app(predicting, Health(), gate=gate), lean_protocol(LeanRoute(predicting, gate)), key)
+    return Deployed(
+        create_app(predicting, Health(), gate=gate, visitors=visitors),
+        lean_protocol(LeanRoute(predicting, gate, visitors)),
+        key,
+    )
 
 
 @contextmanager

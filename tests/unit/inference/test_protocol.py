@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import socket
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,7 +52,8 @@ def ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ways]:
 
 
 def request_of(body: bytes, *headers: str, path: str = PREDICT, method: str = "POST") -> bytes:
-    lines = [f"{method} {path} HTTP/1.1", "Host: test", f"Content-Length: {len(body)}", *headers]
+    hosts = [] if any(header.startswith("Host:") for header in headers) else ["Host: test"]
+    lines = [f"{method} {path} HTTP/1.1", *hosts, f"Content-Length: {len(body)}", *headers]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
@@ -98,10 +100,54 @@ CASES: dict[str, tuple[bytes, tuple[str, ...]]] = {
     "nothing": (b"", (JSON,)),
     "a list": (b"[1, 2]", (JSON,)),
     "gzip": (gzip.compress(ONE), (JSON, "Content-Encoding: gzip")),
+    "gzip and more": (gzip.compress(ONE) + gzip.compress(ONE), (JSON, "Content-Encoding: gzip")),
+    "deflate and more": (zlib.compress(ONE) + b"x", (JSON, "Content-Encoding: deflate")),
     "no gzip": (ONE, (JSON, "Content-Encoding: gzip")),
     "no Arrow": (ONE, ("Content-Type: application/vnd.apache.arrow.stream",)),
     "a large body": (json.dumps({**GOOD, "carrier": "x" * 70_000}).encode(), (JSON,)),
 }
+
+
+PAGES: dict[str, tuple[int, tuple[str, ...]]] = {
+    "a form": (415, ("Content-Type: application/x-www-form-urlencoded",)),
+    "plain text": (415, ("Content-Type: text/plain",)),
+    "plain text that says JSON": (415, ("Content-Type: text/plain; application/json",)),
+    "two types": (415, (JSON, "Content-Type: text/plain")),
+    "JSON with a parameter": (200, ("Content-Type: Application/JSON; charset=utf-8",)),
+    "a page of another origin": (403, (JSON, "Origin: http://evil.example.org")),
+    "a page of another port": (403, (JSON, "Origin: http://test:3000")),
+    "a page without an origin": (403, (JSON, "Origin: null")),
+    "an empty origin": (403, (JSON, "Origin:")),
+    "two origins": (403, (JSON, "Origin: http://test", "Origin: http://evil.example.org")),
+    "another site": (403, (JSON, "Sec-Fetch-Site: cross-site")),
+    "its own page": (200, (JSON, "Origin: http://test", "Sec-Fetch-Site: same-origin")),
+    "a page that is named": (200, (JSON, "Origin: https://shop.example.org")),
+    "another name": (403, (JSON, "Host: evil.example.org")),
+    "another name and its page": (403, (JSON, "Host: evil.example.org:80", "Origin: http://evil.example.org")),
+    "two names": (403, (JSON, "Host: test", "Host: evil.example.org")),
+    "an address that is a name": (403, (JSON, "Host: 127.0.0.1.evil.example.org")),
+    "a name with a user": (403, (JSON, "Host: localhost@evil.example.org")),
+    "an address": (200, (JSON, "Host: 127.0.0.1:8082")),
+    "an address of six": (200, (JSON, "Host: [::1]:8082")),
+    "this machine, loud": (200, (JSON, "Host: LOCALHOST.:8082")),
+}
+
+
+@pytest.mark.parametrize("case", PAGES)
+def test_both_ways_know_who_asks_and_in_what(ways: Ways, case: str) -> None:
+    status, headers = PAGES[case]
+    data = request_of(ONE, key_of(ways), *headers)
+    for _ in range(2):  # what is remembered answers as what is new
+        assert told(ways.lean, data) == told(ways.whole, data)
+        assert int(told(ways.lean, data)[0].split()[1]) == status
+
+
+@pytest.mark.parametrize("case", ["gzip and more", "deflate and more"])
+def test_what_follows_a_compressed_body_is_not_dropped(ways: Ways, case: str) -> None:
+    body, headers = CASES[case]
+    status, _, content = told(ways.whole, request_of(body, key_of(ways), *headers))
+    assert status.startswith(b"HTTP/1.1 400")
+    assert b"bytes follow" in content
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -44,6 +44,7 @@ class Api:
         return asyncio.run(call())
 
     def predict(self, **options: Any) -> httpx.Response:
+        options.setdefault("headers", {"Content-Type": "application/json"})
         return self.request("POST", PREDICT, **options)
 
 

@@ -96,5 +96,5 @@ def ingest(contract: tuple[SchemaCatalog, list[Target]]) -> Ingest:
         service.close()
 
     app = create_app(service, ready, lifespan, max_body_bytes=50_000, retry_after_s=7)
-    client = TestClient(app, raise_server_exceptions=False)
+    client = TestClient(app, raise_server_exceptions=False, headers={"Content-Type": "application/json"})
     return Ingest(client, sink, codec, schemas, unready, service)

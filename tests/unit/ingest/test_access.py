@@ -13,6 +13,7 @@ from tidemill.access.callers import Scope
 from tidemill.access.gate import Gate
 from tidemill.access.rates import LocalRates
 from tidemill.access.ring import KeyRing
+from tidemill.web.visitors import Visitors
 from tidemill_ingest.web.api import create_app
 
 EVENTS = "/v1/events/flight-delay"
@@ -77,3 +78,63 @@ def test_a_page_of_an_origin_that_is_named_may_ask_and_another_may_not(client: T
     assert allowed.headers["Access-Control-Allow-Origin"] == PAGE
     refused = client.options(EVENTS, headers={"Origin": "https://evil.example.org", **asked})
     assert "Access-Control-Allow-Origin" not in refused.headers
+
+
+@pytest.fixture
+def at_home(ingest: Ingest) -> TestClient:
+    """Without keys, on loopback: as the embedded platform serves it."""
+
+    async def ready() -> str | None:
+        return None
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        yield
+
+    app = create_app(
+        ingest.service, ready, lifespan, max_body_bytes=50_000, retry_after_s=7, cors_origins=(PAGE,),
+        visitors=Visitors("loopback", origins=(PAGE,)),
+    )  # fmt: skip
+    return TestClient(app, base_url="http://localhost:8081")
+
+
+JSON = "application/json"
+GOOD = b'{"event_id": "a", "scheduled_at": 1700000000000}'
+
+
+@pytest.mark.parametrize("path", [EVENTS, "/v1/labels/flight-delay"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": "text/plain"},
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": "multipart/form-data; boundary=x"},
+        {},
+        {"Content-Type": JSON, "Origin": "http://evil.example.org"},
+        {"Content-Type": JSON, "Origin": "null"},
+        {"Content-Type": JSON, "Origin": "http://localhost:3000"},
+        {"Content-Type": JSON, "Sec-Fetch-Site": "cross-site"},
+        {"Content-Type": JSON, "Host": "evil.example.org"},
+        {"Content-Type": JSON, "Host": "evil.example.org:8081", "Origin": "http://evil.example.org:8081"},
+        {"Content-Type": JSON, "Host": "ingest"},
+        {"Content-Type": JSON, "Host": "10.0.0.7"},
+    ],
+    ids=str,
+)
+def test_a_web_page_can_push_nothing_where_no_key_is_asked_for(
+    at_home: TestClient, ingest: Ingest, path: str, headers: dict[str, str]
+) -> None:
+    answer = at_home.post(path, content=GOOD, headers=headers)
+    assert answer.status_code in (403, 415), answer.text
+    assert "TIDEMILL_" in answer.json()["message"] or "Content-Type" in answer.json()["message"]
+    assert answer.headers["X-Request-ID"]
+    assert ingest.sink.published == []
+
+
+@pytest.mark.parametrize("host", ["localhost:8081", "127.0.0.1:8081", "[::1]:8081", "127.5.5.5", "a.localhost"])
+def test_programs_and_its_own_pages_push_as_before(at_home: TestClient, host: str) -> None:
+    headers = {"Content-Type": JSON, "Host": host}
+    assert at_home.post(EVENTS, content=GOOD, headers=headers).status_code == 202
+    assert at_home.post(EVENTS, content=GOOD, headers={**headers, "Origin": f"http://{host}"}).status_code == 202
+    page = at_home.post(EVENTS, content=GOOD, headers={**headers, "Origin": PAGE})
+    assert (page.status_code, page.headers["Access-Control-Allow-Origin"]) == (202, PAGE)

@@ -80,13 +80,14 @@ def run_serve(settings: ServeSettings) -> None:
         _cache(settings, platform),
         together=ENOUGH if settings.gather_requests == "on" else 1,
     )
-    app = create_app(predicting, health, gate=gate, cors_origins=settings.cors_origins)
+    visitors = settings.visitors()
+    app = create_app(predicting, health, gate=gate, cors_origins=settings.cors_origins, visitors=visitors)
     _settle()
     with _listening(settings) as listener, access.ring if access else nullcontext():
         log.start()
         watcher.start()
         try:
-            _server(app, LeanRoute(predicting, gate), settings, stop).run(sockets=[listener])
+            _server(app, LeanRoute(predicting, gate, visitors), settings, stop).run(sockets=[listener])
         finally:
             watcher.close()
             log.close(LOG_FLUSH_S)

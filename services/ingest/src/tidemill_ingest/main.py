@@ -119,6 +119,7 @@ def build_app(settings: IngestSettings, tracer: Tracer) -> FastAPI:
         retry_after_s=settings.retry_after_s,
         gate=access.gate if access else None,
         cors_origins=settings.cors_origins,
+        visitors=settings.visitors(),
     )
 
 

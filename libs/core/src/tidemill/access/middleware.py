@@ -9,6 +9,7 @@ from typing import Any
 from tidemill.access.callers import Scope
 from tidemill.access.gate import Gate, Refusal
 from tidemill.access.metrics import REFUSED
+from tidemill.web.visitors import Visitors
 
 Messages = MutableMapping[str, Any]
 Send = Callable[[Messages], Awaitable[None]]
@@ -24,6 +25,24 @@ Render = Callable[[str, Refusal], dict[str, Any]]
 def plain(path: str, refusal: Refusal) -> dict[str, Any]:
     """`{"error": ..., "message": ...}`."""
     return {"error": refusal.error, "message": refusal.message}
+
+
+class Visited:
+    """Lets only requests through that come to a name of this service and from a page that may ask."""
+
+    def __init__(self, app: App, visitors: Visitors, render: Render = plain) -> None:
+        self._app = app
+        self._visitors = visitors
+        self._render = render
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            refusal = self._visitors.refusal(scope["method"], scope["headers"])
+            if refusal is not None:
+                REFUSED.labels(refusal.error).inc()
+                await _refuse(send, refusal, self._render(scope["path"], refusal))
+                return
+        await self._app(scope, receive, send)
 
 
 class Guarded:

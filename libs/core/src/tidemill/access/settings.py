@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from tidemill.settings import CommonSettings
+from tidemill.web.visitors import Names, Visitors
 
 
 class AccessSettings(CommonSettings):
@@ -31,15 +33,30 @@ class AccessSettings(CommonSettings):
         None, description="Redis for rates over all processes, redis://HOST:PORT/0; without one: per process."
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Origins of web pages that may ask, separated by commas; empty: none."
+        (), description="Origins of web pages that may ask, separated by commas; * for all, empty: none but its own."
     )
 
-    @field_validator("jwt_algorithms", "cors_origins", mode="before")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Names by which this service is asked, separated by commas, *.example.org for all below one, "
+        "* for any. Those of this machine always hold; where keys are asked for and none is given: any; with "
+        "off-everywhere also addresses and names of a private network (ingest, x.svc, x.internal)."
+    )  # fmt: skip
+
+    @field_validator("jwt_algorithms", "cors_origins", "allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(name.strip() for name in value.split(",") if name.strip())
         return value
+
+    def visitors(self) -> Visitors:
+        """Which names are answered, and which pages may ask."""
+        names: Mapping[str, Names] = {"on": "any", "off": "loopback", "off-everywhere": "private"}
+        return Visitors(names[self.auth], (*self.allowed_hosts, *self._own_host()), self.cors_origins)
+
+    def _own_host(self) -> tuple[str, ...]:
+        """The address that it listens on is a name of its own, where it is one and the names matter."""
+        return (self.host,) if self.auth != "on" or self.allowed_hosts else ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

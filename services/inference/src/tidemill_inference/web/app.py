@@ -15,8 +15,9 @@ from starlette.types import ASGIApp
 
 from tidemill.access import Scope
 from tidemill.access.gate import Gate
-from tidemill.access.middleware import Guarded
+from tidemill.access.middleware import Guarded, Visited
 from tidemill.service import Health, Report
+from tidemill.web.visitors import Visitors
 from tidemill_inference.dataplane import ModelEndpoint
 from tidemill_inference.web.instrument import Instrument
 from tidemill_inference.web.openapi import describe_api
@@ -62,9 +63,16 @@ _CORS: dict[str, Any] = {
 
 
 def create_app(
-    predicting: Predicting, health: Health, *, gate: Gate | None = None, cors_origins: Sequence[str] = ()
+    predicting: Predicting,
+    health: Health,
+    *,
+    gate: Gate | None = None,
+    cors_origins: Sequence[str] = (),
+    visitors: Visitors | None = None,
 ) -> ASGIApp:
-    """The application. `gate`: who is let in, None where access is off."""
+    """The application. `gate`: who is let in, None where access is off. `visitors`: by which names and from which
+    pages, None for any.
+    """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, telemetry=_OWN_TELEMETRY)
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(HTTPException, answer_http_exception)
@@ -80,6 +88,8 @@ def create_app(
         layered = Guarded(layered, gate, scope_of, render_refusal)
     if cors_origins:
         layered = CORSMiddleware(layered, allow_origins=cors_origins, **_CORS)
+    if visitors is not None:
+        layered = Visited(layered, visitors, render_refusal)
     return Instrument(layered)  # outside the framework's layers: a defect's answer is counted and named too
 
 

@@ -24,11 +24,6 @@ _DATA, _IS_DELTA = 1, 2  # of DictionaryBatch
 _COMPRESSION = 3  # of RecordBatch
 
 
-def is_arrow(content_type: str) -> bool:
-    """Whether a body of that type is an Arrow stream."""
-    return content_type.partition(";")[0].strip().lower() == ARROW
-
-
 def read_rows(body: bytes, most: int, columns: pa.Schema, most_bytes: int) -> pa.RecordBatch:
     """The rows of a stream, in one batch. `columns`: the fields of the record; `most_bytes`: of the rows when nothing
     in them is encoded any more, which is found out before anything is decoded.

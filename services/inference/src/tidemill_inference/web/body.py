@@ -9,12 +9,25 @@ import orjson
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
+from tidemill.access.gate import Refusal
+from tidemill.web.content import media_type, wrong_type
 from tidemill_inference.web.problems import Problem
 
 INSTANCES = "instances"
 
 _WINDOW_BITS = {"gzip": 31, "deflate": 15}
 """zlib's, by content encoding."""
+
+
+def body_type(request: Request, *known: str) -> str:
+    """The media type of the body, one of `known` (empty where it has none). Raises Problem 415."""
+    try:
+        kind = media_type(request.scope["headers"])
+        if kind not in known:
+            raise wrong_type(kind, [name for name in known if name])
+    except Refusal as refusal:
+        raise Problem(refusal.status, refusal.error, refusal.message) from refusal
+    return kind
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -48,6 +61,8 @@ def _inflated(data: bytes, encoding: str, limit: int) -> bytes:
         raise _too_large(limit)
     if not inflater.eof:
         raise Problem(400, "malformed_encoding", f"the body is not whole {encoding}")
+    if inflater.unused_data:
+        raise Problem(400, "malformed_encoding", f"bytes follow after the end of the {encoding} body: send one member")
     return body
 
 

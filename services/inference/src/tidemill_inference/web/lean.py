@@ -23,6 +23,7 @@ from opentelemetry.trace import Span
 from tidemill.access import Scope
 from tidemill.access.gate import Gate, Refusal
 from tidemill.access.metrics import REFUSED
+from tidemill.web.visitors import Visitors
 from tidemill_inference import metrics
 from tidemill_inference.adapters.tracing import traceparent_of
 from tidemill_inference.dataplane import ModelEndpoint
@@ -49,7 +50,7 @@ Named: TypeAlias = dict[bytes, bytes]
 Reply: TypeAlias = Callable[[int, bytes, bytes], None]
 """Takes status, header lines (each with its end) and body."""
 
-_NOT_PLAIN = frozenset({b"content-encoding", b"transfer-encoding", b"origin", b"expect", b"upgrade"})
+_NOT_PLAIN = frozenset({b"content-encoding", b"transfer-encoding", b"origin", b"expect", b"upgrade", b"sec-fetch-site"})
 """A body in chunks may be of any size, and uvicorn stops reading one that nobody takes from it."""
 
 
@@ -73,9 +74,10 @@ class _Call:
 class LeanRoute:
     """Answers what is plain. On the event loop alone."""
 
-    def __init__(self, predicting: Predicting, gate: Gate | None) -> None:
-        """`gate`: who is let in; None where access is off."""
+    def __init__(self, predicting: Predicting, gate: Gate | None, visitors: Visitors | None = None) -> None:
+        """`gate`: who is let in; None where access is off. `visitors`: by which names; None for any."""
         self._predicting = predicting
+        self._visitors = visitors
         self._gate = gate
         self._targets: Mapping[bytes, tuple[ModelEndpoint, frozenset[str]]] = {
             PREDICT.format(model=model).encode(): (endpoint, frozenset(endpoint.record.field_names))
@@ -93,7 +95,9 @@ class LeanRoute:
         named = dict(headers)
         if len(named) != len(headers) or not _NOT_PLAIN.isdisjoint(named):
             return None
-        if named.get(b"content-type", JSON_TYPE) != JSON_TYPE or int(named.get(b"content-length", 0)) > self._limit:
+        if self._visitors is not None and not self._visitors.knows_host(named.get(b"host", b"")):
+            return None
+        if named.get(b"content-type") != JSON_TYPE or int(named.get(b"content-length", 0)) > self._limit:
             return None
         return named
 

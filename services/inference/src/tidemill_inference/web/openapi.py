@@ -275,10 +275,12 @@ _CHALLENGE = {"WWW-Authenticate": {"required": True, "schema": _TEXT, "descripti
 _RESPONSES: Node = {
     "bad": _json("The body is not of its format.", _ref("Problem")),
     "unproven": {**_json("No key or token, or one that proves nobody.", _ref("Problem")), "headers": _CHALLENGE},
-    "forbidden": _json("The key or token lacks the scope `predict`.", _ref("Problem")),
+    "forbidden": _json(
+        "The key or token lacks the scope `predict`; or an unknown Host, or a foreign page's Origin.", _ref("Problem")
+    ),
     "unknown": _json("No such model, or a version that does not serve.", _ref("Problem")),
     "large": _json("The body is too large.", _ref("Problem")),
-    "encoding": _json("A content encoding other than gzip and deflate.", _ref("Problem")),
+    "encoding": _json("Another media type, or another encoding than gzip and deflate.", _ref("Problem")),
     "invalid": _json("Something is no record of the model; `errors` says what.", _ref("Problem")),
     "often": {**_json("The caller is above its rate.", _ref("Problem")), "headers": _RETRY},
     "later": {

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from fastapi import FastAPI, Request, Response
 
-from tidemill_inference.web.arrow import ARROW, is_arrow, read_rows, write_answers
-from tidemill_inference.web.body import parse_instances, read_body
+from tidemill.web.content import JSON
+from tidemill_inference.web.arrow import ARROW, read_rows, write_answers
+from tidemill_inference.web.body import body_type, parse_instances, read_body
 from tidemill_inference.web.describe import describe
 from tidemill_inference.web.predicting import Predicting
 from tidemill_inference.web.problems import json_response, refusing
@@ -34,7 +35,7 @@ def add_v1(app: FastAPI, predicting: Predicting) -> None:
         of an Arrow stream.
         """
         endpoint = predicting.endpoint(model)
-        if is_arrow(request.headers.get("content-type", "")):
+        if body_type(request, JSON, ARROW) == ARROW:
             stream = await read_body(request, limits.arrow_bytes)
             with refusing(limits.retry_after_s):
                 rows = read_rows(stream, limits.arrow_rows, endpoint.columns, limits.arrow_bytes)

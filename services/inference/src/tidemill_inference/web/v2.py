@@ -10,14 +10,16 @@ from fastapi import FastAPI, Request, Response
 
 from tidemill.codec.json_values import cut
 from tidemill.service import Health
+from tidemill.web.content import JSON
 from tidemill_inference.checking import SCHEMA_RULE, InstanceError
 from tidemill_inference.dataplane import Answered, ModelEndpoint
-from tidemill_inference.web.body import check_number, read_body
+from tidemill_inference.web.body import body_type, check_number, read_body
 from tidemill_inference.web.oip import PLATFORM, answer_outputs, inputs_of, instances_of, outputs_of, rows_of
 from tidemill_inference.web.predicting import Predicting
 from tidemill_inference.web.problems import Problem, json_response, refusing
 from tidemill_inference.web.tensors import InferRequest, MalformedTensors, read_request, write_response
 
+OCTETS = "application/octet-stream"
 HEADER_LENGTH = "Inference-Header-Content-Length"
 
 
@@ -83,6 +85,7 @@ def _same_version(answered: Answered, number: str | None) -> None:
 
 
 async def _read(request: Request, endpoint: ModelEndpoint, predicting: Predicting) -> InferRequest:
+    body_type(request, JSON, OCTETS, "")  # tritonclient names no type; a page's Origin tells it apart
     body = await read_body(request, predicting.limits.body_bytes)
     stated = request.headers.get(HEADER_LENGTH)
     if stated is not None and not (stated.isascii() and stated.isdigit() and len(stated) < 16):
@@ -127,7 +130,7 @@ def _answer(asked: InferRequest, answered: Answered, headers: dict[str, str]) ->
     body, length = write_response(head, chosen)
     if length is None:
         return Response(body, headers=headers, media_type="application/json")
-    return Response(body, headers={**headers, HEADER_LENGTH: str(length)}, media_type="application/octet-stream")
+    return Response(body, headers={**headers, HEADER_LENGTH: str(length)}, media_type=OCTETS)
 
 
 def _metadata(endpoint: ModelEndpoint) -> dict[str, Any]:

@@ -18,9 +18,12 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 
 from tidemill.access import Scope
-from tidemill.access.gate import Gate
-from tidemill.access.middleware import Guarded
+from tidemill.access.gate import Gate, Refusal
+from tidemill.access.middleware import Guarded, Visited
+from tidemill.web.content import JSON, media_type, wrong_type
+from tidemill.web.visitors import Visitors
 from tidemill_ingest.answers import Accepted, Problem
+from tidemill_ingest.bodies import NDJSON_TYPES
 from tidemill_ingest.service import IngestService, Rejected
 from tidemill_ingest.web import docs
 from tidemill_ingest.web.middleware import Observed
@@ -56,9 +59,11 @@ def create_app(
     retry_after_s: int,
     gate: Gate | None = None,
     cors_origins: Sequence[str] = (),
+    visitors: Visitors | None = None,
 ) -> FastAPI:
     """The application. `lifespan` gives the context in which requests are served; `ready` says why they are
-    not, or None. `gate`: who is let in; None where access is off.
+    not, or None. `gate`: who is let in; None where access is off. `visitors`: by which names and from which pages;
+    None for any.
     """
 
     @asynccontextmanager
@@ -77,16 +82,17 @@ def create_app(
         app.add_middleware(Guarded, gate=gate, scope_of=scope_of)
     if cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=cors_origins, **CORS)
+    if visitors is not None:
+        app.add_middleware(Visited, visitors=visitors)
     app.add_middleware(Observed)  # the outermost: what is refused before a route is counted and named too
 
     async def take(role: str, model: str, request: Request) -> Response:
         try:
             target = service.target(role, model)
             _refuse_encoded(request)
+            kind = _content_type(request)
             body = await _read(request, max_body_bytes)
-            status, answer = await service.accept(
-                target, body, request.headers.get("content-type"), request.headers.get("traceparent")
-            )
+            status, answer = await service.accept(target, body, kind, request.headers.get("traceparent"))
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
         except Rejected as rejected:
@@ -129,6 +135,17 @@ def _refuse_encoded(request: Request) -> None:
     if encoding != "identity":
         message = "compressed bodies are not read: send the JSON as it is"
         raise Rejected(415, Problem(error="unsupported_encoding", message=message))
+
+
+def _content_type(request: Request) -> str:
+    """The body's type. Rejected with 415 where it is none that is read here."""
+    try:
+        kind = media_type(request.scope["headers"])
+        if kind != JSON and kind not in NDJSON_TYPES:
+            raise wrong_type(kind, (JSON, "application/x-ndjson"))
+    except Refusal as refusal:
+        raise Rejected(refusal.status, Problem(error=refusal.error, message=refusal.message)) from refusal
+    return kind
 
 
 async def _read(request: Request, limit: int) -> bytes:

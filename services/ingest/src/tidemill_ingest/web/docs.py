@@ -85,11 +85,14 @@ def _responses() -> dict[int | str, dict[str, Any]]:
         202: {"model": Accepted, "description": "Stored: all items, or all but those under `errors`."},
         400: {"model": Problem, "description": "The body is not JSON; `line` and `column` say where."},
         401: {"model": Problem, "description": "No key or token, or one that proves nobody.", "headers": CHALLENGE},
-        403: {"model": Problem, "description": "The key or token lacks the scope `ingest`."},
+        403: {
+            "model": Problem,
+            "description": "The key or token lacks the scope; or a foreign Host or Origin.",
+        },
         404: {"model": Problem, "description": "There is no such model; `models` says which there are."},
         409: {"model": Problem, "description": "The model reads from a topic of its own source: produce there."},
         413: {"model": Problem, "description": "The body or the number of items is too large."},
-        415: {"model": Problem, "description": "The body is compressed."},
+        415: {"model": Problem, "description": "The body is compressed, or of another type than JSON and NDJSON."},
         422: {
             "model": Accepted,
             "description": "No item is a record of this model; `errors` says why.",
