@@ -217,11 +217,7 @@ def _open(operation: str, summary: str, schema: Node, *, tag: str = "operations"
 
 def _predicted(content: Node) -> Node:
     headers = {
-        "X-Model-Version": {
-            "required": True,
-            "schema": _TEXT,
-            "description": "What answered; 1,2 in a trial.",
-        },
+        "X-Model-Version": {"required": True, "schema": _TEXT, "description": "What answered; 1,2 in a trial."},
         "X-Model-Epoch": {"required": True, "schema": _WHOLE, "description": "Its place in the order of releases."},
         "X-Request-ID": {"required": True, "schema": _TEXT, "description": "Yours, or one that was given."},
         "traceparent": {"schema": _TEXT, "description": "W3C trace context, continued."},
@@ -252,8 +248,8 @@ _SHARED: Node = {
     "Problem": _object(
         {"error": _TEXT, "message": _TEXT, "code": _TEXT, "errors": _list(_ERROR), "more_errors": _WHOLE},
         required=["error"],
-        description="`error` is a stable name and `message` for people; below /v2 `error` is for people and `code` the "
-        "name. `errors`: each wrong field of each instance, up to 100; `more_errors`: how many more there are.",
+        description="`error` is a stable name, `message` for people; below /v2 `error` is for people, `code` the name. "
+        "`errors`: each wrong field of each instance, up to 100; `more_errors`: how many more there are.",
     ),
     "Model": _object(
         {"name": _TEXT, "task": {"enum": ["binary", "multiclass", "regression"]}, "ready": {"type": "boolean"}},
