@@ -21,6 +21,17 @@ from tidemill_cli.embedded.services import SERVICES
 START_S = 180
 STOP_S = 20
 
+COMMANDS_THAT_TELL = (
+    ("status",),
+    ("topics",),
+    ("topics", "list"),
+    ("models",),
+    ("dlq", "list"),
+    ("quality", "flight-delay"),
+    ("release", "status"),
+    ("keys", "list"),
+)
+
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -72,6 +83,14 @@ def alive(pid: int) -> bool:
         return False
 
 
+def told(settings: dict[str, str], root: Path, *arguments: str) -> str:
+    """What a command prints about the platform with these settings."""
+    command = [sys.executable, "-m", "tidemill_cli", *arguments]
+    done = subprocess.run(command, cwd=root, env=os.environ | settings, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (arguments, done.stdout, done.stderr)
+    return done.stdout
+
+
 def answers(url: str) -> bool:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
@@ -88,6 +107,10 @@ def test_a_platform_serves_survives_a_kill_refuses_a_second_one_and_stops_cleanl
     assert set(parts) == {"broker", *(service.name for service in SERVICES)}
     for service in SERVICES:
         assert answers(f"{parts[service.name]['url']}/metrics"), service.name
+
+    for command in COMMANDS_THAT_TELL:
+        json.loads(told(facts(var)["settings"], root, *command, "--json"))
+    assert max(map(len, told(facts(var)["settings"], root, "topics").splitlines())) > 80, "nothing is wrapped in a pipe"
 
     second = up(root, var)
     said, _ = second.communicate(timeout=120)

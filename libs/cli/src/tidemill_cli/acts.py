@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from typing import TYPE_CHECKING, Any
+
+from tidemill_cli.person import who
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -29,4 +30,4 @@ def note_act(platform: PlatformView, act: str, subject: str, **detail: Any) -> N
     from tidemill.access.audit import Act, note
 
     with audit_engine(platform).begin() as connection:
-        note(connection, Act(time.time_ns() // 1_000_000, getpass.getuser(), act, subject, detail))
+        note(connection, Act(time.time_ns() // 1_000_000, who(), act, subject, detail))

@@ -88,6 +88,9 @@ def main() -> NoReturn:
     import logging
 
     from tidemill.errors import TidemillError
+    from tidemill_cli.terminal import guard_output
+
+    guard_output()
 
     # What Kafka's clients remark on the way belongs in a service's log, not between the lines for a person.
     logging.getLogger().addHandler(logging.NullHandler())

@@ -41,19 +41,17 @@ def audit(
     Safe on a platform at work: it joins no group and writes nothing; what nobody has worked on yet is waiting.
     Memory is two bits a record. Exit code: 0 proved, 1 disproved, 2 it could not be found out.
     """
-    from rich.console import Console
-
     from tidemill_cli.audit.auditor import Groups
+    from tidemill_cli.terminal import console, progress_console
 
     workers = Groups(f"validator-{validator_set}", f"inference-{stream_set}")
-    console = Console(stderr=True)
     name, since_ms = platform.model(model).name, _since_ms(since)
     with found_out(platform.settings.kafka_bootstrap):
-        proof = _audited(platform, name, since_ms, workers, console)
+        proof = _audited(platform, name, since_ms, workers, progress_console())
     if as_json:
         click.echo(json.dumps(proof.to_dict(), indent=2))
     else:
-        show(Console(), proof)
+        show(console(), proof)
     sys.exit(proof.exit_code)
 
 

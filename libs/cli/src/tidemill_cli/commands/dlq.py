@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -71,8 +72,11 @@ def _moment(text: str | None, option: str) -> int | None:
 @click.option("--model", metavar="NAME", help="Only this model's; all by default.")
 @click.option("--all", "everything", is_flag=True, help="Those that were replayed or discarded, too.")
 @click.option("--rows", type=click.IntRange(min=0), default=10, show_default=True, help="So many of the newest.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @selecting
-def list_letters(platform: PlatformView, model: str | None, everything: bool, rows: int, selection: Selection) -> None:
+def list_letters(
+    platform: PlatformView, model: str | None, everything: bool, rows: int, as_json: bool, selection: Selection
+) -> None:
     """Count dead letters by reason, and show the newest. Those that were replayed or discarded are left out."""
     from collections import Counter
 
@@ -87,7 +91,13 @@ def list_letters(platform: PlatformView, model: str | None, everything: bool, ro
             reasons, last, gone = _look(platform, platform.topics.name(role, name), selection, everything, rows)
             counts.update({(name, reason): count for reason, count in reasons.items()})
             newest, resolved = [*newest, *last], resolved + gone
-    _print(counts, sorted(newest, key=lambda letter: letter.at_ms, reverse=True)[:rows], resolved)
+    newest = sorted(newest, key=lambda letter: letter.at_ms, reverse=True)[:rows]
+    if as_json:
+        from tidemill_cli.dead_letters.as_json import listed
+
+        click.echo(json.dumps(listed(counts, newest, resolved), indent=2))
+    else:
+        _print(counts, newest, resolved)
 
 
 def _look(
@@ -122,7 +132,7 @@ def _print(counts: Counter[tuple[str, str]], newest: list[Letter], resolved: int
     for (name, kind), count in counts.most_common():
         table.add_row(name, kind, f"{count:,}")
     if counts:
-        console.print(table)
+        console.print(table, markup=False)
     for letter in newest:
         moment = datetime.fromtimestamp(letter.at_ms / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
         console.print(f"{moment}  {letter.place}  {letter.message}", highlight=False, markup=False)
@@ -134,13 +144,17 @@ def _print(counts: Counter[tuple[str, str]], newest: list[Letter], resolved: int
 
 @dlq.command("show")
 @click.argument("place", metavar="TOPIC/PARTITION/OFFSET")
+@click.option("--json", "as_json", is_flag=True, help="As JSON; bytes in base64.")
 @platform_options
-def show(platform: PlatformView, place: str) -> None:
+def show(platform: PlatformView, place: str, as_json: bool) -> None:
     """Show one dead letter: why it is there, where it came from, what became of it, its bytes, what a decoder makes
     of them.
     """
-    from tidemill_cli.dead_letters.showing import lines_of
+    from tidemill_cli.dead_letters.showing import as_dict, lines_of
 
+    if as_json:
+        click.echo(json.dumps(as_dict(platform, place), indent=2, default=str))
+        return
     for line in lines_of(platform, place):
         click.echo(line)
 
@@ -232,6 +246,7 @@ def _resolve(
     from tidemill.errors import Fenced
     from tidemill_cli.dead_letters.letters import survey
     from tidemill_cli.dead_letters.resolve import Resolver
+    from tidemill_cli.progress import progress_bar
     from tidemill_cli.reach import ensure_reachable
 
     ensure_reachable(platform.settings)
@@ -245,7 +260,7 @@ def _resolve(
         platform.settings, topic, platform.topics.transactional_id(f"dlq-{model}-{role}"), back_to=home, most=batch
     )
     try:
-        with _bar(topic) as progress:
+        with progress_bar(topic) as progress:
             done = resolver.run(selection, progress)
     except Fenced as error:
         raise _taken_over(topic) from error
@@ -267,23 +282,3 @@ def _summary(what: str, reasons: Counter[str], selection: Selection) -> None:
     if reasons.total() < len(selection.places):
         left = len(selection.places) - reasons.total()
         click.echo(f"{left:,} of those named are resolved already, or are no dead letters")
-
-
-def _bar(name: str) -> Any:
-    """A context that gives the function to call with (done, total); silent where there is no terminal."""
-    import sys
-    from contextlib import contextmanager, nullcontext
-
-    if not sys.stderr.isatty():
-        return nullcontext(lambda done, total: None)
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    @contextmanager
-    def bar() -> Any:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True)) as shown:
-            task = shown.add_task(name, total=None)
-            yield lambda done, total: shown.update(task, completed=done, total=total)
-
-    return bar()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tidemill_cli.acts import audit_engine
+from tidemill_cli.person import who
 from tidemill_cli.platform import platform_options
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def create(platform: PlatformView, name: str, scopes: tuple[str, ...], rate: str
         parsed_rate(rate)
     until = _now_ms() + _span_ms(expires, "--expires") if expires else None
     wanted = [Scope(scope) for scope in scopes]
-    _tell(_store(platform).create(name, wanted, _by(), rate=rate, expires_at=until))
+    _tell(_store(platform).create(name, wanted, who(), rate=rate, expires_at=until))
 
 
 @keys.command()
@@ -58,7 +58,7 @@ def create(platform: PlatformView, name: str, scopes: tuple[str, ...], rate: str
 def rotate(platform: PlatformView, key_id: str, grace: str | None) -> None:
     """Give the key KEY_ID a new secret."""
     grace_ms = _span_ms(grace, "--grace") if grace else 0
-    _tell(_known(lambda store: store.rotate(key_id, _by(), grace_ms), platform))
+    _tell(_known(lambda store: store.rotate(key_id, who(), grace_ms), platform))
 
 
 @keys.command()
@@ -67,7 +67,7 @@ def rotate(platform: PlatformView, key_id: str, grace: str | None) -> None:
 @platform_options
 def revoke(platform: PlatformView, key_id: str, reason: str) -> None:
     """End the key KEY_ID for ever."""
-    _known(lambda store: store.revoke(key_id, _by(), reason), platform)
+    _known(lambda store: store.revoke(key_id, who(), reason), platform)
     click.echo(f"revoked: {key_id}")
 
 
@@ -76,8 +76,9 @@ def revoke(platform: PlatformView, key_id: str, reason: str) -> None:
 @platform_options
 def list_(platform: PlatformView, as_json: bool) -> None:
     """All keys, without their secrets."""
-    from rich.console import Console
     from rich.table import Table
+
+    from tidemill_cli.terminal import console
 
     rows = [_row(record) for record in _store(platform).all()]
     if as_json:
@@ -88,7 +89,7 @@ def list_(platform: PlatformView, as_json: bool) -> None:
         table.add_row(
             row["key"], row["name"], " ".join(row["scopes"]), row["rate"] or "-", row["state"], row["made"], row["by"]
         )
-    Console().print(table)
+    console().print(table, markup=False)
 
 
 @keys.command()
@@ -147,10 +148,6 @@ def _span_ms(text: str, option: str) -> int:
         return int(parse_duration(text).total_seconds() * 1_000)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint=option) from None
-
-
-def _by() -> str:
-    return getpass.getuser()
 
 
 def _now_ms() -> int:

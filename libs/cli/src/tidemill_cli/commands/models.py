@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from tidemill_cli.platform import PlatformView
 
 SHORT = 12
+FIRST = ("roc_auc", "accuracy", "log_loss", "rmse", "mae")
 
 
 @click.command()
@@ -20,8 +22,8 @@ SHORT = 12
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @platform_options
 def models(platform: PlatformView, name: str | None, as_json: bool) -> None:
-    """Versions of each model (or of NAME): what serves since when, why it was made, how good it was, its
-    digest.
+    """Versions of each model: what serves since when, why it was made, how good it was. Of NAME all metrics, the digest
+    and the place of the artifact too.
 
     \b
     tidemill models
@@ -36,16 +38,41 @@ def models(platform: PlatformView, name: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    table = Table("model", "version", "state", "epoch", "cause", "metrics", "digest", box=None, pad_edge=False)
+    screen = console()
+    table = Table(box=None, pad_edge=False)
+    for heading in ("model", "version", "state", "since (UTC)", "cause", "score"):
+        table.add_column(heading, no_wrap=True)
     for row in rows:
-        metrics = ", ".join(f"{key} {value:.4f}" for key, value in sorted(row["metrics"].items())) or "-"
-        epoch = "" if row["epoch"] is None else str(row["epoch"])
-        digest = (row["digest"] or "")[:SHORT]
-        table.add_row(row["model"], str(row["version"]), row["state"], epoch, row["cause"], metrics, digest)
+        table.add_row(row["model"], str(row["version"]), row["state"], _minute(row["at"]), row["cause"], _score(row))
     for model in names:
         if not any(row["model"] == model for row in rows):
-            table.add_row(model, "-", "no version yet", "", "", "", "")
-    console().print(table)
+            table.add_row(model, "-", "no version yet", "", "", "")
+    screen.print(table, markup=False)
+    for row in rows if name else []:
+        for line in _details(row):
+            screen.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _minute(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _score(row: dict[str, Any]) -> str:
+    """The metric that the gate looks at, or the first by name."""
+    metrics = row["metrics"]
+    name = next((name for name in FIRST if name in metrics), min(metrics, default=None))
+    return "-" if name is None else f"{name} {metrics[name]:.4f}"
+
+
+def _details(row: dict[str, Any]) -> list[str]:
+    metrics = ", ".join(f"{key} {value:.4f}" for key, value in sorted(row["metrics"].items())) or "no metrics"
+    epoch = "" if row["epoch"] is None else f", epoch {row['epoch']}"
+    return [
+        "",
+        f"version {row['version']}{epoch}: {metrics}",
+        f"  digest {(row['digest'] or 'none')[:SHORT]}, artifact {row['artifact'] or 'none'}",
+        f"  MLflow run {row['tracking_run'] or 'none'}",
+    ]
 
 
 def _versions(platform: PlatformView, model: str) -> list[dict[str, Any]]:
@@ -54,14 +81,18 @@ def _versions(platform: PlatformView, model: str) -> list[dict[str, Any]]:
     serving = read_all(platform, "model_versions", model)
     now = max((item.datum for item in serving), key=lambda datum: datum["epoch"], default=None)
     epochs: dict[int, int] = {}
+    since: dict[int, int] = {}
     for release in read_all(platform, "model_releases", model):
         published = release.datum["published"]
         epochs[published["champion"]["version"]] = published["epoch"]
+        since.setdefault(published["epoch"], release.at_ms)
     rows = []
     for run in read_all(platform, "retrain_runs", model):
         datum = run.datum
         if datum["version"] is not None and datum["state"] in ("finished", "failed", "refused"):
-            rows.append(_row(datum, now, epochs))
+            rows.append(_row(datum, now, epochs) | {"made_at": run.at_ms})
+    for row in rows:
+        row["at"] = since.get(row["epoch"], row["made_at"])
     return rows
 
 

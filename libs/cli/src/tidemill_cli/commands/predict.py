@@ -222,10 +222,11 @@ def _progress(name: str, total: int, done: int) -> Iterator[Callable[[int], None
     if not sys.stderr.isatty():
         yield lambda more: None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from tidemill_cli.terminal import progress_console
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as shown:
+    with Progress(*columns, console=progress_console()) as shown:
         task = shown.add_task(name, total=total, completed=done)
         yield lambda more: shown.advance(task, more)

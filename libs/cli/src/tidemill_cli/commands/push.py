@@ -142,14 +142,15 @@ def _progress_bar(name: str, rows: int, done: int) -> Any:
         return nullcontext(lambda progress: None)
     from contextlib import contextmanager
 
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
+
+    from tidemill_cli.terminal import progress_console
 
     @contextmanager
     def bar() -> Any:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Bar(*columns, console=Console(stderr=True)) as shown:
+        with Bar(*columns, console=progress_console()) as shown:
             task = shown.add_task(name, total=rows, completed=done)
             yield lambda progress: shown.update(task, completed=progress.rows)
 

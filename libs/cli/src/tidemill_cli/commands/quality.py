@@ -45,15 +45,15 @@ def quality() -> None:
 @click.argument("model")
 @click.option("--since", metavar="TIME", help="Only what was validated since then: 24h, or 2026-11-21T09:00.")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the report to this file too.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--check", is_flag=True, help="Exit with 1 where an expectation by window does not hold.")
 @platform_options
-def report(platform: PlatformView, model: str, since: str | None, html: Path | None, check: bool) -> None:
+def report(
+    platform: PlatformView, model: str, since: str | None, html: Path | None, as_json: bool, check: bool
+) -> None:
     """Report on a model's data, from the quality reports that the validator writes with them."""
-    from tidemill_cli.quality.table import show
-    from tidemill_cli.terminal import console
-
     found = _collected(platform, model, _since_ms(since))
-    show(console(), found)
+    _print(found, as_json)
     if html is not None:
         from tidemill_cli.quality.html import page
 
@@ -63,9 +63,23 @@ def report(platform: PlatformView, model: str, since: str | None, html: Path | N
             html.write_text(page(found, _examples(platform, found), private), encoding="utf-8")
         except OSError as error:
             raise click.ClickException(f"cannot write {html}: {error.strerror}") from error
-        click.echo(f"wrote {html}")
+        click.echo(f"wrote {html}", err=True)
     if check and found.broken:
         sys.exit(BROKEN)
+
+
+def _print(found: Quality, as_json: bool) -> None:
+    if as_json:
+        import json
+
+        from tidemill_cli.quality.as_json import as_dict
+
+        click.echo(json.dumps(as_dict(found), indent=2))
+    else:
+        from tidemill_cli.quality.table import show
+        from tidemill_cli.terminal import console
+
+        show(console(), found)
 
 
 def _collected(platform: PlatformView, model: str, since_ms: int | None) -> Quality:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tidemill_cli.person import who
 from tidemill_cli.platform import platform_options
 
 if TYPE_CHECKING:
@@ -42,19 +43,26 @@ def release() -> None:
 
 @release.command()
 @click.argument("model", required=False)
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with every change of the past.")
 @platform_options
-def status(platform: PlatformView, model: str | None) -> None:
+def status(platform: PlatformView, model: str | None, as_json: bool) -> None:
     """What serves, what is on trial with which share, and the newest changes with their reasons."""
     from tidemill_cli.feed import read_all
 
     names = [platform.model(model).name] if model else sorted(platform.models)
+    told = []
     for name in names:
         versions = [item.datum for item in read_all(platform, "model_versions", name)]
         releases = [item.datum for item in read_all(platform, "model_releases", name)]
         now = max(versions, key=lambda datum: int(datum["epoch"]), default=None)
+        if as_json:
+            told.append({"model": name, "serving": now, "releases": releases})
+            continue
         click.echo(f"{name}: {_now(now)}")
         for line in map(_line, releases[-NEWEST:]):
             click.echo(f"  {line}")
+    if as_json:
+        click.echo(json.dumps(told, indent=2, default=str))
 
 
 def _command(action: str, text: str, needs_version: bool = False) -> Callable[..., Any]:
@@ -66,9 +74,12 @@ def _command(action: str, text: str, needs_version: bool = False) -> Callable[..
         "--timeout", type=click.FloatRange(min=0.1), default=30.0, show_default=True, metavar="SECONDS",
         help="Longest wait for the answer.",
     )  # fmt: skip
+    @click.option("--json", "as_json", is_flag=True, help="The release that it led to, as JSON.")
     @platform_options
-    def run(platform: PlatformView, model: str, version: int | None, reason: str, timeout: float) -> None:
-        _conclude(_commanded(platform, platform.model(model).name, action, version, reason, timeout))
+    def run(
+        platform: PlatformView, model: str, version: int | None, reason: str, timeout: float, as_json: bool
+    ) -> None:
+        _conclude(_commanded(platform, platform.model(model).name, action, version, reason, timeout), as_json)
 
     return run
 
@@ -93,7 +104,7 @@ def _commanded(
         "model": model,
         "action": action,
         "version": version,
-        "by": getpass.getuser(),
+        "by": who(),
         "reason": reason,
         "at": time.time_ns() // 1_000_000,
     }
@@ -112,8 +123,11 @@ def _commanded(
     raise click.ClickException(f"no answer within {timeout:.0f} s: does the trainer run? See `tidemill status`")
 
 
-def _conclude(found: dict[str, Any]) -> None:
+def _conclude(found: dict[str, Any], as_json: bool) -> None:
     action, published = found["action"], found["published"]
+    if as_json:
+        click.echo(json.dumps(found, indent=2, default=str))
+        raise SystemExit(1 if action == "refused" else 0)
     if action == "refused":
         click.echo(f"refused: {found['reason']}")
         raise SystemExit(1)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from typing import TYPE_CHECKING
 
 import click
 
 from tidemill_cli.acts import note_act
+from tidemill_cli.person import who
 from tidemill_cli.platform import platform_options
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def resume(platform: PlatformView, model: str | None, reason: str) -> None:
             control = ValidatorControl(
                 control_id=uuid7(), model=name, role=role, action="resumed",
                 admitted=tuple(ends[number][1] for number in sorted(ends)),
-                by=getpass.getuser(), reason=reason, at=time.time_ns() // 1_000_000,
+                by=who(), reason=reason, at=time.time_ns() // 1_000_000,
             )  # fmt: skip
             value = platform.codec.encode_one(control.to_dict(), schema, topic)
             publisher.publish(topic, value, key=name.encode())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tidemill_cli.acts import note_act
+from tidemill_cli.person import who
 from tidemill_cli.platform import platform_options
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def retrain(platform: PlatformView, model: str, reason: str, wait: bool, timeout
         platform.codec,
         ["retrain_runs", "model_releases"],
     )
-    request = _request(spec.name, reason, f"{getpass.getuser()} (tidemill retrain)")
+    request = _request(spec.name, reason, f"{who()} (tidemill retrain)")
     note_act(platform, "retrain", spec.name, request=request["request_id"], reason=reason)
     _send(platform, request)
     click.echo(f"asked: request {request['request_id']}")

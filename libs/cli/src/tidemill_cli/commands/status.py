@@ -145,10 +145,11 @@ def _moment(ms: int) -> str:
 
 
 def _show(found: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    from tidemill_cli.terminal import console as make_console
+
+    console = make_console()
     broker = found["broker"]
     console.print(f"{broker.get('name', 'Kafka')} at {broker['bootstrap']}", highlight=False)
     if found["processes"]:
@@ -161,7 +162,7 @@ def _show(found: dict[str, Any]) -> None:
     for row in found["groups"]:
         open_windows = ", held by its open windows" if PROFILE in row["group"] and row["lag"] else ""
         groups.add_row(row["group"], f"{row['lag']:,} records{open_windows}")
-    console.print(groups)
+    console.print(groups, markup=False)
     models = Table("model", "version", "epoch", "score", "dead letters", "last drift", box=None, pad_edge=False)
     for row in found["models"]:
         score = ", ".join(f"{key} {value:.3f}" for key, value in sorted(row["metrics"].items())[:3])
@@ -169,7 +170,7 @@ def _show(found: dict[str, Any]) -> None:
         version = "none yet" if row["version"] is None else str(row["version"])
         epoch = "" if row["epoch"] is None else str(row["epoch"])
         models.add_row(row["model"], version, epoch, score or "-", f"≈{row['dead_letters_about']:,}", drift)
-    console.print(models)
+    console.print(models, markup=False)
     for row in found["models"]:
         if row["tombstones"]:
             told = f"{row['model']}: {row['tombstones']:,} tombstones or deleted rows since the validator started"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -34,8 +34,9 @@ def principal_options(command: F) -> F:
 
 
 @click.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="List them as JSON.")
 @click.pass_context
-def topics(ctx: click.Context) -> None:
+def topics(ctx: click.Context, as_json: bool) -> None:
     """The contract's topics: who writes and reads each, how long it is kept, and how much is in it.
 
     \b
@@ -45,37 +46,66 @@ def topics(ctx: click.Context) -> None:
     tidemill topics check      would a changed schema leave records unreadable?
     """
     if ctx.invoked_subcommand is None:
-        ctx.invoke(list_topics)
+        ctx.invoke(list_topics, as_json=as_json)
 
 
 @topics.command("list")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @platform_options
-def list_topics(platform: PlatformView) -> None:
+def list_topics(platform: PlatformView, as_json: bool) -> None:
     """List all topics (also: `tidemill topics`). Records are counted by offsets, so they include transaction
     markers.
     """
-    from rich.table import Table
-
-    from tidemill_cli.lag import Offsets
     from tidemill_cli.reach import ensure_reachable
-    from tidemill_cli.terminal import console
 
     ensure_reachable(platform.settings)
+    rows = list(_rows(platform))
+    if as_json:
+        import json
+
+        click.echo(json.dumps(rows, indent=2))
+    else:
+        _show(rows)
+
+
+def _rows(platform: PlatformView) -> Iterator[dict[str, Any]]:
+    from tidemill_cli.lag import Offsets
+
     names = platform.topics.all_topics(platform.models)
     offsets = Offsets(platform.settings)
     present = offsets.partitions(list(names))
     ends, begins = offsets.ends(list(names)), offsets.ends(list(names), earliest=True)
+    for name, (role, model) in names.items():
+        spec = platform.topics.spec(role)
+        held = sum(end - begins[at] for at, end in ends.items() if at[0] == name)
+        yield {
+            "topic": name,
+            "role": role,
+            "model": model,
+            "partitions": present.get(name),
+            "records": held if name in present else None,
+            "kept": _kept(spec),
+            "owner": spec.owner,
+            "written_by": list(spec.producers),
+            "read_by": list(spec.consumers),
+        }
+
+
+def _show(rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    from tidemill_cli.terminal import console
+
     table = Table(box=None, pad_edge=False)
     for heading in ("topic", "partitions", "records", "kept", "owner", "written by", "read by"):
         right = heading in ("partitions", "records")
         table.add_column(heading, justify="right" if right else "left", no_wrap=heading == "topic", overflow="fold")
-    for name, (role, _) in names.items():
-        spec = platform.topics.spec(role)
-        held = sum(end - begins[at] for at, end in ends.items() if at[0] == name)
-        count, records = (str(present[name]), f"≈{held:,}") if name in present else ("missing", "")
-        people = ", ".join(spec.producers), ", ".join(spec.consumers)
-        table.add_row(name, count, records, _kept(spec), spec.owner, *people)
-    console().print(table)
+    for row in rows:
+        there = row["partitions"] is not None
+        count, records = (str(row["partitions"]), f"≈{row['records']:,}") if there else ("missing", "")
+        people = ", ".join(row["written_by"]), ", ".join(row["read_by"])
+        table.add_row(row["topic"], count, records, row["kept"], row["owner"], *people)
+    console().print(table, markup=False)
 
 
 @topics.command("plan")

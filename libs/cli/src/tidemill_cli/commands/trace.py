@@ -53,13 +53,13 @@ def trace(platform: PlatformView, event_id: str, model: str | None, since: str, 
         versions_content = [asdict(version) for version in versions]
         click.echo(json.dumps(content | {"versions": versions_content, "spans": spans}, indent=2))
         return
-    from rich.console import Console
+    from tidemill_cli.terminal import console
 
-    console = Console()
-    _show_path(console, found)
+    screen = console()
+    _show_path(screen, found)
     for version in versions:
-        _show_version(console, version)
-    _show_spans(console, found, spans)
+        _show_version(screen, version)
+    _show_spans(screen, found, spans)
 
 
 def _find(platform: PlatformView, event_id: str, model: str | None, since: str, key: str | None) -> Path | None:
@@ -110,7 +110,9 @@ def _show_steps(console: Console, steps: Sequence[tuple[int, str, str, str]]) ->
 
 
 def _show_path(console: Console, path: Path) -> None:
-    console.print(f"[bold]{path.event_id}[/] ({path.model}); times are UTC", highlight=False)
+    from rich.text import Text
+
+    console.print(Text(path.event_id, style="bold"), f"({path.model}); times are UTC", highlight=False, markup=False)
     _show_steps(console, [(step.at_ms, step.stage, step.place, _facts(step.facts)) for step in path.steps])
 
 
@@ -134,7 +136,7 @@ def _show_spans(console: Console, path: Path, spans: list[dict[str, Any]]) -> No
     console.print(f"\ntraces {traces}" + ("" if spans else ": not sampled"), highlight=False)
     for span in spans:
         took = (span["end_ns"] - span["start_ns"]) / 1e6
-        console.print(f"  {span['service']}: {span['name']} ({took:.1f} ms)", highlight=False)
+        console.print(f"  {span['service']}: {span['name']} ({took:.1f} ms)", highlight=False, markup=False)
 
 
 def _facts(facts: dict[str, Any]) -> str:

@@ -47,12 +47,11 @@ def up(kafka: str | None, prefix: str, models: str, var: Path, root: Path, fresh
     Each part is waited for while it shows signs of life (log, CPU time, answers): TIDEMILL_START_SILENCE_S says how
     many seconds without one are too many (60), TIDEMILL_START_MOST_S how long a part may take at most (900).
     """
-    from rich.console import Console
-
     from tidemill_cli.embedded.errors import StartInterrupted
     from tidemill_cli.embedded.platform import Platform, remove_data
+    from tidemill_cli.terminal import console as make_console
 
-    console = Console()
+    console = make_console()
     if fresh and var.exists():
         remove_data(var)
     platform = Platform(

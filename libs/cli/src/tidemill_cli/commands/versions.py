@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import click
 
 from tidemill_cli.acts import note_act
 from tidemill_cli.commands.models import models as show
+from tidemill_cli.person import who
 from tidemill_cli.platform import platform_options
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _stage(
     kept = golden_rows(model, told if told is not None else rows, expected)
     columns = list(dict.fromkeys([*(feature.name for feature in spec.features), spec.event_time]))
     files = {MODEL_FILE: data, GOLDEN_FILE: kept.to_bytes(), SAMPLE_FILE: write_sample(rows.select(columns))}
-    request = _request(spec.name, reason, f"{getpass.getuser()} (tidemill models import)")
+    request = _request(spec.name, reason, f"{who()} (tidemill models import)")
     uri = staging_uri(platform.settings.artifacts, spec.name, request["request_id"])
     digest = write_artifact(uri, files, replace(model.manifest, version=0))
     place = {"detector": IMPORT_DETECTOR, "subject": uri, "detail": digest}

@@ -33,6 +33,23 @@ def lines_of(platform: PlatformView, place: str) -> Iterator[str]:
         yield from (f"  {name}: {_shown(value)}" for name, value in decoded.items())
 
 
+def as_dict(platform: PlatformView, place: str) -> dict[str, Any]:
+    """What `lines_of` tells, for programs; the value in base64. Raises as `lines_of`."""
+    from base64 import b64encode
+
+    batch = _at(platform, place)
+    value, decoded = batch.values[0], _decoded(platform, batch)
+    return {
+        "place": place,
+        "key": None if batch.keys[0] is None else _text(batch.keys[0]),
+        "headers": {name: _text(content) for name, content in batch.headers[0] or ()},
+        "resolved": _resolution(platform, batch),
+        "value": None if value is None else b64encode(value).decode(),
+        "decoded": None if isinstance(decoded, str) else decoded,
+        "unreadable": decoded if isinstance(decoded, str) else None,
+    }
+
+
 def _at(platform: PlatformView, place: str) -> Batch:
     from tidemill.kafka.headers import parse_origin
     from tidemill.kafka.scan import bounds, scan

@@ -14,6 +14,10 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
+NOBODY_ELSE = 0o077
+"""What children make can be read by their user alone."""
+
+
 def spawn(argv: Sequence[str], env: Mapping[str, str], log: Path, cwd: Path) -> subprocess.Popen[bytes]:
     """Starts `argv` in a session of its own, with stdout and stderr appended to `log`.
 
@@ -34,6 +38,7 @@ def spawn(argv: Sequence[str], env: Mapping[str, str], log: Path, cwd: Path) -> 
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            umask=NOBODY_ELSE,
             preexec_fn=_die_with_parent() if sys.platform == "linux" else None,
         )
 

@@ -11,6 +11,8 @@ from typing import IO, Any
 
 from tidemill_cli.embedded.errors import PlatformError
 
+OWNER_ALONE = 0o700
+
 
 class RunFile:
     """Holds the folder's lock while its platform runs; the kernel lets go of it however the process ends."""
@@ -21,8 +23,11 @@ class RunFile:
         self._lock: IO[str] | None = None
 
     def acquire(self) -> None:
-        """Takes the folder. Raises PlatformError with the pid of the platform that has it."""
+        """Takes the folder, and closes it to others on the machine: topics, tables, databases and logs hold what
+        was pushed. Raises PlatformError with the pid of the platform that has it.
+        """
         self._lock_path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock_path.parent.parent.chmod(OWNER_ALONE)
         lock = self._lock_path.open("a+")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -42,7 +42,7 @@ def _show_topic(console: Console, topic: TopicQuality) -> None:
             name, portion = count.name.removeprefix("expect_"), f"{count.failed / max(topic.rows, 1):.3%}"
             values = (name, count.column, count.arguments, count.severity, f"{count.failed:,}", portion)
             table.add_row(*values, style=COLOURS[count.severity])
-        console.print(table)
+        console.print(table, markup=False)
     for line in met_lines(topic):
         console.print(f"[dim]{escape(line)}[/]", soft_wrap=True, highlight=False)
     console.print()
@@ -71,10 +71,11 @@ def _show_windows(console: Console, quality: Quality) -> None:
             f"{len(complete):,}", f"{bad:,}", latest, newest.verdict.observed,
             style=COLOURS[rule.severity] if bad else None,
         )  # fmt: skip
-    console.print(table)
+    console.print(table, markup=False)
     for one in quality.broken[-SHOWN_WINDOWS:]:
         named = f"{one.rule.name} {one.rule.subject}".strip()
-        console.print(f"  {moment(one.start_ms)}  {named}: {one.verdict.observed}", highlight=False, soft_wrap=True)
+        line = f"  {moment(one.start_ms)}  {named}: {one.verdict.observed}"
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 def by_rule(judged: Iterable[Judged]) -> list[list[Judged]]:
