@@ -97,7 +97,7 @@ def test_a_time_bound_is_read_as_people_write_it(bound: object) -> None:
         ("expect_column_values_to_be_in_set", {"column": "a", "value_set": ["x", 1]}, "either strings"),
         ("expect_column_values_to_be_in_set", {"column": "a", "value_set": []}, "empty"),
         ("expect_column_values_to_be_in_set", {"column": "a", "value_set": "abc"}, "needs value_set"),
-        ("expect_column_values_to_match_regex", {"column": "a", "regex": "("}, "is not a pattern"),
+        ("expect_column_values_to_match_regex", {"column": "a", "regex": "("}, "is not a regular expression"),
         ("expect_column_values_to_be_unique", {"column": "a"}, "needs within"),
         (
             "expect_column_value_lengths_to_be_between",

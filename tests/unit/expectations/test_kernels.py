@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import polars as pl
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tidemill.patterns.linear import regex
 from tidemill_expectations import (
     Between,
     Expectation,
@@ -26,7 +28,6 @@ from tidemill_expectations import (
     PairGreater,
 )
 from tidemill_expectations.columns import BatchChecks, ColumnChecks
-from tidemill_expectations.kernel_regex import _is_common
 from tidemill_expectations.kernels import kernel_of
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -35,8 +36,8 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.sample
     ["M01", "M1", "a\n", "JFK", "٣3"]
 )
 PATTERNS = [
-    "^M[0-9]{2}$", "a$", "^a", ".", "^.{0,2}$", "M+1?", r"\.$", "[A-Z]{3}", "x", r"\d", r"^\s*$", "", r"(?<!x)y",
-    "(a|b)$", r"(.)\1", "é|ß", "^M[0-9]{2}$|a", "(?i)straße", "a{0,1000}b{0,1000}",
+    "^M[0-9]{2}$", "a$", "^a", ".", "^.{0,2}$", "M+1?", r"\.$", "[A-Z]{3}", "x", r"\d", r"^\s*$", "", r"\bJ",
+    "(a|b)$", r"\B.", "é|ß", "^M[0-9]{2}$|a", "(?i)straße", "a{0,1000}b{0,1000}",
 ]  # fmt: skip
 NUMBERS: list[tuple[pa.DataType, st.SearchStrategy[Any]]] = [
     (pa.int64(), INT64 | FEW),
@@ -115,15 +116,24 @@ def test_common_patterns_mean_in_arrow_what_they_mean_in_python(
     parts: list[str], ends: tuple[str, str], column: pa.Array
 ) -> None:
     pattern = f"{ends[0]}{''.join(parts)}{ends[1]}"
-    assert _is_common(pattern)
+    assert regex(pattern).for_re2 is not None
+    for text in column.to_pylist():
+        assert text is None or MatchRegex("x", pattern).fails(text) is (re.search(pattern, text) is None)
     assert_as_polars([MatchRegex("x", pattern)], column)
 
 
-@pytest.mark.parametrize(
-    "pattern", [r"\d", r"^\s*$", "(a|b)$", "(?i)a", "a|b", "a{,2}", "a+?", "a++", "[^a]", r"a\Z", "é", ""]
-)
-def test_other_patterns_are_asked_of_python_alone(pattern: str) -> None:
-    assert not _is_common(pattern)
+@pytest.mark.parametrize("make", [MatchRegex, NotMatchRegex])
+def test_a_text_too_long_to_look_into_breaks_the_rule_and_its_opposite_in_every_form(make: type[MatchRegex]) -> None:
+    rule = make("x", "[ab]{900}c")
+    most = regex(rule.regex).longest_text
+    texts = ["ab", "b" * most, "b" * (most + 1), None]
+    column = pa.array(texts, pa.string())
+    assert_as_polars([rule], column)
+    (mask,) = BatchChecks([rule], pa.schema({"x": pa.string()})).failures(pa.record_batch({"x": column}))
+    wrong = make is MatchRegex
+    assert mask is not None and mask.tolist() == [wrong, wrong, True, False]
+    assert [rule.fails(text) for text in texts] == mask.tolist()
+    assert f"{most:,} at most" in rule.explain(texts[2])
 
 
 def test_rules_without_a_kernel_stand_in_their_place_among_the_others() -> None:

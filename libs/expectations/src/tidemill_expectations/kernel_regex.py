@@ -1,13 +1,11 @@
-"""Python's regular expressions over an Arrow column of strings.
+"""Regular expressions over an Arrow column of strings: Arrow's engine is RE2 too, and is given the same translation.
 
-Python's `re` decides. For patterns of a small, common form Arrow's engine (RE2) is asked first: within that form,
-where RE2 finds a match Python finds one, too, so that only the rest is asked of Python, each distinct text once. (The
-converse does not hold: Python's `$` also matches before a line break at the end.)
+What it cannot be asked (boundaries of words that are not ASCII, patterns too large for its memory) is asked of ours,
+each distinct text once.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import numpy as np
@@ -15,40 +13,43 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_ATOM = r"(?:[\w \-:/@#%&=,;<>!'\"~]|\\[.\-+*?()\[\]{}|^$]|\.|\[[A-Za-z0-9 _.:/@+\-]+\])"
-_TIMES = r"(?:[?*+]|\{\d{1,3}(?:,\d{0,3})?\})?(?![?*+{])"
-_COMMON = re.compile(rf"\^?(?:{_ATOM}{_TIMES})+\$?", re.ASCII)
-"""Literal ASCII, escaped punctuation, `.`, plain classes and greedy repeats between optional anchors."""
+from tidemill.patterns.linear import Pattern
+from tidemill_expectations.regex import MatchRegex
+
+Mask = npt.NDArray[np.bool_]
 
 
-def regex_kernel(pattern: str, unwanted: bool) -> Callable[[pa.Array], npt.NDArray[np.bool_] | None]:
-    """What breaks the rule that a match of `pattern` is somewhere in each string (or, `unwanted`, nowhere): bool
-    [rows], None where nothing does. Null breaks neither."""
-    search = re.compile(pattern).search
-    ask_arrow = not unwanted and _is_common(pattern)
+def regex_kernel(rule: MatchRegex, pattern: Pattern) -> Callable[[pa.Array], Mask | None]:
+    """What breaks the rule: bool [rows], None where nothing does. Null does not."""
+    translation = pattern.for_re2
+    if translation is None or not _arrow_takes(translation):
+        return lambda column: _breaking(rule, column)
 
-    def breaking(column: pa.Array) -> npt.NDArray[np.bool_] | None:
-        texts = column
-        if ask_arrow:
-            found = pc.match_substring_regex(column, pattern)
-            if found.true_count + column.null_count == len(column):
-                return None
-            texts = column.filter(pc.invert(found))  # where null: left out
-        broken = [text for text in pc.unique(texts).to_pylist() if text is not None and bool(search(text)) == unwanted]
-        if not broken:
+    def breaking(column: pa.Array) -> Mask | None:
+        if column.nbytes > pattern.longest_text:  # else no text of it is longer
+            return _breaking(rule, column)
+        found = pc.match_substring_regex(column, translation)
+        if rule.unwanted:
+            return None if found.true_count == 0 else _bools(pc.fill_null(found, False))
+        if found.true_count + column.null_count == len(column):
             return None
-        members = pc.is_in(column, value_set=pa.array(broken, pa.string()))
-        mask: npt.NDArray[np.bool_] = members.to_numpy(zero_copy_only=False)
-        return mask
+        return _bools(pc.fill_null(pc.invert(found), False))
 
     return breaking
 
 
-def _is_common(pattern: str) -> bool:
-    if not _COMMON.fullmatch(pattern):
-        return False
+def _breaking(rule: MatchRegex, column: pa.Array) -> Mask | None:
+    broken = [text for text in pc.unique(column).to_pylist() if text is not None and rule.breaks(text)]
+    return _bools(pc.is_in(column, value_set=pa.array(broken, pa.string()))) if broken else None
+
+
+def _bools(column: pa.Array) -> Mask:
+    return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+
+def _arrow_takes(translation: str) -> bool:
     try:
-        pc.match_substring_regex(pa.array([], pa.string()), pattern)
-    except pa.ArrowInvalid:  # RE2 has limits of its own
+        pc.match_substring_regex(pa.array([], pa.string()), translation)
+    except pa.ArrowInvalid:
         return False
     return True

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tidemill.patterns.linear import regex
 from tidemill_expectations.base import Expectation
 from tidemill_expectations.between import INT64_MAX, INT64_MIN, Between
 from tidemill_expectations.finite import FLOAT32_MAX, Finite
@@ -107,7 +108,7 @@ def _lengths(rule: LengthsBetween, kind: pa.DataType) -> Kernel | None:
 
 
 def _regex(rule: MatchRegex, kind: pa.DataType) -> Kernel | None:
-    return regex_kernel(rule.regex, isinstance(rule, NotMatchRegex)) if pa.types.is_string(kind) else None
+    return regex_kernel(rule, regex(rule.regex)) if pa.types.is_string(kind) else None
 
 
 def _of_type(rule: OfType, kind: pa.DataType) -> Kernel:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from tidemill.patterns.linear import Pattern, PatternError, like, regex
 from tidemill_expectations.base import ColumnExpectation, ExpectationError, Severity, is_missing, shown
+from tidemill_expectations.distinct import failing_texts
 
 if TYPE_CHECKING:
     import polars as pl
 
 
 class TextPatterns(ColumnExpectation):
-    """Patterns that a string must, or must not, match. Both forms ask Python's `re`, the column form about each
-    distinct value once: two engines would be two rules.
+    """Patterns that a string must, or must not, match: found in linear time, as `MatchRegex` has it. A text too long
+    for one of them breaks the rule.
     """
 
     __slots__ = ()
@@ -33,21 +34,27 @@ class TextPatterns(ColumnExpectation):
         return False
 
     @abstractmethod
-    def regex_of(self, pattern: str) -> str:
-        """A pattern as a regular expression, to be found somewhere in the string."""
+    def compiled(self, pattern: str) -> Pattern:
+        """A pattern, ready to be looked for. Raises PatternError."""
 
     def _check(self) -> None:
         for pattern in self.given:
             try:
-                re.compile(self.regex_of(pattern))
-            except (re.error, TypeError, RecursionError, OverflowError) as error:
-                said = f"{self.name} of {self.column!r}: {pattern!r} is not a pattern: {error}"
-                raise ExpectationError(said) from error
+                self.compiled(pattern)
+            except PatternError as error:
+                raise ExpectationError(f"{self.name} of {self.column!r}: {pattern!r} {error}") from error
         if not self.given:
             raise ExpectationError(f"{self.name} of {self.column!r} needs at least one pattern")
 
+    @property
+    def longest_text(self) -> int:
+        """Characters; a longer text is not looked into."""
+        return min(self.compiled(pattern).longest_text for pattern in self.given)
+
     def _breaks(self, text: str) -> bool:
-        found = (re.search(self.regex_of(pattern), text) is not None for pattern in self.given)
+        if len(text) > self.longest_text:
+            return True
+        found = (self.compiled(pattern).found_in(text) for pattern in self.given)
         matches = all(found) if self.every else any(found)
         return matches is self.unwanted
 
@@ -57,18 +64,12 @@ class TextPatterns(ColumnExpectation):
         return not isinstance(value, str) or self._breaks(value)
 
     def failures(self, dtype: pl.DataType) -> pl.Expr:
-        import polars as pl
-
-        if dtype not in (pl.String, pl.Categorical, pl.Enum):
-            raise self.unsuited(dtype)
-
-        def mask(column: pl.Series) -> pl.Series:
-            failing = [text for text in column.unique().to_list() if text is not None and self._breaks(text)]
-            return column.is_in(failing).fill_null(False)
-
-        return pl.col(self.column).cast(pl.String).map_batches(mask, return_dtype=pl.Boolean)
+        return failing_texts(self, dtype, self._breaks)
 
     def explain(self, value: object) -> str:
+        if isinstance(value, str) and len(value) > self.longest_text:
+            most = f"patterns are looked for in {self.longest_text:,} at most"
+            return f"{self.column} is {shown(value)}, which is {len(value):,} characters long: {most}"
         said = "matches" if self.unwanted else "does not match"
         one = repr(self.given[0]) if len(self.given) == 1 else f"{'all' if self.every else 'one'} of {list(self.given)}"
         return f"{self.column} is {shown(value)}, which {said} {one}"
@@ -96,8 +97,8 @@ class MatchRegexList(TextPatterns):
     def every(self) -> bool:
         return self.match_on == "all"
 
-    def regex_of(self, pattern: str) -> str:
-        return pattern
+    def compiled(self, pattern: str) -> Pattern:
+        return regex(pattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +126,8 @@ class MatchLike(TextPatterns):
     def given(self) -> tuple[str, ...]:
         return (self.like_pattern,)
 
-    def regex_of(self, pattern: str) -> str:
-        return like_as_regex(pattern)
+    def compiled(self, pattern: str) -> Pattern:
+        return like(pattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +160,8 @@ class MatchLikeList(TextPatterns):
     def every(self) -> bool:
         return self.match_on == "all"
 
-    def regex_of(self, pattern: str) -> str:
-        return like_as_regex(pattern)
+    def compiled(self, pattern: str) -> Pattern:
+        return like(pattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +170,3 @@ class NotMatchLikeList(MatchLikeList):
 
     name: ClassVar[str] = "expect_column_values_to_not_match_like_pattern_list"
     unwanted: ClassVar[bool] = True
-
-
-def like_as_regex(pattern: str) -> str:
-    """A LIKE pattern as a regular expression about the whole string."""
-    parts = {"%": ".*", "_": "."}
-    return rf"(?s:\A{''.join(parts.get(c, re.escape(c)) for c in pattern)}\Z)"

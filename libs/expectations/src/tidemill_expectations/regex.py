@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from tidemill.patterns.linear import PatternError, regex
 from tidemill_expectations.base import ColumnExpectation, ExpectationError, Severity, is_missing, shown
+from tidemill_expectations.distinct import failing_texts
 
 if TYPE_CHECKING:
     import polars as pl
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
 class MatchRegex(ColumnExpectation):
     """A match of a Python regular expression is found somewhere in every string, as in Great Expectations.
 
-    The column form asks Python's `re` about each distinct value. polars has a regular expression engine of
-    its own, but its dialect differs (look-around, back-references, `\\d`, `$` before a line break): two
-    engines, two rules.
+    Every form asks RE2 for what Python would find, in linear time (`tidemill.patterns`). A text that is too long to
+    be looked into (`Pattern.longest_text`) breaks the rule, and its opposite too.
     """
 
     name: ClassVar[str] = "expect_column_values_to_match_regex"
+    unwanted: ClassVar[bool] = False
 
     column: str
     regex: str
@@ -29,36 +30,31 @@ class MatchRegex(ColumnExpectation):
 
     def __post_init__(self) -> None:
         try:
-            re.compile(self.regex)
-        except (re.error, TypeError, RecursionError, OverflowError) as error:
-            raise ExpectationError(
-                f"{self.name} of {self.column!r}: {self.regex!r} is not a pattern: {error}"
-            ) from error
+            regex(self.regex)
+        except PatternError as error:
+            raise ExpectationError(f"{self.name} of {self.column!r}: {self.regex!r} {error}") from error
 
     def fails(self, value: object) -> bool:
         if is_missing(value):
             return False
-        return not isinstance(value, str) or self._found(re.search(self.regex, value))
+        return not isinstance(value, str) or self.breaks(value)
+
+    def breaks(self, text: str) -> bool:
+        """Whether a text breaks the rule."""
+        pattern = regex(self.regex)
+        return len(text) > pattern.longest_text or pattern.found_in(text) is self.unwanted
 
     def failures(self, dtype: pl.DataType) -> pl.Expr:
-        import polars as pl
-
-        if dtype not in (pl.String, pl.Categorical, pl.Enum):
-            raise self.unsuited(dtype)
-        search = re.compile(self.regex).search
-
-        def mask(column: pl.Series) -> pl.Series:
-            failing = [text for text in column.unique().to_list() if text is not None and self._found(search(text))]
-            return column.is_in(failing).fill_null(False)
-
-        return pl.col(self.column).cast(pl.String).map_batches(mask, return_dtype=pl.Boolean)
-
-    def _found(self, match: re.Match[str] | None) -> bool:
-        """Whether that outcome of the search breaks the rule."""
-        return match is None
+        return failing_texts(self, dtype, self.breaks)
 
     def explain(self, value: object) -> str:
-        return f"{self.column} is {shown(value)}, which does not match {self.regex!r}"
+        return f"{self.column} is {shown(value)}, which {self._said(value)}"
+
+    def _said(self, value: object) -> str:
+        most = regex(self.regex).longest_text
+        if isinstance(value, str) and len(value) > most:
+            return f"is {len(value):,} characters long: {self.regex!r} is looked for in {most:,} at most"
+        return f"{'matches' if self.unwanted else 'does not match'} {self.regex!r}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +62,4 @@ class NotMatchRegex(MatchRegex):
     """No match of a Python regular expression is found anywhere in a string."""
 
     name: ClassVar[str] = "expect_column_values_to_not_match_regex"
-
-    def _found(self, match: re.Match[str] | None) -> bool:
-        return match is not None
-
-    def explain(self, value: object) -> str:
-        return f"{self.column} is {shown(value)}, which matches {self.regex!r}"
+    unwanted: ClassVar[bool] = True

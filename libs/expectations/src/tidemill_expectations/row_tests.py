@@ -4,11 +4,11 @@ the cost. What does not surely hold is asked of the rule itself.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable
 from typing import TypeAlias
 
+from tidemill.patterns.linear import regex
 from tidemill_expectations.base import ColumnExpectation
 from tidemill_expectations.between import Between
 from tidemill_expectations.finite import FLOAT32_MAX, Finite
@@ -67,8 +67,9 @@ def _lengths(rule: LengthsBetween) -> Holds:
 
 
 def _matches(rule: MatchRegex) -> Holds:
-    search = re.compile(rule.regex).search
-    return lambda value: value is None or (value.__class__ is str and search(value) is not None)
+    pattern = regex(rule.regex)
+    most, found = pattern.longest_text, pattern.found_in
+    return lambda value: value is None or (value.__class__ is str and len(value) <= most and found(value))
 
 
 def _not_null(rule: NotNull) -> Holds:

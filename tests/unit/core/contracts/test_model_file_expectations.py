@@ -154,6 +154,9 @@ def test_an_expectation_names_the_fields_that_it_is_about(text: str, columns: tu
         ("expect_column_values_to_be_in_set: {column: a, value_set: [a, ~]}", "none of them empty"),
         ("expect_column_values_to_match_regex: {column: a, regex: '['}", "is not a regular expression"),
         ("expect_column_values_to_match_regex_list: {column: a, regex_list: [a, '(']}", "is not a regular expression"),
+        ("expect_column_values_to_match_regex: {column: a, regex: '(?=a)'}", "look-around"),
+        (r"expect_column_values_to_not_match_regex: {column: a, regex: '(a)\1'}", "a reference to a group"),
+        ("expect_column_values_to_match_regex_list: {column: a, regex_list: [a, 'a{9999}']}", "more than 1,000 times"),
         ("expect_column_values_to_not_match_like_pattern_list: {column: a, like_pattern_list: []}", "at least one"),
         ("expect_column_values_to_match_like_pattern: {column: a}", "needs `like_pattern`"),
         (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
@@ -25,6 +24,7 @@ from tidemill.contracts.model_file.vocabulary import (
     UNIQUE_EXPECTATIONS,
     WINDOW_EXPECTATIONS,
 )
+from tidemill.patterns import linear as patterns
 
 BETWEEN: Final = "expect_column_values_to_be_between"
 WHOLE_NUMBERS: Final = (
@@ -95,7 +95,8 @@ def _argument(name: str, key: str, value: Value) -> Any:
         "value_set": _value_set,
         "regex": _regex,
         "regex_list": lambda v: _some(v, _regex),
-        "like_pattern_list": lambda v: _some(v, Value.text),
+        "like_pattern": _like,
+        "like_pattern_list": lambda v: _some(v, _like),
         "match_on": lambda v: v.choice(MATCH_ON),
         "type_": _type,
         "type_list": lambda v: tuple(_type(item) for item in v.items()),
@@ -128,11 +129,19 @@ def _some(value: Value, read: Callable[[Value], str]) -> tuple[str, ...]:
 
 
 def _regex(value: Value) -> str:
+    return _pattern(value, patterns.regex)
+
+
+def _like(value: Value) -> str:
+    return _pattern(value, patterns.like)
+
+
+def _pattern(value: Value, compiled: Callable[[str], object]) -> str:
     text = value.text()
     try:
-        re.compile(text)
-    except re.error as error:
-        raise value.error(f"`{value.path}` is not a regular expression: {error}") from error
+        compiled(text)
+    except patterns.PatternError as error:
+        raise value.error(f"`{value.path}` {error}") from error
     return text
 
 
