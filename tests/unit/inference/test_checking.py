@@ -158,7 +158,7 @@ def test_columns_may_be_of_any_type_that_holds_the_values(name: str, column: pa.
         ("distance", pa.array([True]), "bool"),
         ("flight", pa.array([3.5]), "double"),
         ("flight", pa.array([2**40]), "int64"),
-        ("carrier", pa.array([1]), "int64"),
+        ("carrier", pa.array([1.0]), "double"),
         ("scheduled_at", pa.array([datetime(2020, 1, 1)], pa.timestamp("ms")), "timestamp[ms]"),
         ("colour", pa.array(["red"]), "string"),
     ],

@@ -5,16 +5,18 @@ fit exactly is an error with its column, never rounded or cut.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
 
-from tidemill.codec.json_rows import LISTED_FIELDS
+from tidemill.codec.json_rows import LISTED_FIELDS, Convert, field_converters
 from tidemill.codec.json_values import cut
 from tidemill.contracts.schemas import Schema
 from tidemill.nearest import did_you_mean
+from tidemill.sources.fitting import settle_column
 from tidemill_inference.arrow_sizes import is_plain
-from tidemill_inference.checking import ABSENT, SCHEMA_RULE, InstanceError, InvalidInstances
+from tidemill_inference.checking import ABSENT, MOST_ERRORS, SCHEMA_RULE, InstanceError, InvalidInstances
 
 
 def check_columns(given: pa.Schema, columns: pa.Schema) -> None:
@@ -58,10 +60,11 @@ def as_record(rows: pa.RecordBatch, columns: pa.Schema, record: Schema, filled: 
     check_columns(rows.schema, columns)
     errors: list[InstanceError] = []
     found: list[pa.Array] = []
+    converters = _converters(record)
     for avro in record.json["fields"]:
         field = columns.field(avro["name"])
         try:
-            found.append(_column(rows, field, avro, filled))
+            found.append(_column(rows, field, avro, filled, converters[avro["name"]]))
         except InvalidInstances as error:
             errors += error.errors
     if errors:
@@ -71,14 +74,19 @@ def as_record(rows: pa.RecordBatch, columns: pa.Schema, record: Schema, filled: 
     )
 
 
-def _column(rows: pa.RecordBatch, field: pa.Field, avro: Mapping[str, Any], filled: Mapping[str, Any]) -> pa.Array:
+_converters = lru_cache(maxsize=256)(field_converters)
+
+
+def _column(
+    rows: pa.RecordBatch, field: pa.Field, avro: Mapping[str, Any], filled: Mapping[str, Any], convert: Convert
+) -> pa.Array:
     n = rows.num_rows
     given = field.name in rows.schema.names
     if not given and field.name not in filled:
         if "default" not in avro and not field.nullable:
             raise InvalidInstances([InstanceError(0, field.name, "is missing", SCHEMA_RULE, ABSENT)])
         return pa.array([avro.get("default")] * n, field.type)
-    column = _cast(rows.column(field.name), field) if given else pa.nulls(n, field.type)
+    column = _settled(rows.column(field.name), field, avro, convert) if given else pa.nulls(n, field.type)
     if field.name in filled and column.null_count:
         value = filled[field.name]
         other = pa.array(value if isinstance(value, list) else [value] * n, field.type)
@@ -96,52 +104,14 @@ def _filled(column: pa.Array, other: pa.Array) -> pa.Array:
     return pc.coalesce(column, other)
 
 
-def _cast(column: pa.Array, field: pa.Field) -> pa.Array:
-    try:
-        if isinstance(column.type, pa.DictionaryType):
-            column = _written_out(column)
-        if pa.types.is_timestamp(field.type):
-            return _time(column, field.type)
-        if not _fits(column.type, field.type):
-            raise pa.ArrowInvalid(f"{column.type} is not {field.type}")
-        return column.cast(field.type)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError) as error:
-        reason = f"cannot be read as {field.type}: {str(error).splitlines()[0]}"
-        raise InvalidInstances([InstanceError(0, field.name, reason, SCHEMA_RULE, str(column.type))]) from error
-
-
-def _written_out(column: pa.DictionaryArray) -> pa.Array:
-    """A dictionary's values, each at its places. Arrow takes none from views (polars' categories have them)."""
-    if column.type.value_type in (pa.string_view(), pa.binary_view()):
-        plain = pa.large_string() if column.type.value_type == pa.string_view() else pa.large_binary()
-        column = pa.DictionaryArray.from_arrays(column.indices, column.dictionary.cast(plain))
-    return column.dictionary_decode()
-
-
-def _time(column: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Instants: timestamps with a zone, or integer milliseconds since the epoch; never a wall time without a zone."""
-    if pa.types.is_integer(column.type):
-        return column.cast(pa.int64()).cast(pa.timestamp("ms", tz="UTC")).cast(kind)
-    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
-        return column.cast(kind, safe=False)
-    if pa.types.is_null(column.type):
-        return column.cast(kind)
-    raise pa.ArrowInvalid(f"{column.type} is no instant: send a timestamp with a zone, or milliseconds since the epoch")
-
-
-def _fits(given: pa.DataType, wanted: pa.DataType) -> bool:
-    """Whether values of one type may be values of another at all; that each is held exactly is the cast's part."""
-    if given == wanted or pa.types.is_null(given):
-        return True
-    if pa.types.is_floating(wanted):
-        return bool(pa.types.is_floating(given) or pa.types.is_integer(given))
-    if pa.types.is_integer(wanted):
-        return bool(pa.types.is_integer(given) or pa.types.is_floating(given))
-    if pa.types.is_string(wanted):
-        return bool(pa.types.is_large_string(given) or pa.types.is_string_view(given))
-    if pa.types.is_binary(wanted):
-        return bool(pa.types.is_large_binary(given) or pa.types.is_binary_view(given))
-    return False
+def _settled(column: pa.Array, field: pa.Field, avro: Mapping[str, Any], convert: Convert) -> pa.Array:
+    """The column by the rule of every way in: what columns don't settle is judged value by value."""
+    found, errors = settle_column(column, field, avro["type"], None, convert)
+    if errors:
+        kind = str(column.type)
+        told = [InstanceError(index, field.name, reason, SCHEMA_RULE, kind) for index, reason in errors.items()]
+        raise InvalidInstances(told[:MOST_ERRORS])
+    return found
 
 
 def _unknown(name: str, kind: pa.DataType, known: frozenset[str]) -> InstanceError:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastavro import schemaless_reader, schemaless_writer
 
+from tidemill.codec.exact import check_exact
 from tidemill.codec.framing import (
     CONFLUENT_MAGIC,
     BadRecord,
@@ -130,6 +131,7 @@ class Codec:
             raise DeadLetter(writer)
         stream = io.BytesIO(frames[0].payloads[0])
         try:
+            check_exact(frames[0].payloads[0], self._without_logical_types(writer))
             datum = schemaless_reader(stream, self._without_logical_types(writer), self._without_logical_types(reader))
         except Exception as error:  # fastavro raises whatever a broken byte leads to
             raise DeadLetter(f"not a {reader.name} record: {error!r}") from error

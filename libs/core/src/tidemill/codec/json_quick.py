@@ -11,15 +11,14 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from tidemill.codec.json_values import INT32, INT64, MAX_MILLIS, MIN_MILLIS, Convert, FieldError
+from tidemill.codec.json_values import EXACT, INT32, INT64, MAX_MILLIS, MIN_MILLIS, Convert, FieldError
+from tidemill.codec.whole_times import MEANT
 
 __all__ = ["QuickReader"]
 
 Accepts: TypeAlias = Callable[[Any], bool]
 
 _MISSING = object()
-_EXACT = 2**53
-"""Integers up to here are the same number as a double."""
 
 
 class QuickReader:
@@ -90,11 +89,23 @@ def _or_null(accepts: Accepts) -> Accepts:
 def _double(value: Any) -> bool:
     if value.__class__ is float:
         return bool(-sys.float_info.max <= value <= sys.float_info.max)
-    return value.__class__ is int and -_EXACT <= value <= _EXACT
+    return value.__class__ is int and -EXACT <= value <= EXACT
 
 
 def _whole(lowest: int, highest: int) -> Accepts:
     return lambda value: value.__class__ is int and lowest <= value <= highest
+
+
+def _millis() -> Accepts:
+    """Most times are after the last number that looks like seconds; the others are for the long way to judge."""
+    (_, least), (first, last), (later, _) = MEANT
+
+    def accepts(value: Any) -> bool:
+        if value.__class__ is not int:
+            return False
+        return first <= value <= last or MIN_MILLIS <= value <= least or later <= value <= MAX_MILLIS
+
+    return accepts
 
 
 _ACCEPTS: dict[str, Accepts] = {
@@ -103,5 +114,5 @@ _ACCEPTS: dict[str, Accepts] = {
     "long": _whole(*INT64),
     "double": _double,
     "string": lambda value: value.__class__ is str and value.isascii(),
-    "long:timestamp-millis": _whole(MIN_MILLIS, MAX_MILLIS),
+    "long:timestamp-millis": _millis(),
 }

@@ -18,7 +18,7 @@ from tidemill.contracts.schemas import Schema
 from tidemill.errors import ConfigError
 from tidemill.nearest import did_you_mean
 
-__all__ = ["FieldError", "from_json"]
+__all__ = ["Convert", "FieldError", "field_converters", "from_json"]
 
 LISTED_FIELDS = 10
 """Of a row full of unknown fields no more than these are named; the others are counted."""
@@ -33,6 +33,11 @@ def from_json(row: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
     """
     datum: dict[str, Any] = _converter(schema)(row, "")
     return datum
+
+
+def field_converters(schema: Schema) -> dict[str, Convert]:
+    """What `from_json` does to the value of each field; a field that is left out is not theirs. Raises ConfigError."""
+    return {field["name"]: _compile(field["type"]) for field in schema.json["fields"]}
 
 
 @lru_cache(maxsize=256)
@@ -145,7 +150,9 @@ def _enum(node: Mapping[str, Any]) -> Convert:
 
 
 def _union(branches: list[Any]) -> Convert:
-    converters = [_compile(branch) for branch in branches if branch != "null"]
+    others = [branch for branch in branches if branch != "null"]
+    alone = len(others) == 1  # else a whole number is for the branch of numbers, and never text
+    converters = [string if branch == "string" and not alone else _compile(branch) for branch in others]
     nullable = len(converters) < len(branches)
 
     def convert(value: Any, path: str) -> Any:

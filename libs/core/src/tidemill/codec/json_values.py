@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeAlias
 
+from tidemill.codec.whole_times import doubtful
+
 __all__ = ["LOGICAL", "PRIMITIVE", "Convert", "FieldError", "cut", "join", "string", "wrong"]
 
 Convert: TypeAlias = Callable[[Any, str], Any]
@@ -20,6 +22,10 @@ INT64 = (-(2**63), 2**63 - 1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MIN_MILLIS = -62_135_596_800_000  # 0001-01-01T00:00:00Z: before it Python, and most readers, have no date
 MAX_MILLIS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
+EXACT = 2**53
+"""Whole numbers up to here are the same numbers as doubles; above, a double stands for several of them."""
+WHOLE_64 = range(-(2**63), 2**64)
+"""Whole numbers as parsers of JSON keep them; larger ones are doubles from the beginning."""
 SHOWN_CHARACTERS = 40
 
 
@@ -52,6 +58,8 @@ def _boolean(value: Any, path: str) -> bool:
 def _integer(lowest: int, highest: int, what: str) -> Convert:
     def convert(value: Any, path: str) -> int:
         if isinstance(value, float) and value.is_integer():
+            if abs(value) > EXACT and lowest <= value <= highest:
+                raise FieldError(path, f"{_show(value)} may have been rounded: write all digits, no point or exponent")
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
             raise wrong(value, path, what)
@@ -71,7 +79,16 @@ def _double(value: Any, path: str) -> float:
         number = math.inf
     if not math.isfinite(number):
         raise FieldError(path, f"{_show(value)} is not a finite number")
+    if value.__class__ is int and value in WHOLE_64:
+        _refuse_inexact(value, number, path, 64)
     return number
+
+
+def _refuse_inexact(whole: int, number: float, path: str, bits: int) -> None:
+    if int(number) != whole:
+        raise FieldError(
+            path, f"{whole} is no number of {bits} bits exactly, {number:.0f} is next: take a long or text"
+        )
 
 
 def _float(value: Any, path: str) -> float:
@@ -81,6 +98,8 @@ def _float(value: Any, path: str) -> float:
         rounded: float = struct.unpack("<f", struct.pack("<f", number))[0]
     except OverflowError:
         raise FieldError(path, f"{_show(value)} is out of range for a 32-bit float") from None
+    if value.__class__ is int and value in WHOLE_64:
+        _refuse_inexact(value, rounded, path, 32)
     return rounded
 
 
@@ -94,6 +113,15 @@ def string(value: Any, path: str) -> str:
         except UnicodeEncodeError:
             raise FieldError(path, "is not valid Unicode (a surrogate stands alone)") from None
     return value
+
+
+def _text(value: Any, path: str) -> str:
+    """The same; and a whole number is the text of its digits, since ids often are numbers where they come from."""
+    if value.__class__ is int and value in WHOLE_64:
+        return str(value)
+    if isinstance(value, float):
+        raise wrong(value, path, "a string: give text or a whole number")
+    return string(value, path)
 
 
 def _bytes(value: Any, path: str) -> bytes:
@@ -114,6 +142,11 @@ def _time(ticks_per_milli: int) -> Convert:
         if isinstance(value, str):
             ticks = (_moment(value, path) - EPOCH) // timedelta(microseconds=1000 // ticks_per_milli)
         elif isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1:
+            if not MIN_MILLIS <= value <= MAX_MILLIS:
+                raise FieldError(
+                    path, f"{_show(value)} is no time in milliseconds since the epoch in the years 1 to 9999"
+                )
+            _refuse_doubtful(int(value), path)
             ticks = int(value) * ticks_per_milli
         else:
             raise wrong(value, path, "a time: ISO-8601 with an offset, or milliseconds since the epoch")
@@ -122,6 +155,14 @@ def _time(ticks_per_milli: int) -> Convert:
         return ticks
 
     return convert
+
+
+def _refuse_doubtful(millis: int, path: str) -> None:
+    looks = doubtful(millis)
+    if looks is not None:
+        at = (EPOCH + timedelta(milliseconds=millis)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        raise FieldError(path, f"{millis} looks like {looks}, and in milliseconds is {at}: write ISO-8601 with an "
+                               "offset such as 2026-11-01T09:30:00Z, or milliseconds, or state its unit")  # fmt: skip
 
 
 def _moment(text: str, path: str) -> datetime:
@@ -181,7 +222,7 @@ PRIMITIVE: dict[str, Convert] = {
     "long": _integer(*INT64, "a whole number of 64 bits"),
     "float": _float,
     "double": _double,
-    "string": string,
+    "string": _text,
     "bytes": _bytes,
 }
 LOGICAL: dict[tuple[str, str | None], Convert] = {

@@ -16,6 +16,7 @@ from fastavro import schemaless_reader
 from fastavro.read import SchemaResolutionError
 from fastavro.schema import to_parsing_canonical_form
 
+from tidemill.codec.exact import check_exact
 from tidemill.codec.framing import BadRecord
 from tidemill.codec.layout import Layout
 from tidemill.contracts.schemas import Schema
@@ -135,9 +136,8 @@ def decode_rows(
     for position, payload in enumerate(payloads):
         stream = io.BytesIO(payload)
         try:
+            check_exact(payload, writer)
             row: Any = schemaless_reader(stream, writer, reader)
-            if stream.tell() != len(payload):
-                raise ValueError(f"{len(payload) - stream.tell()} bytes left over behind the record")
         except SchemaResolutionError as error:
             bad.append(
                 BadRecord(position, "IncompatibleSchema", f"written with a schema that does not resolve: {error}")

@@ -10,6 +10,7 @@ from typing import Any
 from fastavro import schemaless_reader
 
 from tidemill.codec.columns import decode_columns
+from tidemill.codec.exact import check_exact
 from tidemill.codec.framing import CONFLUENT_MAGIC, BadRecord, header_of, split_frames
 from tidemill.codec.layout import Layout, layout_of
 from tidemill.codec.registry import Registry
@@ -60,14 +61,14 @@ class ForeignAvro:
         writer = self._writer(header)
         if isinstance(writer, str):
             raise Unreadable(writer, "UnknownSchema")
-        stream = io.BytesIO(value[len(header) :])
+        payload = value[len(header) :]
         try:
-            row = schemaless_reader(stream, writer.parsed, None)
+            check_exact(payload, writer.parsed)
+            row = schemaless_reader(io.BytesIO(payload), writer.parsed, None)
         except Exception as error:
             raise Unreadable(f"not a record of its schema: {error!r}") from error
-        left = len(value) - len(header) - stream.tell()
-        if left or not isinstance(row, dict):
-            raise Unreadable(f"not a record of its schema: {left} bytes left over behind it")
+        if not isinstance(row, dict):
+            raise Unreadable("not a record")
         return row
 
     def _writer(self, header: bytes) -> Schema | str:

@@ -98,7 +98,7 @@ class JsonText:
         if not value:
             raise no_value(value)
         try:
-            row = json.loads(value)
+            row = json.loads(value, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
             raise Unreadable(f"not JSON: {error}") from error
         if row is None:
@@ -106,6 +106,10 @@ class JsonText:
         if not isinstance(row, dict):
             raise Unreadable(f"JSON, but {type(row).__name__} and not an object")
         return row
+
+
+def _refuse_constant(word: str) -> float:
+    raise ValueError(f"{word} is no number in JSON: leave the field out, or write null")
 
 
 def _rows(text: bytes, count: int, types: Mapping[Path, pa.DataType]) -> pa.RecordBatch | None:

@@ -21,10 +21,10 @@ ENVELOPE = ("before", "after", "op", "ts_ms", "ts_us", "ts_ns", "source", "trans
 
 @dataclass(frozen=True, slots=True)
 class InValue:
-    """A path in the record's value; `unit` of whole numbers that are times."""
+    """A path in the record's value; `unit` of whole numbers that are times, None where the source does not state it."""
 
     path: Path
-    unit: str = "ms"
+    unit: str | None = None
 
     def __str__(self) -> str:
         return ".".join(self.path)
@@ -36,7 +36,7 @@ class FromRecord:
 
     name: str
     value: Callable[[Batch, int], Any]
-    unit: str = "ms"
+    unit: str | None = "ms"
 
     def __str__(self) -> str:
         return self.name
@@ -57,7 +57,7 @@ def places_of(
     debezium = source.format == "debezium"
     places: dict[str, Place] = {name: _in_value((name,), debezium) for name in fields}
     for name, field in source.fields.items():
-        places[name] = _in_value(field.path, debezium, field.unit or "ms")
+        places[name] = _in_value(field.path, debezium, field.unit)
     if "observed_at" in places and "observed_at" not in source.fields and entity is None:
         places["observed_at"] = FromRecord("the record's time", _time)
     if source.event_id is not None:
@@ -67,7 +67,7 @@ def places_of(
     if source.event_time == RECORD:
         places[event_time] = FromRecord("the record's time", _time)
     elif source.event_time is not None:
-        places[event_time] = _in_value(source.event_time.path, debezium, source.event_time.unit or "ms")
+        places[event_time] = _in_value(source.event_time.path, debezium, source.event_time.unit)
     return places
 
 
@@ -80,7 +80,7 @@ def _place(text: str, debezium: bool, word: str, meaning: FromRecord) -> Place:
     return _in_value(tuple(text.split(".")), debezium)
 
 
-def _in_value(path: Path, debezium: bool, unit: str = "ms") -> InValue:
+def _in_value(path: Path, debezium: bool, unit: str | None = None) -> InValue:
     if debezium:
         path = path[1:] if path[0] == "payload" and len(path) > 1 else path
         path = path if (path[0] in ENVELOPE and len(path) > 1) or path[0].startswith("ts_") else ("after", *path)
