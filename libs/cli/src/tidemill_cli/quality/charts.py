@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+
+from markupsafe import Markup
 
 WIDTH, HEIGHT, GAP = 600.0, 64.0, 1.5
 EDGE = 5.0
@@ -21,34 +22,35 @@ class Point:
     title: str
 
 
-def bars(values: Sequence[float], titles: Sequence[str], kind: str = "bad", part: Sequence[float] | None = None) -> str:
+def bars(
+    values: Sequence[float], titles: Sequence[str], kind: str = "bad", part: Sequence[float] | None = None
+) -> Markup:
     """One bar for each value from 0 up; `kind` names its colour, `part` of it is drawn as bad. Empty for no values."""
     top = max(values, default=0.0)
     if not values:
-        return ""
+        return Markup()
     step = WIDTH / len(values)
     drawn = []
     for n, (value, title, bad) in enumerate(zip(values, titles, part or [0.0] * len(values), strict=True)):
-        place = f'x="{n * step:.1f}" width="{max(step - GAP, 0.5):.1f}"'
-        drawn.append(
-            f'<g><title>{escape(title)}</title><rect class="hit" {place} y="0" height="{HEIGHT:g}"/>'
-            f"{_bar(place, kind, value, top)}{_bar(place, 'bad', bad, top)}</g>"
-        )
-    return _svg("".join(drawn))
+        place = Markup('x="{:.1f}" width="{:.1f}"').format(n * step, max(step - GAP, 0.5))
+        parts = _bar(place, kind, value, top) + _bar(place, "bad", bad, top)
+        hit = Markup('<rect class="hit" {} y="0" height="{:g}"/>').format(place, HEIGHT)
+        drawn.append(Markup("<g><title>{}</title>{}{}</g>").format(title, hit, parts))
+    return _svg(Markup().join(drawn))
 
 
-def _bar(place: str, kind: str, value: float, top: float) -> str:
+def _bar(place: Markup, kind: str, value: float, top: float) -> Markup:
     if not value:
-        return ""
+        return Markup()
     height = max(1.0, (HEIGHT - 4) * value / top)
-    return f'<rect class="{kind}" {place} y="{HEIGHT - height:.1f}" height="{height:.1f}"/>'
+    return Markup('<rect class="{}" {} y="{:.1f}" height="{:.1f}"/>').format(kind, place, HEIGHT - height, height)
 
 
-def line(points: Sequence[Point], low: float | None, high: float | None) -> str:
+def line(points: Sequence[Point], low: float | None, high: float | None) -> Markup:
     """The values of windows in time, the range that is expected behind them; those outside are marked."""
     known = [point.value for point in points if point.value is not None and math.isfinite(point.value)]
     if not known:
-        return ""
+        return Markup()
     bottom, top = _range([*known, *(b for b in (low, high) if b is not None)])
 
     def y(value: float) -> float:
@@ -56,17 +58,19 @@ def line(points: Sequence[Point], low: float | None, high: float | None) -> str:
 
     upper = 0.0 if high is None else y(high)
     lower = HEIGHT if low is None else y(low)
-    drawn = ""
+    drawn = Markup()
     if low is not None or high is not None:
-        drawn = f'<rect class="band" x="0" width="{WIDTH:g}" y="{upper:.1f}" height="{max(lower - upper, 1):.1f}"/>'
+        band = Markup('<rect class="band" x="0" width="{:g}" y="{:.1f}" height="{:.1f}"/>')
+        drawn = band.format(WIDTH, upper, max(lower - upper, 1))
     step = (WIDTH - 2 * EDGE) / max(len(points) - 1, 1)
     places = [(EDGE + n * step, point) for n, point in enumerate(points)]
     at = [(x, y(p.value), p) for x, p in places if p.value is not None and math.isfinite(p.value)]
     path = " ".join(f"{x:.1f},{where:.1f}" for x, where, _ in at)
-    drawn += f'<polyline class="line" points="{path}"/>'
+    drawn += Markup('<polyline class="line" points="{}"/>').format(path)
     for x, where, point in at:
         kind = {True: "dot", False: "dot broken", None: "dot open"}[point.holds]
-        drawn += f'<path class="{kind}" d="M{x:.1f} {where:.1f}h0"><title>{escape(point.title)}</title></path>'
+        dot = Markup('<path class="{}" d="M{:.1f} {:.1f}h0"><title>{}</title></path>')
+        drawn += dot.format(kind, x, where, point.title)
     return _svg(drawn)
 
 
@@ -85,8 +89,6 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _svg(inside: str) -> str:
-    return (
-        f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" preserveAspectRatio="none" role="img" aria-hidden="true">'
-        f"{inside}</svg>"
-    )
+def _svg(inside: Markup) -> Markup:
+    head = Markup('<svg viewBox="0 0 {:g} {:g}" preserveAspectRatio="none" role="img" aria-hidden="true">')
+    return head.format(WIDTH, HEIGHT) + inside + Markup("</svg>")

@@ -1,9 +1,11 @@
-"""The report as one page of HTML that needs nothing else: style and charts stand in it, and no script."""
+"""The report as one page of HTML that needs nothing else: style and charts stand in it, and no script.
+
+What the page says is gathered here; how it looks stands in `page.html.j2`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from importlib.resources import files
 from typing import Any
 
@@ -26,58 +28,60 @@ Examples = Mapping[tuple[str, str, str, str], Sequence[Example]]
 
 def page(quality: Quality, examples: Examples, private: Mapping[str, str]) -> str:
     """The whole page. `private`: fields under a privacy rule, and which."""
-    style = files("tidemill_cli.quality").joinpath("page.css").read_text(encoding="utf-8")
-    body = "".join(
-        [
-            _head(quality),
-            _tiles(quality),
-            _windows(quality),
-            *(_topic(topic, quality, examples) for topic in quality.topics if topic.rows or topic is quality.events),
-            _privacy(private),
-        ]
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("tidemill_cli.quality", ""), autoescape=True, undefined=StrictUndefined
     )
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>Data quality of {escape(quality.model)}</title><style>{style}</style></head>"
-        f"<body><main>{body}</main></body></html>\n"
+    style = Markup(files("tidemill_cli.quality").joinpath("page.css").read_text(encoding="utf-8"))
+    shown = [topic for topic in quality.topics if topic.rows or topic is quality.events]
+    return environment.get_template("page.html.j2").render(
+        model=quality.model,
+        style=style,
+        span=_span(quality),
+        ends=_ends(quality.first_ms or 0, quality.last_ms or 0),
+        tiles=_tiles(quality),
+        windows=_windows(quality),
+        topics=[_topic(topic, quality, examples) for topic in shown],
+        private=private,
     )
 
 
-def _head(quality: Quality) -> str:
+def _span(quality: Quality) -> str:
     if quality.first_ms is None or quality.last_ms is None:
-        span = "There are no quality reports yet."
-    else:
-        exact = quality.last_ms - quality.first_ms < EXACT_MS
-        span = f"Validated from {moment(quality.first_ms, exact)} to {moment(quality.last_ms, exact)} UTC."
-    return f'<h1>Data quality of {escape(quality.model)}</h1><p class="soft">{span}</p>'
+        return "There are no quality reports yet."
+    first, last = _ends(quality.first_ms, quality.last_ms)
+    return f"Validated from {first} to {last} UTC."
 
 
-def _tiles(quality: Quality) -> str:
+def _ends(first_ms: float, last_ms: float) -> tuple[str, str]:
+    """Both ends of a time; to the second where minutes would not tell them apart."""
+    exact = last_ms - first_ms < EXACT_MS
+    return moment(first_ms, exact), moment(last_ms, exact)
+
+
+def _tiles(quality: Quality) -> list[tuple[str, str, str]]:
     events, labels = quality.topics
     rows, dead = events.rows + labels.rows, events.dead + labels.dead
     broken = len(quality.broken)
-    tiles = [
+    return [
         (f"{events.rows:,}", "events", ""),
         (f"{labels.rows:,}", "labels", ""),
         (f"{dead:,}", "set aside", "bad" if dead else "good"),
         (f"{(rows - dead) / rows:.2%}" if rows else "none", "clean", ""),
         (f"{broken:,}", "windows outside bounds", "bad" if broken else "good"),
     ]
-    drawn = (f'<div class="tile {kind}"><b>{value}</b><span>{name}</span></div>' for value, name, kind in tiles)
-    return f'<section class="tiles">{"".join(drawn)}</section>'
 
 
-def _windows(quality: Quality) -> str:
+def _windows(quality: Quality) -> list[dict[str, Any]]:
     groups = by_rule((*quality.judged, *quality.fresh))
-    if not groups:
-        return ""
     groups.sort(key=lambda judged: -sum(j.final and j.verdict.holds is False for j in judged))
-    return "<h2>By window of event time</h2>" + "".join(_rule_card(quality, judged) for judged in groups)
+    return [_rule_card(quality, judged) for judged in groups]
 
 
-def _rule_card(quality: Quality, judged: list[Judged]) -> str:
-    rule = judged[0].rule
+def _rule_card(quality: Quality, judged: list[Judged]) -> dict[str, Any]:
+    rule, newest = judged[0].rule, judged[-1]
     complete = [j for j in judged if j.final and j.verdict.holds is not None]
     broken = [j for j in complete if j.verdict.holds is False]
     told = f"{len(broken):,} of {len(complete):,} windows outside"
@@ -85,19 +89,19 @@ def _rule_card(quality: Quality, judged: list[Judged]) -> str:
     if not complete:
         empty = sum(j.final for j in judged)
         told, kind = f"no values in {empty:,} windows" if empty else "no complete window yet", "soft"
-    chart = _trend(quality, judged[-NEWEST_WINDOWS:])
-    listed = "".join(
-        f"<tr><td>{moment(j.start_ms)}</td><td>{escape(j.verdict.observed)}</td></tr>"
-        for j in reversed(broken[-SHOWN_BROKEN:])
-    )
-    table = _details(f"latest windows outside ({min(len(broken), SHOWN_BROKEN)})", ("window from", "observed"), listed)
-    return (
-        f'<article class="card"><header><h3>{escape(rule.name)}</h3>'
-        f'<span class="count {kind}">{told}</span></header>'
-        f"{_about(rule.subject, rule.arguments, rule.severity)}{chart}"
-        f'<p class="soft">latest: {escape(judged[-1].verdict.observed)}'
-        f"{'' if judged[-1].final else ' (not complete yet)'}</p>{table}</article>"
-    )
+    shown = judged[-NEWEST_WINDOWS:]
+    return {
+        "name": rule.name,
+        "kind": kind,
+        "told": told,
+        "subject": rule.subject,
+        "arguments": rule.arguments,
+        "severity": rule.severity,
+        "chart": _trend(quality, shown),
+        "ends": _ends(shown[0].start_ms, shown[-1].start_ms),
+        "latest": newest.verdict.observed + ("" if newest.final else " (not complete yet)"),
+        "broken": [(moment(j.start_ms), j.verdict.observed) for j in reversed(broken[-SHOWN_BROKEN:])],
+    }
 
 
 def _trend(quality: Quality, judged: list[Judged]) -> str:
@@ -108,10 +112,7 @@ def _trend(quality: Quality, judged: list[Judged]) -> str:
     low, high = (exact, exact) if exact is not None else (arguments.get(k) for k in ("min_value", "max_value"))
     if "quantile_ranges" in arguments:
         low, high = arguments["quantile_ranges"][0][1]
-    drawn = line(points, low, high)
-    if not drawn:
-        return ""
-    return f"{drawn}{_axis(judged[0].start_ms, judged[-1].start_ms)}"
+    return line(points, low, high)
 
 
 def _measured(quality: Quality, judged: Judged) -> float | None:
@@ -137,83 +138,36 @@ def _title(judged: Judged) -> str:
     return f"{moment(judged.start_ms)}: {judged.verdict.observed}{'' if judged.final else ' (not complete yet)'}"
 
 
-def _topic(topic: TopicQuality, quality: Quality, examples: Examples) -> str:
-    failed = [count for count in topic.ordered() if count.failed]
+def _topic(topic: TopicQuality, quality: Quality, examples: Examples) -> dict[str, Any]:
     met = [count for count in topic.ordered() if not count.failed]
-    cards = "".join(_count_card(topic, count, quality, examples) for count in failed)
-    return (
-        f"<h2>{escape(topic.topic)}</h2>{_volume(topic, quality)}{cards or '<p>Every expectation was met.</p>'}"
-        f"{_met(met)}"
-    )
+    return {
+        "name": topic.topic,
+        "volume": _volume(topic, quality),
+        "failed": [_count_card(topic, count, quality, examples) for count in topic.ordered() if count.failed],
+        "met": [(count.name.removeprefix("expect_"), ", ".join(filter(None, [count.column, count.arguments])))
+                for count in met],
+    }  # fmt: skip
 
 
-def _volume(topic: TopicQuality, quality: Quality) -> str:
+def _volume(topic: TopicQuality, quality: Quality) -> dict[str, str] | None:
     if quality.first_ms is None or quality.last_ms is None:
-        return ""
+        return None
     rows = binned([(at, count) for at, count, _ in topic.over_time], quality.first_ms, quality.last_ms)
     dead = binned([(at, count) for at, _, count in topic.over_time], quality.first_ms, quality.last_ms)
     titles = [f"{count:,.0f} rows, {bad:,.0f} set aside" for count, bad in zip(rows, dead, strict=True)]
-    return (
-        f'<div class="card"><header><h3>rows</h3><span class="count">{topic.rows:,} rows, {topic.dead:,} set aside'
-        f"</span></header>{bars(rows, titles, 'rows', dead)}{_axis(quality.first_ms, quality.last_ms)}</div>"
-    )
+    told = f"{topic.rows:,} rows, {topic.dead:,} set aside"
+    return {"told": told, "chart": bars(rows, titles, "rows", dead)}
 
 
-def _count_card(topic: TopicQuality, count: Count, quality: Quality, examples: Examples) -> str:
+def _count_card(topic: TopicQuality, count: Count, quality: Quality, examples: Examples) -> dict[str, Any]:
     assert quality.first_ms is not None and quality.last_ms is not None
     over_time = binned(count.over_time, quality.first_ms, quality.last_ms)
-    share = f"{count.failed:,} ({count.failed / topic.rows:.3%})" if topic.rows else f"{count.failed:,}"
-    found = examples.get((topic.topic, count.name, count.column, count.arguments), ())
-    rows = "".join(
-        f"<tr><td><code>{escape(example.place)}</code></td><td>{_fields(example)}</td></tr>" for example in found
-    )
-    chart = bars(over_time, [f"{failed:,.0f}" for failed in over_time], BARS[count.severity])
-    return (
-        f'<article class="card"><header><h3>{escape(count.name)}</h3>'
-        f'<span class="count {count.severity}">{share}</span></header>'
-        f"{_about(count.column, count.arguments, count.severity)}{chart}{_axis(quality.first_ms, quality.last_ms)}"
-        f"{_details('examples', ('record', 'fields'), rows)}</article>"
-    )
-
-
-def _fields(example: Example) -> str:
-    return "<br>".join(
-        f'<span class="soft">{escape(name)}</span> <code>{escape(value)}</code>' for name, value in example.fields
-    )
-
-
-def _about(column: str, arguments: str, severity: str) -> str:
-    told = ", ".join(filter(None, [column, arguments]))
-    return f'<p><span class="pill {severity}">{severity}</span> <code>{escape(told)}</code></p>'
-
-
-def _details(title: str, headings: Sequence[str], rows: str) -> str:
-    if not rows:
-        return ""
-    head = "".join(f"<th>{heading}</th>" for heading in headings)
-    table = f'<div class="scroll"><table><tr>{head}</tr>{rows}</table></div>'
-    return f"<details open><summary>{title}</summary>{table}</details>"
-
-
-def _met(counts: Sequence[Count]) -> str:
-    if not counts:
-        return ""
-    listed = "".join(
-        f"<li><code>{escape(count.name.removeprefix('expect_'))}</code> "
-        f'<span class="soft">{escape(", ".join(filter(None, [count.column, count.arguments])))}</span></li>'
-        for count in counts
-    )
-    return f'<div class="card"><b class="holds">Always met</b><ul class="met">{listed}</ul></div>'
-
-
-def _privacy(private: Mapping[str, str]) -> str:
-    if not private:
-        return ""
-    told = ", ".join(f"<code>{escape(name)}</code> ({rule})" for name, rule in private.items())
-    return f'<p class="soft">Personal fields are not shown: {told}.</p>'
-
-
-def _axis(first_ms: float, last_ms: float) -> str:
-    """Both ends of a chart; to the second where minutes would not tell them apart."""
-    exact = last_ms - first_ms < EXACT_MS
-    return f'<div class="axis"><span>{moment(first_ms, exact)}</span><span>{moment(last_ms, exact)}</span></div>'
+    return {
+        "name": count.name,
+        "severity": count.severity,
+        "column": count.column,
+        "arguments": count.arguments,
+        "share": f"{count.failed:,} ({count.failed / topic.rows:.3%})" if topic.rows else f"{count.failed:,}",
+        "chart": bars(over_time, [f"{failed:,.0f}" for failed in over_time], BARS[count.severity]),
+        "examples": examples.get((topic.topic, count.name, count.column, count.arguments), ()),
+    }
