@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,3 +87,21 @@ def test_what_cannot_be_is_refused() -> None:
         rate_above(0.1, 3, 4)
     with pytest.raises(ValueError, match="between"):
         rate_above(0.0, 3, 1)
+
+
+REFERENCE = json.loads(Path(__file__).with_name("evalue_reference.json").read_text())
+
+
+def test_bets_on_means_come_out_as_in_the_package_expectation() -> None:
+    """How the reference was made: evalue_reference.py."""
+    for case in REFERENCE["means"]:
+        for ours, name in ((MeanAbove(), "above"), (MeanBelow(), "below")):
+            ours.add(case["values"])
+            each = np.array(case[name])
+            assert ours.log_evidence == pytest.approx(math.log(np.exp(each).mean()), abs=1e-9)
+
+
+def test_evidence_on_a_rate_comes_out_as_in_the_package_expectation() -> None:
+    for case in REFERENCE["rates"]:
+        ours = rate_above(case["limit"], case["trials"], case["hits"])
+        assert ours == pytest.approx(case["log"], abs=1e-9)
