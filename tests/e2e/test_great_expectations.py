@@ -1,7 +1,7 @@
 """Our expectations say of each row what Great Expectations itself says, run from an environment of its own.
 
-Left out: LIKE patterns (Great Expectations has them for databases alone), types (ours are those of the record), and what
-needs a window here (uniqueness over rows, `mostly`).
+Left out: LIKE patterns (Great Expectations has them for databases alone), types (ours are those of the record), and
+what needs a window here (uniqueness over rows, `mostly`).
 """
 
 from __future__ import annotations
