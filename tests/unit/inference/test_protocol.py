@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from tests.unit.inference.fakes import MODEL
 from tests.unit.inference.rest_app import Deployed, deployed, served, shipped_endpoints
 from tidemill.access.ring import KeyRing
-from tidemill_inference import metrics
+from tidemill.web.metrics import REQUESTS
 from tidemill_inference.web.v1 import PREDICT as TEMPLATE
 
 PREDICT = f"/v1/models/{MODEL}/predict"
@@ -176,7 +176,7 @@ def test_other_requests_are_the_applications(ways: Ways, method: str, path: str)
 
 
 def test_plain_requests_do_go_the_short_way_and_are_counted_as_any(ways: Ways, monkeypatch: pytest.MonkeyPatch) -> None:
-    counted = metrics.REQUESTS.labels("POST", TEMPLATE, "200")
+    counted = REQUESTS.labels("POST", TEMPLATE, "200")
     before = counted._value.get()
     monkeypatch.setattr(ways.service.protocol, "_hand_on", None)  # would fail
     data = request_of(ONE, key_of(ways), JSON)

@@ -210,7 +210,34 @@ def test_metrics_count_records_by_outcome(ingest: Ingest) -> None:
     ingest.client.post(EVENTS, json=event())
     text = ingest.client.get("/metrics").text
     assert 'tidemill_ingest_records_total{model="flight-delay",outcome="accepted",role="raw"}' in text
-    assert 'tidemill_ingest_requests_total{route="/v1/events/{model}",status="202"}' in text
+    assert 'http_requests_total{method="POST",path="/v1/events/{model}",status="202"}' in text
+    assert 'http_request_duration_seconds_bucket{le="1.0",method="POST",path="/v1/events/{model}"}' in text
+
+
+def test_what_is_the_callers_fault_is_no_error_of_the_service(ingest: Ingest) -> None:
+    def counted() -> dict[str, float]:
+        lines = ingest.client.get("/metrics").text.splitlines()
+        found = {"http_request_errors_total": 0.0, "http_request_refusals_total": 0.0}
+        for line in lines:
+            name = line.partition("{")[0]
+            if name in found:
+                found[name] += float(line.rpartition(" ")[2])
+        return found
+
+    before = counted()
+    for number in range(5):
+        assert ingest.client.request(f"BREW{number}", "/v1/events/x").status_code == 405
+        assert ingest.client.post(f"/v1/events/model-{number}", json={}).status_code == 404
+        assert ingest.client.get(f"/nowhere/{number}").status_code == 404
+    after = counted()
+    assert after["http_request_errors_total"] == before["http_request_errors_total"]
+    assert after["http_request_refusals_total"] == before["http_request_refusals_total"] + 15
+    text = ingest.client.get("/metrics").text
+    assert "BREW" not in text
+    assert "model-3" not in text
+    ingest.sink.failures[0] = Failure("not in time", stored=None)
+    assert ingest.client.post(EVENTS, json=event()).status_code == 503
+    assert counted()["http_request_errors_total"] == before["http_request_errors_total"] + 1
 
 
 def test_the_openapi_document_describes_routes_and_answers(ingest: Ingest) -> None:

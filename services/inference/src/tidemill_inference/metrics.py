@@ -10,18 +10,6 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from tidemill_inference.serving import Predictions
 
-_REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-
-REQUESTS = Counter("http_requests", "HTTP requests by path template and status.", ["method", "path", "status"])
-REQUEST_SECONDS = Histogram(
-    "http_request_duration_seconds", "From request to answer.", ["method", "path"], buckets=_REQUEST_BUCKETS
-)
-REQUEST_ERRORS = Counter(
-    "http_request_errors",
-    "HTTP requests answered with a status of 400 or above.",
-    ["method", "path", "status"],
-)
-
 PREDICTION_SECONDS = Histogram(
     "model_prediction_duration_seconds",
     "Features and scores of one request or batch.",
@@ -104,25 +92,10 @@ def predicted(predictions: Predictions, source: str, seconds: float) -> None:
         PREDICTIONS.labels(model, str(version), source).inc(rows)
 
 
-def requested(method: str, path: str, status: int, seconds: float) -> None:
-    """Count a request."""
-    observe, counts = _of_request(method, path, status)
-    observe(seconds)
-    for count in counts:
-        count()
-
-
 @lru_cache(maxsize=256)
 def _of_version(model: str, version: int, source: str) -> tuple[Callable[[float], None], Callable[[float], None]]:
     """A look-up of labels costs as much as all the rest."""
     return PREDICTION_SECONDS.labels(model, source).observe, PREDICTIONS.labels(model, str(version), source).inc
-
-
-@lru_cache(maxsize=1_024)
-def _of_request(method: str, path: str, status: int) -> tuple[Callable[[float], None], list[Callable[[], None]]]:
-    counters = [REQUESTS, REQUEST_ERRORS] if status >= 400 else [REQUESTS]
-    counts = [counter.labels(method, path, str(status)).inc for counter in counters]
-    return REQUEST_SECONDS.labels(method, path).observe, counts
 
 
 def tried(predictions: Predictions) -> None:

@@ -22,6 +22,7 @@ from tidemill.kafka.clients import producer_config
 from tidemill.service import Health, StopSignal
 from tidemill.telemetry.logs import configure_logging
 from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
+from tidemill.web.doors import Doors
 from tidemill_inference import metrics
 from tidemill_inference.adapters.prediction_log import FAILURES, REST_S, Entry, PredictionLog
 from tidemill_inference.adapters.tracing import RequestSpans
@@ -207,8 +208,9 @@ def _listening(settings: ServeSettings) -> Iterator[socket.socket]:
 def _server(app: object, lean: LeanRoute, settings: ServeSettings, stop: StopSignal) -> uvicorn.Server:
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
-        http=lean_protocol(lean),
-        proxy_headers=False,  # nobody looks at a client's address
+        http=lean_protocol(lean, Doors(settings.door_limits())),
+        ws="none",
+        proxy_headers=False,  # the gate alone looks at a client's address, and at which proxies are believed
         log_config=None,
         access_log=False,
         lifespan="off",

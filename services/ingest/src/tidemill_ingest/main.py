@@ -42,6 +42,8 @@ def run(settings: IngestSettings) -> None:
 
     from tidemill.telemetry.logs import configure_logging
     from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
+    from tidemill.web.doors import Doors
+    from tidemill.web.protocol import timed_protocol
     from tidemill_ingest.adapters.quiet import quieten
 
     configure_logging(SERVICE, settings.log_level, settings.log_file)
@@ -54,7 +56,8 @@ def run(settings: IngestSettings) -> None:
         app,
         log_config=None,
         access_log=False,
-        limit_concurrency=settings.max_connections,
+        http=timed_protocol(Doors(settings.door_limits())),
+        proxy_headers=False,  # the gate alone looks at a client's address, and at which proxies are believed
         timeout_graceful_shutdown=settings.drain_s,
         server_header=False,
         ws="none",

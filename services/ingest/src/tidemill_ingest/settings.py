@@ -18,5 +18,4 @@ class IngestSettings(AccessSettings):
         description="How long a request waits for Kafka's acknowledgement, in ms; then it is 503.",
     )
     retry_after_s: int = Field(2, ge=1, description="What Retry-After says while Kafka is away, in s.")
-    max_connections: int = Field(512, ge=1, description="Open connections; further requests are 503 at once.")
     drain_s: int = Field(15, ge=0, description="How long requests under way may take at shutdown, in s.")

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from tidemill.access.callers import Scope
-from tidemill.access.gate import Gate, Refusal
+from tidemill.access.gate import Client, Gate, Refusal
 from tidemill.access.metrics import REFUSED
 from tidemill.web.visitors import Visitors
 
@@ -58,7 +58,7 @@ class Guarded:
         needed = self._scope_of(scope["path"]) if scope["type"] == "http" else None
         if needed is not None:
             try:
-                caller = await self._gate.admit(credential_of(scope["headers"]), needed)
+                caller = await self._gate.admit(credential_of(scope["headers"]), needed, client_of(scope))
             except Refusal as refusal:
                 REFUSED.labels(refusal.error).inc()
                 await _refuse(send, refusal, self._render(scope["path"], refusal))
@@ -76,6 +76,12 @@ def credential_of(headers: list[tuple[bytes, bytes]]) -> str | None:
         if name == b"x-api-key":
             other = value.strip().decode("latin-1")
     return other
+
+
+def client_of(scope: Any) -> Client:
+    """Where a request comes from."""
+    hops = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    return (scope.get("client") or ("",))[0], b",".join(hops)
 
 
 async def _refuse(send: Send, refusal: Refusal, body: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from tidemill.access.rates import LocalRates, SharedRates, parsed_rate
 from tidemill.access.ring import KeyRing
 from tidemill.access.settings import AccessSettings
 from tidemill.access.store import KeyStore
+from tidemill.access.throttle import FailedAttempts, Proxies
 from tidemill.access.tokens import KeySet, TokenRules, TokenVerifier
 from tidemill.breaker import CircuitBreaker
 from tidemill.clock import SystemClock
@@ -38,7 +39,10 @@ def open_access(
     rates: LocalRates | SharedRates = LocalRates()
     if settings.redis_url:
         rates = SharedRates(settings.redis_url, settings.prefix, CircuitBreaker("redis-rates", on_change=on_breaker))
-    return Access(Gate(ring, _tokens(settings), rates, settings.rate_limit or None), ring)
+    failures = FailedAttempts(settings.auth_failures) if settings.auth_failures else None
+    proxies = Proxies(settings.trusted_proxies)
+    gate = Gate(ring, _tokens(settings), rates, settings.rate_limit or None, failures, proxies)
+    return Access(gate, ring)
 
 
 def _tokens(settings: AccessSettings) -> TokenVerifier | None:

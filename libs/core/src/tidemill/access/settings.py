@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from tidemill.settings import CommonSettings
+from tidemill.web.doors import DoorLimits
 from tidemill.web.visitors import Names, Visitors
 
 
@@ -29,6 +30,23 @@ class AccessSettings(CommonSettings):
         ("RS256", "ES256"), min_length=1, description="Signatures of tokens, separated by commas: RS256, ES256."
     )
     rate_limit: str = Field("", description="Rate of a caller whose key says none, e.g. 1000/second; empty: no limit.")
+    auth_failures: int = Field(
+        20, ge=0, description="Failed keys and tokens of one address, and of one key id, in a minute; who fails more "
+        "often is told to wait (429), what proves somebody is let in all the same. 0: no limit."
+    )  # fmt: skip
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Networks of proxies whose X-Forwarded-For is believed, separated by commas, e.g. 10.0.0.0/8."
+    )
+    max_connections: int = Field(
+        512, ge=1, description="Open connections. At the limit the one that is idle longest makes room; where none is, "
+        "further requests are 503, but for health."
+    )  # fmt: skip
+    head_timeout_s: float = Field(
+        10.0, gt=0, description="How long a connection may say nothing, and the head of a request may take, in s."
+    )
+    body_timeout_s: float = Field(
+        30.0, gt=0, description="How long a body may take, in s; a second more for each 16 KiB of it."
+    )
     redis_url: str | None = Field(
         None, description="Redis for rates over all processes, redis://HOST:PORT/0; without one: per process."
     )
@@ -42,12 +60,23 @@ class AccessSettings(CommonSettings):
         "off-everywhere also addresses and names of a private network (ingest, x.svc, x.internal)."
     )  # fmt: skip
 
-    @field_validator("jwt_algorithms", "cors_origins", "allowed_hosts", mode="before")
+    @field_validator("jwt_algorithms", "cors_origins", "allowed_hosts", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(name.strip() for name in value.split(",") if name.strip())
         return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ipaddress.ip_network(network, strict=False)
+        return value
+
+    def door_limits(self) -> DoorLimits:
+        """How many connections, and how slow they may be."""
+        return DoorLimits(self.max_connections, self.head_timeout_s, self.body_timeout_s)
 
     def visitors(self) -> Visitors:
         """Which names are answered, and which pages may ask."""

@@ -17,9 +17,9 @@ from tidemill.access import Scope
 from tidemill.access.gate import Gate
 from tidemill.access.middleware import Guarded, Visited
 from tidemill.service import Health, Report
+from tidemill.web.instrument import Instrument
 from tidemill.web.visitors import Visitors
 from tidemill_inference.dataplane import ModelEndpoint
-from tidemill_inference.web.instrument import Instrument
 from tidemill_inference.web.openapi import describe_api
 from tidemill_inference.web.predicting import Limits, Predicting
 from tidemill_inference.web.problems import (

@@ -21,15 +21,15 @@ from fastapi import Response
 from opentelemetry.trace import Span
 
 from tidemill.access import Scope
-from tidemill.access.gate import Gate, Refusal
+from tidemill.access.gate import NOBODY, Client, Gate, Refusal
 from tidemill.access.metrics import REFUSED
+from tidemill.web.instrument import REQUEST_ID, request_id_of
+from tidemill.web.metrics import requested
 from tidemill.web.visitors import Visitors
-from tidemill_inference import metrics
 from tidemill_inference.adapters.tracing import traceparent_of
 from tidemill_inference.dataplane import ModelEndpoint
 from tidemill_inference.gathering import Part
 from tidemill_inference.web.body import parse_instances
-from tidemill_inference.web.instrument import REQUEST_ID, request_id_of
 from tidemill_inference.web.predicting import Predicting
 from tidemill_inference.web.problems import (
     REFUSALS,
@@ -67,6 +67,7 @@ class _Call:
     held: tuple[object, ...]
     request_id: str = ""
     credential: str | None = None
+    client: Client = NOBODY
     traceparent: bytes | None = None
     span: Span | None = None
 
@@ -101,7 +102,7 @@ class LeanRoute:
             return None
         return named
 
-    def begin(self, target: bytes, named: Named, body: bytes, reply: Reply) -> bool:
+    def begin(self, target: bytes, named: Named, body: bytes, reply: Reply, client: Client = NOBODY) -> bool:
         """Answer a request that `takes` has admitted, now or soon, by one call of `reply`; False where it is not for
         this way after all, and nothing has been done.
         """
@@ -118,6 +119,7 @@ class LeanRoute:
             return False  # a model must be loaded first: not on the event loop
         call = _Call(endpoint, target.decode(), instances, batch, reply, time.perf_counter(), held)
         call.credential = _credential(named)
+        call.client = client
         call.traceparent = named.get(b"traceparent")
         call.request_id = request_id_of(named.get(REQUEST_ID)).decode()
         self._admit(call)
@@ -128,7 +130,7 @@ class LeanRoute:
             self._predict(call)
             return
         try:
-            caller = self._gate.admit_at_once(call.credential, Scope.PREDICT)
+            caller = self._gate.admit_at_once(call.credential, Scope.PREDICT, call.client)
         except Refusal as refusal:
             _refuse(call, refusal)
             return
@@ -144,7 +146,7 @@ class LeanRoute:
 
     async def _admit_later(self, call: _Call, gate: Gate) -> None:
         try:
-            await gate.admit(call.credential, Scope.PREDICT)
+            await gate.admit(call.credential, Scope.PREDICT, call.client)
         except Refusal as refusal:
             _refuse(call, refusal)
         except Exception as error:  # noqa: BLE001 - of whatever kind: the log has it
@@ -224,5 +226,5 @@ def _send(call: _Call, status: int, head: bytes, content: bytes) -> None:
     if call.span is not None:
         call.span.end()
         call.span = None
-    metrics.requested("POST", PREDICT, status, time.perf_counter() - call.started)
+    requested("POST", PREDICT, status, time.perf_counter() - call.started)
     call.reply(status, head, content)

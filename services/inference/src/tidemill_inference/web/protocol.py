@@ -8,10 +8,12 @@ it. Parsing, keep-alive, pipelining, time-outs and the graceful stop stay uvicor
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from tidemill.web.doors import DoorLimits, Doors
+from tidemill.web.protocol import TimedProtocol
 from tidemill_inference.web.lean import LeanRoute, Named
 
 
@@ -40,26 +42,27 @@ class _LeanCycle:
         self.message_event = _NO_EVENT
 
 
-class LeanProtocol(HttpToolsProtocol):
+class LeanProtocol(TimedProtocol):
     """One connection. `route` is set by `lean_protocol`."""
 
     route: LeanRoute
 
-    def on_headers_complete(self) -> None:
-        named = self.route.takes(self.url, self.headers)
+    def start_request(self) -> None:
+        named = self.route.takes(self.url, self.headers) if not self.reserved else None
         if named is not None and self._is_alone():
-            self.cycle = _LeanCycle(named)  # type: ignore[assignment]
+            self.cycle = cast(Any, _LeanCycle(named))
         else:
-            super().on_headers_complete()
+            super().start_request()
 
-    def on_message_complete(self) -> None:
-        cycle = self.cycle
+    def end_request(self) -> None:
+        cycle: Any = self.cycle
         if not isinstance(cycle, _LeanCycle) or cycle.response_complete:
-            super().on_message_complete()
+            super().end_request()
             return
         cycle.more_body = False
         body = bytes(cycle.body)
-        if not self.route.begin(self.url, cycle.named, body, self._reply_to(cycle)):
+        client = (self.client[0] if self.client else "", cycle.named.get(b"x-forwarded-for", b""))
+        if not self.route.begin(self.url, cycle.named, body, self._reply_to(cycle), client):
             self._hand_on(cycle, body)
 
     def _is_alone(self) -> bool:
@@ -76,9 +79,9 @@ class LeanProtocol(HttpToolsProtocol):
     def _hand_on(self, cycle: _LeanCycle, body: bytes) -> None:
         """To uvicorn, as if the request had just come."""
         cycle.response_complete = True
-        super().on_headers_complete()
+        super().start_request()
         super().on_body(body)
-        super().on_message_complete()
+        super().end_request()
 
     def _reply_to(self, cycle: _LeanCycle) -> Callable[[int, bytes, bytes], None]:
         def reply(status: int, head: bytes, content: bytes) -> None:
@@ -99,10 +102,11 @@ class LeanProtocol(HttpToolsProtocol):
         return reply
 
 
-def lean_protocol(lean: LeanRoute) -> Any:
+def lean_protocol(lean: LeanRoute, doors: Doors | None = None) -> Any:
     """The protocol class for a server whose plain requests `lean` answers; uvicorn's `http` takes it."""
 
     class Protocol(LeanProtocol):
         route = lean
 
+    Protocol.doors = doors or Doors(DoorLimits())
     return Protocol

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -21,12 +22,12 @@ from tidemill.access import Scope
 from tidemill.access.gate import Gate, Refusal
 from tidemill.access.middleware import Guarded, Visited
 from tidemill.web.content import JSON, media_type, wrong_type
+from tidemill.web.instrument import Instrument
 from tidemill.web.visitors import Visitors
 from tidemill_ingest.answers import Accepted, Problem
 from tidemill_ingest.bodies import NDJSON_TYPES
 from tidemill_ingest.service import IngestService, Rejected
 from tidemill_ingest.web import docs
-from tidemill_ingest.web.middleware import Observed
 
 _OWN_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 """FastAPI's own spans and metrics would stand beside ours."""
@@ -37,6 +38,8 @@ CORS: dict[str, Any] = {
     "allow_headers": ["Authorization", "Content-Type", "X-API-Key", "X-Request-ID", "traceparent"],
     "expose_headers": ["Retry-After", "X-Request-ID"],
 }
+
+_log = logging.getLogger(__name__)
 
 Readiness = Callable[[], Awaitable[str | None]]
 
@@ -84,7 +87,9 @@ def create_app(
         app.add_middleware(CORSMiddleware, allow_origins=cors_origins, **CORS)
     if visitors is not None:
         app.add_middleware(Visited, visitors=visitors)
-    app.add_middleware(Observed)  # the outermost: what is refused before a route is counted and named too
+    app.add_middleware(
+        Instrument, on_defect=_note_defect
+    )  # the outermost: what is refused before a route is counted and named too
 
     async def take(role: str, model: str, request: Request) -> Response:
         try:
@@ -123,6 +128,10 @@ def create_app(
         return Response(encode(REGISTRY), headers={"Content-Type": content_type})
 
     return app
+
+
+def _note_defect(method: str, path: str, request_id: str) -> None:
+    _log.error("%s %s failed", method, path, extra={"request_id": request_id})
 
 
 def scope_of(path: str) -> Scope | None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
+from typing import Any
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
+from tidemill.access.middleware import App, Messages, Receive, Send
 from tidemill.ids import uuid7
-from tidemill_inference import metrics
+from tidemill.web.metrics import UNMATCHED, requested
 
 REQUEST_ID = b"x-request-id"
-UNMATCHED = "unmatched"
 
 _FORM = re.compile(rb"^[\x21-\x7e]{1,128}$")
 
@@ -22,10 +22,12 @@ class Instrument:
     bounded.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: App, on_defect: Callable[[str, str, str], None] = lambda *_: None) -> None:
+        """`on_defect` is told method, path and id of a request that raised."""
         self._app = app
+        self._on_defect = on_defect
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -33,7 +35,7 @@ class Instrument:
         scope.setdefault("state", {})["request_id"] = request_id.decode()
         status = 500
 
-        async def send_with_id(message: Message) -> None:
+        async def send_with_id(message: Messages) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -43,6 +45,9 @@ class Instrument:
         started = time.perf_counter()
         try:
             await self._app(scope, receive, send_with_id)
+        except Exception:
+            self._on_defect(scope["method"], scope["path"], request_id.decode())
+            raise
         finally:
             _count(scope, status, time.perf_counter() - started)
 
@@ -52,7 +57,7 @@ def request_id_of(given: bytes | None) -> bytes:
     return given if given is not None and _FORM.match(given) else uuid7().encode()
 
 
-def _count(scope: Scope, status: int, seconds: float) -> None:
+def _count(scope: Any, status: int, seconds: float) -> None:
     path = getattr(scope.get("route"), "path", UNMATCHED)
     method = scope["method"] if path != UNMATCHED else UNMATCHED
-    metrics.requested(method, path, status, seconds)
+    requested(method, path, status, seconds)

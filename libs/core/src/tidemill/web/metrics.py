@@ -1,0 +1,49 @@
+"""Metrics of every HTTP interface: the same names in every service, declared once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from prometheus_client import Counter, Histogram
+
+__all__ = ["CONNECTIONS_CLOSED", "OTHER", "UNMATCHED", "requested"]
+
+UNMATCHED = "unmatched"
+"""The path of a request that no route takes, or that is refused before the routes."""
+OTHER = "other"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", UNMATCHED})
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+REQUESTS = Counter("http_requests", "HTTP requests by path template and status.", ["method", "path", "status"])
+SECONDS = Histogram(
+    "http_request_duration_seconds", "From request to answer.", ["method", "path"], buckets=_BUCKETS
+)  # fmt: skip
+ERRORS = Counter(
+    "http_request_errors", "HTTP requests answered with 500 or above: ours to mend.", ["method", "path", "status"]
+)
+REFUSALS = Counter(
+    "http_request_refusals", "HTTP requests answered with 400 to 499: theirs to mend.", ["method", "path", "status"]
+)
+CONNECTIONS_CLOSED = Counter(
+    "tidemill_http_connections_closed",
+    "Connections closed by the service: silent, head, body (too slow), unread (an answer), large (a head), room (for "
+    "others), full.",
+    ["reason"],
+)
+
+
+def requested(method: str, path: str, status: int, seconds: float) -> None:
+    """Count a request. `path`: its template, or UNMATCHED."""
+    observe, counts = _of_request(method if method in _METHODS else OTHER, path, status)
+    observe(seconds)
+    for count in counts:
+        count()
+
+
+@lru_cache(maxsize=1_024)
+def _of_request(method: str, path: str, status: int) -> tuple[Callable[[float], None], Sequence[Callable[[], None]]]:
+    """A look-up of labels costs as much as all the rest."""
+    counters = [REQUESTS, *([ERRORS] if status >= 500 else [REFUSALS] if status >= 400 else [])]
+    counts = [counter.labels(method, path, str(status)).inc for counter in counters]
+    return SECONDS.labels(method, path).observe, counts
