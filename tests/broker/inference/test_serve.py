@@ -131,7 +131,8 @@ def test_a_stop_answers_what_is_in_flight_and_ends_cleanly(world: World) -> None
     until(lambda: ready(str(address)), 60, "it is ready")
     body = b'{"distance": 1.0}'
     with socket.create_connection((address.host, address.port or 80), timeout=10) as connection:
-        head = f"POST {PREDICT} HTTP/1.1\r\nHost: test\r\nContent-Length: {len(body)}\r\n\r\n"
+        lines = [f"POST {PREDICT} HTTP/1.1", "Host: localhost", "Content-Type: application/json"]
+        head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""])
         connection.sendall(head.encode() + body[:5])
         until(lambda: httpx.get(f"{address}/health/live").status_code == 200, 60, "it has begun to read")
         server.popen.send_signal(signal.SIGTERM)

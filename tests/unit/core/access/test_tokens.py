@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
 
-from tests.unit.core.access.support import AUDIENCE, RSA, Time, key_set, token, verifier
+from tests.unit.core.access.support import AUDIENCE, EC, RSA, Time, key_set, key_store, token, verifier
 from tidemill.access.callers import Scope, UnknownKeyId
+from tidemill.access.gate import Gate, Refusal
+from tidemill.access.ring import KeyRing
 from tidemill.access.tokens import KeySet, TokenRules, TokenVerifier
 
 
@@ -101,9 +106,129 @@ def test_an_outage_leaves_the_keys_as_they_are() -> None:
     away = True
     clock.ms += 301_000
     with pytest.raises(UnknownKeyId):
-        keys.get("rsa")
+        keys.get("rsa", "RS256")
     keys.refresh()
-    assert keys.get("rsa") is not None
+    assert keys.get("rsa", "RS256") is not None
+
+
+ODD = [
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    10**400,
+    float("inf"),
+    "",
+    "predict",
+    "x" * 10_000,
+    [],
+    [None],
+    ["predict", 1],
+    {},
+    {"a": 1},
+]
+
+
+@pytest.mark.parametrize("claim", ["scope", "scp", "sub", "aud", "exp", "nbf", "iat", "iss", "jti"])
+@pytest.mark.parametrize("value", ODD, ids=lambda value: repr(value)[:20])
+def test_a_claim_of_any_type_is_an_answer_and_no_defect(claim: str, value: Any) -> None:
+    stated = {"sub": "ada", "aud": AUDIENCE, "exp": int(time.time()) + 60, "scope": "predict", claim: value}
+    found = _signed({"alg": "RS256", "kid": "rsa"}, stated)
+    caller = verifier().caller(found)
+    assert caller is None or caller.name.startswith("token:")
+    if claim == "scope" and caller is not None:
+        named = value.split() if isinstance(value, str) else value if isinstance(value, list) else []
+        assert (Scope.PREDICT in caller.scopes) == ("predict" in named)
+    if claim == "sub":
+        assert (caller is not None) == (isinstance(value, str) and 0 < len(value) < 256)
+
+
+@pytest.mark.parametrize("member", ["alg", "kid", "typ", "crit", "b64", "jwk", "x5c"])
+@pytest.mark.parametrize("value", ODD, ids=lambda value: repr(value)[:20])
+def test_a_header_of_any_type_is_an_answer_and_no_defect(member: str, value: Any) -> None:
+    stated = {"sub": "ada", "aud": AUDIENCE, "exp": int(time.time()) + 60}
+    found = _signed({"alg": "RS256", "kid": "rsa", member: value}, stated)
+    try:
+        caller = verifier().caller(found)
+    except UnknownKeyId:
+        assert member == "kid"
+        return
+    if member in ("alg", "kid"):
+        assert caller is None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"kty": "EC", "crv": "P-521", "kid": "odd"},
+        {"kty": "RSA", "kid": "odd"},
+        {"kty": "RSA", "kid": "odd", "n": 5, "e": None},
+        {"kty": "RSA", "kid": ["odd"], "n": "AQAB", "e": "AQAB"},
+        {"kty": "EC", "crv": "secp256k1", "kid": "odd", "x": "AA", "y": "AA"},
+        {"kty": "RSA", "kid": "odd", "alg": "RSA-OAEP", "n": "AQAB", "e": "AQAB"},
+        {"kty": "RSA", "kid": "rsa", "use": "enc", "n": "AQAB", "e": "AQAB"},
+        {"kty": "RSA", "kid": "rsa", "key_ops": ["encrypt"], "n": "AQAB", "e": "AQAB"},
+        {"kty": "OKP", "crv": "Ed25519", "kid": "odd", "x": "AA"},
+        {"kty": ["RSA"], "kid": "odd"},
+        {},
+        None,
+        7,
+        "key",
+        ["key"],
+    ],
+    ids=lambda odd: repr(odd)[:60],
+)
+def test_an_odd_key_in_the_set_is_left_out_and_the_others_hold(odd: Any) -> None:
+    document = json.loads(key_set())
+    for listed in ([odd, *document["keys"]], [*document["keys"], odd]):
+        keys = KeySet("memory", fetch=lambda url, found=listed: json.dumps({"keys": found, "more": 1}).encode())  # type: ignore[misc]
+        keys.refresh()
+        found = TokenVerifier(TokenRules(AUDIENCE), keys)
+        assert found.caller(token()) is not None
+        assert found.caller(token("ES256", "ec")) is not None
+
+
+def test_two_keys_of_one_id_hold_by_their_algorithms() -> None:
+    rsa, ec = json.loads(key_set())["keys"]
+    keys = KeySet("memory", fetch=lambda url: json.dumps({"keys": [rsa | {"kid": "a"}, ec | {"kid": "a"}]}).encode())
+    keys.refresh()
+    found = TokenVerifier(TokenRules(AUDIENCE), keys)
+    assert found.caller(token("RS256", "a", RSA)) is not None
+    assert found.caller(token("ES256", "a", EC)) is not None
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"<html>", b"null", b"[]", b"{}", b'{"keys": null}', b'{"keys": {}}', b"[" * 100_000, b"\xff\xfe"]
+)
+def test_a_document_that_is_no_key_set_leaves_the_keys_as_they_are(data: bytes) -> None:
+    clock, answers = Time(), [key_set(), data, data]
+    keys = KeySet("memory", fetch=lambda url: answers.pop(0), monotonic_s=clock.seconds)
+    assert keys.is_unread
+    keys.refresh()
+    clock.ms += 301_000
+    keys.refresh()
+    assert not answers[1:]
+    assert TokenVerifier(TokenRules(AUDIENCE), keys).caller(token()) is not None
+
+
+def test_while_the_set_was_never_read_a_token_is_503_and_nobody_is_called_a_liar(tmp_path: Path) -> None:
+    def away(url: str) -> bytes:
+        raise OSError("away")
+
+    ring = KeyRing(key_store(tmp_path, Time()).all, Time().now_ms)
+    ring.refresh()
+    gate = Gate(ring, TokenVerifier(TokenRules(AUDIENCE), KeySet("https://id.example.org", fetch=away)))
+    with pytest.raises(Refusal) as caught:
+        asyncio.run(gate.admit(token(), Scope.PREDICT))
+    assert (caught.value.status, caught.value.error) == (503, "keys_unread")
+
+
+def _signed(header: dict[str, Any], claims: dict[str, Any]) -> str:
+    """A token with these parts as they are, whatever they hold, and a good signature."""
+    text = f"{_part(header)}.{_part(claims)}"
+    signature = RSA.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
+    return f"{text}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
 
 
 def _part(content: dict[str, Any]) -> str:

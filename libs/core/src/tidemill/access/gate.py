@@ -53,6 +53,7 @@ class Gate:
         self._tokens = tokens
         self._rates = rates
         self._default_rate = default_rate
+        self._reading: asyncio.Future[None] | None = None
         self._shares_rates = rates is not None and rates.shared
 
     async def admit(self, credential: str | None, scope: Scope, client: Client = NOBODY) -> Caller:
@@ -102,12 +103,20 @@ class Gate:
         return self._tokens.caller(credential) if self._tokens is not None else None
 
     async def _proven_anew(self, token: str) -> Caller | None:
+        """Reads the signers once for all who wait for it."""
         assert self._tokens is not None
-        await asyncio.get_running_loop().run_in_executor(None, self._tokens.keys.refresh)
+        loop = asyncio.get_running_loop()
+        reading = self._reading
+        if reading is None or reading.done() or reading.get_loop() is not loop:
+            self._reading = reading = loop.run_in_executor(None, self._tokens.keys.refresh)
+        await asyncio.shield(reading)
         try:
             return self._tokens.caller(token)
         except UnknownKeyId:
-            return None
+            if not self._tokens.keys.is_unread:
+                return None
+        message = "the key set of tokens cannot be read now: the log says why"
+        raise Refusal(503, "keys_unread", message, {"Retry-After": "5"})
 
     def _allowed(self, caller: Caller | None, scope: Scope, credential: str | None, client: Client) -> Caller:
         if caller is None:
