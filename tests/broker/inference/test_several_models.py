@@ -180,7 +180,7 @@ async def closed_loops(address: str, models: Sequence[str], rows: int, enough: i
         reader, writer = await asyncio.open_connection(url.host, url.port, limit=1 << 20)
         tensor = {"name": FEATURE, "shape": [rows], "datatype": "FP64", "data": [1.0] * rows}
         body = json.dumps({"inputs": [tensor]}).encode()
-        head = f"POST /v2/models/{model}/infer HTTP/1.1\r\nHost: test\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = f"POST /v2/models/{model}/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
         while answered[models[-1]] < enough:
             writer.write(head.encode() + body)
             answer = (await reader.readuntil(b"\r\n\r\n")).lower()
