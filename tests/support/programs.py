@@ -15,6 +15,7 @@ PACKAGES = {
     "alertmanager": "prometheus-alertmanager",
     "amtool": "prometheus-alertmanager",
     "redis-server": "redis-server",
+    "chromium": "chromium",
 }
 """The programs, and Debian's package of each."""
 _OTHER_NAMES = {"alertmanager": ("prometheus-alertmanager",)}

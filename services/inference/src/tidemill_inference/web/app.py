@@ -18,6 +18,7 @@ from tidemill.access.gate import Gate
 from tidemill.access.middleware import Guarded, Visited
 from tidemill.service import Health, Report
 from tidemill.web.instrument import Instrument
+from tidemill.web.pages import PAGES, DocsPages
 from tidemill.web.visitors import Visitors
 from tidemill_inference.dataplane import ModelEndpoint
 from tidemill_inference.web.openapi import describe_api
@@ -40,7 +41,7 @@ _OWN_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": F
 """FastAPI's own spans and metrics would stand beside ours: three more spans a request, health checks too."""
 
 _OPEN = frozenset(
-    {"/health/live", "/health/ready", "/metrics", "/openapi.json", "/v2", "/v2/health/live", "/v2/health/ready"}
+    {"/health/live", "/health/ready", "/metrics", "/openapi.json", "/v2", "/v2/health/live", "/v2/health/ready"} | PAGES
 )
 _CORS: dict[str, Any] = {
     "allow_methods": ["GET", "POST"],
@@ -81,7 +82,7 @@ def create_app(
     add_v2(app, predicting, health)
     _add_operations(app, health)
     _add_description(app, predicting.endpoints, predicting.limits)
-    layered: ASGIApp = app
+    layered: ASGIApp = DocsPages(app, "Tidemill inference")
     if len(predicting.endpoints) > 1:
         layered = Turns(layered, predicting.endpoints, predicting.sharing)
     if gate is not None:

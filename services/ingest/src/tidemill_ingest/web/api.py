@@ -23,6 +23,7 @@ from tidemill.access.gate import Gate, Refusal
 from tidemill.access.middleware import Guarded, Visited
 from tidemill.web.content import JSON, media_type, wrong_type
 from tidemill.web.instrument import Instrument
+from tidemill.web.pages import PAGES, DocsPages
 from tidemill.web.visitors import Visitors
 from tidemill_ingest.answers import Accepted, Problem
 from tidemill_ingest.bodies import NDJSON_TYPES
@@ -32,7 +33,7 @@ from tidemill_ingest.web import docs
 _OWN_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 """FastAPI's own spans and metrics would stand beside ours."""
 
-OPEN = frozenset({"/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs", "/redoc"})
+OPEN = frozenset({"/health/live", "/health/ready", "/metrics", "/openapi.json"}) | PAGES
 CORS: dict[str, Any] = {
     "allow_methods": ["GET", "POST"],
     "allow_headers": ["Authorization", "Content-Type", "X-API-Key", "X-Request-ID", "traceparent"],
@@ -79,8 +80,11 @@ def create_app(
         description=docs.DESCRIPTION,
         version="1",
         lifespan=around,
+        docs_url=None,
+        redoc_url=None,
         telemetry=_OWN_TELEMETRY,
     )
+    app.add_middleware(DocsPages, title="Tidemill ingest")
     if gate is not None:
         app.add_middleware(Guarded, gate=gate, scope_of=scope_of)
     if cors_origins:
