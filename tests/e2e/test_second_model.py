@@ -62,7 +62,7 @@ def command(checkout: Path, platform: Platform, *arguments: str) -> str:
 
 
 def push(checkout: Path, platform: Platform, *arguments: str) -> str:
-    return command(checkout, platform, "push", *arguments, "--model", MODEL, *TIMES)
+    return command(checkout, platform, "push", *arguments, "--model", MODEL, "--make-ids", *TIMES)
 
 
 def predict(platform: Platform, row: dict[str, Any]) -> dict[str, Any] | None:
@@ -87,7 +87,7 @@ def test_a_model_added_as_two_files_is_pushed_trained_and_asked(
     checkout: Path, platform: Platform, churn: Path
 ) -> None:
     assert f"{ROWS:,} rows stored" in push(checkout, platform, str(churn))
-    assert f"{ROWS:,} rows stored" in push(checkout, platform, str(churn), "--labels", "--map", "churn=label")
+    assert f"{ROWS:,} rows stored" in push(checkout, platform, str(churn), "--labels", "--no-entity")
     with churn.open(newline="") as file:
         row = next(csv.DictReader(file))
     numbers = {name: float(row[name]) for name in ("tenure", "monthly_charges", "total_charges")}

@@ -97,3 +97,17 @@ def test_topics_lists_the_contract_with_what_is_there(view: PlatformView, tmp_pa
     assert result.exit_code == 0, result.output
     assert "missing" not in result.output
     assert "≈1" in result.output
+
+
+def test_a_file_that_would_join_nothing_is_refused_before_anything_is_sent(view: PlatformView, tmp_path: Path) -> None:
+    path = tmp_path / "outcomes.csv"
+    path.write_text("evnt_id,late,scheduled_at,observed_at\na,true,2024-01-01T00:00:00Z,2024-01-02T00:00:00Z\n")
+    refused = run("push", str(path), "--labels")
+    assert refused.exit_code == 1 and "--map evnt_id=event_id" in refused.output and "--make-ids" in refused.output
+    keyless = run("push", str(path), "--labels", "--map", "evnt_id=event_id")
+    assert keyless.exit_code == 1 and "'tail_number'" in keyless.output and "--no-entity" in keyless.output
+    assert run("push", str(path), "--no-entity").exit_code == 2, "it is for labels alone"
+    batches = scan(view.settings, view.topics.name("labels_raw", MODEL))
+    assert sum(len(batch) for batch in batches) == 0
+    done = run("push", str(path), "--labels", "--map", "evnt_id=event_id", "--no-entity")
+    assert done.exit_code == 0 and "1 rows stored" in done.output

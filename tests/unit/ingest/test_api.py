@@ -59,10 +59,13 @@ def test_a_bad_line_does_not_spoil_the_others(ingest: Ingest) -> None:
     assert "is not JSON" in answer.json()["errors"][0]["reason"]
 
 
-def test_an_event_without_id_gets_one_that_carries_its_time(ingest: Ingest) -> None:
+def test_an_event_without_id_gets_one_that_carries_its_time_where_that_is_asked_for(ingest: Ingest) -> None:
     item = event(tail_number=None)
     del item["event_id"]
-    made = ingest.client.post(EVENTS, json=[item, {**item, "event_id": None}]).json()["event_ids"]
+    items = [item, {**item, "event_id": None}]
+    refused = ingest.client.post(EVENTS, json=items)
+    assert refused.status_code == 422 and "?make_ids=true" in refused.json()["errors"][0]["reason"]
+    made = ingest.client.post(f"{EVENTS}?make_ids=true", json=items).json()["event_ids"]
     assert len(set(made)) == 2
     assert [uuid7_time_ms(event_id) for event_id in made] == [NOW_MS, NOW_MS]
     assert [p.record.key.decode() for p in ingest.sink.published] == made
@@ -105,15 +108,17 @@ def test_a_label_is_keyed_by_the_entity_that_is_given_beside_it(ingest: Ingest, 
     assert ingest.labels() == [{"event_id": "a", "label": True, "event_time": AT_MS, "observed_at": AT_MS}]
 
 
-def test_a_label_without_entity_is_keyed_by_its_event_id_and_observed_now(ingest: Ingest) -> None:
-    item = label()
+def test_a_label_whose_event_has_no_entity_is_keyed_by_its_event_id_and_observed_now(ingest: Ingest) -> None:
+    item = label(entity=None)
     del item["observed_at"]
     ingest.client.post(LABELS, json=item)
     assert ingest.sink.published[0].record.key == b"a"
     assert ingest.labels()[0]["observed_at"] == NOW_MS
 
 
-@pytest.mark.parametrize("wrong", [label(label="yes"), label(label=None), label(event_time=None), label(entity=[1])])
+@pytest.mark.parametrize(
+    "wrong", [label(label="yes", entity="N"), label(label=None, entity="N"), label(entity=[1]), label()]
+)
 def test_a_wrong_label_is_refused(ingest: Ingest, wrong: dict[str, Any]) -> None:
     assert ingest.client.post(LABELS, json=wrong).status_code == 422
 
@@ -130,7 +135,7 @@ def test_a_model_with_a_source_of_its_own_takes_no_events_here(ingest: Ingest) -
     answer = ingest.client.post(EVENTS, json=event())
     assert (answer.status_code, answer.json()["error"]) == (409, "external_source")
     assert "ops.flights" in answer.json()["message"]
-    assert ingest.client.post(LABELS, json=label()).status_code == 202
+    assert ingest.client.post(LABELS, json=label(entity="N1")).status_code == 202
 
 
 def test_what_is_not_json_is_answered_with_the_position(ingest: Ingest) -> None:
@@ -313,3 +318,10 @@ def test_an_answer_is_not_much_larger_than_its_request(ingest: Ingest, item: Any
     answer = ingest.client.post(EVENTS, content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 422
     assert len(answer.content) < 20_000 + 4 * len(body)
+
+
+def test_whether_ids_are_made_is_true_or_false(ingest: Ingest) -> None:
+    answer = ingest.client.post(f"{EVENTS}?make_ids=maybe", json=event())
+    assert (answer.status_code, answer.json()["error"]) == (400, "bad_parameter")
+    parameters = ingest.client.get("/openapi.json").json()["paths"]["/v1/events/{model}"]["post"]["parameters"]
+    assert {parameter["name"] for parameter in parameters} == {"model", "make_ids"}

@@ -4,9 +4,10 @@ encoded. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import repeat
+from typing import Any, Final
 
 from tidemill.clock import Clock
 from tidemill.codec import Codec
@@ -18,8 +19,11 @@ from tidemill_ingest.bodies import Unreadable
 LONGEST_EVENT_ID = 256
 SHOWN_REFUSALS = 100
 """So many reasons are told one by one: an answer is not much larger than its request."""
-LABEL_ENTITY = "entity"
-"""A label carries no entity; the request may, for the record key alone."""
+NO_ID = "is missing: an event is known by it; ?make_ids=true makes one for each item that has none"
+NO_LABEL_ID = "is missing: it is the id of the event that the label is about"
+NO_ENTITY = "is missing: a label is keyed by the entity of its event, else it does not meet its prediction"
+MISSING: Final = object()
+NULL_ENTITY = "; null where that event has none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +31,9 @@ class Target:
     """Where the records of one model and one route go, and what identifies them.
 
     `entity`: the field whose value is the record key. It is a field of the schema for events; for labels it
-    is read beside the label and not stored. `received`: a time field that is the time of receipt where it is
-    left out, or None. `external`: the topic is someone else's, and nothing is written to it from here.
+    is read beside the label and not stored, and `entity_nullable` says whether events may be without. `received`: a
+    time field that is the time of receipt where it is left out, or None. `external`: the topic is someone else's, and
+    nothing is written to it from here. `other_names`: (name, field) pairs under which fields may come too.
     """
 
     model: str
@@ -39,6 +44,13 @@ class Target:
     entity: str
     received: str | None = None
     external: bool = False
+    entity_nullable: bool = True
+    other_names: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def labels(self) -> bool:
+        """Whether the entity stands beside the record."""
+        return self.entity not in self.schema.field_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +97,14 @@ class Converted:
         return len({refusal.index for refusal in self.refusals}) + len(self.more_items)
 
 
-def convert(items: Sequence[Any], target: Target, codec: Codec, clock: Clock) -> Converted:
-    """Type, identify, key and encode items. An item without event id gets a UUIDv7.
+def convert(items: Sequence[Any], target: Target, codec: Codec, clock: Clock, *, make_ids: bool = False) -> Converted:
+    """Type, identify, key and encode items. An item without event id is refused, or with `make_ids` gets a UUIDv7.
 
     Raises RetryLater where a schema has to be registered and the registry is away; never for what an item
     holds.
     """
     now_ms = clock.now_ms()
-    ids = iter(uuid7_batch(len(items), now_ms))
+    ids: Iterator[str | None] = iter(uuid7_batch(len(items), now_ms)) if make_ids else repeat(None, len(items))
     converted = Converted()
     for index, item in enumerate(items):
         try:
@@ -102,17 +114,22 @@ def convert(items: Sequence[Any], target: Target, codec: Codec, clock: Clock) ->
     return converted
 
 
-def _record(index: int, item: Any, target: Target, codec: Codec, new_id: str, now_ms: int) -> Record:
+def _record(index: int, item: Any, target: Target, codec: Codec, new_id: str | None, now_ms: int) -> Record:
     if isinstance(item, Unreadable):
         raise FieldError("", item.reason)
     if not isinstance(item, Mapping):
         raise FieldError("", "is not a JSON object")
     row = dict(item)
-    entity = _beside(row, target)
-    if row.get(target.event_id) is None:
+    for other, name in target.other_names:
+        if other in row:
+            _take(row, other, name)
+    entity = _beside(row, target) if target.labels else None
+    if new_id is not None and row.get(target.event_id) is None:
         row[target.event_id] = new_id
     if target.received is not None and row.get(target.received) is None:
         row[target.received] = now_ms
+    if row.get(target.event_id) is None:
+        raise _without_id(row, target)
     datum = from_json(row, target.schema)
     event_id = str(datum[target.event_id])
     if not 1 <= len(event_id) <= LONGEST_EVENT_ID:
@@ -123,19 +140,43 @@ def _record(index: int, item: Any, target: Target, codec: Codec, new_id: str, no
         value = codec.encode_one(datum, target.schema, target.topic)
     except ValueError as error:
         raise FieldError("", str(error)) from error
-    return Record(index, event_id, str(event_id if entity is None else entity).encode(), value)
+    return Record(index, event_id, str(event_id if entity in (None, "") else entity).encode(), value)
+
+
+def _take(row: dict[str, Any], other: str, name: str) -> None:
+    """A field that came under another name, under its own. Raises FieldError where it came under both and differs."""
+    value = row.pop(other)
+    if row.get(name) is None:
+        row[name] = value
+    elif value is not None and (value != row[name] or value.__class__ is not row[name].__class__):
+        raise FieldError(other, f"is another name of {name}, which says something else: send one of them")
+
+
+def _without_id(row: dict[str, Any], target: Target) -> FieldError:
+    """Everything wrong with an item that has no event id."""
+    row.pop(target.event_id, None)
+    errors: list[tuple[str, str]] = []
+    try:
+        from_json(row, target.schema)
+    except FieldError as error:
+        errors = [(name, reason) for name, reason in error.errors if name != target.event_id]
+    first = (target.event_id, NO_LABEL_ID if target.labels else NO_ID)
+    return FieldError(*first, errors=(first, *errors))
 
 
 def _beside(row: dict[str, Any], target: Target) -> Any:
-    """Take the entity out of a label's row: under the model's own name for it, or as `entity`."""
-    names = [name for name in (target.entity, LABEL_ENTITY) if name not in target.schema.field_names and name in row]
-    values = [row.pop(name) for name in names]
-    for name, value in zip(names, values, strict=True):
-        if value is not None and (not isinstance(value, str | int) or isinstance(value, bool)):
-            raise FieldError(name, "is neither a string nor a whole number")
-        if isinstance(value, str) and not value.isascii():
-            _refuse_surrogates(name, value)
-    return values[0] if values else None
+    """Take the entity of its event out of a label's row. Raises FieldError where it is not there, or is none and
+    every event has one.
+    """
+    name = target.entity
+    value = row.pop(name, MISSING)
+    if value is MISSING or (value in (None, "") and not target.entity_nullable):
+        raise FieldError(name, NO_ENTITY + (NULL_ENTITY if target.entity_nullable else ""))
+    if value is not None and (not isinstance(value, str | int) or isinstance(value, bool)):
+        raise FieldError(name, "is neither a string nor a whole number")
+    if isinstance(value, str) and not value.isascii():
+        _refuse_surrogates(name, value)
+    return value
 
 
 def _refuse_surrogates(name: str, value: str) -> None:

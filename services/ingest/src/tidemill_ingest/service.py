@@ -14,7 +14,9 @@ from opentelemetry.trace import SpanKind, Tracer
 from tidemill.clock import Clock
 from tidemill.codec import Codec
 from tidemill.codec.json_rows import FieldError, from_json
+from tidemill.contracts.identity import EVENT_ID, event_names, label_names
 from tidemill.contracts.model_file import ModelSpec
+from tidemill.contracts.model_file.against_record import field_type
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import RetryLater
@@ -100,10 +102,10 @@ class IngestService:
         return found
 
     async def accept(
-        self, target: Target, body: bytes, content_type: str | None, traceparent: str | None
+        self, target: Target, body: bytes, content_type: str | None, traceparent: str | None, *, make_ids: bool = False
     ) -> tuple[int, Accepted]:
         """Store the items of a body; the status and the outcome of each. Returns when Kafka has acknowledged
-        or failed.
+        or failed. `make_ids`: items without event id get one.
 
         Raises Rejected for a body that is not JSON (400), has too many items (413), or cannot be encoded now
         (503).
@@ -112,7 +114,7 @@ class IngestService:
         with self._tracer.start_as_current_span(
             f"send {target.topic}", context=context_of(given), kind=SpanKind.PRODUCER
         ) as span:
-            converted = await self._convert(target, body, content_type)
+            converted = await self._convert(target, body, content_type, make_ids)
             span.set_attributes(
                 {
                     "messaging.system": "kafka",
@@ -126,10 +128,10 @@ class IngestService:
             failures = await self._sink.publish(target.topic, converted.records, headers) if converted.records else []
         return _outcome(target, converted, failures)
 
-    async def _convert(self, target: Target, body: bytes, content_type: str | None) -> Converted:
+    async def _convert(self, target: Target, body: bytes, content_type: str | None, make_ids: bool) -> Converted:
         try:
             return await asyncio.get_running_loop().run_in_executor(
-                self._converter, self._read_and_convert, target, body, content_type
+                self._converter, self._read_and_convert, target, body, content_type, make_ids
             )
         except MalformedBody as error:
             message = f"the body is not JSON: {error.message} at line {error.line}, column {error.column}"
@@ -140,8 +142,9 @@ class IngestService:
         except RetryLater as error:
             raise Rejected(503, Problem(error="unavailable", message=str(error))) from error
 
-    def _read_and_convert(self, target: Target, body: bytes, content_type: str | None) -> Converted:
-        return convert(read_items(body, content_type, self._max_items), target, self._codec, self._clock)
+    def _read_and_convert(self, target: Target, body: bytes, content_type: str | None, make_ids: bool) -> Converted:
+        items = read_items(body, content_type, self._max_items)
+        return convert(items, target, self._codec, self._clock, make_ids=make_ids)
 
 
 def _outcome(target: Target, converted: Converted, failures: Sequence[Undelivered | None]) -> tuple[int, Accepted]:
@@ -189,10 +192,15 @@ def build_targets(models: Iterable[ModelSpec], topics: TopicCatalog, schemas: Sc
         raw, labels_raw = topics.name("raw", spec.name), topics.name("labels_raw", spec.name)
         record, label = schemas.record(spec.name), schemas.label(spec.name)
         external = [topics.is_external(role, spec.name) for role in ("raw", "labels_raw")]
-        events = Target(spec.name, "raw", raw, record, spec.event_id, spec.entity, external=external[0])
+        nullable = any(f["name"] == spec.entity and field_type(f["type"])[1] for f in record.fields)
+        events = Target(
+            spec.name, "raw", raw, record, spec.event_id, spec.entity, external=external[0],
+            other_names=tuple(event_names(spec, record).items()),
+        )  # fmt: skip
         labels = Target(
-            spec.name, "labels_raw", labels_raw, label, "event_id", spec.entity, "observed_at", external=external[1]
-        )
+            spec.name, "labels_raw", labels_raw, label, EVENT_ID, spec.entity, "observed_at", external=external[1],
+            entity_nullable=nullable, other_names=tuple(label_names(spec, label).items()),
+        )  # fmt: skip
         targets += [events, labels]
     for target in targets:
         _compile(target)

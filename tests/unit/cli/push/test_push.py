@@ -13,8 +13,9 @@ from tidemill.codec import Codec
 from tidemill.contracts.model_file import load_models
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill_cli.push.checkpoint import Checkpoint, Progress, file_digest
+from tidemill_cli.push.naming import Roles
 from tidemill_cli.push.reading import read_chunks
-from tidemill_cli.push.records import RecordMaker, Roles, TimeLine, parse_renames
+from tidemill_cli.push.records import RecordMaker, TimeLine, parse_renames
 from tidemill_cli.push.run import ErrorReport, Throttle, push
 from tidemill_cli.push.sending import NotDelivered
 
@@ -56,7 +57,7 @@ class Case:
     def maker(self) -> RecordMaker:
         digest = file_digest(self.path)
         record = self.schemas.record("telecom-churn")
-        return RecordMaker(self.codec, record, ROLES, digest, parse_renames(("months=tenure",)), TIMES)
+        return RecordMaker(self.codec, record, ROLES, digest, parse_renames(("months=tenure",)), TIMES, make_ids=True)
 
     def push(self, sender: Collecting) -> Progress:
         chunks = read_chunks(self.path, 2)
@@ -135,8 +136,6 @@ def test_columns_that_fill_no_field_and_fields_that_no_column_fills_are_known(ca
     maker = RecordMaker(case.codec, case.schemas.record("telecom-churn"), ROLES, "digest", {}, None)
     assert maker.unknown_columns(["contract", "colour", "customer_id"]) == ["colour"]
     assert maker.missing_fields(["contract"]) == ["billed_at"]
-    assert maker.missing_entity(["contract"]) == "customer_id"
-    assert maker.missing_entity(["contract", "customer_id"]) is None
 
 
 def test_a_label_without_its_own_entity_field_is_keyed_by_the_column_beside_it(case: Case, tmp_path: Path) -> None:
@@ -144,7 +143,7 @@ def test_a_label_without_its_own_entity_field_is_keyed_by_the_column_beside_it(c
     path.write_text("event_id,customer_id,left,event_time,observed_at\ne1,c9,yes,2024-01-01,2024-02-01\n")
     schema = case.schemas.label("telecom-churn")
     maker = RecordMaker(
-        case.codec, schema, Roles("event_id", "event_time", "customer_id"), "d", {"left": "label"}, None
+        case.codec, schema, Roles("event_id", "event_time", "customer_id", labels=True), "d", {"left": "label"}, None
     )
     (chunk,) = read_chunks(path, 10)
     encoded = maker.encode(chunk, 0)

@@ -104,15 +104,16 @@ def _scorer(
 
     from tidemill.fields import FieldRules, read_privacy_key
     from tidemill_cli.predict.files import FileScorer
+    from tidemill_cli.push.naming import roles_of
     from tidemill_cli.push.reading import read_chunks
-    from tidemill_cli.push.records import RecordMaker, Roles, TimeLine, parse_renames
+    from tidemill_cli.push.records import RecordMaker, TimeLine, parse_renames
     from tidemill_expectations import event_suite
 
     record = platform.schemas.record(spec.name)
     required = frozenset(f["name"] for f in record.json["fields"] if "null" not in f["type"])
     now = TimeLine(datetime.now(UTC), timedelta(0))  # for a file that says no times
-    roles = Roles(spec.event_id, spec.event_time, spec.entity)
-    maker = RecordMaker(platform.codec, record, roles, digest, parse_renames(mapped), now)
+    roles = roles_of(spec, platform.schemas, labels=False)
+    maker = RecordMaker(platform.codec, record, roles, digest, parse_renames(mapped), now, make_ids=True)
     first = next(iter(read_chunks(file, 100)), None)
     if first is None:
         raise click.ClickException(f"{file.name} has no rows")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tidemill.contracts.model_file import ModelSpec
     from tidemill_cli.platform import PlatformView
     from tidemill_cli.push.checkpoint import Progress
+    from tidemill_cli.push.naming import Roles
     from tidemill_cli.push.records import RecordMaker
 
 CHUNK_ROWS = 5_000
@@ -28,6 +29,8 @@ CHECKPOINTS = Path("var/push")
     is_flag=True,
     help="FILE holds labels: event_id, label, event_time, observed_at, and the entity, which is their key.",
 )
+@click.option("--make-ids", is_flag=True, help="Rows without event id get one made of the file and the line.")
+@click.option("--no-entity", is_flag=True, help="Labels whose events have no entity are keyed by their event ids.")
 @click.option("--map", "mapped", multiple=True, metavar="COLUMN=FIELD", help="A column under another name; repeatable.")
 @click.option(
     "--event-time",
@@ -46,24 +49,28 @@ CHECKPOINTS = Path("var/push")
 @platform_options
 def push(
     platform: PlatformView, file: Path, model: str | None, labels: bool, mapped: tuple[str, ...],
-    times: str | None, rate: float | None, again: bool, report: Path | None,
+    times: str | None, rate: float | None, again: bool, report: Path | None, make_ids: bool, no_entity: bool,
 ) -> None:  # fmt: skip
     """Send FILE (CSV, JSONL or Parquet) to a model's raw topic, or its labels.
 
     \b
     tidemill push flights.parquet --model flight-delay
-    tidemill push churn.csv --model telecom-churn --event-time 2024-01-01T00:00:00Z/10m
-    tidemill push churn.csv --model telecom-churn --labels --map churn=label \\
+    tidemill push outcomes.csv --model flight-delay --labels
+    tidemill push churn.csv --model telecom-churn --make-ids --event-time 2024-01-01T00:00:00Z/10m
+    tidemill push churn.csv --model telecom-churn --labels --make-ids --no-entity \\
         --event-time 2024-01-01T00:00:00Z/10m
 
-    Columns are matched to the record's fields by name; others are left out and said. Values are converted
+    Columns are matched to the record's fields by name, the model file's own names for a label's fields included;
+    others are left out and said. Values are converted
     strictly: a row that does not fit is listed with its line in a report and not sent, and the exit code is
-    then 1. Rows without event id get one made of the file and the line, so a file pushed twice counts once.
+    then 1. A file without event ids is refused unless --make-ids says to make them of the file and the line; a file
+    of labels without the entity of their events too, unless --no-entity says that they have none.
 
     The push is resumable: run the same command again after Ctrl-C or a failure and it continues behind the
     last acknowledged rows.
     """
     from tidemill_cli.push.checkpoint import Checkpoint, file_digest
+    from tidemill_cli.push.naming import roles_of
     from tidemill_cli.push.reading import UnreadableFile, count_rows, read_chunks
     from tidemill_cli.push.run import ErrorReport, Throttle
     from tidemill_cli.push.run import push as run
@@ -81,8 +88,11 @@ def push(
     if again:
         checkpoint.forget()
     try:
-        maker = _maker(platform, spec, digest, labels, mapped, times)
-        _check_columns(file, maker, read_chunks, labels=labels)
+        roles = roles_of(spec, platform.schemas, labels=labels)
+        if no_entity and not (labels and roles.entity_nullable):
+            raise click.UsageError(_no_use_of_no_entity(roles))
+        maker = _maker(platform, spec, digest, roles, mapped, times, make_ids=make_ids, need_entity=not no_entity)
+        _check_columns(file, maker, roles, read_chunks)
         before = checkpoint.load()
         if before.done:
             click.echo(f"{file.name} was pushed to {topic} before: {before.sent:,} rows. --again pushes it again.")
@@ -101,37 +111,41 @@ def push(
 
 
 def _maker(
-    platform: PlatformView, spec: ModelSpec, digest: str, labels: bool, mapped: tuple[str, ...],
-    times: str | None,
+    platform: PlatformView, spec: ModelSpec, digest: str, roles: Roles, mapped: tuple[str, ...],
+    times: str | None, *, make_ids: bool, need_entity: bool,
 ) -> RecordMaker:  # fmt: skip
-    from tidemill_cli.push.records import RecordMaker, Roles, TimeLine, parse_renames
+    from tidemill_cli.push.records import RecordMaker, TimeLine, parse_renames
 
-    schema = platform.schemas.label(spec.name) if labels else platform.schemas.record(spec.name)
-    roles = (
-        Roles("event_id", "event_time", spec.entity) if labels else Roles(spec.event_id, spec.event_time, spec.entity)
-    )
+    schema = platform.schemas.label(spec.name) if roles.labels else platform.schemas.record(spec.name)
     line = TimeLine.parse(times) if times else None
-    return RecordMaker(platform.codec, schema, roles, digest, parse_renames(mapped), line)
+    renames = parse_renames(mapped)
+    return RecordMaker(platform.codec, schema, roles, digest, renames, line, make_ids=make_ids, need_entity=need_entity)
 
 
-def _check_columns(file: Path, maker: RecordMaker, read_chunks: Any, *, labels: bool) -> None:
+def _no_use_of_no_entity(roles: Roles) -> str:
+    if not roles.labels:
+        return "--no-entity is for labels: an event without an entity is one whose field is empty"
+    return f"--no-entity: every event of this model has its {roles.entity}, so each label needs it"
+
+
+def _check_columns(file: Path, maker: RecordMaker, roles: Roles, read_chunks: Any) -> None:
+    from tidemill_cli.push.naming import listed, no_entity, no_id
+
     first = next(iter(read_chunks(file, 100)), None)
     if first is None:
         raise click.ClickException(f"{file.name} has no rows")
     columns = first.frame.columns
+    if maker.lacks_id(columns):
+        raise click.ClickException(no_id(file.name, columns, roles))
+    if maker.lacks_entity(columns):
+        raise click.ClickException(no_entity(file.name, columns, roles))
     if missing := maker.missing_fields(columns):
         raise click.ClickException(
-            f"{file.name} has no column for {', '.join(missing)}. It has: {', '.join(columns)}. "
+            f"{file.name} has no column for {', '.join(missing)}. It has: {listed(columns)}. "
             "Name one with --map COLUMN=FIELD; times can be made with --event-time START/STEP."
         )
     if unknown := maker.unknown_columns(columns):
-        click.echo(f"left out, since the record has no such field: {', '.join(unknown)}", err=True)
-    if labels and (entity := maker.missing_entity(columns)):
-        click.echo(
-            f"warning: {file.name} has no column {entity!r}: these labels are keyed by their event ids, and meet the "
-            f"predictions of records that have no {entity} alone",
-            err=True,
-        )
+        click.echo(f"left out, since the record has no such field: {listed(unknown)}", err=True)
 
 
 def _progress_bar(name: str, rows: int, done: int) -> Any:

@@ -29,15 +29,18 @@ def sample_of_file(platform: PlatformView, spec: ModelSpec, file: Path) -> tuple
     from tidemill.fields import FieldRules
     from tidemill_cli.predict.files import batch_of
     from tidemill_cli.push.checkpoint import file_digest
+    from tidemill_cli.push.naming import roles_of
     from tidemill_cli.push.reading import read_chunks
-    from tidemill_cli.push.records import RecordMaker, Roles, TimeLine
+    from tidemill_cli.push.records import RecordMaker, TimeLine
 
     chunk = next(iter(read_chunks(file, SAMPLE_ROWS)), None)
     if chunk is None:
         raise ValueError(f"{file.name} has no rows")
-    roles = Roles(spec.event_id, spec.event_time, spec.entity)
+    roles = roles_of(spec, platform.schemas, labels=False)
     times = TimeLine.parse("2000-01-01T00:00:00Z/1s")  # for a file that says none
-    maker = RecordMaker(platform.codec, platform.schemas.record(spec.name), roles, file_digest(file), {}, times)
+    maker = RecordMaker(
+        platform.codec, platform.schemas.record(spec.name), roles, file_digest(file), {}, times, make_ids=True
+    )
     if missing := maker.missing_fields(chunk.frame.columns):
         raise ValueError(f"{file.name} has no column for {', '.join(missing)}")
     frame, lines, errors = maker.records(chunk, 0)

@@ -14,7 +14,8 @@ import polars as pl
 from tidemill.codec import Codec
 from tidemill.contracts.schemas import Schema
 from tidemill.ids import deterministic_id
-from tidemill_cli.push.convert import convert, record_fields
+from tidemill_cli.push.convert import Field, convert, record_fields
+from tidemill_cli.push.naming import Roles, take_other_names, with_made_ids
 from tidemill_cli.push.reading import Chunk, RowError
 
 
@@ -43,17 +44,6 @@ class TimeLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Roles:
-    """Which field of the record is the event id, the event time and the key; `entity` None where the topic
-    has no such field.
-    """
-
-    event_id: str
-    event_time: str
-    entity: str
-
-
-@dataclass(frozen=True, slots=True)
 class Encoded:
     """What can be sent of a chunk (`keys` and `values` aligned), and why the rest cannot."""
 
@@ -65,35 +55,51 @@ class Encoded:
 class RecordMaker:
     """Makes records of one schema from chunks of one file.
 
-    A row without event id gets one of the file's digest and its line: the same file always gives the same
-    ids, so that pushing it again is caught by the expectation `unique`, and its labels meet its events.
+    A row without event id is wrong, unless ids are to be made: then it gets one of the file's digest and its line. So
+    the same file always gives the same ids: pushed again it is known, and labels of the same file meet its events.
+    A label is keyed by the entity of its event, which stands beside it.
     """
 
     def __init__(
         self, codec: Codec, schema: Schema, roles: Roles, digest: str,
-        renames: Mapping[str, str], times: TimeLine | None,
+        renames: Mapping[str, str], times: TimeLine | None, *, make_ids: bool = False, need_entity: bool = True,
     ) -> None:  # fmt: skip
+        """`make_ids`: rows without event id get one. `need_entity`: a label without its event's entity is wrong; else
+        it is keyed by its event id.
+        """
         self._codec = codec
         self._schema = schema
         self._roles = roles
         self._digest = digest
         self._renames = dict(renames)
         self._times = times
+        self._make_ids = make_ids
         self._fields = record_fields(schema.json["fields"])
+        beside = roles.labels and roles.entity not in schema.field_names
+        self._beside = [Field(roles.entity, "string", nullable=not need_entity)] if beside else []
 
     def unknown_columns(self, columns: list[str]) -> list[str]:
         """Columns of the file that fill no field: they are left out."""
         known = {field.name for field in self._fields} | {self._roles.entity}
+        known |= self._roles.other_names.keys()
         return [name for name in columns if self._renames.get(name, name) not in known]
 
-    def missing_entity(self, columns: list[str]) -> str | None:
-        """The entity's name where no column of the file holds it: then every key is an event id."""
-        entity = self._roles.entity
-        return None if entity in {self._renames.get(name, name) for name in columns} else entity
+    def lacks_id(self, columns: list[str]) -> bool:
+        """Whether no column gives event ids, and none are to be made."""
+        return not self._make_ids and self._roles.event_id not in self._given(columns)
+
+    def lacks_entity(self, columns: list[str]) -> bool:
+        """Whether no column gives the entity that every label needs."""
+        needed = any(not field.nullable for field in self._beside)
+        return needed and self._roles.entity not in self._given(columns)
+
+    def _given(self, columns: list[str]) -> set[str]:
+        names = {self._renames.get(name, name) for name in columns}
+        return {self._roles.other_names.get(name, name) for name in names} | names
 
     def missing_fields(self, columns: list[str]) -> list[str]:
         """Fields that must be there and that no column, id or time line fills."""
-        given = {self._renames.get(name, name) for name in columns} | {self._roles.event_id}
+        given = self._given(columns) | {self._roles.event_id}
         if self._times is not None:
             given |= {self._roles.event_time, "observed_at"}
         return [field.name for field in self._fields if not field.nullable and field.name not in given]
@@ -104,7 +110,13 @@ class RecordMaker:
         if not len(records):
             return Encoded([], [], [*chunk.errors, *errors])
         keys = self._keys(frame.filter(fit), records)
-        batch = records.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()).combine_chunks().to_batches()[0]
+        batch = (
+            records.select([field.name for field in self._fields])
+            .rechunk()
+            .to_arrow(compat_level=pl.CompatLevel.oldest())
+            .combine_chunks()
+            .to_batches()[0]
+        )
         return Encoded(keys, self._codec.encode(batch, self._schema), [*chunk.errors, *errors])
 
     def records(self, chunk: Chunk, first_row: int) -> tuple[pl.DataFrame, list[int], list[RowError]]:
@@ -114,18 +126,22 @@ class RecordMaker:
         return records, lines, [*chunk.errors, *errors]
 
     def _converted(self, chunk: Chunk, first_row: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.Series, list[RowError]]:
-        frame = self._filled(chunk, first_row)
-        records, errors = convert(frame, chunk.lines, self._fields)
+        frame, contradictions = self._filled(chunk, first_row)
+        records, errors = convert(frame, chunk.lines, [*self._fields, *self._beside])
+        errors += contradictions
         bad = {error.line for error in errors}
         fit = pl.Series([line not in bad for line in chunk.lines], dtype=pl.Boolean)
         return frame, records.filter(fit), fit, errors
 
-    def _filled(self, chunk: Chunk, first_row: int) -> pl.DataFrame:
-        frame = chunk.frame.rename({old: new for old, new in self._renames.items() if old in chunk.frame.columns})
+    def _filled(self, chunk: Chunk, first_row: int) -> tuple[pl.DataFrame, list[RowError]]:
+        mapped = {old: new for old, new in self._renames.items() if old in chunk.frame.columns}
+        replaced = [new for old, new in mapped.items() if new != old and new in chunk.frame.columns]
+        frame = chunk.frame.drop(replaced).rename(mapped)
         roles = self._roles
-        if roles.event_id not in frame.columns:
+        frame, errors = take_other_names(frame, chunk.lines, roles)
+        if self._make_ids:
             ids = [deterministic_id(self._digest, line) for line in chunk.lines]
-            frame = frame.with_columns(pl.Series(roles.event_id, ids, dtype=pl.String))
+            frame = with_made_ids(frame, roles.event_id, ids)
         if self._times is not None:
             # Lines that could not be read take their place in time too: an error must not move the rows
             # behind it.
@@ -135,7 +151,7 @@ class RecordMaker:
             for name in (roles.event_time, "observed_at"):
                 if name not in frame.columns:
                     frame = frame.with_columns(times.gather(taken).alias(name))
-        return frame
+        return frame, errors
 
     def _keys(self, frame: pl.DataFrame, records: pl.DataFrame) -> list[bytes]:
         """The entity as UTF-8, the event id where there is none."""

@@ -95,13 +95,15 @@ def create_app(
         Instrument, on_defect=_note_defect
     )  # the outermost: what is refused before a route is counted and named too
 
-    async def take(role: str, model: str, request: Request) -> Response:
+    async def take(role: str, model: str, request: Request, *, may_make_ids: bool = False) -> Response:
         try:
             target = service.target(role, model)
             _refuse_encoded(request)
             kind = _content_type(request)
+            make_ids = may_make_ids and _wants_ids(request)
             body = await _read(request, max_body_bytes)
-            status, answer = await service.accept(target, body, kind, request.headers.get("traceparent"))
+            trace = request.headers.get("traceparent")
+            status, answer = await service.accept(target, body, kind, trace, make_ids=make_ids)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
         except Rejected as rejected:
@@ -110,7 +112,7 @@ def create_app(
 
     @app.post("/v1/events/{model}", **docs.events_route())
     async def post_events(model: str, request: Request) -> Response:
-        return await take("raw", model, request)
+        return await take("raw", model, request, may_make_ids=True)
 
     @app.post("/v1/labels/{model}", **docs.labels_route())
     async def post_labels(model: str, request: Request) -> Response:
@@ -159,6 +161,13 @@ def _content_type(request: Request) -> str:
     except Refusal as refusal:
         raise Rejected(refusal.status, Problem(error=refusal.error, message=refusal.message)) from refusal
     return kind
+
+
+def _wants_ids(request: Request) -> bool:
+    word = request.query_params.get("make_ids", "false").lower()
+    if word not in ("true", "false"):
+        raise Rejected(400, Problem(error="bad_parameter", message="make_ids is true or false"))
+    return word == "true"
 
 
 async def _read(request: Request, limit: int) -> bytes:

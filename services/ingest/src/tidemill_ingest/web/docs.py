@@ -35,6 +35,13 @@ LABEL = {
 }
 
 
+MAKE_IDS = {
+    "name": "make_ids",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "boolean", "default": False},
+    "description": "Whether an item without an event id gets a UUIDv7.",
+}
 RETRY = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
 CHALLENGE = {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "Bearer."}}
 
@@ -42,11 +49,12 @@ CHALLENGE = {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "
 def events_route() -> dict[str, Any]:
     """How the events route is described."""
     description = (
-        "Each item has the fields of the model's record schema. Without an event id it gets a UUIDv7. The "
+        "Each item has the fields of the model's record schema. One without an event id is refused, or gets a "
+        "UUIDv7 with `?make_ids=true`; `event_id` is taken whatever the schema calls it. The "
         "record key is the entity, or the event id where the entity is null. Fields that the schema does not "
         "have are errors."
     )
-    return _route("Push events of a model.", description, EVENT)
+    return _route("Push events of a model.", description, EVENT, MAKE_IDS)
 
 
 def labels_route() -> dict[str, Any]:
@@ -54,13 +62,15 @@ def labels_route() -> dict[str, Any]:
     description = (
         "What really happened: `event_id`, `label` (boolean, string or number, by the model's task), "
         "`event_time` (of the event), `observed_at` (when the label became known; the time of receipt where "
-        "it is left out). Give `entity`, or the model's own name for it, as the event had it: it is the "
-        "record key, which brings labels to their predictions."
+        "it is left out); the model file's own names of the event id, the label and the event time are taken too. "
+        "`entity`, or the model's own name for it, must be as the event had it (null where it had none): it is the "
+        "record key, which brings labels to their predictions. A second label of an event with a later "
+        "`observed_at` corrects the first."
     )
     return _route("Push labels of a model.", description, LABEL)
 
 
-def _route(summary: str, description: str, example: dict[str, Any]) -> dict[str, Any]:
+def _route(summary: str, description: str, example: dict[str, Any], *parameters: dict[str, Any]) -> dict[str, Any]:
     item = {"type": "object", "additionalProperties": True}
     content = {
         "application/json": {
@@ -76,14 +86,20 @@ def _route(summary: str, description: str, example: dict[str, Any]) -> dict[str,
         "tags": ["ingest"],
         "response_model": None,
         "responses": _responses(),
-        "openapi_extra": {"requestBody": {"required": True, "content": content}},
+        "openapi_extra": {
+            "requestBody": {"required": True, "content": content},
+            **({"parameters": list(parameters)} if parameters else {}),
+        },
     }
 
 
 def _responses() -> dict[int | str, dict[str, Any]]:
     return {
         202: {"model": Accepted, "description": "Stored: all items, or all but those under `errors`."},
-        400: {"model": Problem, "description": "The body is not JSON; `line` and `column` say where."},
+        400: {
+            "model": Problem,
+            "description": "The body is not JSON (`line` and `column` say where), or a parameter is wrong.",
+        },
         401: {"model": Problem, "description": "No key or token, or one that proves nobody.", "headers": CHALLENGE},
         403: {
             "model": Problem,
