@@ -11,7 +11,9 @@ import pytest
 from tests.broker.cli.dlq_world import MODEL, DeadLetterWorld
 from tests.support.polling import until
 from tidemill.kafka.session import InDoubt, TransactionSession
+from tidemill_cli.dead_letters.counting import OpenLetters, open_about
 from tidemill_cli.dead_letters.resolve import Resolver
+from tidemill_cli.lag import Offsets
 
 HEADERS = [("traceparent", b"00-1-1-01"), ("own", b"x"), ("own", None)]
 
@@ -37,6 +39,20 @@ def test_a_replay_puts_records_back_as_they_came_and_only_once(world: DeadLetter
     assert "no dead letters" in world.run("list")
     assert "40 more were replayed" in world.run("list")
     assert "MalformedRecord" in world.run("list", "--all")
+
+
+def test_letters_that_were_replayed_or_discarded_are_not_counted_as_open(
+    world: DeadLetterWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic, offsets = world.topics.name("raw_dlq", MODEL), Offsets(world.settings)
+    world.set_aside(14)
+    assert open_about(world.settings, offsets, topic) == OpenLetters(14, exact=True)
+    world.run("replay", "--key", "k3")
+    world.run("discard", "--yes", "--key", "k4")
+    assert open_about(world.settings, offsets, topic) == OpenLetters(10, exact=True)
+    monkeypatch.setattr("tidemill_cli.dead_letters.counting.READ_AT_MOST", 10)
+    rough = open_about(world.settings, offsets, topic)
+    assert not rough.exact and rough.count >= 18, "four resolutions are records too"
 
 
 def test_only_what_the_filters_say_is_replayed_and_what_is_discarded_never_is(world: DeadLetterWorld) -> None:

@@ -111,3 +111,12 @@ def test_a_file_that_would_join_nothing_is_refused_before_anything_is_sent(view:
     assert sum(len(batch) for batch in batches) == 0
     done = run("push", str(path), "--labels", "--map", "evnt_id=event_id", "--no-entity")
     assert done.exit_code == 0 and "1 rows stored" in done.output
+
+
+def test_status_and_quality_tell_of_labels_without_event_and_open_letters(view: PlatformView) -> None:
+    (model,) = json.loads(run("status", "--json").output)["models"]
+    told = {name: model[name] for name in ("labels", "labels_without_event", "dead_letters_about")}
+    assert told == {"labels": 0, "labels_without_event": 0, "dead_letters_about": 0} and model["dead_letters_exact"]
+    assert "open dead letters" in run("status").output
+    found = json.loads(run("quality", MODEL, "--json").output)
+    assert found["labels_without_event"] == {"labels": 0, "orphans": 0, "newest": []}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from types import SimpleNamespace
 from typing import Any
 
-from tests.broker.drift.conftest import PARTITIONS, World
+from tests.broker.drift.conftest import MODEL, PARTITIONS, START_MS, World
 from tests.support.polling import until
+from tidemill.kafka.batch import Output
+from tidemill_cli.label_counts import LabelsMet, labels_met
 
 DEADLINE_S = 120
 KINDS = ("features", "predictions", "quality")
@@ -68,3 +71,29 @@ def test_two_processes_share_the_partitions_and_one_takes_over_from_the_other(wo
     for repeats in _by_id(world.profiles()).values():
         for repeat in repeats:
             assert repeat == repeats[0]
+
+
+def test_labels_that_are_about_no_event_are_counted_over_a_kill_though_there_is_no_version(world: World) -> None:
+    topic = world.topics.name("labels", MODEL)
+    platform: Any = SimpleNamespace(settings=world.settings, topics=world.topics)
+
+    def push_labels(partition: int, *ids: str) -> None:
+        row = {"label": True, "event_time": START_MS, "observed_at": START_MS}
+        label = world.schemas.label(MODEL)
+        values = [world.codec.encode_one({"event_id": event_id, **row}, label) for event_id in ids]
+        world.publisher.publish_all([Output(topic, values, [b"N1"] * len(ids), partition)])
+
+    def met() -> LabelsMet:
+        return labels_met(platform, MODEL)
+
+    process = world.start("profile")
+    world.push(0, 100, late=0.25)
+    push_labels(0, "0-1", "misspelt", "1-1")
+    want = LabelsMet(2 * 100 + 3, 2, (f"{topic}/0/102",))
+    until(lambda: met() == want, DEADLINE_S, "the orphans are counted: a made-up id, and one of another partition")
+    world.kill(process)
+    push_labels(1, "1-2", "later", "also later")
+    push_labels(1, "1-99", "wrong")
+    world.start("profile")
+    want = LabelsMet(2 * 100 + 8, 5, (f"{topic}/0/102", f"{topic}/1/104"))
+    until(lambda: met() == want, DEADLINE_S, "events from before the restart are known, and orphans counted on")

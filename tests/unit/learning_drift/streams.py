@@ -75,7 +75,10 @@ def logs(
         at, event_id = number * HOUR // 20, f"{partition}-{number}"
         score = float(rng.uniform(0.1, 0.4))
         made.rows["clean"].append(
-            (number, {"at": at, "x": float(rng.normal(100, 5)), "c": "ab"[int(rng.random() < 0.3)]})
+            (
+                number,
+                {"event_id": event_id, "at": at, "x": float(rng.normal(100, 5)), "c": "ab"[int(rng.random() < 0.3)]},
+            )
         )
         prediction = {
             "event_id": event_id,

@@ -69,6 +69,15 @@ class Offsets:
         found = future.result().topic_partitions
         return {(part.topic, part.partition): part.offset for part in found if part.offset >= 0}
 
+    def metadata(self, group: str) -> dict[tuple[str, int], str]:
+        """What a group has committed beside its offsets, whatever the topic."""
+        from confluent_kafka import ConsumerGroupTopicPartitions
+
+        request = [ConsumerGroupTopicPartitions(group)]
+        future = self._admin.list_consumer_group_offsets(request, request_timeout=TIMEOUT_S)[group]
+        found = future.result().topic_partitions
+        return {(part.topic, part.partition): part.metadata or "" for part in found if part.offset >= 0}
+
     def lag(self, group: str, topics: Sequence[str]) -> list[PartitionLag]:
         """The group's lag on every partition of `topics`."""
         committed = self.committed(group)

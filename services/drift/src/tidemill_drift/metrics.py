@@ -30,6 +30,16 @@ UNLABELLED = Counter(
     "tidemill_drift_unlabelled_total", "Predictions whose label did not come before it expired.", ["model"]
 )
 UNMATCHED = Counter("tidemill_drift_unmatched_total", "Labels that met no prediction.", ["model"])
+ORPHANS = Gauge(
+    "tidemill_drift_orphan_labels",
+    "Labels that are about no event that came to their partition, since the group began.",
+    ["model", "partition"],
+)
+COUNTED_LABELS = Gauge(
+    "tidemill_drift_counted_labels",
+    "Labels that were held against events, since the group began.",
+    ["model", "partition"],
+)
 LATE = Counter("tidemill_drift_late_total", "Records that came after their window was closed.", ["model"])
 
 JUDGED = Counter("tidemill_drift_judged_profiles_total", "Profiles that detect has taken in.", ["model", "kind"])

@@ -14,6 +14,7 @@ from tidemill.contracts.schemas import Schema, SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.batch import Batch
 from tidemill_drift import metrics
+from tidemill_learning.drift.orphans import MAX_EVENTS
 from tidemill_learning.drift.partition import KINDS, PartitionProfiler, Profile, Role
 from tidemill_learning.drift.windows import Place
 
@@ -28,11 +29,11 @@ class Source:
 
     @property
     def columns(self) -> list[str]:
-        """The event time and the features of a clean record, everything of the others."""
+        """The event's id and time and the features of a clean record, everything of the others."""
         if self.role != "clean":
             return self.schema.field_names
         watched = [feature.name for feature in self.spec.features if feature.kind != "time"]
-        return list(dict.fromkeys([self.spec.event_time, *watched]))
+        return list(dict.fromkeys([self.spec.event_id, self.spec.event_time, *watched]))
 
 
 class Profiling:
@@ -62,10 +63,20 @@ class Profiling:
         for (topic, partition), place in places.items():
             profiler = self._profiler(self._sources[topic].spec, partition)
             profiler.resume(self._sources[topic].role, place or Place())
+        for (model, partition), profiler in self._profilers.items():
+            self._count(model, partition, profiler)
+
+    def begins(self, topic: str, place: Place) -> int:
+        """From which offset a topic must be read, where `place` is committed: clean some way before it, so that ids
+        of events are known to whom labels may come.
+        """
+        return max(0, place.offset - MAX_EVENTS) if self._sources[topic].role == "clean" else place.offset
 
     def drop(self) -> None:
         """Forget everything: the partitions belong to others now."""
         self._profilers = {}
+        metrics.ORPHANS.clear()
+        metrics.COUNTED_LABELS.clear()
 
     def fold(self, batch: Batch) -> list[Profile]:
         """Take in a batch of one topic; gives the profiles that are complete now. Raises RetryLater without
@@ -130,6 +141,8 @@ class Profiling:
         join = profiler.join
         metrics.WAITING.labels(model, partition).set(join.waiting_predictions)
         metrics.OPEN_LABELS.labels(model, partition).set(join.open_labels)
+        metrics.ORPHANS.labels(model, partition).set(profiler.orphans.counts.orphans)
+        metrics.COUNTED_LABELS.labels(model, partition).set(profiler.orphans.counts.labels)
         metrics.UNLABELLED.labels(model).inc(join.unlabelled)
         metrics.UNMATCHED.labels(model).inc(join.unmatched)
         metrics.LATE.labels(model).inc(profiler.late)

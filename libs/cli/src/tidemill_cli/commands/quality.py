@@ -83,6 +83,7 @@ def _print(found: Quality, as_json: bool) -> None:
 
 
 def _collected(platform: PlatformView, model: str, since_ms: int | None) -> Quality:
+    from tidemill_cli.label_counts import labels_met
     from tidemill_cli.quality.collect import collect
     from tidemill_cli.quality.reading import read_reports
     from tidemill_cli.reach import ensure_reachable
@@ -94,7 +95,9 @@ def _collected(platform: PlatformView, model: str, since_ms: int | None) -> Qual
         platform.topics.name("raw", model): event_suite(spec),
         platform.topics.name("labels_raw", model): label_suite(spec),
     }
-    return collect(model, suites, read_reports(platform, model, since_ms), int(time.time() * 1000))
+    found = collect(model, suites, read_reports(platform, model, since_ms), int(time.time() * 1000))
+    found.met = labels_met(platform, model)
+    return found
 
 
 def _examples(platform: PlatformView, found: Quality) -> Examples:

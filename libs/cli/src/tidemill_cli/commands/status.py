@@ -105,7 +105,9 @@ def _groups(platform: PlatformView) -> list[dict[str, Any]]:
 
 
 def _model(platform: PlatformView, name: str) -> dict[str, Any]:
+    from tidemill_cli.dead_letters.counting import open_about
     from tidemill_cli.feed import read_all
+    from tidemill_cli.label_counts import labels_met
     from tidemill_cli.lag import Offsets
 
     since = int(datetime.now(tz=UTC).timestamp() * 1000) - BACK_MS
@@ -114,8 +116,8 @@ def _model(platform: PlatformView, name: str) -> dict[str, Any]:
     performance = read_all(platform, "model_performance", name, since)
     offsets = Offsets(platform.settings)
     names = platform.topics.model_topics(name)
-    dead = [names["raw_dlq"], names["labels_raw_dlq"]]
-    count = sum(offsets.ends(dead).values()) - sum(offsets.ends(dead, earliest=True).values())
+    letters = [open_about(platform.settings, offsets, names[role]) for role in ("raw_dlq", "labels_raw_dlq")]
+    met = labels_met(platform, name)
     return {
         "model": name,
         "version": serving["champion"]["version"] if serving else None,
@@ -123,7 +125,11 @@ def _model(platform: PlatformView, name: str) -> dict[str, Any]:
         "last_drift": drift[-1].datum["detail"] if drift else None,
         "last_drift_at": _moment(drift[-1].at_ms) if drift else None,
         "metrics": performance[-1].datum["metrics"] if performance else {},
-        "dead_letters_about": count,
+        "dead_letters_about": sum(letter.count for letter in letters),
+        "dead_letters_exact": all(letter.exact for letter in letters),
+        "labels": met.labels,
+        "labels_without_event": met.orphans,
+        "labels_without_event_newest": list(met.newest),
     }
 
 
@@ -163,15 +169,23 @@ def _show(found: dict[str, Any]) -> None:
         open_windows = ", held by its open windows" if PROFILE in row["group"] and row["lag"] else ""
         groups.add_row(row["group"], f"{row['lag']:,} records{open_windows}")
     console.print(groups, markup=False)
-    models = Table("model", "version", "epoch", "score", "dead letters", "last drift", box=None, pad_edge=False)
+    models = Table("model", "version", "epoch", "score", "open dead letters", "last drift", box=None, pad_edge=False)
     for row in found["models"]:
         score = ", ".join(f"{key} {value:.3f}" for key, value in sorted(row["metrics"].items())[:3])
         drift = f"{row['last_drift_at']}: {row['last_drift']}" if row["last_drift"] else "none"
         version = "none yet" if row["version"] is None else str(row["version"])
         epoch = "" if row["epoch"] is None else str(row["epoch"])
-        models.add_row(row["model"], version, epoch, score or "-", f"≈{row['dead_letters_about']:,}", drift)
+        about = "" if row["dead_letters_exact"] else "at most "
+        models.add_row(row["model"], version, epoch, score or "-", f"{about}{row['dead_letters_about']:,}", drift)
     console.print(models, markup=False)
     for row in found["models"]:
+        if row["labels_without_event"]:
+            told = (
+                f"{row['model']}: {row['labels_without_event']:,} of {row['labels']:,} labels are about no event that"
+            )
+            console.print(
+                f"{told} came where they did: tidemill quality {row['model']} says where they stand", highlight=False
+            )
         if row["tombstones"]:
             told = f"{row['model']}: {row['tombstones']:,} tombstones or deleted rows since the validator started"
             console.print(f"{told}: among the dead letters, and nothing is wrong with them", highlight=False)

@@ -17,6 +17,11 @@ def as_dict(quality: Quality) -> dict[str, Any]:
         "first": quality.first_ms,
         "last": quality.last_ms,
         "topics": [_topic(topic) for topic in quality.topics],
+        "labels_without_event": {
+            "labels": quality.met.labels,
+            "orphans": quality.met.orphans,
+            "newest": list(quality.met.newest),
+        },
         "windows": [_window(judged) for judged in quality.judged],
         "freshness": [_window(judged) for judged in quality.fresh],
     }

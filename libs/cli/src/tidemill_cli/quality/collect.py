@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from tidemill_cli.label_counts import LabelsMet
 from tidemill_expectations import Suite
 from tidemill_expectations.merged import Judged, MergedWindows
 
@@ -69,7 +70,7 @@ class TopicQuality:
 
 @dataclass(slots=True)
 class Quality:
-    """All that a report tells of one model."""
+    """All that a report tells of one model. `met`: its labels, and those that are about no event."""
 
     model: str
     events: TopicQuality
@@ -77,6 +78,7 @@ class Quality:
     windows: MergedWindows
     judged: list[Judged]
     fresh: list[Judged]
+    met: LabelsMet = field(default_factory=LabelsMet)
 
     @property
     def first_ms(self) -> int | None:

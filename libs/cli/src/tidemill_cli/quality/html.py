@@ -71,6 +71,7 @@ def _tiles(quality: Quality) -> list[tuple[str, str, str]]:
         (f"{dead:,}", "set aside", "bad" if dead else "good"),
         (f"{(rows - dead) / rows:.2%}" if rows else "none", "clean", ""),
         (f"{broken:,}", "windows outside bounds", "bad" if broken else "good"),
+        (f"{quality.met.orphans:,}", "labels without an event", "bad" if quality.met.orphans else "good"),
     ]
 
 

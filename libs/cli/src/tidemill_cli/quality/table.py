@@ -21,6 +21,9 @@ def show(console: Console, quality: Quality) -> None:
     for topic in quality.topics:
         if topic.rows or topic is quality.events:
             _show_topic(console, topic)
+    if quality.met.orphans:
+        told = f"labels that are about no event which came where they did: {quality.met}"
+        console.print(f"[yellow]{escape(told)}[/]\n", soft_wrap=True, highlight=False)
     if quality.judged or quality.fresh:
         _show_windows(console, quality)
 

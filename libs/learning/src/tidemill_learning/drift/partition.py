@@ -9,6 +9,7 @@ open.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from tidemill.ids import deterministic_id
 from tidemill_learning.drift.folds import FeatureFold, ScoreFold
 from tidemill_learning.drift.join import MAX_LABELS, LabelJoin, LabelWindow
+from tidemill_learning.drift.orphans import OrphanWatch
 from tidemill_learning.drift.outcomes import error_profile, outputs_of, score_of
 from tidemill_learning.drift.rivals import comparisons, rivals_of
 from tidemill_learning.drift.windows import NEVER, Log, Place, WindowRule
@@ -54,7 +56,9 @@ class PartitionProfiler:
         self._features: dict[int, FeatureFold] = {}
         self._scores: dict[int, ScoreFold] = {}
         self.join = LabelJoin(_ms(spec.target.expires), _ms(max(spec.target.delay, LEAST_WAIT)))
+        self.orphans = OrphanWatch()
         self.late = 0
+        self._begun = False
 
     @property
     def full(self) -> bool:
@@ -62,14 +66,26 @@ class PartitionProfiler:
         return self.join.open_labels >= MAX_LABELS
 
     def resume(self, role: Role, place: Place) -> None:
-        """Begin a log at a committed place. Call before any of its records."""
+        """Begin a log at a committed place. Call before any of its records. Clean records before it may be read again,
+        for their ids alone.
+        """
         self._logs[role] = Log(place)
+        if role == "labels":
+            self.orphans = OrphanWatch(place.labels)
 
     def clean(self, offsets: Longs, appended: Longs, rows: pa.RecordBatch) -> list[Profile]:
         """Read clean records on: aligned offsets, append times (ms) and decoded rows. Gives profiles that
         are complete now.
         """
         times = np.minimum(_times(rows, self._spec.event_time), appended)
+        if not self._begun and offsets[0] > 0:
+            self.orphans.know_since(int(times[0]))
+        self._begun = True
+        self.orphans.events(rows.column(self._spec.event_id).to_pylist(), times.tolist())
+        known = int(np.searchsorted(offsets, self._logs["clean"].next_offset))
+        offsets, times, rows = offsets[known:], times[known:], rows.slice(known)
+        if not len(offsets):
+            return []
         before, _ = self._logs["clean"].advance(offsets, times)
         for window, part in self._in_windows("clean", offsets, times, before):
             fold = self._features.setdefault(window, FeatureFold(self._spec.features))
@@ -83,6 +99,10 @@ class PartitionProfiler:
         sources, outputs = rows.column("source").to_pylist(), outputs_of(self._spec.target.task, rows)
         versions, arms = rows.column("version").to_pylist(), rows.column("arm").to_pylist()
         stream = np.array([source == "stream" for source in sources], dtype=np.bool_)
+        if not stream.all():
+            asked = np.flatnonzero(~stream)
+            ids = rows.column("event_id").take(pa.array(asked)).to_pylist()
+            self.orphans.events(ids, times[asked].tolist())
         # What REST clients ask may lie anywhere in time: only the stream moves the clock.
         before, after = self._logs["predictions"].advance(offsets, np.where(stream, times, NEVER))
         for window, part in self._in_windows("predictions", offsets, np.where(stream, times, after), before):
@@ -112,6 +132,7 @@ class PartitionProfiler:
         for window in np.unique(windows[~late]).tolist():
             part = np.flatnonzero(~late & (windows == window))
             self.join.windows[window].extent.add(offsets[part], times[part])
+        self.orphans.labels(event_ids, about, positions)
         self.join.expire(log.clock)
         return self._close_labels()
 
@@ -143,7 +164,8 @@ class PartitionProfiler:
             "predictions": min((n for n in (scores, waiting) if n is not None), default=None),
             "labels": self.join.needed_label(),
         }
-        return {role: self._logs[role].low_water(needed[role]) for role in KINDS}
+        places = {role: self._logs[role].low_water(needed[role]) for role in KINDS}
+        return places | {"labels": replace(places["labels"], labels=self.orphans.counts)}
 
     def _in_windows(self, role: Role, offsets: Longs, times: Longs, before: Longs) -> list[tuple[int, Longs]]:
         """The rows of each open window. Left out is what is late, and what a restart reads again of written

@@ -16,17 +16,30 @@ NEVER = -(2**62)
 
 
 @dataclass(frozen=True, slots=True)
+class LabelCounts:
+    """Labels of a partition before offset `to`, and of them those that are about no event that came there; `newest`:
+    offsets of some of the latest of these.
+    """
+
+    to: int = 0
+    labels: int = 0
+    orphans: int = 0
+    newest: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where to go on with a log: the next offset, the log's clock there, and the first window that is not
     written yet.
 
     The offset may lie inside a window that is written: its records are read again for what else hangs on
-    them, and must not make a second, smaller window.
+    them, and must not make a second, smaller window. `labels`: of the labels' log alone.
     """
 
     offset: int = 0
     clock: int = NEVER
     window: int = NEVER
+    labels: LabelCounts = LabelCounts()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
@@ -24,7 +25,7 @@ from tidemill_drift import metrics
 from tidemill_drift.profiling import Profiling
 from tidemill_drift.settings import DriftSettings
 from tidemill_learning.drift.partition import Profile
-from tidemill_learning.drift.windows import Place
+from tidemill_learning.drift.windows import LabelCounts, Place
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class ProfileReader:
         config = consumer_config(settings, group, partition_assignment_strategy="range")
         self._consumer = Consumer(config)
         self._committed: dict[Key, Place] = {}
+        self._starts: dict[Key, int] = {}
         self._last_seen: dict[Key, float] = {}
         self._sealed: set[Key] = set()
         self._paused: set[Key] = set()
@@ -102,8 +104,7 @@ class ProfileReader:
         key = (message.topic(), message.partition())
         if key not in self._last_seen:
             return False
-        place = self._committed.get(key)
-        return place is None or int(message.offset() or 0) >= place.offset
+        return int(message.offset() or 0) >= self._starts.get(key, 0)
 
     def _fold(self, batch: Batch) -> list[Profile]:
         while not self._stop.is_set():
@@ -181,11 +182,10 @@ class ProfileReader:
         places = {(tp.topic, tp.partition): _place(tp) for tp in committed}
         self._profiling.assign(places)
         self._committed = {key: place for key, place in places.items() if place is not None}
+        self._starts = {key: self._profiling.begins(key[0], place) for key, place in self._committed.items()}
         self._last_seen = dict.fromkeys(places, time.monotonic())
         self._sealed, self._paused, self._moved = set(), set(), True
-        consumer.assign(
-            [TopicPartition(*key, place.offset if place else OFFSET_BEGINNING) for key, place in places.items()]
-        )
+        consumer.assign([TopicPartition(*key, self._starts.get(key, OFFSET_BEGINNING)) for key in places])
         _log.info("assigned %d partitions", len(places), extra={"partitions": len(places)})
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -194,7 +194,7 @@ class ProfileReader:
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._profiling.drop()
-        self._committed, self._last_seen = {}, {}
+        self._committed, self._starts, self._last_seen = {}, {}, {}
         self._sealed, self._paused, self._moved = set(), set(), True
 
 
@@ -219,7 +219,10 @@ def _to_commit(places: Mapping[Key, Place]) -> list[TopicPartition]:
 
 
 def _metadata(place: Place) -> str:
-    return json.dumps({"clock": place.clock, "window": place.window})
+    told: dict[str, object] = {"clock": place.clock, "window": place.window}
+    if place.labels.to:
+        told["labels"] = asdict(place.labels)  # `tidemill status` and `quality` read it there
+    return json.dumps(told)
 
 
 def _place(committed: TopicPartition) -> Place | None:
@@ -228,6 +231,13 @@ def _place(committed: TopicPartition) -> Place | None:
         return None
     try:
         metadata = json.loads(committed.metadata or "")
-        return Place(committed.offset, int(metadata["clock"]), int(metadata["window"]))
+        clock, window = int(metadata["clock"]), int(metadata["window"])
+        return Place(committed.offset, clock, window, _label_counts(metadata.get("labels")))
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _label_counts(told: object) -> LabelCounts:
+    if not isinstance(told, dict):
+        return LabelCounts()
+    return LabelCounts(int(told["to"]), int(told["labels"]), int(told["orphans"]), tuple(map(int, told["newest"])))
