@@ -43,10 +43,10 @@ class Scorer:
 
     def _inputs(self, row: dict[str, Any]) -> dict[str, Any]:
         inputs: dict[str, Any] = {
-            name: np.array([[np.nan if row[name] is None else row[name]]], dtype=np.float32) for name in NUMBERS
+            name: np.array([[np.nan if row[name] is None else row[name]]], dtype=np.float64) for name in NUMBERS
         }
         inputs["channel"] = np.array([[row["channel"] or ""]], dtype=object)
-        inputs["at_hour"] = np.array([[row["at"].hour]], dtype=np.float32)
+        inputs["at_hour"] = np.array([[row["at"].hour]], dtype=np.float64)
         return inputs
 
     def _datum(self, row: dict[str, Any], score: float, partition: int, offset: int) -> dict[str, Any]:

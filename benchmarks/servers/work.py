@@ -29,8 +29,8 @@ class Scorer:
     def _inputs(self, payment: dict[str, Any]) -> dict[str, Any]:
         found = {name: payment.get(name) for name in NUMBERS}
         inputs: dict[str, Any] = {
-            name: np.array([[NAN if value is None else value]], dtype=np.float32) for name, value in found.items()
+            name: np.array([[NAN if value is None else value]], dtype=np.float64) for name, value in found.items()
         }
         inputs["channel"] = np.array([[payment.get("channel") or ""]], dtype=object)
-        inputs["at_hour"] = np.array([[time.gmtime().tm_hour]], dtype=np.float32)
+        inputs["at_hour"] = np.array([[time.gmtime().tm_hour]], dtype=np.float64)
         return inputs

@@ -51,17 +51,17 @@ def test_a_category_of_any_column_type_is_text(column: pa.Array, expected: list[
     assert found["c"].ravel().tolist() == expected
 
 
-def test_a_number_is_float32_and_what_is_not_finite_is_missing():
+def test_a_number_is_a_double_and_what_is_not_finite_is_missing():
     column = pa.array([1.5, None, float("nan"), float("inf"), 1e300])
     found = feature_inputs(rows(x=column), [FeatureColumn("x", "number")])["x"]
-    assert (found.dtype, found.shape) == (np.float32, (5, 1))
-    assert np.array_equal(found.ravel(), np.float32([1.5, *[np.nan] * 4]), equal_nan=True)
+    assert (found.dtype, found.shape) == (np.float64, (5, 1))
+    assert np.array_equal(found.ravel(), [1.5, *[np.nan] * 3, 1e300], equal_nan=True)
 
 
 @pytest.mark.parametrize("column", [pa.array([3, None]), pa.array([2**60, None]), pa.array([True, None])])
 def test_whole_numbers_and_booleans_are_numbers(column: pa.Array):
     found = feature_inputs(rows(x=column), [FeatureColumn("x", "number")])["x"]
-    assert found[0, 0] == np.float32(column[0].as_py())
+    assert found[0, 0] == column[0].as_py()
     assert np.isnan(found[1, 0])
 
 

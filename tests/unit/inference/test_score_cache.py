@@ -142,9 +142,9 @@ def test_keys_differ_with_every_input_and_not_with_the_sign_of_zero() -> None:
     predictor = Predictor(MODEL)
     predictor.switch(Serving(event(1), ToyModel(1), NOW_MS), NOW_MS, live=True)
     one = endpoint(predictor)
-    keys = cache_keys(one.prepare([{FEATURE: value} for value in (0.0, -0.0, 1.0, 1.5, None)]))
+    keys = cache_keys(one.prepare([{FEATURE: value} for value in (0.0, -0.0, 1.0, 1.5, None, 2.0**24, 2.0**24 + 1)]))
     assert keys[0] == keys[1]
-    assert len(set(keys)) == 4
+    assert len(set(keys)) == 6, "two ids that differ by one have two answers"
 
 
 def test_a_cache_without_redis_is_refused() -> None:

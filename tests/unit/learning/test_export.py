@@ -1,4 +1,4 @@
-"""The graph is the learner: every candidate, every task, edge rows, float32 borders."""
+"""The graph is the learner: every candidate, every task, edge rows, borders between two numbers."""
 
 from __future__ import annotations
 
@@ -89,8 +89,7 @@ def test_rows_that_lie_on_a_threshold_go_the_same_way() -> None:
     model, examples = fitted("binary", "gradient_boosting")
     nodes = np.concatenate([tree[0].nodes for tree in model.estimator._predictors])
     winds = nodes["num_threshold"][(nodes["is_leaf"] == 0) & (nodes["feature_idx"] == 1)]
-    near = np.float32(winds)
-    values = np.concatenate([near, np.nextafter(near, np.float32(9)), np.nextafter(near, np.float32(-9))])
+    values = np.concatenate([winds, np.nextafter(winds, 9), np.nextafter(winds, -9)])
     inputs = {name: np.repeat(column[:1], len(values), axis=0) for name, column in examples.inputs.items()}
     inputs["wind"] = values.reshape(-1, 1)
     np.testing.assert_allclose(run_graph(to_onnx(model), inputs, "binary"), model.score(inputs), atol=1e-6)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from tidemill_learning.gate import judge
+from tidemill_learning.gate import judge, one_answer
 
 
 def test_the_first_version_must_only_reach_the_floor() -> None:
@@ -26,3 +27,39 @@ def test_less_is_better_for_errors() -> None:
 def test_a_metric_that_is_not_defined_never_passes_and_says_so() -> None:
     verdict = judge("roc_auc", None, 0.7, at_least=None, better_by=0.0, rows=3)
     assert not verdict.passed and "not defined on the 3" in verdict.reason
+
+
+def test_no_rule_at_all_still_has_something_to_say() -> None:
+    verdict = judge("roc_auc", 0.8123, None, at_least=None, better_by=0.0, rows=300)
+    assert verdict.passed and not verdict.findings
+    assert verdict.reason == "roc_auc 0.8123 on 300 rows; no champion to beat, and the model file sets no floor"
+
+
+def test_rows_of_one_class_are_evidence_about_classes_and_not_about_the_metric() -> None:
+    verdict = judge("roc_auc", None, None, at_least=0.6, better_by=0.0, rows=300, classes=("false",))
+    (finding,) = verdict.findings
+    assert (finding.metric, finding.statistic, finding.threshold) == ("classes", 1.0, 2.0)
+    assert "all are of one class (false)" in verdict.reason
+
+
+def test_scores_of_any_size_are_shown_in_digits_that_count() -> None:
+    assert (
+        "rmse 3.5e-09 against the champion's 4e-09"
+        in judge("rmse", 3.5e-9, 4e-9, at_least=None, better_by=0.0, rows=100).reason
+    )
+
+
+@pytest.mark.parametrize(
+    ("scores", "constant"),
+    [
+        (np.full(300, 0.3), True),
+        (np.array([0.3] * 298 + [0.9] * 2), True),
+        (np.array([0.3] * 290 + [0.9] * 10), False),
+        (np.linspace(0, 1, 300), False),
+        (np.tile([0.2, 0.8], (300, 1)), True),
+        (np.array([0.1, 0.1]), True),
+        (np.array([0.1, 0.2]), False),
+    ],
+)
+def test_an_answer_that_is_the_same_for_every_row_is_no_model(scores: np.ndarray, constant: bool) -> None:
+    assert bool(one_answer(scores)) is constant

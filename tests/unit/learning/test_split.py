@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidemill_learning.training.examples import Examples
-from tidemill_learning.training.split import known_at, temporal_split
+from tidemill_learning.training.split import TemporalSplit, known_at, temporal_split
 
 
 def examples(times: list[int], delays: list[int]) -> Examples:
@@ -59,3 +59,25 @@ def test_rows_that_span_no_time_cannot_be_split() -> None:
 def test_nothing_observed_after_the_cut_off_and_nothing_within_the_delay_is_used() -> None:
     data = examples([0, 50, 89, 95], [10, 60, 1, 1])
     assert known_at(data, cut_off_ms=100, delay_ms=10).event_time.tolist() == [0, 89]
+
+
+def classes(labels: list[int], percent: tuple[int, int, int] = (70, 15, 15)) -> TemporalSplit:
+    time = np.arange(len(labels), dtype=np.int64)
+    return temporal_split(Examples({}, np.array(labels), time, time, time), percent)
+
+
+def test_a_test_part_of_one_class_begins_earlier_so_that_it_tells_classes_apart() -> None:
+    parts = classes([0, 1] * 400 + [0] * 200)
+    assert int(parts.test.target.sum()) >= 10 and len(parts.test) < 300
+    assert parts.tune.target.sum() >= 10 and len(parts.fit) > 450
+    assert "nearly all of one class" in parts.note
+
+
+def test_parts_that_hold_several_classes_are_cut_where_the_model_file_says() -> None:
+    parts = classes([0, 1] * 500)
+    assert (len(parts.fit), len(parts.tune), len(parts.test), parts.note) == (700, 150, 150, "")
+
+
+def test_rows_that_are_all_of_one_class_are_cut_as_ever() -> None:
+    parts = classes([1] * 1_000)
+    assert (len(parts.fit), len(parts.tune), len(parts.test), parts.note) == (700, 150, 150, "")

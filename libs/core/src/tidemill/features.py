@@ -18,6 +18,14 @@ CATEGORY = "category"
 NUMBER = "number"
 TIME = "time"
 
+MAX_TEXT = 1_000
+"""Bytes in UTF-8 up to which a text is a category. Learners and statistics take all longer ones for the same, never
+seen in training; so does every graph that they make, which knows none of them.
+"""
+
+TOO_LONG = f"(longer than {MAX_TEXT:,} bytes)"
+"""What stands for a longer text where categories are learned or counted."""
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _PARTS: Mapping[str, Callable[[pa.Array], pa.Array]] = {
@@ -41,8 +49,8 @@ class FeatureLike(Protocol):
 
 
 def input_kinds(features: Iterable[FeatureLike]) -> dict[str, str]:
-    """The graph's inputs in the order of the model file, each `category` (a string tensor) or `number`
-    (float32).
+    """The graph's inputs in the order of the model file, each `category` (a string tensor) or `number` (a double, or a
+    float in graphs of before).
     """
     kinds: dict[str, str] = {}
     for feature in features:
@@ -63,9 +71,10 @@ def input_names(features: Iterable[FeatureLike]) -> tuple[str, ...]:
 def feature_inputs(rows: pa.RecordBatch | pa.Table, features: Iterable[FeatureLike]) -> dict[str, Array]:
     """The graph's named inputs for *n* rows, each of shape [n, 1].
 
-    category: object array of str, a null is the empty string. number: float32; a null, a NaN and an infinity
-    are NaN ("missing": what then happens is learned, so the graph does it). time: float32 for each part in
-    the feature's zone (UTC if it names none): hour 0-23, weekday 0 = Monday, month 1-12.
+    category: object array of str, a null is the empty string. number: float64, so that a number and its neighbour stay
+    two (integers are exact up to 2^53 and are rounded to the nearest double above); a null, a NaN and an infinity are
+    NaN ("missing": what then happens is learned, so the graph does it). time: float64 for each part in the feature's
+    zone (UTC if it names none): hour 0-23, weekday 0 = Monday, month 1-12.
 
     Raises KeyError for a column that is not there, ValueError for an unknown kind or part.
     """
@@ -74,6 +83,13 @@ def feature_inputs(rows: pa.RecordBatch | pa.Table, features: Iterable[FeatureLi
         column = _column(rows, feature.name)
         inputs.update((name, values.reshape(-1, 1)) for name, values in _inputs_of(column, feature))
     return inputs
+
+
+def short_texts(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """A column of categories as text, with `TOO_LONG` for what is longer than `MAX_TEXT` bytes; nulls stay."""
+    text = column if pa.types.is_string(column.type) else column.cast(pa.large_string())
+    long = pc.greater(pc.binary_length(text), MAX_TEXT)
+    return pc.if_else(long, TOO_LONG, text).cast(pa.string()) if pc.any(long).as_py() else text.cast(pa.string())
 
 
 def _column(rows: pa.RecordBatch | pa.Table, name: str) -> pa.Array:
@@ -109,8 +125,7 @@ def _floats(column: pa.Array) -> Array:
     if not pa.types.is_floating(column.type) and not pa.types.is_integer(column.type):
         column = column.cast(pa.float64())
     values: Array = column.to_numpy(zero_copy_only=False)  # a null becomes NaN, in float64 where they were integers
-    with np.errstate(over="ignore"):
-        floats = values.astype(np.float32)
+    floats = values.astype(np.float64)
     floats[np.isinf(floats)] = np.nan
     return floats
 

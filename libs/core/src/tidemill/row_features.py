@@ -18,8 +18,6 @@ import pyarrow as pa
 from tidemill.features import CATEGORY, NUMBER, TIME, Array, FeatureLike, feature_inputs, input_names
 
 KEPT_TIMES = 4_096
-EXACT = 2**53
-"""Within it an integer is the same number as a double, and no double is too large for 32 bits."""
 
 
 def fits(columns: pa.Schema, features: Iterable[FeatureLike]) -> bool:
@@ -48,14 +46,12 @@ class RowInputs:
         return inputs
 
     def _matrix(self, data: Sequence[Mapping[str, Any]]) -> Array | None:
-        """All numbers in one array of shape [numbers, rows, 1]; None where one is too large to be the same so."""
+        """All numbers in one array of shape [numbers, rows, 1]; None where there are fewer than two of them a row."""
         if self._take_numbers is None:
             return None
         numbers = np.array([self._take_numbers(datum) for datum in data], dtype=np.float64)
-        with np.errstate(invalid="ignore"):
-            if (np.abs(numbers) > EXACT).any():
-                return None
-        return np.ascontiguousarray(numbers.T, dtype=np.float32).reshape(len(self._numbers), -1, 1)
+        numbers[np.isinf(numbers)] = np.nan
+        return np.ascontiguousarray(numbers.T).reshape(len(self._numbers), -1, 1)
 
 
 def _inputs_of(values: list[Any], feature: FeatureLike) -> dict[str, Array]:
@@ -77,13 +73,7 @@ def _fits(kind: pa.DataType, feature: str) -> bool:
 
 
 def _floats(values: list[Any]) -> Array:
-    whole = all(type(value) is int for value in values)
-    numbers = np.array(
-        values if whole else [np.nan if value is None else float(value) for value in values],
-        dtype=np.int64 if whole else np.float64,
-    )
-    with np.errstate(over="ignore"):
-        floats = numbers.astype(np.float32).reshape(-1, 1)
+    floats: Array = np.array(values, dtype=np.float64).reshape(-1, 1)
     floats[np.isinf(floats)] = np.nan
     return floats
 
@@ -93,7 +83,7 @@ def _times(values: list[int | None], feature: FeatureLike) -> dict[str, Array]:
     if len(values) == 1:
         return _parts_of(_second(values[0]), feature.name, parts, feature.zone)
     rows = [_parts(_second(value), feature.name, parts, feature.zone) for value in values]
-    columns = np.array(rows, dtype=np.float32).reshape(len(values), len(parts))
+    columns = np.array(rows, dtype=np.float64).reshape(len(values), len(parts))
     return {f"{feature.name}_{part}": columns[:, at : at + 1] for at, part in enumerate(parts)}
 
 
@@ -105,7 +95,7 @@ def _second(ms: int | None) -> int | None:
 def _parts_of(second: int | None, name: str, parts: tuple[str, ...], zone: str | None) -> dict[str, Array]:
     """The inputs of one second: shared, so nobody may write to them."""
     found = _parts(second, name, parts, zone)
-    inputs = {f"{name}_{part}": np.array([[value]], dtype=np.float32) for part, value in zip(parts, found, strict=True)}
+    inputs = {f"{name}_{part}": np.array([[value]], dtype=np.float64) for part, value in zip(parts, found, strict=True)}
     for values in inputs.values():
         values.setflags(write=False)
     return inputs

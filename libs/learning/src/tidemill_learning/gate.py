@@ -6,9 +6,22 @@ and must only reach the floor.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tidemill_learning.training.metrics import LOWER_IS_BETTER, gain
+
+MIN_ROWS = 50
+"""Fewer rows than that cannot tell two models apart."""
+
+FEW = 1_000
+"""Of so many rows one may be answered otherwise, and the answer still counts as the same for all."""
+
+SAME_SHARE = 1e-6
+"""Answers closer than that, as a share of the target's spread (or as a probability), are the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +38,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``passed`` only if every finding did."""
+    """``passed`` only if every finding did. ``note``: what there is to say where no rule applied."""
 
     passed: bool
     findings: tuple[Finding, ...]
+    note: str = ""
 
     @property
     def reason(self) -> str:
-        """One sentence for people."""
-        return "; ".join(finding.detail for finding in self.findings)
+        """One sentence for people, never empty."""
+        return "; ".join(finding.detail for finding in self.findings) or self.note
 
 
 def judge(
@@ -44,34 +58,69 @@ def judge(
     at_least: float | None,
     better_by: float,
     rows: int,
+    classes: Sequence[str] | None = None,
 ) -> Verdict:
-    """Apply the model file's gate to the two scores on the same ``rows``.
+    """Apply the model file's gate to the two scores on the same ``rows``, whose labels are of these ``classes``
+    (``None``: the target is no class).
 
-    ``at_least`` is a floor (a ceiling for metrics in which less is better). ``better_by`` is the margin over
-    the champion, in units of the metric; 0 lets an equal challenger pass. A metric that the rows do not
-    define
+    ``at_least`` is a floor (a ceiling for metrics in which less is better). ``better_by`` is the margin over the
+    champion, in units of the metric; 0 lets an equal challenger pass. A metric that the rows do not define
     (``challenger`` is ``None``) never passes.
     """
     if challenger is None:
-        detail = f"{metric} is not defined on the {rows} newest labelled rows"
-        return Verdict(False, (Finding("defined", metric, float(rows), 0.0, False, detail),))
+        return Verdict(False, (_undefined(metric, rows, classes),))
     findings: list[Finding] = []
     if at_least is not None:
         findings.append(_floor(metric, challenger, at_least, rows))
     if champion is not None:
         findings.append(_margin(metric, challenger, champion, better_by, rows))
-    return Verdict(all(finding.passed for finding in findings), tuple(findings))
+    note = f"{metric} {_shown(challenger)} on {rows} rows; no champion to beat, and the model file sets no floor"
+    return Verdict(all(finding.passed for finding in findings), tuple(findings), note)
+
+
+def one_answer(scores: NDArray[np.float64], spread: float = 1.0) -> str:
+    """What is wrong with ``scores`` ([n] or [n, C]) that are the same for (nearly) every row, else an empty text.
+
+    A model whose one branch only strangers take (a fill value among temperatures) answers all others the same: it has
+    learned nothing, whatever its metric is.
+    """
+    columns = scores.reshape(len(scores), -1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps = np.round((columns - np.median(columns, axis=0)) / (spread * SAME_SHARE))
+    same = int((steps == 0).all(axis=1).sum())
+    tolerated = max(2, len(scores) // FEW) if len(scores) >= MIN_ROWS else 0
+    if len(scores) - same > tolerated:
+        return ""
+    answer = _shown(float(np.median(columns[:, -1])))
+    return f"it answers {answer} for {same} of {len(scores)} rows: it has learned nothing"
+
+
+def _undefined(metric: str, rows: int, classes: Sequence[str] | None) -> Finding:
+    """Why a metric has no value. What was found are rows, or classes: never a value of the metric."""
+    detail = f"{metric} is not defined on the {rows} newest labelled rows"
+    if rows < MIN_ROWS:
+        why = f"{detail}: at least {MIN_ROWS} are wanted that neither model was fitted on"
+        return Finding("enough_rows", "rows", float(rows), float(MIN_ROWS), False, why)
+    if classes is not None and len(classes) < 2:
+        why = f"{detail}: all are of one class ({', '.join(classes)[:100]}); labels of another class are awaited"
+        return Finding("several_classes", "classes", float(len(classes)), 2.0, False, why)
+    return Finding("defined", "rows", float(rows), float(MIN_ROWS), False, f"{detail}: their labels are all the same")
+
+
+def _shown(value: float) -> str:
+    """Four digits behind the point for everyday sizes, else five that count."""
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e7 else f"{value:.5g}"
 
 
 def _floor(metric: str, challenger: float, at_least: float, rows: int) -> Finding:
     passed = gain(metric, challenger, at_least) >= 0
     word = "at most" if metric in LOWER_IS_BETTER else "at least"
-    detail = f"{metric} {challenger:.4f}, wanted {word} {at_least:g}, on {rows} rows"
+    detail = f"{metric} {_shown(challenger)}, wanted {word} {at_least:g}, on {rows} rows"
     return Finding("at_least", metric, challenger, at_least, passed, detail)
 
 
 def _margin(metric: str, challenger: float, champion: float, better_by: float, rows: int) -> Finding:
     found = gain(metric, challenger, champion)
-    sides = f"{metric} {challenger:.4f} against the champion's {champion:.4f}"
+    sides = f"{metric} {_shown(challenger)} against the champion's {_shown(champion)}"
     detail = f"{sides}, wanted better by {better_by:g}, on {rows} rows"
     return Finding("better_by", metric, found, better_by, found >= better_by, detail)

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tidemill.features import FeatureLike
+from tidemill.features import FeatureLike, short_texts
 
 QUANTILES = 101
 """Percentiles 0 to 100."""
@@ -81,7 +81,7 @@ def _number(column: pa.ChunkedArray) -> dict[str, Any]:
 
 
 def _category(column: pa.ChunkedArray) -> dict[str, Any]:
-    known = column.cast(pa.string()).drop_null()
+    known = short_texts(column).drop_null()
     counted = sorted(
         ((str(row["values"]), int(row["counts"])) for row in known.value_counts().to_pylist()), key=_by_count
     )

@@ -42,13 +42,13 @@ def read_scores(serving: Serving, values: Sequence[bytes]) -> Predictions | None
 
 
 def _canonical(values: np.ndarray[Any, Any]) -> list[bytes]:
-    """Text as UTF-8, numbers as their 32-bit floats; every NaN is one, and so is zero of either sign. With the length
+    """Text as UTF-8, numbers as their 64-bit floats; every NaN is one, and so is zero of either sign. With the length
     before it, no value runs into the next.
     """
     if values.dtype == object:
         texts = [str(value).encode() for value in values.ravel()]
     else:
-        numbers = values.ravel().astype("<f4") + np.float32(0)
+        numbers = values.ravel().astype("<f8") + 0.0
         numbers[np.isnan(numbers)] = np.nan
         texts = [number.tobytes() for number in numbers]
     return [len(text).to_bytes(4, "little") + text for text in texts]

@@ -15,7 +15,9 @@ from deltalake import DeltaTable
 
 from tidemill.contracts.events import DataSet, OffsetRange
 from tidemill.contracts.model_file import ModelSpec
+from tidemill.features import FeatureLike
 from tidemill_learning.training.labelled import EVENT_ID, EVENT_TIME, LABEL, OBSERVED_AT, join_labels, newest
+from tidemill_learning.training.texts import with_short_texts
 from tidemill_trainer.rows import EVENT, KIND, LABELLED, OFFSET, PARTITION, REST, TIME, TOPIC
 from tidemill_trainer.training_table import Ends, committed_ends
 
@@ -23,6 +25,10 @@ SLACK = 1.25
 """Labels read for each labelled row that is wanted: some labels are corrections, or their event was set
 aside.
 """
+
+
+BATCH_ROWS = 2_048
+"""Rows read at a time: few enough that their texts fit into memory even where each is as long as a message may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ def load_data_set(
     ends = committed_ends(table, partitions)
     firsts: Ends = {}
     since = _since(table, int(spec.training.newest * SLACK))
-    events = _read(table, [EVENT, REST], since, _event_columns(spec), firsts)
+    events = _read(table, [EVENT, REST], since, _event_columns(spec), firsts, spec.features)
     labels = _read(table, [LABELLED], since, [KIND, PARTITION, OFFSET, EVENT_ID, OBSERVED_AT, LABEL], firsts)
     if not events.num_rows:
         raise ValueError("the training table has no events")
@@ -98,8 +104,13 @@ def _labels_in(file: dict[str, Any]) -> int:
     return int(file["num_records"]) - int(nulls) if nulls is not None else 0
 
 
-def _read(table: DeltaTable, kinds: list[str], since: datetime | None, columns: list[str], firsts: Ends) -> pa.Table:
-    """Rows of these kinds, in batches; notes in ``firsts`` the first offset of each partition among them."""
+def _read(
+    table: DeltaTable, kinds: list[str], since: datetime | None, columns: list[str], firsts: Ends,
+    features: Sequence[FeatureLike] = (),
+) -> pa.Table:  # fmt: skip
+    """Rows of these kinds, in batches; notes in ``firsts`` the first offset of each partition among them. Long texts of
+    ``features`` are shortened batch by batch: a column of them may be larger than memory.
+    """
     wanted = ds.field(KIND).isin(kinds)
     if since is not None:
         wanted &= ds.field(EVENT_TIME) >= pa.scalar(since, TIME)
@@ -107,7 +118,7 @@ def _read(table: DeltaTable, kinds: list[str], since: datetime | None, columns: 
     scanner = table.to_pyarrow_dataset().scanner(
         columns=read,
         filter=wanted,
-        batch_size=32_768,
+        batch_size=BATCH_ROWS,
         batch_readahead=1,
         fragment_readahead=1,
         use_threads=False,
@@ -115,8 +126,8 @@ def _read(table: DeltaTable, kinds: list[str], since: datetime | None, columns: 
     parts = []
     for batch in scanner.to_batches():
         _note_firsts(firsts, batch)
-        parts.append(batch.select(columns))
-    return pa.Table.from_batches(parts) if parts else scanner.projected_schema.empty_table().select(columns)
+        parts.append(with_short_texts(pa.Table.from_batches([batch.select(columns)]), features))
+    return pa.concat_tables(parts) if parts else scanner.projected_schema.empty_table().select(columns)
 
 
 def _note_firsts(firsts: Ends, batch: pa.RecordBatch) -> None:

@@ -32,8 +32,7 @@ from tidemill_trainer.champion import ServingChampion
 from tidemill_trainer.data_set import Loaded, load_data_set
 from tidemill_trainer.lean import give_memory_back
 
-LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy")
-OUTPUTS = {"binary": "probabilities", "multiclass": "probabilities", "regression": "value"}
+LIBRARIES = ("scikit-learn", "onnx", "onnxruntime", "numpy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ class Job:
             self.tracking.end(tracking_run)
         return {
             "passed": trained.verdict.passed,
-            "reason": trained.verdict.reason,
+            "reason": trained.reason,
             "gate": [evidence.to_dict() for evidence in _evidence(trained)],
             "metrics": trained.metrics | {"seconds": seconds},
             "start_offsets": list(loaded.start_offsets),
@@ -109,7 +108,7 @@ class Job:
         order, loaded, trained, tracking_run = self._held
         spec = self.specs[order.model]
         manifest = self._manifest(spec, order, loaded, trained, tracking_run, version)
-        golden = Golden(*trained.golden)
+        golden = Golden(*trained.golden, trained.golden_tolerance)
         check_golden(OnnxModel.load(trained.graph, manifest), golden)
         uri = artifact_uri(self.artifacts, order.model, version, order.run_id)
         files = {
@@ -137,7 +136,7 @@ class Job:
         self, spec: ModelSpec, order: Order, loaded: Loaded, trained: Trained, tracking_run: str, version: int
     ) -> Manifest:
         return Manifest(
-            model=order.model, version=version, task=spec.target.task, output=OUTPUTS[spec.target.task],
+            model=order.model, version=version, task=spec.target.task, output=trained.output,
             features=feature_columns(spec.features), classes=trained.classes,
             positive_class=trained.classes[1] if spec.target.task == "binary" else None,
             run_id=order.run_id, tracking_run=tracking_run, data_set=loaded.data_set.to_dict(),

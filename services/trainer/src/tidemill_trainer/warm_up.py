@@ -28,5 +28,5 @@ def _made_up(task: Task) -> Examples:
     position = np.arange(ROWS, dtype=np.int64)
     names = np.array(["a", "b", "c"], dtype=object)[position % 3].reshape(-1, 1)
     target = position % 2 if task == "binary" else np.array(["p", "q", "r"], dtype=object)[(position // 2) % 3]
-    number = (position % 7).astype(np.float32).reshape(-1, 1)
+    number = (position % 7).astype(np.float64).reshape(-1, 1)
     return Examples({"c": names, "x": number}, target, position, position, position)

@@ -82,6 +82,13 @@ def test_an_output_of_another_width_than_the_classes_is_refused_when_it_scores()
         model.score(column(1.0))
 
 
+def test_a_graph_of_floats_is_given_the_nearest_floats_and_what_is_too_large_is_missing():
+    model = OnnxModel.load(scaling(2.0), manifest())
+    asked = np.array([[0.1], [16_777_217.0], [1e300], [np.nan]])
+    wanted = np.float64(np.float32([0.2, 33_554_432.0, np.nan, np.nan]))
+    assert np.array_equal(model.score({"distance": asked}), wanted, equal_nan=True)
+
+
 def test_golden_rows_pass_within_the_tolerance_and_fail_outside():
     model = OnnxModel.load(scaling(2.0), manifest())
     check_golden(model, Golden(column(1.0, 2.0), np.array([2.0, 4.001])))
@@ -101,7 +108,7 @@ def test_golden_rows_survive_json_with_missing_values():
     golden = Golden(inputs, np.array([0.1, 0.2]))
     again = Golden.from_bytes(golden.to_bytes(), manifest(features=features))
     assert np.array_equal(again.inputs["distance"], inputs["distance"], equal_nan=True)
-    assert again.inputs["distance"].dtype == np.float32
+    assert again.inputs["distance"].dtype == np.float64
     assert again.inputs["origin"].tolist() == [["JFK"], [""]]
     assert again.scores.tolist() == [0.1, 0.2]
 

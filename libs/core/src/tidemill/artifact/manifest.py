@@ -83,8 +83,8 @@ class Manifest:
 
     @property
     def inputs(self) -> Mapping[str, str]:
-        """The graph's inputs, name -> `category` (tensor(string)) or `number` (tensor(float)), each of shape
-        [n, 1].
+        """The graph's inputs, name -> `category` (tensor(string)) or `number` (tensor(double), or tensor(float)), each
+        of shape [n, 1].
         """
         return input_kinds(self.features)
 

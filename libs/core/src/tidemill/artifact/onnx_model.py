@@ -19,7 +19,8 @@ MAX_ROWS_AT_ONCE = 16_384
 TOGETHER, TRIES = 8, 5
 """Rows and repeats by which it is found whether batches pay."""
 
-_TENSORS = {"category": "tensor(string)", "number": "tensor(float)"}
+_SINGLE = "tensor(float)"
+_TENSORS = {"category": ("tensor(string)",), "number": ("tensor(double)", _SINGLE)}
 _SCORES = ("tensor(float)", "tensor(double)")
 _FATAL_ONLY = 4  # ONNX Runtime's own log: what it has to say comes as an exception too
 
@@ -58,6 +59,7 @@ class OnnxModel:
         self.gains_by_batches = False
         """Whether rows of several requests are better scored in one call; found by `warm_up`."""
         self._names = tuple(manifest.inputs)
+        self._singles = tuple(tensor.name for tensor in session.get_inputs() if tensor.type == _SINGLE)
         self._outputs = [manifest.output]
         self._width = len(manifest.classes) or 1
         self._positive = manifest.classes.index(manifest.positive_class) if manifest.positive_class else None
@@ -100,7 +102,8 @@ class OnnxModel:
         return self._manifest
 
     def score(self, inputs: Mapping[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """Scores of n rows (n = 0 too) as float64; inputs as `tidemill.features.feature_inputs` makes them.
+        """Scores of n rows (n = 0 too) as float64; inputs as `tidemill.features.feature_inputs` makes them. A graph
+        that declares float where a double comes is given the nearest float, and NaN for what no float can hold.
 
         binary [n]: the probability of the positive class. multiclass [n, C]: in the order of the manifest's
         classes. regression [n].
@@ -108,6 +111,8 @@ class OnnxModel:
         Raises ArtifactError when the graph fails or answers another shape.
         """
         feeds = {name: inputs[name] for name in self._names}
+        for name in self._singles:
+            feeds[name] = _single(feeds[name])
         n = len(feeds[self._names[0]])
         scores = self._run(feeds) if 0 < n <= MAX_ROWS_AT_ONCE else self._run_in_slices(feeds, n)
         return scores if self._manifest.task == "multiclass" else scores[:, self._positive or 0]
@@ -131,6 +136,13 @@ class OnnxModel:
         if scores.shape != (n, self._width):
             raise ArtifactError(f"the model answered {scores.shape}, not {(n, self._width)}", Reason.SIGNATURE)
         return scores
+
+
+def _single(values: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
+    with np.errstate(over="ignore"):
+        singles: np.ndarray[Any, np.dtype[np.float32]] = values.astype(np.float32)
+    singles[np.isinf(singles)] = np.nan
+    return singles
 
 
 def prepare_runtime() -> None:
@@ -160,7 +172,9 @@ def _session(source: bytes | str, threads: int) -> Any:
 def _check_signature(session: Any, manifest: Manifest) -> None:
     found = {tensor.name: (tensor.type, len(tensor.shape)) for tensor in session.get_inputs()}
     wanted = {name: (_TENSORS[kind], 2) for name, kind in manifest.inputs.items()}
-    if found != wanted:
+    if found.keys() != wanted.keys() or any(
+        found[name][0] not in kinds or found[name][1] != rank for name, (kinds, rank) in wanted.items()
+    ):
         raise ArtifactError(f"the graph's inputs are {found}, the manifest's {wanted}", Reason.SIGNATURE)
     outputs = {tensor.name: tensor.type for tensor in session.get_outputs()}
     if outputs.get(manifest.output) not in _SCORES:

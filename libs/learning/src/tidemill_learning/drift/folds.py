@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tidemill.features import short_texts
 from tidemill.sketch import Sketch
 from tidemill_learning.drift.scores import bin_counts
 
@@ -102,7 +103,7 @@ class FeatureFold:
         return len(known)
 
     def _category(self, name: str, column: pa.ChunkedArray) -> int:
-        counted = column.cast(pa.string()).drop_null().value_counts()
+        counted = short_texts(column).drop_null().value_counts()
         counts = dict(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True))
         self._categories[name].update(counts)
         return sum(counts.values())

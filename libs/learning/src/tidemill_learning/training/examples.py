@@ -15,7 +15,7 @@ Task = Literal["binary", "multiclass", "regression"]
 class InputSpec:
     """One named input of the graph.
 
-    ``kind`` is ``category`` (object array of str, null as ``""``), ``number`` or ``time`` (float32, null as
+    ``kind`` is ``category`` (object array of str, null as ``""``), ``number`` or ``time`` (float64, null as
     NaN). ``missing`` is how the model file wants nulls of a number filled; ``None`` leaves it to the learner.
     """
 

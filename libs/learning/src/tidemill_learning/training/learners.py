@@ -11,10 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tidemill_learning.training.encoding import Encoder, fit_encoder
+from tidemill_learning.training.encoding import Encoder, Form, fit_encoder
 from tidemill_learning.training.examples import Examples, InputSpec, Task
+from tidemill_learning.training.scaling import TINY, shortest, spread_of
+from tidemill_learning.training.texts import distinct
 
 Params = Mapping[str, Any]
+
+MAX_CLASSES = 1_000
+"""A target with more of them is a name or a number, and no class."""
 
 SETTINGS: dict[str, tuple[Params, ...]] = {
     "logistic_regression": ({"C": 1.0},),
@@ -30,10 +35,17 @@ PATIENCE = 10
 """Rounds of boosting without a better log loss on the tune part before it stops."""
 
 
+FORMS: Mapping[str, Form] = {
+    "logistic_regression": "linear", "random_forest": "single", "gradient_boosting": "trees",
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A learner after fitting. ``estimator`` is scikit-learn's, over ``encoder.matrix``; classes in graph
-    order.
+    """A learner after fitting. ``estimator`` is scikit-learn's, over ``encoder.matrix``; classes in graph order.
+
+    A regression is learned in units of its target's spread: a value is ``centre`` + ``scale`` times what the estimator
+    says.
     """
 
     candidate: str
@@ -42,13 +54,16 @@ class Fitted:
     encoder: Encoder
     estimator: Any
     classes: tuple[str, ...]
+    centre: float = 0.0
+    scale: float = 1.0
 
     def score(self, inputs: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
         """P(positive) [n] (binary), probabilities [n, C] (multiclass) or values [n] (regression)."""
         matrix = self.encoder.matrix(inputs)
         with one_thread():
             if self.task == "regression":
-                return np.asarray(self.estimator.predict(matrix), dtype=np.float64).reshape(-1)
+                raw = np.asarray(self.estimator.predict(matrix), dtype=np.float64).reshape(-1)
+                return raw * self.scale + self.centre
             probabilities = np.asarray(self.estimator.predict_proba(matrix), dtype=np.float64)
         return probabilities[:, 1] if self.task == "binary" else probabilities
 
@@ -64,22 +79,23 @@ def fit(
 ) -> Fitted:
     """Fit one candidate. ``tune`` lets boosting stop early; without it, it runs ``max_iter`` rounds.
 
-    Deterministic for equal rows, parameters and seed (one thread). Raises ``ValueError`` for classes missing
-    in rows.
+    Deterministic for equal rows, parameters and seed (one thread). Raises ``ValueError`` for classes missing in rows
+    and for a target that never changes.
     """
-    linear = candidate == "logistic_regression"
-    encoder = fit_encoder(rows, specs, one_hot=linear, impute=candidate != "gradient_boosting")
-    matrix = encoder.sparse(rows.inputs) if linear else encoder.matrix(rows.inputs)
-    target = _target(task, rows)
-    classes = _classes(task, target)
+    centre, scale = _target_frame(task, rows)
+    classes = _classes(task, rows)
+    encoder = fit_encoder(rows, specs, FORMS[candidate])
+    matrix = encoder.sparse(rows.inputs) if candidate == "logistic_regression" else encoder.matrix(rows.inputs)
+    target = _target(task, rows, classes, centre, scale)
     estimator = _estimator(candidate, params, task, seed, stop_early=tune is not None)
     with one_thread():
         if candidate == "gradient_boosting" and tune is not None:
-            known = np.isin(_target(task, tune), target) if task == "multiclass" else np.ones(len(tune), dtype=bool)
-            estimator.fit(matrix, target, X_val=encoder.matrix(tune.inputs)[known], y_val=_target(task, tune)[known])
+            expected = _target(task, tune, classes, centre, scale)
+            known = expected >= 0 if task == "multiclass" else np.ones(len(tune), dtype=bool)
+            estimator.fit(matrix, target, X_val=encoder.matrix(tune.inputs)[known], y_val=expected[known])
         else:
             estimator.fit(matrix, target)
-    return Fitted(candidate, dict(params), task, encoder, estimator, classes)
+    return Fitted(candidate, dict(params), task, encoder, estimator, classes, centre, scale)
 
 
 def one_thread() -> AbstractContextManager[object]:
@@ -128,15 +144,39 @@ def _estimator(candidate: str, params: Params, task: Task, seed: int, *, stop_ea
     raise ValueError(f"unknown candidate {candidate!r}: known are {', '.join(SETTINGS)}")
 
 
-def _target(task: Task, rows: Examples) -> NDArray[Any]:
-    kinds: dict[Task, Any] = {"binary": np.int64, "multiclass": str, "regression": np.float64}
-    return rows.target.astype(kinds[task])
+def _target_frame(task: Task, rows: Examples) -> tuple[float, float]:
+    """Where the values to be learned lie and how far they spread: what they are learned in units of."""
+    if task != "regression":
+        return 0.0, 1.0
+    values = rows.target.astype(np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError("the target holds values that are not finite")
+    low, high = shortest(values)
+    spread = spread_of(values)
+    if not spread:
+        raise ValueError(f"the target is {low:g} in every row to fit: there is nothing to learn")
+    return low + (high - low) / 2, max(spread, TINY)
 
 
-def _classes(task: Task, target: NDArray[Any]) -> tuple[str, ...]:
+def _target(task: Task, rows: Examples, classes: tuple[str, ...], centre: float, scale: float) -> NDArray[Any]:
+    """What the estimator is given: 0 and 1, the position of the class (-1: not among them), or units of the spread."""
+    if task == "regression":
+        return np.asarray((rows.target.astype(np.float64) - centre) / scale)
+    if task == "binary":
+        return rows.target.astype(np.int64)
+    names, positions = distinct(rows.target)
+    place = {name: k for k, name in enumerate(classes)}
+    return np.array([place.get(name, -1) for name in names], dtype=np.int64)[positions]
+
+
+def _classes(task: Task, rows: Examples) -> tuple[str, ...]:
     if task == "regression":
         return ()
-    classes = np.unique(target)
-    if len(classes) < 2:
-        raise ValueError(f"the rows to fit hold one class only: {classes.tolist()}")
-    return ("false", "true") if task == "binary" else tuple(str(name) for name in classes)
+    found = distinct(rows.target)[0] if task == "multiclass" else [str(bool(one)) for one in np.unique(rows.target)]
+    if len(found) < 2:
+        raise ValueError(f"the rows to fit hold one class only: {', '.join(found)[:200]}")
+    if len(found) > MAX_CLASSES:
+        raise ValueError(
+            f"the target has {len(found):,} classes, more than {MAX_CLASSES:,}: a regression, or fewer classes"
+        )
+    return ("false", "true") if task == "binary" else tuple(found)

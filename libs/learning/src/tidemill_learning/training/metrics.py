@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidemill_learning.training.examples import Task
+from tidemill_learning.training.texts import distinct
 
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "rmse", "mae"})
 """The metrics in which a smaller value wins; in all others the larger one does."""
@@ -39,7 +40,7 @@ def measure(
         return _regression(target.astype(np.float64), scores)
     if task == "binary":
         return _binary(target.astype(np.int64), scores)
-    return _multiclass(target.astype(str), scores, classes)
+    return _multiclass(target, scores, classes)
 
 
 def roc_auc(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> float | None:
@@ -70,30 +71,37 @@ def _binary(target: NDArray[np.int64], scores: NDArray[np.float64]) -> dict[str,
     return _defined(values)
 
 
-def _multiclass(target: NDArray[np.str_], scores: NDArray[np.float64], classes: Sequence[str]) -> dict[str, float]:
-    names = np.array(classes, dtype=str)
-    truth = target[:, None] == names[None, :]
+def _multiclass(target: NDArray[np.generic], scores: NDArray[np.float64], classes: Sequence[str]) -> dict[str, float]:
+    names, positions = distinct(target)
+    place = {name: k for k, name in enumerate(classes)}
+    true = np.array([place.get(name, -1) for name in names], dtype=np.int64)[positions]
+    truth = true[:, None] == np.arange(len(classes))[None, :]
     of_truth = (scores * truth).sum(axis=1)
-    found = names[np.argmax(scores, axis=1)]
-    areas = [area for k in range(len(names)) if (area := roc_auc(truth[:, k], scores[:, k])) is not None]
-    f1s = [_f1(truth[:, k], found == names[k]) for k in range(len(names)) if truth[:, k].any()]
+    found = np.argmax(scores, axis=1)
+    areas = [area for k in range(len(classes)) if (area := roc_auc(truth[:, k], scores[:, k])) is not None]
+    f1s = [_f1(truth[:, k], found == k) for k in range(len(classes)) if truth[:, k].any()]
     values: dict[str, float | None] = {
         "roc_auc": float(np.mean(areas)) if areas else None,
         "log_loss": float(-np.log(np.clip(of_truth, _EPSILON, 1.0)).mean()),
         "brier": float(np.square(scores - truth).sum(axis=1).mean()),
-        "accuracy": float((found == target).mean()),
+        "accuracy": float((found == true).mean()),
         "f1": float(np.mean(f1s)) if f1s else None,
     }
     return _defined(values)
 
 
 def _regression(target: NDArray[np.float64], scores: NDArray[np.float64]) -> dict[str, float]:
+    """In units of the largest number there is: no square of a huge value overflows and none of a tiny one is 0."""
     error = scores - target
-    spread = float(np.square(target - target.mean()).sum())
+    largest = float(np.abs(target).max()) or 1.0
+    mean = float(target[0]) if (target == target[0]).all() else float((target / largest).mean()) * largest
+    from_mean = target - mean
+    unit = max(float(np.abs(error).max()), float(np.abs(from_mean).max())) or 1.0
+    squares, spread = float(np.square(error / unit).mean()), float(np.square(from_mean / unit).mean())
     values: dict[str, float | None] = {
-        "rmse": float(np.sqrt(np.square(error).mean())),
-        "mae": float(np.abs(error).mean()),
-        "r2": 1.0 - float(np.square(error).sum()) / spread if spread > 0 else None,
+        "rmse": float(np.sqrt(squares)) * unit,
+        "mae": float(np.abs(error / unit).mean()) * unit,
+        "r2": 1.0 - squares / spread if spread > 0 else None,
     }
     return _defined(values)
 

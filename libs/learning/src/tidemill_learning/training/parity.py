@@ -17,7 +17,7 @@ trees.
 """
 
 VALUE_TOLERANCE = 1e-4
-"""Regression: relative to the largest value, for the same reason."""
+"""Regression: relative to the spread of the target (or to how far beyond it a value lies), for the same reason."""
 
 MAX_ROWS = 5_000
 UNSEEN_CATEGORY = "\u2603 never seen in training"
@@ -31,8 +31,10 @@ class ParityError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """``rows`` compared (edge rows among them), and the largest difference seen, which is within
-    ``tolerance``.
+    """``rows`` compared (edge rows among them), and the largest difference seen, which is within ``tolerance``.
+
+    Both are in units of the score. Of a value that lies beyond the target's spread, the difference counts in
+    proportion.
     """
 
     rows: int
@@ -51,29 +53,48 @@ def prove_parity(
     theirs = run_graph(graph, rows, fitted.task)
     if not np.isfinite(theirs).all():
         raise ParityError("the graph gives values that are not finite")
-    tolerance = _tolerance(fitted.task, ours)
-    difference = np.abs(ours - theirs).reshape(len(ours), -1).max(axis=1)
+    tolerance = tolerance_of(fitted)
+    difference = np.abs(ours - theirs).reshape(len(ours), -1).max(axis=1) / _farness(fitted, ours)
     worst = int(np.argmax(difference))
-    if difference[worst] > tolerance:
-        shown = {name: column[worst, 0] for name, column in rows.items()}
+    if not difference[worst] <= tolerance:
+        shown = {name: str(column[worst, 0])[:100] for name, column in rows.items()}
         raise ParityError(f"row {worst} differs by {difference[worst]:.3g} (allowed {tolerance:.3g}): {shown}")
     return Parity(len(ours), float(difference[worst]), tolerance)
 
 
+def tolerance_of(fitted: Fitted) -> float:
+    """By how much the graph may differ from the learner, in units of the score."""
+    return PROBABILITY_TOLERANCE if fitted.task != "regression" else VALUE_TOLERANCE * fitted.scale
+
+
+def _farness(fitted: Fitted, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How many spreads of the target a value lies away from its centre, at least one."""
+    if fitted.task != "regression":
+        return np.ones(len(scores))
+    return np.maximum(1.0, np.abs(scores - fitted.centre) / fitted.scale)
+
+
 def edge_rows(inputs: Inputs, specs: Sequence[InputSpec]) -> Inputs:
-    """The rows themselves, followed by copies of the first one with every input null, unseen or extreme in
-    turn.
+    """The rows themselves, followed by copies of the first one with every input null, unseen, extreme or the next
+    number in turn.
     """
     changes: list[dict[str, object]] = [{spec.name: _null(spec) for spec in specs}]
     for spec in specs:
-        edges = [_null(spec), UNSEEN_CATEGORY] if spec.kind == "category" else [_null(spec), -1e6, 0.0, 1e6]
-        changes += [{spec.name: edge} for edge in edges]
+        if spec.kind == "category":
+            changes += [{spec.name: edge} for edge in (_null(spec), UNSEEN_CATEGORY)]
+        else:
+            changes += [{spec.name: edge} for edge in (_null(spec), -1e6, 0.0, 1e6, *_next_to(inputs[spec.name][0, 0]))]
     result: Inputs = {}
     for spec in specs:
         column = inputs[spec.name]
         extra = [change.get(spec.name, column[0, 0]) for change in changes]
         result[spec.name] = np.concatenate([column, np.array(extra, dtype=column.dtype).reshape(-1, 1)])
     return result
+
+
+def _next_to(value: object) -> tuple[float, float]:
+    number = float(value)  # type: ignore[arg-type]
+    return float(np.nextafter(number, np.inf)), number + 1.0
 
 
 def run_graph(graph: bytes, inputs: Mapping[str, NDArray[np.generic]], task: Task) -> NDArray[np.float64]:
@@ -84,23 +105,17 @@ def run_graph(graph: bytes, inputs: Mapping[str, NDArray[np.generic]], task: Tas
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     feed = {one.name: inputs[one.name] for one in session.get_inputs()}
-    scores = np.asarray(session.run(["value" if task == "regression" else "probabilities"], feed)[0], dtype=np.float64)
+    scores = np.asarray(session.run([session.get_outputs()[-1].name], feed)[0], dtype=np.float64)
     if task == "regression":
         return scores.reshape(-1)
     return scores[:, 1] if task == "binary" else scores
 
 
 def _null(spec: InputSpec) -> object:
-    return "" if spec.kind == "category" else np.float32("nan")
+    return "" if spec.kind == "category" else float("nan")
 
 
 def _thinned(inputs: Mapping[str, NDArray[np.generic]]) -> Inputs:
     count = len(next(iter(inputs.values())))
     rows = np.unique(np.linspace(0, count - 1, min(count, MAX_ROWS)).astype(np.int64))
     return {name: column[rows] for name, column in inputs.items()}
-
-
-def _tolerance(task: Task, scores: NDArray[np.float64]) -> float:
-    if task != "regression":
-        return PROBABILITY_TOLERANCE
-    return VALUE_TOLERANCE * max(1.0, float(np.abs(scores).max()))

@@ -1,34 +1,55 @@
-"""Choose among candidates within a time budget."""
+"""Choose among candidates within a time budget. A candidate that cannot be fitted is out; the others go on."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from tidemill_learning.training.examples import Examples, InputSpec, Task
+import numpy as np
+
+from tidemill_learning.gate import one_answer
+from tidemill_learning.training.examples import InputSpec, Task
 from tidemill_learning.training.learners import SETTINGS, Fitted, Params, fit
 from tidemill_learning.training.metrics import gain, measure
 from tidemill_learning.training.split import TemporalSplit
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One candidate with one setting: its metrics on the tune part and the seconds it took."""
+    """One candidate with one setting: its metrics on the tune part and the seconds it took, or why it ``failed``."""
 
     candidate: str
     params: Params
     metrics: dict[str, float]
     seconds: float
+    failed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What was tried, in order, and the best by the wanted metric."""
+    """What was tried, in order, and what can be used, best by the wanted metric first (at least one)."""
 
     trials: tuple[Trial, ...]
-    best: Fitted
+    ranked: tuple[Fitted, ...]
     skipped: tuple[str, ...]
+
+    @property
+    def best(self) -> Fitted:
+        """The best."""
+        return self.ranked[0]
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Who cannot be used and why, once each."""
+        return tuple(dict.fromkeys(f"{trial.candidate}: {trial.failed}" for trial in self.trials if trial.failed))
+
+
+class NoCandidate(ValueError):
+    """No candidate can be used; the message says why for each."""
 
 
 def search(
@@ -44,33 +65,59 @@ def search(
 ) -> Search:
     """Fit on ``parts.fit``, judge on ``parts.tune``; every candidate's first setting before any second one.
 
-    The first trial always runs. A later one starts only if as long as the longest so far still fits into the
-    budget, so the budget is passed by at most one surprise. ``monotonic`` gives seconds.
+    The first trial always runs, and while all have failed the next one does. A later one starts only if as long as the
+    longest so far still fits into the budget, so the budget is passed by at most one surprise. ``monotonic`` gives
+    seconds. A candidate whose fit raises, whose scores are not finite or are the same for every row has failed. Raises
+    ``NoCandidate`` where all have.
     """
     began = monotonic()
     trials: list[Trial] = []
     skipped: list[str] = []
-    best: tuple[float, Fitted] | None = None
+    usable: list[tuple[float | None, Fitted]] = []
     for candidate, params in _plan(candidates):
         longest = max((trial.seconds for trial in trials), default=0.0)
-        if trials and monotonic() - began + longest > budget_s:
+        if usable and monotonic() - began + longest > budget_s:
             skipped.append(candidate)
             continue
         started = monotonic()
+        fitted, metrics, failed = _tried(candidate, params, task, specs, parts, seed)
+        trials.append(Trial(candidate, params, metrics, monotonic() - started, failed))
+        if fitted is not None:
+            usable.append((metrics.get(metric), fitted))
+    found = Search(tuple(trials), tuple(fitted for _, fitted in _ranked(metric, usable)), tuple(skipped))
+    if not usable:
+        raise NoCandidate("; ".join(found.failures))
+    return found
+
+
+def _tried(
+    candidate: str, params: Params, task: Task, specs: Sequence[InputSpec], parts: TemporalSplit, seed: int
+) -> tuple[Fitted | None, dict[str, float], str]:
+    """One trial. Whatever a learner raises is its own failure: another one may do with the same rows."""
+    try:
         fitted = fit(candidate, params, task, specs, parts.fit, parts.tune, seed)
-        metrics = _judge(task, fitted, parts.tune)
-        trials.append(Trial(candidate, params, metrics, monotonic() - started))
-        better = gain(metric, metrics[metric], best[0]) > 0 if best and metric in metrics else best is None
-        if better:
-            best = (metrics.get(metric, 0.0), fitted)
-    assert best is not None, "the first trial always runs"
-    return Search(tuple(trials), best[1], tuple(skipped))
+        scores = fitted.score(parts.tune.inputs)
+    except Exception as error:
+        log.warning("%s cannot be fitted: %s", candidate, error, exc_info=not isinstance(error, ValueError))
+        return None, {}, said(error)
+    if not np.isfinite(scores).all():
+        return None, {}, "it gives values that are not finite"
+    metrics = measure(task, parts.tune.target, scores, fitted.classes)
+    same = one_answer(scores, fitted.scale)
+    return (None, metrics, same) if same else (fitted, metrics, "")
+
+
+def said(error: Exception) -> str:
+    """An error's own words in one line of bounded length, with its class where it is not a plain ``ValueError``."""
+    text = " ".join(str(error).split())[:300]
+    return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}"
+
+
+def _ranked(metric: str, usable: list[tuple[float | None, Fitted]]) -> list[tuple[float | None, Fitted]]:
+    """Best first; of equals the one tried first, and last what the metric is not defined for."""
+    return sorted(usable, key=lambda one: (one[0] is None, -gain(metric, one[0] or 0.0, 0.0)))
 
 
 def _plan(candidates: Sequence[str]) -> list[tuple[str, Params]]:
     rounds = zip_longest(*([(name, params) for params in SETTINGS[name]] for name in candidates))
     return [trial for one in rounds for trial in one if trial is not None]
-
-
-def _judge(task: Task, fitted: Fitted, rows: Examples) -> dict[str, float]:
-    return measure(task, rows.target, fitted.score(rows.inputs), fitted.classes)

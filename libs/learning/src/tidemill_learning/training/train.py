@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,20 +13,23 @@ from numpy.typing import NDArray
 
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.features import FeatureLike, feature_inputs
-from tidemill_learning.gate import Verdict, judge
+from tidemill_learning.gate import MIN_ROWS, Verdict, judge, one_answer
 from tidemill_learning.reference import training_reference
 from tidemill_learning.training.examples import Examples, InputSpec
-from tidemill_learning.training.export import to_onnx
+from tidemill_learning.training.export import score_name, to_onnx
 from tidemill_learning.training.labelled import input_specs, newest, to_examples
 from tidemill_learning.training.learners import Fitted, fit, refit_params
 from tidemill_learning.training.metrics import measure
-from tidemill_learning.training.parity import Parity, edge_rows, prove_parity
-from tidemill_learning.training.search import Search, search
-from tidemill_learning.training.split import known_at, temporal_split
+from tidemill_learning.training.parity import Parity, edge_rows, prove_parity, run_graph, tolerance_of
+from tidemill_learning.training.search import NoCandidate, Search, said, search
+from tidemill_learning.training.split import TemporalSplit, known_at, temporal_split
+from tidemill_learning.training.texts import distinct, with_short_texts
 
 GOLDEN_ROWS = 32
-MIN_GATE_ROWS = 50
-"""Fewer rows than that cannot tell two models apart."""
+GOLDEN_SLACK = 10.0
+"""How much more a golden row may differ on another machine than the graph differs from the learner on this one."""
+
+log = logging.getLogger(__name__)
 
 REFIT_COST = 1.6
 """A refit sees more rows than the trial it repeats."""
@@ -49,17 +53,21 @@ class Champion(Protocol):
 class Trained:
     """A challenger with its evidence.
 
-    ``graph``: ONNX bytes, proved equal to the learner on ``parity.rows`` rows. ``golden``: inputs and their
-    scores. ``metrics``: on the test part; ``champion_metrics`` and ``gate_metrics``: both models on the
-    gate's rows.
+    ``graph``: ONNX bytes, proved equal to the learner on ``parity.rows`` rows; ``output``: its output with the scores.
+    ``golden``: inputs and the graph's scores of them; ``golden_tolerance``: how far another machine's may differ.
+    ``metrics``: of the graph on the test part; ``champion_metrics`` and ``gate_metrics``: both models on the gate's
+    rows. ``notes``: what a person should know of it beside the verdict (who could not be used, a part that was
+    widened).
     """
 
     candidate: str
     params: Mapping[str, Any]
     classes: tuple[str, ...]
     graph: bytes
+    output: str
     parity: Parity
     golden: tuple[dict[str, Array], NDArray[np.float64]]
+    golden_tolerance: float
     reference: dict[str, Any]
     metrics: dict[str, float]
     gate_metrics: dict[str, float]
@@ -67,6 +75,23 @@ class Trained:
     verdict: Verdict
     search: Search
     rows: dict[str, int]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """The verdict and the notes, for people."""
+        return "; ".join((self.verdict.reason, *self.notes))
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A candidate that holds what it promises: fitted, exported, proved; ``scores``: the graph's of the test part."""
+
+    fitted: Fitted
+    fitted_on: Examples
+    graph: bytes
+    parity: Parity
+    scores: NDArray[np.float64]
 
 
 def train(
@@ -76,17 +101,15 @@ def train(
     monotonic: Callable[[], float],
     champion: Champion | None = None,
 ) -> Trained:
-    """Split, search within the budget, fit the best again on fit + tune, export, prove, and judge on the
-    test part.
+    """Split, search within the budget, fit the best again on fit + tune, export, prove, and judge what the graph
+    answers on the test part. A candidate that cannot be exported or proved gives way to the next.
 
-    ``labelled``: as ``join_labels`` gives it. Labels observed after ``cut_off_ms`` and events within the
-    target's delay before it are not used. Deterministic for the same table, model file and sequence of
-    trials.
-    Raises ``ValueError`` where the rows do not allow a training, ``ParityError`` where the graph is not the
-    learner.
+    ``labelled``: as ``join_labels`` gives it. Labels observed after ``cut_off_ms`` and events within the target's delay
+    before it are not used. Deterministic for the same table, model file and sequence of trials. Raises ``ValueError``
+    where the rows do not allow a training, ``NoCandidate`` (one too) where no candidate can be used.
     """
     task, specs = spec.target.task, input_specs(spec.features)
-    table = newest(labelled, spec.training.newest)
+    table = with_short_texts(newest(labelled, spec.training.newest), spec.features)
     usable = known_at(to_examples(table, spec.features, task), cut_off_ms, _milliseconds(spec.target.delay))
     parts = temporal_split(usable, spec.training.split)
     began = monotonic()
@@ -95,20 +118,44 @@ def train(
         task, specs, parts, spec.training.candidates, spec.training.metric,
         budget_s=budget, monotonic=monotonic, seed=spec.training.seed,
     )  # fmt: skip
-    best, fitted_on = found.best, parts.fit
-    if monotonic() - began + REFIT_COST * _seconds(found) <= budget:
+    refit = monotonic() - began + REFIT_COST * _seconds(found) <= budget
+    made, failures = _first_good(spec, found, parts, specs, refit)
+    notes = (*(f"left out: {failure}" for failure in (*found.failures, *failures)), *filter(None, [parts.note]))
+    return _judged(spec, table, made, parts.test, found, champion, notes)
+
+
+def _first_good(
+    spec: ModelSpec, found: Search, parts: TemporalSplit, specs: tuple[InputSpec, ...], refit: bool
+) -> tuple[_Made, list[str]]:
+    failures: list[str] = []
+    for chosen in found.ranked:
+        try:
+            return _made(spec, chosen, parts, specs, refit), failures
+        except Exception as error:
+            log.warning("%s cannot be used: %s", chosen.candidate, error, exc_info=not isinstance(error, ValueError))
+            failures.append(f"{chosen.candidate}: {said(error)}")
+    raise NoCandidate("; ".join((*found.failures, *failures)))
+
+
+def _made(spec: ModelSpec, best: Fitted, parts: TemporalSplit, specs: tuple[InputSpec, ...], refit: bool) -> _Made:
+    fitted_on = parts.fit
+    if refit:
         fitted_on = parts.fit.followed_by(parts.tune)
-        best = fit(best.candidate, refit_params(best), task, specs, fitted_on, None, spec.training.seed)
+        best = fit(best.candidate, refit_params(best), best.task, specs, fitted_on, None, spec.training.seed)
     graph = to_onnx(best)
     parity = prove_parity(best, graph, parts.test.inputs, specs)
-    return _judged(spec, table, best, fitted_on, parts.test, found, graph, parity, champion)
+    scores = run_graph(graph, parts.test.inputs, best.task)
+    same = one_answer(scores, best.scale)
+    if same:
+        raise ValueError(same)
+    return _Made(best, fitted_on, graph, parity, scores)
 
 
 def _judged(
-    spec: ModelSpec, table: pa.Table, best: Fitted, fitted_on: Examples, test: Examples, found: Search,
-    graph: bytes, parity: Parity, champion: Champion | None,
+    spec: ModelSpec, table: pa.Table, made: _Made, test: Examples, found: Search, champion: Champion | None,
+    notes: tuple[str, ...],
 ) -> Trained:  # fmt: skip
-    scores = best.score(test.inputs)
+    best, scores = made.fitted, made.scores
     metrics = measure(best.task, test.target, scores, best.classes)
     ours, theirs, rows = _side_by_side(table, best, test, scores, champion)
     gate = spec.training.gate
@@ -116,39 +163,52 @@ def _judged(
         spec.training.metric,
         ours.get(spec.training.metric),
         theirs.get(spec.training.metric) if champion is not None else None,
-        at_least=gate.at_least, better_by=gate.better_by, rows=rows,
+        at_least=gate.at_least, better_by=gate.better_by, rows=len(rows), classes=_labels(best, rows),
     )  # fmt: skip
     reference = training_reference(
-        table.take(pa.array(fitted_on.position)), spec.features, _span(fitted_on),
+        table.take(pa.array(made.fitted_on.position)), spec.features, _span(made.fitted_on),
         scores=scores, classes=best.classes, metrics=metrics, held_out_rows=len(test),
     )  # fmt: skip
+    golden = _golden(test, input_specs(spec.features))
     return Trained(
-        candidate=best.candidate, params=best.params, classes=best.classes, graph=graph, parity=parity,
-        golden=_golden(best, test, input_specs(spec.features)), reference=reference, metrics=metrics,
-        gate_metrics=ours, champion_metrics=theirs, verdict=verdict, search=found,
-        rows={"labelled": table.num_rows, "fitted": len(fitted_on), "test": len(test), "gate": rows},
+        candidate=best.candidate, params=best.params, classes=best.classes, graph=made.graph,
+        output=score_name(best.task, golden), parity=made.parity,
+        golden=(golden, run_graph(made.graph, golden, best.task)), golden_tolerance=GOLDEN_SLACK * tolerance_of(best),
+        reference=reference, metrics=metrics, gate_metrics=ours, champion_metrics=theirs, verdict=verdict, search=found,
+        rows={
+            "labelled": table.num_rows, "fitted": len(made.fitted_on), "test": len(test), "gate": len(rows),
+        },
+        notes=notes,
     )  # fmt: skip
+
+
+def _labels(best: Fitted, rows: Examples) -> tuple[str, ...] | None:
+    """The classes that the labels of some rows are of; None for a regression."""
+    if best.task == "regression":
+        return None
+    if best.task == "multiclass":
+        return tuple(distinct(rows.target)[0])
+    return tuple(best.classes[int(one)] for one in np.unique(rows.target))
 
 
 def _side_by_side(
     table: pa.Table, best: Fitted, test: Examples, scores: NDArray[np.float64], champion: Champion | None
-) -> tuple[dict[str, float], dict[str, float], int]:
-    """Metrics of challenger and champion on the test rows that the champion was not fitted on either."""
+) -> tuple[dict[str, float], dict[str, float], Examples]:
+    """Metrics of challenger and champion on the test rows that the champion was not fitted on either; these rows."""
     if champion is None:
-        return measure(best.task, test.target, scores, best.classes), {}, len(test)
+        return measure(best.task, test.target, scores, best.classes), {}, test
     fresh = np.flatnonzero(test.event_time > champion.fitted_until_ms)
-    if len(fresh) < MIN_GATE_ROWS:
-        return {}, {}, len(fresh)
     rows = test.take(fresh)
+    if len(fresh) < MIN_ROWS:
+        return {}, {}, rows
     inputs = feature_inputs(table.take(pa.array(rows.position)).combine_chunks(), champion.features)
     theirs = measure(best.task, rows.target, champion.score(inputs), champion.classes)
-    return measure(best.task, rows.target, scores[fresh], best.classes), theirs, len(fresh)
+    return measure(best.task, rows.target, scores[fresh], best.classes), theirs, rows
 
 
-def _golden(best: Fitted, test: Examples, specs: tuple[InputSpec, ...]) -> tuple[dict[str, Array], NDArray[np.float64]]:
+def _golden(test: Examples, specs: tuple[InputSpec, ...]) -> dict[str, Array]:
     rows = np.unique(np.linspace(0, len(test) - 1, min(len(test), GOLDEN_ROWS)).astype(np.int64))
-    inputs = edge_rows({name: column[rows] for name, column in test.inputs.items()}, specs)
-    return inputs, best.score(inputs)
+    return edge_rows({name: column[rows] for name, column in test.inputs.items()}, specs)
 
 
 def _seconds(found: Search) -> float:
