@@ -13,10 +13,12 @@ from tidemill.contracts.model_file import ModelSpec, load_models
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.batch import Batch
+from tidemill_drift.adapters.reader import _place, _to_commit
 from tidemill_drift.profiling import Profiling
-from tidemill_learning.drift.windows import Place
+from tidemill_learning.drift.windows import LabelCounts, Place, RestPlace
 
 MODEL = "flight-delay"
+TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 MODEL_FILE = """
 model: flight-delay
 schema: flight-delay.avsc
@@ -61,6 +63,25 @@ class Bench:
         return Batch(
             self.topics.name("clean", MODEL), [p for p, _ in places], [o for _, o in places], [2**50] * count,
             [None] * count, values, [None] * count,
+        )  # fmt: skip
+
+    def asked(self, places: list[tuple[int, int]], spoil: int | None = None) -> Batch:
+        """REST predictions at (partition, offset) with their inputs; that at place `spoil` is not Avro."""
+        record, schema = self.schemas.record(MODEL), self.schemas.prediction(MODEL)
+        values: list[bytes | None] = []
+        for number, (partition, offset) in enumerate(places):
+            given = {"event_id": f"{partition}-{offset}", "scheduled_at": offset * 1000, "carrier": "UA"}
+            datum = {**dict.fromkeys(record.field_names), **given, "distance": 1.0 + offset}
+            row = dict.fromkeys(schema.field_names) | {
+                "prediction_id": f"p{offset}", "event_id": given["event_id"], "model": MODEL, "source": "rest",
+                "event_time": offset * 1000, "predicted_at": 0, "version": 1, "epoch": 1, "arm": "champion",
+                "probability": 0.25, "input": b"?" if number == spoil else self.codec.encode_one(datum, record),
+            }  # fmt: skip
+            values.append(self.codec.encode_one(row, schema))
+        count = len(places)
+        return Batch(
+            self.topics.name("predictions", MODEL), [p for p, _ in places], [o for _, o in places], [2**50] * count,
+            [None] * count, values, [[("traceparent", TRACE)] if k == 0 else None for k in range(count)],
         )  # fmt: skip
 
 
@@ -114,7 +135,7 @@ def test_committed_places_rebuild_what_was_open(bench: Bench) -> None:
 
 def test_topics_of_every_role_are_read_and_a_seal_can_be_written(bench: Bench) -> None:
     assert len(bench.profiling.topics) == 3
-    seal = bench.profiling.seal(bench.topics.name("labels", MODEL), 2)
+    (seal,) = bench.profiling.seals(bench.topics.name("labels", MODEL), 2)
     assert (seal["kind"], seal["sealed"]) == ("quality", True)
     bench.profiling.encode([seal])
 
@@ -123,3 +144,28 @@ def test_dropped_partitions_are_forgotten(bench: Bench) -> None:
     bench.profiling.fold(bench.clean([(1, 0)]))
     bench.profiling.drop()
     assert bench.profiling.places() == {}
+
+
+def test_inputs_that_rest_predictions_carry_are_profiled_as_features(bench: Bench) -> None:
+    profiles = bench.profiling.fold(bench.asked([(p, o) for o in range(12) for p in (1, 2)], spoil=6))
+    assert [(p["partition"], p["kind"], p["source"], p["records"]) for p in profiles] == [
+        (1, "features", "rest", 9),
+        (1, "predictions", "rest", 10),
+        (2, "features", "rest", 10),
+        (2, "predictions", "rest", 10),
+    ]
+    carrier = next(f for f in profiles[0]["features"] if f["name"] == "carrier")
+    assert carrier["categories"] == {"UA": 9}
+
+
+def test_sampled_records_are_linked_to_the_profiles_that_they_are_in(bench: Bench) -> None:
+    profiles = bench.profiling.fold(bench.asked([(p, o) for o in range(12) for p in (1, 2)]))
+    assert [bench.profiling.links(profile) for profile in profiles] == [[TRACE], [TRACE], [], []]
+    assert bench.profiling.links(profiles[0]) == [], "given once"
+
+
+def test_what_is_committed_of_a_log_is_read_back_the_same() -> None:
+    rest = RestPlace(5, 6, 7, 8, 9, 10)
+    for place in (Place(3, 4, 5), Place(3, 4, 5, LabelCounts(9, 8, 1, (2, 3)), rest)):
+        (committed,) = _to_commit({("topic", 1): place})
+        assert _place(committed) == place

@@ -138,14 +138,14 @@ def test_predictions_that_get_no_label_are_let_go_when_they_expire() -> None:
         reading.predictions(*made.batch("predictions", start, start + 50))
     for start in range(0, len(made.rows["labels"]), 50):
         reading.labels(*made.batch("labels", start, start + 50))
-    assert reading.join.unlabelled > 150
+    assert reading.join.unlabelled["stream"] > 150
     assert reading.join.waiting_predictions < 250
 
 
 def test_a_seal_names_the_first_window_that_is_open() -> None:
     reading, made = profiler(model()), logs(120)
     reading.clean(*made.batch("clean", 0, 120))
-    seal = reading.seal("clean")
+    (seal,) = reading.seals("clean")
     assert (seal["sealed"], seal["window"], seal["records"]) == (True, 2, 0)
 
 

@@ -88,3 +88,15 @@ def test_without_a_trial_there_is_nothing_to_compare() -> None:
 def test_every_task_has_its_outputs(task: str, columns: dict[str, object], expected: Rivals) -> None:
     rows = pa.record_batch({**columns, "epoch": [3], "version": [1], "other_version": [2], "arm": ["champion"]})
     assert rivals_of(task, rows, outputs_of(task, rows)) == [expected]
+
+
+def test_arms_that_were_asked_over_rest_are_compared_on_labels_too() -> None:
+    logs, both = trial()
+    for _, row in logs.rows["predictions"]:
+        row["source"] = "rest"
+    profiler = PartitionProfiler(model(window=100), 0, TOPICS)
+    profiler.predictions(*logs.batch("predictions", 0, 400))
+    profiler.labels(*logs.batch("labels", 0, 400))
+    found = [entry for profile in profiler.read_to_end(2**60) for entry in profile["comparisons"]]
+    assert sum(entry["labels"] for entry in found) == len(both)
+    assert {(entry["champion"], entry["challenger"]) for entry in found} == {(1, 2)}

@@ -74,7 +74,8 @@ class Judging:
         stored = self._store.get(model.encode())
         known, detector = self._live.get(model, (b"", None))
         if detector is None or known != stored:
-            detector = Detector(self._specs[model], self._topics.name("clean", model), stored)
+            clean, predictions = (self._topics.name(role, model) for role in ("clean", "predictions"))
+            detector = Detector(self._specs[model], clean, stored, predictions)
             self._live[model] = (stored, detector)
             self._reign(model, detector, always=True)
         self._reign(model, detector)
@@ -94,7 +95,7 @@ def count(outcomes: Iterable[Outcome]) -> None:
     """Metrics and log lines of what was found."""
     for outcome in outcomes:
         if isinstance(outcome, DriftEvent):
-            metrics.EVENTS.labels(outcome.model, outcome.kind, outcome.detector).inc()
+            metrics.EVENTS.labels(outcome.model, outcome.kind, outcome.detector, outcome.source or "stream").inc()
             text = "%s drift: %s of %s is %.3g, beyond %.3g (%s)"
             found = (
                 outcome.kind,
@@ -111,5 +112,6 @@ def count(outcomes: Iterable[Outcome]) -> None:
             metrics.REQUESTS.labels(outcome.model, outcome.cause).inc()
             _log.warning("asking to retrain for %s", outcome.cause, extra={"model": outcome.model})
         else:
+            source = outcome.source or "stream"
             for name, value in outcome.metrics.items():
-                metrics.METRIC.labels(outcome.model, outcome.version, outcome.arm, name).set(value)
+                metrics.METRIC.labels(outcome.model, outcome.version, outcome.arm, name, source).set(value)

@@ -27,7 +27,9 @@ FOLD_SECONDS = Histogram(
 WAITING = Gauge("tidemill_drift_waiting_predictions", "Predictions that wait for their label.", ["model", "partition"])
 OPEN_LABELS = Gauge("tidemill_drift_open_labels", "Labels in windows that are not closed.", ["model", "partition"])
 UNLABELLED = Counter(
-    "tidemill_drift_unlabelled_total", "Predictions whose label did not come before it expired.", ["model"]
+    "tidemill_drift_unlabelled_total",
+    "Predictions whose label did not come before it expired, by who had asked (stream, rest).",
+    ["model", "source"],
 )
 UNMATCHED = Counter("tidemill_drift_unmatched_total", "Labels that met no prediction.", ["model"])
 ORPHANS = Gauge(
@@ -44,11 +46,15 @@ LATE = Counter("tidemill_drift_late_total", "Records that came after their windo
 
 JUDGED = Counter("tidemill_drift_judged_profiles_total", "Profiles that detect has taken in.", ["model", "kind"])
 WATCHED = Gauge("tidemill_drift_watched_version", "The version that detect watches.", ["model"])
-EVENTS = Counter("tidemill_drift_events_total", "Drift events by kind and detector.", ["model", "kind", "detector"])
+EVENTS = Counter(
+    "tidemill_drift_events_total",
+    "Drift events by kind, detector and who had asked (stream, rest).",
+    ["model", "kind", "detector", "source"],
+)
 REQUESTS = Counter("tidemill_drift_retrain_requests_total", "Retrain requests by cause.", ["model", "cause"])
 METRIC = Gauge(
     "tidemill_drift_performance",
-    "Newest measured metric of a version, on labels that have arrived.",
-    ["model", "version", "arm", "metric"],
+    "Newest measured metric of a version, on labels that have arrived, by who had asked (stream, rest).",
+    ["model", "version", "arm", "metric", "source"],
 )
 STATE_BYTES = Gauge("tidemill_drift_state_bytes", "Size of a model's detector state.", ["model"])

@@ -13,10 +13,12 @@ from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas import Schema, SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.batch import Batch
+from tidemill.telemetry.traceparent import sampled_contexts
 from tidemill_drift import metrics
 from tidemill_learning.drift.orphans import MAX_EVENTS
-from tidemill_learning.drift.partition import KINDS, PartitionProfiler, Profile, Role
-from tidemill_learning.drift.windows import Place
+from tidemill_learning.drift.partition import ROLES, PartitionProfiler, Profile, Role
+from tidemill_learning.drift.said import Contexts, Inputs
+from tidemill_learning.drift.windows import Longs, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,12 @@ class Source:
         """The event's id and time and the features of a clean record, everything of the others."""
         if self.role != "clean":
             return self.schema.field_names
-        watched = [feature.name for feature in self.spec.features if feature.kind != "time"]
-        return list(dict.fromkeys([self.spec.event_id, self.spec.event_time, *watched]))
+        return list(dict.fromkeys([self.spec.event_id, self.spec.event_time, *self.watched]))
+
+    @property
+    def watched(self) -> list[str]:
+        """The features whose values are looked at."""
+        return [feature.name for feature in self.spec.features if feature.kind != "time"]
 
 
 class Profiling:
@@ -42,11 +48,13 @@ class Profiling:
     def __init__(self, specs: Iterable[ModelSpec], topics: TopicCatalog, schemas: SchemaCatalog, codec: Codec) -> None:
         self._codec = codec
         self._profile_schema = schemas.platform("profile")
-        self._names = {spec.name: {role: topics.name(role, spec.name) for role in KINDS} for spec in specs}
+        specs = list(specs)
+        self._records = {spec.name: schemas.record(spec.name) for spec in specs}
+        self._names = {spec.name: {role: topics.name(role, spec.name) for role in ROLES} for spec in specs}
         self._sources = {
             self._names[spec.name][role]: Source(spec, role, schemas.for_topic(role, spec.name))
             for spec in specs
-            for role in KINDS
+            for role in ROLES
         }
         self._profilers: dict[tuple[str, int], PartitionProfiler] = {}
 
@@ -93,19 +101,51 @@ class Profiling:
         offsets = np.array(batch.offsets, dtype=np.int64)[at]
         appended = np.array(batch.timestamps_ms, dtype=np.int64)[at]
         rows = decoded.rows.select(source.columns).take(pa.array(by_partition))
+        contexts = sampled_contexts(batch.headers[k] for k in at.tolist())
+        asked = self._inputs(source, rows)
         profiles: list[Profile] = []
         numbers, starts = np.unique(partitions, return_index=True)
         for partition, start, end in zip(numbers, starts, [*starts[1:], len(partitions)], strict=True):
             profiler = self._profiler(source.spec, int(partition))
-            fold = getattr(profiler, source.role)
-            profiles += fold(offsets[start:end], appended[start:end], rows.slice(start, end - start))
+            part = offsets[start:end], appended[start:end], rows.slice(start, end - start)
+            profiles += _fold(profiler, source.role, part, _within(contexts, start, end), asked, (start, end))
             self._count(source.spec.name, int(partition), profiler)
         return profiles
 
-    def seal(self, topic: str, partition: int) -> Profile:
-        """A record that says that this partition has fallen idle."""
+    def _inputs(self, source: Source, rows: pa.RecordBatch) -> Inputs | None:
+        """The inputs that REST predictions carry. Raises RetryLater."""
+        if source.role != "predictions":
+            return None
+        carried = np.flatnonzero(np.asarray(rows.column("input").is_valid().to_numpy(zero_copy_only=False)))
+        if not len(carried):
+            return None
+        values = rows.column("input").take(pa.array(carried)).to_pylist()
+        decoded = self._codec.decode(values, self._records[source.spec.name])
+        if decoded.bad:
+            metrics.UNREADABLE.labels(source.spec.name, "rest").inc(len(decoded.bad))
+        return Inputs(carried[decoded.index], decoded.rows.select(source.watched))
+
+    def seals(self, topic: str, partition: int) -> list[Profile]:
+        """Records that say that this partition has fallen idle."""
         source = self._sources[topic]
-        return self._profiler(source.spec, partition).seal(source.role)
+        return self._profiler(source.spec, partition).seals(source.role)
+
+    def awaits_rest(self) -> set[tuple[str, int]]:
+        """The (topic, partition) of predictions of which it must be known whether they have been read to their end."""
+        return {
+            (self._names[model]["predictions"], partition)
+            for (model, partition), profiler in self._profilers.items()
+            if profiler.awaits_rest()
+        }
+
+    def read_to_end(self, topic: str, partition: int, at_ms: int) -> list[Profile]:
+        """Take note that all predictions that were appended to a partition before `at_ms` have been folded."""
+        return self._profiler(self._sources[topic].spec, partition).read_to_end(at_ms)
+
+    def links(self, profile: Profile) -> list[bytes]:
+        """The sampled trace contexts of what is in a profile; given once."""
+        profiler = self._profilers.get((profile["model"], profile["partition"]))
+        return profiler.links.pop(profile["profile_id"], []) if profiler is not None else []
 
     def places(self) -> dict[tuple[str, int], Place]:
         """Per (topic, partition) what to commit."""
@@ -143,7 +183,24 @@ class Profiling:
         metrics.OPEN_LABELS.labels(model, partition).set(join.open_labels)
         metrics.ORPHANS.labels(model, partition).set(profiler.orphans.counts.orphans)
         metrics.COUNTED_LABELS.labels(model, partition).set(profiler.orphans.counts.labels)
-        metrics.UNLABELLED.labels(model).inc(join.unlabelled)
+        for source, count in join.unlabelled.items():
+            metrics.UNLABELLED.labels(model, source).inc(count)
         metrics.UNMATCHED.labels(model).inc(join.unmatched)
         metrics.LATE.labels(model).inc(profiler.late)
-        join.unlabelled = join.unmatched = profiler.late = 0
+        join.unlabelled.clear()
+        join.unmatched = profiler.late = 0
+
+
+def _fold(
+    profiler: PartitionProfiler, role: Role, part: tuple[Longs, Longs, pa.RecordBatch], contexts: Contexts,
+    asked: Inputs | None, where: tuple[int, int],
+) -> list[Profile]:  # fmt: skip
+    if role == "clean":
+        return profiler.clean(*part, contexts)
+    if role == "labels":
+        return profiler.labels(*part, contexts)
+    return profiler.predictions(*part, contexts, asked.part(*where) if asked is not None else None)
+
+
+def _within(contexts: Contexts, start: int, end: int) -> Contexts:
+    return {row - start: context for row, context in contexts.items() if start <= row < end} if contexts else contexts

@@ -114,6 +114,7 @@ def _model(platform: PlatformView, name: str) -> dict[str, Any]:
     serving = max((n.datum for n in read_all(platform, "model_versions", name)), key=lambda d: d["epoch"], default=None)
     drift = read_all(platform, "drift_events", name, since)
     performance = read_all(platform, "model_performance", name, since)
+    of_stream = [news for news in performance if news.datum["source"] != "rest"]
     offsets = Offsets(platform.settings)
     names = platform.topics.model_topics(name)
     letters = [open_about(platform.settings, offsets, names[role]) for role in ("raw_dlq", "labels_raw_dlq")]
@@ -124,7 +125,7 @@ def _model(platform: PlatformView, name: str) -> dict[str, Any]:
         "epoch": serving["epoch"] if serving else None,
         "last_drift": drift[-1].datum["detail"] if drift else None,
         "last_drift_at": _moment(drift[-1].at_ms) if drift else None,
-        "metrics": performance[-1].datum["metrics"] if performance else {},
+        "metrics": (of_stream or performance)[-1].datum["metrics"] if performance else {},
         "dead_letters_about": sum(letter.count for letter in letters),
         "dead_letters_exact": all(letter.exact for letter in letters),
         "labels": met.labels,

@@ -117,7 +117,7 @@ class Observer(Background):
             self._seen.add(key)
             if item.role == "model_versions":
                 self.state.serving = item.datum
-            if item.role == "model_performance":
+            if item.role == "model_performance" and item.datum["source"] != "rest":
                 self.state.performance = item.datum
             self.state.news = [*self.state.news, item]
 

@@ -167,6 +167,7 @@ class DriftEvent(Datum):
     ended_at: Millis
     offsets: tuple[OffsetRange, ...]
     detail: str
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +188,7 @@ class ModelPerformance(Datum):
     started_at: Millis
     ended_at: Millis
     offsets: tuple[OffsetRange, ...]
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,14 @@ from itertools import islice
 from tidemill.entropy import random_bytes
 from tidemill.kafka.headers import TRACEPARENT, Headers
 
-__all__ = ["format_traceparent", "new_traceparent", "parse_traceparent", "sampled_parents", "unsampled_traceparent"]
+__all__ = [
+    "format_traceparent",
+    "new_traceparent",
+    "parse_traceparent",
+    "sampled_contexts",
+    "sampled_parents",
+    "unsampled_traceparent",
+]
 
 _FORM = re.compile(rb"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
 _SAMPLED_SUFFIX = b"-01"
@@ -50,6 +57,17 @@ def unsampled_traceparent() -> bytes:
     """A new root context that is not sampled."""
     digits = random_bytes(24).hex()
     return f"00-{digits[:32]}-{digits[32:]}-00".encode()
+
+
+def sampled_contexts(columns: Iterable[Headers | None]) -> dict[int, bytes]:
+    """The header values of the sampled contexts among the records' headers, by place; malformed ones are left out."""
+    return {
+        place: value
+        for place, headers in enumerate(columns)
+        if headers
+        for name, value in headers
+        if name == TRACEPARENT and value is not None and value.endswith(_SAMPLED_SUFFIX) and parse_traceparent(value)
+    }
 
 
 def sampled_parents(columns: Iterable[Headers | None], limit: int = 128) -> list[tuple[int, int]]:

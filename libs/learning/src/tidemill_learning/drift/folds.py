@@ -20,6 +20,9 @@ from tidemill_learning.drift.scores import bin_counts
 FOLD_ROWS = 2_000
 """Rows are folded so many at a time: folding a few rows costs as much as folding many."""
 
+MAX_CONTEXTS = 10_000
+"""Trace contexts kept of a window: it may be a day long, and everything in it may be sampled."""
+
 TOP_CATEGORIES = 200
 """As in the training reference."""
 
@@ -39,9 +42,11 @@ class FeatureLike(Protocol):
 class Extent:
     """Where a window's records lie in their log and in time."""
 
-    __slots__ = ("ended_at", "first_offset", "last_offset", "records", "started_at")
+    FIELDS = ("ended_at", "first_offset", "last_offset", "records", "started_at")
+    __slots__ = (*FIELDS, "contexts")
 
     def __init__(self) -> None:
+        self.contexts: dict[bytes, None] = {}
         self.records = 0
         self.first_offset = self.last_offset = self.started_at = self.ended_at = 0
 
@@ -54,9 +59,14 @@ class Extent:
         self.last_offset = int(offsets[-1])
         self.started_at, self.ended_at = min(self.started_at, low), max(self.ended_at, high)
 
+    def link(self, contexts: Iterable[bytes]) -> None:
+        """Note the trace contexts of records in it; beyond `MAX_CONTEXTS` they are left out."""
+        if len(self.contexts) < MAX_CONTEXTS:
+            self.contexts.update(dict.fromkeys(contexts))
+
     def to_datum(self) -> dict[str, int]:
         """The fields of schemas/profile.avsc that it knows."""
-        return {name: int(getattr(self, name)) for name in self.__slots__}
+        return {name: int(getattr(self, name)) for name in self.FIELDS}
 
 
 class FeatureFold:

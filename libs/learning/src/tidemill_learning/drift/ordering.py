@@ -13,6 +13,7 @@ Not fewer: a process that catches up reads one partition some windows ahead of t
 """
 
 Item = dict[str, Any]
+EXTENT = ("topic", "partition", "first_offset", "last_offset", "started_at", "ended_at")
 
 
 class WindowOrder:
@@ -20,11 +21,13 @@ class WindowOrder:
 
     A repeat is known by its window, which grows with every profile of a partition. A profile is released
     when every partition has passed its end (`ended_at`): by a later profile, or by a seal, which says that
-    the partition is idle.
+    the partition is idle. REST clients may never ask about the entities of a partition, or no
+    more: `known_only` waits for none that has had no profile, `waits=False` for none at all.
     """
 
-    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, state: Mapping[str, Any] | None = None, *, known_only: bool = False, waits: bool = True) -> None:
         state = state or {}
+        self._known_only, self._waits = known_only, waits
         self._last: dict[str, int] = dict(state.get("last", {}))
         self._ended: dict[str, int] = dict(state.get("ended", {}))
         self._sealed: set[str] = set(state.get("sealed", []))
@@ -53,17 +56,19 @@ class WindowOrder:
         return True
 
     def hold(self, profile: Mapping[str, Any], content: Any) -> None:
-        """Keep a new profile's content until its time has come."""
-        extent = {
-            name: profile[name]
-            for name in ("topic", "partition", "first_offset", "last_offset", "started_at", "ended_at")
-        }
+        """Keep a new profile's content until its time has come; and its trace context, if it has one."""
+        extent = {name: profile[name] for name in (*EXTENT, "traceparent") if profile.get(name) is not None}
         self._waiting.append({**extent, "window": profile["window"], "content": content})
+
+    def width(self, partitions: int) -> int:
+        """Profiles that make one merged window: one of each of `partitions`, as far as they are waited for."""
+        return max(1, len(self._last)) if self._known_only else partitions
 
     def release(self, partitions: int) -> list[Item]:
         """What can be looked at now, in the order of time, then partition."""
         self._waiting.sort(key=lambda item: (item["ended_at"], item["partition"], item["window"]))
-        expected = [str(p) for p in range(partitions) if str(p) not in self._sealed]
+        waited_for = self._last if self._known_only else map(str, range(partitions))
+        expected = [p for p in waited_for if p not in self._sealed] if self._waits else []
         frontier = min((self._ended.get(p, -1) for p in expected), default=None)
         ready = [item for item in self._waiting if frontier is None or item["ended_at"] <= frontier]
         too_many = len(self._waiting) - WINDOWS_BEHIND * partitions

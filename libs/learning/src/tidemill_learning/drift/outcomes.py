@@ -7,12 +7,12 @@ from typing import Any
 import pyarrow as pa
 
 from tidemill_learning.drift import errors
-from tidemill_learning.drift.join import Met
+from tidemill_learning.drift.label_window import Met
 from tidemill_learning.drift.scores import bin_counts
 
 
-def error_profile(task: str, version: int, arm: str, met: list[Met]) -> dict[str, Any]:
-    """The record `ErrorProfile` of schemas/profile.avsc from what one version and arm met in a window.
+def error_profile(task: str, source: str, version: int, arm: str, met: list[Met]) -> dict[str, Any]:
+    """The record `ErrorProfile` of schemas/profile.avsc from what one source, version and arm met in a window.
 
     Corrections of labels that counted in an earlier window are no new labels: they stand in a last bucket of count 0,
     with the difference that they make to every sum, and move their class count.
@@ -26,7 +26,7 @@ def error_profile(task: str, version: int, arm: str, met: list[Met]) -> dict[str
         for name, sign in (("positives", 1), ("negatives", -1)):
             counts = [bin_counts(o.p[(o.y > 0) == (sign > 0)]) for o in (outcomes, now, then)]
             histograms[name] = (counts[0] + counts[1] - counts[2]).tolist()
-    key = {"source": "stream", "version": version, "arm": arm, "count": len(first)}
+    key = {"source": source, "version": version, "arm": arm, "count": len(first)}
     buckets = errors.buckets(outcomes) + ([errors.correction(now, then)] if corrections else [])
     return {**key, "buckets": buckets, **histograms}
 

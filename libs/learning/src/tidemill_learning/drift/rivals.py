@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tidemill_learning.drift.join import Met
+from tidemill_learning.drift.label_window import Met
 from tidemill_learning.drift.outcomes import outputs_of
 from tidemill_learning.release.gains import auc_gains, brier_gains, nearer_gains
 

@@ -16,7 +16,7 @@ STATE_VERSION = 1
 @dataclass(frozen=True, slots=True)
 class Champion:
     """The version that is watched. `epoch`: since when; `learned`: last offset of its data set per clean
-    partition.
+    partition; `asked`: per partition of the predictions topic, whose REST inputs are learned from too.
     """
 
     version: int
@@ -24,12 +24,14 @@ class Champion:
     partitions: int
     digest: str
     learned: dict[str, int]
+    asked: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, published: ModelVersion, clean_topic: str) -> Champion:
+    def of(cls, published: ModelVersion, clean_topic: str, predictions_topic: str = "") -> Champion:
         """From an event of model-versions."""
         ranges = published.champion.data_set.offsets
         learned = {str(r.partition): r.last for r in ranges if r.topic == clean_topic}
+        asked = {str(r.partition): r.last for r in ranges if r.topic == predictions_topic}
         partitions = len(published.start_offsets)
         return cls(
             published.champion.version,
@@ -37,12 +39,15 @@ class Champion:
             partitions,
             published.champion.manifest_digest,
             learned,
+            asked,
         )
 
 
 @dataclass(slots=True)
 class State:
-    """What a detector remembers, as plain JSON; see `Detector` for what the parts are."""
+    """What a detector remembers, as plain JSON; see `Detector` for what the parts are. What is of REST stands under
+    names of its own, so state from before it was watched is still state.
+    """
 
     champion: dict[str, Any] | None = None
     orders: dict[str, Any] = field(default_factory=dict)
@@ -51,7 +56,10 @@ class State:
     lasting: dict[str, int] = field(default_factory=dict)
     alarms: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     quality: dict[str, Any] = field(default_factory=dict)
+    rest_quality: dict[str, Any] = field(default_factory=dict)
+    traces: dict[str, list[str]] = field(default_factory=dict)
     last: list[list[Any]] = field(default_factory=list)
+    last_traces: list[str] = field(default_factory=list)
 
 
 def pack(state: State) -> bytes:

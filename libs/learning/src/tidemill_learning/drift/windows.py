@@ -10,9 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 Longs = NDArray[np.int64]
+Part = tuple[int, Longs]
+"""A window and the places of its rows."""
 
 NEVER = -(2**62)
 """A clock that has seen nothing."""
+
+LATER = 2**62
+"""The time of what has not happened yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestPlace:
+    """The same of what REST clients asked: its clock, its first window that is not written yet, and what else
+    `PredictionClocks` knows.
+    """
+
+    clock: int = NEVER
+    window: int = NEVER
+    appended: int = NEVER
+    streamed: int = NEVER
+    asked_at: int = LATER
+    began: int = LATER
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +59,7 @@ class Place:
     clock: int = NEVER
     window: int = NEVER
     labels: LabelCounts = LabelCounts()
+    rest: RestPlace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +117,26 @@ class Log:
         before = np.concatenate(([self.clock], after[:-1])).astype(np.int64)
         self.clock, self.next_offset = int(after[-1]), int(offsets[-1]) + 1
         return before, after
+
+    def in_windows(self, rule: WindowRule, offsets: Longs, times: Longs, before: Longs) -> tuple[list[Part], int]:
+        """The rows of each open window, and how many were late. Left out is what is late, and what a restart reads
+        again of written windows.
+        """
+        windows, written, late = self.windows(rule, offsets, times, before)
+        rows = np.flatnonzero(~written & ~late)
+        windows = windows[rows]
+        return [(int(window), rows[windows == window]) for window in np.unique(windows)], int((late & ~written).sum())
+
+    def windows(
+        self, rule: WindowRule, offsets: Longs, times: Longs, before: Longs
+    ) -> tuple[Longs, NDArray[np.bool_], NDArray[np.bool_]]:
+        """Per record its window, whether that is written already, and whether the record came too late for it."""
+        windows = rule.windows(offsets, times)
+        return windows, windows < self.closed, rule.late(windows, before)
+
+    def first_open(self, rule: WindowRule) -> int:
+        """The first window that is not over."""
+        return rule.first_open(self.next_offset, self.clock)
 
     def low_water(self, needed: int | None) -> Place:
         """The latest place from which everything at or after offset `needed` is read again; None: nothing

@@ -25,12 +25,17 @@ from tidemill_drift import metrics
 from tidemill_drift.profiling import Profiling
 from tidemill_drift.settings import DriftSettings
 from tidemill_learning.drift.partition import Profile
-from tidemill_learning.drift.windows import LabelCounts, Place
+from tidemill_learning.drift.windows import LabelCounts, Place, RestPlace
 
 _log = logging.getLogger(__name__)
 
 COMMITTED_WAIT_S = 30.0
 WATERMARK_WAIT_S = 2.0
+LOOK_FOR_END_S = 2.0
+END_MARGIN_S = 10.0
+"""What was appended to a partition so long before it was found read to its end, and the longest transaction, is read:
+the broker's clock and ours differ, and it aborts transactions late.
+"""
 Key = tuple[str, int]
 
 
@@ -60,7 +65,7 @@ class ProfileReader:
         self._last_seen: dict[Key, float] = {}
         self._sealed: set[Key] = set()
         self._paused: set[Key] = set()
-        self._next_commit = 0.0
+        self._next_commit = self._next_look = 0.0
         self._moved = False
         self.heartbeat = Heartbeat()
 
@@ -95,6 +100,7 @@ class ProfileReader:
         with metrics.FOLD_SECONDS.time():
             profiles = [profile for batch in Batch.from_messages(messages) for profile in self._fold(batch)]
         self._seen(messages)
+        profiles += self._read_to_end()
         self._write(profiles + self._seals())
         self._hold_back()
         if profiles or time.monotonic() >= self._next_commit:
@@ -156,7 +162,20 @@ class ProfileReader:
         at_end = [key for key in idle if self._at_end(key)]
         self._sealed.update(at_end)
         self._last_seen.update(dict.fromkeys(idle, time.monotonic()))  # the next look is due as late again
-        return [self._profiling.seal(*key) for key in at_end]
+        return [seal for key in at_end for seal in self._profiling.seals(*key)]
+
+    def _read_to_end(self) -> list[Profile]:
+        """Profiles of labels that waited only for predictions of REST: that there are none more in their time is also
+        known where a partition has been read to its end.
+        """
+        if time.monotonic() < self._next_look:
+            return []
+        self._next_look = time.monotonic() + LOOK_FOR_END_S
+        margin = END_MARGIN_S + self._settings.transaction_timeout_ms / 1000
+        at_ms = round((time.time() - margin) * 1000)
+        waiting = [key for key in self._profiling.awaits_rest() if key in self._last_seen]
+        ended = [key for key in waiting if self._at_end(key)]
+        return [profile for key in ended for profile in self._profiling.read_to_end(*key, at_ms)]
 
     def _at_end(self, key: Key) -> bool:
         try:
@@ -222,6 +241,8 @@ def _metadata(place: Place) -> str:
     told: dict[str, object] = {"clock": place.clock, "window": place.window}
     if place.labels.to:
         told["labels"] = asdict(place.labels)  # `tidemill status` and `quality` read it there
+    if place.rest is not None:
+        told["rest"] = asdict(place.rest)
     return json.dumps(told)
 
 
@@ -232,9 +253,15 @@ def _place(committed: TopicPartition) -> Place | None:
     try:
         metadata = json.loads(committed.metadata or "")
         clock, window = int(metadata["clock"]), int(metadata["window"])
-        return Place(committed.offset, clock, window, _label_counts(metadata.get("labels")))
+        return Place(
+            committed.offset, clock, window, _label_counts(metadata.get("labels")), _rest(metadata.get("rest"))
+        )
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _rest(told: object) -> RestPlace | None:
+    return RestPlace(**{name: int(value) for name, value in told.items()}) if isinstance(told, dict) else None
 
 
 def _label_counts(told: object) -> LabelCounts:
