@@ -55,6 +55,10 @@ class Judging:
         outcomes = detector.apply(profile, now_ms)
         return outcomes, detector.to_bytes()
 
+    def traces(self, model: str) -> list[bytes]:
+        """The trace contexts of the profiles that the newest outcomes of a model rest on."""
+        return [context.encode() for context in self._detector(model).last_traces]
+
     def keep(self, model: str, state: bytes) -> None:
         """Store a model's state: what followed from it is written."""
         self._store[model.encode()] = state

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
+
+    from opentelemetry.trace import Tracer
 
     from tidemill.codec import Codec
     from tidemill.contracts.model_file import ModelSpec
@@ -62,10 +65,12 @@ def run_profile(settings: DriftSettings, stop: threading.Event) -> None:
     """Folds partitions until `stop` is set. Raises ConfigError or FatalError."""
     from tidemill.service import Health
     from tidemill.service.server import HealthServer
+    from tidemill.telemetry.tracing import configure_tracing
     from tidemill_drift.adapters.reader import ProfileReader
     from tidemill_drift.profiling import Profiling
 
     contract = _contract(settings, "profile")
+    tracer = configure_tracing(f"{SERVICE}-profile", settings)
     health = Health()
     with HealthServer(health, host=settings.host, port=settings.port) as server:
         _log.info("metrics and health on port %d", server.port, extra={"port": server.port})
@@ -73,10 +78,11 @@ def run_profile(settings: DriftSettings, stop: threading.Event) -> None:
             return
         profiling = Profiling(contract.models.values(), contract.topics, contract.schemas, contract.codec)
         group = contract.topics.group(f"drift-profile-{settings.worker_set}")
-        reader = ProfileReader(settings, group, contract.topics.name("profiles"), profiling, stop)
+        reader = ProfileReader(settings, group, contract.topics.name("profiles"), profiling, stop, tracer)
         health.add_live("loop", reader.heartbeat)
         health.add_ready("group", lambda: None if reader.assigned else "no partitions yet")
-        reader.run()
+        with _traced():
+            reader.run()
 
 
 def run_detect(settings: DriftSettings, stop: threading.Event) -> None:
@@ -85,9 +91,11 @@ def run_detect(settings: DriftSettings, stop: threading.Event) -> None:
     from tidemill.kafka.publisher import Publisher
     from tidemill.service import Health
     from tidemill.service.server import HealthServer
+    from tidemill.telemetry.tracing import configure_tracing
     from tidemill_drift.adapters.champions import Champions
 
     contract = _contract(settings, "detect")
+    tracer = configure_tracing(f"{SERVICE}-detect", settings)
     topics, schemas, codec = contract.topics, contract.schemas, contract.codec
     health = Health()
     with HealthServer(health, host=settings.host, port=settings.port) as server:
@@ -98,7 +106,8 @@ def run_detect(settings: DriftSettings, stop: threading.Event) -> None:
         champions = Champions(versions, codec, schemas.platform("model-version"))
         publisher = Publisher(settings, name="drift-detect")
         try:
-            asyncio.run(_run_app(settings, contract, champions, publisher, health, stop))
+            with _traced():
+                asyncio.run(_run_app(settings, contract, champions, publisher, health, stop, tracer))
         finally:
             champions.close()
             publisher.close()
@@ -106,7 +115,7 @@ def run_detect(settings: DriftSettings, stop: threading.Event) -> None:
 
 async def _run_app(
     settings: DriftSettings, contract: _Contract, champions: Champions, publisher: Publisher, health: Health,
-    stop: threading.Event,
+    stop: threading.Event, tracer: Tracer,
 ) -> None:  # fmt: skip
     from tidemill_drift.adapters.faust_app import DetectApp
     from tidemill_drift.judging import Judging
@@ -114,10 +123,21 @@ async def _run_app(
     def judging(store: MutableMapping[bytes, bytes]) -> Judging:
         return Judging(contract.models.values(), contract.topics, store)
 
-    app = DetectApp(settings, contract.topics, contract.schemas, contract.codec, judging, champions, publisher)
+    app = DetectApp(settings, contract.topics, contract.schemas, contract.codec, judging, champions, publisher, tracer)
     health.add_live("loop", app.heartbeat)
     health.add_ready("table", lambda: None if app.ready else "the table is not restored yet")
     await app.run(stop)
+
+
+@contextmanager
+def _traced() -> Iterator[None]:
+    """What spans are buffered at the end is written out."""
+    from tidemill.telemetry.tracing import shutdown_tracing
+
+    try:
+        yield
+    finally:
+        shutdown_tracing()
 
 
 def _contract(settings: DriftSettings, part: str) -> _Contract:

@@ -22,12 +22,13 @@ LONGEST_DELAY_S = 30.0
 @dataclass(frozen=True, slots=True)
 class Offer:
     """An event of model-versions. `appended_ms`: the record's timestamp. `live`: it came while this process
-    ran.
+    ran. `traceparent`: the context of its release.
     """
 
     event: ModelVersion
     appended_ms: int
     live: bool
+    traceparent: bytes | None = None
 
 
 class Outcome(StrEnum):

@@ -5,8 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 
+from opentelemetry.trace import SpanKind, get_tracer
+
 from tidemill.artifact import ArtifactError, Reason
 from tidemill.contracts.events import ModelVersion
+from tidemill.kafka.headers import TRACEPARENT
+from tidemill.telemetry.spans import failed
+from tidemill.telemetry.tracing import context_of
 from tidemill_inference import metrics
 from tidemill_inference.serving import Swap
 from tidemill_inference.swapper import Outcome, Step
@@ -39,6 +44,7 @@ def tell(model: str, step: Step, refused: Mapping[int, Reason]) -> None:
         metrics.REFUSED.labels(model, refused[event.epoch]).inc()
         trace = None if isinstance(step.error, ArtifactError) else step.error  # of a defect, of ours or a library's
         _log.error("version refused, the one before serves on: %s", step.error, exc_info=trace, extra=about)
+        _trace(model, step)
     elif step.outcome is Outcome.POSTPONED:
         metrics.POSTPONED.labels(model).inc()
         _log.warning("version not loaded yet, tried again: %s", step.error, extra=about)
@@ -46,6 +52,23 @@ def tell(model: str, step: Step, refused: Mapping[int, Reason]) -> None:
         _tell_swap(model, event, step.swap)
         swap = {"from_version": step.swap.from_version, "ms_from_event_to_serving": step.swap.ms}
         _log.info("version serves", extra=about | swap)
+        _trace(model, step)
+
+
+def _trace(model: str, step: Step) -> None:
+    """The span of a swap, or of a refusal, as a child of the release's: from when the event was appended, if it came
+    while this process ran.
+    """
+    assert step.offer is not None
+    event, parent = step.offer.event, context_of([(TRACEPARENT, step.offer.traceparent)])
+    if parent is None:
+        return
+    began = step.offer.appended_ms * 1_000_000 if step.offer.live else None
+    about = {"tidemill.model_version": f"{model}:{event.champion.version}", "tidemill.epoch": event.epoch}
+    span = get_tracer("tidemill").start_span(f"swap {model}", parent, SpanKind.CONSUMER, about, start_time=began)
+    if step.error is not None:
+        failed(span, step.error)
+    span.end()
 
 
 def _tell_swap(model: str, event: ModelVersion, swap: Swap) -> None:

@@ -21,6 +21,7 @@ from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import RetryLater
 from tidemill.kafka.headers import TRACEPARENT, Headers
+from tidemill.telemetry.spans import span_of
 from tidemill.telemetry.tracing import context_of, current_traceparent
 from tidemill_ingest import metrics
 from tidemill_ingest.answers import Accepted, ItemError, Problem, status_of
@@ -111,9 +112,7 @@ class IngestService:
         (503).
         """
         given: Headers | None = [(TRACEPARENT, traceparent.encode())] if traceparent and traceparent.isascii() else None
-        with self._tracer.start_as_current_span(
-            f"send {target.topic}", context=context_of(given), kind=SpanKind.PRODUCER
-        ) as span:
+        with span_of(self._tracer, f"send {target.topic}", context=context_of(given), kind=SpanKind.PRODUCER) as span:
             converted = await self._convert(target, body, content_type, make_ids)
             span.set_attributes(
                 {

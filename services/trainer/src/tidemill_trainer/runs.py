@@ -180,12 +180,12 @@ class RunStore:
                 "start_offsets": list(outcome.start_offsets),
                 "version": outcome.version,
                 "artifact": outcome.artifact.to_dict() if outcome.artifact else None,
-            })  # fmt: skip
+            }, claim.traceparent)  # fmt: skip
 
     def fail(self, claim: Claim, reason: str) -> None:
         """The run has failed for good."""
         with self._begin() as connection:
-            self._finish(connection, self._locked(connection, claim), "failed", {"reason": reason})
+            self._finish(connection, self._locked(connection, claim), "failed", {"reason": reason}, claim.traceparent)
 
     def artifact(self, model: str, version: int) -> tuple[ModelRef, tuple[int, ...]] | None:
         """Reference and data-set end of a finished version."""
@@ -234,23 +234,26 @@ class RunStore:
             self._locked(connection, claim)
             connection.execute(update(runs).where(runs.c.run_id == claim.run_id).values(change))
 
-    def _finish(self, connection: Connection, row: Row[Any], state: str, change: dict[str, Any]) -> None:
+    def _finish(
+        self, connection: Connection, row: Row[Any], state: str, change: dict[str, Any], traceparent: str | None = None
+    ) -> None:
         change = change | {
             "state": state, "changed_at": self._clock.now_ms(), "lease_token": None, "lease_until": None,
         }  # fmt: skip
         connection.execute(update(runs).where(runs.c.run_id == row.run_id).values(change))
-        self._tell(connection, {**row._mapping, **change})
+        self._tell(connection, {**row._mapping, **change}, traceparent)
 
-    def _tell(self, connection: Connection, row: Mapping[str, Any]) -> None:
-        """Put the event of the run's state into the outbox; a state that was told before is not
-        told again."""
+    def _tell(self, connection: Connection, row: Mapping[str, Any], traceparent: str | None = None) -> None:
+        """Put the event of the run's state into the outbox, with the context that its trace goes on from (None: the
+        request's); a state that was told before is not told again.
+        """
         if connection.scalar(select(outbox.c.id).where(outbox.c.event_id == event_id(row))) is not None:
             return
         values = {
             "event_id": event_id(row),
             "model": row["model"],
             "event": event(row),
-            "traceparent": row["traceparent"],
+            "traceparent": traceparent or row["traceparent"],
         }
         connection.execute(insert(outbox).values(values))
 

@@ -94,7 +94,7 @@ class Trainer:
 
     def _work(self, claim: Claim) -> None:
         log.info("run %s for %s begins (%s, attempt %d)", claim.run_id, claim.model, claim.cause, claim.attempt)
-        with run_span(self._tracer, claim) as span, metrics.TRAIN_SECONDS.labels(claim.model).time():
+        with run_span(self._tracer, claim) as (span, claim), metrics.TRAIN_SECONDS.labels(claim.model).time():
             try:
                 staged = staged_in(claim.evidence)
                 outcome = self._adopted(claim, staged) if staged else self._trained(claim, span)

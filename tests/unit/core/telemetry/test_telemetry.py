@@ -144,7 +144,7 @@ def test_span_files_are_bounded(tmp_path: Path) -> None:
 def test_a_log_line_is_one_object_with_trace_model_version_and_extras() -> None:
     record = logging.makeLogRecord({"name": "a", "msg": "two\n%s", "args": ("lines",), "levelname": "INFO", "rows": 3})
     token = model_version.set("flight-delay:2")
-    parent = trace.set_span_in_context(trace.NonRecordingSpan(tracing._remote(0xA, 0xB)))
+    parent = trace.set_span_in_context(trace.NonRecordingSpan(tracing.remote(0xA, 0xB)))
     from opentelemetry.context import attach, detach
 
     attached = attach(parent)

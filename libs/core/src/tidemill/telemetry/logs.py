@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,17 @@ __all__ = ["JsonFormatter", "configure_logging", "model_version"]
 
 model_version: ContextVar[str | None] = ContextVar("model_version", default=None)
 """The model version at work in this context (``<model>:<version>``); stands on every log line."""
+
+PAYLOAD_LOGGERS: Mapping[str, int] = {
+    **dict.fromkeys(("aiokafka", "kafka", "faust", "mode"), logging.INFO),  # whole requests, with the records in them
+    **dict.fromkeys(("botocore", "aiobotocore", "boto3", "s3fs", "fsspec"), logging.INFO),  # bodies and signatures
+    **dict.fromkeys(("httpx", "httpcore", "urllib3", "hpack"), logging.INFO),  # addresses with queries, headers
+    **dict.fromkeys(("asyncio", "concurrent"), logging.INFO),
+    "sqlalchemy": logging.WARNING,  # statements with their parameters
+}
+"""Loggers of libraries that write what passes through them, and the level below which they stay silent, whatever
+level is asked for: what a person sent does not stand in a log.
+"""
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -56,4 +68,6 @@ def configure_logging(service: str, level: str = "INFO", file: Path | None = Non
     handler = logging.FileHandler(file, encoding="utf-8") if file is not None else logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(service))
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    for name, least in PAYLOAD_LOGGERS.items():
+        logging.getLogger(name).setLevel(max(least, logging.getLogger().level))
     logging.captureWarnings(True)

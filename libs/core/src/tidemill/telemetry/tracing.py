@@ -28,20 +28,17 @@ from opentelemetry.trace import (
     Link,
     NonRecordingSpan,
     Span,
-    SpanContext,
     SpanKind,
-    Status,
-    StatusCode,
-    TraceFlags,
     Tracer,
     TraceState,
 )
-from opentelemetry.util.types import Attributes
+from opentelemetry.util.types import Attributes, AttributeValue
 
 from tidemill.kafka.batch import Batch
 from tidemill.kafka.headers import TRACEPARENT, Headers, find
 from tidemill.settings import CommonSettings
 from tidemill.telemetry.span_file import SpanFileExporter
+from tidemill.telemetry.spans import MAX_LINKS, linked_span, remote
 from tidemill.telemetry.traceparent import (
     format_traceparent,
     new_traceparent,
@@ -50,19 +47,17 @@ from tidemill.telemetry.traceparent import (
 )
 
 __all__ = [
-    "MAX_LINKS",
     "batch_span",
     "configure_tracing",
     "context_of",
     "current_traceparent",
     "new_traceparent",
-    "record_failure",
     "shutdown_tracing",
     "tracer_provider",
 ]
 
-MAX_LINKS = 128
-"""OpenTelemetry's default limit of links per span."""
+MAX_SAMPLED = 10_000
+"""Sampled records of a batch that its span is linked to; a batch of which more are sampled is not traced whole."""
 
 
 class LinkSampler(Sampler):
@@ -127,19 +122,15 @@ def batch_span(tracer: Tracer, batches: Sequence[Batch], group: str | None = Non
     """The span of processing ``batches``, current within the block; not recording where no producer was
     sampled.
 
-    An exception that leaves the block is recorded and passed on.
+    An exception that leaves the block is noted, without its message, and passed on.
     """
-    parents = sampled_parents(chain.from_iterable(batch.headers for batch in batches), MAX_LINKS)
+    parents = sampled_parents(chain.from_iterable(batch.headers for batch in batches), MAX_SAMPLED)
     if not parents:
         yield INVALID_SPAN
         return
-    with tracer.start_as_current_span(
-        f"process {' '.join(batch.topic for batch in batches)}",
-        context=Context(),
-        kind=SpanKind.CONSUMER,
-        links=[Link(_remote(trace_id, span_id)) for trace_id, span_id in parents],
-        attributes=_attributes(batches, group),
-    ) as span:
+    name = f"process {' '.join(batch.topic for batch in batches)}"
+    links = [Link(remote(trace_id, span_id)) for trace_id, span_id in parents]
+    with linked_span(tracer, name, links, kind=SpanKind.CONSUMER, attributes=_attributes(batches, group)) as span:
         yield span
 
 
@@ -159,14 +150,7 @@ def context_of(headers: Headers | None) -> Context | None:
     if parsed is None:
         return None
     trace_id, span_id, sampled = parsed
-    return trace.set_span_in_context(NonRecordingSpan(_remote(trace_id, span_id, sampled)))
-
-
-def record_failure(error: BaseException) -> None:
-    """Note a failure that was handled (``RetryLater``, say) on the span that is current."""
-    span = trace.get_current_span()
-    span.record_exception(error)
-    span.set_status(Status(StatusCode.ERROR, str(error)))
+    return trace.set_span_in_context(NonRecordingSpan(remote(trace_id, span_id, sampled)))
 
 
 def _exporters(service: str, settings: CommonSettings) -> Iterator[SpanExporter]:
@@ -178,14 +162,9 @@ def _exporters(service: str, settings: CommonSettings) -> Iterator[SpanExporter]
         yield OTLPSpanExporter(endpoint=f"{settings.otlp_endpoint.rstrip('/')}/v1/traces")
 
 
-def _remote(trace_id: int, span_id: int, sampled: bool = True) -> SpanContext:
-    flags = TraceFlags(TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT)
-    return SpanContext(trace_id, span_id, is_remote=True, trace_flags=flags)
-
-
-def _attributes(batches: Sequence[Batch], group: str | None) -> dict[str, str | int]:
+def _attributes(batches: Sequence[Batch], group: str | None) -> dict[str, AttributeValue]:
     count = sum(len(batch) for batch in batches)
-    attributes: dict[str, str | int] = {
+    attributes: dict[str, AttributeValue] = {
         "messaging.system": "kafka",
         "messaging.operation.name": "process",
         "messaging.operation.type": "process",

@@ -18,20 +18,24 @@ from typing import TYPE_CHECKING, Any
 import faust
 from faust.auth import OAuthCredentials, SASLCredentials, SSLCredentials
 from faust.types.auth import CredentialsT
+from opentelemetry.trace import Tracer
 
 from tidemill.codec import Codec
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import DeadLetter, FatalError, RetryLater
 from tidemill.kafka.batch import Output
+from tidemill.kafka.headers import Headers
 from tidemill.kafka.pass_through.aio import aiokafka_config
 from tidemill.kafka.publisher import Publisher
 from tidemill.service import Heartbeat
+from tidemill.telemetry.traceparent import sampled_contexts
 from tidemill_drift import metrics
 from tidemill_drift.adapters.champions import Champions, Crowned
 from tidemill_drift.adapters.faust_consumer import WholeTransport
 from tidemill_drift.judging import ROLES, Judging, count
 from tidemill_drift.settings import DriftSettings
+from tidemill_drift.spans import judging_span, outcome_headers
 from tidemill_learning.drift.detector import Outcome
 
 if TYPE_CHECKING:
@@ -55,6 +59,7 @@ class DetectApp:
         judging: Callable[[Any], Judging],
         champions: Champions,
         publisher: Publisher,
+        tracer: Tracer,
     ) -> None:
         self._settings = settings
         self._topics = topics
@@ -62,6 +67,7 @@ class DetectApp:
         self._codec = codec
         self._champions = champions
         self._publisher = publisher
+        self._tracer = tracer
         self._failure: BaseException | None = None
         self.heartbeat = Heartbeat()
         self.ready = False
@@ -113,7 +119,8 @@ class DetectApp:
         async for event in stream.noack().events():
             try:
                 self._check_order(event.message)
-                await self._take(event.value, int(event.message.timestamp * 1000))
+                message = event.message
+                await self._take(event.value, int(message.timestamp * 1000), _traceparent(message.headers))
             except Exception as error:
                 # Faust would log it and go on with the next profile: this one would be lost.
                 self._judging.forget()
@@ -129,7 +136,7 @@ class DetectApp:
         if not self._app.consumer.follows(message.tp, message.offset):
             raise FatalError(f"Faust left out profiles {expected} to {message.offset - 1}: they must be read again")
 
-    async def _take(self, value: bytes, appended_ms: int) -> None:
+    async def _take(self, value: bytes, appended_ms: int, traceparent: bytes | None) -> None:
         self._crown(await self._patiently(self._champions.poll))
         try:
             profile = self._codec.decode_one(value, self._profile_schema)
@@ -139,27 +146,33 @@ class DetectApp:
             return
         if not self._judging.knows(profile["model"]):
             return
-        outcomes, state = self._judging.apply(profile, appended_ms)
-        count(outcomes)
-        await self._write(outcomes)
-        self._judging.keep(profile["model"], state)
+        model = profile["model"]
+        if traceparent is not None:
+            profile["traceparent"] = traceparent.decode()
+        with judging_span(self._tracer, model, traceparent):
+            outcomes, state = self._judging.apply(profile, appended_ms)
+            count(outcomes)
+            await self._write(model, outcomes)
+        self._judging.keep(model, state)
 
     async def _send_again(self) -> None:
         """Runs once the table is restored: whether the newest outcomes were stored is not known, and ids
         tell repeats.
         """
-        await self._write(self._judging.last())
+        for outcome in self._judging.last():
+            await self._write(outcome.model, [outcome])
         self.ready = True
 
-    async def _write(self, outcomes: Sequence[Outcome]) -> None:
+    async def _write(self, model: str, outcomes: Sequence[Outcome]) -> None:
         if outcomes:
-            outputs = [self._output(outcome) for outcome in outcomes]
-            await self._patiently(lambda: self._publisher.publish_all(outputs))
+            with outcome_headers(self._tracer, model, self._judging.traces(model)) as headers:
+                outputs = [self._output(outcome, headers) for outcome in outcomes]
+                await self._patiently(lambda: self._publisher.publish_all(outputs))
 
-    def _output(self, outcome: Outcome) -> Output:
+    def _output(self, outcome: Outcome, headers: Headers | None) -> Output:
         role = ROLES[type(outcome)]
         value = self._codec.encode_one(outcome.to_dict(), self._schemas.for_topic(role))
-        return Output(self._topics.name(role), [value], [outcome.model.encode()])
+        return Output(self._topics.name(role), [value], [outcome.model.encode()], headers=[headers])
 
     def _crown(self, crowned: Sequence[Crowned]) -> None:
         for published, reference in crowned:
@@ -200,6 +213,13 @@ def _app(settings: DriftSettings, group: str, folder: Path) -> Any:
     )
     app.transport = WholeTransport(app.conf.broker_consumer, app)
     return app
+
+
+def _traceparent(headers: Any) -> bytes | None:
+    """The sampled trace context among Faust's headers (pairs, or a mapping)."""
+    pairs = list(headers.items() if isinstance(headers, Mapping) else headers or ())
+    found = sampled_contexts([pairs])
+    return found.get(0)
 
 
 def credentials(aio: Mapping[str, Any]) -> CredentialsT | None:

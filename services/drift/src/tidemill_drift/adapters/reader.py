@@ -15,15 +15,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+from opentelemetry.trace import Tracer
 
 from tidemill.errors import FatalError, RetryLater
 from tidemill.kafka.batch import Batch, Output
 from tidemill.kafka.clients import consumer_config
 from tidemill.kafka.publisher import Publisher
 from tidemill.service import Heartbeat
+from tidemill.telemetry.tracing import batch_span
 from tidemill_drift import metrics
 from tidemill_drift.profiling import Profiling
 from tidemill_drift.settings import DriftSettings
+from tidemill_drift.spans import profile_headers
 from tidemill_learning.drift.partition import Profile
 from tidemill_learning.drift.windows import LabelCounts, Place, RestPlace
 
@@ -49,11 +52,14 @@ class ProfileReader:
         output_topic: str,
         profiling: Profiling,
         stop: threading.Event,
+        tracer: Tracer,
     ) -> None:
         self._settings = settings
         self._output_topic = output_topic
         self._profiling = profiling
         self._stop = stop
+        self._tracer = tracer
+        self._group = group
         # Faust's client reads profiles, and of the codecs it has gzip without another library.
         gzip = settings.model_copy(update={"compression": "gzip"})
         self._publisher = Publisher(gzip, name="drift-profile")
@@ -97,8 +103,9 @@ class ProfileReader:
         messages = _without_errors(self._consumer.consume(self._settings.batch_size, linger))
         if self._moved:  # what was fetched before the rebalance may belong to others, or comes again
             messages = [message for message in messages if self._belongs(message)]
-        with metrics.FOLD_SECONDS.time():
-            profiles = [profile for batch in Batch.from_messages(messages) for profile in self._fold(batch)]
+        batches = Batch.from_messages(messages)
+        with batch_span(self._tracer, batches, self._group), metrics.FOLD_SECONDS.time():
+            profiles = [profile for batch in batches for profile in self._fold(batch)]
         self._seen(messages)
         profiles += self._read_to_end()
         self._write(profiles + self._seals())
@@ -125,9 +132,10 @@ class ProfileReader:
         if not profiles:
             return
         keys, values = self._profiling.encode(profiles)
+        headers = [profile_headers(self._tracer, profile, self._profiling.links(profile)) for profile in profiles]
         while True:
             try:
-                self._publisher.publish_all([Output(self._output_topic, values, keys)])
+                self._publisher.publish_all([Output(self._output_topic, values, keys, headers=headers)])
                 return
             except RetryLater as error:
                 _log.warning("profiles are not written yet: %s", error)

@@ -10,6 +10,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Tracer
 
 from tidemill.kafka.headers import TRACEPARENT
+from tidemill.telemetry.spans import span_of
 from tidemill.telemetry.traceparent import format_traceparent, parse_traceparent, unsampled_traceparent
 from tidemill.telemetry.tracing import context_of, current_traceparent
 
@@ -43,7 +44,7 @@ class RequestSpans:
     def span(self, name: str, header: bytes | None) -> Iterator[bytes]:
         """Run a block in a SERVER span; gives the traceparent that goes on from here."""
         parent = context_of([(TRACEPARENT, header)]) or Context()
-        with self._tracer.start_as_current_span(name, context=parent, kind=SpanKind.SERVER):
+        with span_of(self._tracer, name, context=parent, kind=SpanKind.SERVER):
             yield current_traceparent() or unsampled_traceparent()
 
 

@@ -15,6 +15,7 @@ from tidemill.contracts.schemas import Schema
 from tidemill.errors import DeadLetter, RetryLater
 from tidemill.kafka.batch import Batch
 from tidemill.kafka.broadcast import BroadcastReader
+from tidemill.kafka.headers import TRACEPARENT, find
 from tidemill.service import Heartbeat
 from tidemill_inference.loads import Loads, Spawn, in_a_thread
 from tidemill_inference.swapper import Offer, Outcome, Step, Swapper
@@ -138,17 +139,18 @@ class VersionWatcher:
 
     def _note(self, batches: list[Batch], *, live: bool) -> None:
         for batch in batches:
-            for value, timestamp_ms in zip(batch.values, batch.timestamps_ms, strict=True):
+            rows = zip(batch.values, batch.timestamps_ms, batch.headers, strict=True)
+            for value, timestamp_ms, headers in rows:
                 if value is not None:
-                    self._offer(value, timestamp_ms, live)
+                    self._offer(value, timestamp_ms, live, find(headers, TRACEPARENT))
 
-    def _offer(self, value: bytes, timestamp_ms: int, live: bool) -> None:
+    def _offer(self, value: bytes, timestamp_ms: int, live: bool, traceparent: bytes | None) -> None:
         try:
             event = ModelVersion.from_dict(self._codec.decode_one(value, self._schema))
         except DeadLetter as error:
             _log.error("a record on model-versions is no event: %s", error.reason)
             return
-        self._loads.offer(Offer(event, timestamp_ms, live))
+        self._loads.offer(Offer(event, timestamp_ms, live, traceparent))
 
     def _on_step(self, model: str, step: Step) -> None:
         tell(model, step, self._swappers[model].refused)
