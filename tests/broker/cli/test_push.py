@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from random import Random
 
 import pytest
 from click.testing import CliRunner, Result
@@ -120,3 +121,29 @@ def test_status_and_quality_tell_of_labels_without_event_and_open_letters(view: 
     assert "open dead letters" in run("status").output
     found = json.loads(run("quality", MODEL, "--json").output)
     assert found["labels_without_event"] == {"labels": 0, "orphans": 0, "newest": []}
+
+
+def test_a_record_that_the_topic_is_too_small_for_costs_its_own_row(view: PlatformView, tmp_path: Path) -> None:
+    path = tmp_path / "flights.jsonl"
+    lines = [flight(number, "N1") for number in range(40)]
+    lines[7] = flight(7, Random(7).randbytes(5_000_000).hex())  # half of it is left when it is compressed
+    path.write_text("\n".join(lines))
+    result = run("push", str(path), "--report", str(tmp_path / "errors.jsonl"))
+    assert result.exit_code == 1
+    assert "39 rows stored" in result.output
+    assert {str(record["event_id"]) for _, _, record, _ in stored(view)} == {f"e{n}" for n in range(40) if n != 7}
+    error = json.loads((tmp_path / "errors.jsonl").read_text())
+    assert error["line"] == 8
+    assert "max.message.bytes" in error["reason"]
+    assert "was pushed" in run("push", str(path)).output
+
+
+def test_times_in_1970_are_said_and_choices_reach_the_rows(view: PlatformView, tmp_path: Path) -> None:
+    path = tmp_path / "flights.csv"
+    path.write_text("event_id;scheduled_at;tail_number;distance\na;3600;NA;1,5\nb;7200;null;2\n", encoding="utf-16")
+    said = ("--delimiter", ";", "--encoding", "utf-16", "--decimal-comma", "--null-word", "NA", "--time-unit", "s")
+    result = run("push", str(path), *said)
+    assert result.exit_code == 0, result.output
+    assert "2 rows have times in 1970, the first in line 2" in result.output
+    found = sorted((record["event_id"], record["scheduled_at"], key) for _, key, record, _ in stored(view))
+    assert found == [("a", 3_600_000, b"a"), ("b", 7_200_000, b"null")]

@@ -32,11 +32,11 @@ def test_a_whole_number_written_with_a_point_is_still_whole() -> None:
 def test_a_value_that_does_not_fit_is_an_error_of_its_line_and_never_a_guess() -> None:
     values, errors = one(["1", "two", "3"], "int")
     assert values == [1, None, 3]
-    assert errors == ["2: 'two' is not a whole number"]
+    assert errors == ["2: 'two' is not a whole number of 32 bits"]
 
 
 def test_a_number_too_large_for_its_field_is_an_error() -> None:
-    assert one(["3000000000"], "int")[1] == ["1: '3000000000' is not a whole number"]
+    assert one(["3000000000"], "int")[1] == ["1: 3000000000 is out of range for a whole number of 32 bits"]
     assert one(["3000000000"], "long") == ([3_000_000_000], [])
 
 
@@ -55,13 +55,15 @@ def test_words_for_nothing_are_null_where_the_field_admits_it(word: str) -> None
 
 
 def test_nothing_in_a_field_that_must_be_there_is_an_error() -> None:
-    assert one(["a", ""], "string", nullable=False)[1] == ["2: is missing"]
+    assert one(["a", None], "string", nullable=False)[1] == ["2: is missing"]
 
 
-def test_times_are_read_as_iso_8601_and_as_milliseconds_and_are_utc_without_a_zone() -> None:
-    texts = ["2024-01-01T09:00:00Z", "2024-01-01 09:00", "2024-01-01T10:00:00+01:00", "1704099600000"]
+def test_times_are_read_as_iso_8601_with_an_offset_and_as_milliseconds() -> None:
+    texts = ["2024-01-01T09:00:00Z", "2024-01-01 09:00+00:00", "2024-01-01T10:00:00+01:00", " 1704099600000 "]
     assert one(texts, "time") == ([NINE] * 4, [])
-    assert one(["yesterday"], "time")[1] == ["1: 'yesterday' is not a time (ISO 8601, or milliseconds since 1970)"]
+    (error,) = one(["yesterday"], "time")[1]
+    assert "'yesterday' is not an ISO-8601 time" in error
+    assert "--date-format" in error
 
 
 def test_a_column_of_times_of_a_parquet_file_is_taken_as_it_is() -> None:
@@ -71,7 +73,7 @@ def test_a_column_of_times_of_a_parquet_file_is_taken_as_it_is() -> None:
 def test_integers_of_a_parquet_file_fill_number_and_text_fields_but_not_whole_fields_with_halves() -> None:
     assert one([1, 2], "double") == ([1.0, 2.0], [])
     assert one([1, 2], "string") == (["1", "2"], [])
-    assert one([1.0, 2.5], "int")[1] == ["2: '2.5' is not a whole number"]
+    assert one([1.0, 2.5], "int")[1] == ["2: 2.5 is not a whole number of 32 bits"]
 
 
 def test_a_field_without_a_column_is_null_or_an_error() -> None:
@@ -83,7 +85,7 @@ def test_a_field_without_a_column_is_null_or_an_error() -> None:
 
 def test_fields_are_read_from_avro() -> None:
     fields = record_fields([{"name": "id", "type": "string"}, {"name": "at", "type": ["null", AVRO_TIME]}])
-    assert fields == [Field("id", "string", False), Field("at", "time", True)]
+    assert [(f.name, f.kind, f.nullable) for f in fields] == [("id", "string", False), ("at", "time", True)]
 
 
 def test_a_type_that_no_column_holds_is_refused_by_name() -> None:

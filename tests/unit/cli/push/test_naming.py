@@ -16,7 +16,7 @@ from tidemill_cli.push.reading import read_chunks
 from tidemill_cli.push.records import Encoded, RecordMaker
 
 AT = "2026-11-01T10:00:00Z"
-LABEL = {"event_id": "o1", "label": "true", "event_time": AT, "observed_at": AT, "customer": "c1"}
+LABEL = {"event_id": "o1", "label": True, "event_time": AT, "observed_at": AT, "customer": "c1"}
 
 
 class Desk:
@@ -61,7 +61,7 @@ FORMATS = pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
 
 @FORMATS
 def test_a_label_is_taken_under_the_names_of_the_model_file(labels: Desk, ending: str) -> None:
-    own = {"order_id": "o1", "fraud": "true", "placed_at": AT, "observed_at": AT, "customer": "c1"}
+    own = {"order_id": "o1", "fraud": True, "placed_at": AT, "observed_at": AT, "customer": "c1"}
     encoded = labels.encoded([own], ending)
     assert (encoded.keys, encoded.errors) == ([b"c1"], [])
     (label,) = labels.read(encoded)
@@ -139,7 +139,9 @@ def test_a_file_of_labels_without_an_entity_column_is_refused_with_the_cure(
 
 def test_a_column_that_is_mapped_to_a_field_stands_before_one_of_that_name(labels: Desk, tmp_path: Path) -> None:
     path = tmp_path / "mapped.csv"
-    path.write_text("event_id,mine,label,event_time,observed_at,entity\nx,o1,yes,2024-01-01,2024-02-01,c1\n")
+    path.write_text(
+        "event_id,mine,label,event_time,observed_at,entity\nx,o1,yes,2024-01-01T00:00:00Z,2024-02-01T00:00:00Z,c1\n"
+    )
     maker = RecordMaker(labels.codec, labels.schema, labels.roles, "d", {"mine": "event_id"}, None)
     (chunk,) = read_chunks(path, 10)
     encoded = maker.encode(chunk, 0)

@@ -140,7 +140,9 @@ def test_columns_that_fill_no_field_and_fields_that_no_column_fills_are_known(ca
 
 def test_a_label_without_its_own_entity_field_is_keyed_by_the_column_beside_it(case: Case, tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
-    path.write_text("event_id,customer_id,left,event_time,observed_at\ne1,c9,yes,2024-01-01,2024-02-01\n")
+    path.write_text(
+        "event_id,customer_id,left,event_time,observed_at\ne1,c9,yes,2024-01-01T00:00:00Z,2024-02-01T00:00:00Z\n"
+    )
     schema = case.schemas.label("telecom-churn")
     maker = RecordMaker(
         case.codec, schema, Roles("event_id", "event_time", "customer_id", labels=True), "d", {"left": "label"}, None
@@ -151,17 +153,53 @@ def test_a_label_without_its_own_entity_field_is_keyed_by_the_column_beside_it(c
     assert case.codec.decode_one(encoded.values[0], schema)["label"] is True
 
 
-def test_a_throttle_waits_for_its_rate() -> None:
+def test_a_throttle_waits_for_its_rate_before_rows_go_out_and_makes_up_for_nothing() -> None:
     now = [10.0]
     throttle = Throttle(100.0, lambda: now[0])
-    assert throttle.wait_s(50) == pytest.approx(0.5)
-    now[0] = 12.0
-    assert throttle.wait_s(50) == 0.0
+    assert (throttle.most(5_000), Throttle(0.5).most(7), Throttle(None).most(5_000)) == (10, 1, 5_000)
+    assert throttle.wait_s(10) == 0.0
+    assert throttle.wait_s(10) == pytest.approx(0.1)
+    now[0] = 20.0
+    assert throttle.wait_s(10) == 0.0
+    assert throttle.wait_s(10) == pytest.approx(0.1)
+
+
+def test_a_limited_push_never_sends_more_than_its_rate_and_goes_on_within_a_chunk(case: Case) -> None:
+    now, waits = [0.0], []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        now[0] += seconds
+
+    def limited(sender: Collecting, how: str) -> Progress:
+        throttle, chunks = Throttle(2.0, lambda: now[0]), read_chunks(case.path, 5)
+        return push(
+            chunks, case.maker(), sender, "churn-raw", case.checkpoint, case.report, throttle, 0.0, lambda p: None, how,
+            sleep,
+        )  # type: ignore[arg-type]  # fmt: skip
+
+    broken = Collecting(breaks_at=3)
+    with pytest.raises(NotDelivered):
+        limited(broken, "a")
+    assert waits == [0.0, 0.5, 0.5]
+    assert case.checkpoint.load() == Progress(rows=0, sent=2, within=2, how="a")
+    second = Collecting()
+    assert limited(second, "a") == Progress(rows=7, sent=6, errors=1, done=True)
+    assert [record["tenure"] for record in case.read(second)] == [2, 4, 5, 6]
+
+
+def test_a_chunk_that_was_begun_by_other_choices_begins_again(case: Case) -> None:
+    case.checkpoint.save(Progress(rows=0, sent=1, within=1, how="a"))
+    sender = Collecting()
+    assert case.push(sender) == Progress(rows=7, sent=6, errors=1, done=True)
+    assert len(sender.records) == 6
 
 
 def test_a_time_line_is_start_and_step() -> None:
     line = TimeLine.parse("2024-01-01T00:00:00Z/10m")
     assert line == TIMES
+    with pytest.raises(ValueError, match="no offset"):
+        TimeLine.parse("2024-01-01T00:00:00/10m")
     with pytest.raises(ValueError, match="START/STEP"):
         TimeLine.parse("2024-01-01")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tidemill_cli.commands.reading_options import reading_options
 from tidemill_cli.platform import platform_options
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tidemill_cli.predict.files import FileScorer
     from tidemill_cli.predict.parts import Parts
     from tidemill_cli.predict.version import Version
+    from tidemill_cli.push.choices import Choices
 
 CHUNK_ROWS = 20_000
 STATES = Path("var/predict")
@@ -32,12 +34,14 @@ STATES = Path("var/predict")
 @click.option("--map", "mapped", multiple=True, metavar="COLUMN=FIELD", help="A column under another name; repeatable.")
 @click.option("--privacy-key-file", type=click.Path(exists=True, path_type=Path), help="Where the model file hashes.")
 @click.option("--again", is_flag=True, help="Start over, although it was begun before.")
+@reading_options
 @platform_options
 def predict(
     platform: PlatformView, file: Path | None, start: str | None, model: str | None, number: int | None,
     out: Path | None, topic: str | None, mapped: tuple[str, ...], privacy_key_file: Path | None, again: bool,
+    choices: Choices,
 ) -> None:  # fmt: skip
-    """Score FILE (CSV, JSONL, Parquet), or the records of the clean topic, with a version.
+    """Score FILE (CSV, JSONL, Parquet; read as push does), or the records of the clean topic, with a version.
 
     \b
     tidemill predict flights.parquet --model flight-delay
@@ -60,7 +64,7 @@ def predict(
     version = open_version(platform, spec.name, number)
     try:
         if file is not None:
-            _file(platform, spec, version, file, out, mapped, privacy_key_file, again)
+            _file(platform, spec, version, file, out, mapped, privacy_key_file, again, choices)
         else:
             _clean(platform, spec, version, str(start), out, topic, again)
     except ValueError as error:
@@ -69,7 +73,7 @@ def predict(
 
 def _file(
     platform: PlatformView, spec: ModelSpec, version: Version, file: Path, out: Path | None,
-    mapped: tuple[str, ...], key_file: Path | None, again: bool,
+    mapped: tuple[str, ...], key_file: Path | None, again: bool, choices: Choices,
 ) -> None:  # fmt: skip
     from tidemill_cli.predict.files import score_file
     from tidemill_cli.predict.parts import Parts, forget
@@ -80,8 +84,10 @@ def _file(
     if again:
         forget(target)
     digest = file_digest(file)
-    scorer = _scorer(platform, spec, version, file, digest, mapped, key_file)
-    parts = Parts(target, {"file": digest, "model": spec.name, "version": version.number, "map": list(mapped)})
+    scorer = _scorer(platform, spec, version, file, digest, mapped, key_file, choices)
+    parts = Parts(
+        target, {"file": digest, "model": spec.name, "version": version.number, "map": list(mapped)} | _said(choices)
+    )
     if parts.rows:
         click.echo(f"continuing behind row {parts.next:,}")
     with _progress(file.name, count_rows(file), int(parts.next or 0)) as advance:
@@ -92,13 +98,13 @@ def _file(
             advance(row - done)
             done = row
 
-        score_file(read_chunks(file, CHUNK_ROWS), scorer, parts, advanced)
+        score_file(read_chunks(file, CHUNK_ROWS, choices), scorer, parts, advanced)
     _conclude(parts, version, f"in {target}")
 
 
 def _scorer(
     platform: PlatformView, spec: ModelSpec, version: Version, file: Path, digest: str, mapped: tuple[str, ...],
-    key_file: Path | None,
+    key_file: Path | None, choices: Choices,
 ) -> FileScorer:  # fmt: skip
     from datetime import UTC, datetime, timedelta
 
@@ -113,8 +119,9 @@ def _scorer(
     required = frozenset(f["name"] for f in record.json["fields"] if "null" not in f["type"])
     now = TimeLine(datetime.now(UTC), timedelta(0))  # for a file that says no times
     roles = roles_of(spec, platform.schemas, labels=False)
-    maker = RecordMaker(platform.codec, record, roles, digest, parse_renames(mapped), now, make_ids=True)
-    first = next(iter(read_chunks(file, 100)), None)
+    renames = parse_renames(mapped)
+    maker = RecordMaker(platform.codec, record, roles, digest, renames, now, make_ids=True, choices=choices)
+    first = next(iter(read_chunks(file, 100, choices)), None)
     if first is None:
         raise click.ClickException(f"{file.name} has no rows")
     if missing := maker.missing_fields(first.frame.columns):
@@ -127,6 +134,13 @@ def _scorer(
         maker, version, event_suite(spec).expectations, FieldRules.normalising(spec.normalise),
         FieldRules.hiding(spec.privacy, required, read_privacy_key(key_file)), spec.event_id,
     )  # fmt: skip
+
+
+def _said(choices: Choices) -> dict[str, str]:
+    """What of a job depends on how its file is read; nothing where nothing was chosen."""
+    from tidemill_cli.push.choices import Choices as Default
+
+    return {} if choices == Default() else {"reading": str(choices)}
 
 
 def _clean(

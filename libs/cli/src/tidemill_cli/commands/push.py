@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tidemill_cli.commands.reading_options import reading_options
 from tidemill_cli.platform import platform_options
 
 if TYPE_CHECKING:
     from tidemill.contracts.model_file import ModelSpec
     from tidemill_cli.platform import PlatformView
     from tidemill_cli.push.checkpoint import Progress
+    from tidemill_cli.push.choices import Choices
     from tidemill_cli.push.naming import Roles
     from tidemill_cli.push.records import RecordMaker
 
@@ -46,12 +49,14 @@ CHECKPOINTS = Path("var/push")
 )
 @click.option("--again", is_flag=True, help="Push from the beginning, although it was pushed before.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Where rows with errors are listed.")
+@reading_options
 @platform_options
 def push(
     platform: PlatformView, file: Path, model: str | None, labels: bool, mapped: tuple[str, ...],
     times: str | None, rate: float | None, again: bool, report: Path | None, make_ids: bool, no_entity: bool,
+    choices: Choices,
 ) -> None:  # fmt: skip
-    """Send FILE (CSV, JSONL or Parquet) to a model's raw topic, or its labels.
+    """Send FILE (CSV, JSONL or Parquet; text also as .gz or .zst) to a model's raw topic, or its labels.
 
     \b
     tidemill push flights.parquet --model flight-delay
@@ -60,6 +65,7 @@ def push(
     tidemill push churn.csv --model telecom-churn --labels --make-ids --no-entity \\
         --event-time 2024-01-01T00:00:00Z/10m
 
+    docs/values.md says what a value may look like, and how to say what a file does not: a zone, a unit, null words.
     Columns are matched to the record's fields by name, the model file's own names for a label's fields included;
     others are left out and said. Values are converted
     strictly: a row that does not fit is listed with its line in a report and not sent, and the exit code is
@@ -91,8 +97,9 @@ def push(
         roles = roles_of(spec, platform.schemas, labels=labels)
         if no_entity and not (labels and roles.entity_nullable):
             raise click.UsageError(_no_use_of_no_entity(roles))
-        maker = _maker(platform, spec, digest, roles, mapped, times, make_ids=make_ids, need_entity=not no_entity)
-        _check_columns(file, maker, roles, read_chunks)
+        ids = {"make_ids": make_ids, "need_entity": not no_entity}
+        maker = _maker(platform, spec, digest, roles, mapped, times, choices, **ids)
+        _check_columns(file, maker, roles, partial(read_chunks, choices=choices))
         before = checkpoint.load()
         if before.done:
             click.echo(f"{file.name} was pushed to {topic} before: {before.sent:,} rows. --again pushes it again.")
@@ -102,24 +109,28 @@ def push(
             click.echo(f"continuing behind row {before.rows:,}")
         sender = Sender(platform.settings, "push")
         with _progress_bar(file.name, count_rows(file), before.rows) as advanced:
-            chunks = read_chunks(file, CHUNK_ROWS)
-            ratio = platform.settings.trace_ratio
-            done = run(chunks, maker, sender, topic, checkpoint, errors, Throttle(rate), ratio, advanced)
+            chunks = read_chunks(file, CHUNK_ROWS, choices)
+            ratio, how = platform.settings.trace_ratio, f"{choices} {mapped} {times}"
+            done = run(chunks, maker, sender, topic, checkpoint, errors, Throttle(rate), ratio, advanced, how)
     except (UnreadableFile, ValueError) as error:
         raise click.ClickException(str(error)) from error
+    if warning := maker.in_1970.warning():
+        click.echo(warning, err=True)
     _conclude(done, topic, errors.path)
 
 
 def _maker(
     platform: PlatformView, spec: ModelSpec, digest: str, roles: Roles, mapped: tuple[str, ...],
-    times: str | None, *, make_ids: bool, need_entity: bool,
+    times: str | None, choices: Choices, *, make_ids: bool, need_entity: bool,
 ) -> RecordMaker:  # fmt: skip
     from tidemill_cli.push.records import RecordMaker, TimeLine, parse_renames
 
     schema = platform.schemas.label(spec.name) if roles.labels else platform.schemas.record(spec.name)
     line = TimeLine.parse(times) if times else None
-    renames = parse_renames(mapped)
-    return RecordMaker(platform.codec, schema, roles, digest, renames, line, make_ids=make_ids, need_entity=need_entity)
+    return RecordMaker(
+        platform.codec, schema, roles, digest, parse_renames(mapped), line, make_ids=make_ids, need_entity=need_entity,
+        choices=choices,
+    )  # fmt: skip
 
 
 def _no_use_of_no_entity(roles: Roles) -> str:
@@ -131,10 +142,9 @@ def _no_use_of_no_entity(roles: Roles) -> str:
 def _check_columns(file: Path, maker: RecordMaker, roles: Roles, read_chunks: Any) -> None:
     from tidemill_cli.push.naming import listed, no_entity, no_id
 
-    first = next(iter(read_chunks(file, 100)), None)
-    if first is None:
-        raise click.ClickException(f"{file.name} has no rows")
-    columns = first.frame.columns
+    columns = _columns(file, read_chunks)
+    if columns is None:
+        return  # no row of the file can be read, and each will be told
     if maker.lacks_id(columns):
         raise click.ClickException(no_id(file.name, columns, roles))
     if maker.lacks_entity(columns):
@@ -146,6 +156,17 @@ def _check_columns(file: Path, maker: RecordMaker, roles: Roles, read_chunks: An
         )
     if unknown := maker.unknown_columns(columns):
         click.echo(f"left out, since the record has no such field: {listed(unknown)}", err=True)
+
+
+def _columns(file: Path, read_chunks: Any) -> list[str] | None:
+    """The columns of the first rows that can be read; None where none can. Raises ClickException for an empty file."""
+    chunk = None
+    for chunk in read_chunks(file, 100):
+        if chunk.frame.columns:
+            return list(chunk.frame.columns)
+    if chunk is None or not chunk.errors:
+        raise click.ClickException(f"{file.name} has no rows")
+    return None
 
 
 def _progress_bar(name: str, rows: int, done: int) -> Any:

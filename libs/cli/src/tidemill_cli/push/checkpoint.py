@@ -23,13 +23,16 @@ def file_digest(path: Path) -> str:
 @dataclass(frozen=True, slots=True)
 class Progress:
     """Rows of the file that are settled (acknowledged by the broker or reported as errors), counted from its
-    beginning.
+    beginning. `within`: records of the chunk behind them that are settled too, if it
+    is read again as `how` says.
     """
 
     rows: int = 0
     sent: int = 0
     errors: int = 0
     done: bool = False
+    within: int = 0
+    how: str = ""
 
 
 class Checkpoint:

@@ -1,50 +1,62 @@
 """Columns of a file to columns of a record, strictly: a value that does not fit makes an error of its row,
 never a guess.
+
+Typed values (JSONL, Parquet) go by the rule of REST and of sources, `tidemill.codec.json_rows` and
+`tidemill.sources.fitting`. Text of CSV is first read for what its field wants (`tidemill_cli.push.text`), then goes the
+same way. docs/values.md has the rule in a table.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from tidemill.codec.json_rows import Convert, field_converters
+from tidemill.codec.json_values import FieldError
+from tidemill.codec.layout import layout_of
+from tidemill.contracts.schemas import make_schema
+from tidemill.sources.fitting import fit_column, fit_value, kind_of, python_value
+from tidemill_cli.push.choices import Choices
 from tidemill_cli.push.reading import RowError
+from tidemill_cli.push.text import as_text, read_text, read_time
 
-TRUE_WORDS = frozenset({"true", "t", "yes", "y", "1"})
-FALSE_WORDS = frozenset({"false", "f", "no", "n", "0"})
-NULL_WORDS = frozenset({"", "NA", "N/A", "NULL", "null", "None"})
-INT_LIMITS = {"int": 1 << 31, "long": 1 << 63}
-WANTED = {
-    "string": "text",
-    "boolean": "true or false",
-    "int": "a whole number",
-    "long": "a whole number",
-    "float": "a number",
-    "double": "a number",
-    "time": "a time (ISO 8601, or milliseconds since 1970)",
+DEFAULT: Final = Choices()
+_TIME: Final = {"type": "long", "logicalType": "timestamp-millis"}
+_QUICK: Final = {
+    "whole": r"^-?[0-9]{1,18}$",
+    "number": r"^-?[0-9]{1,15}(\.[0-9]{1,15})?([eE]-?[0-9]{1,2})?$",
 }
-DTYPES: dict[str, Any] = {
-    "string": pl.String,
-    "boolean": pl.Boolean,
-    "int": pl.Int32,
-    "long": pl.Int64,
-    "float": pl.Float32,
-    "double": pl.Float64,
-    "time": pl.Datetime("ms", "UTC"),
-}
+"""Texts that are the same number to Arrow as to Python."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of the record: `kind` is a key of `DTYPES`; a field that is not `nullable` must be there."""
+    """One field of the record; one that is not `nullable` and has no `default` must be there.
+
+    `kind`: an Avro type's name, or `time`. `avro`: the type beside null where the name does not say it all.
+    """
 
     name: str
     kind: str
     nullable: bool
+    avro: str | None = None
+    default: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """`avro`: the type beside null; `wanted`: the column's; `convert`: JSON's value to the record's."""
+
+    avro: Any
+    wanted: pa.Field
+    convert: Convert
 
 
 def record_fields(avro_fields: Sequence[dict[str, Any]]) -> list[Field]:
@@ -55,135 +67,151 @@ def record_fields(avro_fields: Sequence[dict[str, Any]]) -> list[Field]:
 
 
 def _field(avro: dict[str, Any]) -> Field:
+    import json
+
     branches = avro["type"] if isinstance(avro["type"], list) else [avro["type"]]
     plain = [branch for branch in branches if branch != "null"]
-    nullable = len(plain) < len(branches)
-    kind = plain[0] if plain else "null"
-    if isinstance(kind, dict):
-        timed = kind.get("logicalType") == "timestamp-millis"
-        kind = "time" if timed else "string" if kind["type"] == "enum" else kind["type"]
-    if kind not in DTYPES:
+    node = plain[0] if len(plain) == 1 else None
+    timed = isinstance(node, dict) and node.get("logicalType") == "timestamp-millis"
+    kind = "time" if timed else str(node["type"]) if isinstance(node, dict) else str(node)
+    field = Field(avro["name"], kind, len(plain) < len(branches), json.dumps(node), avro.get("default"))
+    if node is None or kind in ("record", "array", "map", "fixed") or _rule_or_none(field) is None:
         raise ValueError(f"the field {avro['name']!r} has a type that a column of a file cannot hold: {avro['type']}")
-    return Field(avro["name"], kind, nullable)
+    return field
 
 
-def convert(frame: pl.DataFrame, lines: Sequence[int], fields: Sequence[Field]) -> tuple[pl.DataFrame, list[RowError]]:
+def _rule_or_none(field: Field) -> _Rule | None:
+    try:
+        return _rule(field)
+    except (ValueError, TypeError):
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _rule(field: Field) -> _Rule:
+    import json
+
+    avro = json.loads(field.avro) if field.avro else _TIME if field.kind == "time" else field.kind
+    node = {"type": "record", "name": "File", "fields": [{"name": field.name, "type": ["null", avro]}]}
+    layout = layout_of(node)
+    if layout is None:
+        raise ValueError(f"columns do not hold {avro}")
+    return _Rule(avro, layout.arrow.field(0), field_converters(make_schema("file", node))[field.name])
+
+
+def convert(
+    frame: pl.DataFrame, lines: Sequence[int], fields: Sequence[Field], choices: Choices = DEFAULT, *,
+    written: bool = True,
+) -> tuple[pl.DataFrame, list[RowError]]:  # fmt: skip
     """The record's columns of `frame`, all rows, and what was wrong: rows named in an error are not fit to be
     sent.
 
-    A field without a column is null. Text columns know several words for null, true and false.
+    `written`: columns of text are text of CSV, which stands for numbers, times and truths; else text is text. A field
+    without a column has its default, or is null.
     """
     columns: list[pl.Series] = []
     errors: list[RowError] = []
     for field in fields:
-        source = frame[field.name] if field.name in frame.columns else pl.Series(field.name, [None] * len(frame))
-        converted, failed = _column(source, field.kind)
-        errors.extend(RowError(lines[row], field.name, _misfit(source[row], field.kind)) for row in failed)
-        if not field.nullable:
-            missing = set((converted.is_null()).arg_true()) - set(failed)
-            errors.extend(RowError(lines[row], field.name, "is missing") for row in sorted(missing))
-        columns.append(converted.alias(field.name))
+        given = field.name in frame.columns
+        source = frame[field.name] if given else pl.Series(field.name, [None] * len(frame), dtype=pl.Null)
+        column, failed = _column(source, field, choices, written=written)
+        errors.extend(RowError(lines[row], field.name, reason) for row, reason in failed.items())
+        if field.default is not None and not (given and field.nullable):
+            column = pc.coalesce(column, pa.scalar(field.default, column.type))
+        if column.null_count and not field.nullable:
+            missing = np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False)).tolist()
+            errors.extend(RowError(lines[row], field.name, "is missing") for row in missing if row not in failed)
+        made = pl.from_arrow(column)
+        assert isinstance(made, pl.Series)
+        columns.append(made.alias(field.name))
     return pl.DataFrame(columns), errors
 
 
-def _misfit(value: object, kind: str) -> str:
-    return f"{str(value)[:60]!r} is not {WANTED[kind]}"
+def _column(
+    source: pl.Series, field: Field, choices: Choices, *, written: bool
+) -> tuple[pa.Array, dict[int, str]]:  # fmt: skip
+    """The column of the record, and by row why its value is none."""
+    rule = _rule(field)
+    kind = kind_of(rule.avro)
+    if source.dtype == pl.Object:
+        values, column = source.to_list(), pa.nulls(len(source), rule.wanted.type)
+        slow = [row for row, value in enumerate(values) if value is not None]
+    else:
+        given = source.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+        text = written and source.dtype == pl.String
+        column, fits = _quick_text(given, rule, kind, choices) if text else _quick_typed(given, rule, kind, choices)
+        slow = np.flatnonzero(~fits).tolist()
+        values = given
+    if not slow:
+        return column, {}
+    errors: dict[int, str] = {}
+    data: list[Any] = []
+    for row in slow:
+        value: Any = None
+        try:
+            value = values[row] if isinstance(values, list) else python_value(values[row])
+            data.append(_one(value, field.name, rule, kind, choices, written))
+        except FieldError as error:
+            errors[row] = _with_cure(error.reason, value, kind, choices)
+            data.append(None)
+    mask = np.zeros(len(source), dtype=np.bool_)
+    mask[slow] = True
+    return pc.replace_with_mask(column, pa.array(mask), pa.array(data, rule.wanted.type)), errors
 
 
-def _column(source: pl.Series, kind: str) -> tuple[pl.Series, list[int]]:
-    """The column as `kind`, and the rows whose value is there but does not fit."""
-    text = source.dtype == pl.String
-    present = source.is_not_null() if not text else source.is_not_null() & ~source.str.strip_chars().is_in(NULL_WORDS)
-    fast = _fast(source, kind)
-    if fast is not None:
-        converted = (
-            fast.zip_with(present, pl.Series([None], dtype=fast.dtype).new_from_index(0, len(fast))) if text else fast
-        )
-        failed = present & converted.is_null()
-        if not failed.any():
-            return converted, []
-    values = [_value(value, kind) if there else None for value, there in zip(source, present, strict=True)]
-    rows = [row for row, (value, there) in enumerate(zip(values, present, strict=True)) if there and value is None]
-    return pl.Series(source.name, values, dtype=DTYPES[kind]), rows
-
-
-def _fast(source: pl.Series, kind: str) -> pl.Series | None:
-    """The column by a cast, where one cast says it all; nulls where it does not fit."""
-    numeric = source.dtype.is_numeric()
-    if kind == "string" and (source.dtype == pl.String or source.dtype.is_integer()):
-        return source.cast(pl.String)
-    if kind in ("float", "double") and (numeric or source.dtype == pl.String):
-        stripped = source.str.strip_chars() if source.dtype == pl.String else source
-        return stripped.cast(DTYPES[kind], strict=False)
-    if kind in INT_LIMITS and (source.dtype.is_integer() or source.dtype == pl.String):
-        stripped = source.str.strip_chars() if source.dtype == pl.String else source
-        return stripped.cast(DTYPES[kind], strict=False)
-    if kind == "boolean" and source.dtype == pl.Boolean:
-        return source
-    if kind == "time" and isinstance(source.dtype, pl.Datetime):
-        zoned = (
-            source.dt.replace_time_zone("UTC") if source.dtype.time_zone is None else source.dt.convert_time_zone("UTC")
-        )
-        return zoned.cast(DTYPES["time"])
-    return None
-
-
-def _value(value: object, kind: str) -> Any:
-    """One value as `kind`; None where it does not fit."""
-    if isinstance(value, str):
-        value = value.strip()
-    return _CONVERTERS[kind](value)
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else str(value) if isinstance(value, int | float) else None
-
-
-def _truth(value: object) -> bool | None:
-    word = str(value).lower() if isinstance(value, str | int) else ""
-    return True if word in TRUE_WORDS else False if word in FALSE_WORDS else None
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+def _one(value: Any, name: str, rule: _Rule, kind: str, choices: Choices, written: bool) -> Any:
+    """One value that is there as the record has it; None where it turns out to be missing. Raises FieldError."""
+    if isinstance(value, str) and value in choices.null_words and not written:
         return None
-    try:
-        return float(value)
-    except ValueError:
-        return None
+    if choices.as_text and not written and kind not in ("string", "other"):
+        value = as_text(value)
+    if isinstance(value, str) and (written or choices.as_text):
+        value = read_text(value, kind, choices)
+    if kind == "time":
+        value = read_time(value, choices)
+    value = fit_value(value, rule.avro, choices.time_unit)
+    return None if value is None else rule.convert(value, name)
 
 
-def _whole(limit: int) -> Callable[[object], int | None]:
-    def convert_one(value: object) -> int | None:
-        number = value if isinstance(value, int) and not isinstance(value, bool) else _number(value)
-        if number is None or not math.isfinite(number) or number != int(number) or not -limit <= number < limit:
-            return None
-        return int(number)
-
-    return convert_one
-
-
-def _time(value: object) -> datetime | None:
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day, tzinfo=UTC)
-    try:
-        if isinstance(value, str) and not value.lstrip("-").isdigit():
-            return _time(datetime.fromisoformat(value))
-        if isinstance(value, str | int) and not isinstance(value, bool):
-            return datetime.fromtimestamp(int(value) / 1000, tz=UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-    return None
+def _quick_text(given: pa.Array, rule: _Rule, kind: str, choices: Choices) -> tuple[pa.Array, Any]:
+    """The rows of CSV's text that one cast settles, the others null; and which those are."""
+    given = given.cast(pa.string())
+    if kind == "string":
+        return fit_column(given, rule.wanted, rule.avro, None)
+    if kind == "time" and choices.date_format is None:
+        return fit_column(given, rule.wanted, rule.avro, None)
+    if kind not in _QUICK or (kind == "number" and choices.decimal_comma):
+        return pa.nulls(len(given), rule.wanted.type), given.is_null().to_numpy(zero_copy_only=False)
+    good = pc.match_substring_regex(given, _QUICK[kind])
+    texts = pc.if_else(good, given, pa.scalar(None, pa.string()))
+    numbers = texts.cast(pa.int64() if kind == "whole" else pa.float64())
+    column, fits = fit_column(numbers, rule.wanted, rule.avro, None)
+    return column, fits & np.asarray(good.fill_null(True).to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
-_CONVERTERS: dict[str, Callable[[object], Any]] = {
-    "string": _text,
-    "boolean": _truth,
-    "int": _whole(INT_LIMITS["int"]),
-    "long": _whole(INT_LIMITS["long"]),
-    "float": _number,
-    "double": _number,
-    "time": _time,
-}
+def _quick_typed(given: pa.Array, rule: _Rule, kind: str, choices: Choices) -> tuple[pa.Array, Any]:
+    """The same for columns with types of their own."""
+    texts = pa.types.is_string(given.type) or pa.types.is_large_string(given.type)
+    encoded = pa.types.is_dictionary(given.type)
+    asks = (choices.null_words and (texts or encoded)) or (choices.as_text and kind not in ("string", "other"))
+    if asks or (kind == "time" and choices.date_format and (texts or encoded)):
+        return pa.nulls(len(given), rule.wanted.type), given.is_null().to_numpy(zero_copy_only=False)
+    if kind == "time" and choices.timezone and pa.types.is_timestamp(given.type) and given.type.tz is None:
+        try:
+            given = pc.assume_timezone(given, str(choices.timezone))
+        except (pa.ArrowInvalid, ValueError):
+            return pa.nulls(len(given), rule.wanted.type), given.is_null().to_numpy(zero_copy_only=False)
+    return fit_column(given, rule.wanted, rule.avro, choices.time_unit)
+
+
+def _with_cure(reason: str, value: Any, kind: str, choices: Choices) -> str:
+    """What a person at the command line can do about it."""
+    if kind == "time":
+        if "has no offset" in reason:
+            return f"{reason}; or say --timezone, such as UTC"
+        if "is not an ISO-8601 time" in reason or "a time: ISO-8601" in reason:
+            return f"{reason}; --date-format reads others, such as %d/%m/%Y"
+        return reason.replace("state its unit", "state its unit with --time-unit")
+    if isinstance(value, str) and kind in ("number", "whole") and "," in value and not choices.decimal_comma:
+        return f"{reason}; --decimal-comma reads such as 1,5"
+    return reason

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import orjson
 import polars as pl
+
+from tidemill_cli.push.choices import Choices
+from tidemill_cli.push.csv_rows import CsvRows, Row
+from tidemill_cli.push.lines import PACKED, Line, UnreadableFile, count_lines, kind_of, read_lines
+
+__all__ = ["Chunk", "RowError", "UnreadableFile", "count_rows", "read_chunks"]
 
 CSV_ENDINGS = {".csv", ".tsv"}
 JSON_ENDINGS = {".jsonl", ".ndjson"}
 PARQUET_ENDINGS = {".parquet", ".pq"}
+OTHER_DELIMITERS: Final = (";", "\t", "|")
+DEFAULT: Final = Choices()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,114 +37,134 @@ class RowError:
 class Chunk:
     """Rows as they stand in the file. `rows`: how many rows of the file it covers, unreadable ones included.
 
-    `frame` holds the readable rows (text columns for CSV, the file's own types otherwise), `lines` the line
-    of each.
+    `frame` holds the readable rows (text columns for CSV, the file's own types otherwise), `lines` the line of each,
+    `places` its place among `rows`. `written`: text stands for values of all kinds, as in CSV.
     """
 
     rows: int
     frame: pl.DataFrame
     lines: list[int]
     errors: list[RowError] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    written: bool = True
+
+    def __post_init__(self) -> None:
+        if len(self.places) != len(self.lines):
+            self.places = list(range(len(self.lines)))
 
 
-class UnreadableFile(ValueError):
-    """The file as a whole cannot be read; the message says what is expected."""
-
-
-def read_chunks(path: Path, size: int) -> Iterator[Chunk]:
+def read_chunks(path: Path, size: int, choices: Choices = DEFAULT) -> Iterator[Chunk]:
     """Chunks of `size` rows in file order; the same file gives the same chunks. Raises UnreadableFile."""
-    ending = path.suffix.lower()
+    ending = kind_of(path)
     if ending in CSV_ENDINGS:
-        return _csv_chunks(path, size, "\t" if ending == ".tsv" else ",")
+        return _csv_chunks(path, size, choices.delimiter or ("\t" if ending == ".tsv" else ","), choices)
     if ending in JSON_ENDINGS:
-        return _json_chunks(path, size)
-    if ending in PARQUET_ENDINGS:
-        return _parquet_chunks(path, size)
+        return _json_chunks(path, size, choices.encoding)
+    if ending in PARQUET_ENDINGS and path.suffix.lower() not in PACKED:
+        from tidemill_cli.push.parquet import parquet_chunks
+
+        return parquet_chunks(path, size)
     known = ", ".join(sorted(CSV_ENDINGS | JSON_ENDINGS | PARQUET_ENDINGS))
-    raise UnreadableFile(f"{path.name}: what kind of file is this? Known endings: {known}")
+    raise UnreadableFile(
+        f"{path.name}: what kind of file is this? Known endings: {known}; text may be packed ({', '.join(PACKED)})"
+    )
 
 
 def count_rows(path: Path) -> int:
-    """How many rows the file holds, for the progress bar: exact for Parquet, the number of lines for text."""
-    ending = path.suffix.lower()
+    """How many rows the file holds, for the progress bar: exact for Parquet, the number of lines for text, 0 where it
+    is packed.
+    """
+    ending = kind_of(path)
     if ending in PARQUET_ENDINGS:
-        import pyarrow.parquet as pq
+        from tidemill_cli.push.parquet import count_parquet
 
-        return int(pq.read_metadata(path).num_rows)
-    with path.open("rb") as file:
-        lines = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+        return count_parquet(path)
+    lines = count_lines(path)
     return max(0, lines - 1) if ending in CSV_ENDINGS else lines
 
 
-def _csv_chunks(path: Path, size: int, delimiter: str) -> Iterator[Chunk]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, delimiter=delimiter)
-        header = next(reader, None)
-        if not header:
-            raise UnreadableFile(f"{path.name}: the first line must name the columns")
-        if len(set(header)) != len(header):
-            raise UnreadableFile(f"{path.name}: the first line names a column twice")
-        numbered = ((reader.line_num, row) for row in reader)
-        while taken := list(islice(numbered, size)):
-            yield _csv_chunk(header, [(line, row) for line, row in taken if row], len(taken))
+def _csv_chunks(path: Path, size: int, delimiter: str, choices: Choices) -> Iterator[Chunk]:
+    lines = read_lines(path, choices.encoding)
+    rows = CsvRows(lines, delimiter, choices.null_words, multiline=choices.multiline)
+    header = _header(path, rows, delimiter)
+    numbered = iter(rows)
+    while taken := list(islice(numbered, size)):
+        yield _csv_chunk(header, taken)
 
 
-def _csv_chunk(header: list[str], taken: list[tuple[int, list[str]]], rows: int) -> Chunk:
-    good = [(line, row) for line, row in taken if len(row) == len(header)]
-    errors = [
-        RowError(line, None, f"has {len(row)} columns where the first line has {len(header)}")
-        for line, row in taken
-        if len(row) != len(header)
-    ]
-    columns = list(zip(*(row for _, row in good), strict=True)) or [()] * len(header)
+def _header(path: Path, rows: CsvRows, delimiter: str) -> list[str]:
+    try:
+        header = rows.read_header()
+    except ValueError as error:
+        raise UnreadableFile(f"{path.name}: {error}") from error
+    if not any(header):
+        raise UnreadableFile(f"{path.name}: the first line must name the columns")
+    if "\r" in header[-1]:
+        raise UnreadableFile(f"{path.name}: its lines end in CR alone: write it with LF or CR LF")
+    if len(set(header)) != len(header):
+        raise UnreadableFile(f"{path.name}: the first line names a column twice")
+    other = next((mark for mark in OTHER_DELIMITERS if mark != delimiter and mark in header[0]), None)
+    if len(header) == 1 and other is not None:
+        raise UnreadableFile(f"{path.name}: the first line has no {delimiter!r}, but {other!r}: say --delimiter")
+    return header
+
+
+def _csv_chunk(header: list[str], taken: list[Row]) -> Chunk:
+    errors, good, places = [], [], []
+    for place, row in enumerate(taken):
+        errors += [RowError(*problem) for problem in row.problems]
+        if row.problems:
+            continue
+        if len(row.cells) != len(header):
+            reason = f"has {len(row.cells)} columns where the first line has {len(header)}"
+            errors.append(RowError(row.line, None, reason))
+            continue
+        good.append(row)
+        places.append(place)
+    columns = list(zip(*(row.cells for row in good), strict=True)) or [()] * len(header)
     series = [pl.Series(name, values, dtype=pl.String) for name, values in zip(header, columns, strict=True)]
-    return Chunk(rows, pl.DataFrame(series), [line for line, _ in good], errors)
+    return Chunk(len(taken), pl.DataFrame(series), [row.line for row in good], errors, places)
 
 
-def _json_chunks(path: Path, size: int) -> Iterator[Chunk]:
-    with path.open(encoding="utf-8-sig") as file:
-        numbered = enumerate(file, start=1)
-        while taken := list(islice(numbered, size)):
-            objects, lines, errors = _parsed_lines(taken)
-            yield Chunk(len(taken), _object_frame(objects), lines, errors)
+def _json_chunks(path: Path, size: int, encoding: str) -> Iterator[Chunk]:
+    lines = read_lines(path, encoding)
+    while taken := list(islice(lines, size)):
+        objects, numbers, places, errors = _parsed_lines(taken)
+        yield Chunk(len(taken), _object_frame(objects), numbers, errors, places, written=False)
 
 
-def _parsed_lines(taken: list[tuple[int, str]]) -> tuple[list[dict[str, Any]], list[int], list[RowError]]:
-    objects, lines, errors = [], [], []
-    for line, text in taken:
-        if not text.strip():
+def _parsed_lines(taken: list[Line]) -> tuple[list[dict[str, Any]], list[int], list[int], list[RowError]]:
+    objects, numbers, places, errors = [], [], [], []
+    for place, line in enumerate(taken):
+        if line.text is not None and not line.text.strip():
             continue
-        try:
-            row = json.loads(text)
-        except json.JSONDecodeError as error:
-            errors.append(RowError(line, None, f"is not JSON: {error.msg} at column {error.colno}"))
-            continue
-        if not isinstance(row, dict):
-            errors.append(RowError(line, None, f"is a JSON {type(row).__name__}, not an object"))
+        row = _parsed(line)
+        if isinstance(row, RowError):
+            errors.append(row)
             continue
         objects.append(row)
-        lines.append(line)
-    return objects, lines, errors
+        numbers.append(line.number)
+        places.append(place)
+    return objects, numbers, places, errors
+
+
+def _parsed(line: Line) -> dict[str, Any] | RowError:
+    """By the parser of REST: what one door takes for JSON, the other does."""
+    if line.text is None:
+        return RowError(line.number, None, line.problem)
+    try:
+        row = orjson.loads(line.text)
+    except orjson.JSONDecodeError as error:
+        said = error.msg.partition(": line ")[0]
+        return RowError(line.number, None, f"is not JSON: {said} at column {error.colno}")
+    if isinstance(row, list):
+        return RowError(line.number, None, "is a JSON array, not an object: write one object a line")
+    if not isinstance(row, dict):
+        return RowError(line.number, None, f"is a JSON {type(row).__name__}, not an object")
+    return row
 
 
 def _object_frame(objects: list[dict[str, Any]]) -> pl.DataFrame:
     """JSON values keep their own types: columns of Python objects, since two lines need not agree."""
     names = dict.fromkeys(name for row in objects for name in row)
     return pl.DataFrame([pl.Series(name, [row.get(name) for row in objects], dtype=pl.Object) for name in names])
-
-
-def _parquet_chunks(path: Path, size: int) -> Iterator[Chunk]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        file = pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UnreadableFile(f"{path.name}: not a Parquet file: {error}") from error
-    with file:
-        first = 1
-        for batch in file.iter_batches(batch_size=size):
-            frame = pl.from_arrow(batch)
-            assert isinstance(frame, pl.DataFrame)
-            yield Chunk(len(frame), frame, list(range(first, first + len(frame))))
-            first += len(frame)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -14,7 +14,9 @@ import polars as pl
 from tidemill.codec import Codec
 from tidemill.contracts.schemas import Schema
 from tidemill.ids import deterministic_id
-from tidemill_cli.push.convert import Field, convert, record_fields
+from tidemill_cli.push.choices import Choices
+from tidemill_cli.push.convert import DEFAULT, Field, convert, record_fields
+from tidemill_cli.push.in_1970 import In1970
 from tidemill_cli.push.naming import Roles, take_other_names, with_made_ids
 from tidemill_cli.push.reading import Chunk, RowError
 
@@ -35,7 +37,9 @@ class TimeLine:
         if not separator:
             raise ValueError(f"{text!r} is not START/STEP, such as 2024-01-01T00:00:00Z/10m")
         moment = datetime.fromisoformat(start)
-        return cls(moment if moment.tzinfo else moment.replace(tzinfo=UTC), parse_duration(step))
+        if moment.tzinfo is None:
+            raise ValueError(f"{start!r} has no offset: add Z for UTC or one such as -05:00")
+        return cls(moment.astimezone(UTC), parse_duration(step))
 
     def times(self, first_row: int, rows: int) -> pl.Series:
         """timestamp[ms, UTC] of rows `first_row` to `first_row + rows`."""
@@ -45,11 +49,12 @@ class TimeLine:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What can be sent of a chunk (`keys` and `values` aligned), and why the rest cannot."""
+    """What can be sent of a chunk (`keys`, `values` and `lines` aligned), and why the rest cannot."""
 
     keys: list[bytes]
     values: list[bytes]
     errors: list[RowError]
+    lines: list[int] = field(default_factory=list)
 
 
 class RecordMaker:
@@ -63,6 +68,7 @@ class RecordMaker:
     def __init__(
         self, codec: Codec, schema: Schema, roles: Roles, digest: str,
         renames: Mapping[str, str], times: TimeLine | None, *, make_ids: bool = False, need_entity: bool = True,
+        choices: Choices = DEFAULT,
     ) -> None:  # fmt: skip
         """`make_ids`: rows without event id get one. `need_entity`: a label without its event's entity is wrong; else
         it is keyed by its event id.
@@ -74,6 +80,8 @@ class RecordMaker:
         self._renames = dict(renames)
         self._times = times
         self._make_ids = make_ids
+        self._choices = choices
+        self.in_1970 = In1970()
         self._fields = record_fields(schema.json["fields"])
         beside = roles.labels and roles.entity not in schema.field_names
         self._beside = [Field(roles.entity, "string", nullable=not need_entity)] if beside else []
@@ -106,10 +114,10 @@ class RecordMaker:
 
     def encode(self, chunk: Chunk, first_row: int) -> Encoded:
         """The records of a chunk whose first row is row `first_row` (from 0) of the file."""
-        frame, records, fit, errors = self._converted(chunk, first_row)
+        records, fit, errors = self._converted(chunk, first_row)
         if not len(records):
             return Encoded([], [], [*chunk.errors, *errors])
-        keys = self._keys(frame.filter(fit), records)
+        keys = self._keys(records)
         batch = (
             records.select([field.name for field in self._fields])
             .rechunk()
@@ -117,21 +125,25 @@ class RecordMaker:
             .combine_chunks()
             .to_batches()[0]
         )
-        return Encoded(keys, self._codec.encode(batch, self._schema), [*chunk.errors, *errors])
+        lines = [line for line, good in zip(chunk.lines, fit, strict=True) if good]
+        return Encoded(keys, self._codec.encode(batch, self._schema), [*chunk.errors, *errors], lines)
 
     def records(self, chunk: Chunk, first_row: int) -> tuple[pl.DataFrame, list[int], list[RowError]]:
         """The records of a chunk as a frame, the line of each, and why the other rows are none."""
-        _, records, fit, errors = self._converted(chunk, first_row)
+        records, fit, errors = self._converted(chunk, first_row)
         lines = [line for line, good in zip(chunk.lines, fit, strict=True) if good]
         return records, lines, [*chunk.errors, *errors]
 
-    def _converted(self, chunk: Chunk, first_row: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.Series, list[RowError]]:
+    def _converted(self, chunk: Chunk, first_row: int) -> tuple[pl.DataFrame, pl.Series, list[RowError]]:
         frame, contradictions = self._filled(chunk, first_row)
-        records, errors = convert(frame, chunk.lines, [*self._fields, *self._beside])
+        fields = [*self._fields, *self._beside]
+        records, errors = convert(frame, chunk.lines, fields, self._choices, written=chunk.written)
         errors += contradictions
         bad = {error.line for error in errors}
         fit = pl.Series([line not in bad for line in chunk.lines], dtype=pl.Boolean)
-        return frame, records.filter(fit), fit, errors
+        good = records.filter(fit)
+        self.in_1970.see(good[self._roles.event_time], pl.Series(chunk.lines, dtype=pl.Int64).filter(fit))
+        return good, fit, errors
 
     def _filled(self, chunk: Chunk, first_row: int) -> tuple[pl.DataFrame, list[RowError]]:
         mapped = {old: new for old, new in self._renames.items() if old in chunk.frame.columns}
@@ -145,22 +157,18 @@ class RecordMaker:
         if self._times is not None:
             # Lines that could not be read take their place in time too: an error must not move the rows
             # behind it.
-            offset = chunk.lines[0] if chunk.lines else 0
             times = self._times.times(first_row, chunk.rows)
-            taken = [min(line - offset, chunk.rows - 1) for line in chunk.lines]
+            taken = chunk.places
             for name in (roles.event_time, "observed_at"):
                 if name not in frame.columns:
                     frame = frame.with_columns(times.gather(taken).alias(name))
         return frame, errors
 
-    def _keys(self, frame: pl.DataFrame, records: pl.DataFrame) -> list[bytes]:
+    def _keys(self, records: pl.DataFrame) -> list[bytes]:
         """The entity as UTF-8, the event id where there is none."""
         ids = records[self._roles.event_id].to_list()
-        source = records if self._roles.entity in records.columns else frame
-        if self._roles.entity not in source.columns:
-            return [str(event_id).encode() for event_id in ids]
-        entities = source[self._roles.entity].to_list()
-        return [str(ids[row] if entity in (None, "") else entity).encode() for row, entity in enumerate(entities)]
+        entities = records[self._roles.entity].to_list()
+        return [str(ids[row] if entity is None else entity).encode() for row, entity in enumerate(entities)]
 
 
 def parse_renames(pairs: tuple[str, ...]) -> dict[str, str]:

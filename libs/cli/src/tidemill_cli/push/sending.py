@@ -20,9 +20,17 @@ class NotDelivered(TidemillError):
     """The broker did not acknowledge records; the message gives the first reason and how many."""
 
 
+class TooLarge(NotDelivered):
+    """The broker refused records for their size, or for that of others in their batch; everything else is stored."""
+
+    def __init__(self, message: str, values: frozenset[bytes]) -> None:
+        super().__init__(message)
+        self.values = values
+
+
 class Sender:
     """Sends records; `flush` returns only when everything given to `send` is stored, and raises NotDelivered
-    otherwise.
+    otherwise: TooLarge where nothing was wrong but sizes.
     """
 
     def __init__(self, settings: KafkaSettings, name: str, **over: Any) -> None:
@@ -35,6 +43,7 @@ class Sender:
         self._producer = Producer({**config, "on_delivery": self._refused})
         self._failed = 0
         self._first_error = ""
+        self._too_large: set[bytes] = set()
         self.sent = 0
 
     def send(
@@ -45,6 +54,8 @@ class Sender:
         headers: Sequence[Headers | None],
     ) -> None:
         """Queues records; waits while the queue is full. The columns are aligned."""
+        from confluent_kafka import KafkaError, KafkaException
+
         produce = self._producer.produce
         for key, value, record_headers in zip(keys, values, headers, strict=True):
             while True:
@@ -53,6 +64,11 @@ class Sender:
                     break
                 except BufferError:
                     self._producer.poll(FULL_QUEUE_POLL_S)
+                except KafkaException as error:
+                    if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
+                        raise
+                    self._too_large.add(value)
+                    break
         self.sent += len(values)
         self._producer.poll(0)
         self._raise_failures()
@@ -69,9 +85,17 @@ class Sender:
         self._raise_failures()
         if left:
             raise NotDelivered(f"{left} records were not acknowledged within {timeout_s:.0f} s: is the broker up?")
+        if self._too_large:
+            values, self._too_large = frozenset(self._too_large), set()
+            raise TooLarge(f"{len(values)} records are too large for the broker: raise max.message.bytes", values)
 
     def _refused(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None:
+        if error is None:
+            return
+        value = message.value()
+        if error.code() == error.MSG_SIZE_TOO_LARGE and value is not None:
+            self._too_large.add(value)
+        else:
             self._failed += 1
             self._first_error = self._first_error or f"{message.topic()}: {error.str()}"
 

@@ -48,7 +48,8 @@ def fit_column(
     `unit`: of whole numbers that are times; None where nobody has stated it, and it is milliseconds.
     """
     try:
-        fitted = _convert(column, wanted.type, kind_of(avro), unit)
+        enum = field_type(avro)[0] == "enum"  # whose symbols the rows know
+        fitted = None if enum else _convert(column, wanted.type, kind_of(avro), unit)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         fitted = None
     if fitted is None:
