@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from tidemill.errors import RetryLater
 from tidemill.settings import KafkaSettings
 
 TIMEOUT_S = 10.0
+LEADER_POLL_S = 0.1
+WITHOUT_LEADER = ("NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE", "UNKNOWN_TOPIC_OR_PART")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +50,40 @@ class Offsets:
         """The log end (or its beginning, or the end of what is `committed`) of every partition of those topics that
         exist.
         """
-        from confluent_kafka import IsolationLevel, TopicPartition
         from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
         spec = OffsetSpec.earliest() if earliest else OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        wanted = {
-            TopicPartition(topic, partition): spec
-            for topic, count in self.partitions(topics).items()
-            for partition in range(count)
-        }
-        if not wanted:
-            return {}
+        left = [(topic, number) for topic, count in self.partitions(topics).items() for number in range(count)]
+        found: dict[tuple[str, int], int] = {}
+        deadline = time.monotonic() + TIMEOUT_S
+        while left:
+            known, left = self._listed(left, spec, committed, last=time.monotonic() > deadline)
+            found |= known
+            if left:
+                time.sleep(LEADER_POLL_S)
+        return found
+
+    def _listed(
+        self, places: Sequence[tuple[str, int]], spec: Any, committed: bool, last: bool
+    ) -> tuple[dict[tuple[str, int], int], list[tuple[str, int]]]:
+        """The offsets of those partitions that answer, and those without a leader this moment, as a new topic's may be.
+        Raises RetryLater for these where this was the `last` try.
+        """
+        from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+
         level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
-        futures = self._admin.list_offsets(wanted, isolation_level=level, request_timeout=TIMEOUT_S)
-        return {(part.topic, part.partition): future.result().offset for part, future in futures.items()}
+        wanted = {TopicPartition(*place): spec for place in places}
+        found, left = {}, []
+        for part, future in self._admin.list_offsets(wanted, isolation_level=level, request_timeout=TIMEOUT_S).items():
+            try:
+                found[part.topic, part.partition] = future.result().offset
+            except KafkaException as error:
+                if error.args[0].name() not in WITHOUT_LEADER:
+                    raise
+                if last:
+                    raise RetryLater(f"{part.topic}/{part.partition} has no leader: is a broker down?") from error
+                left.append((part.topic, part.partition))
+        return found, left
 
     def committed(self, group: str) -> dict[tuple[str, int], int]:
         """What a group has committed, whatever the topic."""
