@@ -16,6 +16,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from tests.broker.inference.world import FEATURE, MODEL
+from tests.support import odd_graphs
 from tests.support.toy_models import publish_files, publish_toy, sigmoid_graph, toy_manifest
 from tidemill.artifact import GOLDEN_FILE, MODEL_FILE, Golden, Reason
 from tidemill.artifact.directory import MAX_FILE_BYTES
@@ -136,6 +137,31 @@ def not_a_number(root: Path, number: int) -> ModelVersion:
     return of_graph(root, number, sigmoid_graph(FEATURE, float("nan")))
 
 
+def never_ends(root: Path, number: int) -> ModelVersion:
+    """A loop that is not at its end in this world."""
+    return of_graph(root, number, fed_by(odd_graphs.endless_loop()))
+
+
+def takes_all_memory(root: Path, number: int) -> ModelVersion:
+    return of_graph(root, number, fed_by(odd_graphs.huge_range()))
+
+
+def softmax_over_the_batch(root: Path, number: int) -> ModelVersion:
+    """Each answer depends on who asked at the same time; its golden rows are what it says of them."""
+    graph = fed_by(odd_graphs.softmax_over_the_batch())
+    inputs = {FEATURE: np.array([[0.5], [0.5]], dtype=np.float32)}
+    files = {MODEL_FILE: graph, GOLDEN_FILE: Golden(inputs, np.array([0.5, 0.5])).to_bytes()}
+    return publish_files(root.as_uri(), toy_manifest(MODEL, number, FEATURE), files, start_offsets=OFFSETS)
+
+
+def fed_by(graph: bytes) -> bytes:
+    """The same with FEATURE in the place of `x`."""
+    model = onnx.load_model_from_string(graph)
+    model.graph.input[0].name = FEATURE
+    model.graph.node.insert(0, helper.make_node("Identity", [FEATURE], ["x"]))
+    return bytes(model.SerializeToString())
+
+
 ROUNDS: tuple[dict[Reason, Make], ...] = (
     {
         Reason.DIGEST: wrong_digest,
@@ -146,5 +172,6 @@ ROUNDS: tuple[dict[Reason, Make], ...] = (
     },
     {Reason.DIGEST: other_bytes, Reason.SIGNATURE: wrong_shape, Reason.GRAPH: custom_domain},
     {Reason.DIGEST: cut_short, Reason.MISSING: missing, Reason.GRAPH: pickled},
+    {Reason.PROOF: never_ends, Reason.SCORES: softmax_over_the_batch, Reason.GRAPH: takes_all_memory},
 )
 """All of them; those of a round are refused for different reasons, so that each raises an alert of its own."""

@@ -25,6 +25,7 @@ from tidemill.ids import uuid7_time_ms
 
 WITHIN_S = 5.0
 SILENCE_S = 2
+PROOF_S = 1.5
 PORTION = 20
 
 
@@ -35,7 +36,7 @@ class Fire:
         self.world, self.folder = world, folder
         self.first = world.release(1)
         self.number = 1
-        settings = {"fetch_silence_s": SILENCE_S}
+        settings = {"fetch_silence_s": SILENCE_S, "proof_timeout_s": PROOF_S}
         self.processes: tuple[Process, ...] = (world.start("serve", **settings), world.start("stream", **settings))
         self.addresses = [process.address() for process in self.processes]
         for address in self.addresses:

@@ -111,6 +111,13 @@ class CommonSettings(KafkaSettings):
     database_url: str = Field("sqlite:///var/tidemill.db", description="Relational state, as an SQLAlchemy URL.")
     mlflow_tracking_uri: str = Field("sqlite:///var/mlflow.db", description="MLflow tracking store or server.")
 
+    proof_timeout_s: float = Field(
+        30.0, gt=0, description="How long a model may take to load and answer in the process that proves it, in s."
+    )
+    proof_memory_mb: int = Field(
+        1_024, ge=64, description="Memory that a model may take there beside six times its size, in MiB."
+    )
+
     @field_validator("models", mode="before")
     @classmethod
     def _split_models(cls, value: object) -> object:

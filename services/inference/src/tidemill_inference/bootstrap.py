@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tidemill.artifact import Manifest, OnnxModel, prepare_runtime
+from tidemill.artifact import Bounds, Manifest, OnnxModel, Prover, prepare_runtime
 from tidemill.clock import SystemClock
 from tidemill.codec import Codec, HttpRegistry
 from tidemill.contracts.events import ModelVersion
@@ -84,7 +84,9 @@ class Platform:
         stop = threading.Event()
         fetch = Fetcher(self.settings.fetch_timeout_s, self.settings.fetch_silence_s, stop.is_set)
         large = LargeLoads()
-        load = loader(self.schemas, tasks, self.settings.onnx_threads, fetch, large.loaded)
+        prover = Prover(Bounds(self.settings.proof_timeout_s, self.settings.proof_memory_mb << 20))
+        prover.start()
+        load = loader(self.schemas, tasks, self.settings.onnx_threads, fetch, prover, large.loaded)
         clock = SystemClock()
         swappers: dict[str, Swapper] = {}
         shelving = self._shelving(load, taker(self.schemas, tasks, fetch), swappers)

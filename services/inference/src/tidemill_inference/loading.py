@@ -1,4 +1,4 @@
-"""From an event to a model that may serve: fetch, verify, load, warm up, check the golden rows."""
+"""From an event to a model that may serve: fetch, verify, prove, load, warm up, check the golden rows."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tidemill.artifact import (
     Golden,
     Manifest,
     OnnxModel,
+    Prover,
     Reason,
     check_golden,
     fetch_artifact,
@@ -26,13 +27,15 @@ def loader(
     tasks: Mapping[str, str],
     threads: int = 1,
     fetch: Fetch = fetch_artifact,
+    prover: Prover | None = None,
     on_loaded: Callable[[int], object] = lambda size: None,
 ) -> Callable[[ModelVersion], OnnxModel]:
     """A function that loads the champion of an event. `tasks`: the task of each model, as its file says. `on_loaded`
     is told the bytes of each graph.
 
-    It raises ArtifactError where the version must not serve, OSError where the artifact store is away. The
-    golden rows warm the graph up: as a whole, in batches, and one alone, the shape of a REST request.
+    It raises ArtifactError where the version must not serve, OSError where the artifact store is away. Before a model
+    is loaded here, `prover` (default: none) proves it in a process that may die. The golden rows warm the graph up: as
+    a whole, in batches, and one alone, the shape of a REST request.
     """
 
     def fetched(event: ModelVersion) -> tuple[Manifest, CheckedGraph, Golden]:
@@ -46,6 +49,8 @@ def loader(
 
     def load(event: ModelVersion) -> OnnxModel:
         manifest, graph, golden = fetched(event)
+        if prover is not None:
+            prover.prove(graph, manifest, golden, name=event.champion.manifest_digest)
         model = OnnxModel.of(graph, manifest, threads)
         check_golden(model, golden)
         model.warm_up(golden.inputs)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemill.artifact import (
@@ -14,15 +15,20 @@ from tidemill.artifact import (
     MODEL_FILE,
     REFERENCE_FILE,
     ArtifactError,
+    Bounds,
+    CheckedGraph,
     Golden,
     Manifest,
     OnnxModel,
+    Prover,
     artifact_uri,
     check_golden,
     feature_columns,
     fetch_artifact,
     write_artifact,
 )
+from tidemill.artifact.onnx_model import MAX_ROWS_AT_ONCE
+from tidemill.artifact.proof import MOST_ROWS
 from tidemill.artifact.staging import SAMPLE_FILE, Staged, is_staging, read_sample
 from tidemill.clock import Clock
 from tidemill.contracts.events import DataSet, Evidence, ModelRef
@@ -33,17 +39,25 @@ from tidemill_trainer.adapters.tracking import Tracking
 
 
 def adopt(
-    spec: ModelSpec, staged: Staged, version: int, run_id: str, *, artifacts: str, tracking: Tracking, clock: Clock
-) -> dict[str, Any]:
-    """Gives artifact, gate and start offsets as plain data. Raises ArtifactError where the model must not serve."""
+    spec: ModelSpec, staged: Staged, version: int, run_id: str, *, artifacts: str, tracking: Tracking, clock: Clock,
+    bounds: Bounds | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Gives artifact, gate and start offsets as plain data. Raises ArtifactError where the model must not serve: it is
+    proved on its golden rows and on its sample in a process that may take no more than `bounds`.
+    """
     if not is_staging(staged.uri, artifacts, spec.name):
         raise ArtifactError(f"{staged.uri} is no place for imports of {spec.name}")
     fetched = fetch_artifact(staged.uri, staged.digest)
     _check(fetched.manifest, spec)
-    model = OnnxModel.load(fetched.files[MODEL_FILE], fetched.manifest)
     golden = Golden.from_bytes(fetched.files[GOLDEN_FILE], fetched.manifest)
+    rows = read_sample(fetched.files[SAMPLE_FILE])
+    graph = CheckedGraph(fetched.files[MODEL_FILE])
+    with Prover(bounds) as prover:
+        prover.prove(graph, fetched.manifest, golden, batch=MAX_ROWS_AT_ONCE)
+        prover.prove(graph, fetched.manifest, _asked(rows, spec), repeats=False)
+    model = OnnxModel.of(graph, fetched.manifest)
     check_golden(model, golden)
-    reference = _reference(model, fetched.files[SAMPLE_FILE], spec)
+    reference = _reference(model, rows, spec)
     tracking_run = tracking.begin(spec.name, run_id, {"tidemill.cause": "import", "tidemill.import": staged.uri})
     manifest = replace(
         fetched.manifest, version=version, run_id=run_id, tracking_run=tracking_run, created_at=clock.now_ms()
@@ -79,9 +93,16 @@ def _check(manifest: Manifest, spec: ModelSpec) -> None:
         raise ArtifactError("its features are not those of the model file as it is now")
 
 
-def _reference(model: OnnxModel, sample: bytes, spec: ModelSpec) -> Mapping[str, Any]:
+def _asked(rows: pa.Table, spec: ModelSpec) -> Golden:
+    """Some rows of the sample as what is asked; what it answers is not known yet. Raises ArtifactError."""
+    if not rows.num_rows:
+        raise ArtifactError("the model gives no number for rows of the sample: there are none")
+    some = rows.slice(0, MOST_ROWS)
+    return Golden(feature_inputs(some, spec.features), np.zeros(some.num_rows))
+
+
+def _reference(model: OnnxModel, rows: pa.Table, spec: ModelSpec) -> Mapping[str, Any]:
     """What drift is measured against: the sample's features, and what the model says of them."""
-    rows = read_sample(sample)
     scores = model.score(feature_inputs(rows, spec.features))
     if not len(scores) or not np.isfinite(scores).all():
         raise ArtifactError("the model gives no number for rows of the sample, or there are none")

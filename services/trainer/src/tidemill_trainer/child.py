@@ -33,6 +33,12 @@ QUIET = {"MLFLOW_CONFIGURE_LOGGING": "0", "MLFLOW_DISABLE_TELEMETRY": "true", "D
 """MLflow writes plain lines to stderr otherwise, and calls home."""
 
 
+_PASSED_ON = (
+    "schemas", "models_dir", "artifacts", "mlflow_tracking_uri", "log_level", "git_sha", "proof_timeout_s",
+    "proof_memory_mb",
+)  # fmt: skip
+
+
 class ChildDied(TidemillError):
     """The training process ended, or had to be ended, before it answered."""
 
@@ -142,7 +148,7 @@ class TrainingChild:
 def child_environment(settings: Any) -> dict[str, str]:
     """The parent's environment with the settings that it runs by, however they were given."""
     environment = dict(os.environ)
-    for name in ("schemas", "models_dir", "artifacts", "mlflow_tracking_uri", "log_level", "git_sha"):
+    for name in _PASSED_ON:
         environment[f"TIDEMILL_{name.upper()}"] = str(getattr(settings, name))
     environment["TIDEMILL_MODELS"] = ",".join(settings.models)
     return environment

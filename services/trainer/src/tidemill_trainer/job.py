@@ -12,12 +12,14 @@ from tidemill.artifact import (
     GOLDEN_FILE,
     MODEL_FILE,
     REFERENCE_FILE,
+    Bounds,
     Golden,
     Manifest,
     OnnxModel,
     artifact_uri,
     check_golden,
     feature_columns,
+    prove,
     write_artifact,
 )  # fmt: skip
 from tidemill.artifact.staging import Staged
@@ -60,6 +62,7 @@ class Job:
     artifacts: str
     clock: Clock
     git_sha: str
+    bounds: Bounds = field(default_factory=Bounds)
     _held: tuple[Order, Loaded, Trained, str] | None = field(default=None)
 
     def train(self, order: Order) -> dict[str, Any]:
@@ -109,7 +112,9 @@ class Job:
         spec = self.specs[order.model]
         manifest = self._manifest(spec, order, loaded, trained, tracking_run, version)
         golden = Golden(*trained.golden, trained.golden_tolerance)
-        check_golden(OnnxModel.load(trained.graph, manifest), golden)
+        model = OnnxModel.load(trained.graph, manifest)
+        check_golden(model, golden)
+        prove(model, golden.inputs)
         uri = artifact_uri(self.artifacts, order.model, version, order.run_id)
         files = {
             MODEL_FILE: trained.graph,
@@ -129,7 +134,7 @@ class Job:
         """Make a version of a model that was trained elsewhere; see `adopt.adopt`."""
         return adopt(
             self.specs[model], staged, version, run_id,
-            artifacts=self.artifacts, tracking=self.tracking, clock=self.clock,
+            artifacts=self.artifacts, tracking=self.tracking, clock=self.clock, bounds=self.bounds,
         )  # fmt: skip
 
     def _manifest(

@@ -48,6 +48,7 @@ def main() -> None:
 
 
 def _warm_job(settings: Any) -> Any:
+    from tidemill.artifact import Bounds
     from tidemill.clock import SystemClock
     from tidemill.contracts.model_file import load_models
     from tidemill_trainer.adapters.tracking import Tracking
@@ -57,7 +58,8 @@ def _warm_job(settings: Any) -> Any:
     specs = load_models(settings.models_dir, settings.models)
     tracking = Tracking(settings.mlflow_tracking_uri)
     warm_up()
-    return Job(specs, tracking, settings.artifacts, SystemClock(), settings.git_sha)
+    bounds = Bounds(settings.proof_timeout_s, settings.proof_memory_mb << 20)
+    return Job(specs, tracking, settings.artifacts, SystemClock(), settings.git_sha, bounds)
 
 
 def _obey(job: Any, order: Mapping[str, Any]) -> dict[str, Any]:

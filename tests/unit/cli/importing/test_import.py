@@ -17,7 +17,9 @@ from tidemill.database import connect
 from tidemill.features import input_kinds
 from tidemill_cli.app import cli
 from tidemill_cli.commands import retrain, versions
-from tidemill_cli.importing.graph import fitted, likely_output, read_graph
+from tidemill_cli.importing.described import Described
+from tidemill_cli.importing.graph import Meant, fitted, read_graph
+from tidemill_cli.importing.scores import score_outputs
 
 ROOT = Path(__file__).resolve().parents[4]
 MODEL = "telecom-churn"
@@ -97,9 +99,18 @@ def test_a_graph_that_does_not_fit_the_model_file_is_refused(
 
 
 def test_the_score_is_found_among_outputs_or_must_be_named() -> None:
-    assert likely_output(foreign_graph(["a"], output="anything")) == "anything"
+    assert score_outputs(Described.of(foreign_graph(["a"], output="anything")), None) == (["anything"], None)
     with pytest.raises(ArtifactError, match="--classes"):
-        fitted(foreign_graph(NUMBERS, CATEGORIES), SPEC, output=None, classes=("a", "b", "c"), data_set=DATA_SET)
+        fitted(foreign_graph(NUMBERS, CATEGORIES), SPEC, Meant(classes=("a", "b", "c")), DATA_SET)
+
+
+def test_golden_rows_of_the_other_class_say_so(asked: list[dict[str, Any]], tmp_path: Path) -> None:
+    done = run("model.onnx", "--golden", "golden.jsonl", "--classes", "true,false")
+    assert (done.exit_code, asked) == (1, [])
+    assert "They fit the other class: say --classes false,true" in done.output
+    done = run("model.onnx", "--golden", "golden.jsonl", "--classes", "false,true")
+    assert done.exit_code == 0, done.output
+    assert "column 1 is false, 2 is true; it is asked for P(true)" in done.output
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:

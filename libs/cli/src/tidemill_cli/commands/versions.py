@@ -14,6 +14,7 @@ from tidemill_cli.platform import platform_options
 
 if TYPE_CHECKING:
     from tidemill.contracts.model_file import ModelSpec
+    from tidemill_cli.importing.graph import Meant
     from tidemill_cli.platform import PlatformView
 
 TIMEOUT_S = 120.0
@@ -47,7 +48,10 @@ models.add_command(show, "show")
 @click.argument("source", metavar="FILE.onnx|mlflow:URI")
 @click.option("--model", "name", metavar="NAME", help="The model; needless where there is only one.")
 @click.option("--output", metavar="NAME", help="The graph's output that is the score; found where only one may be.")
+@click.option("--columns", default="", metavar="A,B", help="What stands in the columns of one matrix, in their order.")
 @click.option("--classes", default="", metavar="A,B", help="Classes in the order of the output; false,true for binary.")
+@click.option("--positive", metavar="NAME", help="The class that is true, where a binary graph has other names for it.")
+@click.option("--logits", is_flag=True, help="The output lacks its softmax, or of one column its sigmoid: add it.")
 @click.option(
     "--golden", type=click.Path(exists=True, path_type=Path), help="Rows with what it must answer: `expected`."
 )
@@ -65,8 +69,8 @@ models.add_command(show, "show")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until it is a version.")
 @platform_options
 def import_(
-    platform: PlatformView, source: str, name: str | None, output: str | None, classes: str, golden: Path | None,
-    sample: Path | None, start: str, reason: str, wait: bool,
+    platform: PlatformView, source: str, name: str | None, output: str | None, columns: str, classes: str,
+    positive: str | None, logits: bool, golden: Path | None, sample: Path | None, start: str, reason: str, wait: bool,
 ) -> None:  # fmt: skip
     """Let a model that was trained elsewhere become a version: no training needed.
 
@@ -74,44 +78,54 @@ def import_(
     tidemill models import model.onnx --model loan --sample loans.csv --reason "made by the risk team"
     tidemill models import mlflow:models:/loan/4 --model loan --golden golden.csv --reason "from MLflow"
 
-    It must be ONNX, with one input of shape [n, 1] for every feature of the model file. It is checked here and again by
-    the trainer (signature, operators, golden rows), then goes the model file's way of release, and is watched as any
-    other. Drift is measured against the sample.
+    It must be ONNX, with an input for every feature of the model file, or one matrix of them (--columns). It is proved
+    here and again by the trainer (operators, signature, range, sums and order of its answers, that each row stands for
+    itself, golden rows), then goes the model file's way of release, and is watched as any other. Drift is measured
+    against the sample.
     """
     from tidemill.artifact import ArtifactError
-    from tidemill_cli.importing.graph import read_graph
+    from tidemill_cli.importing.graph import Meant, read_graph
 
     spec = platform.model(name)
     try:
         data = read_graph(source, platform.settings.mlflow_tracking_uri)
-        request = _stage(platform, spec, data, output, classes, golden, sample, start, reason)
+        meant = Meant(output, _listed(columns), _listed(classes), positive, logits)
+        request = _stage(platform, spec, data, meant, golden, sample, start, reason)
     except (ArtifactError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     _ask(platform, spec, request, source, wait)
 
 
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def _stage(
-    platform: PlatformView, spec: ModelSpec, data: bytes, output: str | None, classes: str, golden: Path | None,
-    sample: Path | None, start: str, reason: str,
+    platform: PlatformView, spec: ModelSpec, data: bytes, meant: Meant, golden: Path | None, sample: Path | None,
+    start: str, reason: str,
 ) -> dict[str, Any]:  # fmt: skip
     """Check the model, put it down for the trainer, and give the request that names the place."""
     from dataclasses import replace
 
-    from tidemill.artifact import GOLDEN_FILE, MODEL_FILE, write_artifact
+    from tidemill.artifact import GOLDEN_FILE, MODEL_FILE, Bounds, Prover, write_artifact
     from tidemill.artifact.staging import IMPORT_DETECTOR, SAMPLE_FILE, staging_uri, write_sample
+    from tidemill.features import feature_inputs
     from tidemill_cli.commands.retrain import _request
-    from tidemill_cli.importing.graph import fitted
+    from tidemill_cli.importing.graph import fitted, proved
     from tidemill_cli.importing.rows import golden_rows, sample_of_file, sample_of_topic
 
-    order = tuple(part.strip() for part in classes.split(",") if part.strip())
-    model = fitted(data, spec, output=output, classes=order, data_set=_data_set(platform, spec, start))
+    fit = fitted(data, spec, meant, _data_set(platform, spec, start))
     rows = sample_of_file(platform, spec, sample)[0] if sample else None
     told, expected = sample_of_file(platform, spec, golden) if golden else (None, None)
     if rows is None:
         rows = told if told is not None and told.num_rows > 0 else sample_of_topic(platform, spec)
+    settings = platform.settings
+    with Prover(Bounds(settings.proof_timeout_s, settings.proof_memory_mb << 20)) as prover:
+        model = proved(fit, feature_inputs(rows, spec.features), prover)
+    click.echo(f"the graph is {fit.told()}")
     kept = golden_rows(model, told if told is not None else rows, expected)
     columns = list(dict.fromkeys([*(feature.name for feature in spec.features), spec.event_time]))
-    files = {MODEL_FILE: data, GOLDEN_FILE: kept.to_bytes(), SAMPLE_FILE: write_sample(rows.select(columns))}
+    files = {MODEL_FILE: fit.data, GOLDEN_FILE: kept.to_bytes(), SAMPLE_FILE: write_sample(rows.select(columns))}
     request = _request(spec.name, reason, f"{who()} (tidemill models import)")
     uri = staging_uri(platform.settings.artifacts, spec.name, request["request_id"])
     digest = write_artifact(uri, files, replace(model.manifest, version=0))

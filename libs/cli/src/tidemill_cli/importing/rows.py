@@ -73,12 +73,27 @@ def golden_rows(model: OnnxModel, rows: pa.RecordBatch, expected: pa.Table | Non
     inputs = feature_inputs(rows.slice(0, GOLDEN_ROWS), model.manifest.features)
     found = model.score(inputs)
     if not np.isfinite(found).all():
-        raise ArtifactError("the model gives no number for some rows of the sample")
+        row = int(np.flatnonzero(~np.isfinite(found.reshape(len(found), -1)).all(axis=1))[0])
+        raise ArtifactError(
+            f"the model gives no number for row {row + 1} of the sample: has the graph something for missing values? "
+            "(Inputs of whole numbers have none, and none for fractions: export it with float inputs, or fill in there)"
+        )
     if expected is None:
         return Golden(inputs, found)
     golden = Golden(inputs, _expected(expected.slice(0, GOLDEN_ROWS), model))
-    check_golden(model, golden)
+    try:
+        check_golden(model, golden)
+    except ArtifactError as error:
+        raise ArtifactError(f"{error}{_hint(model, golden, found)}", error.reason) from error
     return golden
+
+
+def _hint(model: OnnxModel, golden: Golden, found: np.ndarray[Any, Any]) -> str:
+    """Where the golden rows are those of the other class, that is what is said."""
+    manifest = model.manifest
+    if manifest.task != "binary" or not np.allclose(1 - found, golden.scores, rtol=1e-3, atol=1e-4):
+        return ""
+    return f". They fit the other class: say --classes {','.join(reversed(manifest.classes))}"
 
 
 def _expected(table: pa.Table, model: OnnxModel) -> np.ndarray[Any, Any]:

@@ -20,6 +20,8 @@ from tidemill.artifact.manifest import (
     feature_columns,
 )
 from tidemill.artifact.onnx_model import CheckedGraph, OnnxModel, prepare_runtime
+from tidemill.artifact.proof import prove
+from tidemill.artifact.prover import Bounds, Prover
 
 __all__ = [
     "GOLDEN_FILE",
@@ -28,16 +30,19 @@ __all__ = [
     "REFERENCE_FILE",
     "Artifact",
     "ArtifactError",
+    "Bounds",
     "CheckedGraph",
     "FeatureColumn",
     "Golden",
     "Manifest",
     "OnnxModel",
+    "Prover",
     "Reason",
     "artifact_uri",
     "check_golden",
     "feature_columns",
     "fetch_artifact",
     "prepare_runtime",
+    "prove",
     "write_artifact",
 ]

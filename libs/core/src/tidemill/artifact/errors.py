@@ -13,7 +13,8 @@ class Reason(StrEnum):
     digest: other bytes than were published. missing: a file is not there. size: a file is too large. manifest: it is
     not about this version, or does not fit the model. graph: the file is no ONNX graph of standard operators that holds
     all its data, or it does not run. signature: inputs, outputs or shapes are not those of the manifest. golden:
-    golden rows are not repeated. other: anything else, a defect too.
+    golden rows are not repeated. scores: no probabilities, or an answer that depends on more than its row. proof: it
+    did not come through its proof in a process of its own. other: anything else, a defect too.
     """
 
     DIGEST = "digest"
@@ -23,6 +24,8 @@ class Reason(StrEnum):
     GRAPH = "graph"
     SIGNATURE = "signature"
     GOLDEN = "golden"
+    SCORES = "scores"
+    PROOF = "proof"
     OTHER = "other"
 
 

@@ -44,8 +44,9 @@ _FIELDS: dict[str, dict[str, tuple[int, str]]] = {
 }
 
 
-def check_graph(data: bytes) -> None:
-    """Raise ArtifactError unless `data` is an ONNX model of standard operators that carries all its own data.
+def check_graph(data: bytes) -> frozenset[str]:
+    """Raise ArtifactError unless `data` is an ONNX model of standard operators that carries all its own data. Gives the
+    names of the operators.
 
     Refused: more than MAX_MODEL_BYTES, bytes that are no model, a node or an import of a domain outside
     ALLOWED_DOMAINS, model-local functions, training graphs, and any tensor kept outside the file.
@@ -59,24 +60,27 @@ def check_graph(data: bytes) -> None:
         raise ArtifactError("the model brings functions or training graphs of its own", Reason.GRAPH)
     for opset in model.opset_import:
         _check_domain(opset.domain, "an import")
+    operators: set[str] = set()
     for graph in model.graph:
-        for tensor in _tensors(graph):
+        for tensor in _tensors(graph, operators):
             if tensor.external_data or tensor.data_location == _EXTERNAL:
                 raise ArtifactError("the model keeps a tensor outside its file", Reason.GRAPH)
+    return frozenset(operators)
 
 
-def _tensors(graph: Any) -> Iterator[Any]:
+def _tensors(graph: Any, operators: set[str]) -> Iterator[Any]:
     yield from graph.initializer
     yield from _dense(graph.sparse_initializer)
     for node in graph.node:
         _check_domain(node.domain, f"operator {node.op_type!r}")
+        operators.add(node.op_type)
         for attribute in node.attribute:
             yield from attribute.t
             yield from attribute.tensors
             yield from _dense(attribute.sparse_tensor)
             yield from _dense(attribute.sparse_tensors)
             for inner in (*attribute.g, *attribute.graphs):
-                yield from _tensors(inner)
+                yield from _tensors(inner, operators)
 
 
 def _dense(sparse: Any) -> Iterator[Any]:

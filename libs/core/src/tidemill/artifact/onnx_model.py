@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -19,6 +21,10 @@ MAX_ROWS_AT_ONCE = 16_384
 TOGETHER, TRIES = 8, 5
 """Rows and repeats by which it is found whether batches pay."""
 
+LONGEST_RUN_S = 10.0
+"""Of a graph that repeats nodes: so long one call may take."""
+_REPEATING = frozenset({"Loop", "Scan"})
+
 _SINGLE = "tensor(float)"
 _TENSORS = {"category": ("tensor(string)",), "number": ("tensor(double)", _SINGLE)}
 _SCORES = ("tensor(float)", "tensor(double)")
@@ -32,7 +38,8 @@ class CheckedGraph:
 
     def __init__(self, data: bytes) -> None:
         """Raises ArtifactError for a graph that check_graph refuses."""
-        check_graph(data)
+        self.repeats = bool(check_graph(data) & _REPEATING)
+        """Whether how long it runs may depend on what it is asked."""
         self.size = len(data)
         self._sealed = SealedFile.of(data)
         self._data = data if self._sealed is None else b""
@@ -40,12 +47,28 @@ class CheckedGraph:
     def session(self, threads: int) -> Any:
         """ONNX Runtime's session of it; to be asked for once. Raises ArtifactError where there is none."""
         if self._sealed is None:
-            return _session(self._data, threads)
+            return graph_session(self._data, threads)
         sealed, self._sealed = self._sealed, None
         try:
-            return _session(sealed.path, threads)
+            return graph_session(sealed.path, threads)
         finally:
             sealed.close()
+
+    def close(self) -> None:
+        """Let it go without loading it."""
+        sealed, self._sealed, self._data = self._sealed, None, b""
+        if sealed is not None:
+            sealed.close()
+
+    def pass_on(self, to: socket.socket) -> None:
+        """Send one byte, and with it the sealed file, where there is one; else its bytes are in `rest`."""
+        descriptors = [] if self._sealed is None else [self._sealed.descriptor]
+        socket.send_fds(to, [b"g"], descriptors)
+
+    @property
+    def rest(self) -> tuple[bytes, ...]:
+        """The bytes, where no sealed file holds them."""
+        return (self._data,) if self._sealed is None else ()
 
 
 class OnnxModel:
@@ -58,6 +81,7 @@ class OnnxModel:
         self._manifest = manifest
         self.gains_by_batches = False
         """Whether rows of several requests are better scored in one call; found by `warm_up`."""
+        self._repeats = False
         self._names = tuple(manifest.inputs)
         self._singles = tuple(tensor.name for tensor in session.get_inputs() if tensor.type == _SINGLE)
         self._outputs = [manifest.output]
@@ -76,9 +100,15 @@ class OnnxModel:
     @classmethod
     def of(cls, graph: CheckedGraph, manifest: Manifest, threads: int = 1) -> OnnxModel:
         """Load a checked graph, once. Raises ArtifactError as `load` does."""
-        session = graph.session(threads)
+        model = cls.checked(graph.session(threads), manifest, graph.size)
+        model._repeats = graph.repeats
+        return model
+
+    @classmethod
+    def checked(cls, session: Any, manifest: Manifest, graph_bytes: int = 0) -> OnnxModel:
+        """A session whose inputs and outputs are those of the manifest. Raises ArtifactError."""
         _check_signature(session, manifest)
-        return cls(session, manifest, graph.size)
+        return cls(session, manifest, graph_bytes)
 
     def warm_up(self, inputs: Mapping[str, np.ndarray[Any, Any]]) -> None:
         """Score rows of `inputs` alone and together, as requests will come, and find out what pays: a graph of boosted
@@ -110,12 +140,30 @@ class OnnxModel:
 
         Raises ArtifactError when the graph fails or answers another shape.
         """
+        scores = self.answers(inputs)
+        return scores if self._manifest.task == "multiclass" else scores[:, self._positive or 0]
+
+    def answers(self, inputs: Mapping[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """What the graph answers to n rows: [n, C], in the order of the manifest's classes, of a binary model too; [n,
+        1] of a regression. Raises ArtifactError as `score` does.
+        """
+        feeds = self._feeds(inputs)
+        n = len(feeds[self._names[0]])
+        return self._run(feeds) if 0 < n <= MAX_ROWS_AT_ONCE else self._run_in_slices(feeds, n)
+
+    def other_output(self, name: str, inputs: Mapping[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+        """Another output of the graph for n rows, as it is. Raises ArtifactError when the graph fails."""
+        try:
+            (found,) = self._session.run([name], self._feeds(inputs))
+        except Exception as error:  # the runtime's exceptions share no base of their own
+            raise ArtifactError(f"the model's output {name!r} failed: {error}", Reason.GRAPH) from error
+        return np.asarray(found)
+
+    def _feeds(self, inputs: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Any]:
         feeds = {name: inputs[name] for name in self._names}
         for name in self._singles:
             feeds[name] = _single(feeds[name])
-        n = len(feeds[self._names[0]])
-        scores = self._run(feeds) if 0 < n <= MAX_ROWS_AT_ONCE else self._run_in_slices(feeds, n)
-        return scores if self._manifest.task == "multiclass" else scores[:, self._positive or 0]
+        return feeds
 
     def _run_in_slices(self, feeds: Mapping[str, Any], n: int) -> np.ndarray[Any, np.dtype[np.float64]]:
         parts = [
@@ -127,7 +175,7 @@ class OnnxModel:
     def _run(self, feeds: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
         n = len(feeds[self._names[0]])
         try:
-            (raw,) = self._session.run(self._outputs, feeds)
+            (raw,) = self._bounded(feeds) if self._repeats else self._session.run(self._outputs, feeds)
         except Exception as error:  # the runtime's exceptions share no base of their own
             raise ArtifactError(f"the model failed on {n} rows: {error}", Reason.GRAPH) from error
         scores = np.asarray(raw, dtype=np.float64)
@@ -136,6 +184,20 @@ class OnnxModel:
         if scores.shape != (n, self._width):
             raise ArtifactError(f"the model answered {scores.shape}, not {(n, self._width)}", Reason.SIGNATURE)
         return scores
+
+    def _bounded(self, feeds: dict[str, Any]) -> Any:
+        """One run that is broken off after LONGEST_RUN_S: what a row says may keep a loop in the graph going."""
+        import onnxruntime as ort
+
+        options = ort.RunOptions()
+        options.log_severity_level = _FATAL_ONLY
+        timer = threading.Timer(LONGEST_RUN_S, setattr, (options, "terminate", True))
+        timer.daemon = True
+        timer.start()
+        try:
+            return self._session.run(self._outputs, feeds, options)
+        finally:
+            timer.cancel()
 
 
 def _single(values: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -152,7 +214,10 @@ def prepare_runtime() -> None:
     prepare_guard()
 
 
-def _session(source: bytes | str, threads: int) -> Any:
+def graph_session(source: bytes | str, threads: int) -> Any:
+    """ONNX Runtime's session of a graph that was checked: its bytes, or a path where nobody changes it. Raises
+    ArtifactError.
+    """
     import onnxruntime as ort
 
     options = ort.SessionOptions()

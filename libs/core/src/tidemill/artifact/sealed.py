@@ -48,6 +48,11 @@ class SealedFile:
         """Where this process finds it."""
         return str(_FOLDER / str(self._file.fileno()))
 
+    @property
+    def descriptor(self) -> int:
+        """By which another process may be given it."""
+        return self._file.fileno()
+
     def close(self) -> None:
         """Let it go."""
         self._file.close()
