@@ -102,6 +102,8 @@ def service(world: World, prefix: str, module: str, *arguments: str, **settings:
         "port": port,
         "log_level": "WARNING",
         "auth": "off",
+        "signatures": "off",  # benchmarks make their models themselves
+        "artifacts": (world.folder / "artifacts" / prefix).as_uri(),
     }
     environment = {f"TIDEMILL_{name.upper()}": str(value) for name, value in {**own, **settings}.items()}
     child = python(module, *arguments, environment=environment, log_name="-".join((module, *arguments)))

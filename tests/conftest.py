@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.logs import tails
 from tests.support.programs import PACKAGES, how_to_have, program_or_none
+from tests.support.signing import use_keys_of_this_run
 
 ROOT = Path(__file__).resolve().parent.parent
 # Services under test are on loopback and have no keys; tests of access say otherwise themselves.
@@ -21,6 +22,8 @@ os.environ.setdefault("TIDEMILL_AUTH", "off")
 os.environ.setdefault(
     "TIDEMILL_DATABASE_URL", f"sqlite:///{Path(tempfile.gettempdir()) / f'tidemill-{os.getpid()}.db'}"
 )
+
+use_keys_of_this_run()
 
 
 @pytest.hookimpl(wrapper=True)

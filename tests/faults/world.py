@@ -97,7 +97,8 @@ class World:
         given = {
             "kafka_bootstrap": self.via, "prefix": self.settings.prefix, "schemas": self.settings.schemas,
             "models_dir": self.settings.models_dir, "models": MODEL, "instance": instance, "port": port,
-            "log_file": log, "session_timeout_ms": SESSION_MS, "partitions": self.partitions, **settings,
+            "artifacts": (self.folder / "artifacts").as_uri(), "log_file": log, "session_timeout_ms": SESSION_MS,
+            "partitions": self.partitions, **settings,
         }  # fmt: skip
         environment = os.environ | {f"TIDEMILL_{name.upper()}": str(value) for name, value in given.items()}
         environment["PYTHONDONTWRITEBYTECODE"] = ""  # who starts often should not compile its modules anew

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from tests.support.signing import signer
 from tidemill.artifact import (
     GOLDEN_FILE,
     MODEL_FILE,
@@ -75,10 +76,12 @@ def publish_toy(
     golden_shift: float = 0.0,
     weight: float | None = None,
     ballast_mb: int = 0,
+    signed: bool = True,
 ) -> ModelVersion:
     """Write version `version` of `model` below `root`, with this weight or its number, and give the event for it.
 
     `golden_shift` other than 0 makes golden rows that the model does not repeat. `ballast_mb`: see sigmoid_graph.
+    `signed`: by the key of this run.
     """
     manifest = toy_manifest(model, version, feature)
     graph = sigmoid_graph(feature, float(version) if weight is None else weight, ballast_mb)
@@ -89,7 +92,7 @@ def publish_toy(
         GOLDEN_FILE: Golden(inputs, scores).to_bytes(),
         REFERENCE_FILE: b"{}",
     }
-    return publish_files(root, manifest, files, start_offsets=start_offsets, epoch=epoch)
+    return publish_files(root, manifest, files, start_offsets=start_offsets, epoch=epoch, signed=signed)
 
 
 def publish_files(
@@ -99,10 +102,11 @@ def publish_files(
     *,
     start_offsets: tuple[int, ...],
     epoch: int | None = None,
+    signed: bool = True,
 ) -> ModelVersion:
     """Write these files as the version of `manifest` below `root`, and give the event for it."""
     uri = artifact_uri(root, manifest.model, manifest.version, manifest.run_id)
-    digest = write_artifact(uri, files, manifest)
+    digest = write_artifact(uri, files, manifest, signer() if signed else None)
     reference = ModelRef(
         version=manifest.version,
         artifact_uri=uri,

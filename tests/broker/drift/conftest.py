@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.signing import signer
 from tidemill.artifact import FeatureColumn, Manifest, write_artifact
 from tidemill.codec import Codec
 from tidemill.contracts.events import DataSet, ModelRef, ModelVersion
@@ -96,7 +97,7 @@ class World:
             "held_out_rows": 1000,
         }
         uri = f"file://{self.folder}/artifacts/{MODEL}/{version}-r"
-        digest = write_artifact(uri, {"reference.json": json.dumps(reference).encode()}, _manifest(version))
+        digest = write_artifact(uri, {"reference.json": json.dumps(reference).encode()}, _manifest(version), signer())
         data_set = DataSet(table_uri="", table_version=0, offsets=())
         champion = ModelRef(
             version=version,
@@ -211,6 +212,7 @@ def world(kafka: str, prefix: str, root: Path, tmp_path: Path) -> Iterator[World
     ensure_topics(admin(settings), topics, [MODEL], PARTITIONS)
     environment = {
         **os.environ,
+        "TIDEMILL_ARTIFACTS": f"file://{tmp_path}/artifacts",
         "TIDEMILL_KAFKA_BOOTSTRAP": kafka,
         "TIDEMILL_PREFIX": prefix,
         "TIDEMILL_SCHEMAS": str(root / "schemas"),

@@ -71,6 +71,16 @@ def of_nodes(root: Path, number: int, nodes: list[onnx.NodeProto], *tensors: onn
     return of_graph(root, number, bytes(model.SerializeToString()))
 
 
+def unsigned(root: Path, number: int) -> ModelVersion:
+    """Nothing is wrong with it, but nobody says who made it."""
+    return publish_toy(root.as_uri(), MODEL, number, feature=FEATURE, start_offsets=OFFSETS, signed=False)
+
+
+def elsewhere(root: Path, number: int) -> ModelVersion:
+    event = good(root, number)
+    return replace(event, champion=replace(event.champion, artifact_uri="s3://elsewhere/model/1-r"))
+
+
 def wrong_digest(root: Path, number: int) -> ModelVersion:
     event = good(root, number)
     return replace(event, champion=replace(event.champion, manifest_digest="0" * 64))
@@ -172,6 +182,7 @@ ROUNDS: tuple[dict[Reason, Make], ...] = (
     },
     {Reason.DIGEST: other_bytes, Reason.SIGNATURE: wrong_shape, Reason.GRAPH: custom_domain},
     {Reason.DIGEST: cut_short, Reason.MISSING: missing, Reason.GRAPH: pickled},
+    {Reason.UNSIGNED: unsigned, Reason.PLACE: elsewhere},
     {Reason.PROOF: never_ends, Reason.SCORES: softmax_over_the_batch, Reason.GRAPH: takes_all_memory},
 )
 """All of them; those of a round are refused for different reasons, so that each raises an alert of its own."""

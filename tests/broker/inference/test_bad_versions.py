@@ -32,8 +32,9 @@ PORTION = 20
 class Fire:
     """Version 1 serves in both processes; REST is asked without a pause, and the stream is given records."""
 
-    def __init__(self, world: World, folder: Path) -> None:
-        self.world, self.folder = world, folder
+    def __init__(self, world: World, folder: Path, store: OddStore) -> None:
+        self.world, self.folder, self.store = world, folder, store
+        world.store = store.uri
         self.first = world.release(1)
         self.number = 1
         settings = {"fetch_silence_s": SILENCE_S, "proof_timeout_s": PROOF_S}
@@ -102,9 +103,10 @@ def told(alerts: Alerts, labels: dict[str, str], began: float) -> float:
 
 @pytest.fixture
 def fire(world: World, tmp_path: Path) -> Iterator[Fire]:
-    fire = Fire(world, tmp_path)
-    with fire.asked():
-        yield fire
+    with OddStore(tmp_path) as store:
+        fire = Fire(world, tmp_path, store)
+        with fire.asked():
+            yield fire
 
 
 @pytest.mark.needs("prometheus", "alertmanager")
@@ -115,9 +117,8 @@ def test_whatever_is_published_the_old_version_serves_on_and_an_alert_says_so_wi
     with monitoring("inference", fire.addresses, tmp_path) as alerts:
         for kinds in bad_versions.ROUNDS:
             took |= refuse_all(fire, alerts, kinds)
-        with OddStore(tmp_path) as store:
-            for fault in FAULTS:
-                took[fault] = put_off(fire, alerts, store, fault)
+        for fault in FAULTS:
+            took[fault] = put_off(fire, alerts, fault)
         pickle.loads(pickle.dumps(bad_versions.Trap(str(tmp_path / "proof"))))
         assert (tmp_path / "proof").exists(), "the trap is none"
         print("seconds from the event to the metric, and to the alert:", took)
@@ -154,17 +155,16 @@ def refuse_all(fire: Fire, alerts: Alerts, kinds: dict[Reason, bad_versions.Make
     return took
 
 
-def put_off(fire: Fire, alerts: Alerts, store: OddStore, fault: Fault) -> list[float]:
+def put_off(fire: Fire, alerts: Alerts, fault: Fault) -> list[float]:
     """Publish a good version in a store that does not give it; gives the seconds to metric and alert."""
     number = fire.next()
     event = bad_versions.good(fire.folder, number)
     path = bad_versions.file_of(fire.folder, number).relative_to(fire.folder)
-    uri = f"{store.uri}/{path.parent}"
-    store.faults[f"/{path}"] = fault
+    fire.store.faults[f"/{path}"] = fault
     postponed = ("tidemill_model_load_postponed_total", frozenset({("model", MODEL)}))
     before = {address: page(address)[postponed] for address in fire.addresses}
     began = time.monotonic()
-    fire.world.publish(replace(event, champion=replace(event.champion, artifact_uri=uri)))
+    fire.world.publish(event)
     fire.push()
     waiting = ("tidemill_model_pending_seconds", frozenset({("model", MODEL)}))
     until(lambda: all(page(a)[waiting] > 0 for a in fire.addresses), WITHIN_S, "it is known to wait")

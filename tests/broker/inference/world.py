@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,8 @@ class World:
             kafka_bootstrap=kafka, prefix=prefix, schemas=root / "schemas", models_dir=models
         )
         self._folder = folder
-        self.artifacts = folder.as_uri()
+        self.artifacts = self.store = folder.as_uri()
+        """Where versions are written, and where services read them."""
         specs = load_models(self.settings.models_dir, only=self.names)
         self.topics = TopicCatalog.load(self.settings.schemas, prefix, specs)
         self.schemas = SchemaCatalog.load(self.settings.schemas, specs)
@@ -123,6 +124,7 @@ class World:
             "TIDEMILL_MODELS_DIR": str(self.settings.models_dir),
             "TIDEMILL_MODELS": ",".join(self.names),
             "TIDEMILL_PORT": "0",
+            "TIDEMILL_ARTIFACTS": self.store,
             "TIDEMILL_SESSION_TIMEOUT_MS": "6000",
             "TIDEMILL_TRANSACTION_TIMEOUT_MS": "5000",
             **{f"TIDEMILL_{name.upper()}": str(value) for name, value in settings.items()},
@@ -165,7 +167,12 @@ class World:
         return event
 
     def publish(self, event: ModelVersion) -> None:
-        """Append an event to model-versions."""
+        """Append an event to model-versions; what was written in `artifacts` is said to be in `store`."""
+        uri = event.champion.artifact_uri
+        if uri.startswith(self.artifacts):
+            event = replace(
+                event, champion=replace(event.champion, artifact_uri=self.store + uri[len(self.artifacts) :])
+            )
         value = self.codec.encode_one(event.to_dict(), self.schemas.platform("model-version"))
         self.publisher.publish(self.topics.name("model_versions"), value, key=event.model.encode())
 

@@ -60,7 +60,7 @@ class World(InferenceWorld):
             "SCHEMAS": self.settings.schemas,
             "MODELS_DIR": self.settings.models_dir,
             "MODELS": MODEL,
-            "ARTIFACTS": self.folder / "artifacts",
+            "ARTIFACTS": self.artifacts,
             "TABLES": self.folder / "tables",
             "DATABASE_URL": f"sqlite:///{self.folder / 'trainer.db'}",
             "PORT": 0,

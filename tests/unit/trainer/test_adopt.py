@@ -22,6 +22,7 @@ from tidemill.artifact import (
     MODEL_FILE,
     REFERENCE_FILE,
     ArtifactError,
+    ArtifactStore,
     Golden,
     Manifest,
     OnnxModel,
@@ -94,7 +95,7 @@ def staged(
 
 def adopted(folder: Path, place: Staged) -> dict[str, Any]:
     return adopt(
-        SPEC, place, 4, "run4", artifacts=folder.as_uri(), tracking=Silent(), clock=FixedClock(99),  # type: ignore[arg-type]
+        SPEC, place, 4, "run4", store=ArtifactStore(folder.as_uri()), tracking=Silent(), clock=FixedClock(99),  # type: ignore[arg-type]
     )  # fmt: skip
 
 
@@ -183,7 +184,7 @@ class Child:
             place = Staged(line["uri"], line["digest"])
             found = adopt(
                 SPEC, place, line["version"], line["run_id"],
-                artifacts=self._folder.as_uri(), tracking=Silent(), clock=FixedClock(99),  # type: ignore[arg-type]
+                store=ArtifactStore(self._folder.as_uri()), tracking=Silent(), clock=FixedClock(99),  # type: ignore[arg-type]
             )  # fmt: skip
         except ArtifactError as error:
             return {"ok": False, "kind": "refused", "error": str(error)}

@@ -111,6 +111,19 @@ class CommonSettings(KafkaSettings):
     database_url: str = Field("sqlite:///var/tidemill.db", description="Relational state, as an SQLAlchemy URL.")
     mlflow_tracking_uri: str = Field("sqlite:///var/mlflow.db", description="MLflow tracking store or server.")
 
+    signatures: Literal["required", "off"] = Field(
+        "required",
+        description="required: a version is used only if one of `trusted_keys` has signed it. off: versions that "
+        "nobody has signed are used as well, and none are signed.",
+    )
+    trusted_keys: Path = Field(
+        Path("var/keys/trusted.pem"),
+        description="Public keys (Ed25519, PEM, one after the other) whose signatures count; read anew at each load.",
+    )
+    signing_key: Path = Field(
+        Path("var/keys/signing.pem"),
+        description="Private key (Ed25519, PEM) by which the trainer and `tidemill models import` sign.",
+    )
     proof_timeout_s: float = Field(
         30.0, gt=0, description="How long a model may take to load and answer in the process that proves it, in s."
     )

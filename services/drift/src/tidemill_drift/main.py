@@ -87,6 +87,7 @@ def run_profile(settings: DriftSettings, stop: threading.Event) -> None:
 
 def run_detect(settings: DriftSettings, stop: threading.Event) -> None:
     """Judges profiles until `stop` is set. Raises ConfigError, or what made the app crash."""
+    from tidemill.artifact import ArtifactStore
     from tidemill.kafka.broadcast import BroadcastReader
     from tidemill.kafka.publisher import Publisher
     from tidemill.service import Health
@@ -103,7 +104,7 @@ def run_detect(settings: DriftSettings, stop: threading.Event) -> None:
         if not _await_topics(settings, contract, stop):
             return
         versions = BroadcastReader(settings, topics.name("model_versions"), name="drift-versions")
-        champions = Champions(versions, codec, schemas.platform("model-version"))
+        champions = Champions(versions, codec, schemas.platform("model-version"), ArtifactStore.of(settings))
         publisher = Publisher(settings, name="drift-detect")
         try:
             with _traced():

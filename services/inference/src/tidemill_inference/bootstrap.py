@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tidemill.artifact import Bounds, Manifest, OnnxModel, Prover, prepare_runtime
+from tidemill.artifact import ArtifactStore, Bounds, Manifest, OnnxModel, Prover, prepare_runtime
 from tidemill.clock import SystemClock
 from tidemill.codec import Codec, HttpRegistry
 from tidemill.contracts.events import ModelVersion
@@ -82,14 +82,15 @@ class Platform:
         """The follower of model-versions that keeps the predictors up to date."""
         tasks = {name: spec.target.task for name, spec in self.specs.items()}
         stop = threading.Event()
-        fetch = Fetcher(self.settings.fetch_timeout_s, self.settings.fetch_silence_s, stop.is_set)
+        store = ArtifactStore.of(self.settings)
+        fetch = Fetcher(self.settings.fetch_timeout_s, self.settings.fetch_silence_s, stop.is_set, keys=store.keys)
         large = LargeLoads()
         prover = Prover(Bounds(self.settings.proof_timeout_s, self.settings.proof_memory_mb << 20))
         prover.start()
-        load = loader(self.schemas, tasks, self.settings.onnx_threads, fetch, prover, large.loaded)
+        load = loader(self.schemas, tasks, self.settings.onnx_threads, fetch, large.loaded, prover, store)
         clock = SystemClock()
         swappers: dict[str, Swapper] = {}
-        shelving = self._shelving(load, taker(self.schemas, tasks, fetch), swappers)
+        shelving = self._shelving(load, taker(self.schemas, tasks, fetch, store), swappers)
         for model, predictor in self.predictors.items():
             if shelving is None:
                 swappers[model] = Swapper(predictor, load, clock.now_ms, time.monotonic)

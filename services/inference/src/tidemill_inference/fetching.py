@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from typing import Protocol
 
 from tidemill.artifact import Artifact, fetch_artifact
+from tidemill.artifact.signing import TrustedKeys
 
 MOST_HANGING = 16
 """Reads that do not end although nobody waits for them any more: their number bounds what they hold."""
@@ -41,7 +42,10 @@ class Fetcher:
         silence_s: float,
         stopped: Callable[[], bool] = lambda: False,
         monotonic_s: Callable[[], float] = time.monotonic,
+        keys: TrustedKeys | None = None,
     ) -> None:
+        """`keys`: as of `fetch_artifact`."""
+        self._keys = keys
         self._timeout_s = timeout_s
         self._silence_s = silence_s
         self._stopped = stopped
@@ -52,7 +56,7 @@ class Fetcher:
     def __call__(self, uri: str, digest: str, only: Collection[str]) -> Artifact:
         """As fetch_artifact. Raises TooSlow, an OSError, where the patience ends."""
         self._check_hanging(uri)
-        read = _Read(uri, digest, only, self._now)
+        read = _Read(uri, digest, only, self._now, self._keys)
         read.start()
         while not read.done.wait(_LOOK_S):
             if (reason := self._impatient(read)) is not None:
@@ -84,8 +88,11 @@ class Fetcher:
 class _Read:
     """One fetch in a thread of its own."""
 
-    def __init__(self, uri: str, digest: str, only: Collection[str], now: Callable[[], float]) -> None:
+    def __init__(
+        self, uri: str, digest: str, only: Collection[str], now: Callable[[], float], keys: TrustedKeys | None
+    ) -> None:
         self._wanted = (uri, digest, only)
+        self._signed: dict[str, TrustedKeys] = {} if keys is None else {"keys": keys}
         self._now = now
         self.began_s = self.latest_s = now()
         self._bytes = 0
@@ -106,7 +113,7 @@ class _Read:
 
     def _run(self) -> None:
         try:
-            outcome: Artifact | Exception = fetch_artifact(*self._wanted, watch=self._watch)
+            outcome: Artifact | Exception = fetch_artifact(*self._wanted, watch=self._watch, **self._signed)
         except Exception as error:  # noqa: BLE001 - raised again where it is waited for
             outcome = error
         if not self.given_up:

@@ -8,6 +8,7 @@ from tidemill.artifact import (
     GOLDEN_FILE,
     MODEL_FILE,
     ArtifactError,
+    ArtifactStore,
     CheckedGraph,
     Golden,
     Manifest,
@@ -17,6 +18,7 @@ from tidemill.artifact import (
     check_golden,
     fetch_artifact,
 )
+from tidemill.artifact.place import check_place
 from tidemill.contracts.events import ModelVersion
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill_inference.fetching import Fetch
@@ -27,11 +29,12 @@ def loader(
     tasks: Mapping[str, str],
     threads: int = 1,
     fetch: Fetch = fetch_artifact,
-    prover: Prover | None = None,
     on_loaded: Callable[[int], object] = lambda size: None,
+    prover: Prover | None = None,
+    store: ArtifactStore | None = None,
 ) -> Callable[[ModelVersion], OnnxModel]:
     """A function that loads the champion of an event. `tasks`: the task of each model, as its file says. `on_loaded`
-    is told the bytes of each graph.
+    is told the bytes of each graph. `store`: nothing that lies elsewhere is fetched.
 
     It raises ArtifactError where the version must not serve, OSError where the artifact store is away. Before a model
     is loaded here, `prover` (default: none) proves it in a process that may die. The golden rows warm the graph up: as
@@ -41,6 +44,8 @@ def loader(
     def fetched(event: ModelVersion) -> tuple[Manifest, CheckedGraph, Golden]:
         """Checked, and without the fetched bytes: they go before the graph is loaded."""
         reference = event.champion
+        if store is not None:
+            check_place(reference.artifact_uri, store.root, event.model)
         artifact = fetch(reference.artifact_uri, reference.manifest_digest, only=(MODEL_FILE, GOLDEN_FILE))
         fields = schemas.record(event.model).field_names
         check_manifest(artifact.manifest, event, tasks[event.model], fields)
@@ -64,6 +69,8 @@ def check_manifest(manifest: Manifest, event: ModelVersion, task: str, fields: l
     """Raise ArtifactError unless the manifest is about the event's version and fits the model as it is known
     here.
     """
+    if manifest.version < 1:
+        raise ArtifactError("it is an import that has become no version yet", Reason.MANIFEST)
     found = (manifest.model, manifest.version)
     wanted = (event.model, event.champion.version)
     if found != wanted:

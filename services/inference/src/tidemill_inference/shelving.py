@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from itertools import count
 
-from tidemill.artifact import ArtifactError, Manifest, OnnxModel, fetch_artifact
+from tidemill.artifact import ArtifactError, ArtifactStore, Manifest, OnnxModel, fetch_artifact
+from tidemill.artifact.place import check_place
 from tidemill.contracts.events import ModelVersion
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill_inference import metrics
@@ -116,7 +117,10 @@ class Shelving:
 
 
 def taker(
-    schemas: SchemaCatalog, tasks: Mapping[str, str], fetch: Fetch = fetch_artifact
+    schemas: SchemaCatalog,
+    tasks: Mapping[str, str],
+    fetch: Fetch = fetch_artifact,
+    store: ArtifactStore | None = None,
 ) -> Callable[[ModelVersion], Manifest]:
     """A function that gives the manifest of an event's champion, verified by its digest and held against the event as
     `loader` does. It raises ArtifactError and OSError as that does.
@@ -124,6 +128,8 @@ def taker(
 
     def take(event: ModelVersion) -> Manifest:
         reference = event.champion
+        if store is not None:
+            check_place(reference.artifact_uri, store.root, event.model)
         manifest = fetch(reference.artifact_uri, reference.manifest_digest, only=()).manifest
         check_manifest(manifest, event, tasks[event.model], schemas.record(event.model).field_names)
         return manifest

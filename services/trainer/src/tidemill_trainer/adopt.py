@@ -15,17 +15,15 @@ from tidemill.artifact import (
     MODEL_FILE,
     REFERENCE_FILE,
     ArtifactError,
+    ArtifactStore,
     Bounds,
     CheckedGraph,
     Golden,
     Manifest,
     OnnxModel,
     Prover,
-    artifact_uri,
     check_golden,
     feature_columns,
-    fetch_artifact,
-    write_artifact,
 )
 from tidemill.artifact.onnx_model import MAX_ROWS_AT_ONCE
 from tidemill.artifact.proof import MOST_ROWS
@@ -39,15 +37,15 @@ from tidemill_trainer.adapters.tracking import Tracking
 
 
 def adopt(
-    spec: ModelSpec, staged: Staged, version: int, run_id: str, *, artifacts: str, tracking: Tracking, clock: Clock,
-    bounds: Bounds | None = None,
+    spec: ModelSpec, staged: Staged, version: int, run_id: str, *, store: ArtifactStore, tracking: Tracking, clock:
+    Clock, bounds: Bounds | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Gives artifact, gate and start offsets as plain data. Raises ArtifactError where the model must not serve: it is
     proved on its golden rows and on its sample in a process that may take no more than `bounds`.
     """
-    if not is_staging(staged.uri, artifacts, spec.name):
+    if not is_staging(staged.uri, store.root, spec.name):
         raise ArtifactError(f"{staged.uri} is no place for imports of {spec.name}")
-    fetched = fetch_artifact(staged.uri, staged.digest)
+    fetched = store.fetch(spec.name, staged.uri, staged.digest)
     _check(fetched.manifest, spec)
     golden = Golden.from_bytes(fetched.files[GOLDEN_FILE], fetched.manifest)
     rows = read_sample(fetched.files[SAMPLE_FILE])
@@ -62,13 +60,13 @@ def adopt(
     manifest = replace(
         fetched.manifest, version=version, run_id=run_id, tracking_run=tracking_run, created_at=clock.now_ms()
     )
-    uri = artifact_uri(artifacts, spec.name, version, run_id)
+    uri = store.uri(spec.name, version, run_id)
     files = {
         MODEL_FILE: fetched.files[MODEL_FILE],
         REFERENCE_FILE: reference_bytes(reference),
         GOLDEN_FILE: fetched.files[GOLDEN_FILE],
     }
-    digest = write_artifact(uri, files, manifest)
+    digest = store.write(uri, files, manifest)
     tracking.record(tracking_run, {}, {}, {"tidemill.version": str(version), "tidemill.artifact": uri})
     tracking.end(tracking_run)
     data_set = DataSet.from_dict(manifest.data_set)

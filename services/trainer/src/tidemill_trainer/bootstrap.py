@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TypeVar
 
 from opentelemetry.trace import Tracer
 
 from tidemill.access.migrate import migrate_access
+from tidemill.artifact import ArtifactStore
 from tidemill.clock import SystemClock
 from tidemill.codec import Codec
 from tidemill.codec.layout import layout_of
@@ -33,6 +35,7 @@ from tidemill_trainer.adapters.trials import TrialFollower
 from tidemill_trainer.admit import Admission
 from tidemill_trainer.child import TrainingChild, child_environment
 from tidemill_trainer.database import connect, migrate
+from tidemill_trainer.expected import vetted
 from tidemill_trainer.first_data import FirstData
 from tidemill_trainer.lean import share_one_heap
 from tidemill_trainer.model_rows import ModelRows
@@ -176,7 +179,9 @@ def _judge(
     def follow(trial: Trial) -> TrialFollower:
         return TrialFollower(settings, catalog, _codec(settings, schemas), schemas, trial)
 
-    return TrialJudge(specs, published, follow, SystemClock())
+    store = ArtifactStore.of(settings)
+    vets = {name: partial(vetted, model=name, store=store) for name in specs}
+    return TrialJudge(specs, published, follow, SystemClock(), vets)
 
 
 def patiently(work: Callable[[], T], stop: threading.Event) -> T | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from tidemill.artifact import MODEL_FILE, REFERENCE_FILE, FeatureColumn, OnnxModel, fetch_artifact
+from tidemill.artifact import MODEL_FILE, REFERENCE_FILE, ArtifactStore, FeatureColumn, OnnxModel
 from tidemill.contracts.events import ModelRef
 
 
@@ -20,11 +20,12 @@ class ServingChampion:
         self.fitted_until_ms = fitted_until_ms
 
     @classmethod
-    def fetch(cls, reference: ModelRef) -> ServingChampion:
+    def fetch(cls, store: ArtifactStore, model_name: str, reference: ModelRef) -> ServingChampion:
         """Raises ``ArtifactError`` for an artifact that is not what its event says, ``OSError`` when the
         store is away.
         """
-        artifact = fetch_artifact(reference.artifact_uri, reference.manifest_digest, only=(MODEL_FILE, REFERENCE_FILE))
+        files = (MODEL_FILE, REFERENCE_FILE)
+        artifact = store.fetch(model_name, reference.artifact_uri, reference.manifest_digest, only=files)
         model = OnnxModel.load(artifact.files[MODEL_FILE], artifact.manifest)
         last: int = json.loads(artifact.files[REFERENCE_FILE])["event_time"][1]
         return cls(model, last)

@@ -13,8 +13,11 @@ from tidemill.artifact import (
     GOLDEN_FILE,
     MODEL_FILE,
     REFERENCE_FILE,
+    ArtifactStore,
+    CheckedGraph,
     Golden,
     OnnxModel,
+    Prover,
     check_golden,
     fetch_artifact,
 )
@@ -45,17 +48,23 @@ class Unfit(Exception):
     """The artifact is not what was published, or must not serve; the message says why."""
 
 
-def vetted(version: ModelRef, task: str) -> Counter[int]:
+def vetted(version: ModelRef, task: str, model: str = "", store: ArtifactStore | None = None) -> Counter[int]:
     """The same of a published version, whose graph is held against its golden rows first, as every worker does: a
-    challenger that nobody can serve would be waited for in vain.
+    challenger that nobody can serve would be waited for in vain. `store`: it must lie there as one of `model`, signed,
+    and is proved in a process that may die; None: wherever it lies.
 
     Raises Unfit, and RetryLater where the store is away.
     """
     try:
         files = (MODEL_FILE, GOLDEN_FILE, REFERENCE_FILE)
-        artifact = fetch_artifact(version.artifact_uri, version.manifest_digest, only=files)
-        model = OnnxModel.load(artifact.files[MODEL_FILE], artifact.manifest)
-        check_golden(model, Golden.from_bytes(artifact.files[GOLDEN_FILE], artifact.manifest))
+        uri, digest = version.artifact_uri, version.manifest_digest
+        artifact = fetch_artifact(uri, digest, files) if store is None else store.fetch(model, uri, digest, files)
+        golden = Golden.from_bytes(artifact.files[GOLDEN_FILE], artifact.manifest)
+        graph = CheckedGraph(artifact.files[MODEL_FILE])
+        if store is not None:
+            with Prover() as prover:
+                prover.prove(graph, artifact.manifest, golden)
+        check_golden(OnnxModel.of(graph, artifact.manifest), golden)
         return expected_scores(json.loads(artifact.files[REFERENCE_FILE]), task)
     except OSError as error:
         raise RetryLater(f"the artifact store is away: {error}") from error

@@ -12,15 +12,14 @@ from tidemill.artifact import (
     GOLDEN_FILE,
     MODEL_FILE,
     REFERENCE_FILE,
+    ArtifactStore,
     Bounds,
     Golden,
     Manifest,
     OnnxModel,
-    artifact_uri,
     check_golden,
     feature_columns,
     prove,
-    write_artifact,
 )  # fmt: skip
 from tidemill.artifact.staging import Staged
 from tidemill.clock import Clock
@@ -59,7 +58,7 @@ class Job:
 
     specs: Mapping[str, ModelSpec]
     tracking: Tracking
-    artifacts: str
+    store: ArtifactStore
     clock: Clock
     git_sha: str
     bounds: Bounds = field(default_factory=Bounds)
@@ -75,7 +74,7 @@ class Job:
             began = time.monotonic()
             loaded = load_data_set(order.table_uri, spec, order.clean_topic, order.partitions)
             give_memory_back()
-            champion = ServingChampion.fetch(order.champion) if order.champion else None
+            champion = ServingChampion.fetch(self.store, order.model, order.champion) if order.champion else None
             trained = train(spec, loaded.rows, loaded.cut_off_ms, time.monotonic, champion)
             seconds = time.monotonic() - began
             self.tracking.record(
@@ -115,13 +114,13 @@ class Job:
         model = OnnxModel.load(trained.graph, manifest)
         check_golden(model, golden)
         prove(model, golden.inputs)
-        uri = artifact_uri(self.artifacts, order.model, version, order.run_id)
+        uri = self.store.uri(order.model, version, order.run_id)
         files = {
             MODEL_FILE: trained.graph,
             REFERENCE_FILE: reference_bytes(trained.reference),
             GOLDEN_FILE: golden.to_bytes(),
         }
-        digest = write_artifact(uri, files, manifest)
+        digest = self.store.write(uri, files, manifest)
         self.tracking.record(tracking_run, {}, {}, {"tidemill.version": str(version), "tidemill.artifact": uri})
         self.tracking.end(tracking_run)
         self._held = None
@@ -134,7 +133,7 @@ class Job:
         """Make a version of a model that was trained elsewhere; see `adopt.adopt`."""
         return adopt(
             self.specs[model], staged, version, run_id,
-            artifacts=self.artifacts, tracking=self.tracking, clock=self.clock, bounds=self.bounds,
+            store=self.store, tracking=self.tracking, clock=self.clock, bounds=self.bounds,
         )  # fmt: skip
 
     def _manifest(

@@ -11,6 +11,8 @@ from typing import Any
 
 from opentelemetry.trace import Span, Tracer
 
+from tidemill.artifact import ArtifactError
+from tidemill.artifact.place import check_place
 from tidemill.artifact.staging import Staged, staged_in
 from tidemill.contracts.events import Evidence, ModelRef, ModelVersion
 from tidemill.errors import RetryLater
@@ -173,6 +175,13 @@ class Trainer:
                 continue
             arms = {"champion": serving.champion, "challenger": serving.challenger}
             named = {alias: _registered(reference) for alias, reference in arms.items() if reference is not None}
+            try:
+                for arm in named.values():
+                    check_place(arm["artifact_uri"], self._settings.artifacts, model)
+            except ArtifactError as error:
+                log.error("MLflow is not told of what model-versions says of %s: %s", model, error)
+                self._aliases[model] = serving.epoch
+                continue
             answer = self._child.order({"do": "aliases", "model": model, "arms": named}, ALIAS_TIMEOUT_S)
             if answer["ok"]:
                 log.info("MLflow's aliases of %s: champion names version %d", model, serving.champion.version)

@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _warm_job(settings: Any) -> Any:
-    from tidemill.artifact import Bounds
+    from tidemill.artifact import ArtifactStore, Bounds
     from tidemill.clock import SystemClock
     from tidemill.contracts.model_file import load_models
     from tidemill_trainer.adapters.tracking import Tracking
@@ -59,7 +59,7 @@ def _warm_job(settings: Any) -> Any:
     tracking = Tracking(settings.mlflow_tracking_uri)
     warm_up()
     bounds = Bounds(settings.proof_timeout_s, settings.proof_memory_mb << 20)
-    return Job(specs, tracking, settings.artifacts, SystemClock(), settings.git_sha, bounds)
+    return Job(specs, tracking, ArtifactStore.of(settings), SystemClock(), settings.git_sha, bounds)
 
 
 def _obey(job: Any, order: Mapping[str, Any]) -> dict[str, Any]:

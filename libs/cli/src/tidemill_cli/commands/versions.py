@@ -9,6 +9,7 @@ import click
 
 from tidemill_cli.acts import note_act
 from tidemill_cli.commands.models import models as show
+from tidemill_cli.commands.signing import new_key, sign
 from tidemill_cli.person import who
 from tidemill_cli.platform import platform_options
 
@@ -22,7 +23,7 @@ HELP = ("-h", "--help")
 
 
 class ShowsByDefault(click.Group):
-    """`tidemill models` and `tidemill models NAME` show; only `import` is a command of its own."""
+    """`tidemill models` and `tidemill models NAME` show; all else is a command of its own."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args or (args[0] not in self.commands and args[0] not in HELP):
@@ -38,10 +39,14 @@ def models() -> None:
     tidemill models                                                   what serves since when, how good it was
     tidemill models flight-delay --json
     tidemill models import model.onnx --model flight-delay            a model made elsewhere becomes a version
+    tidemill models sign --model flight-delay                         sign what was made before versions were signed
+    tidemill models new-key                                           another key to sign with
     """
 
 
 models.add_command(show, "show")
+models.add_command(new_key)
+models.add_command(sign)
 
 
 @models.command(name="import")
@@ -107,7 +112,7 @@ def _stage(
     """Check the model, put it down for the trainer, and give the request that names the place."""
     from dataclasses import replace
 
-    from tidemill.artifact import GOLDEN_FILE, MODEL_FILE, Bounds, Prover, write_artifact
+    from tidemill.artifact import GOLDEN_FILE, MODEL_FILE, ArtifactStore, Bounds, Prover
     from tidemill.artifact.staging import IMPORT_DETECTOR, SAMPLE_FILE, staging_uri, write_sample
     from tidemill.features import feature_inputs
     from tidemill_cli.commands.retrain import _request
@@ -120,6 +125,7 @@ def _stage(
     if rows is None:
         rows = told if told is not None and told.num_rows > 0 else sample_of_topic(platform, spec)
     settings = platform.settings
+    store = ArtifactStore.of(settings)
     with Prover(Bounds(settings.proof_timeout_s, settings.proof_memory_mb << 20)) as prover:
         model = proved(fit, feature_inputs(rows, spec.features), prover)
     click.echo(f"the graph is {fit.told()}")
@@ -128,7 +134,7 @@ def _stage(
     files = {MODEL_FILE: fit.data, GOLDEN_FILE: kept.to_bytes(), SAMPLE_FILE: write_sample(rows.select(columns))}
     request = _request(spec.name, reason, f"{who()} (tidemill models import)")
     uri = staging_uri(platform.settings.artifacts, spec.name, request["request_id"])
-    digest = write_artifact(uri, files, replace(model.manifest, version=0))
+    digest = store.write(uri, files, replace(model.manifest, version=0))
     place = {"detector": IMPORT_DETECTOR, "subject": uri, "detail": digest}
     return request | {"evidence": [request["evidence"][0] | place, *request["evidence"]]}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tidemill.artifact import ArtifactStore
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.kafka.scan import scan
 from tidemill_cli.audit.auditor import TopicAuditor
@@ -79,6 +80,7 @@ class Auditor:
         starts = {number: int(offsets.min()) for number, offsets in wanted.items()}
         record, topic = self._view.schemas.record(self._spec.name), self._view.topics.name("clean", self._spec.name)
         batches = scan(self._view.settings, topic, partitions=sorted(starts), start=starts)
-        scorers = load_scorer(before), load_scorer(after)
+        store, name = ArtifactStore.of(self._view.settings), self._spec.name
+        scorers = load_scorer(store, name, before), load_scorer(store, name, after)
         codec, known = self._view.codec, audit.known_labels
         return compare(batches, wanted, known, codec, record, self._spec.event_id, *scorers)

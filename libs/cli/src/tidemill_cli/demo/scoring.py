@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidemill.artifact import OnnxModel, fetch_artifact
+from tidemill.artifact import ArtifactStore, OnnxModel
 from tidemill.codec import Codec
 from tidemill.contracts.schemas import Schema
 from tidemill.features import feature_inputs
@@ -29,9 +29,9 @@ class Comparison:
     versions: tuple[int, int]
 
 
-def load_scorer(reference: Mapping[str, Any]) -> OnnxModel:
+def load_scorer(store: ArtifactStore, model: str, reference: Mapping[str, Any]) -> OnnxModel:
     """The model of a ModelRef, its digest verified. Raises ArtifactError."""
-    artifact = fetch_artifact(reference["artifact_uri"], reference["manifest_digest"])
+    artifact = store.fetch(model, reference["artifact_uri"], reference["manifest_digest"])
     return OnnxModel.load(artifact.files["model.onnx"], artifact.manifest)
 
 

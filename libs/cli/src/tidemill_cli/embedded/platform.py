@@ -140,11 +140,13 @@ class Platform:
         from tidemill.kafka.clients import admin
         from tidemill.kafka.topics import ensure_topics
         from tidemill.settings import CommonSettings
+        from tidemill_cli.embedded.signing_keys import prepare_signing
 
         self.settings = parts.platform_settings(
             self.root, self.var, self.models, self.bootstrap, self.prefix, self._partitions
         )
         self.settings |= {name: value for name, value in self._overrides.items() if name.startswith("TIDEMILL_")}
+        prepare_signing(self.settings, progress)
         models = load_models(Path(self.settings["TIDEMILL_MODELS_DIR"]), self.models)
         progress(f"creating topics for {', '.join(sorted(models))}")
         catalog = TopicCatalog.load(Path(self.settings["TIDEMILL_SCHEMAS"]), self.prefix, models)

@@ -65,6 +65,9 @@ def platform_settings(
         "TIDEMILL_AUTH": os.environ.get("TIDEMILL_AUTH", "off"),  # by name: nobody else reaches a loopback address
         "TIDEMILL_SPANS_DIR": str(var / "spans"),
         "TIDEMILL_ARTIFACTS": (var / "artifacts").as_uri(),
+        "TIDEMILL_SIGNATURES": os.environ.get("TIDEMILL_SIGNATURES", "required"),
+        "TIDEMILL_SIGNING_KEY": str(var / "keys" / "signing.pem"),
+        "TIDEMILL_TRUSTED_KEYS": str(var / "keys" / "trusted.pem"),
         "TIDEMILL_TABLES": (var / "tables").as_uri(),
         "TIDEMILL_DATABASE_URL": f"sqlite:///{var / 'tidemill.db'}",
         "TIDEMILL_MLFLOW_TRACKING_URI": f"sqlite:///{var / 'mlflow.db'}",

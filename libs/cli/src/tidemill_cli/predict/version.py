@@ -34,7 +34,7 @@ def open_version(platform: PlatformView, model: str, number: int | None) -> Vers
 
     reference, epoch = _reference(platform, model, number)
     try:
-        return Version(reference["version"], epoch, _loaded(reference))
+        return Version(reference["version"], epoch, _loaded(platform, model, reference))
     except ArtifactError as error:
         raise click.ClickException(
             f"version {reference['version']} of {model} is not fit to be used: {error}"
@@ -65,10 +65,12 @@ def _reference(platform: PlatformView, model: str, number: int | None) -> tuple[
     return known[number], epochs.get(number, 0)
 
 
-def _loaded(reference: dict[str, Any]) -> OnnxModel:
-    from tidemill.artifact import GOLDEN_FILE, MODEL_FILE, Golden, OnnxModel, check_golden, fetch_artifact
+def _loaded(platform: PlatformView, name: str, reference: dict[str, Any]) -> OnnxModel:
+    from tidemill.artifact import GOLDEN_FILE, MODEL_FILE, ArtifactStore, Golden, OnnxModel, check_golden
 
-    artifact = fetch_artifact(reference["artifact_uri"], reference["manifest_digest"], only=(MODEL_FILE, GOLDEN_FILE))
+    store = ArtifactStore.of(platform.settings)
+    files = (MODEL_FILE, GOLDEN_FILE)
+    artifact = store.fetch(name, reference["artifact_uri"], reference["manifest_digest"], only=files)
     model = OnnxModel.load(artifact.files[MODEL_FILE], artifact.manifest)
     check_golden(model, Golden.from_bytes(artifact.files[GOLDEN_FILE], artifact.manifest))
     return model

@@ -22,6 +22,7 @@ from tidemill.artifact.manifest import (
 from tidemill.artifact.onnx_model import CheckedGraph, OnnxModel, prepare_runtime
 from tidemill.artifact.proof import prove
 from tidemill.artifact.prover import Bounds, Prover
+from tidemill.artifact.trusted import ArtifactStore
 
 __all__ = [
     "GOLDEN_FILE",
@@ -30,6 +31,7 @@ __all__ = [
     "REFERENCE_FILE",
     "Artifact",
     "ArtifactError",
+    "ArtifactStore",
     "Bounds",
     "CheckedGraph",
     "FeatureColumn",

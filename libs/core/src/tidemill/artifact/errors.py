@@ -14,7 +14,8 @@ class Reason(StrEnum):
     not about this version, or does not fit the model. graph: the file is no ONNX graph of standard operators that holds
     all its data, or it does not run. signature: inputs, outputs or shapes are not those of the manifest. golden:
     golden rows are not repeated. scores: no probabilities, or an answer that depends on more than its row. proof: it
-    did not come through its proof in a process of its own. other: anything else, a defect too.
+    did not come through its proof in a process of its own. place: it lies elsewhere than in the artifact store.
+    unsigned: no trusted key has signed it. other: anything else, a defect too.
     """
 
     DIGEST = "digest"
@@ -26,6 +27,8 @@ class Reason(StrEnum):
     GOLDEN = "golden"
     SCORES = "scores"
     PROOF = "proof"
+    PLACE = "place"
+    UNSIGNED = "unsigned"
     OTHER = "other"
 
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from tidemill.artifact import REFERENCE_FILE, ArtifactError, fetch_artifact
+from tidemill.artifact import REFERENCE_FILE, ArtifactError, ArtifactStore
 from tidemill.codec import Codec
 from tidemill.contracts.events import ModelVersion
 from tidemill.contracts.schemas import Schema
@@ -24,7 +24,8 @@ Crowned = tuple[ModelVersion, Mapping[str, Any]]
 class Champions:
     """Reads model-versions as a broadcast. Not thread-safe."""
 
-    def __init__(self, reader: BroadcastReader, codec: Codec, schema: Schema) -> None:
+    def __init__(self, reader: BroadcastReader, codec: Codec, schema: Schema, store: ArtifactStore) -> None:
+        self._store = store
         self._reader = reader
         self._codec = codec
         self._schema = schema
@@ -60,7 +61,7 @@ class Champions:
     def _fetch(self) -> list[Crowned]:
         crowned = []
         for model, published in list(self._pending.items()):
-            reference = _reference(published)
+            reference = _reference(published, self._store)
             del self._pending[model]
             self._digests[model] = published.champion.manifest_digest
             if reference is not None:
@@ -68,13 +69,14 @@ class Champions:
         return crowned
 
 
-def _reference(published: ModelVersion) -> Mapping[str, Any] | None:
+def _reference(published: ModelVersion, store: ArtifactStore) -> Mapping[str, Any] | None:
     """The champion's training reference; None where the artifact is not what was published: then it cannot
     be watched.
     """
     champion = published.champion
     try:
-        artifact = fetch_artifact(champion.artifact_uri, champion.manifest_digest, only=[REFERENCE_FILE])
+        uri, digest = champion.artifact_uri, champion.manifest_digest
+        artifact = store.fetch(published.model, uri, digest, only=[REFERENCE_FILE])
         document: Mapping[str, Any] = json.loads(artifact.files[REFERENCE_FILE])
         return document
     except (ArtifactError, ValueError) as error:

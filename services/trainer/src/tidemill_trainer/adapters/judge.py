@@ -22,6 +22,9 @@ from tidemill_trainer.trial import Trial
 log = logging.getLogger(__name__)
 
 
+Vet = Callable[[ModelRef, str], Counter[int]]
+
+
 class TrialJudge:
     """One follower a trial. Not thread-safe."""
 
@@ -31,14 +34,16 @@ class TrialJudge:
         published: Published,
         follow: Callable[[Trial], TrialFollower],
         clock: Clock,
-        vet: Callable[[ModelRef, str], Counter[int]] = vetted,
+        vet: Vet | Mapping[str, Vet] = vetted,
     ) -> None:
-        """`vet`: how a challenger is expected to score; it raises Unfit for one that must not serve."""
+        """`vet`: how a challenger is expected to score, of each model or of all; it raises Unfit for one that must not
+        serve.
+        """
         self._specs = specs
         self._published = published
         self._follow = follow
         self._clock = clock
-        self._vet = vet
+        self._vets = vet if isinstance(vet, Mapping) else dict.fromkeys(specs, vet)
         self._followers: dict[str, TrialFollower] = {}
         self._said: dict[str, str] = {}
 
@@ -66,7 +71,7 @@ class TrialJudge:
             self._drop(model)
             trial = Trial(model, *wanted, began.at_ms)
             try:
-                trial.seen.expected_scores = self._vet(current.challenger, self._specs[model].target.task)
+                trial.seen.expected_scores = self._vets[model](current.challenger, self._specs[model].target.task)
             except Unfit as error:
                 found = Finding("artifact", 0.0, 0.0, True, str(error))
                 return release_of_decision(current, Decision("roll_back", str(error), (found,)), self._clock.now_ms())

@@ -1,0 +1,156 @@
+"""Who made a version: its manifest signed with Ed25519 (RFC 8032), verified before anything of the model is read.
+
+`manifest.sig` lies beside manifest.json: JSON with the key's id and the signature in base64. What is signed is a fixed
+text and the manifest's bytes, so that no signature made for another purpose is one of a manifest. The manifest has the
+digest of every file, the model and the version.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tidemill.artifact.errors import ArtifactError, Reason
+from tidemill.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+SIGNATURE_FILE = "manifest.sig"
+MAX_SIGNATURE_BYTES = 4_096
+_PURPOSE = b"tidemill model manifest 1\0"
+_KEY_ID_CHARACTERS = 16
+_PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----\s*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A private key."""
+
+    key: Ed25519PrivateKey
+
+    @classmethod
+    def read(cls, path: Path) -> Signer:
+        """From a file in PEM. Raises ConfigError for one that is not there, others may read, or has no such key."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+        try:
+            if path.stat().st_mode & 0o007:
+                raise ConfigError(f"the signing key {path} can be read by everybody: chmod 600 it")
+            key = load_pem_private_key(path.read_bytes(), password=None)
+        except OSError as error:
+            raise ConfigError(f"the signing key {path} cannot be read: {error.strerror}. {_CURE}") from error
+        except (ValueError, TypeError) as error:
+            raise ConfigError(f"{path} is no private key in PEM without a password") from error
+        if not isinstance(key, Ed25519PrivateKey):
+            raise ConfigError(f"{path} is a key of another kind than Ed25519")
+        return cls(key)
+
+    def sign(self, manifest: bytes) -> bytes:
+        """The content of `manifest.sig` for a manifest's bytes."""
+        signature = base64.b64encode(self.key.sign(_PURPOSE + manifest)).decode()
+        return json.dumps({"key": key_id(self.key.public_key()), "signature": signature}).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedKeys:
+    """The public keys by which a manifest may be signed: a file with one or more in PEM, read anew each time, so that a
+    key is added or taken away without a restart.
+    """
+
+    path: Path
+
+    def check(self, manifest: bytes, signature: bytes | None) -> None:
+        """Raise ArtifactError (reason `unsigned`) unless one of the keys has signed these bytes. Raises OSError where
+        the keys cannot be read: that is tried again.
+        """
+        from cryptography.exceptions import InvalidSignature
+
+        if signature is None:
+            raise ArtifactError(f"the manifest is not signed. {_MIGRATION}", Reason.UNSIGNED)
+        key, signed = _read_signature(signature)
+        trusted = self.keys()
+        if key not in trusted:
+            raise ArtifactError(
+                f"the manifest is signed by the key {key[:_KEY_ID_CHARACTERS]!r}, which is none of the "
+                f"{len(trusted)} in "
+                f"{self.path}",
+                Reason.UNSIGNED,
+            )
+        try:
+            trusted[key].verify(signed, _PURPOSE + manifest)
+        except InvalidSignature:
+            raise ArtifactError("the manifest's signature is not one of these bytes", Reason.UNSIGNED) from None
+
+    def keys(self) -> Mapping[str, Ed25519PublicKey]:
+        """By their ids. Raises OSError, ArtifactError for a file without a key."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+        from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+        found = {}
+        for block in _PEM.findall(self.path.read_bytes()):
+            try:
+                key = load_pem_public_key(block)
+            except ValueError:
+                continue
+            if isinstance(key, Ed25519PublicKey):
+                found[key_id(key)] = key
+        if not found:
+            raise ArtifactError(f"{self.path} has no public key of Ed25519 in PEM", Reason.UNSIGNED)
+        return found
+
+
+def key_id(key: Ed25519PublicKey) -> str:
+    """What a public key is called: the beginning of the SHA-256 of its 32 bytes."""
+    return hashlib.sha256(key.public_bytes_raw()).hexdigest()[:_KEY_ID_CHARACTERS]
+
+
+def new_keys(private: Path, trusted: Path) -> str:
+    """Make a pair: the private key replaces the one in `private` (readable by its owner alone), the public one is added
+    to `trusted`, where those of before stay until somebody takes them out. Gives the key's id.
+    """
+    from cryptography.hazmat.primitives import serialization as form
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    key = Ed25519PrivateKey.generate()
+    public = key.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo)
+    before = trusted.read_bytes() if trusted.exists() else b""
+    _replace(trusted, before + public, 0o644)  # first: what is signed from now on must be trusted already
+    secret = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
+    _replace(private, secret, 0o600)
+    return key_id(key.public_key())
+
+
+def _replace(path: Path, data: bytes, mode: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def _read_signature(data: bytes) -> tuple[str, bytes]:
+    try:
+        document = json.loads(data)
+        return str(document["key"]), base64.b64decode(document["signature"], validate=True)
+    except (ValueError, TypeError, KeyError, RecursionError, binascii.Error) as error:
+        raise ArtifactError(f"{SIGNATURE_FILE} cannot be read", Reason.UNSIGNED) from error
+
+
+_CURE = "`tidemill models new-key` makes one; TIDEMILL_SIGNATURES=off does without"
+_MIGRATION = (
+    "`tidemill models sign` signs versions of before; TIDEMILL_SIGNATURES=off lets all through (docs/import-a-model.md)"
+)

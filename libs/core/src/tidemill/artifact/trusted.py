@@ -1,0 +1,54 @@
+"""The artifact store as a platform's processes use it: nothing from elsewhere is fetched, nothing unsigned is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tidemill.artifact.directory import Artifact, artifact_uri, fetch_artifact, write_artifact
+from tidemill.artifact.manifest import Manifest
+from tidemill.artifact.place import check_place
+from tidemill.artifact.signing import Signer, TrustedKeys
+from tidemill.stores import absolute, unwatched
+
+if TYPE_CHECKING:
+    from tidemill.settings import CommonSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactStore:
+    """One store. `keys`: whose signatures count; None lets what is not signed through, too. `signing_key`: the private
+    key of whoever writes; it is read when something is written.
+    """
+
+    root: str
+    keys: TrustedKeys | None = None
+    signing_key: Path | None = None
+
+    @classmethod
+    def of(cls, settings: CommonSettings) -> ArtifactStore:
+        """As the settings say."""
+        if settings.signatures == "off":
+            return cls(absolute(settings.artifacts))
+        return cls(absolute(settings.artifacts), TrustedKeys(settings.trusted_keys), settings.signing_key)
+
+    def fetch(
+        self, model: str, uri: str, digest: str, only: Collection[str] | None = None,
+        watch: Callable[[int], None] = unwatched,
+    ) -> Artifact:  # fmt: skip
+        """As `fetch_artifact`, of an artifact of `model` below the root, whose manifest is signed. Raises what that
+        does, and ArtifactError of the reasons `place` and `unsigned`.
+        """
+        check_place(uri, self.root, model)
+        return fetch_artifact(uri, digest, only, watch, self.keys)
+
+    def write(self, uri: str, files: Mapping[str, bytes], manifest: Manifest) -> str:
+        """As `write_artifact`, signed where this store asks for signatures. Raises ConfigError without a key."""
+        signer = None if self.keys is None or self.signing_key is None else Signer.read(self.signing_key)
+        return write_artifact(uri, files, manifest, signer)
+
+    def uri(self, model: str, version: int, run_id: str) -> str:
+        """Where a version lies."""
+        return artifact_uri(self.root, model, version, run_id)
