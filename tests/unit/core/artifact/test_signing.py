@@ -122,7 +122,7 @@ def test_keys_change_while_versions_of_the_old_one_serve_on_until_it_is_taken_ou
 def test_keys_that_cannot_be_read_now_are_tried_again_and_no_keys_are_no_yes(keys: Keys) -> None:
     kept = keys.trusted.read_bytes()
     keys.trusted.unlink()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(OSError, match=r"TIDEMILL_TRUSTED_KEYS\) cannot be read"):
         keys.fetch()
     keys.trusted.write_bytes(b"")
     with pytest.raises(ArtifactError, match="no public key"):

@@ -96,8 +96,14 @@ class TrustedKeys:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
         from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+        try:
+            text = self.path.read_bytes()
+        except OSError as error:
+            raise OSError(
+                f"the trusted keys {self.path} (TIDEMILL_TRUSTED_KEYS) cannot be read: {error.strerror}. {_CURE}"
+            ) from error
         found = {}
-        for block in _PEM.findall(self.path.read_bytes()):
+        for block in _PEM.findall(text):
             try:
                 key = load_pem_public_key(block)
             except ValueError:
