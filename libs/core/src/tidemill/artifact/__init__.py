@@ -1,8 +1,8 @@
 """A model as it travels: one directory, bound together by the digest of its manifest.
 
 `<artifacts>/<model>/<version>-<run_id>/` holds model.onnx, reference.json (the training reference for drift),
-golden.json (rows with the scores that training saw) and, written last, manifest.json with every file's
-SHA-256.
+golden.json (rows with the scores that training saw), manifest.sig (who made it) and, written last, manifest.json with
+every file's SHA-256.
 """
 
 from __future__ import annotations
