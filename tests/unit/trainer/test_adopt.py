@@ -31,6 +31,7 @@ from tidemill.artifact import (
     fetch_artifact,
     write_artifact,
 )
+from tidemill.artifact.signing import Signer, TrustedKeys, new_keys
 from tidemill.artifact.staging import (
     IMPORT_DETECTOR,
     SAMPLE_FILE,
@@ -113,6 +114,21 @@ def test_it_becomes_an_artifact_as_any_other_with_the_samples_reference(tmp_path
     assert drift["event_time"] == [10, 30]
     assert found["start_offsets"] == [10, 11]
     assert found["gate"][0]["detector"] == "import"
+
+
+def test_an_import_that_nobody_trusted_has_signed_is_no_version(tmp_path: Path) -> None:
+    """Else whoever may write to the store and ask for a training would have the trainer sign what it likes."""
+    private, trusted = tmp_path / "signing.pem", tmp_path / "trusted.pem"
+    new_keys(private, trusted)
+    place = staged(tmp_path)
+    store = ArtifactStore(tmp_path.as_uri(), TrustedKeys(trusted), private)
+    with pytest.raises(ArtifactError, match="not signed"):
+        adopt(SPEC, place, 4, "run4", store=store, tracking=Silent(), clock=FixedClock(99))  # type: ignore[arg-type]
+    manifest = Path(place.uri.removeprefix("file://"), "manifest.json")
+    manifest.with_name("manifest.sig").write_bytes(Signer.read(private).sign(manifest.read_bytes()))
+    made = adopt(SPEC, place, 4, "run4", store=store, tracking=Silent(), clock=FixedClock(99))  # type: ignore[arg-type]
+    version = made["artifact"]
+    assert store.fetch("tide", version["artifact_uri"], version["manifest_digest"]).manifest.version == 4
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import TypeVar
 from opentelemetry.trace import Tracer
 
 from tidemill.access.migrate import migrate_access
-from tidemill.artifact import ArtifactStore
+from tidemill.artifact import ArtifactStore, Bounds
 from tidemill.clock import SystemClock
 from tidemill.codec import Codec
 from tidemill.codec.layout import layout_of
@@ -180,7 +180,8 @@ def _judge(
         return TrialFollower(settings, catalog, _codec(settings, schemas), schemas, trial)
 
     store = ArtifactStore.of(settings)
-    vets = {name: partial(vetted, model=name, store=store) for name in specs}
+    bounds = Bounds(settings.proof_timeout_s, settings.proof_memory_mb << 20)
+    vets = {name: partial(vetted, model=name, store=store, bounds=bounds) for name in specs}
     return TrialJudge(specs, published, follow, SystemClock(), vets)
 
 

@@ -14,6 +14,7 @@ from tidemill.artifact import (
     MODEL_FILE,
     REFERENCE_FILE,
     ArtifactStore,
+    Bounds,
     CheckedGraph,
     Golden,
     OnnxModel,
@@ -48,10 +49,13 @@ class Unfit(Exception):
     """The artifact is not what was published, or must not serve; the message says why."""
 
 
-def vetted(version: ModelRef, task: str, model: str = "", store: ArtifactStore | None = None) -> Counter[int]:
+def vetted(
+    version: ModelRef, task: str, model: str = "", store: ArtifactStore | None = None, bounds: Bounds | None = None
+) -> Counter[int]:
     """The same of a published version, whose graph is held against its golden rows first, as every worker does: a
     challenger that nobody can serve would be waited for in vain. `store`: it must lie there as one of `model`, signed,
-    and is proved in a process that may die; None: wherever it lies.
+    and is proved in a process that may die within
+    `bounds`; None: wherever it lies.
 
     Raises Unfit, and RetryLater where the store is away.
     """
@@ -62,7 +66,7 @@ def vetted(version: ModelRef, task: str, model: str = "", store: ArtifactStore |
         golden = Golden.from_bytes(artifact.files[GOLDEN_FILE], artifact.manifest)
         graph = CheckedGraph(artifact.files[MODEL_FILE])
         if store is not None:
-            with Prover() as prover:
+            with Prover(bounds) as prover:
                 prover.prove(graph, artifact.manifest, golden)
         check_golden(OnnxModel.of(graph, artifact.manifest), golden)
         return expected_scores(json.loads(artifact.files[REFERENCE_FILE]), task)
