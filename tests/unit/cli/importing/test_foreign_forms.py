@@ -23,7 +23,7 @@ DATA = Path(__file__).parent / "data"
 NAMES = ("a", "b")
 FLOAT, DOUBLE, INT64, STRING = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT64, TensorProto.STRING
 X = np.random.default_rng(0).random((300, 2)).astype(np.float32)
-INPUTS = {"a": X[:, :1], "b": X[:, 1:]}
+INPUTS = {"a": X[:, :1].astype(np.float64), "b": X[:, 1:].astype(np.float64)}
 TRUE = X[:, 0] > 0.5
 LEVEL = np.array(["low", "mid", "high"], dtype=object)[(X[:, 0] * 3).astype(int)]
 BINARY = LogisticRegression().fit(X, TRUE)
@@ -130,6 +130,23 @@ def test_classes_the_other_way_round_are_served_the_right_way_round(importing: I
     assert (found.manifest.classes, found.manifest.positive_class) == (("true", "false"), "true")
 
 
+def test_a_double_is_not_rounded_on_its_way(importing: Importing) -> None:
+    """Seconds of this century, and ids above 2 to the 24th, as they are."""
+    nodes = [
+        helper.make_node("Concat", list(NAMES), ["ab"], axis=1),
+        helper.make_node("ReduceSum", ["ab", "ends"], ["sum"], keepdims=0),
+    ]
+    rows = {"a": 1_790_000_000 + np.arange(6.0).reshape(-1, 1), "b": np.full((6, 1), 16_777_217.0)}
+    for kind in (DOUBLE, INT64):
+        cast = helper.make_node("Cast", ["sum"], ["output"], to=DOUBLE)
+        graph = odd_graphs.graph_of(
+            [*nodes, cast], helper.make_tensor("ends", INT64, [1], [1]),
+            inputs={name: (kind, ["N", 1]) for name in NAMES}, outputs={"output": (DOUBLE, ["N"])},
+        )  # fmt: skip
+        found = importing(graph, "regression", inputs=rows).score(rows)
+        np.testing.assert_array_equal(found, (rows["a"] + rows["b"]).ravel())
+
+
 @pytest.mark.parametrize("shape", [["N", 1], ["N"]])
 def test_one_column_is_the_probability_of_true_if_nothing_else_is_said(importing: Importing, shape: list[Any]) -> None:
     last = [helper.make_node("Sigmoid", ["x"], ["p"]), helper.make_node("Reshape", ["p", "shape"], ["output"])]
@@ -174,10 +191,10 @@ def test_whole_numbers_are_taken_and_a_row_without_one_has_no_answer(importing: 
     graph = odd_graphs.graph_of(
         nodes, ends, inputs={name: (INT64, ["N", 1]) for name in NAMES}, outputs={"output": (FLOAT, ["N", 1])}
     )
-    whole = {name: np.arange(6, dtype=np.float32).reshape(-1, 1) for name in NAMES}
+    whole = {name: np.arange(6, dtype=np.float64).reshape(-1, 1) for name in NAMES}
     model = importing(graph, "regression", inputs=whole)
     close(model.score(whole), np.arange(6) * 2.0)
-    odd = {"a": np.array([[1], [np.nan], [1.5], [1e30]], dtype=np.float32), "b": np.ones((4, 1), dtype=np.float32)}
+    odd = {"a": np.array([[1], [np.nan], [1.5], [1e30]]), "b": np.ones((4, 1))}
     np.testing.assert_array_equal(model.score(odd), [2, np.nan, np.nan, np.nan])
 
 

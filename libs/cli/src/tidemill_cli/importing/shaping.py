@@ -1,7 +1,7 @@
 """Puts a graph from elsewhere into the one form that is served, by nodes before and behind it.
 
-That form has an input [n, 1] for each input of the model file (text for a category, float for a number) and one output:
-probabilities [n, C], or a value [n, 1]. What the graph computes between them is left as it is.
+That form has an input [n, 1] for each input of the model file (text for a category, float or double for a number) and
+one output: probabilities [n, C], or a value [n, 1]. What the graph computes between them is left as it is.
 """
 
 from __future__ import annotations
@@ -19,14 +19,16 @@ from tidemill_cli.importing.described import NUMBERS, WHOLE_NUMBERS, Described, 
 SCORES = "tidemill_scores"
 _INNER = "imported/"
 _OPSET, _IR = 13, 8
+_TEXT, _NUMBER = (TensorProto.STRING,), (TensorProto.FLOAT, TensorProto.DOUBLE)
 _LEAST_OPSET = 7
 """Below it the arithmetic that is put around a graph means something else."""
 
 
 @dataclass(slots=True)
 class _Around:
-    """What is put around a graph."""
+    """What is put around a graph. `taken`: the type of the numbers that come in."""
 
+    taken: int
     before: list[onnx.NodeProto] = field(default_factory=list)
     behind: list[onnx.NodeProto] = field(default_factory=list)
     weights: list[onnx.TensorProto] = field(default_factory=list)
@@ -42,8 +44,9 @@ class _Around:
 
 def is_served_as_it_is(graph: Described, kinds: Mapping[str, str], output: str, width: int) -> bool:
     """Whether the graph has that form already."""
-    wanted = {name: TensorProto.STRING if kind == "category" else TensorProto.FLOAT for name, kind in kinds.items()}
-    fits = {port.name: port.kind for port in graph.inputs} == wanted
+    found = {port.name: port.kind for port in graph.inputs}
+    wanted = {name: _TEXT if kind == "category" else _NUMBER for name, kind in kinds.items()}
+    fits = found.keys() == wanted.keys() and all(found[name] in wanted[name] for name in wanted)
     open_ = all(port.shape is not None and len(port.shape) == 2 and port.shape[0] is None for port in graph.inputs)
     last = graph.output(output)
     return fits and open_ and last.kind in (TensorProto.FLOAT, TensorProto.DOUBLE) and last.width in (width, None)
@@ -62,26 +65,35 @@ def shaped(
     model = onnx.ModelProto()
     model.CopyFrom(graph.model)
     _raise_versions(model)
-    around = _Around()
+    around = _Around(taken := _taken(graph))
+    given = TensorProto.DOUBLE if any(_is_double(graph, name) for name in outputs) else TensorProto.FLOAT
     _feed(graph, kinds, columns, around)
     _leave_out_unused(model.graph, {*outputs, *(port.name for port in (graph.label,) if port)})
     inner = compose.add_prefix_graph(model.graph, _INNER)
-    _answer([_INNER + name for name in outputs], around, single=single, logits=logits, task=task)
+    _answer([_INNER + name for name in outputs], around, single=single, logits=logits, task=task, kind=given)
     body = helper.make_graph(
         [*around.before, *inner.node, *around.behind],
         "imported",
         [
-            helper.make_tensor_value_info(
-                name, TensorProto.STRING if kind == "category" else TensorProto.FLOAT, [None, 1]
-            )
+            helper.make_tensor_value_info(name, TensorProto.STRING if kind == "category" else taken, [None, 1])
             for name, kind in kinds.items()
         ],
-        [helper.make_tensor_value_info(SCORES, TensorProto.FLOAT, [None, None]), *_label(graph)],
+        [helper.make_tensor_value_info(SCORES, given, [None, None]), *_label(graph)],
         [*around.weights, *inner.initializer],
     )
     body.sparse_initializer.extend(inner.sparse_initializer)
     model.graph.CopyFrom(body)
     return bytes(model.SerializeToString())
+
+
+def _taken(graph: Described) -> int:
+    """Floats where the graph takes nothing finer, else doubles, so that no number is rounded before it is looked at."""
+    kinds = {port.kind for port in graph.inputs} - {TensorProto.STRING}
+    return TensorProto.FLOAT if kinds <= {TensorProto.FLOAT, TensorProto.FLOAT16} else TensorProto.DOUBLE
+
+
+def _is_double(graph: Described, name: str) -> bool:
+    return any(port.name == name and port.kind == TensorProto.DOUBLE for port in graph.outputs)
 
 
 def _label(graph: Described) -> list[onnx.ValueInfoProto]:
@@ -190,7 +202,7 @@ def _others(columns: Sequence[str], texts: Sequence[str]) -> str:
 
 def _cast(name: str, port: Port, width: int, around: _Around) -> str:
     """Floats as what the graph takes. Where that are whole numbers, a row with none has no answer: NaN."""
-    if port.kind == TensorProto.FLOAT:
+    if port.kind == around.taken:
         return name
     if port.kind not in NUMBERS | WHOLE_NUMBERS:
         raise ArtifactError(f"of the inputs {port} takes neither text nor numbers: export it with float inputs")
@@ -199,7 +211,7 @@ def _cast(name: str, port: Port, width: int, around: _Around) -> str:
     if port.kind in WHOLE_NUMBERS:
         back, rest, size, less, nan = (f"{cast}_{part}" for part in ("back", "rest", "size", "less", "nan"))
         around.before += [
-            helper.make_node("Cast", [cast], [back], to=TensorProto.FLOAT),
+            helper.make_node("Cast", [cast], [back], to=around.taken),
             helper.make_node("Sub", [name, back], [rest]),
             helper.make_node("Abs", [rest], [size]),
             helper.make_node("Neg", [size], [less]),
@@ -209,13 +221,13 @@ def _cast(name: str, port: Port, width: int, around: _Around) -> str:
     return cast
 
 
-def _answer(outputs: Sequence[str], around: _Around, *, single: bool, logits: bool, task: str) -> None:
+def _answer(outputs: Sequence[str], around: _Around, *, single: bool, logits: bool, task: str, kind: int) -> None:
     """Nodes from the graph's outputs to the scores."""
     nodes = around.behind
     columns = []
     for place, name in enumerate(outputs):
         column = f"tidemill_answer_{place}"
-        nodes.append(helper.make_node("Cast", [name], [column], to=TensorProto.FLOAT))
+        nodes.append(helper.make_node("Cast", [name], [column], to=kind))
         if len(outputs) > 1 or single or task == "regression":
             nodes.append(helper.make_node("Reshape", [column, around.shape(-1, 1)], [f"{column}_column"]))
             column = f"{column}_column"
@@ -229,7 +241,9 @@ def _answer(outputs: Sequence[str], around: _Around, *, single: bool, logits: bo
                      helper.make_node("Softmax", [last], ["tidemill_p"], axis=1))  # fmt: skip
         last = "tidemill_p"
     if single:
-        around.weights.append(numpy_helper.from_array(np.array([[1.0]], dtype=np.float32), "tidemill_one"))
+        around.weights.append(
+            numpy_helper.from_array(np.array([[1.0]], dtype=helper.tensor_dtype_to_np_dtype(kind)), "tidemill_one")
+        )
         nodes += [
             helper.make_node("Sub", ["tidemill_one", last], ["tidemill_rest"]),
             helper.make_node("Concat", ["tidemill_rest", last], ["tidemill_both"], axis=1),
@@ -237,8 +251,9 @@ def _answer(outputs: Sequence[str], around: _Around, *, single: bool, logits: bo
         last = "tidemill_both"
     for place, (doubt, width) in enumerate(around.not_whole):
         ones, sure = f"tidemill_ones_{place}", f"tidemill_sure_{place}"
-        around.weights.append(numpy_helper.from_array(np.ones((width, 1), dtype=np.float32), ones))
+        around.weights.append(numpy_helper.from_array(np.ones((width, 1), dtype=np.float64), ones))  # whole: doubles
         nodes.append(helper.make_node("MatMul", [doubt, ones], [f"tidemill_doubt_{place}"]))
-        nodes.append(helper.make_node("Add", [last, f"tidemill_doubt_{place}"], [sure]))
+        nodes.append(helper.make_node("Cast", [f"tidemill_doubt_{place}"], [f"tidemill_same_{place}"], to=kind))
+        nodes.append(helper.make_node("Add", [last, f"tidemill_same_{place}"], [sure]))
         last = sure
     nodes.append(helper.make_node("Identity", [last], [SCORES]))
