@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
     from tidemill.access.open import Access
+    from tidemill_ingest.idempotency import Answers
     from tidemill_ingest.settings import IngestSettings
 
 SERVICE = "tidemill-ingest"
@@ -123,6 +124,7 @@ def build_app(settings: IngestSettings, tracer: Tracer) -> FastAPI:
         gate=access.gate if access else None,
         cors_origins=settings.cors_origins,
         visitors=settings.visitors(),
+        answers=_answers(settings),
     )
 
 
@@ -132,6 +134,16 @@ def _access(settings: IngestSettings) -> Access | None:
     from tidemill.access.open import open_access
 
     return open_access(settings)
+
+
+def _answers(settings: IngestSettings) -> Answers:
+    from tidemill.breaker import CircuitBreaker
+    from tidemill_ingest.adapters.answers_kept import LocalAnswers, SharedAnswers
+
+    if not settings.redis_url:
+        return LocalAnswers(settings.idempotency_ttl_s)
+    breaker = CircuitBreaker("redis-answers")
+    return SharedAnswers(settings.redis_url, settings.prefix, settings.idempotency_ttl_s, breaker)
 
 
 def listen(host: str, port: int) -> socket.socket:

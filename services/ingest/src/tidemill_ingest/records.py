@@ -97,14 +97,24 @@ class Converted:
         return len({refusal.index for refusal in self.refusals}) + len(self.more_items)
 
 
-def convert(items: Sequence[Any], target: Target, codec: Codec, clock: Clock, *, make_ids: bool = False) -> Converted:
-    """Type, identify, key and encode items. An item without event id is refused, or with `make_ids` gets a UUIDv7.
+def convert(
+    items: Sequence[Any],
+    target: Target,
+    codec: Codec,
+    clock: Clock,
+    *,
+    make_ids: bool = False,
+    event_ids: Iterator[str] | None = None,
+) -> Converted:
+    """Type, identify, key and encode items. An item without event id is refused, or with `make_ids` gets the next of
+    `event_ids`, without them a UUIDv7.
 
     Raises RetryLater where a schema has to be registered and the registry is away; never for what an item
     holds.
     """
     now_ms = clock.now_ms()
-    ids: Iterator[str | None] = iter(uuid7_batch(len(items), now_ms)) if make_ids else repeat(None, len(items))
+    made = event_ids or iter(uuid7_batch(len(items), now_ms))
+    ids: Iterator[str | None] = made if make_ids else repeat(None, len(items))
     converted = Converted()
     for index, item in enumerate(items):
         try:

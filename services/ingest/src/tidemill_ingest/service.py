@@ -5,7 +5,7 @@ handed in.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -103,17 +103,24 @@ class IngestService:
         return found
 
     async def accept(
-        self, target: Target, body: bytes, content_type: str | None, traceparent: str | None, *, make_ids: bool = False
+        self,
+        target: Target,
+        body: bytes,
+        content_type: str | None,
+        traceparent: str | None,
+        *,
+        make_ids: bool = False,
+        event_ids: Iterator[str] | None = None,
     ) -> tuple[int, Accepted]:
         """Store the items of a body; the status and the outcome of each. Returns when Kafka has acknowledged
-        or failed. `make_ids`: items without event id get one.
+        or failed. `make_ids`: items without event id get one, the next of `event_ids` where they are given.
 
         Raises Rejected for a body that is not JSON (400), has too many items (413), or cannot be encoded now
         (503).
         """
         given: Headers | None = [(TRACEPARENT, traceparent.encode())] if traceparent and traceparent.isascii() else None
         with span_of(self._tracer, f"send {target.topic}", context=context_of(given), kind=SpanKind.PRODUCER) as span:
-            converted = await self._convert(target, body, content_type, make_ids)
+            converted = await self._convert(target, body, content_type, make_ids, event_ids)
             span.set_attributes(
                 {
                     "messaging.system": "kafka",
@@ -127,10 +134,12 @@ class IngestService:
             failures = await self._sink.publish(target.topic, converted.records, headers) if converted.records else []
         return _outcome(target, converted, failures)
 
-    async def _convert(self, target: Target, body: bytes, content_type: str | None, make_ids: bool) -> Converted:
+    async def _convert(
+        self, target: Target, body: bytes, content_type: str | None, make_ids: bool, event_ids: Iterator[str] | None
+    ) -> Converted:
         try:
             return await asyncio.get_running_loop().run_in_executor(
-                self._converter, self._read_and_convert, target, body, content_type, make_ids
+                self._converter, self._read_and_convert, target, body, content_type, make_ids, event_ids
             )
         except MalformedBody as error:
             message = f"the body is not JSON: {error.message} at line {error.line}, column {error.column}"
@@ -141,9 +150,11 @@ class IngestService:
         except RetryLater as error:
             raise Rejected(503, Problem(error="unavailable", message=str(error))) from error
 
-    def _read_and_convert(self, target: Target, body: bytes, content_type: str | None, make_ids: bool) -> Converted:
+    def _read_and_convert(
+        self, target: Target, body: bytes, content_type: str | None, make_ids: bool, event_ids: Iterator[str] | None
+    ) -> Converted:
         items = read_items(body, content_type, self._max_items)
-        return convert(items, target, self._codec, self._clock, make_ids=make_ids)
+        return convert(items, target, self._codec, self._clock, make_ids=make_ids, event_ids=event_ids)
 
 
 def _outcome(target: Target, converted: Converted, failures: Sequence[Undelivered | None]) -> tuple[int, Accepted]:

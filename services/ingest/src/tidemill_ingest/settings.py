@@ -12,6 +12,9 @@ class IngestSettings(AccessSettings):
 
     max_body_bytes: int = Field(4_194_304, ge=1_024, description="Largest request body, in bytes; larger is 413.")
     max_items: int = Field(10_000, ge=1, description="Most events or labels in one request; more is 413.")
+    idempotency_ttl_s: int = Field(
+        86_400, ge=1, description="How long the answer to a request with an Idempotency-Key is remembered, in s."
+    )
     delivery_timeout_ms: int = Field(
         10_000,
         ge=100,

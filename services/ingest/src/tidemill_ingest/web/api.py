@@ -27,6 +27,8 @@ from tidemill.web.pages import PAGES, DocsPages
 from tidemill.web.visitors import Visitors
 from tidemill_ingest.answers import Accepted, Problem
 from tidemill_ingest.bodies import NDJSON_TYPES
+from tidemill_ingest.idempotency import KEPT, Answers, Attempt, Kept, MalformedKey, attempt_of, event_ids
+from tidemill_ingest.records import Target
 from tidemill_ingest.service import IngestService, Rejected
 from tidemill_ingest.web import docs
 
@@ -36,7 +38,7 @@ _OWN_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": F
 OPEN = frozenset({"/health/live", "/health/ready", "/metrics", "/openapi.json"}) | PAGES
 CORS: dict[str, Any] = {
     "allow_methods": ["GET", "POST"],
-    "allow_headers": ["Authorization", "Content-Type", "X-API-Key", "X-Request-ID", "traceparent"],
+    "allow_headers": ["Authorization", "Content-Type", "Idempotency-Key", "X-API-Key", "X-Request-ID", "traceparent"],
     "expose_headers": ["Retry-After", "X-Request-ID"],
 }
 
@@ -64,10 +66,11 @@ def create_app(
     gate: Gate | None = None,
     cors_origins: Sequence[str] = (),
     visitors: Visitors | None = None,
+    answers: Answers | None = None,
 ) -> FastAPI:
     """The application. `lifespan` gives the context in which requests are served; `ready` says why they are
     not, or None. `gate`: who is let in; None where access is off. `visitors`: by which names and from which pages;
-    None for any.
+    None for any. `answers`: where those with an Idempotency-Key are remembered; None for no such keys.
     """
 
     @asynccontextmanager
@@ -91,9 +94,8 @@ def create_app(
         app.add_middleware(CORSMiddleware, allow_origins=cors_origins, **CORS)
     if visitors is not None:
         app.add_middleware(Visited, visitors=visitors)
-    app.add_middleware(
-        Instrument, on_defect=_note_defect
-    )  # the outermost: what is refused before a route is counted and named too
+    # the outermost: what is refused before a route is counted and named too
+    app.add_middleware(Instrument, on_defect=_note_defect)
 
     async def take(role: str, model: str, request: Request, *, may_make_ids: bool = False) -> Response:
         try:
@@ -102,13 +104,33 @@ def create_app(
             kind = _content_type(request)
             make_ids = may_make_ids and _wants_ids(request)
             body = await _read(request, max_body_bytes)
-            trace = request.headers.get("traceparent")
-            status, answer = await service.accept(target, body, kind, trace, make_ids=make_ids)
+            return await once(target, request, kind, body, make_ids)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
         except Rejected as rejected:
             return _answer(rejected.status, rejected.problem, retry_after_s)
-        return _answer(status, answer, retry_after_s)
+
+    async def once(target: Target, request: Request, kind: str, body: bytes, make_ids: bool) -> Response:
+        attempt = _attempt(target, request, f"{kind} {make_ids}", body) if answers is not None else None
+        traceparent = request.headers.get("traceparent")
+        if attempt is None or answers is None:
+            found = await service.accept(target, body, kind, traceparent, make_ids=make_ids)
+            return _answer(*found, retry_after_s)
+        kept = await answers.begin(attempt)
+        if kept is not None:
+            return _again(attempt, kept, retry_after_s)
+        try:
+            ids = event_ids(attempt)
+            found = await service.accept(target, body, kind, traceparent, make_ids=make_ids, event_ids=ids)
+        except Exception:
+            await answers.forget(attempt)
+            raise
+        response = _answer(*found, retry_after_s)
+        if response.status_code in KEPT:
+            await answers.finish(attempt, response.status_code, bytes(response.body))
+        else:
+            await answers.forget(attempt)
+        return response
 
     @app.post("/v1/events/{model}", **docs.events_route())
     async def post_events(model: str, request: Request) -> Response:
@@ -143,6 +165,34 @@ def _note_defect(method: str, path: str, request_id: str) -> None:
 def scope_of(path: str) -> Scope | None:
     """What a path needs: everything but health, metrics and the description is closed."""
     return None if path in OPEN else Scope.INGEST
+
+
+def _attempt(target: Target, request: Request, kind: str, body: bytes) -> Attempt | None:
+    """The attempt that a request with an Idempotency-Key is. Rejected with 400 for a key that is none."""
+    keys = request.headers.getlist("idempotency-key")
+    if not keys:
+        return None
+    caller = request.scope.get("state", {}).get("caller", "")
+    try:
+        if len(keys) > 1:
+            raise MalformedKey("Idempotency-Key stands twice")
+        return attempt_of(keys[0], caller, target.role, target.model, kind, body)
+    except MalformedKey as error:
+        raise Rejected(400, Problem(error="malformed_key", message=str(error))) from error
+
+
+def _again(attempt: Attempt, kept: Kept, retry_after_s: int) -> Response:
+    """The answer to a request that came before."""
+    if kept.body != attempt.body:
+        message = "this Idempotency-Key came with another body before: take a new key for a new request"
+        return _answer(422, Problem(error="key_reused", message=message), retry_after_s)
+    if kept.status is None:
+        problem = Problem(error="under_way", message="the first request with this Idempotency-Key is under way")
+        response = _answer(409, problem, retry_after_s)
+        response.headers["Retry-After"] = str(retry_after_s)
+        return response
+    headers = {"Idempotent-Replayed": "true"}
+    return Response(kept.answer, kept.status, headers, media_type="application/json")
 
 
 def _refuse_encoded(request: Request) -> None:
