@@ -87,12 +87,36 @@ class Offsets:
 
     def committed(self, group: str) -> dict[tuple[str, int], int]:
         """What a group has committed, whatever the topic."""
+        return {(part.topic, part.partition): part.offset for part in self._of_group(group)}
+
+    def removed(self, group: str) -> dict[str, int]:
+        """By topic: offsets that were removed before the group had read them, as its members have committed it."""
+        from tidemill.kafka.marks import Mark
+
+        counts: dict[str, int] = {}
+        for part in self._of_group(group):
+            gone = Mark.parse(part.metadata).removed
+            if gone:
+                counts[part.topic] = counts.get(part.topic, 0) + gone
+        return counts
+
+    def going(self, group: str) -> dict[str, int]:
+        """By topic: offsets that have been removed, which the group has yet to find out."""
+        committed = self.committed(group)
+        firsts = self.ends(sorted({topic for topic, _ in committed}), earliest=True)
+        counts: dict[str, int] = {}
+        for at, offset in committed.items():
+            if firsts.get(at, 0) > offset:
+                counts[at[0]] = counts.get(at[0], 0) + firsts[at] - offset
+        return counts
+
+    def _of_group(self, group: str) -> Sequence[Any]:
         from confluent_kafka import ConsumerGroupTopicPartitions
 
         request = [ConsumerGroupTopicPartitions(group)]
         future = self._admin.list_consumer_group_offsets(request, request_timeout=TIMEOUT_S)[group]
         found = future.result().topic_partitions
-        return {(part.topic, part.partition): part.offset for part in found if part.offset >= 0}
+        return [part for part in found if part.offset >= 0]
 
     def metadata(self, group: str) -> dict[tuple[str, int], str]:
         """What a group has committed beside its offsets, whatever the topic."""

@@ -88,6 +88,7 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
         on_idle=worker.idle,
         health=health,
         tracer=tracer,
+        set_aside=worker.set_aside,
     )
     worker.hold = runner.hold_topics
     with HealthServer(health, host=settings.host, port=settings.port) as server:

@@ -109,6 +109,12 @@ class StreamValidator:
         self._measure(judgement, len(accepted), time.perf_counter() - started)
         return outputs
 
+    def dead(self, batch: Batch, message: str) -> Output:
+        """All records of a batch as dead letters, of which nothing can be said but that judging them failed."""
+        reason = [Reason("ProcessingFailed", "", message)]
+        metrics.RECORDS.labels(self.stream.model, self.stream.role, "dead").inc(len(batch))
+        return dead_output(self.stream.dead, batch, dict.fromkeys(range(len(batch)), reason))
+
     def take(self, partition: int, restored: Iterable[tuple[Sequence[Any], Sequence[int]]] = ()) -> None:
         """Begin with a partition. `restored`: (keys, event times in ms) of what went to clean, oldest first; a key
         is an event id, or one key for each rule.

@@ -10,7 +10,7 @@ from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.model_file.against_record import field_type
 from tidemill.contracts.schemas import Schema, SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
-from tidemill.errors import HoldTopics
+from tidemill.errors import HoldTopics, TidemillError
 from tidemill.fields import FieldRules, privacy_rule
 from tidemill.kafka.batch import Batch, Output
 from tidemill.service.footprint import Trimmer
@@ -25,6 +25,7 @@ IMPLIED_SEEN = 500_000
 """Most event ids of a partition that are remembered where the model file states no rule against repeats: some 75 MB,
 and a few seconds to read them back at a start.
 """
+FAILED = "validating it fails each time, which is a defect: the log says more; replay it when it is mended"
 OpenSource = Callable[[ModelSpec, str], SourceReader | None]
 Restore = Callable[[StreamValidator, Sequence[int]], None]
 
@@ -73,6 +74,18 @@ class Worker:
             self._controls.pause((validator.stream.model, validator.stream.role), flood.reason)
             self._apply()
             raise HoldTopics(self._paused) from flood
+
+    def set_aside(self, one: Batch, why: str) -> list[Output]:
+        """For a record that validating failed on: its dead letters, of those models that it fails for."""
+        outputs: list[Output] = []
+        for validator in self._validators[one.topic]:
+            try:
+                outputs += self._validated(validator, one)
+            except TidemillError:
+                raise
+            except Exception:  # noqa: BLE001 - `why` says what it is; this one is about which model
+                outputs.append(validator.dead(one, f"{FAILED} ({why})"))
+        return outputs
 
     def look(self) -> None:
         """Between batches: has anybody paused a topic, or let it go on?"""

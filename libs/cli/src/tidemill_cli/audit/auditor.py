@@ -97,7 +97,19 @@ class TopicAuditor:
             seconds=time.monotonic() - began,
             position_bytes=events.nbytes + labels.nbytes + ledger.nbytes,
             dead_reasons=self._dead_reasons,
+            removed_unread=self._removed(offsets),
         )
+
+    def _removed(self, offsets: Offsets) -> dict[str, int]:
+        """Of this model's topics, by those who make results of them. A worker that has yet to find out counts too."""
+        counts: dict[str, int] = {}
+        for name, roles in ((self._workers.validator, ("raw", "labels_raw")), (self._workers.stream, ("clean",))):
+            group = self._view.topics.group(name)
+            topics = {self._names[role] for role in roles}
+            for found in (offsets.removed(group), offsets.going(group)):
+                for topic in topics & found.keys():
+                    counts[topic] = counts.get(topic, 0) + found[topic]
+        return counts
 
     def _committed(self, offsets: Offsets, name: str) -> Mapping[tuple[str, int], int]:
         return offsets.committed(self._view.topics.group(name))

@@ -30,12 +30,14 @@ class Proof:
     seconds: float
     position_bytes: int
     dead_reasons: Counter[str] = field(default_factory=Counter)
+    removed_unread: Mapping[str, int] = field(default_factory=dict)
+    """By topic: offsets that were removed before the workers had read them, since their groups began."""
 
     @property
     def holds(self) -> bool:
         """Nothing is lost, nothing twice, no epoch goes back."""
         return not any(finding.wrong for finding in self.findings) and not (
-            self.epochs_back or self.unreadable_predictions
+            self.epochs_back or self.unreadable_predictions or self.removed_unread
         )
 
     @property
@@ -79,6 +81,7 @@ class Proof:
             "duplicated": self.duplicated,
             "disordered": self.disordered,
             "waiting": self.waiting,
+            "removed_unread": dict(self.removed_unread),
             "epochs_back": self.epochs_back,
             "unreadable_predictions": self.unreadable_predictions,
             "predictions": {"stream": self.stream_predictions, "rest": self.rest_predictions},

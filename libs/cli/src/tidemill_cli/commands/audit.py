@@ -113,6 +113,9 @@ def show(console: Console, proof: Proof) -> None:
     for item in proof.findings:
         for kind, places in item.examples.items():
             console.print(f"{kind}: {', '.join(places)}", highlight=False, soft_wrap=True)
+    for topic, count in proof.removed_unread.items():
+        told = f"removed unread: {count:,} offsets of {topic}, since its readers began (docs/runbooks/removed.md)"
+        console.print(told, highlight=False, soft_wrap=True)
     if proof.waiting:
         console.print(f"{proof.waiting:,} records wait: their workers have not passed them yet")
     console.print(f"[bold]{'proved' if proof.holds else 'DISPROVED'}[/bold] in {proof.seconds:.1f} s")

@@ -100,7 +100,7 @@ def _groups(platform: PlatformView) -> list[dict[str, Any]]:
         committed = offsets.committed(group)
         ends = offsets.ends(sorted({topic for topic, _ in committed}))
         lag = sum(max(0, ends[at] - offset) for at, offset in committed.items() if at in ends)
-        rows.append({"group": group, "lag": lag})
+        rows.append({"group": group, "lag": lag, "removed_unread": sum(offsets.removed(group).values())})
     return rows
 
 
@@ -168,7 +168,8 @@ def _show(found: dict[str, Any]) -> None:
     groups = Table("group", "behind by", box=None, pad_edge=False)
     for row in found["groups"]:
         open_windows = ", held by its open windows" if PROFILE in row["group"] and row["lag"] else ""
-        groups.add_row(row["group"], f"{row['lag']:,} records{open_windows}")
+        lost = f"; {row['removed_unread']:,} were removed unread" if row["removed_unread"] else ""
+        groups.add_row(row["group"], f"{row['lag']:,} records{open_windows}{lost}")
     console.print(groups, markup=False)
     models = Table("model", "version", "epoch", "score", "open dead letters", "last drift", box=None, pad_edge=False)
     for row in found["models"]:

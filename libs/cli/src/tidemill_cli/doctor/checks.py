@@ -46,6 +46,7 @@ def examine(platform: PlatformView, service: str, *, try_transactions: bool = Fa
         lambda: check_rights(platform, client, service, try_transactions=try_transactions),
         lambda: _partitioners(platform, client),
         lambda: _lag(platform),
+        lambda: _removed(platform),
         lambda: _clock(platform, client),
     ]
     for step in steps:
@@ -167,6 +168,23 @@ def _lag(platform: PlatformView) -> list[Finding]:
         todo = "see docs/runbooks/lag.md"
         findings.append(warn("lag", text, todo) if behind > LAG else ok("lag", text))
     return findings or [ok("lag", "no consumer group has committed anything yet")]
+
+
+def _removed(platform: PlatformView) -> list[Finding]:
+    """What retention took before a group had read it. *profile* keeps its offsets back for open windows: no loss."""
+    from tidemill_cli.groups import PROFILE
+    from tidemill_cli.lag import Offsets
+
+    offsets, findings, todo = Offsets(platform.settings), [], "see docs/runbooks/removed.md"
+    for group in offsets.groups(platform.settings.prefix):
+        for topic, count in offsets.removed(group).items():
+            findings.append(warn("removed", f"{group} has lost {count:,} offsets of {topic}, removed unread", todo))
+        if PROFILE in group:
+            continue
+        for topic, count in offsets.going(group).items():
+            text = f"{topic} is being removed before {group} has read it: {count:,} offsets so far"
+            findings.append(fail("removed", text, f"give it a longer retention now; {todo}"))
+    return findings or [ok("removed", "nothing was removed before it was read")]
 
 
 def _clock(platform: PlatformView, client: Admin) -> list[Finding]:

@@ -9,12 +9,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 
-from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from tidemill.errors import RetryLater
+from tidemill.kafka import metrics
 from tidemill.kafka.backoff import Backoff
+from tidemill.kafka.marks import Mark, Resumption, go_on
 from tidemill.kafka.refusals import explain
+from tidemill.kafka.topic_ids import TopicIds
 from tidemill.kafka.trouble import Trouble
 
 __all__ = ["Assignment", "Partition", "StartOffsets"]
@@ -40,13 +44,20 @@ class Assignment:
         start_offsets: StartOffsets | None = None,
         on_revoked: Callable[[list[Partition]], None] | None = None,
         before_change: Callable[[], None] = lambda: None,
+        topic_ids: TopicIds | None = None,
+        group: str = "",
     ) -> None:
         self._stop = stop
         self._trouble = trouble
         self._start_offsets = start_offsets
         self._on_revoked = on_revoked
         self._before_change = before_change
+        self._topic_ids = topic_ids
+        self._group = group
         self._stands: dict[Partition, int] = {}
+        self._marks: dict[Partition, Mark] = {}
+        self.astray: set[Partition] = set()
+        """Partitions that do not hold the offset that we are at: ``find`` says where to go on."""
         self._unstored: set[Partition] = set()
         self.fresh: list[Partition] = []
 
@@ -57,6 +68,11 @@ class Assignment:
     def partitions(self) -> frozenset[Partition]:
         """All partitions held now."""
         return frozenset(self._stands)
+
+    @property
+    def stands(self) -> Mapping[Partition, int]:
+        """Of each partition held, the committed offset, or the start where nothing is committed yet."""
+        return self._stands
 
     def assign(self, consumer: Consumer, assigned: list[TopicPartition]) -> None:
         """Callback: partitions come in. Finds where each begins, which may take until the brokers answer."""
@@ -94,9 +110,9 @@ class Assignment:
             if tp.topic in held:
                 continue
             if tp.offset > stands:
-                ahead.append(tp)
+                ahead.append(self._marked(partition, tp.offset))
             elif partition in self._unstored:
-                ahead.append(TopicPartition(*partition, stands))
+                ahead.append(self._marked(partition, stands))
         return ahead
 
     def committed(self, offsets: Iterable[TopicPartition]) -> None:
@@ -107,13 +123,62 @@ class Assignment:
                 self._stands[partition] = tp.offset
                 self._unstored.discard(partition)
 
+    def note(self, messages: Iterable[Message]) -> None:
+        """Take in what the client says of offsets that are not there."""
+        for message in messages:
+            error = message.error()
+            if error is not None and error.code() == KafkaError._AUTO_OFFSET_RESET:
+                self.astray.add((str(message.topic()), int(message.partition() or 0)))
+
+    def look(self) -> None:
+        """Now and then: is a topic that is read another one of the same name by now?"""
+        if self._topic_ids is None:
+            return
+        for topic, found in self._topic_ids.look({topic for topic, _ in self._stands}).items():
+            self.astray.update(p for p, mark in self._marks.items() if p[0] == topic and mark.anew(found))
+
+    def find(self, consumer: Consumer) -> None:
+        """Go on, where the log does not hold what comes next any more, and say so. Nothing may be on its way. Raises
+        RetryLater without brokers.
+        """
+        ids = self._ids({topic for topic, _ in self.astray})
+        for partition in sorted(self.astray & self._stands.keys()):
+            low, high = _bounds(consumer, partition)
+            found = go_on(self._stands[partition], self._marks.get(partition, Mark()), low, high, ids[partition[0]])
+            self._take(partition, found)
+            # The client has stopped to fetch it and takes no seek: it begins anew.
+            consumer.incremental_unassign([TopicPartition(*partition)])
+            consumer.incremental_assign([TopicPartition(*partition, found.start)])
+        self.astray.clear()
+
+    def _take(self, partition: Partition, found: Resumption) -> None:
+        topic, number = partition
+        before = self._marks.get(partition, Mark())
+        self._stands[partition], self._marks[partition] = found.start, found.mark
+        self._unstored.add(partition)
+        if found.why is not None:
+            _log.error("%s/%d: %s", topic, number, found.why, extra={"topic": topic, "partition": number})
+        if found.removed:
+            metrics.REMOVED_UNREAD.labels(self._group, topic).inc(found.removed)
+        if before.anew(found.mark.topic_id):
+            metrics.TOPICS_ANEW.labels(self._group, topic).inc()
+
+    def _marked(self, partition: Partition, offset: int) -> TopicPartition:
+        mark = self._marks.get(partition)
+        return TopicPartition(*partition, offset, metadata=None if mark is None else mark.text())
+
+    def _ids(self, topics: Collection[str]) -> dict[str, str]:
+        return self._topic_ids.of(topics) if self._topic_ids is not None else dict.fromkeys(topics, "")
+
     def reload(self, consumer: Consumer) -> None:
         """Ask the brokers what is committed, where it is in doubt; raises RetryLater without an answer."""
         if not self._stands:  # a group that may not be used would only time out, without saying why
             return
-        for partition, offset in _committed(consumer, list(self._stands)).items():
+        for partition, (offset, mark) in _committed(consumer, list(self._stands)).items():
             if offset >= 0:
                 self._stands[partition] = offset
+                known = self._marks.get(partition, Mark())
+                self._marks[partition] = replace(mark, topic_id=mark.topic_id or known.topic_id)
                 self._unstored.discard(partition)
 
     def rewind(self, consumer: Consumer) -> None:
@@ -132,6 +197,8 @@ class Assignment:
         partitions = [(tp.topic, tp.partition) for tp in gone]
         for partition in partitions:
             self._stands.pop(partition, None)
+            self._marks.pop(partition, None)
+            self.astray.discard(partition)
             self._unstored.discard(partition)
         self.fresh = [partition for partition in self.fresh if partition in self._stands]
         if self._on_revoked is not None and partitions:
@@ -148,14 +215,25 @@ class Assignment:
         return {}
 
     def _try_starts(self, consumer: Consumer, partitions: list[Partition]) -> dict[Partition, int]:
-        starts = _committed(consumer, partitions)
+        ids = self._ids({topic for topic, _ in partitions})
+        committed = _committed(consumer, partitions)
+        marks = {p: replace(mark, topic_id=ids[p[0]] or mark.topic_id) for p, (_, mark) in committed.items()}
+        starts = {partition: offset for partition, (offset, _) in committed.items()}
         new = [partition for partition, offset in starts.items() if offset < 0]
         if new:
-            starts |= {partition: _first(consumer, partition) for partition in new}
+            starts |= {partition: _bounds(consumer, partition)[0] for partition in new}
             if self._start_offsets is not None:
                 wanted = self._start_offsets(new)
                 starts |= {p: max(starts[p], wanted[p]) for p in new if p in wanted}
             self._unstored.update(new)
+        self._marks |= marks
+        for partition, (offset, mark) in committed.items():
+            if offset >= 0 and mark.anew(ids[partition[0]]):
+                low, high = _bounds(consumer, partition)
+                found = go_on(offset, mark, low, high, ids[partition[0]])
+                self._marks[partition] = mark
+                self._take(partition, found)
+                starts[partition] = found.start
         return starts
 
 
@@ -164,7 +242,7 @@ def describe(partitions: Iterable[Partition]) -> str:
     return ", ".join(f"{topic}/{number}" for topic, number in sorted(partitions)) or "nothing"
 
 
-def _committed(consumer: Consumer, partitions: list[Partition]) -> dict[Partition, int]:
+def _committed(consumer: Consumer, partitions: list[Partition]) -> dict[Partition, tuple[int, Mark]]:
     try:
         found = consumer.committed([TopicPartition(*p) for p in partitions], timeout=_REQUEST_TIMEOUT_S)
     except KafkaException as error:
@@ -172,14 +250,15 @@ def _committed(consumer: Consumer, partitions: list[Partition]) -> dict[Partitio
     for tp in found:
         if tp.error is not None:
             raise RetryLater(f"committed offset of {tp.topic}/{tp.partition}: {explain(tp.error)}")
-    return {(tp.topic, tp.partition): tp.offset for tp in found}
+    return {(tp.topic, tp.partition): (tp.offset, Mark.parse(tp.metadata)) for tp in found}
 
 
-def _first(consumer: Consumer, partition: Partition) -> int:
+def _bounds(consumer: Consumer, partition: Partition) -> tuple[int, int]:
+    """First offset and end of what a reader is shown."""
     try:
         found = consumer.get_watermark_offsets(TopicPartition(*partition), timeout=_REQUEST_TIMEOUT_S)
     except KafkaException as error:
         raise RetryLater(f"first offset of {partition[0]}/{partition[1]}: {error.args[0].str()}") from error
     if found is None:
         raise RetryLater(f"first offset of {partition[0]}/{partition[1]}: no answer in time")
-    return found[0]
+    return found

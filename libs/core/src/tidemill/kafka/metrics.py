@@ -6,19 +6,42 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 __all__ = [
     "CONSUMED",
+    "LAG",
     "PROCESS_SECONDS",
     "PRODUCED",
+    "REMOVED_UNREAD",
+    "SET_ASIDE",
     "STAGE_SECONDS",
+    "TOPICS_ANEW",
     "TRANSACTIONS",
     "TRANSACTION_SECONDS",
     "stage",
 ]
 
 CONSUMED = Counter("tidemill_consumed_records_total", "Records of committed batches.", ["topic"])
+LAG = Gauge(
+    "tidemill_consumer_lag",
+    "Offsets (records, and markers of transactions) that this process has yet to read of the partitions that it holds, "
+    "summed over a topic's partitions. Summed over processes: the group's lag.",
+    ["group", "topic"],
+)
+REMOVED_UNREAD = Counter(
+    "tidemill_removed_unread_total",
+    "Offsets that retention, or somebody by hand, removed from a topic before this reader had read them.",
+    ["group", "topic"],
+)
+TOPICS_ANEW = Counter(
+    "tidemill_topic_made_anew_total",
+    "Partitions of which this reader found that their topic had been deleted and made anew.",
+    ["group", "topic"],
+)
+SET_ASIDE = Counter(
+    "tidemill_set_aside_records_total", "Records that a worker's logic failed on, again and again.", ["topic"]
+)
 PRODUCED = Counter("tidemill_produced_records_total", "Records written in committed transactions.", ["topic"])
 TRANSACTIONS = Counter(
     "tidemill_transactions_total", "Transactions by outcome: committed, aborted, in_doubt, fenced.", ["outcome"]

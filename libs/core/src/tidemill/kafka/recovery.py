@@ -94,5 +94,5 @@ class Recovery:
         while (left := until - time.monotonic()) > 0 and not self._stop.is_set():
             self._heartbeat.beat()
             consumer.pause([TopicPartition(*partition) for partition in self._assignment.partitions])
-            consumer.consume(1, min(left, _HOLD_POLL_S))
+            self._assignment.note(consumer.consume(1, min(left, _HOLD_POLL_S)))
         consumer.resume([TopicPartition(*partition) for partition in self._assignment.partitions])

@@ -12,7 +12,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -23,16 +22,19 @@ from tidemill.errors import FatalError, HoldTopics, RetryLater, TidemillError
 from tidemill.kafka import metrics
 from tidemill.kafka.assignment import Assignment, Partition, StartOffsets
 from tidemill.kafka.batch import Batch, Output
-from tidemill.kafka.clients import member_config, producer_config
+from tidemill.kafka.clients import admin, member_config, producer_config
 from tidemill.kafka.collecting import few_collections
 from tidemill.kafka.holding import Holds
+from tidemill.kafka.lagging import Lag
 from tidemill.kafka.line import Line
 from tidemill.kafka.maker import Dropped, Maker, short_turns
 from tidemill.kafka.making import Making
 from tidemill.kafka.membership import Membership
+from tidemill.kafka.poison import Careful, SetAside
 from tidemill.kafka.recovery import Recovery
 from tidemill.kafka.refusals import explain
 from tidemill.kafka.session import Aborted, InDoubt, Overdue, TransactionSession
+from tidemill.kafka.topic_ids import TopicIds
 from tidemill.kafka.trouble import Trouble
 from tidemill.service.health import Health, Heartbeat
 from tidemill.settings import KafkaSettings
@@ -57,17 +59,17 @@ class TransactionalRunner:
     between, provided that ``process`` depends on nothing but its input. Order per partition is kept.
 
     What exceptions of ``process`` and of the hooks do: ``RetryLater`` waits (as a member of the group, with
-    partitions paused) and tries the same records again, for ever; anything else ends ``run()`` with nothing
-    of the batch written. Brokers that are away are waited for; ``run()`` raises Fenced where another
-    process took over ``transactional_id``, FatalError where the brokers refuse for good.
+    partitions paused) and tries the same records again, for ever; anything else ends ``run()`` with nothing of the
+    batch written (but ``set_aside`` gives what to write for single records: see ``poison``). Brokers that are away are
+    waited for; ``run()`` raises Fenced where another process took over ``transactional_id``, FatalError where the
+    brokers refuse for good.
 
     ``process`` and the hooks run one at a time, in the thread of ``run()`` or in another that makes batches:
     ``start_offsets(partitions)`` gives first offsets of partitions without a committed one;
     ``on_assigned(partitions)`` runs before the first batch of new partitions and may take seconds;
     ``on_revoked(partitions)`` after some are gone; ``before_batch()`` between batches; ``on_idle()`` on a turn
     without records. What was made is not written in every case: the same records may come again.
-    ``batch_size`` and ``linger_s`` bound a batch by records and by
-    time.
+    ``batch_size`` and ``linger_s`` bound a batch by records and by time.
     """
 
     def __init__(
@@ -88,24 +90,28 @@ class TransactionalRunner:
         on_idle: Callable[[], None] | None = None,
         health: Health | None = None,
         tracer: Tracer | None = None,
+        set_aside: SetAside | None = None,
         consumer_over: Mapping[str, Any] | None = None,
         producer_over: Mapping[str, Any] | None = None,
     ) -> None:
-        self._consumer_config = member_config(settings, group, **(consumer_over or {}))
+        # An offset that is not in the log any more is an error, to be counted and said, and not a silent jump.
+        self._consumer_config = member_config(settings, group, **(consumer_over or {})) | {"auto.offset.reset": "error"}
         self._session = TransactionSession(producer_config(settings, transactional_id, **(producer_over or {})))
         self._group = group
-        self._process = process
+        self._process = process if set_aside is None else Careful(process, set_aside)
         self._stop = stop
         self._batch_size, self._linger_s = batch_size, linger_s
         self._on_assigned, self._before_batch, self._on_idle = on_assigned, before_batch, on_idle
-        self._around = partial(_span, tracer, group) if tracer else None
+        self._around = (lambda batches: batch_span(tracer, batches, group)) if tracer else None
         self._trouble = Trouble(_log)
         self._heartbeat = Heartbeat(_STUCK_S)
         self._maker = Maker(f"making-{transactional_id}")
         self._line = Line(self._session, self._maker, self._committed, epoch=lambda: self._holds.topics)
         self._assignment = Assignment(
-            stop, self._trouble, start_offsets=start_offsets, on_revoked=on_revoked, before_change=self._line.halt
-        )
+            stop, self._trouble, start_offsets=start_offsets, on_revoked=on_revoked, before_change=self._line.halt,
+            topic_ids=TopicIds(partial(admin, settings)), group=group,
+        )  # fmt: skip
+        self._lag = Lag(group)
         self._holds = Holds(self._assignment)
         self._recovery = Recovery(stop, self._session, self._assignment, self._trouble, self._heartbeat)
         self._lock = threading.Lock()
@@ -115,7 +121,7 @@ class TransactionalRunner:
         if health is not None:
             health.add_live("loop", self._heartbeat)
             health.add_ready("kafka", self._trouble)
-            health.add_ready("group", self._membership_check)
+            health.add_ready("group", lambda: "not in the group yet" if self._subscribed and not self._joined else None)
 
     @property
     def assigned(self) -> frozenset[Partition]:
@@ -132,7 +138,7 @@ class TransactionalRunner:
         self._holds.set(topics)
 
     def run(self) -> None:
-        """Work until ``stop`` is set; then what is being committed is settled, the rest left, and the group too."""
+        """Work until ``stop`` is set; then what is being committed is settled, the rest and the group are left."""
         consumer = Consumer(self._consumer_config)
         try:
             self._recovery.reopen(consumer)
@@ -156,7 +162,9 @@ class TransactionalRunner:
     def _step(self, consumer: Consumer) -> None:
         if self._holds.changed:
             self._line.clear()
+        self._find_astray(consumer)
         self._holds.apply(consumer)
+        self._lag.tell(consumer, self._assignment.stands)
         started = time.perf_counter()
         linger_s = min(self._linger_s, _AHEAD_LINGER_S) if len(self._line) else self._linger_s
         messages = consumer.consume(self._batch_size, linger_s)
@@ -167,6 +175,14 @@ class TransactionalRunner:
         self._line.check()
         self._greet()
         self._work(consumer, messages, metadata)
+
+    def _find_astray(self, consumer: Consumer) -> None:
+        self._assignment.look()
+        if self._assignment.astray:
+            self._write_all_but(0)  # what was read may be in the log no more
+            self._line.settle()
+            self._assignment.find(consumer)
+            self._recovery.rewind(consumer)
 
     def _work(self, consumer: Consumer, messages: list[Message], metadata: bytes) -> None:
         held = self._holds.topics
@@ -260,16 +276,14 @@ class TransactionalRunner:
         _log.info("subscribed to %s", ", ".join(wanted) or "nothing")
 
     def _note_errors(self, messages: list[Message]) -> None:
+        self._assignment.note(messages)
         for message in messages:
             error = message.error()
-            if error is None or error.code() == KafkaError._PARTITION_EOF:
+            if error is None or error.code() in (KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET):
                 continue
             if error.fatal():
                 raise FatalError(f"group {self._group}: {error.str()}")
             self._trouble.enter(f"consumer: {error.name()}", explain(error))
-
-    def _membership_check(self) -> str | None:
-        return "has not joined the group yet" if self._subscribed and not self._joined else None
 
     def _finish(self) -> None:
         try:
@@ -284,7 +298,3 @@ class TransactionalRunner:
         closer = threading.Thread(target=consumer.close, name="consumer-close", daemon=True)
         closer.start()
         closer.join(_CLOSE_S)  # without brokers a farewell can take long; the session time-out says it too
-
-
-def _span(tracer: Tracer, group: str, batches: list[Batch]) -> AbstractContextManager[object]:
-    return batch_span(tracer, batches, group)

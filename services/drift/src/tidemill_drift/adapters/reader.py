@@ -20,6 +20,7 @@ from opentelemetry.trace import Tracer
 from tidemill.errors import FatalError, RetryLater
 from tidemill.kafka.batch import Batch, Output
 from tidemill.kafka.clients import consumer_config
+from tidemill.kafka.lagging import Lag
 from tidemill.kafka.publisher import Publisher
 from tidemill.service import Heartbeat
 from tidemill.telemetry.tracing import batch_span
@@ -66,6 +67,7 @@ class ProfileReader:
         # `range` gives the same partition numbers of all topics to one member; cooperative-sticky does not.
         config = consumer_config(settings, group, partition_assignment_strategy="range")
         self._consumer = Consumer(config)
+        self._lag = Lag(group)
         self._committed: dict[Key, Place] = {}
         self._starts: dict[Key, int] = {}
         self._last_seen: dict[Key, float] = {}
@@ -110,8 +112,12 @@ class ProfileReader:
         profiles += self._read_to_end()
         self._write(profiles + self._seals())
         self._hold_back()
+        self._lag.tell(self._consumer, self._begun())
         if profiles or time.monotonic() >= self._next_commit:
             self._commit()
+
+    def _begun(self) -> dict[Key, int]:
+        return {key: place.offset if (place := self._committed.get(key)) else 0 for key in self._last_seen}
 
     def _belongs(self, message: Message) -> bool:
         key = (message.topic(), message.partition())

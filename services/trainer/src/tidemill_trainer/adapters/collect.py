@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tidemill.errors import FatalError, RetryLater
 from tidemill.kafka.batch import Batch
 from tidemill.kafka.clients import consumer_config
+from tidemill.kafka.lagging import Lag
 from tidemill.service import Heartbeat
 from tidemill_trainer.model_rows import ModelRows
 from tidemill_trainer.settings import TrainerSettings
@@ -46,6 +47,8 @@ class Collector:
         self._after_commit = after_commit
         self._stop = stop
         self._heartbeat = heartbeat
+        self._lag = Lag(group)
+        self._begun: dict[tuple[str, int], int] = {}
         self.assigned = False
 
     def run(self) -> None:
@@ -69,7 +72,9 @@ class Collector:
             for model in self._models:
                 model.load_counts()
                 self._after_commit(model)
-            consumer.assign(self._positions())
+            positions = self._positions()
+            self._begun = {(tp.topic, tp.partition): max(tp.offset, 0) for tp in positions}
+            consumer.assign(positions)
             self.assigned = True
             while not self._stop.is_set():
                 self._turn(consumer)
@@ -91,6 +96,7 @@ class Collector:
 
     def _turn(self, consumer: Consumer) -> None:
         messages = consumer.consume(self._settings.collect_fetch, timeout=self._settings.poll_s)
+        self._lag.tell(consumer, self._begun)
         for batch in Batch.from_messages(_good(messages)):
             self._patiently(lambda batch=batch: self._by_topic[batch.topic].add(batch))  # type: ignore[misc]
         for model in self._models:

@@ -1,0 +1,66 @@
+"""What a commit says beside its offset, and where to go on when the offset is not in the log any more.
+
+Kafka keeps a text with each committed offset: here the id of the topic that the offset belongs to (KIP-516; a topic
+that is deleted and made anew has the same name and another id), and how many offsets were removed before this group
+had read them. Both are stored in the transaction of the offset itself.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+
+__all__ = ["Mark", "Resumption", "go_on"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """``topic_id``: empty where the brokers tell none. ``removed``: offsets (records and markers of transactions)
+    that were removed unread, ever.
+    """
+
+    topic_id: str = ""
+    removed: int = 0
+
+    def text(self) -> str:
+        """As it is committed."""
+        return json.dumps({"topic_id": self.topic_id, "removed": self.removed}, separators=(",", ":"))
+
+    @classmethod
+    def parse(cls, text: str | None) -> Mark:
+        """Of a committed text; of another program's, or of none: a mark that says nothing."""
+        try:
+            found = json.loads(text or "{}")
+            return cls(str(found.get("topic_id", "")), int(found.get("removed", 0)))
+        except (ValueError, AttributeError, TypeError):
+            return cls()
+
+    def anew(self, topic_id: str) -> bool:
+        """Whether ``topic_id`` is of another topic than the one that was committed for."""
+        return bool(self.topic_id and topic_id) and self.topic_id != topic_id
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """Go on at ``start``. ``removed``: offsets that were lost to this reader by it; ``why``: to be said, or None."""
+
+    start: int
+    mark: Mark
+    removed: int = 0
+    why: str | None = None
+
+
+def go_on(at: int, mark: Mark, low: int, high: int, topic_id: str) -> Resumption:
+    """Where a reader that stands ``at`` goes on in a log that holds ``low`` to ``high``."""
+    known = replace(mark, topic_id=topic_id or mark.topic_id)
+    if mark.anew(topic_id):
+        why = f"the topic was deleted and made anew: begun at its first offset, {low} (was at {at} of the old one)"
+        return Resumption(low, known, 0, why)
+    if at < low:
+        gone = low - at
+        why = f"{gone:,} offsets, {at} to {low - 1}, were removed (retention, or by hand) before they were read"
+        return Resumption(low, replace(known, removed=mark.removed + gone), gone, why)
+    if at > high:
+        why = f"the log ends at {high} though {at} was read: the brokers have lost its end, or the topic was made anew"
+        return Resumption(high if mark.topic_id and topic_id else low, known, 0, why)
+    return Resumption(at, known)

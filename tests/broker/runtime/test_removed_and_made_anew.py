@@ -1,0 +1,139 @@
+"""Records that were removed before they were read, topics that were deleted and made anew, and lag: all is said."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from confluent_kafka import TopicPartition
+from prometheus_client import REGISTRY
+
+from tests.broker.runtime.harness import World, running
+from tests.support.polling import until
+from tidemill.kafka.bounded import groupless_consumer
+from tidemill.kafka.clients import admin
+from tidemill.kafka.marks import Mark
+from tidemill.kafka.topics import partition_counts
+
+
+@pytest.fixture
+def world(kafka: str, prefix: str) -> World:
+    return World(kafka, prefix, partitions=2)
+
+
+def remove_below(world: World, offset: int) -> None:
+    """As retention does, at once: of both partitions."""
+    below = [TopicPartition(world.source, number, offset) for number in range(2)]
+    client = admin(world.settings)  # held on to: a client that is dropped ends its requests
+    for future in client.delete_records(below).values():
+        future.result(30)
+
+
+def make_anew(world: World) -> None:
+    client = admin(world.settings)
+    client.delete_topics([world.source])[world.source].result(30)
+    until(lambda: not partition_counts(client, [world.source]), 60, "the topic is gone")
+
+    def made() -> bool:
+        try:
+            world.create(world.source)
+        except Exception:  # noqa: BLE001 - brokers are still about to delete it
+            return False
+        return True
+
+    until(made, 60, "it is made anew")
+
+
+def marks(world: World) -> list[Mark]:
+    consumer = groupless_consumer(world.settings, world.group.removeprefix(world.settings.prefix))
+    try:
+        found = consumer.committed([TopicPartition(world.source, n) for n in range(2)], timeout=10)
+        return [Mark.parse(tp.metadata) for tp in found]
+    finally:
+        consumer.close()
+
+
+def sample(name: str, world: World) -> float:
+    return REGISTRY.get_sample_value(name, {"group": world.group, "topic": world.source}) or 0.0
+
+
+def test_records_that_were_removed_before_they_were_read_are_counted_and_said(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.feed(0, 10)
+    with running(world):
+        until(lambda: len(world.written()) == 10, 60, "the first are written")
+        until(lambda: set(world.lag().values()) == {0}, 60, "and committed")
+    world.feed(10, 40)
+    remove_below(world, 15)
+    with caplog.at_level(logging.ERROR), running(world):
+        until(lambda: len(world.written()) == 30, 60, "what is left is written")
+        until(lambda: [mark.removed for mark in marks(world)] == [10, 10], 60, "the loss is committed")
+    assert world.written() == [*range(10), *range(30, 50)]
+    assert sample("tidemill_removed_unread_total", world) == 20
+    said = [record.getMessage() for record in caplog.records if record.name == "tidemill.kafka.assignment"]
+    said = sorted(text for text in said if "removed" in text)
+    assert [text.partition(":")[0] for text in said] == [f"{world.source}/0", f"{world.source}/1"]
+    assert "10 offsets, 5 to 14, were removed" in said[0]
+
+
+def test_what_is_removed_while_a_topic_is_held_is_counted_too_and_losses_add_up(world: World) -> None:
+    world.feed(0, 10)
+    with running(world) as work:
+        until(lambda: set(world.lag().values()) == {0} and len(world.written()) == 10, 60, "all is written")
+        work.runner.hold_topics([world.source])
+        world.feed(10, 4)
+        remove_below(world, 6)
+        work.runner.hold_topics([])
+        until(lambda: [mark.removed for mark in marks(world)] in ([1, 1], [0, 0]), 60, "committed")
+        until(lambda: {12, 13} <= set(world.written()), 60, "it goes on")
+        work.runner.hold_topics([world.source])
+        world.feed(14, 8)
+        remove_below(world, 9)
+        work.runner.hold_topics([])
+        until(lambda: {20, 21} <= set(world.written()), 60, "it goes on again")
+    lost = sum(mark.removed for mark in marks(world))
+    assert sorted(set(world.written())) == world.written()
+    assert len(world.written()) + lost == 22
+    assert sample("tidemill_removed_unread_total", world) == lost
+
+
+@pytest.mark.parametrize("then", [4, 60], ids=["fewer records than before", "more records than before"])
+def test_a_topic_that_is_made_anew_while_it_is_read_is_read_from_its_beginning_once(
+    world: World, caplog: pytest.LogCaptureFixture, then: int
+) -> None:
+    world.feed(0, 20)
+    with caplog.at_level(logging.ERROR), running(world):
+        until(lambda: len(world.written()) == 20 and set(world.lag().values()) == {0}, 60, "the old one is read")
+        until(lambda: all(mark.topic_id for mark in marks(world)), 60, "its id is committed")
+        make_anew(world)
+        until(lambda: sample("tidemill_topic_made_anew_total", world) >= 2, 60, "the new one is recognised")
+        world.feed(100, then)
+        until(lambda: len(world.written()) == 20 + then, 60, "the new one is read")
+        until(lambda: set(world.lag().values()) == {0}, 60, "and committed")
+    with running(world):
+        world.feed(500, 2)
+        until(lambda: 501 in world.written(), 60, "a restart goes on behind it")
+    assert world.written() == [*range(20), *range(100, 100 + then), 500, 501]
+    assert "deleted and made anew" in caplog.text
+
+
+def test_a_topic_that_was_made_anew_while_nobody_read_it_is_read_from_its_beginning_once(world: World) -> None:
+    world.feed(0, 20)
+    with running(world):
+        until(lambda: len(world.written()) == 20 and set(world.lag().values()) == {0}, 60, "the old one is read")
+    make_anew(world)
+    world.feed(100, 50)
+    with running(world):
+        until(lambda: set(world.lag().values()) == {0}, 60, "the new one is read")
+    assert world.written() == [*range(20), *range(100, 150)]
+
+
+def test_lag_is_exported_as_the_offsets_left_to_read(world: World) -> None:
+    world.feed(0, 30)
+    with running(world) as work:
+        until(lambda: len(world.written()) == 30, 60, "all is written")
+        labels = {"group": world.group, "topic": world.source}
+        until(lambda: REGISTRY.get_sample_value("tidemill_consumer_lag", labels) == 0.0, 60, "no lag is told")
+        work.runner.subscribe([])
+        until(lambda: REGISTRY.get_sample_value("tidemill_consumer_lag", labels) is None, 60, "it is told no longer")

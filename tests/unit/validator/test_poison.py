@@ -1,0 +1,55 @@
+"""A record that judging fails on is a dead letter after its tries; the others are judged as if it were not there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.validator.conftest import Desk
+from tidemill.errors import RetryLater
+from tidemill.kafka.batch import Batch, Output
+from tidemill.kafka.dead_letters import parse_dead_letter
+from tidemill.kafka.poison import TRIES, Careful
+from tidemill_validator.worker import Worker
+
+
+class Defective:
+    """The desk's judge, with a defect that one record brings to light."""
+
+    def __init__(self, judge: Any, poison: bytes) -> None:
+        self._judge, self._poison = judge, poison
+
+    def judge(self, values: list[bytes | None], *more: Any) -> Any:
+        if self._poison in values:
+            raise IndexError("N1 is in this text")
+        return self._judge.judge(values, *more)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._judge, name)
+
+
+def test_one_record_that_judging_fails_on_is_set_aside_and_the_others_are_judged_as_ever(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = ["a", "b", "poison", "c", "a", "d"]  # the second "a" repeats the first
+    values = [desk.event(event_id) for event_id in ids]
+    monkeypatch.setattr(desk.events, "_judge", Defective(desk.events._judge, values[2]))
+    worker = Worker([desk.events], lambda validator, numbers: None)
+    careful = Careful(worker.process, worker.set_aside)
+    batch: Batch = desk.batch(values)
+    for _ in range(TRIES - 1):
+        with pytest.raises(RetryLater):
+            careful([batch])
+    outputs = careful([batch])
+
+    def to(topic: str) -> list[Output]:
+        return [output for output in outputs if output.topic == topic]
+
+    clean = [value for output in to(desk.events.stream.clean) for value in output.values]
+    letters = [parse_dead_letter(h) for output in to(desk.events.stream.dead) for h in output.headers or ()]
+    assert clean == [values[0], values[1], values[3], values[5]]
+    found = {(letter[2], letter[3]) for letter in letters if letter is not None}
+    assert found == {(2, "ProcessingFailed"), (4, "expect_column_values_to_be_unique")}
+    (told,) = [letter[4] for letter in letters if letter is not None and letter[2] == 2]
+    assert "IndexError at tests.unit.validator.test_poison" in told and "N1" not in told
