@@ -9,7 +9,7 @@ from tidemill_trainer.adapters.tracking import Tracking
 
 def test_aliases_follow_the_arms_and_may_be_set_again_after_a_crash(tmp_path: Path) -> None:
     tracking = Tracking(f"sqlite:///{tmp_path / 'mlflow.db'}")
-    run = tracking.begin("tide", "run1", {})
+    run = tracking.begin("tide", "run1", {}, "a run")
     tracking.end(run)
     one, two = ({"version": n, "artifact_uri": f"file:///a/{n}", "tracking_run": run} for n in (1, 2))
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,3 +97,21 @@ def test_a_store_that_does_not_answer_is_away_and_not_without_the_file(tmp_path:
     with pytest.raises(OSError, match=r"cannot be read.*onnect") as found:
         read_bytes(uri, 1)
     assert not isinstance(found.value, FileNotFoundError)
+
+
+def test_a_full_disk_is_an_os_error_that_names_the_place_and_leaves_no_part(tmp_path: Path) -> None:
+    program = (
+        "import resource, signal, sys; from tidemill.stores import write_bytes\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try: write_bytes(sys.argv[1], b'x' * 5000)\n"
+        "except OSError as error: print(error)\n"
+    )
+    place = f"file://{tmp_path}/model/1/model.onnx"
+    said = subprocess.run([sys.executable, "-c", program, place], capture_output=True, text=True, check=True).stdout
+    assert f"{place} cannot be written: File too large" in said
+    assert not list((tmp_path / "model" / "1").iterdir())
+
+
+def test_what_a_store_s_library_raises_is_an_os_error_too() -> None:
+    with pytest.raises(OSError, match="cannot be written"):
+        write_bytes("nosuchprotocol://bucket/a", b"x")

@@ -63,12 +63,14 @@ OFFSETS = [{"topic": "tide-clean", "partition": n, "first": 0, "last": 9 + n} fo
 class Silent:
     """Tracking that nobody looks at."""
 
-    def begin(self, model: str, run_id: str, tags: Any) -> str:
+    def begin(self, model: str, run_id: str, tags: Any, name: str) -> str:
         return "mlflow-run"
 
     def record(self, *_: Any) -> None: ...
 
-    def end(self, tracking_run: str) -> None: ...
+    def log_version(self, *_: Any) -> None: ...
+
+    def end(self, tracking_run: str, name: str = "") -> None: ...
 
 
 def staged(
@@ -223,7 +225,7 @@ def worked(folder: Path, place: Staged) -> tuple[list[RetrainRun], Child]:
     child = Child(folder)
     stop = threading.Event()
     trainer = Trainer(
-        SimpleNamespace(lease_s=60, train_timeout_s=60), store, child, {}, lambda model: None, stop,  # type: ignore[arg-type]
+        SimpleNamespace(store_wait_s=60, lease_s=60, train_timeout_s=60), store, child, {}, lambda model: None, stop,  # type: ignore[arg-type]
         NoOpTracer(), stop, Heartbeat(),
     )  # fmt: skip
     claim = store.claim()

@@ -73,5 +73,5 @@ def test_a_table_without_labelled_rows_is_refused_in_words(tmp_path: Path) -> No
     with pytest.raises(ValueError, match="no events"):
         load_data_set(uri, SPEC, CLEAN, PARTS)
     table.append(events(0, 3), {(CLEAN, 0): 3})
-    with pytest.raises(ValueError, match="no event in the training table has a label"):
+    with pytest.raises(ValueError, match="none of the 3 events of tide has a label"):
         load_data_set(uri, SPEC, CLEAN, PARTS)

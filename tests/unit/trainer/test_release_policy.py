@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.trainer.fixtures import finished, reference, serving
-from tidemill.contracts.events import ModelVersion, ReleaseCommand
+from tidemill.contracts.events import Evidence, ModelVersion, ReleaseCommand
 from tidemill_trainer.commands import release_of_command
-from tidemill_trainer.release_policy import NotReleased, release_of_run, run_release_id
+from tidemill_trainer.release_policy import UNREADABLE_CHAMPION, NotReleased, release_of_run, run_release_id
 
 KNOWN = {number: (reference(number), (5, 6)) for number in (1, 2, 3)}
 
@@ -88,3 +90,20 @@ def test_a_promotion_by_hand_may_be_the_first_release() -> None:
 def test_a_rejection_is_recorded_beside_what_goes_on_serving() -> None:
     rejected = release_of_command(serving(3, 7), command("reject", 2), None, KNOWN.get, 9)
     assert rejected.action == "rejected" and rejected.published == serving(3, 7)
+
+
+def test_a_version_that_was_not_held_against_the_champion_waits_for_a_person() -> None:
+    gate = (
+        Evidence(detector=UNREADABLE_CHAMPION, kind="gate", subject="version 1", statistic=0, threshold=1, detail="?"),
+    )
+    run = replace(finished(3), gate=gate)
+    with pytest.raises(NotReleased, match="version 3 waits: `tidemill release approve tide --version 3`"):
+        release_of_run(serving(1, 1), run, 7)
+    approved = release_of_command(serving(1, 1), command("approve", 3), None, KNOWN.get, 9)
+    assert (approved.action, approved.published.champion.version, approved.published.epoch) == ("promoted", 3, 2)
+
+
+def test_nothing_older_and_nothing_unknown_is_approved() -> None:
+    for current, version in ((serving(3, 3), 2), (serving(3, 3), 3), (serving(3, 3), 9)):
+        with pytest.raises(NotReleased):
+            release_of_command(current, command("approve", version), None, KNOWN.get, 9)

@@ -159,3 +159,29 @@ def test_a_failed_run_says_why(engine: Engine, clock: FixedClock) -> None:
     admit(runs)
     runs.fail(claimed(runs), "too few rows")
     assert runs.unsent()[-1].event.reason == "too few rows" and runs.claim() is None
+
+
+def test_a_wait_is_told_once_for_each_reason_and_costs_no_attempt(engine: Engine, clock: FixedClock) -> None:
+    runs = store(engine, clock)
+    admit(runs)
+    claim = claimed(runs)
+    for reason in ("the store is full", "the store is full", "the store is away"):
+        clock.advance(1_000)
+        runs.waits(claim, reason)
+    told = [(one.event.state, one.event.reason) for one in runs.unsent()][2:]
+    assert told == [("started", "the store is full"), ("started", "the store is away")]
+    assert len({one.event.event_id for one in runs.unsent()}) == 4
+    runs.extend(claim)  # it is ours still
+
+
+def test_a_run_that_is_given_up_says_what_its_last_attempt_died_of(engine: Engine, clock: FixedClock) -> None:
+    runs = store(engine, clock)
+    admit(runs)
+    for _ in range(2):
+        runs.retry(claimed(runs), "the training process ended in the midst of its work")
+        clock.advance(1)
+    assert runs.claim() is None
+    last = runs.unsent()[-1].event
+    assert (last.state, last.reason) == (
+        "failed", "given up after 2 attempts: the training process ended in the midst of its work",
+    )  # fmt: skip

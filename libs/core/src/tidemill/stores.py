@@ -68,8 +68,18 @@ def read_bytes(uri: str, limit: int, watch: Callable[[int], None] = unwatched) -
 def write_bytes(uri: str, data: bytes) -> None:
     """Write the whole object or none of it: a reader never sees a part.
 
-    Object stores have that by themselves; in a file system it is write, fsync, rename.
+    Object stores have that by themselves; in a file system it is write, fsync, rename. Raises OSError, whatever a
+    store's library raises: the store is full or away.
     """
+    try:
+        _write(uri, data)
+    except OSError as error:
+        raise OSError(error.errno, f"{uri} cannot be written: {error.strerror or error}") from error
+    except Exception as error:
+        raise OSError(f"{uri} cannot be written: {error!r}") from error
+
+
+def _write(uri: str, data: bytes) -> None:
     filesystem, path = _resolve(uri)
     filesystem.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
     if "file" not in _protocols(filesystem):

@@ -25,6 +25,7 @@ from tidemill.artifact import (
     check_golden,
     feature_columns,
 )
+from tidemill.artifact.manifest import sha256
 from tidemill.artifact.onnx_model import MAX_ROWS_AT_ONCE
 from tidemill.artifact.proof import MOST_ROWS
 from tidemill.artifact.staging import SAMPLE_FILE, Staged, is_staging, read_sample
@@ -56,7 +57,9 @@ def adopt(
     model = OnnxModel.of(graph, fetched.manifest)
     check_golden(model, golden)
     reference = _reference(model, rows, spec)
-    tracking_run = tracking.begin(spec.name, run_id, {"tidemill.cause": "import", "tidemill.import": staged.uri})
+    tracking_run = tracking.begin(
+        spec.name, run_id, {"tidemill.cause": "import", "tidemill.import": staged.uri}, f"import {run_id}"
+    )
     manifest = replace(
         fetched.manifest, version=version, run_id=run_id, tracking_run=tracking_run, created_at=clock.now_ms()
     )
@@ -67,8 +70,12 @@ def adopt(
         GOLDEN_FILE: fetched.files[GOLDEN_FILE],
     }
     digest = store.write(uri, files, manifest)
+    stored = replace(manifest, files={name: sha256(data) for name, data in files.items()})
     tracking.record(tracking_run, {}, {}, {"tidemill.version": str(version), "tidemill.artifact": uri})
-    tracking.end(tracking_run)
+    tracking.log_version(
+        spec, stored, files, uri, f"Trained elsewhere and imported from {staged.uri}; not judged here.", clock.now_ms()
+    )
+    tracking.end(tracking_run, name=f"version {version}: import")
     data_set = DataSet.from_dict(manifest.data_set)
     checked = Evidence(
         detector="import", kind="gate", subject="golden rows", statistic=float(len(golden.scores)), threshold=1.0,

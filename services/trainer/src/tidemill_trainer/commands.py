@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tidemill.contracts.events import Action, Evidence, ModelRef, ModelRelease, ModelVersion, ReleaseCommand
 from tidemill.ids import deterministic_id
 from tidemill_learning.release.policy import Plan
-from tidemill_trainer.release_policy import DIRECT, NotReleased, crowned
+from tidemill_trainer.release_policy import DIRECT, NotReleased, crowned, newest
 
 Find = Callable[[int], tuple[ModelRef, tuple[int, ...]] | None]
 """Version to its artifact and the end of its data set."""
@@ -28,10 +28,10 @@ def release_of_command(
 ) -> ModelRelease:
     """What a command leads to. `previous`: the version that served before the champion.
 
-    approve lets a challenger that waits for it go on (or makes the first version the champion); promote makes the
-    challenger, or any version that is named, champion at once; reject ends the trial, or only marks a version; roll
-    back ends the trial, or goes back to the version before or to the one that is named. Raises ``NotReleased``
-    where the command makes no sense.
+    approve lets a challenger that waits for it go on (or makes the first version the champion, or one that waits
+    because it could not be held against the champion); promote makes the challenger, or any version that is named,
+    champion at once; reject ends the trial, or only marks a version; roll back ends the trial, or goes back to the
+    version before or to the one that is named. Raises ``NotReleased`` where the command makes no sense.
     """
     if command.action == "approve":
         return _approved(current, command, find, now_ms, plan)
@@ -73,6 +73,8 @@ def _approved(
             raise NotReleased("nothing serves yet: name the version")
         return _commanded(command, _crowned(None, command, command.version, find, now_ms), "promoted")
     challenger = current.challenger
+    if challenger is None and command.version is not None and command.version > newest(current):
+        return _commanded(command, _crowned(current, command, command.version, find, now_ms), "promoted")
     if challenger is None or command.version not in (None, challenger.version):
         raise NotReleased(f"version {command.version or '?'} is not on trial")
     if not plan.steps or not plan.steps[plan.step_of(current.challenger_share)].approval:

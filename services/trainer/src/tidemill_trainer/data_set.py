@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
 
 from tidemill.contracts.events import DataSet, OffsetRange
 from tidemill.contracts.model_file import ModelSpec
@@ -57,24 +58,34 @@ def load_data_set(
     Reads only the columns of features and platform, and only files and rows that can be among the newest.
     Raises ``ValueError`` where there is no labelled row.
     """
-    table = DeltaTable(uri, version=version)
+    try:
+        table = DeltaTable(uri, version=version)
+    except TableNotFoundError as error:
+        raise ValueError(_nothing(spec)) from error
     ends = committed_ends(table, partitions)
     firsts: Ends = {}
     since = _since(table, int(spec.training.newest * SLACK))
     events = _read(table, [EVENT, REST], since, _event_columns(spec), firsts, spec.features)
     labels = _read(table, [LABELLED], since, [KIND, PARTITION, OFFSET, EVENT_ID, OBSERVED_AT, LABEL], firsts)
     if not events.num_rows:
-        raise ValueError("the training table has no events")
+        raise ValueError(_nothing(spec))
     cut_off = _cut_off(events, labels)
     rows = newest(join_labels(_in_order(events), _in_order(labels)), spec.training.newest)
     if not rows.num_rows:
-        raise ValueError("no event in the training table has a label")
+        raise ValueError(
+            f"none of the {events.num_rows:,} events of {spec.name} has a label: push labels with their event ids "
+            f"(`tidemill push FILE --model {spec.name} --labels`)"
+        )
     offsets = tuple(
         OffsetRange(topic=topic, partition=number, first=first, last=ends.get((topic, number), first + 1) - 1)
         for (topic, number), first in sorted(firsts.items())
     )
     data_set = DataSet(table_uri=uri, table_version=int(table.version()), offsets=offsets)
     return Loaded(rows, data_set, _start_offsets(clean_topic, partitions, ends), cut_off)
+
+
+def _nothing(spec: ModelSpec) -> str:
+    return f"there are no events of {spec.name} to learn from yet: push events and their labels, then ask again"
 
 
 def _event_columns(spec: ModelSpec) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from importlib.metadata import version as version_of
 from typing import Any
 
@@ -12,6 +14,7 @@ from tidemill.artifact import (
     GOLDEN_FILE,
     MODEL_FILE,
     REFERENCE_FILE,
+    ArtifactError,
     ArtifactStore,
     Bounds,
     Golden,
@@ -21,6 +24,7 @@ from tidemill.artifact import (
     feature_columns,
     prove,
 )  # fmt: skip
+from tidemill.artifact.manifest import sha256
 from tidemill.artifact.staging import Staged
 from tidemill.clock import Clock
 from tidemill.contracts.events import Evidence, ModelRef
@@ -32,6 +36,9 @@ from tidemill_trainer.adopt import adopt
 from tidemill_trainer.champion import ServingChampion
 from tidemill_trainer.data_set import Loaded, load_data_set
 from tidemill_trainer.lean import give_memory_back
+from tidemill_trainer.release_policy import UNREADABLE_CHAMPION
+
+log = logging.getLogger(__name__)
 
 LIBRARIES = ("scikit-learn", "onnx", "onnxruntime", "numpy")
 
@@ -69,12 +76,15 @@ class Job:
         do not do.
         """
         spec = self.specs[order.model]
-        tracking_run = self.tracking.begin(order.model, order.run_id, self._tags(order))
+        began_at = datetime.fromtimestamp(self.clock.now_ms() / 1000, tz=UTC).isoformat(sep=" ", timespec="seconds")
+        tracking_run = self.tracking.begin(
+            order.model, order.run_id, self._tags(order), f"{order.cause} {began_at[:19]}"
+        )
         try:
             began = time.monotonic()
             loaded = load_data_set(order.table_uri, spec, order.clean_topic, order.partitions)
             give_memory_back()
-            champion = ServingChampion.fetch(self.store, order.model, order.champion) if order.champion else None
+            champion, unreadable = self._champion(order)
             trained = train(spec, loaded.rows, loaded.cut_off_ms, time.monotonic, champion)
             seconds = time.monotonic() - began
             self.tracking.record(
@@ -83,17 +93,23 @@ class Job:
                 _metrics(trained, seconds),
                 _facts(loaded, trained),
             )
+            self.tracking.learned_from(
+                tracking_run, order.model, loaded.data_set, loaded.rows.num_rows,
+                {name: str(loaded.rows.schema.field(name).type) for name in loaded.rows.column_names},
+            )  # fmt: skip
         except BaseException:
-            self.tracking.end(tracking_run, failed=True)
+            self.tracking.end(tracking_run, failed=True, name=f"{order.cause} {began_at[:19]}, failed")
             raise
         give_memory_back()
         self._held = (order, loaded, trained, tracking_run)
+        alone = f"; {unreadable}; the new version waits for a person" if unreadable and trained.verdict.passed else ""
         if not trained.verdict.passed:
-            self.tracking.end(tracking_run)
+            self.tracking.end(tracking_run, name=f"{order.cause} {began_at[:19]}, {trained.candidate}, gate not passed")
         return {
             "passed": trained.verdict.passed,
-            "reason": trained.reason,
-            "gate": [evidence.to_dict() for evidence in _evidence(trained)],
+            "reason": trained.reason + alone,
+            "gate": [evidence.to_dict() for evidence in (*_evidence(trained), *_unread(order, unreadable))],
+            "champion_unreadable": bool(unreadable),
             "metrics": trained.metrics | {"seconds": seconds},
             "start_offsets": list(loaded.start_offsets),
             "candidate": trained.candidate,
@@ -121,8 +137,11 @@ class Job:
             GOLDEN_FILE: golden.to_bytes(),
         }
         digest = self.store.write(uri, files, manifest)
+        stored = replace(manifest, files={name: sha256(data) for name, data in files.items()})
         self.tracking.record(tracking_run, {}, {}, {"tidemill.version": str(version), "tidemill.artifact": uri})
-        self.tracking.end(tracking_run)
+        how = f"Learned by {trained.candidate} after {order.cause}. Gate: {trained.reason}."
+        self.tracking.log_version(spec, stored, files, uri, how, self.clock.now_ms())
+        self.tracking.end(tracking_run, name=f"version {version}: {trained.candidate}, {order.cause}")
         self._held = None
         return ModelRef(
             version=version, artifact_uri=uri, manifest_digest=digest, run_id=order.run_id,
@@ -135,6 +154,20 @@ class Job:
             self.specs[model], staged, version, run_id,
             store=self.store, tracking=self.tracking, clock=self.clock, bounds=self.bounds,
         )  # fmt: skip
+
+    def _champion(self, order: Order) -> tuple[ServingChampion | None, str]:
+        """What serves, as the gate's rival; or why its artifact cannot be read, and whose it is. Raises OSError where
+        the store is away, which passes.
+        """
+        if order.champion is None:
+            return None, ""
+        try:
+            return ServingChampion.fetch(self.store, order.model, order.champion), ""
+        except (ArtifactError, ValueError, KeyError, TypeError, IndexError) as error:
+            said = str(error) if isinstance(error, ArtifactError) else repr(error)
+            number, where = order.champion.version, order.champion.artifact_uri
+            log.error("version %d of %s, which serves, cannot be read: %s", number, order.model, said)
+            return None, f"not held against version {number}, which serves: {where} cannot be read ({said})"
 
     def _manifest(
         self, spec: ModelSpec, order: Order, loaded: Loaded, trained: Trained, tracking_run: str, version: int
@@ -155,6 +188,21 @@ class Job:
             "tidemill.trace_id": trace_id,
             "mlflow.source.git.commit": self.git_sha,
         }
+
+
+def _unread(order: Order, why: str) -> tuple[Evidence, ...]:
+    if not why or order.champion is None:
+        return ()
+    return (
+        Evidence(
+            detector=UNREADABLE_CHAMPION,
+            kind="gate",
+            subject=f"version {order.champion.version}",
+            statistic=0.0,
+            threshold=1.0,
+            detail=why,
+        ),
+    )
 
 
 def _params(spec: ModelSpec, loaded: Loaded, trained: Trained) -> dict[str, object]:

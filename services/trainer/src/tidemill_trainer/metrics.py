@@ -16,6 +16,14 @@ REQUESTS = Counter(
     "tidemill_trainer_requests_total", "Retrain requests by cause and outcome.", ["model", "cause", "outcome"]
 )
 RUNS = Counter("tidemill_trainer_runs_total", "Runs by how they ended.", ["model", "state"])
+WAITS_FOR_STORE = Gauge(
+    "tidemill_trainer_waits_for_store", "1 while a run waits because a store is full or away.", ["model"]
+)
+CHAMPION_UNREADABLE = Gauge(
+    "tidemill_trainer_champion_unreadable",
+    "1 where the artifact of what serves could not be read last time.",
+    ["model"],
+)
 TRAIN_SECONDS = Histogram(
     "tidemill_trainer_train_seconds", "Time of one training, from claim to artifact.", ["model"],
     buckets=(1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800),

@@ -13,6 +13,9 @@ from tidemill_learning.release.policy import Decision, Plan
 DIRECT = Plan()
 GATE = "gate"
 
+UNREADABLE_CHAMPION = "champion_unreadable"
+"""Evidence of a run whose gate had to do without the champion: then a person decides."""
+
 
 class NotReleased(TidemillError):
     """Nothing changes; the message says why."""
@@ -32,13 +35,14 @@ def release_of_run(current: ModelVersion | None, run: RetrainRun, now_ms: int, p
     """A run that finished and passed its gate is promoted at once (mode *direct*, or nothing serves yet), or its
     version goes on trial: then it takes the place of a challenger that was on trial before.
 
-    Raises ``NotReleased`` for a run without a version, for one older than what has been published, and for a first
-    version that a person must approve.
+    Raises ``NotReleased`` for a run without a version, for one older than what has been published, for a first version
+    that a person must approve, and for one that could not be held against the champion.
     """
     if run.state != "finished" or run.artifact is None:
         raise NotReleased(f"run {run.run_id} has no version: {run.reason}")
     number = run.artifact.version
-    if current is None and plan.approval:
+    alone = any(evidence.detector == UNREADABLE_CHAMPION for evidence in run.gate)
+    if alone or (current is None and plan.approval):
         raise NotReleased(f"version {number} waits: `tidemill release approve {run.model} --version {number}`")
     if current is not None and number <= newest(current):
         raise NotReleased(f"version {number} is not newer than {newest(current)}, which serves")

@@ -117,7 +117,7 @@ class RunStore:
         with self._begin() as connection:
             while (row := self._claimable(connection)) is not None:
                 if row.attempts >= self._max_attempts:
-                    self._finish(connection, row, "failed", {"reason": f"given up after {row.attempts} attempts"})
+                    self._finish(connection, row, "failed", {"reason": _given_up(row)})
                     continue
                 token = uuid.uuid4().hex
                 change = {
@@ -153,10 +153,19 @@ class RunStore:
             {"state": "accepted", "lease_until": None, "lease_token": None, "attempts": claim.attempt - 1},
         )
 
-    def retry(self, claim: Claim) -> None:
-        """The attempt came to nothing for a passing reason: the run may be claimed again; the
-        attempt counts."""
-        self._change(claim, {"lease_until": 0})
+    def retry(self, claim: Claim, reason: str = "") -> None:
+        """The attempt came to nothing for a passing reason: the run may be claimed again; the attempt counts."""
+        self._change(claim, {"lease_until": 0} | ({"reason": reason} if reason else {}))
+
+    def waits(self, claim: Claim, reason: str) -> None:
+        """The run is ours still and waits for something outside: told once for each reason."""
+        with self._begin() as connection:
+            row = self._locked(connection, claim)
+            if row.reason == reason:
+                return
+            change = {"reason": reason, "changed_at": self._clock.now_ms()}
+            connection.execute(update(runs).where(runs.c.run_id == claim.run_id).values(change))
+            self._tell(connection, {**row._mapping, **change}, more=f"/{self._clock.now_ms()}")
 
     def version_of(self, claim: Claim) -> int:
         """The run's version: the next integer of its model, the same one at every call."""
@@ -243,19 +252,27 @@ class RunStore:
         connection.execute(update(runs).where(runs.c.run_id == row.run_id).values(change))
         self._tell(connection, {**row._mapping, **change}, traceparent)
 
-    def _tell(self, connection: Connection, row: Mapping[str, Any], traceparent: str | None = None) -> None:
+    def _tell(
+        self, connection: Connection, row: Mapping[str, Any], traceparent: str | None = None, more: str = ""
+    ) -> None:
         """Put the event of the run's state into the outbox, with the context that its trace goes on from (None: the
-        request's); a state that was told before is not told again.
+        request's); a state that was told before is not told again, unless there is ``more`` to its id.
         """
-        if connection.scalar(select(outbox.c.id).where(outbox.c.event_id == event_id(row))) is not None:
+        name = event_id(row) + more
+        if connection.scalar(select(outbox.c.id).where(outbox.c.event_id == name)) is not None:
             return
         values = {
-            "event_id": event_id(row),
+            "event_id": name,
             "model": row["model"],
-            "event": event(row),
+            "event": event(row) | {"event_id": name},
             "traceparent": traceparent or row["traceparent"],
         }
         connection.execute(insert(outbox).values(values))
+
+
+def _given_up(row: Row[Any]) -> str:
+    last = "" if row.reason.startswith("attempt ") else f": {row.reason}"
+    return f"given up after {row.attempts} attempts" + (last or ": the last one ended without a word (killed?)")
 
 
 def _past(connection: Connection, model: str) -> list[PastRun]:

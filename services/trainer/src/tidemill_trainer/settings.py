@@ -31,9 +31,15 @@ class TrainerSettings(CommonSettings):
         30.0, gt=0, description="A run whose trainer is silent for so long is given to another, in s."
     )
     max_attempts: int = Field(3, ge=1, description="How often a run is begun before it is taken for failed.")
+    store_wait_s: float = Field(
+        86_400.0, gt=0, description="So long a run waits for a full or absent artifact store before it fails, in s."
+    )
     train_timeout_s: float = Field(1_800.0, gt=0, description="A training that takes longer is ended and failed, in s.")
     poll_s: float = Field(0.2, gt=0, description="How often admit, train and publish look for work, in s.")
-    git_sha: str = Field("", description="Commit of the running code, written on every version.")
+    git_sha: str = Field(
+        "",
+        description="Revision of the running code, written on every version; else git's, or the package's version.",
+    )
 
     @field_validator("parts", mode="before")
     @classmethod

@@ -26,6 +26,9 @@ from tidemill_trainer.trace import run_span
 log = logging.getLogger(__name__)
 
 EXPORT_TIMEOUT_S = 120.0
+FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 60.0
+"""Between two looks at a store that is full or away; doubled in between."""
+
 ALIAS_TIMEOUT_S = 60.0
 
 
@@ -39,7 +42,11 @@ class Place:
 
 
 class Refused(Exception):
-    """The data, or the champion's artifact, do not allow this training: trying it again changes nothing."""
+    """The data do not allow this training: trying it again changes nothing."""
+
+
+class StoreTrouble(Exception):
+    """A store is full or away: it is waited for."""
 
 
 class Trainer:
@@ -109,16 +116,19 @@ class Trainer:
             except Interrupted:
                 self._store.give_back(claim)
                 raise
-            except (ChildDied, RetryLater):
-                self._store.retry(claim)
+            except (ChildDied, RetryLater) as error:
+                self._store.retry(claim, str(error))
                 raise
+            finally:
+                metrics.WAITS_FOR_STORE.labels(claim.model).set(0)
         metrics.RUNS.labels(claim.model, "finished").inc()
         for name, value in outcome.metrics.items():
             metrics.SCORE.labels(claim.model, name).set(value)
         log.info("run %s has finished: version %s; %s", claim.run_id, outcome.version, outcome.reason)
 
     def _trained(self, claim: Claim, span: Span) -> Outcome:
-        trained = self._ordered(claim, self._order(claim), self._settings.train_timeout_s)
+        trained = self._patiently(claim, self._order(claim), self._settings.train_timeout_s)
+        metrics.CHAMPION_UNREADABLE.labels(claim.model).set(1 if trained["champion_unreadable"] else 0)
         for name, value in _facts(trained).items():
             span.set_attribute(name, value)
         return self._outcome(claim, trained)
@@ -130,7 +140,7 @@ class Trainer:
             "do": "adopt", "model": claim.model, "run_id": claim.run_id, "version": version,
             "uri": staged.uri, "digest": staged.digest,
         }  # fmt: skip
-        adopted = self._ordered(claim, order, EXPORT_TIMEOUT_S)
+        adopted = self._patiently(claim, order, EXPORT_TIMEOUT_S)
         gate = tuple(Evidence.from_dict(item) for item in adopted["gate"])
         reference = ModelRef.from_dict(adopted["artifact"])
         return Outcome("imported", gate, {}, tuple(adopted["start_offsets"]), version, reference)
@@ -141,7 +151,7 @@ class Trainer:
         if not trained["passed"]:
             return Outcome(f"gate not passed: {trained['reason']}", gate, trained["metrics"], starts)
         version = self._store.version_of(claim)
-        exported = self._ordered(claim, {"do": "export", "version": version}, EXPORT_TIMEOUT_S)
+        exported = self._patiently(claim, {"do": "export", "version": version}, EXPORT_TIMEOUT_S)
         reference = ModelRef.from_dict(exported["artifact"])
         return Outcome(f"gate passed: {trained['reason']}", gate, trained["metrics"], starts, version, reference)
 
@@ -154,13 +164,40 @@ class Trainer:
             "champion": serving.champion.to_dict() if serving else None,
         }  # fmt: skip
 
+    def _patiently(self, claim: Claim, order: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
+        """Have an order done, and again while a store is full or away: what was trained is kept meanwhile, the run says
+        what it waits for, and the wait is bounded. Raises ``Refused`` when it has been too long.
+        """
+        deadline, delay = time.monotonic() + self._settings.store_wait_s, FIRST_WAIT_S
+        while True:
+            try:
+                return self._ordered(claim, order, timeout_s)
+            except StoreTrouble as error:
+                if time.monotonic() + delay > deadline:
+                    raise Refused(f"waited {self._settings.store_wait_s:.0f} s for a store: {error}") from error
+                log.warning("run %s for %s waits for a store: %s", claim.run_id, claim.model, error)
+                metrics.WAITS_FOR_STORE.labels(claim.model).set(1)
+                self._store.waits(claim, f"waits for a store, and goes on when it can: {error}")
+                self._pause(claim, delay)
+                delay = min(LONGEST_WAIT_S, 2 * delay)
+
+    def _pause(self, claim: Claim, seconds: float) -> None:
+        """Wait with the lease kept alive. Raises ``Interrupted``."""
+        ends, alive = time.monotonic() + seconds, _every(self._settings.lease_s / 3, lambda: self._alive(claim))
+        while (left := ends - time.monotonic()) > 0:
+            if self._stop.wait(min(left, self._settings.poll_s)):
+                raise Interrupted("the trainer shuts down")
+            self._heartbeat.beat()
+            alive()
+
     def _ordered(self, claim: Claim, order: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
         """Have an order done, with the lease kept alive meanwhile."""
         answer = self._child.order(order, timeout_s, _every(self._settings.lease_s / 3, lambda: self._alive(claim)))
         if answer["ok"]:
+            metrics.WAITS_FOR_STORE.labels(claim.model).set(0)
             return answer
-        if answer["kind"] == "retry":
-            raise RetryLater(answer["error"])
+        if answer["kind"] == "store":
+            raise StoreTrouble(answer["error"])
         raise Refused(answer["error"])
 
     def _alive(self, claim: Claim) -> None:

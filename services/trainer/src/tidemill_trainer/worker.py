@@ -53,28 +53,38 @@ def _warm_job(settings: Any) -> Any:
     from tidemill.contracts.model_file import load_models
     from tidemill_trainer.adapters.tracking import Tracking
     from tidemill_trainer.job import Job
+    from tidemill_trainer.revision import code_revision
     from tidemill_trainer.warm_up import warm_up
 
     specs = load_models(settings.models_dir, settings.models)
-    tracking = Tracking(settings.mlflow_tracking_uri)
+    remote = settings.mlflow_tracking_uri.startswith("http")
+    tracking = Tracking(settings.mlflow_tracking_uri, None if remote else f"{settings.artifacts.rstrip('/')}-mlflow")
     warm_up()
     bounds = Bounds(settings.proof_timeout_s, settings.proof_memory_mb << 20)
-    return Job(specs, tracking, ArtifactStore.of(settings), SystemClock(), settings.git_sha, bounds)
+    revision = code_revision(settings.git_sha)
+    return Job(specs, tracking, ArtifactStore.of(settings), SystemClock(), revision, bounds)
 
 
 def _obey(job: Any, order: Mapping[str, Any]) -> dict[str, Any]:
-    """Do what the line says. What the data do not allow is an answer (``refused``); a store that is away is
-    another (``retry``); anything else is a defect and is answered with its traceback.
+    """Do what the line says. What the data do not allow is an answer (``refused``); a store that is full or away is
+    another (``store``); anything else is a defect and is answered with its traceback.
     """
     from tidemill.artifact import ArtifactError
+    from tidemill_trainer.adapters.stores import of_a_store
 
     try:
         return {"ok": True, **_do(job, order)}
     except (ValueError, ArtifactError) as error:
-        return {"ok": False, "kind": "refused", "error": f"{type(error).__name__}: {error}"}
+        return {"ok": False, "kind": "refused", "error": str(error) or type(error).__name__}
     except OSError as error:
-        return {"ok": False, "kind": "retry", "error": f"{type(error).__name__}: {error}"}
+        return {"ok": False, "kind": "store", "error": str(error) or type(error).__name__}
     except Exception as error:
+        if of_a_store(error):
+            return {
+                "ok": False,
+                "kind": "store",
+                "error": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}",
+            }
         log.exception("the training process failed at %s", order.get("do"))
         return {"ok": False, "kind": "defect", "error": f"{type(error).__name__}: {error}"}
 

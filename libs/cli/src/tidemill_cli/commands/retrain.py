@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -31,15 +32,17 @@ ENDED = {"finished", "failed", "refused"}
     metavar="SECONDS",
     help="Longest wait.",
 )
+@click.option("--json", "as_json", is_flag=True, help="How it ended, as JSON on stdout; progress goes to stderr.")
 @platform_options
-def retrain(platform: PlatformView, model: str, reason: str, wait: bool, timeout: float) -> None:
+def retrain(platform: PlatformView, model: str, reason: str, wait: bool, timeout: float, as_json: bool) -> None:
     """Ask for a new version of MODEL, and wait for the verdict.
 
     \b
     tidemill retrain flight-delay --reason "a new airline has come"
 
-    A version is released only if it passes the gate of the model file. Exit code 0 if one was made, 1 if the
-    request was refused or the run failed, with the reason.
+    A version is released only if it passes the gate of the model file. Exit code 0 if one was made; 1 if none was
+    (the request was refused, the run failed, the gate was not passed, or there was no verdict in time), with the
+    reason.
     """
     from tidemill_cli.feed import Feed
 
@@ -54,9 +57,18 @@ def retrain(platform: PlatformView, model: str, reason: str, wait: bool, timeout
     request = _request(spec.name, reason, f"{who()} (tidemill retrain)")
     note_act(platform, "retrain", spec.name, request=request["request_id"], reason=reason)
     _send(platform, request)
-    click.echo(f"asked: request {request['request_id']}")
-    if wait:
-        _conclude(_follow(feed, request["request_id"], timeout))
+    click.echo(f"asked: request {request['request_id']}", err=as_json)
+    if not wait:
+        if as_json:
+            click.echo(json.dumps({"request_id": request["request_id"], "model": spec.name, "state": "asked"}))
+        return
+    run = _follow(feed, request["request_id"], timeout, as_json)
+    if as_json:
+        click.echo(json.dumps(told(run), indent=1))
+    else:
+        click.echo("\n".join(conclusion(run)))
+    if run["version"] is None:
+        raise SystemExit(1)
 
 
 def _request(model: str, reason: str, by: str) -> dict[str, Any]:
@@ -91,7 +103,7 @@ def _send(platform: PlatformView, request: dict[str, Any]) -> None:
     publisher.close()
 
 
-def _follow(feed: Feed, request_id: str, timeout: float) -> dict[str, Any]:
+def _follow(feed: Feed, request_id: str, timeout: float, quietly: bool = False) -> dict[str, Any]:
     """The last event of the request's run. Raises click.ClickException where none ends it in time."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
@@ -99,18 +111,24 @@ def _follow(feed: Feed, request_id: str, timeout: float) -> dict[str, Any]:
             run = item.datum
             if item.role != "retrain_runs" or run["request_id"] != request_id:
                 continue
-            click.echo(f"{run['state']}" + (f": {run['reason']}" if run["reason"] else ""))
+            click.echo(f"{run['state']}" + (f": {run['reason']}" if run["reason"] else ""), err=quietly)
             if run["state"] in ENDED:
                 return run
     raise click.ClickException(f"no verdict within {timeout:.0f} s: does the trainer run? See `tidemill status`")
 
 
-def _conclude(run: dict[str, Any]) -> None:
-    for entry in run["gate"]:
-        click.echo(
-            f"  gate: {entry['subject']} {entry['statistic']:.4f} against {entry['threshold']:.4f}. {entry['detail']}"
-        )
-    if run["state"] != "finished":
-        raise SystemExit(1)
-    metrics = ", ".join(f"{name} {value:.4f}" for name, value in sorted(run["metrics"].items()))
-    click.echo(f"version {run['version']}: {metrics}")
+def told(run: dict[str, Any]) -> dict[str, Any]:
+    """What is said of a run in JSON."""
+    names = ("request_id", "run_id", "model", "state", "reason", "version", "gate", "metrics")
+    return {name: run[name] for name in names}
+
+
+def conclusion(run: dict[str, Any]) -> list[str]:
+    """What is said of a run that has ended: each rule of the gate, and the version with its metrics if there is one."""
+    rules = [
+        f"  gate: {entry['subject']} {entry['statistic']:.5g} against {entry['threshold']:.5g}. {entry['detail']}"
+        for entry in run["gate"]
+    ]
+    metrics = ", ".join(f"{name} {value:.5g}" for name, value in sorted(run["metrics"].items()))
+    made = f"version {run['version']}" if run["version"] is not None else "no version was made"
+    return [*rules, made + (f": {metrics}" if metrics else "")]

@@ -50,6 +50,8 @@ def status(platform: PlatformView, as_json: bool) -> None:
         click.echo(json.dumps(found, indent=2))
     else:
         _show(found)
+        for line in filter(None, map(_unsettled, found["models"])):
+            click.secho(line, fg="yellow")
         for pause in pauses:
             click.secho(pause.line(), fg="red")
 
@@ -112,6 +114,7 @@ def _model(platform: PlatformView, name: str) -> dict[str, Any]:
 
     since = int(datetime.now(tz=UTC).timestamp() * 1000) - BACK_MS
     serving = max((n.datum for n in read_all(platform, "model_versions", name)), key=lambda d: d["epoch"], default=None)
+    runs = read_all(platform, "retrain_runs", name)
     drift = read_all(platform, "drift_events", name, since)
     performance = read_all(platform, "model_performance", name, since)
     of_stream = [news for news in performance if news.datum["source"] != "rest"]
@@ -123,6 +126,7 @@ def _model(platform: PlatformView, name: str) -> dict[str, Any]:
         "model": name,
         "version": serving["champion"]["version"] if serving else None,
         "epoch": serving["epoch"] if serving else None,
+        "run": _run(runs[-1].datum, runs[-1].at_ms) if runs else None,
         "last_drift": drift[-1].datum["detail"] if drift else None,
         "last_drift_at": _moment(drift[-1].at_ms) if drift else None,
         "metrics": (of_stream or performance)[-1].datum["metrics"] if performance else {},
@@ -132,6 +136,19 @@ def _model(platform: PlatformView, name: str) -> dict[str, Any]:
         "labels_without_event": met.orphans,
         "labels_without_event_newest": list(met.newest),
     }
+
+
+def _run(run: dict[str, Any], at_ms: int) -> dict[str, Any]:
+    """What became of the newest retrain request, as far as it is."""
+    return {name: run[name] for name in ("run_id", "cause", "state", "reason", "version")} | {"at": _moment(at_ms)}
+
+
+def _unsettled(model: dict[str, Any]) -> str:
+    """What to know of the newest run of a model: that it waits, has failed or came to nothing. Else an empty text."""
+    run = model["run"]
+    waits = run is not None and run["state"] == "started" and not run["reason"].startswith("attempt ")
+    made_none = run is not None and run["state"] in ("failed", "finished") and run["version"] is None
+    return f"{model['model']}: run ({run['cause']}) {run['state']}: {run['reason']}" if waits or made_none else ""
 
 
 def _set_aside(facts: dict[str, Any]) -> dict[str, int]:

@@ -153,7 +153,7 @@ def _data_set(platform: PlatformView, spec: ModelSpec, start: str) -> dict[str, 
 
 
 def _ask(platform: PlatformView, spec: ModelSpec, request: dict[str, Any], source: str, wait: bool) -> None:
-    from tidemill_cli.commands.retrain import _conclude, _follow, _send
+    from tidemill_cli.commands.retrain import _follow, _send, conclusion
     from tidemill_cli.feed import Feed
 
     roles = ["retrain_runs", "model_releases"]
@@ -163,4 +163,7 @@ def _ask(platform: PlatformView, spec: ModelSpec, request: dict[str, Any], sourc
     _send(platform, request)
     click.echo(f"asked: request {request['request_id']}")
     if wait:
-        _conclude(_follow(feed, request["request_id"], TIMEOUT_S))
+        run = _follow(feed, request["request_id"], TIMEOUT_S)
+        click.echo("\n".join(conclusion(run)))
+        if run["version"] is None:
+            raise SystemExit(1)

@@ -116,7 +116,9 @@ class RetrainRequest(Datum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrainRun(Datum):
-    """What became of a request: one record for each state. `event_id` is `run_id/state`."""
+    """What became of a request: one record for each state, `event_id` is `run_id/state`; and one for each reason
+    to wait, with the time behind it.
+    """
 
     event_id: str
     run_id: str

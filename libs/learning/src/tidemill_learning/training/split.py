@@ -70,7 +70,7 @@ def temporal_split(examples: Examples, percent: tuple[int, int, int]) -> Tempora
     )
     first = _with_others(time, codes, first, second)
     if not 0 < first < second < len(time):
-        raise ValueError(f"{len(time)} rows are too few, or too equal in time, for three parts")
+        raise ValueError(f"{len(time)} labelled rows are too few, or too equal in time, for three parts")
     return TemporalSplit(
         fit=examples.take(_purged(examples, order[:first], int(time[first]))),
         tune=examples.take(_purged(examples, order[first:second], int(time[second]))),

@@ -111,6 +111,11 @@ def train(
     task, specs = spec.target.task, input_specs(spec.features)
     table = with_short_texts(newest(labelled, spec.training.newest), spec.features)
     usable = known_at(to_examples(table, spec.features, task), cut_off_ms, _milliseconds(spec.target.delay))
+    if not len(usable):
+        raise ValueError(
+            f"none of the {table.num_rows:,} labelled rows is {spec.target.delay} older than the newest "
+            "(target.delay), with a label that is known by then"
+        )
     parts = temporal_split(usable, spec.training.split)
     began = monotonic()
     budget = spec.training.budget.total_seconds()
