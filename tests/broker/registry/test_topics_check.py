@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.broker.registry.apicurio import Apicurio
-from tidemill.codec import HttpRegistry
+from tidemill.codec.http_registry import HttpRegistry
 
 MODEL = "flight-delay"
 SUBJECT = f"{MODEL}-raw-value"

@@ -21,7 +21,8 @@ from tests.broker.validator.source_world import (
     world,
 )
 from tests.support.polling import until
-from tidemill.codec import Codec, HttpRegistry
+from tidemill.codec import Codec
+from tidemill.codec.http_registry import HttpRegistry
 from tidemill.contracts.model_file import load_models
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.kafka.batch import Output

@@ -63,18 +63,16 @@ class PlatformView:
 
     def new_codec(self) -> Codec:
         """Another codec, for another thread."""
-        from tidemill.codec import Codec, HttpRegistry
+        from tidemill.codec import Codec, open_registry
 
-        url = self.settings.schema_registry_url
-        return Codec(self.schemas, HttpRegistry(url) if url else None)
+        return Codec(self.schemas, open_registry(self.settings))
 
     def source_reader(self, role: str, model: str) -> SourceReader:
         """Reads the topic of someone else's that stands in a model's role (raw, labels_raw)."""
-        from tidemill.codec import HttpRegistry
+        from tidemill.codec import open_registry
         from tidemill.sources import open_source
 
-        url = self.settings.schema_registry_url
-        registry = HttpRegistry(url) if url else None
+        registry = open_registry(self.settings)
         reader = open_source(self.models[model], role, self.schemas, self.settings.schemas, registry)
         assert reader is not None, f"{role} of {model} is the platform's own"
         return reader

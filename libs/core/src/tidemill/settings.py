@@ -94,6 +94,12 @@ class CommonSettings(KafkaSettings):
         validation_alias=AliasChoices("TIDEMILL_SCHEMA_REGISTRY_URL", "SCHEMA_REGISTRY_URL"),
         description="Confluent-compatible schema registry; without one: Avro single objects.",
     )
+    schema_registry_properties: Path | None = Field(
+        None,
+        description="Further settings of the registry's client from a properties file, under the names of Confluent's "
+        "Python client: basic.auth.user.info, ssl.ca.location, ssl.certificate.location, ssl.key.location, "
+        "bearer.auth.credentials.source, proxy and so on.",
+    )
     partitions: int = Field(4, ge=1, description="Partitions of a model's topics where they are created.")
     replication_factor: int = Field(
         -1, ge=-1, description="Replicas of topics that are created; -1 leaves it to the brokers."

@@ -142,7 +142,7 @@ def _traced() -> Iterator[None]:
 
 
 def _contract(settings: DriftSettings, part: str) -> _Contract:
-    from tidemill.codec import Codec, HttpRegistry
+    from tidemill.codec import Codec, open_registry
     from tidemill.contracts.model_file import load_models
     from tidemill.contracts.schemas import SchemaCatalog
     from tidemill.contracts.topics import TopicCatalog
@@ -152,7 +152,7 @@ def _contract(settings: DriftSettings, part: str) -> _Contract:
     models = load_models(settings.models_dir, settings.models)
     topics = TopicCatalog.load(settings.schemas, settings.prefix, models)
     schemas = SchemaCatalog.load(settings.schemas, models)
-    registry = HttpRegistry(settings.schema_registry_url) if settings.schema_registry_url else None
+    registry = open_registry(settings)
     return _Contract(models, topics, schemas, Codec(schemas, registry))
 
 

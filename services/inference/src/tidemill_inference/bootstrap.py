@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tidemill.artifact import ArtifactStore, Bounds, Manifest, OnnxModel, Prover, prepare_runtime
 from tidemill.clock import SystemClock
-from tidemill.codec import Codec, HttpRegistry
+from tidemill.codec import Codec, open_registry
 from tidemill.contracts.events import ModelVersion
 from tidemill.contracts.model_file import ModelSpec, load_models
 from tidemill.contracts.schemas import SchemaCatalog
@@ -52,8 +52,7 @@ class Platform:
 
     def codec(self) -> Codec:
         """A codec; each thread needs its own."""
-        url = self.settings.schema_registry_url
-        return Codec(self.schemas, HttpRegistry(url) if url else None)
+        return Codec(self.schemas, open_registry(self.settings))
 
     def route(self, model: str) -> Route:
         """Where the model's records come from and where its predictions go."""

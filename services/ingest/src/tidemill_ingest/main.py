@@ -74,7 +74,7 @@ def run(settings: IngestSettings) -> None:
 def build_app(settings: IngestSettings, tracer: Tracer) -> FastAPI:
     """The application with everything that it needs. Connects when it is started."""
     from tidemill.clock import SystemClock
-    from tidemill.codec import Codec, HttpRegistry
+    from tidemill.codec import Codec, open_registry
     from tidemill.contracts.model_file import load_models
     from tidemill.contracts.schemas import SchemaCatalog
     from tidemill.contracts.topics import TopicCatalog
@@ -86,7 +86,7 @@ def build_app(settings: IngestSettings, tracer: Tracer) -> FastAPI:
     models = load_models(settings.models_dir, settings.models)
     topics = TopicCatalog.load(settings.schemas, settings.prefix, models)
     schemas = SchemaCatalog.load(settings.schemas, models)
-    codec = Codec(schemas, HttpRegistry(settings.schema_registry_url) if settings.schema_registry_url else None)
+    codec = Codec(schemas, open_registry(settings))
     connection = aiokafka_config(settings.kafka_client)
     sink = KafkaSink(
         settings.kafka_bootstrap,

@@ -15,7 +15,7 @@ from tidemill.artifact import ArtifactStore, Bounds
 from tidemill.clock import SystemClock
 from tidemill.codec import Codec
 from tidemill.codec.layout import layout_of
-from tidemill.codec.registry import HttpRegistry
+from tidemill.codec.registry import open_registry
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
@@ -247,7 +247,7 @@ def _named(catalog: TopicCatalog, counts: Mapping[str, int], *roles: str) -> dic
 
 def _codec(settings: TrainerSettings, schemas: SchemaCatalog) -> Codec:
     """One for each thread: a codec is not thread-safe."""
-    return Codec(schemas, HttpRegistry(settings.schema_registry_url) if settings.schema_registry_url else None)
+    return Codec(schemas, open_registry(settings))
 
 
 def _heartbeat(health: Health, settings: TrainerSettings, part: Part) -> Heartbeat:

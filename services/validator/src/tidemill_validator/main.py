@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(settings: ValidatorSettings, stop: threading.Event) -> None:
     """Validates until `stop` is set, in this thread. Raises ConfigError, Fenced or FatalError."""
     from tidemill.clock import SystemClock
-    from tidemill.codec import Codec, HttpRegistry
+    from tidemill.codec import Codec, open_registry
     from tidemill.contracts.model_file import load_models
     from tidemill.contracts.schemas import SchemaCatalog
     from tidemill.contracts.topics import TopicCatalog
@@ -59,7 +59,7 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
     models = load_models(settings.models_dir, settings.models)
     topics = TopicCatalog.load(settings.schemas, settings.prefix, models)
     schemas = SchemaCatalog.load(settings.schemas, models)
-    registry = HttpRegistry(settings.schema_registry_url) if settings.schema_registry_url else None
+    registry = open_registry(settings)
     codec = Codec(schemas, registry)
     privacy_key = read_privacy_key(settings.privacy_key_file)
     limits = {"max_ahead_ms": settings.max_ahead_s * 1000, "max_seen_ids": settings.max_seen_ids}

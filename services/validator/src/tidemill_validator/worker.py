@@ -10,7 +10,7 @@ from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.model_file.against_record import field_type
 from tidemill.contracts.schemas import Schema, SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
-from tidemill.errors import HoldTopics, TidemillError
+from tidemill.errors import HoldTopics, RetryLater, TidemillError
 from tidemill.fields import FieldRules, privacy_rule
 from tidemill.kafka.batch import Batch, Output
 from tidemill.service.footprint import Trimmer
@@ -20,6 +20,7 @@ from tidemill_validator.adapters.controls import Controls, tell
 from tidemill_validator.flood import Flooded, FloodGuard
 from tidemill_validator.judge import Judge, Rules
 from tidemill_validator.validate import Stream, StreamValidator
+from tidemill_validator.waiting import Waiting
 
 IMPLIED_SEEN = 500_000
 """Most event ids of a partition that are remembered where the model file states no rule against repeats: some 75 MB,
@@ -31,7 +32,10 @@ Restore = Callable[[StreamValidator, Sequence[int]], None]
 
 
 class Worker:
-    """Routes batches to the validator of their topic, and partitions that come and go to its memory."""
+    """Routes batches to the validator of their topic, and partitions that come and go to its memory.
+
+    A topic whose records need a registry that is away, or refuses, waits by itself; the others go on.
+    """
 
     def __init__(
         self,
@@ -47,6 +51,7 @@ class Worker:
         self._restore = restore
         self._controls, self.hold = controls, hold
         self._paused: set[str] = set()
+        self._waiting = Waiting()
         self._trim = Trimmer()
 
     @property
@@ -67,13 +72,22 @@ class Worker:
 
     def _validated(self, validator: StreamValidator, batch: Batch) -> list[Output]:
         try:
-            return validator.validate(batch)
+            outputs = validator.validate(batch)
+        except RetryLater as error:  # a registry: what other topics need may well be there
+            self._waiting.add(batch.topic, error)
+            raise HoldTopics(self._held) from error
         except Flooded as flood:
             if self._controls is None:
                 raise
             self._controls.pause((validator.stream.model, validator.stream.role), flood.reason)
             self._apply()
-            raise HoldTopics(self._paused) from flood
+            raise HoldTopics(self._held) from flood
+        self._waiting.over(batch.topic)
+        return outputs
+
+    @property
+    def _held(self) -> set[str]:
+        return self._paused | self._waiting.topics
 
     def set_aside(self, one: Batch, why: str) -> list[Output]:
         """For a record that validating failed on: its dead letters, of those models that it fails for."""
@@ -89,6 +103,8 @@ class Worker:
 
     def look(self) -> None:
         """Between batches: has anybody paused a topic, or let it go on?"""
+        if self._waiting.due():
+            self.hold(self._held)
         if self._controls is not None and self._controls.poll():
             self._apply()
 
@@ -108,7 +124,7 @@ class Worker:
                 validator.flood.admitted = control.admitted
         topics = {(v.stream.model, v.stream.role): v.stream.topic for v in mine}
         self._paused = tell(newest, topics, self._paused)
-        self.hold(self._paused)
+        self.hold(self._held)
 
     def on_assigned(self, partitions: Sequence[tuple[str, int]]) -> None:
         """New partitions: read back what they must know before their first record is judged, and what is paused."""

@@ -8,6 +8,7 @@ from typing import Any
 import fastavro
 
 from tidemill.codec.framing import confluent_header, single_object_header
+from tidemill.codec.registry import Entry
 from tidemill.contracts.schemas import Schema, make_schema
 
 MILLIS = {"type": "long", "logicalType": "timestamp-millis"}
@@ -60,8 +61,12 @@ class DictRegistry:
     def __init__(self, texts: dict[int, str] | None = None) -> None:
         self.texts = texts or {}
 
-    def schema(self, schema_id: int) -> str | None:
-        return self.texts.get(schema_id)
+    def entry(self, schema_id: int) -> Entry | None:
+        text = self.texts.get(schema_id)
+        return None if text is None else Entry("AVRO", text)
+
+    def version(self, subject: str, version: int) -> Entry | None:
+        return None
 
     def register(self, subject: str, text: str) -> int:
         for schema_id, known in self.texts.items():

@@ -24,6 +24,7 @@ from tests.unit.core.codec.support import (
 )
 from tidemill.codec import Codec
 from tidemill.codec.plain import parse_plain
+from tidemill.codec.registry import Entry
 from tidemill.errors import ConfigError, DeadLetter, RetryLater
 
 codec = Codec(Catalog(EVENT_V1, EVENT_V2, OTHER))  # type: ignore[arg-type]
@@ -154,7 +155,7 @@ def test_confluent_values_are_resolved_by_id_and_written_with_a_registered_one()
 
 def test_nothing_is_bad_while_the_registry_is_away() -> None:
     class Away(DictRegistry):
-        def schema(self, schema_id: int) -> str | None:
+        def entry(self, schema_id: int) -> Entry | None:
             raise RetryLater("away")
 
     with pytest.raises(RetryLater):

@@ -39,10 +39,6 @@ class FakeRegistry:
     entries: dict[int, Entry] = field(default_factory=dict)
     versions: dict[tuple[str, int], Entry] = field(default_factory=dict)
 
-    def schema(self, schema_id: int) -> str | None:
-        found = self.entries.get(schema_id)
-        return None if found is None else found.text
-
     def register(self, subject: str, text: str) -> int:
         raise AssertionError("sources register nothing")
 

@@ -131,9 +131,6 @@ def test_debeziums_avro_refers_to_the_row_by_name_and_is_read_in_columns() -> No
 class AwayRegistry(FakeRegistry):
     """A registry that does not answer."""
 
-    def schema(self, schema_id: int) -> str | None:
-        raise RetryLater("the registry is away")
-
     def entry(self, schema_id: int) -> Entry | None:
         raise RetryLater("the registry is away")
 

@@ -206,14 +206,16 @@ def _clock(platform: PlatformView, client: Admin) -> list[Finding]:
 
 
 def _registry(platform: PlatformView) -> list[Finding]:
-    from tidemill.codec import HttpRegistry
+    from tidemill.codec import open_registry
     from tidemill.errors import TidemillError
 
     url = platform.settings.schema_registry_url
     if not url:
         return [ok("registry", "none is configured: values carry the fingerprint of their schema")]
     try:
-        mode = HttpRegistry(url).compatibility()
+        registry = open_registry(platform.settings)
+        assert registry is not None
+        mode = registry.compatibility()
     except TidemillError as error:
         return [fail("registry", str(error), "check TIDEMILL_SCHEMA_REGISTRY_URL; workers wait until it answers")]
     where = urlsplit(url).netloc.rpartition("@")[2]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tidemill.errors import ConfigError
-
 if TYPE_CHECKING:
     from tidemill_cli.platform import PlatformView
 
@@ -17,19 +15,18 @@ def schema_problems(platform: PlatformView) -> list[str]:
     from tidemill.contracts.history import check_history
 
     problems = check_history(platform.settings.schemas, platform.models)
-    url = platform.settings.schema_registry_url
-    return problems + _registry_problems(platform, url) if url else problems
+    return problems + _registry_problems(platform)
 
 
-def _registry_problems(platform: PlatformView, url: str) -> list[str]:
-    from tidemill.codec import HttpRegistry
+def _registry_problems(platform: PlatformView) -> list[str]:
+    from tidemill.codec import open_registry
 
-    registry, problems = HttpRegistry(url), []
+    registry = open_registry(platform.settings)
+    if registry is None:
+        return []
+    problems = []
     for subject, text in subjects(platform).items():
-        try:
-            answers = registry.problems(subject, text)
-        except ConfigError as error:
-            answers = [str(error)]
+        answers = registry.problems(subject, text)
         problems += [f"registry, {subject}: {answer}" for answer in answers]
     return problems
 

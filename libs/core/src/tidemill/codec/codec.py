@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fastavro import schemaless_reader, schemaless_writer
 
 from tidemill.codec.exact import check_exact
+from tidemill.codec.avro_writers import writer_of
 from tidemill.codec.framing import (
     CONFLUENT_MAGIC,
     BadRecord,
@@ -21,7 +22,8 @@ from tidemill.codec.framing import (
 )
 from tidemill.codec.plain import parse_plain
 from tidemill.codec.registry import Registry
-from tidemill.contracts.schemas import Schema, SchemaCatalog, make_schema
+from tidemill.codec.remembered import Remembered
+from tidemill.contracts.schemas import Schema, SchemaCatalog
 from tidemill.errors import ConfigError, DeadLetter
 
 if TYPE_CHECKING:
@@ -56,7 +58,9 @@ class Codec:
     def __init__(self, schemas: SchemaCatalog, registry: Registry | None = None) -> None:
         self._schemas = schemas
         self._registry = registry
-        self._by_id: dict[int, Schema | None] = {}
+        self._by_id: Remembered[int, Schema | str] = Remembered(
+            lambda number: writer_of(number, registry), lambda found: isinstance(found, Schema)
+        )
         self._layouts: dict[Schema, Layout | None] = {}
         self._plain: dict[Schema, Any] = {}
         self._faults: dict[tuple[Schema, Schema], str | None] = {}
@@ -170,25 +174,9 @@ class Codec:
     def _writer(self, header: bytes) -> Schema | str:
         """The writer's schema by a value's header, or the reason why there is none."""
         if header[:1] == CONFLUENT_MAGIC:
-            return self._writer_by_id(int.from_bytes(header[1:], "big"))
+            return self._by_id[int.from_bytes(header[1:], "big")]
         fingerprint = header[2:]
         return self._schemas.writer(fingerprint) or f"no schema has the fingerprint {fingerprint.hex()}"
-
-    def _writer_by_id(self, schema_id: int) -> Schema | str:
-        if self._registry is None:
-            return f"schema id {schema_id} needs a schema registry: set TIDEMILL_SCHEMA_REGISTRY_URL"
-        if schema_id not in self._by_id:
-            self._by_id[schema_id] = self._fetch(schema_id)
-        return self._by_id[schema_id] or f"the schema registry has no usable Avro record under id {schema_id}"
-
-    def _fetch(self, schema_id: int) -> Schema | None:
-        import json
-
-        text = self._registry.schema(schema_id) if self._registry else None
-        try:
-            return make_schema(f"id-{schema_id}", json.loads(text)) if text is not None else None
-        except (ConfigError, ValueError, TypeError):
-            return None
 
     def _header(self, schema: Schema, topic: str | None) -> bytes:
         if self._registry is None:

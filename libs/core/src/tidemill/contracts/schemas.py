@@ -19,7 +19,9 @@ from fastavro.schema import (
     to_parsing_canonical_form,
 )
 
+from tidemill.contracts import schema_faults
 from tidemill.contracts.model_file.against_record import check_against_record
+from tidemill.contracts.schema_limits import too_large
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import ConfigError
 
@@ -81,11 +83,14 @@ def make_schema(name: str, document: Mapping[str, Any]) -> Schema:
     Raises ConfigError where it is not a valid record schema.
     """
     plain: dict[str, Any] = dict(document)
+    large = too_large(plain)
+    if large is not None:
+        raise ConfigError(f"schema {name!r} is too large: {large}")
     try:
         parsed = parse_schema(plain)
         canonical = to_parsing_canonical_form(parsed)
-    except (SchemaParseException, UnknownType, KeyError, TypeError) as error:
-        raise ConfigError(f"schema {name!r} is not valid Avro: {error}") from error
+    except (SchemaParseException, UnknownType, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigError(f"schema {name!r} is not valid Avro: {schema_faults.told(error)}") from error
     if not isinstance(parsed, dict) or parsed.get("type") != "record":
         raise ConfigError(f"schema {name!r} is not a record")
     _check_field_names(name, plain)
@@ -110,14 +115,22 @@ def read_schema(path: Path, name: str | None = None) -> Schema:
     Its name is the file's stem. Raises ConfigError with the path where it cannot be read.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        document = json.loads(text)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the schema {path}: {error}") from error
     except json.JSONDecodeError as error:
         raise ConfigError(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: not JSON that can be read: it is nested too deeply") from error
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: an .avsc of Tidemill is one record, not a {type(document).__name__}")
-    return make_schema(name or path.stem, document)
+    try:
+        return make_schema(name or path.stem, document)
+    except ConfigError as error:
+        found = schema_faults.place(error.__cause__, text) if isinstance(error.__cause__, Exception) else None
+        where = ":".join(map(str, (path, *(found or ()))))
+        raise ConfigError(f"{where}: {error}") from error
 
 
 def read_platform_history(schemas_dir: Path) -> list[Schema]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastavro import schemaless_reader
 
+from tidemill.codec.avro_writers import writer_of
 from tidemill.codec.columns import decode_columns
 from tidemill.codec.exact import check_exact
 from tidemill.codec.framing import CONFLUENT_MAGIC, BadRecord, header_of, split_frames
 from tidemill.codec.layout import Layout, layout_of
 from tidemill.codec.registry import Registry
-from tidemill.contracts.schemas import Schema, make_schema
-from tidemill.errors import ConfigError
+from tidemill.codec.remembered import Remembered
+from tidemill.contracts.schemas import Schema
 from tidemill.sources.names import is_columnar, write_out_names
 from tidemill.sources.part import Kind, Part, Path, Unreadable, no_value
 from tidemill.sources.paths import column_at
@@ -25,9 +25,10 @@ class ForeignAvro:
     """Confluent's format and single-object encoding. `own`: schemas known by their fingerprint."""
 
     def __init__(self, registry: Registry | None, own: Sequence[Schema] = ()) -> None:
-        self._registry = registry
         self._own = {schema.fingerprint: schema for schema in own}
-        self._by_id: dict[int, Schema | None] = {}
+        self._by_id: Remembered[int, Schema | str] = Remembered(
+            lambda number: writer_of(number, registry), lambda found: isinstance(found, Schema)
+        )
         self._layouts: dict[tuple[Schema, tuple[Path, ...]], Layout | None] = {}
 
     def columns(
@@ -75,12 +76,7 @@ class ForeignAvro:
         if header[:1] != CONFLUENT_MAGIC:
             print_ = header[2:]
             return self._own.get(print_) or f"no schema of the source has the fingerprint {print_.hex()}"
-        number = int.from_bytes(header[1:], "big")
-        if self._registry is None:
-            return f"schema id {number} needs a schema registry: set TIDEMILL_SCHEMA_REGISTRY_URL"
-        if number not in self._by_id:
-            self._by_id[number] = _parse(number, self._registry.schema(number))
-        return self._by_id[number] or f"the schema registry has no usable Avro record under id {number}"
+        return self._by_id[int.from_bytes(header[1:], "big")]
 
     def _layout(self, writer: Schema, wants: tuple[Path, ...]) -> Layout | None:
         """The writer's schema prepared for columns, None where they would not tell all that is wanted."""
@@ -89,10 +85,3 @@ class ForeignAvro:
             fine = written is not None and all(is_columnar(written, path) for path in wants)
             self._layouts[writer, wants] = layout_of(written) if fine and written is not None else None
         return self._layouts[writer, wants]
-
-
-def _parse(number: int, text: str | None) -> Schema | None:
-    try:
-        return None if text is None else make_schema(f"id-{number}", json.loads(text))
-    except (ConfigError, ValueError, TypeError):
-        return None

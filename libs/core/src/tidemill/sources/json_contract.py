@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import jsonschema_rs
 
+from tidemill.codec.references import MissingReference, referenced_texts
 from tidemill.codec.registry import Entry, Registry
-from tidemill.sources.references import MissingReference, referenced_texts
 
 SHOWN: Final = 5
 ITSELF: Final = "the document"

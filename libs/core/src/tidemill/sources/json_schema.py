@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidemill.codec.framing import CONFLUENT_HEADER_BYTES, CONFLUENT_MAGIC, BadRecord
 from tidemill.codec.registry import Registry
+from tidemill.codec.remembered import Remembered
 from tidemill.errors import ConfigError
 from tidemill.sources.json_text import JsonText
 from tidemill.sources.part import Kind, Part, Path, Unreadable, no_value
@@ -29,7 +30,10 @@ class JsonSchema:
     def __init__(self, registry: Registry | None) -> None:
         self._registry = registry
         self._json = JsonText()
-        self._contracts: dict[bytes, JsonContract | Unreadable | None] = {}
+        self._contracts: Remembered[bytes, JsonContract | Unreadable | None] = Remembered(
+            lambda header: self._look_up(int.from_bytes(header[1:], "big")),
+            lambda found: not isinstance(found, Unreadable),
+        )
 
     def columns(
         self, values: Sequence[bytes | None], wants: Mapping[Path, Kind]
@@ -72,8 +76,6 @@ class JsonSchema:
         header = value[:CONFLUENT_HEADER_BYTES]
         if header[:1] != CONFLUENT_MAGIC or len(header) < CONFLUENT_HEADER_BYTES:
             raise Unreadable("not in Confluent's format: a zero byte and a schema id come first", "UnknownFormat")
-        if header not in self._contracts:
-            self._contracts[header] = self._look_up(int.from_bytes(header[1:], "big"))
         found = self._contracts[header]
         if isinstance(found, Unreadable):
             raise Unreadable(str(found), found.error_class)
@@ -87,8 +89,11 @@ class JsonSchema:
         except ImportError as error:
             raise ConfigError(f"JSON Schema sources need the extra `tidemill[json-schema]`: {error}") from error
         entry = self._registry.entry(number)
-        if entry is None or entry.kind != KIND:
-            return Unreadable(f"the schema registry has no JSON Schema under id {number}", "UnknownSchema")
+        if entry is None:
+            return Unreadable(f"the schema registry has no schema under id {number}", "UnknownSchema")
+        if entry.kind != KIND:
+            said = f"the schema under id {number} is of the kind {entry.kind}, and JSON Schema is read here"
+            return Unreadable(said, "UnknownSchema")
         try:
             return from_registry(entry, self._registry)
         except UnusableSchema as error:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.json as pj
 
-from tidemill.codec.framing import BadRecord
+from tidemill.codec.framing import CONFLUENT_MAGIC, BadRecord
 from tidemill.sources.part import Kind, Part, Path, Unreadable, no_value
 from tidemill.sources.paths import column_at
 
@@ -97,8 +97,15 @@ class JsonText:
         """See `Format.row`."""
         if not value:
             raise no_value(value)
+        if value[:1] == CONFLUENT_MAGIC:
+            said = (
+                "it starts with a zero byte, as a registry's serializers frame it: the source's format is json-schema"
+            )
+            raise Unreadable(f"not plain JSON: {said}", "UnknownFormat")
         try:
             row = json.loads(value, parse_constant=_refuse_constant)
+        except UnicodeDecodeError as error:
+            raise Unreadable("not JSON: the bytes are no UTF-8 text") from error
         except (ValueError, RecursionError) as error:
             raise Unreadable(f"not JSON: {error}") from error
         if row is None:

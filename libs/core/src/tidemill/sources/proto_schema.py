@@ -16,9 +16,9 @@ from typing import Any, Final
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
+from tidemill.codec.references import MissingReference, referenced_texts
 from tidemill.codec.registry import Entry, Registry
 from tidemill.errors import ConfigError
-from tidemill.sources.references import MissingReference, referenced_texts
 
 MAIN: Final = "source.proto"
 COMPILE_S: Final = 30.0

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from tidemill.codec.framing import CONFLUENT_HEADER_BYTES, CONFLUENT_MAGIC, BadRecord
 from tidemill.codec.registry import Registry
+from tidemill.codec.remembered import Remembered
 from tidemill.sources.part import Kind, Part, Path, Unreadable, no_value
 from tidemill.sources.proto_schema import ProtoSchema, SchemaProblem, from_registry
 from tidemill.sources.proto_values import getter, is_columnar, to_row
@@ -28,7 +29,9 @@ class Protobuf:
         self._registry = registry
         self._own = own
         self._name = message
-        self._schemas: dict[int, ProtoSchema | str] = {}
+        self._schemas: Remembered[int, ProtoSchema | str] = Remembered(
+            self._fetch, lambda found: isinstance(found, ProtoSchema)
+        )
         self._types: dict[bytes, Any] = {}
 
     def columns(
@@ -87,7 +90,7 @@ class Protobuf:
         indexes, start = _indexes(value)
         header = value[:start]
         if header not in self._types:
-            schema = self._schema(int.from_bytes(header[1:CONFLUENT_HEADER_BYTES], "big"))
+            schema = self._schemas[int.from_bytes(header[1:CONFLUENT_HEADER_BYTES], "big")]
             if isinstance(schema, str):
                 raise Unreadable(schema, "UnknownSchema")
             try:
@@ -96,19 +99,16 @@ class Protobuf:
                 raise Unreadable(str(error), "UnknownSchema") from error
         return self._types[header], start
 
-    def _schema(self, number: int) -> ProtoSchema | str:
-        if number not in self._schemas:
-            self._schemas[number] = self._fetch(number)
-        return self._schemas[number]
-
     def _fetch(self, number: int) -> ProtoSchema | str:
         if self._own is not None:
             return self._own
         if self._registry is None:
             return f"schema id {number} needs a schema registry, or `schema:` with a .proto file in the model file"
         entry = self._registry.entry(number)
-        if entry is None or entry.kind != KIND:
-            return f"the schema registry has no Protobuf schema under id {number}"
+        if entry is None:
+            return f"the schema registry has no schema under id {number}"
+        if entry.kind != KIND:
+            return f"the schema under id {number} is of the kind {entry.kind}, and Protobuf is read here"
         try:
             return from_registry(entry, self._registry)
         except SchemaProblem as error:

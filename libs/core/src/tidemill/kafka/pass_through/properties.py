@@ -12,7 +12,7 @@ from typing import Final
 
 from tidemill.errors import ConfigError
 
-__all__ = ["parse_properties", "read_properties", "to_librdkafka"]
+__all__ = ["parse_properties", "read_plain_properties", "read_properties", "to_librdkafka"]
 
 _ALIASES: Final = {
     "sasl.mechanisms": "sasl.mechanism",
@@ -49,6 +49,14 @@ def read_properties(path: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"TIDEMILL_KAFKA_PROPERTIES: {path} cannot be read: {_why(error)}") from None
     return to_librdkafka(parse_properties(text))
+
+
+def read_plain_properties(path: Path) -> dict[str, str]:
+    """The settings of a file under the names that stand there. Raises ConfigError where it cannot be read."""
+    try:
+        return parse_properties(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {_why(error)}") from None
 
 
 def parse_properties(text: str) -> dict[str, str]:
