@@ -152,5 +152,5 @@ def test_settings_that_cannot_be_used_are_refused_before_anything_starts(tmp_pat
 
 
 def test_a_registry_that_does_not_answer_is_asked_again_later() -> None:
-    with pytest.raises(RetryLater, match="gives no answer for id 1"):
+    with pytest.raises(RetryLater, match="cannot be reached, or gives no answer for id 1"):
         HttpRegistry("http://127.0.0.1:9", timeout_s=1).entry(1)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from tidemill.codec.plain import parse_plain
 from tidemill.codec.references import MissingReference, referenced_texts
 from tidemill.codec.registry import Registry
 from tidemill.contracts.schemas import Schema, make_schema
@@ -33,7 +34,9 @@ def writer_of(number: int, registry: Registry | None) -> Schema | str:
             return f"the schema under id {number} is a union of {names} at its top: one record is read here"
         if not isinstance(document, dict) or document.get("type") not in ("record", "error"):
             return f"the schema under id {number} is of the type {_name(document)}, and no record"
-        return make_schema(f"id-{number}", _Joined(parts).into(document) if parts else document)
+        schema = make_schema(f"id-{number}", _Joined(parts).into(document) if parts else document)
+        parse_plain(schema.json)  # its defaults have an end
+        return schema
     except MissingReference as error:
         return f"the Avro schema under id {number} cannot be used: {error}"
     except (ConfigError, ValueError, TypeError, KeyError, RecursionError) as error:

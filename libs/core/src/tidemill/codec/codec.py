@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from fastavro import schemaless_reader, schemaless_writer
 
-from tidemill.codec.exact import check_exact
 from tidemill.codec.avro_writers import writer_of
+from tidemill.codec.exact import check_exact
 from tidemill.codec.framing import (
     CONFLUENT_MAGIC,
     BadRecord,
@@ -208,7 +208,10 @@ class Codec:
 
     def _without_logical_types(self, schema: Schema) -> Any:
         if schema not in self._plain:
-            self._plain[schema] = parse_plain(schema.json)
+            try:
+                self._plain[schema] = parse_plain(schema.json)
+            except ValueError as error:
+                raise ConfigError(f"the schema {schema.name!r} cannot be used: {error}") from error
         return self._plain[schema]
 
 

@@ -14,8 +14,10 @@ LONG_BITS = 64
 LONGEST_VARINT = 10
 DEEPEST = 200
 """Levels of nesting; more is no record that anybody wrote on purpose."""
-MOST_EMPTY = 100_000
-"""Items that take no byte, in one block of an array: a count alone costs its writer nothing."""
+FREE_PARTS = 100_000
+"""Values beyond one for each byte: what takes no byte (null, an empty record) costs its writer nothing, in an array's
+count or in types that name each other over and over.
+"""
 _FIXED = {"null": 0, "boolean": 1, "float": 4, "double": 8}
 
 
@@ -32,8 +34,12 @@ class _Walker:
         self._payload = payload
         self._named = named
         self.at = 0
+        self._left = FREE_PARTS + len(payload)
 
     def walk(self, node: Any, depth: int) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError("it claims more values than its bytes can tell of")
         if depth > DEEPEST:
             raise ValueError(f"nested more than {DEEPEST} levels deep")
         if isinstance(node, list):
@@ -78,10 +84,9 @@ class _Walker:
             if count < 0:
                 self._whole(LONG_BITS)  # the block's length in bytes
                 count = -count
-            first = self.at
-            for done in range(count):
-                if done >= MOST_EMPTY and self.at == first:
-                    raise ValueError(f"an array of {count} items without a byte")
+            if count > self._left:
+                raise ValueError(f"an array or a map claims {count:,} items, more than its bytes can tell of")
+            for _ in range(count):
                 if keyed:
                     self._skip(self._whole(LONG_BITS))
                 self.walk(item, depth + 1)

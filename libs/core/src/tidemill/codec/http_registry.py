@@ -110,7 +110,7 @@ class HttpRegistry:
         except Exception as error:  # whatever httpx, a token endpoint or an answer that is none leads the client to
             self._client.clear_caches()  # type: ignore[no-untyped-call]  # it keeps what was no answer as if it were one
             said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            told = f"the schema registry at {self._url} gives no answer for {what}: {said}"
+            told = f"the schema registry at {self._url} cannot be reached, or gives no answer for {what}: {said}"
             raise RetryLater(told, delay_s=RETRY_S) from error
 
     def _meaning(self, status: int, code: int, message: Any, what: str) -> RetryLater:

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyruhvro
 
+from tidemill.codec.free import is_free
 from tidemill.codec.lengths import Measure, measures_of
 from tidemill.codec.plain import parse_plain
 
@@ -72,6 +73,8 @@ def _supported(node: Any) -> bool:
     kind = node["type"]
     if kind == "record":
         return all(_supported(field["type"]) for field in node["fields"])
+    if kind == "array" and is_free(node["items"]):
+        return False  # any number of them takes no bytes
     if kind in ("array", "map"):
         return _supported(node["items" if kind == "array" else "values"])
     return kind == "enum" or _supported(kind)

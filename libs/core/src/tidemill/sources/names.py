@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+MOST_COPIES = 2_000
 _NAMED = ("record", "enum", "fixed")
 _LOGICAL = (None, "timestamp-millis", "timestamp-micros", "date", "uuid")
 
@@ -82,6 +83,8 @@ class _Writer:
 
     def _copy(self, full: str) -> dict[str, Any]:
         self._count += 1
+        if self._count > MOST_COPIES:
+            raise _NotPossible  # types that name each other twice and twice again
         node = {key: value for key, value in self._types[full].items() if key not in ("namespace", "aliases")}
         node["name"] = f"{full.rpartition('.')[2]}_{self._count}"
         if node["type"] == "record":

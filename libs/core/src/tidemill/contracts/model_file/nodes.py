@@ -15,11 +15,17 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import yaml
+from yaml.composer import ComposerError
 
 from tidemill.contracts.model_file.errors import ModelFileError
 from tidemill.contracts.quantities import parse_duration, parse_rate, parse_share
 
 T = TypeVar("T")
+LONGEST_GUESS = 100
+MOST_DEPTH = 32
+MOST_NODES = 100_000
+MOST_CHARACTERS = 4_000_000
+"""Room for sets of values; a model file's own keys are four levels deep."""
 NOT_BUILT = "is part of the model file but is not built yet"
 
 
@@ -28,6 +34,31 @@ class _Loader(yaml.SafeLoader):
 
     # PyYAML keeps it on the class; the stubs say on the instance.
     yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}  # type: ignore[misc]
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._depth = self._nodes = 0
+        self._open: set[str] = set()
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """As PyYAML's, within limits: what is nested endlessly, or names itself, has no end to be read to."""
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        mark: Any = event.start_mark
+        anchor = getattr(event, "anchor", None)
+        if isinstance(event, yaml.AliasEvent) and anchor in self._open:
+            raise ComposerError(None, None, f"the alias *{anchor} stands inside of what it names", mark)
+        self._depth += 1
+        self._nodes += 1
+        if self._depth > MOST_DEPTH or self._nodes > MOST_NODES:
+            many = f"nested more than {MOST_DEPTH} levels deep" if self._depth > MOST_DEPTH else "too many values"
+            raise ComposerError(None, None, many, mark)
+        if anchor is not None:
+            self._open.add(anchor)
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+            self._open.discard(anchor or "")
 
 
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
@@ -164,7 +195,7 @@ class Value:
         if value in not_built:
             raise self.error(f"`{self.path}: {value}` {NOT_BUILT}")
         if value not in options:
-            raise self.error(f"`{self.path}` must be one of {', '.join(options)}", nearest(str(value), options))
+            raise self.error(f"`{self.path}` must be one of {', '.join(options)}", near(str(value), options))
         return str(value)
 
     def choices(self, options: Collection[str], not_built: Collection[str] = ()) -> tuple[str, ...]:
@@ -199,6 +230,10 @@ class Value:
 
 def compose(file: Path, text: str) -> Value:
     """The root of a YAML document. Raises ModelFileError where it is not YAML or is empty."""
+    if len(text) > MOST_CHARACTERS:
+        raise ModelFileError(
+            file, 1, 1, f"it has {len(text):,} characters: a model file has {MOST_CHARACTERS:,} at most"
+        )
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -214,5 +249,10 @@ def compose(file: Path, text: str) -> Value:
 
 def nearest(name: str, known: Collection[str]) -> str:
     """A suggestion: the nearest of `known`, or all of them where none is near."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else "known are " + ", ".join(known)
+    return near(name, known) or "known are " + ", ".join(known)
+
+
+def near(name: str, known: Collection[str]) -> str:
+    """A suggestion: the nearest of `known`, or nothing where none is near."""
+    close = difflib.get_close_matches(name[:LONGEST_GUESS], known, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else ""
