@@ -46,7 +46,7 @@ def test_what_surely_holds_is_not_failed_by_the_rule(rule: ColumnExpectation, va
     [
         (Between("x", 0, 9), [0, 9, 0.0, 8.5, None], [-1, 9.5, "5", True, float("nan"), datetime.now(UTC)]),
         (Between("x", 0, 9, strict_max=True), [0, 8, None], [9, 9.0, 10]),
-        (Finite("x"), [1, 2.5, None], [float("inf"), 3.5e38, "1"]),
+        (Finite("x"), [1, 2.5, None, True], [float("inf"), 3.5e38, "1"]),
         (InSet("x", frozenset({"a"})), ["a", None], ["b", 1]),
         (LengthsBetween("x", 1, 2), ["a", None], ["", "abc", 1]),
         (MatchRegex("x", "^a"), ["ab", None], ["b", 1]),

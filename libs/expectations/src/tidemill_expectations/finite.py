@@ -17,7 +17,8 @@ FLOAT32_MAX = 3.4028234663852886e38
 class Finite(ColumnExpectation):
     """Numbers that stay finite as a 32-bit float, which is what models compute with.
 
-    One infinity among the training rows makes sums, means and scalers infinite, and a fit impossible.
+    One infinity among the training rows makes sums, means and scalers infinite, and a fit impossible. A boolean is
+    0 or 1.
     """
 
     name: ClassVar[str] = "expect_column_values_to_be_finite"
@@ -26,14 +27,14 @@ class Finite(ColumnExpectation):
     severity: Severity = "critical"
 
     def fails(self, value: object) -> bool:
-        if is_missing(value):
+        if is_missing(value) or isinstance(value, bool):
             return False
         return not is_number(value) or not -FLOAT32_MAX <= value <= FLOAT32_MAX  # type: ignore[operator]
 
     def failures(self, dtype: pl.DataType) -> pl.Expr:
         import polars as pl
 
-        if dtype.is_integer():
+        if dtype.is_integer() or dtype == pl.Boolean:
             return pl.repeat(False, pl.len(), dtype=pl.Boolean)
         if not dtype.is_float():
             raise self.unsuited(dtype)

@@ -83,7 +83,7 @@ def _outside_integers(lowest: int, highest: int) -> Kernel:
 
 
 def _finite(rule: Finite, kind: pa.DataType) -> Kernel | None:
-    if pa.types.is_integer(kind):
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return _never
     return (lambda column: _if_any(np.abs(_floats(column)) > FLOAT32_MAX)) if pa.types.is_floating(kind) else None
 

@@ -50,7 +50,7 @@ def _finite(rule: Finite) -> Holds:
         kind = value.__class__
         if kind is float or kind is int:
             return -FLOAT32_MAX <= value <= FLOAT32_MAX  # type: ignore[operator]
-        return value is None
+        return value is None or kind is bool
 
     return holds
 

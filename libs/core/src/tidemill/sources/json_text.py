@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.json as pj
 
 from tidemill.codec.framing import CONFLUENT_MAGIC, BadRecord
+from tidemill.sources.decimals import CONNECT_DECIMAL, with_decimals
 from tidemill.sources.part import Kind, Part, Path, Unreadable, no_value
 from tidemill.sources.paths import column_at
 
@@ -26,9 +27,13 @@ CANDIDATES: Final[dict[Kind, tuple[pa.DataType, ...]]] = {
     "time": (pa.string(), pa.int64()),
     "number": (pa.float64(),),
     "whole": (pa.int64(),),
-    "boolean": (pa.bool_(),),
+    "boolean": (pa.bool_(), pa.int64()),
 }
-CHANGED: Final = re.compile(r"Column\(/(.*?)\) changed from (?:string|number)")
+CHANGED: Final = re.compile(r"Column\(/(.*?)\) changed from (?:string|number|boolean)")
+_SCHEMA: Final = b'"schema"'
+_DECIMAL: Final = CONNECT_DECIMAL.encode()
+"""A document of Kafka Connect's that begins with its schema, and has decimals: text for columns, whose scale only the
+rows know."""
 _LINE_BREAKS: Final = re.compile(rb"[\r\n]")
 
 
@@ -46,7 +51,7 @@ class JsonText:
         lines: list[tuple[int, bytes]] = []
         for position, value in enumerate(values):
             fast = value and value[:1] == b"{" and value[-1:] == b"}" and not _LINE_BREAKS.search(value)
-            if fast and value:
+            if fast and value and not (_SCHEMA in value[:16] and _DECIMAL in value):
                 lines.append((position, value))
             else:
                 slow.append(position)
@@ -110,6 +115,8 @@ class JsonText:
             raise Unreadable(f"not JSON: {error}") from error
         if row is None:
             raise no_value(None)
+        if isinstance(row, dict) and row.keys() == {"schema", "payload"}:  # Kafka Connect's JsonConverter
+            return {**row, "payload": with_decimals(row["payload"], row["schema"])}
         if not isinstance(row, dict):
             raise Unreadable(f"JSON, but {type(row).__name__} and not an object")
         return row

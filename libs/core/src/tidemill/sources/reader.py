@@ -23,9 +23,16 @@ from tidemill.sources.fitting import fit_column, fit_value, kind_of
 from tidemill.sources.part import Format, Kind, Part, Path, Unreadable
 from tidemill.sources.paths import MISSING, value_at
 from tidemill.sources.places import FromRecord, Place, places_of
+from tidemill.sources.stand_ins import taken, taken_column
 
 UNFIT = "UnfitRecord"
 """A record that its format can read and the model's record can't hold: a field is missing, or of another kind."""
+
+
+DECIMAL_CURE = (
+    "; if the column is a DECIMAL, its bytes tell nothing without their scale: set `schemas.enable` of the converter "
+    "to true, or Debezium's `decimal.handling.mode` to double"
+)
 
 
 class SourceReader:
@@ -55,6 +62,7 @@ class SourceReader:
         self._schema = schema
         self._layout: Layout = layout
         self._form = form
+        self._debezium = source.format == "debezium"
         self._types: dict[str, Any] = {f["name"]: f["type"] for f in schema.json["fields"]}
         self._defaults = {f["name"] for f in schema.json["fields"] if f.get("default") is not None}
         self._places = places_of(source, list(self._types), event_id=event_id, event_time=event_time, entity=entity)
@@ -106,7 +114,9 @@ class SourceReader:
         given = place.column(batch, part.positions) if isinstance(place, FromRecord) else part.column(place.path)
         if given is None:
             given = pa.nulls(len(part.positions))
-        column, fits = fit_column(given, field, self._types[field.name], place.unit)
+        avro = self._types[field.name]
+        column, fits = fit_column(given, field, avro, place.unit)
+        column, fits = taken_column(given, column, fits, kind_of(avro), self._debezium)
         if column.null_count and (field.name in self._layout.required or field.name in self._defaults):
             fits = fits & column.is_valid().to_numpy(zero_copy_only=False)
         return column, fits
@@ -116,21 +126,45 @@ class SourceReader:
             row = self._form.row(batch.values[position])
         except Unreadable as error:
             return BadRecord(position, error.error_class, str(error))
+        unfit: list[tuple[str, str]] = []
+        values = self._values(row, batch, position, unfit)
+        gone = {name for name, _ in unfit}
         try:
-            return from_json(self._values(row, batch, position), self._schema)
+            datum = from_json(values, self._schema)
         except FieldError as error:
-            reasons = [self._explain(name, reason) for name, reason in error.errors[:10]]
-            return BadRecord(position, UNFIT, "; ".join(reasons))
+            unfit += [(name, reason) for name, reason in error.errors if name not in gone]
+        if not unfit:
+            return datum
+        reasons = [self._explain(name, reason, values) for name, reason in unfit[:10]]
+        return BadRecord(position, UNFIT, "; ".join(reasons))
 
-    def _values(self, row: Mapping[str, Any], batch: Batch, position: int) -> dict[str, Any]:
+    def _values(
+        self, row: Mapping[str, Any], batch: Batch, position: int, unfit: list[tuple[str, str]]
+    ) -> dict[str, Any]:
+        """What stands at the places of the fields; what can be no value of any record joins `unfit`."""
         values = {}
         for name, place in self._places.items():
             value = place.value(batch, position) if isinstance(place, FromRecord) else value_at(row, place.path)
-            if value is not MISSING:
+            if value is MISSING:
+                continue
+            try:
+                value = taken(value, kind_of(self._types[name]), self._debezium)
                 values[name] = fit_value(value, self._types[name], place.unit)
+            except ValueError as error:
+                unfit.append((name, str(error)))
         return values
 
-    def _explain(self, name: str, reason: str) -> str:
+    def _explain(self, name: str, reason: str, values: Mapping[str, Any]) -> str:
         place: Place | None = self._places.get(name.partition(".")[0])
         where = f" (from {place})" if place is not None and str(place) != name else ""
-        return f"{name}{where}: {reason}"
+        return f"{name}{where}: {reason}{self._cure(name, values.get(name))}"
+
+    def _cure(self, name: str, value: Any) -> str:
+        kind = kind_of(self._types[name]) if name in self._types else "other"
+        if kind == "time" and isinstance(value, int) and not isinstance(value, bool):
+            return "; a whole number in another unit is told by `unit:` (s, ms, us, ns) beside its path"
+        if self._debezium and kind in ("number", "whole") and isinstance(value, str):
+            return DECIMAL_CURE
+        if self._debezium and kind == "boolean" and isinstance(value, int):
+            return "; of whole numbers 0 and 1 alone are booleans"
+        return ""

@@ -114,12 +114,26 @@ def _need(
     fitting: Collection[str], nullable: bool | None,
 ) -> None:  # fmt: skip
     if name not in types:
-        raise _error(spec, place, f"{spec.schema_file} has no field {name!r}", nearest(name, types))
+        said = f"{spec.schema_file} has no field {name!r}"
+        raise _error(spec, place, said, _named_otherwise(place, name, types) or nearest(name, types))
     kind, may_be_null = types[name]
     if kind not in fitting:
         raise _error(spec, place, f"{name!r} is {kind} in {spec.schema_file}: here it must be {' or '.join(fitting)}")
     if nullable is not None and nullable != may_be_null:
         raise _error(spec, place, f"{name!r} must {'' if nullable else 'not '}be nullable in {spec.schema_file}")
+
+
+def _named_otherwise(place: str, name: str, types: Mapping[str, tuple[str, bool]]) -> str:
+    """Which key is missing where the file has a default that its record does not know by that name."""
+    if place != "event_id":
+        return ""
+    ids = [field for field, (kind, nullable) in types.items() if kind == "string" and not nullable]
+    if not ids:
+        return "it needs one: a string that is not null and names the event"
+    likely = next((field for field in ids if field == "id" or field.endswith(("_id", "Id"))), ids[0])
+    return (
+        f"if another field names the event, add `event_id: {likely}` (strings that are not null: {', '.join(ids[:8])})"
+    )
 
 
 def _check_expectation(

@@ -26,6 +26,20 @@ from tidemill.contracts.model_file.vocabulary import (
 )
 from tidemill.patterns import linear as patterns
 
+INSTEAD: Final = {
+    "_non_negative": "expect_column_values_to_be_between: {column: NAME, min_value: 0}",
+    "_nonnegative": "expect_column_values_to_be_between: {column: NAME, min_value: 0}",
+    "_positive": "expect_column_values_to_be_between: {column: NAME, min_value: 0, strict_min: true}",
+    "_negative": "expect_column_values_to_be_between: {column: NAME, max_value: 0, strict_max: true}",
+    "_greater_than": "expect_column_values_to_be_between: {column: NAME, min_value: NUMBER, strict_min: true}",
+    "_less_than": "expect_column_values_to_be_between: {column: NAME, max_value: NUMBER, strict_max: true}",
+    "_at_least": "expect_column_values_to_be_between: {column: NAME, min_value: NUMBER}",
+    "_at_most": "expect_column_values_to_be_between: {column: NAME, max_value: NUMBER}",
+    "_not_be_empty": "expect_column_value_lengths_to_be_between: {column: NAME, min_value: 1}",
+    "_to_exist": "expect_column_values_to_not_be_null: {column: NAME}",
+    "_non_null": "expect_column_values_to_not_be_null: {column: NAME}",
+}
+"""Words that people try, to the rule that means it; the first that fits, so longer words stand before shorter."""
 BETWEEN: Final = "expect_column_values_to_be_between"
 WHOLE_NUMBERS: Final = (
     "expect_column_value_lengths_to_be_between",
@@ -50,9 +64,15 @@ def read_expectation(item: Value) -> ExpectationSpec:
 
 
 def _nearest(name: str) -> str:
-    """The known name of the same words in another order, or else the nearest."""
-    words = sorted(name.split("_"))
-    return nearest(name, [known for known in EXPECTATIONS if sorted(known.split("_")) == words] or EXPECTATIONS)
+    """The known name of the same words in another order, or else the nearest; a rule in words that this vocabulary
+    says otherwise is told in full.
+    """
+    for words, instead in INSTEAD.items():
+        if words in name:
+            return f"say `{instead}`"
+    words_of = sorted(name.split("_"))
+    same = [known for known in EXPECTATIONS if sorted(known.split("_")) == words_of]
+    return nearest(name, same or EXPECTATIONS)
 
 
 def _read(name: str, body: Value) -> ExpectationSpec:
