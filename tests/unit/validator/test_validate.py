@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.unit.validator.conftest import AT_MS, DAY_MS, MODEL, NOW_MS, Desk, by_topic, reasons
+from tidemill.codec import Codec
 from tidemill.contracts.model_file import ExpectationSpec, load_models
+from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import ConfigError, RetryLater
+from tidemill.kafka.batch import Batch
 from tidemill.kafka.headers import ORIGIN
 from tidemill_validator.flood import Flooded, FloodGuard
 from tidemill_validator.worker import build_validators
@@ -256,3 +262,33 @@ def test_a_model_file_that_does_not_fit_its_schema_is_said_at_start(desk: Desk, 
     topics = TopicCatalog.load(root / "schemas", "p-")
     with pytest.raises(ConfigError, match="is not for column 'carrier'"):
         build_validators([spec], topics, desk.schemas, desk.codec, max_ahead_ms=0, max_seen_ids=1000)
+
+
+def test_a_boolean_may_be_a_feature_of_kind_number(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root / "schemas", tmp_path / "schemas")
+    (tmp_path / "models").mkdir()
+    fields = [
+        {"name": "event_id", "type": "string"},
+        {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+        {"name": "who", "type": "string"}, {"name": "online", "type": ["null", "boolean"], "default": None},
+    ]  # fmt: skip
+    document = {"type": "record", "name": "Loan", "fields": fields}
+    (tmp_path / "schemas" / "models" / "loan.avsc").write_text(json.dumps(document))
+    (tmp_path / "models" / "loan.yaml").write_text(
+        "model: loan\nschema: loan.avsc\nentity: who\nevent_time: at\ntarget: {label: bad, task: binary}\n"
+        "features: {online: number}\n"
+    )
+    models = load_models(tmp_path / "models")
+    topics = TopicCatalog.load(tmp_path / "schemas", "", models)
+    schemas = SchemaCatalog.load(tmp_path / "schemas", models)
+    codec = Codec(schemas)
+    events = build_validators(models.values(), topics, schemas, codec, max_ahead_ms=1, max_seen_ids=10)[0]
+    events.take(0)
+    flags = (True, False, None)
+    rows = [{"event_id": str(k), "at": AT_MS, "who": "w", "online": value} for k, value in enumerate(flags)]
+    values = [codec.encode_one(row, schemas.record("loan")) for row in rows]
+    outputs = events.validate(Batch("loan-raw", [0] * 3, [0, 1, 2], [NOW_MS] * 3, [None] * 3, values, [None] * 3))
+
+    clean = by_topic(outputs, "loan-clean")
+    assert clean is not None
+    assert clean.values == values

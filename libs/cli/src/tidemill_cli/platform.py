@@ -38,9 +38,12 @@ class PlatformView:
     @cached_property
     def models(self) -> dict[str, ModelSpec]:
         """The model files by name."""
-        from tidemill.contracts.model_file import load_models
+        from tidemill.contracts.usable import usable_models
 
-        return load_models(self.settings.models_dir, self.settings.models)
+        found, refused = usable_models(self.settings.models_dir, self.settings.schemas, self.settings.models)
+        for error in refused:
+            click.echo(f"a model is refused, the others work: {error}", err=True)
+        return found
 
     @cached_property
     def topics(self) -> TopicCatalog:

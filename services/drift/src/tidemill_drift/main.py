@@ -143,13 +143,13 @@ def _traced() -> Iterator[None]:
 
 def _contract(settings: DriftSettings, part: str) -> _Contract:
     from tidemill.codec import Codec, open_registry
-    from tidemill.contracts.model_file import load_models
     from tidemill.contracts.schemas import SchemaCatalog
     from tidemill.contracts.topics import TopicCatalog
+    from tidemill.contracts.usable import serve_usable
     from tidemill.telemetry.logs import configure_logging
 
     configure_logging(f"{SERVICE}-{part}", settings.log_level, settings.log_file)
-    models = load_models(settings.models_dir, settings.models)
+    models = serve_usable(settings.models_dir, settings.schemas, settings.models)
     topics = TopicCatalog.load(settings.schemas, settings.prefix, models)
     schemas = SchemaCatalog.load(settings.schemas, models)
     registry = open_registry(settings)

@@ -11,9 +11,10 @@ from tidemill.artifact import ArtifactStore, Bounds, Manifest, OnnxModel, Prover
 from tidemill.clock import SystemClock
 from tidemill.codec import Codec, open_registry
 from tidemill.contracts.events import ModelVersion
-from tidemill.contracts.model_file import ModelSpec, load_models
+from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
+from tidemill.contracts.usable import serve_usable
 from tidemill.kafka.broadcast import BroadcastReader
 from tidemill.service.footprint import LargeLoads, map_large_blocks
 from tidemill_inference.adapters.versions import VersionWatcher
@@ -41,7 +42,7 @@ class Platform:
     @classmethod
     def load(cls, settings: InferenceSettings) -> Platform:
         """Read the contract and the model files that the settings name. Raises ConfigError."""
-        specs = load_models(settings.models_dir, only=settings.models)
+        specs = serve_usable(settings.models_dir, settings.schemas, settings.models)
         return cls(
             settings=settings,
             topics=TopicCatalog.load(settings.schemas, settings.prefix, specs),

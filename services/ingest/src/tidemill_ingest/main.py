@@ -75,15 +75,15 @@ def build_app(settings: IngestSettings, tracer: Tracer) -> FastAPI:
     """The application with everything that it needs. Connects when it is started."""
     from tidemill.clock import SystemClock
     from tidemill.codec import Codec, open_registry
-    from tidemill.contracts.model_file import load_models
     from tidemill.contracts.schemas import SchemaCatalog
     from tidemill.contracts.topics import TopicCatalog
+    from tidemill.contracts.usable import serve_usable
     from tidemill.kafka.pass_through.aio import aiokafka_config
     from tidemill_ingest.adapters.kafka import KafkaSink
     from tidemill_ingest.service import IngestService, build_targets
     from tidemill_ingest.web.api import create_app
 
-    models = load_models(settings.models_dir, settings.models)
+    models = serve_usable(settings.models_dir, settings.schemas, settings.models)
     topics = TopicCatalog.load(settings.schemas, settings.prefix, models)
     schemas = SchemaCatalog.load(settings.schemas, models)
     codec = Codec(schemas, open_registry(settings))

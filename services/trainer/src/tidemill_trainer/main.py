@@ -29,8 +29,8 @@ def main() -> int:
 
 def serve(settings: TrainerSettings, stop: threading.Event) -> None:
     """Run all parts until ``stop`` is set. Raises what ended them otherwise."""
-    from tidemill.contracts.model_file import load_models
     from tidemill.contracts.topics import TopicCatalog
+    from tidemill.contracts.usable import serve_usable
     from tidemill.service.server import HealthServer
     from tidemill.telemetry.logs import configure_logging
     from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
@@ -38,7 +38,7 @@ def serve(settings: TrainerSettings, stop: threading.Event) -> None:
     configure_logging(SERVICE, settings.log_level, settings.log_file)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every revision, at every start
     settings = with_absolute_places(settings)
-    specs = load_models(settings.models_dir, settings.models)
+    specs = serve_usable(settings.models_dir, settings.schemas, settings.models)
     catalog = TopicCatalog.load(settings.schemas, settings.prefix, specs)
     health = Health()
     with HealthServer(health, host=settings.host, port=settings.port) as server:

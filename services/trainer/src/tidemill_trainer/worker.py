@@ -50,13 +50,13 @@ def main() -> None:
 def _warm_job(settings: Any) -> Any:
     from tidemill.artifact import ArtifactStore, Bounds
     from tidemill.clock import SystemClock
-    from tidemill.contracts.model_file import load_models
+    from tidemill.contracts.usable import serve_usable
     from tidemill_trainer.adapters.tracking import Tracking
     from tidemill_trainer.job import Job
     from tidemill_trainer.revision import code_revision
     from tidemill_trainer.warm_up import warm_up
 
-    specs = load_models(settings.models_dir, settings.models)
+    specs = serve_usable(settings.models_dir, settings.schemas, settings.models)
     remote = settings.mlflow_tracking_uri.startswith("http")
     tracking = Tracking(settings.mlflow_tracking_uri, None if remote else f"{settings.artifacts.rstrip('/')}-mlflow")
     warm_up()

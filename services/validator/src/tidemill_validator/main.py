@@ -38,9 +38,9 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
     """Validates until `stop` is set, in this thread. Raises ConfigError, Fenced or FatalError."""
     from tidemill.clock import SystemClock
     from tidemill.codec import Codec, open_registry
-    from tidemill.contracts.model_file import load_models
     from tidemill.contracts.schemas import SchemaCatalog
     from tidemill.contracts.topics import TopicCatalog
+    from tidemill.contracts.usable import serve_usable
     from tidemill.fields import read_privacy_key
     from tidemill.kafka.transactional import TransactionalRunner
     from tidemill.service import Health
@@ -56,7 +56,7 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
 
     configure_logging(SERVICE, settings.log_level, settings.log_file)
     tracer = configure_tracing(SERVICE, settings)
-    models = load_models(settings.models_dir, settings.models)
+    models = serve_usable(settings.models_dir, settings.schemas, settings.models)
     topics = TopicCatalog.load(settings.schemas, settings.prefix, models)
     schemas = SchemaCatalog.load(settings.schemas, models)
     registry = open_registry(settings)

@@ -10,6 +10,7 @@ from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.model_file.against_record import field_type
 from tidemill.contracts.schemas import Schema, SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
+from tidemill.contracts.usable import naming
 from tidemill.errors import HoldTopics, RetryLater, TidemillError
 from tidemill.fields import FieldRules, privacy_rule
 from tidemill.kafka.batch import Batch, Output
@@ -153,30 +154,31 @@ def build_validators(
     report = (topics.name("quality_reports"), schemas.platform("quality-report"))
     validators = []
     for spec in models:
-        for stream, suite, rules in _streams(spec, topics, schemas, privacy_key):
-            columns = [stream.event_id] if stream.key is None else [stream.event_id, stream.key]
-            judge = Judge(
-                codec,
-                stream.schema,
-                suite,
-                columns=columns,
-                event_time=stream.event_time,
-                max_ahead_ms=max_ahead_ms,
-                rules=rules,
-                other_times=("observed_at",) if stream.role == "labels_raw" else (),
-            )
-            source = open_source(spec, stream.role)
-            validators.append(
-                StreamValidator(
-                    stream,
-                    judge,
+        with naming(spec):
+            for stream, suite, rules in _streams(spec, topics, schemas, privacy_key):
+                columns = [stream.event_id] if stream.key is None else [stream.event_id, stream.key]
+                judge = Judge(
                     codec,
-                    *report,
-                    max_seen_ids,
-                    source,
-                    FloodGuard(stream.topic, *flood) if flood else None,
+                    stream.schema,
+                    suite,
+                    columns=columns,
+                    event_time=stream.event_time,
+                    max_ahead_ms=max_ahead_ms,
+                    rules=rules,
+                    other_times=("observed_at",) if stream.role == "labels_raw" else (),
                 )
-            )
+                source = open_source(spec, stream.role)
+                validators.append(
+                    StreamValidator(
+                        stream,
+                        judge,
+                        codec,
+                        *report,
+                        max_seen_ids,
+                        source,
+                        FloodGuard(stream.topic, *flood) if flood else None,
+                    )
+                )
     return validators
 
 

@@ -135,8 +135,8 @@ class Platform:
         self._coming_up.until(self._broker.ready, "broker", self._broker.log, console)
 
     def _create_topics(self, progress: Callable[[str], None]) -> None:
-        from tidemill.contracts.model_file import load_models
         from tidemill.contracts.topics import TopicCatalog
+        from tidemill.contracts.usable import usable_models
         from tidemill.kafka.clients import admin
         from tidemill.kafka.topics import ensure_topics
         from tidemill.settings import CommonSettings
@@ -147,9 +147,12 @@ class Platform:
         )
         self.settings |= {name: value for name, value in self._overrides.items() if name.startswith("TIDEMILL_")}
         prepare_signing(self.settings, progress)
-        models = load_models(Path(self.settings["TIDEMILL_MODELS_DIR"]), self.models)
+        schemas = Path(self.settings["TIDEMILL_SCHEMAS"])
+        models, refused = usable_models(Path(self.settings["TIDEMILL_MODELS_DIR"]), schemas, self.models)
+        for error in refused:
+            progress(f"a model is refused, the others work: {error}")
         progress(f"creating topics for {', '.join(sorted(models))}")
-        catalog = TopicCatalog.load(Path(self.settings["TIDEMILL_SCHEMAS"]), self.prefix, models)
+        catalog = TopicCatalog.load(schemas, self.prefix, models)
         settings = CommonSettings(kafka_bootstrap=self.bootstrap, prefix=self.prefix)
         replication = int(self.settings.get("TIDEMILL_REPLICATION_FACTOR", settings.replication_factor))
         partitions = int(self.settings["TIDEMILL_PARTITIONS"])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidemill.contracts.compatibility import reading_problems
+from tidemill.contracts.model_file.against_record import check_against_record
 from tidemill.contracts.schemas import HISTORY_FOLDER, MODELS_FOLDER, Schema, read_history, read_schema
 from tidemill.errors import ConfigError
 
@@ -50,17 +51,28 @@ def check_history(schemas_dir: Path, models: Mapping[str, ModelSpec]) -> list[st
 def record_history(schemas_dir: Path, models: Mapping[str, ModelSpec]) -> list[Path]:
     """Stores each model's current record schema; gives the files that are new.
 
-    Raises ConfigError, and stores nothing, where a current schema cannot read an earlier one of its model.
+    Raises ConfigError, and stores nothing, where a model file does not fit its schema, or a current schema cannot
+    read an earlier one of its model.
     """
     current = {m: read_schema(schemas_dir / MODELS_FOLDER / spec.schema_file, name=m) for m, spec in models.items()}
+    unfit = []
+    for model, spec in models.items():
+        try:
+            check_against_record(spec, current[model])
+        except ConfigError as error:
+            unfit.append(str(error))
     problems = [
-        f"{model}: {problem}"
+        f"{model}: {history_path(schemas_dir, model, old.fingerprint).name}: {problem}"
         for model, schema in current.items()
         for old in read_history(schemas_dir, model)
         for problem in reading_problems(schema, old)
     ]
     if problems:
-        raise ConfigError("records in flight would not be readable:\n" + "\n".join(problems))
+        folder = schemas_dir / MODELS_FOLDER / HISTORY_FOLDER
+        told = f"(if no record was ever written with one of these, remove its file below {folder})"
+        problems = [f"records in flight would not be readable {told}:", *problems]
+    if unfit or problems:  # what is recorded is held to for ever: nothing that no model can use
+        raise ConfigError("\n".join([*unfit, *problems]))
     return [path for model, schema in current.items() if (path := _store(schemas_dir, model, schema)) is not None]
 
 

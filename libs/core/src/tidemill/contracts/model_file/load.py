@@ -54,20 +54,34 @@ def load_models(folder: Path, only: Collection[str] = ()) -> dict[str, ModelSpec
 
     Raises ConfigError where the folder is not there, two files have one model, or a model of `only` has no
     file. A file that is wrong is an error even where its model is not asked for: its name is not known for
-    certain.
+    certain. All files that are wrong are told at once.
     """
-    if not folder.is_dir():
-        raise ConfigError(f"no folder of model files at {folder}")
     found: dict[str, ModelSpec] = {}
-    for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
-        spec = load_model(path)
+    wrong: list[ConfigError] = []
+    for path in model_files(folder):
+        try:
+            spec = load_model(path)
+        except ConfigError as error:
+            wrong.append(error)
+            continue
         if spec.name in found:
             raise ConfigError(f"model {spec.name!r} stands in two files of {folder}: {path.name} is the second")
         found[spec.name] = spec
+    if len(wrong) == 1:
+        raise wrong[0]
+    if wrong:
+        raise ConfigError("\n".join(map(str, wrong)))
     missing = [name for name in only if name not in found]
     if missing:
         raise ConfigError(f"no model file for {', '.join(missing)} in {folder}: there are {', '.join(found) or 'none'}")
     return {name: spec for name, spec in found.items() if not only or name in only}
+
+
+def model_files(folder: Path) -> list[Path]:
+    """Every `*.yaml` and `*.yml` of a folder, in order. Raises ConfigError where it is not there."""
+    if not folder.is_dir():
+        raise ConfigError(f"no folder of model files at {folder}")
+    return sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
 
 
 def parse_model(path: Path, text: str) -> ModelSpec:

@@ -1,0 +1,74 @@
+"""The models that can be worked with: one that is wrong is refused by name and takes no other with it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tidemill.contracts.model_file import ModelFileError, ModelSpec, check_against_record
+from tidemill.contracts.model_file.load import load_model, model_files
+from tidemill.contracts.schemas import MODELS_FOLDER, read_schema
+from tidemill.errors import ConfigError
+
+_log = logging.getLogger(__name__)
+
+
+def usable_models(
+    models_dir: Path, schemas_dir: Path, only: Collection[str] = ()
+) -> tuple[dict[str, ModelSpec], list[ConfigError]]:
+    """The models of a folder whose file and record schema are right, by name, and what is wrong with the others, each
+    with its file; with `only`, those models alone.
+
+    Raises ConfigError, with everything that is wrong, where no model is left or one of `only` is not among them.
+    """
+    found: dict[str, ModelSpec] = {}
+    refused: list[ConfigError] = []
+    for path in model_files(models_dir):
+        try:
+            spec = load_model(path)
+            if only and spec.name not in only:
+                continue
+            if spec.name in found:
+                raise ConfigError(f"{path}: model {spec.name!r} stands in two files of {models_dir}")
+            _prove(spec, schemas_dir)
+        except ConfigError as error:
+            refused.append(error)
+        else:
+            found[spec.name] = spec
+    missing = [name for name in only if name not in found]
+    if missing or (refused and not found):
+        told = list(map(str, refused))
+        if missing:
+            told.append(f"no usable model file for {', '.join(missing)} in {models_dir}: there are {', '.join(found)}")
+        raise ConfigError("\n".join(told))
+    return found, refused
+
+
+def serve_usable(models_dir: Path, schemas_dir: Path, only: Collection[str] = ()) -> dict[str, ModelSpec]:
+    """`usable_models` for a service: what is refused is an ERROR line each, the rest is served. Raises ConfigError."""
+    found, refused = usable_models(models_dir, schemas_dir, only)
+    for error in refused:
+        _log.error("a model is refused, the others are served: %s", error)
+    return found
+
+
+@contextmanager
+def naming(spec: ModelSpec) -> Iterator[None]:
+    """What is built for a model inside of this names the model's file where it cannot be built."""
+    try:
+        yield
+    except ModelFileError:
+        raise
+    except ConfigError as error:
+        raise ConfigError(f"{spec.source.file if spec.source else spec.name}: model {spec.name!r}: {error}") from error
+
+
+def _prove(spec: ModelSpec, schemas_dir: Path) -> None:
+    try:
+        record = read_schema(schemas_dir / MODELS_FOLDER / spec.schema_file, name=spec.name)
+    except ConfigError as error:
+        file = spec.source.file if spec.source else spec.name
+        raise ConfigError(f"{error} (the record of the model in {file})") from error
+    check_against_record(spec, record)
