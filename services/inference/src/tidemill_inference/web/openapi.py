@@ -165,7 +165,7 @@ def _tensors(endpoint: ModelEndpoint) -> Node:
             "id": _TEXT,
             "parameters": {"type": "object", "properties": {"binary_data_output": {"type": "boolean"}}},
             "inputs": _list({"anyOf": inputs}, minItems=1),
-            "outputs": _list(output),
+            "outputs": _list(output, maxItems=len(outputs)),
         },
         required=["inputs"],
         description=description,

@@ -207,8 +207,6 @@ def _wanted(given: Any, binary: bool) -> list[Wanted]:
         return []
     if not isinstance(given, list) or not all(isinstance(o, dict) and isinstance(o.get("name"), str) for o in given):
         raise MalformedTensors("", "outputs must be a list of objects with a name")
-    if len({o["name"] for o in given}) < len(given):
-        raise MalformedTensors("", "outputs must name each output once")
     return [Wanted(o["name"], _flag(_parameters(o, o["name"]), "binary_data", o["name"], binary)) for o in given]
 
 

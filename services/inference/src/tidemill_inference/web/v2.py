@@ -97,6 +97,8 @@ async def _read(request: Request, endpoint: ModelEndpoint, predicting: Predictin
     except MalformedTensors as error:
         raise _malformed(error) from error
     known = {output["name"] for output in outputs_of(endpoint)}
+    if len(asked.outputs) > len(known):
+        raise Problem(422, "too_many_outputs", f"{len(asked.outputs)} outputs are asked for, there are {len(known)}")
     for wanted in asked.outputs:
         if wanted.name not in known:
             raise Problem(
