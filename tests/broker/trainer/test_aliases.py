@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tidemill_trainer.adapters.tracking import Tracking
+from tidemill_trainer.adapters.tracking import Arm, Tracking
 
 
 def test_aliases_follow_the_arms_and_may_be_set_again_after_a_crash(tmp_path: Path) -> None:
     tracking = Tracking(f"sqlite:///{tmp_path / 'mlflow.db'}")
-    run = tracking.begin("tide", "run1", {}, "a run")
-    tracking.end(run)
-    one, two = ({"version": n, "artifact_uri": f"file:///a/{n}", "tracking_run": run} for n in (1, 2))
+    one, two = (Arm(number, f"file:///a/{number}", f"digest {number}") for number in (1, 2))
+    tracking._registered("tide")
+    for number in ("1", "2"):
+        tracking._client.create_model_version("tide", source=f"file:///a/{number}", tags={"tidemill.version": number})
 
     def aliases() -> dict[str, str]:
         """Alias to the version of ours that it names."""

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from urllib.parse import urlparse
+
+import mlflow.artifacts
+from mlflow.tracking import MlflowClient
 
 from tests.broker.trainer.world import DAY_ONE, HOUR, MODEL, World
 from tests.support.polling import until
@@ -52,8 +56,19 @@ def test_the_first_sufficient_data_lead_to_a_version_and_a_request_to_the_next(w
     assert {evidence.detector for evidence in world.runs()[-1].gate} == {"at_least", "better_by"}
     assert world.headers("model_versions")[1]["traceparent"].split(b"-")[1] == sampled.split(b"-")[1]
     assert [release.action for release in world.releases()] == ["promoted", "promoted"]
+    world.await_log("MLflow's aliases of tide: champion names version 2", 120)
     spans = "".join(path.read_text() for path in (world.folder / "spans").glob("*")) if world.stop() == 0 else ""
     assert "4bf92f3577b34da6a3ce929d0e0e4736" in spans and "train tide" in spans
+    told = MlflowClient(f"sqlite:///{world.folder / 'mlflow.db'}")
+    entry = told.get_model_version_by_alias(MODEL, "champion")
+    run = told.get_run(entry.run_id)
+    assert run.info.run_name.startswith("tide v2 drift 20") and run.data.tags["tidemill.code"]
+    assert run.inputs.dataset_inputs[0].dataset.name.startswith("tide rows, table version ")
+    logged = mlflow.artifacts.download_artifacts(entry.source + "/model.onnx", dst_path=str(world.folder / "told"))
+    assert (
+        Path(logged).read_bytes()
+        == fetch_artifact(second.champion.artifact_uri, second.champion.manifest_digest).files[MODEL_FILE]
+    )
 
 
 def test_commands_roll_back_and_promote_and_refusals_are_told_with_reasons(world: World) -> None:

@@ -115,7 +115,9 @@ class CommonSettings(KafkaSettings):
     artifacts: str = Field("var/artifacts", description="Model artifacts: a folder or an fsspec URL (s3://, gs://).")
     tables: str = Field("var/tables", description="Delta Lake training tables: a folder or a URL.")
     database_url: str = Field("sqlite:///var/tidemill.db", description="Relational state, as an SQLAlchemy URL.")
-    mlflow_tracking_uri: str = Field("sqlite:///var/mlflow.db", description="MLflow tracking store or server.")
+    mlflow_tracking_uri: str = Field(
+        "sqlite:///var/mlflow.db", description="MLflow tracking store or server; empty: no MLflow."
+    )
 
     signatures: Literal["required", "off"] = Field(
         "required",

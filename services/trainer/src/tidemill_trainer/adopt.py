@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -34,11 +35,12 @@ from tidemill.contracts.events import DataSet, Evidence, ModelRef
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.features import feature_inputs
 from tidemill_learning.reference import reference_bytes, training_reference
-from tidemill_trainer.adapters.tracking import Tracking
+from tidemill_trainer.adapters.mlflow_model import Logged
+from tidemill_trainer.adapters.projection import Projection
 
 
 def adopt(
-    spec: ModelSpec, staged: Staged, version: int, run_id: str, *, store: ArtifactStore, tracking: Tracking, clock:
+    spec: ModelSpec, staged: Staged, version: int, run_id: str, *, store: ArtifactStore, tracking: Projection, clock:
     Clock, bounds: Bounds | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Gives artifact, gate and start offsets as plain data. Raises ArtifactError where the model must not serve: it is
@@ -57,9 +59,9 @@ def adopt(
     model = OnnxModel.of(graph, fetched.manifest)
     check_golden(model, golden)
     reference = _reference(model, rows, spec)
-    tracking_run = tracking.begin(
-        spec.name, run_id, {"tidemill.cause": "import", "tidemill.import": staged.uri}, f"import {run_id}"
-    )
+    day = datetime.fromtimestamp(clock.now_ms() / 1000, tz=UTC).date().isoformat()
+    tags = {"tidemill.cause": "import", "tidemill.import": staged.uri}
+    tracking_run = tracking.begin(spec.name, run_id, tags, f"{spec.name} v{version} import {day}")
     manifest = replace(
         fetched.manifest, version=version, run_id=run_id, tracking_run=tracking_run, created_at=clock.now_ms()
     )
@@ -72,10 +74,9 @@ def adopt(
     digest = store.write(uri, files, manifest)
     stored = replace(manifest, files={name: sha256(data) for name, data in files.items()})
     tracking.record(tracking_run, {}, {}, {"tidemill.version": str(version), "tidemill.artifact": uri})
-    tracking.log_version(
-        spec, stored, files, uri, f"Trained elsewhere and imported from {staged.uri}; not judged here.", clock.now_ms()
-    )
-    tracking.end(tracking_run, name=f"version {version}: import")
+    how = f"Trained elsewhere and imported from {staged.uri}; not judged here."
+    tracking.log_version(Logged(spec, stored, files, uri, digest, how))
+    tracking.end(tracking_run)
     data_set = DataSet.from_dict(manifest.data_set)
     checked = Evidence(
         detector="import", kind="gate", subject="golden rows", statistic=float(len(golden.scores)), threshold=1.0,

@@ -31,12 +31,14 @@ from tidemill.contracts.events import Evidence, ModelRef
 from tidemill.contracts.model_file import ModelSpec
 from tidemill_learning.reference import reference_bytes
 from tidemill_learning.training.train import Trained, train
-from tidemill_trainer.adapters.tracking import Tracking
+from tidemill_trainer.adapters.mlflow_model import Logged
+from tidemill_trainer.adapters.projection import Projection
 from tidemill_trainer.adopt import adopt
 from tidemill_trainer.champion import ServingChampion
 from tidemill_trainer.data_set import Loaded, load_data_set
 from tidemill_trainer.lean import give_memory_back
 from tidemill_trainer.release_policy import UNREADABLE_CHAMPION
+from tidemill_trainer.revision import is_commit
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ class Job:
     """
 
     specs: Mapping[str, ModelSpec]
-    tracking: Tracking
+    tracking: Projection
     store: ArtifactStore
     clock: Clock
     git_sha: str
@@ -76,10 +78,8 @@ class Job:
         do not do.
         """
         spec = self.specs[order.model]
-        began_at = datetime.fromtimestamp(self.clock.now_ms() / 1000, tz=UTC).isoformat(sep=" ", timespec="seconds")
-        tracking_run = self.tracking.begin(
-            order.model, order.run_id, self._tags(order), f"{order.cause} {began_at[:19]}"
-        )
+        name = f"{order.model} {order.cause}, begun {moment(self.clock.now_ms())}"
+        tracking_run = self.tracking.begin(order.model, order.run_id, self._tags(order), name)
         try:
             began = time.monotonic()
             loaded = load_data_set(order.table_uri, spec, order.clean_topic, order.partitions)
@@ -98,13 +98,14 @@ class Job:
                 {name: str(loaded.rows.schema.field(name).type) for name in loaded.rows.column_names},
             )  # fmt: skip
         except BaseException:
-            self.tracking.end(tracking_run, failed=True, name=f"{order.cause} {began_at[:19]}, failed")
+            self.tracking.end(tracking_run, failed=True, name=f"{name}, failed")
             raise
         give_memory_back()
         self._held = (order, loaded, trained, tracking_run)
         alone = f"; {unreadable}; the new version waits for a person" if unreadable and trained.verdict.passed else ""
         if not trained.verdict.passed:
-            self.tracking.end(tracking_run, name=f"{order.cause} {began_at[:19]}, {trained.candidate}, gate not passed")
+            told = f"{order.model} {order.cause} {moment(loaded.cut_off_ms)[:10]}, gate not passed"
+            self.tracking.end(tracking_run, name=told)
         return {
             "passed": trained.verdict.passed,
             "reason": trained.reason + alone,
@@ -140,8 +141,9 @@ class Job:
         stored = replace(manifest, files={name: sha256(data) for name, data in files.items()})
         self.tracking.record(tracking_run, {}, {}, {"tidemill.version": str(version), "tidemill.artifact": uri})
         how = f"Learned by {trained.candidate} after {order.cause}. Gate: {trained.reason}."
-        self.tracking.log_version(spec, stored, files, uri, how, self.clock.now_ms())
-        self.tracking.end(tracking_run, name=f"version {version}: {trained.candidate}, {order.cause}")
+        self.tracking.log_version(Logged(spec, stored, files, uri, digest, how))
+        newest = moment(loaded.cut_off_ms)[:10]
+        self.tracking.end(tracking_run, name=f"{order.model} v{version} {order.cause} {newest}")
         self._held = None
         return ModelRef(
             version=version, artifact_uri=uri, manifest_digest=digest, run_id=order.run_id,
@@ -183,11 +185,15 @@ class Job:
 
     def _tags(self, order: Order) -> dict[str, str]:
         trace_id = order.traceparent.split("-")[1] if order.traceparent.count("-") == 3 else ""
+        commit = {"mlflow.source.git.commit": self.git_sha} if is_commit(self.git_sha) else {}
         return {
-            "tidemill.cause": order.cause,
-            "tidemill.trace_id": trace_id,
-            "mlflow.source.git.commit": self.git_sha,
-        }
+            "tidemill.cause": order.cause, "tidemill.trace_id": trace_id, "tidemill.code": self.git_sha, **commit,
+        }  # fmt: skip
+
+
+def moment(ms: int) -> str:
+    """``2013-06-13 22:10:03``, in UTC."""
+    return datetime.fromtimestamp(ms / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _unread(order: Order, why: str) -> tuple[Evidence, ...]:

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 
 def code_revision(given: str = "", place: Path = Path(__file__)) -> str:
     """What the settings say; else the commit of the checkout that ``place`` lies in (with ``-dirty`` where files differ
-    from it); else the package's version. Never empty.
+    from it); else the package's version, or that nobody knows. Never empty.
     """
-    return given or _commit(place.parent) or f"tidemill-trainer {version('tidemill-trainer')}"
+    return given.strip() or _commit(place) or _package()
 
 
-def _commit(folder: Path) -> str:
-    described = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+def is_commit(revision: str) -> bool:
+    """Whether it can be a commit of Git, and not the version of a package."""
+    return re.fullmatch(r"[0-9a-f]{7,64}(-dirty)?", revision) is not None
+
+
+def _package() -> str:
     try:
-        found = subprocess.run(described, capture_output=True, text=True, timeout=10, check=False)
+        return f"tidemill-trainer {version('tidemill-trainer')}"
+    except PackageNotFoundError:  # an image has the code beside its packages
+        return "unknown"
+
+
+def _commit(place: Path) -> str:
+    """Of the checkout that has this very file: an environment may lie inside a checkout of something else."""
+    return _git(place.parent, "ls-files", "--error-unmatch", place.name) and _git(
+        place.parent, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"
+    )
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return found.stdout.strip() if found.returncode == 0 else ""

@@ -36,9 +36,12 @@ class TrainerSettings(CommonSettings):
     )
     train_timeout_s: float = Field(1_800.0, gt=0, description="A training that takes longer is ended and failed, in s.")
     poll_s: float = Field(0.2, gt=0, description="How often admit, train and publish look for work, in s.")
+    mlflow_keep_runs: int = Field(
+        200, ge=1, description="So many runs of a model MLflow keeps; older ones are deleted, but what serves."
+    )
     git_sha: str = Field(
         "",
-        description="Revision of the running code, written on every version; else git's, or the package's version.",
+        description="Revision of the code, written on every version; else git's commit, or the package's version.",
     )
 
     @field_validator("parts", mode="before")

@@ -29,7 +29,8 @@ EXPORT_TIMEOUT_S = 120.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 60.0
 """Between two looks at a store that is full or away; doubled in between."""
 
-ALIAS_TIMEOUT_S = 60.0
+ALIAS_TIMEOUT_S = 120.0
+ALIAS_REST_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class Trainer:
         self._stop = stop
         self._heartbeat = heartbeat
         self._aliases: dict[str, int] = {}
+        self._mlflow_rests_until = 0.0
 
     def run(self) -> None:
         """Work until stopped. A run that is under way then is given back."""
@@ -205,7 +207,11 @@ class Trainer:
         self._store.extend(claim)
 
     def _reconcile(self) -> None:
-        """Let MLflow's aliases follow what is released; at the start too, for a crash may have come between."""
+        """Let MLflow follow what is released; at the start too, for a crash may have come between. Where that fails
+        it is done again after a while, and nothing else waits for it.
+        """
+        if time.monotonic() < self._mlflow_rests_until:
+            return
         for model in self._places:
             serving = self._champion(model)
             if serving is None or self._aliases.get(model) == serving.epoch:
@@ -219,19 +225,24 @@ class Trainer:
                 log.error("MLflow is not told of what model-versions says of %s: %s", model, error)
                 self._aliases[model] = serving.epoch
                 continue
-            answer = self._child.order({"do": "aliases", "model": model, "arms": named}, ALIAS_TIMEOUT_S)
+            self._mlflow_rests_until = time.monotonic() + ALIAS_REST_S
+            answer = self._child.order(
+                {"do": "aliases", "model": model, "arms": named}, ALIAS_TIMEOUT_S, self._heartbeat.beat
+            )
             if answer["ok"]:
+                self._mlflow_rests_until = 0.0
+                self._aliases[model] = serving.epoch
                 log.info("MLflow's aliases of %s: champion names version %d", model, serving.champion.version)
             else:
-                log.warning("MLflow's aliases of %s could not be set: %s", model, answer["error"])
-            self._aliases[model] = serving.epoch
+                log.warning("MLflow's aliases of %s could not be set, which is tried again: %s", model, answer["error"])
+                return
 
 
 def _registered(reference: ModelRef) -> dict[str, Any]:
     return {
         "version": reference.version,
         "artifact_uri": reference.artifact_uri,
-        "tracking_run": reference.tracking_run,
+        "manifest_digest": reference.manifest_digest,
     }
 
 

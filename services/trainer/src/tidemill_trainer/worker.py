@@ -51,18 +51,19 @@ def _warm_job(settings: Any) -> Any:
     from tidemill.artifact import ArtifactStore, Bounds
     from tidemill.clock import SystemClock
     from tidemill.contracts.usable import serve_usable
-    from tidemill_trainer.adapters.tracking import Tracking
+    from tidemill_trainer.adapters.projection import projection
     from tidemill_trainer.job import Job
     from tidemill_trainer.revision import code_revision
     from tidemill_trainer.warm_up import warm_up
 
     specs = serve_usable(settings.models_dir, settings.schemas, settings.models)
-    remote = settings.mlflow_tracking_uri.startswith("http")
-    tracking = Tracking(settings.mlflow_tracking_uri, None if remote else f"{settings.artifacts.rstrip('/')}-mlflow")
+    store = ArtifactStore.of(settings)
+    tracking = projection(settings.mlflow_tracking_uri, store, settings.mlflow_keep_runs)
+    tracking.warm_up()
     warm_up()
     bounds = Bounds(settings.proof_timeout_s, settings.proof_memory_mb << 20)
     revision = code_revision(settings.git_sha)
-    return Job(specs, tracking, ArtifactStore.of(settings), SystemClock(), revision, bounds)
+    return Job(specs, tracking, store, SystemClock(), revision, bounds)
 
 
 def _obey(job: Any, order: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def _do(job: Any, order: Mapping[str, Any]) -> dict[str, Any]:
         staged = Staged(order["uri"], order["digest"])
         return dict(job.adopt(order["model"], staged, int(order["version"]), order["run_id"]))
     if order["do"] == "aliases":
-        job.tracking.reconcile_aliases(order["model"], order["arms"])
+        job.tracking.follow(job.specs[order["model"]], order["arms"])
         return {}
     raise ValueError(f"unknown order {order['do']!r}")
 

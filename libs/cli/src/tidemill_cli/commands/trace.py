@@ -125,7 +125,7 @@ def _show_version(console: Console, version: VersionTrace) -> None:
     ranges = ", ".join(f"{r['topic']}/{r['partition']}/{r['first']}-{r['last']}" for r in data["offsets"])
     for name, fact in (
         ("artifact", f"{champion['artifact_uri']} (digest {champion['manifest_digest'][:SHORT]})"),
-        ("MLflow", f"run {champion['tracking_run']}"),
+        ("MLflow", f"run {champion['tracking_run']}" if champion["tracking_run"] else "no run: it was away or is off"),
         ("data set", f"{data['table_uri']}, version {data['table_version']}: {ranges}"),
     ):
         console.print(f"  {name:<9} {fact}", highlight=False, markup=False, soft_wrap=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as version_of
 from pathlib import Path
@@ -16,6 +17,8 @@ import numpy as np
 import yaml
 
 from tidemill.artifact import GOLDEN_FILE, MODEL_FILE, REFERENCE_FILE, Golden, Manifest
+from tidemill.contracts.model_file import ModelSpec
+from tidemill_trainer.model_card import model_card
 
 EXAMPLE_ROWS = 5
 EXAMPLE_FILE, SERVING_EXAMPLE_FILE = "input_example.json", "serving_input_example.json"
@@ -26,17 +29,41 @@ signature is one of tensors.
 """
 
 
-def write_model(
-    folder: Path, manifest: Manifest, files: Mapping[str, bytes], card: str, tracking_run: str, now_ms: int
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A version as it is told to MLflow: its artifact (manifest with the files' digests, files, place, digest of the
+    manifest), and one sentence on how it came to be.
+    """
+
+    spec: ModelSpec
+    manifest: Manifest
+    files: Mapping[str, bytes]
+    uri: str
+    digest: str
+    how: str
+
+    @property
+    def reference(self) -> dict[str, Any]:
+        """What drift is measured against."""
+        found: dict[str, Any] = json.loads(self.files[REFERENCE_FILE])
+        return found
+
+    @property
+    def card(self) -> str:
+        """The model card, Markdown."""
+        return model_card(self.spec, self.manifest, self.reference, self.how)
+
+
+def write_model(folder: Path, logged: Logged) -> None:
     """Write ``MLmodel``, the graph, an input example, the card and what stands beside the graph in our artifact."""
+    manifest, files = logged.manifest, logged.files
     folder.mkdir(parents=True, exist_ok=True)
     inputs, outputs = _tensors(files[MODEL_FILE])
     example = _example(manifest, files[GOLDEN_FILE])
     for name in (MODEL_FILE, REFERENCE_FILE, GOLDEN_FILE):
         (folder / name).write_bytes(files[name])
     (folder / "manifest.json").write_bytes(manifest.to_bytes())
-    (folder / "README.md").write_text(card, encoding="utf-8")
+    (folder / "README.md").write_text(logged.card, encoding="utf-8")
     (folder / EXAMPLE_FILE).write_text(json.dumps(example), encoding="utf-8")
     (folder / SERVING_EXAMPLE_FILE).write_text(json.dumps({"inputs": example}), encoding="utf-8")
     (folder / "requirements.txt").write_text("".join(f"{line}\n" for line in _requirements()), encoding="utf-8")
@@ -44,7 +71,11 @@ def write_model(
         yaml.safe_dump({"python": platform.python_version(), "dependencies": ["-r requirements.txt"]}), encoding="utf-8"
     )
     described = _described(
-        inputs, outputs.get(manifest.output, "tensor(double)"), manifest.output, tracking_run, now_ms
+        inputs,
+        outputs.get(manifest.output, "tensor(double)"),
+        manifest.output,
+        manifest.tracking_run,
+        manifest.created_at,
     )
     (folder / "MLmodel").write_text(yaml.safe_dump(described, sort_keys=False), encoding="utf-8")
 

@@ -7,19 +7,16 @@ aliases ``champion`` and ``challenger`` are a projection of ``model-versions``.
 from __future__ import annotations
 
 import json
-import logging
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tidemill.artifact import REFERENCE_FILE, Manifest
 from tidemill.artifact.manifest import sha256
 from tidemill.contracts.events import DataSet
-from tidemill.contracts.model_file import ModelSpec
-from tidemill_trainer.model_card import model_card
-
-log = logging.getLogger(__name__)
+from tidemill_trainer.adapters.mlflow_model import Logged, write_model
+from tidemill_trainer.adapters.mlflow_tidy import clear_away
 
 LONGEST_VALUE = 500
 """MLflow refuses longer parameters."""
@@ -30,7 +27,19 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 MODEL_FOLDER = "model"
 """Where a run keeps its model, as MLflow's own functions name it."""
 
-RUN_TAG, VERSION_TAG = "tidemill.run_id", "tidemill.version"
+RUN_TAG, VERSION_TAG, DIGEST_TAG = "tidemill.run_id", "tidemill.version", "tidemill.manifest_digest"
+
+KIND_TAG = "mlflow.experimentKind"
+"""MLflow's pages open an experiment without it as one of generative AI."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A version that an alias names, and its artifact."""
+
+    version: int
+    artifact_uri: str
+    manifest_digest: str
 
 
 class Tracking:
@@ -99,55 +108,98 @@ class Tracking:
             self._client.update_run(tracking_run, name=name)
         self._client.set_terminated(tracking_run, "FAILED" if failed else "FINISHED")
 
-    def log_version(
-        self, spec: ModelSpec, manifest: Manifest, files: Mapping[str, bytes], uri: str, how: str, now_ms: int
-    ) -> None:
-        """Put the model in MLflow's own form into its run, and register it as a version, once."""
-        from tidemill_trainer.adapters.mlflow_model import write_model
-
-        card = model_card(spec, manifest, json.loads(files[REFERENCE_FILE]), how)
+    def log_version(self, logged: Logged) -> None:
+        """Put the model in MLflow's own form into its run and register it, once: an entry that another attempt of the
+        same version made with other content gives way.
+        """
+        manifest = logged.manifest
         with tempfile.TemporaryDirectory() as folder:
-            write_model(Path(folder), manifest, files, card, manifest.tracking_run, now_ms)
+            write_model(Path(folder), logged)
             self._client.log_artifacts(manifest.tracking_run, folder, MODEL_FOLDER)
-        number = str(manifest.version)
-        if number in self._known(manifest.model):
+        entries = self._entries(manifest.model, manifest.version)
+        if any(entry.tags.get(DIGEST_TAG) == logged.digest for entry in entries):
             return
         source = f"{self._client.get_run(manifest.tracking_run).info.artifact_uri}/{MODEL_FOLDER}"
         self._client.create_model_version(
-            manifest.model, source=source, run_id=manifest.tracking_run, description=card,
-            tags={VERSION_TAG: number, "tidemill.artifact": uri, "tidemill.code": manifest.git_sha},
+            manifest.model, source=source, run_id=manifest.tracking_run, description=logged.card,
+            tags={
+                VERSION_TAG: str(manifest.version), DIGEST_TAG: logged.digest, "tidemill.artifact": logged.uri,
+                "tidemill.code": manifest.git_sha,
+            },
         )  # fmt: skip
+        for entry in entries:
+            self._client.delete_model_version(manifest.model, entry.version)
 
-    def _known(self, model: str) -> dict[str | None, Any]:
-        """MLflow's entries by our version; the model is registered first where it is not."""
+    def restore_version(self, logged: Logged) -> None:
+        """The same from an artifact alone; where this MLflow lacks its run, one is made that says what the manifest
+        knows.
+        """
+        manifest = logged.manifest
+        if self._has_run(manifest.tracking_run):
+            self.log_version(logged)
+            return
+        tags = {
+            "tidemill.cause": "restored",
+            "tidemill.version": str(manifest.version),
+            "tidemill.artifact": logged.uri,
+        }
+        run = self.begin(manifest.model, manifest.run_id, tags, f"{manifest.model} v{manifest.version} restored")
+        self.record(run, {}, manifest.metrics, {})
+        if manifest.data_set.get("table_uri"):
+            rows = int(logged.reference.get("rows", 0))
+            self.learned_from(run, manifest.model, DataSet.from_dict(manifest.data_set), rows, {})
+        self.log_version(replace(logged, manifest=replace(manifest, tracking_run=run)))
+        self.end(run)
+
+    def has(self, model: str, arm: Arm) -> bool:
+        """Whether MLflow has just this content as this version."""
+        return any(e.tags.get(DIGEST_TAG) == arm.manifest_digest for e in self._entries(model, arm.version))
+
+    def reconcile_aliases(self, model: str, arms: Mapping[str, Arm]) -> None:
+        """Let the registry's aliases (champion, challenger) name the arms, which it has; an alias without an arm is
+        taken away. Setting what is set already changes nothing, so it may be done again at any time.
+        """
+        self._registered(model)
+        for alias in (CHAMPION, CHALLENGER):
+            if alias not in arms:
+                self._client.delete_registered_model_alias(model, alias)
+                continue
+            entry = self._entries(model, arms[alias].version)[0]
+            self._client.set_registered_model_alias(model, alias, entry.version)
+
+    def clear_away(self, model: str, keep: int) -> None:
+        """See ``mlflow_tidy``."""
+        clear_away(self._client, self._experiment(model), model, keep)
+
+    def _entries(self, model: str, version: int) -> list[Any]:
+        """The registry's entries of a version of ours: one, or the old and the new one after a crash."""
+        self._registered(model)
+        found = self._client.search_model_versions(f"name = '{model}' and tags.`{VERSION_TAG}` = '{version}'")
+        return sorted(found, key=lambda entry: -int(entry.version))
+
+    def _registered(self, model: str) -> None:
         from mlflow.exceptions import MlflowException
 
         try:
             self._client.get_registered_model(model)
-        except MlflowException:
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
             self._client.create_registered_model(model)
-        return {found.tags.get(VERSION_TAG): found for found in self._client.search_model_versions(f"name = '{model}'")}
 
-    def reconcile_aliases(self, model: str, arms: Mapping[str, Mapping[str, Any]]) -> None:
-        """Let the registry's aliases name the arms; registers a version first where it is not known.
+    def _has_run(self, run: str) -> bool:
+        from mlflow.exceptions import MlflowException
 
-        `arms`: alias (champion, challenger) to version, artifact_uri and tracking_run; an alias without an arm is
-        taken away. Setting what is set already changes nothing, so it may be done again at any time.
-        """
-        known = self._known(model)
-        for alias in (CHAMPION, CHALLENGER):
-            arm = arms.get(alias)
-            if arm is None:
-                self._client.delete_registered_model_alias(model, alias)
-                continue
-            number = str(arm["version"])
-            entry: Any = known.get(number) or self._client.create_model_version(
-                model, source=arm["artifact_uri"], run_id=arm["tracking_run"], tags={VERSION_TAG: number}
-            )
-            self._client.set_registered_model_alias(model, alias, entry.version)
+        try:
+            return bool(run) and self._client.get_run(run).info.lifecycle_stage == "active"
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return False
 
     def _experiment(self, model: str) -> str:
         found = self._client.get_experiment_by_name(model)
         if found is not None:
             return str(found.experiment_id)
-        return str(self._client.create_experiment(model, f"{self._files}/{model}" if self._files else None))
+        place = f"{self._files}/{model}" if self._files else None
+        return str(self._client.create_experiment(model, place, {KIND_TAG: "custom_model_development"}))
