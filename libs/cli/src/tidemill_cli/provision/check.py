@@ -9,13 +9,16 @@ if TYPE_CHECKING:
 
 
 def schema_problems(platform: PlatformView) -> list[str]:
-    """What is wrong with the schemas, one sentence each. Asks the registry where one is configured; raises
-    RetryLater where that is away.
+    """What is wrong with the schemas, one sentence each: with their history, with the model files that they must fit,
+    and where those do, with the registry, if one is configured. Raises RetryLater where that is away.
     """
-    from tidemill.contracts.history import check_history
+    from tidemill.contracts.history import check_history, misfits
+    from tidemill.contracts.model_file import load_models
 
-    problems = check_history(platform.settings.schemas, platform.models)
-    return problems + _registry_problems(platform)
+    models = load_models(platform.settings.models_dir, platform.settings.models)
+    problems = check_history(platform.settings.schemas, models)
+    unfit = misfits(platform.settings.schemas, models)
+    return problems + unfit if unfit else problems + _registry_problems(platform)
 
 
 def _registry_problems(platform: PlatformView) -> list[str]:

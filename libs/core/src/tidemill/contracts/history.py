@@ -55,12 +55,7 @@ def record_history(schemas_dir: Path, models: Mapping[str, ModelSpec]) -> list[P
     read an earlier one of its model.
     """
     current = {m: read_schema(schemas_dir / MODELS_FOLDER / spec.schema_file, name=m) for m, spec in models.items()}
-    unfit = []
-    for model, spec in models.items():
-        try:
-            check_against_record(spec, current[model])
-        except ConfigError as error:
-            unfit.append(str(error))
+    unfit = misfits(schemas_dir, models)
     problems = [
         f"{model}: {history_path(schemas_dir, model, old.fingerprint).name}: {problem}"
         for model, schema in current.items()
@@ -74,6 +69,17 @@ def record_history(schemas_dir: Path, models: Mapping[str, ModelSpec]) -> list[P
     if unfit or problems:  # what is recorded is held to for ever: nothing that no model can use
         raise ConfigError("\n".join([*unfit, *problems]))
     return [path for model, schema in current.items() if (path := _store(schemas_dir, model, schema)) is not None]
+
+
+def misfits(schemas_dir: Path, models: Mapping[str, ModelSpec]) -> list[str]:
+    """What model files say that their schemas do not bear out, one sentence each with its place."""
+    found = []
+    for model, spec in models.items():
+        try:
+            check_against_record(spec, read_schema(schemas_dir / MODELS_FOLDER / spec.schema_file, name=model))
+        except ConfigError as error:
+            found.append(str(error))
+    return found
 
 
 def _stored_problems(path: Path, current: Schema) -> list[str]:
