@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tidemill.codec.whole_times import MEANT
 from tidemill.contracts.model_file import ModelSpec
 from tidemill_expectations import Between, Expectation, InSet, LengthsBetween, MatchRegex, NotInSet, NotNull, Null
 from tidemill_inference.dataplane import ModelEndpoint
@@ -74,12 +75,16 @@ def _tell(schema: Schema, rule: Expectation) -> None:
         if rule.max_value is not None:
             _lower(schema, "exclusiveMaximum" if rule.strict_max else "maximum", rule.max_value)
     elif isinstance(rule, InSet):
+        _text_alone(schema)
         schema["enum"] = sorted(rule.value_set, key=str)
     elif isinstance(rule, NotInSet):
+        _text_alone(schema)
         schema["not"] = {"enum": sorted(rule.value_set, key=str)}
     elif isinstance(rule, MatchRegex):
+        _text_alone(schema)
         schema["pattern"] = rule.regex
     elif isinstance(rule, LengthsBetween):
+        _text_alone(schema)
         if rule.min_value is not None:
             schema["minLength"] = rule.min_value
         if rule.max_value is not None:
@@ -87,6 +92,13 @@ def _tell(schema: Schema, rule: Expectation) -> None:
     elif isinstance(rule, Null):
         schema.clear()
         schema["type"] = "null"
+
+
+def _text_alone(schema: Schema) -> None:
+    """Whole numbers are taken as the text of their digits; a rule about text is told of text."""
+    if schema.get("type") == ["string", "integer"]:
+        schema["type"] = "string"
+        del schema["minimum"], schema["maximum"]
 
 
 def _raise(schema: Schema, key: str, bound: float) -> None:
@@ -108,11 +120,13 @@ def _typed(kind: Any, *, as_feature: bool = False) -> Schema:
     logical = kind.get("logicalType") if isinstance(kind, dict) else None
     name = kind["type"] if isinstance(kind, dict) else kind
     if logical in ("timestamp-millis", "timestamp-micros"):
-        moment = {"type": "string", "format": "date-time", "description": "ISO-8601 with an offset"}
-        number = {"type": "integer", "minimum": EARLIEST_MS, "maximum": LATEST_MS, "description": "ms since the epoch"}
-        return {"anyOf": [moment, number]}
+        return {
+            "anyOf": [{"type": "string", "format": "date-time", "description": "ISO-8601 with an offset"}, *_millis()]
+        }
     if logical == "date":
         return {"type": "string", "format": "date"}
+    if name == "string":
+        return {"type": ["string", "integer"], "minimum": WHOLE["long"][0], "maximum": WHOLE["long"][1]}
     if name in WHOLE:
         return {"type": "integer", "minimum": WHOLE[name][0], "maximum": WHOLE[name][1]}
     if name in LARGEST:
@@ -135,7 +149,17 @@ def _nested(name: str, kind: Any) -> Schema:
         required = [field["name"] for field in kind["fields"] if _needed(field)]
         schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
         return {**schema, "required": required} if required else schema
-    return {"type": {"string": "string", "boolean": "boolean"}[name]}
+    return {"type": {"boolean": "boolean"}[name]}
+
+
+def _millis() -> list[Schema]:
+    """Milliseconds since the epoch that can be meant as such."""
+    found = []
+    for first, last in MEANT:
+        low, high = max(first, EARLIEST_MS), min(last, LATEST_MS)
+        if low <= high:
+            found.append({"type": "integer", "minimum": low, "maximum": high, "description": "ms since the epoch"})
+    return found
 
 
 def _maybe_null(kind: Any) -> Schema:
@@ -145,7 +169,8 @@ def _maybe_null(kind: Any) -> Schema:
 def _or_null(schema: Schema) -> Schema:
     if "anyOf" in schema:
         return {**schema, "anyOf": [*schema["anyOf"], {"type": "null"}]}
-    with_null = {**schema, "type": [schema["type"], "null"]} if schema["type"] != "null" else schema
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    with_null = schema if types == ["null"] else {**schema, "type": [*types, "null"]}
     return {**with_null, "enum": [*schema["enum"], None]} if "enum" in schema else with_null
 
 
