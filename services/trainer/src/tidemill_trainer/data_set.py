@@ -14,13 +14,14 @@ import pyarrow.dataset as ds
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
-from tidemill.contracts.events import DataSet, OffsetRange
+from tidemill.contracts.events import DataSet
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.features import FeatureLike
 from tidemill_learning.training.labelled import EVENT_ID, EVENT_TIME, LABEL, OBSERVED_AT, join_labels, newest
 from tidemill_learning.training.texts import with_short_texts
-from tidemill_trainer.rows import EVENT, KIND, LABELLED, OFFSET, PARTITION, REST, TIME, TOPIC
-from tidemill_trainer.training_table import Ends, committed_ends
+from tidemill_trainer.lineage import Extents, note, ranges
+from tidemill_trainer.rows import EVENT, KIND, LABELLED, OFFSET, PARTITION, REST, TIME, TOPIC, TOPIC_ID
+from tidemill_trainer.table_ends import Ends, committed_ends
 
 SLACK = 1.25
 """Labels read for each labelled row that is wanted: some labels are corrections, or their event was set
@@ -63,10 +64,10 @@ def load_data_set(
     except TableNotFoundError as error:
         raise ValueError(_nothing(spec)) from error
     ends = committed_ends(table, partitions)
-    firsts: Ends = {}
+    extents: Extents = {}
     since = _since(table, int(spec.training.newest * SLACK))
-    events = _read(table, [EVENT, REST], since, _event_columns(spec), firsts, spec.features)
-    labels = _read(table, [LABELLED], since, [KIND, PARTITION, OFFSET, EVENT_ID, OBSERVED_AT, LABEL], firsts)
+    events = _read(table, [EVENT, REST], since, _event_columns(spec), extents, spec.features)
+    labels = _read(table, [LABELLED], since, [KIND, PARTITION, OFFSET, EVENT_ID, OBSERVED_AT, LABEL], extents)
     if not events.num_rows:
         raise ValueError(_nothing(spec))
     cut_off = _cut_off(events, labels)
@@ -76,10 +77,7 @@ def load_data_set(
             f"none of the {events.num_rows:,} events of {spec.name} has a label: push labels with their event ids "
             f"(`tidemill push FILE --model {spec.name} --labels`)"
         )
-    offsets = tuple(
-        OffsetRange(topic=topic, partition=number, first=first, last=ends.get((topic, number), first + 1) - 1)
-        for (topic, number), first in sorted(firsts.items())
-    )
+    offsets = ranges(table, extents, ends)
     data_set = DataSet(table_uri=uri, table_version=int(table.version()), offsets=offsets)
     return Loaded(rows, data_set, _start_offsets(clean_topic, partitions, ends), cut_off)
 
@@ -116,17 +114,19 @@ def _labels_in(file: dict[str, Any]) -> int:
 
 
 def _read(
-    table: DeltaTable, kinds: list[str], since: datetime | None, columns: list[str], firsts: Ends,
+    table: DeltaTable, kinds: list[str], since: datetime | None, columns: list[str], extents: Extents,
     features: Sequence[FeatureLike] = (),
 ) -> pa.Table:  # fmt: skip
-    """Rows of these kinds, in batches; notes in ``firsts`` the first offset of each partition among them. Long texts of
+    """Rows of these kinds, in batches; notes in ``extents`` the offsets of each partition among them. Long texts of
     ``features`` are shortened batch by batch: a column of them may be larger than memory.
     """
     wanted = ds.field(KIND).isin(kinds)
     if since is not None:
         wanted &= ds.field(EVENT_TIME) >= pa.scalar(since, TIME)
-    read = [*dict.fromkeys([*columns, TOPIC, PARTITION, OFFSET])]
-    scanner = table.to_pyarrow_dataset().scanner(
+    stored = table.to_pyarrow_dataset()
+    place = [name for name in (TOPIC, PARTITION, OFFSET, TOPIC_ID) if name in stored.schema.names]
+    read = [*dict.fromkeys([*columns, *place])]
+    scanner = stored.scanner(
         columns=read,
         filter=wanted,
         batch_size=BATCH_ROWS,
@@ -136,16 +136,9 @@ def _read(
     )
     parts = []
     for batch in scanner.to_batches():
-        _note_firsts(firsts, batch)
+        note(extents, batch)
         parts.append(with_short_texts(pa.Table.from_batches([batch.select(columns)]), features))
     return pa.concat_tables(parts) if parts else scanner.projected_schema.empty_table().select(columns)
-
-
-def _note_firsts(firsts: Ends, batch: pa.RecordBatch) -> None:
-    places = pa.Table.from_batches([batch]).group_by([TOPIC, PARTITION]).aggregate([(OFFSET, "min")])
-    for row in places.to_pylist():
-        place = (row[TOPIC], row[PARTITION])
-        firsts[place] = min(firsts.get(place, row[f"{OFFSET}_min"]), row[f"{OFFSET}_min"])
 
 
 def _in_order(rows: pa.Table) -> pa.Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -15,8 +15,9 @@ from tidemill.kafka.batch import Batch
 from tidemill_learning.training.labelled import EVENT_TIME, LABEL
 from tidemill_trainer import metrics
 from tidemill_trainer.lean import give_memory_back
-from tidemill_trainer.rows import EVENT, KIND, LABELLED, REST, event_rows, label_rows, rest_positions
-from tidemill_trainer.training_table import Ends, TrainingTable
+from tidemill_trainer.rows import EVENT, KIND, LABELLED, REST, event_rows, label_rows, rest_positions, with_topic_id
+from tidemill_trainer.table_ends import Ends
+from tidemill_trainer.training_table import TrainingTable
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,8 @@ class ModelRows:
     monotonic: Callable[[], float]
     compact_files: int = 200
     committed: Committed = Committed(0, 0, None)
+    ids: dict[str, str] = field(default_factory=dict)
+    """Ids of the topics that are read; to be changed only when nothing waits."""
     waiting: int = 0
     _parts: list[pa.Table] = field(default_factory=list)
     _ends: Ends = field(default_factory=dict)
@@ -69,7 +72,7 @@ class ModelRows:
         then).
         """
         role = self.topics[batch.topic]
-        rows = self._rows(role, batch)
+        rows = with_topic_id(self._rows(role, batch), self.ids.get(batch.topic, ""))
         if rows.num_rows:
             self._parts.append(rows)
             self.waiting += rows.num_rows
@@ -78,6 +81,15 @@ class ModelRows:
         if self._since is None:
             self._since = self.monotonic()
         metrics.COLLECT_LAG.labels(self.spec.name).set(self.waiting)
+
+    def reach(self, positions: Mapping[tuple[str, int], int]) -> None:
+        """These partitions have been read so far: markers of transactions, which are no records, count."""
+        for partition, at in positions.items():
+            self._ends[partition] = max(at, self._ends.get(partition, 0))
+
+    def forget(self, partition: tuple[str, int]) -> None:
+        """Nothing waits of this partition, and it is read from elsewhere."""
+        self._ends.pop(partition, None)
 
     def due(self, every_s: float, most: int) -> bool:
         """Whether it is time to commit."""
@@ -90,7 +102,7 @@ class ModelRows:
         if not self._parts:
             return 0
         with metrics.COMMIT_SECONDS.labels(self.spec.name).time():
-            fresh = self.table.append(pa.concat_tables(self._parts), self._ends)
+            fresh = self.table.append(pa.concat_tables(self._parts), self._ends, self.ids)
         self._parts.clear()
         self._ends = {}
         self.waiting, self._since = 0, None

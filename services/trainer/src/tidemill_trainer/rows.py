@@ -17,6 +17,9 @@ KIND, TOPIC, PARTITION, OFFSET = "_kind", "_topic", "_partition", "_offset"
 fields.
 """
 
+TOPIC_ID = "_topic_id"
+"""Of the topic that a row was read from: one that was made anew gives the same offsets again. Null: not known."""
+
 EVENT, LABELLED, REST = "event", "label", "rest"
 
 TIME = pa.timestamp("us", tz="UTC")
@@ -32,6 +35,7 @@ def table_schema(spec: ModelSpec, record: pa.Schema) -> pa.Schema:
         (TOPIC, pa.string()),
         (PARTITION, pa.int32()),
         (OFFSET, pa.int64()),
+        (TOPIC_ID, pa.string()),
         (EVENT_ID, pa.string()),
         (EVENT_TIME, TIME),
         (OBSERVED_AT, TIME),
@@ -79,6 +83,14 @@ def rest_positions(predictions: pa.RecordBatch) -> NDArray[np.int64]:
     """Which predictions were made over REST and carry their input: int64 positions."""
     wanted = pc.and_(pc.equal(predictions.column("source"), "rest"), pc.is_valid(predictions.column("input")))
     return np.flatnonzero(np.asarray(pc.fill_null(wanted, False).to_numpy(zero_copy_only=False)))
+
+
+def with_topic_id(rows: pa.Table, topic_id: str) -> pa.Table:
+    """The rows, as of a topic with this id; as they are where it is empty."""
+    if not topic_id or not rows.num_rows:
+        return rows
+    at = rows.schema.get_field_index(TOPIC_ID)
+    return rows.set_column(at, rows.schema.field(at), pa.repeat(pa.scalar(topic_id), rows.num_rows))
 
 
 def after(rows: pa.Table, ends: dict[tuple[str, int], int]) -> pa.Table:

@@ -5,7 +5,8 @@ These do not make an append idempotent by themselves, so the order is: load a sn
 version,
 trim what is in already, append on that very handle. Only then does a second writer's commit clash with ours;
 on a
-clash the snapshot is loaded and the rows are trimmed again.
+clash the snapshot is loaded and the rows are trimmed again. What those transactions are called, and how they tell
+a topic that was made anew from the one before: ``table_ends``.
 """
 
 from __future__ import annotations
@@ -16,15 +17,13 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from tidemill.errors import RetryLater
 from tidemill_learning.training.labelled import EVENT_ID, LABEL
 from tidemill_trainer.rows import KIND, after
-
-Ends = dict[tuple[str, int], int]
-"""(topic, partition) to the offset that comes next."""
+from tidemill_trainer.table_ends import NO_IDS, Ends, committed_ends, last_of, transactions
 
 CHECKPOINT_EVERY = 50
 """Commits; keeps the log that a reader must replay short."""
@@ -54,6 +53,7 @@ class TrainingTable:
         """Open or create the table; columns that the record has gained are added."""
         self._schema = schema
         self._partitions = tuple(partitions)
+        self._restarted: Ends = {}
         self._table = DeltaTable.create(
             uri, schema, mode="ignore", partition_by=[KIND],
             configuration={"delta.checkpointInterval": str(CHECKPOINT_EVERY)},
@@ -65,33 +65,41 @@ class TrainingTable:
         """Version of the snapshot that this handle holds."""
         return int(self._table.version())
 
-    def ends(self) -> Ends:
+    def ends(self, ids: Mapping[str, str] = NO_IDS) -> Ends:
         """For each partition that has any rows behind it, the offset that comes next; from the
-        snapshot held."""
-        return committed_ends(self._table, self._partitions)
+        snapshot held. ``ids`` of topics: rows of these very topics.
+        """
+        return committed_ends(self._table, self._partitions, ids) | self._restarted
+
+    def keeps_id(self, partition: tuple[str, int]) -> bool:
+        """Whether the snapshot held knows of which topic its rows of this partition are."""
+        return last_of(self._table, partition) is not None
+
+    def restart(self, partition: tuple[str, int], at: int) -> None:
+        """Take rows of this partition from ``at`` on, whatever end is committed, until its next commit: its log has
+        lost its end, or is another one that has no id.
+        """
+        self._restarted[partition] = at
 
     def reload(self) -> None:
         """Take the newest snapshot."""
         self._table.update_incremental()
 
-    def append(self, rows: pa.Table, ends: Mapping[tuple[str, int], int]) -> pa.Table:
+    def append(self, rows: pa.Table, ends: Mapping[tuple[str, int], int], ids: Mapping[str, str] = NO_IDS) -> pa.Table:
         """Append the rows that are not in yet and move the partitions to ``ends``, in one commit. Gives what
-        went in.
+        went in. ``ids``: of the topics that the rows were read from.
 
         Raises ``RetryLater`` where others win the race again and again, or the store is away.
         """
         for _ in range(MAX_CLASHES):
-            known = self.ends()
+            known = self.ends(ids)
             fresh = after(rows, known)
-            moved = [
-                (f"{topic}/{number}", end)
-                for (topic, number), end in ends.items()
-                if end > known.get((topic, number), -1)
-            ]
+            moved = {partition: end for partition, end in ends.items() if end > known.get(partition, -1)}
             if not fresh.num_rows:
                 return fresh
             try:
-                self._commit(fresh, moved)
+                self._commit(fresh, moved, ids)
+                self._restarted = {p: at for p, at in self._restarted.items() if p not in moved}
                 return fresh
             except CommitFailedError:
                 self.reload()
@@ -135,13 +143,9 @@ class TrainingTable:
         found = self._table.to_pyarrow_dataset().to_table(columns=[EVENT_ID], filter=wanted)
         return found.column(EVENT_ID).unique()
 
-    def _commit(self, rows: pa.Table, moved: list[tuple[str, int]]) -> None:
-        write_deltalake(
-            self._table,
-            rows,
-            mode="append",
-            commit_properties=CommitProperties(app_transactions=[Transaction(app, end) for app, end in moved]),
-        )
+    def _commit(self, rows: pa.Table, moved: Ends, ids: Mapping[str, str]) -> None:
+        said = CommitProperties(app_transactions=transactions(moved, ids))
+        write_deltalake(self._table, rows, mode="append", commit_properties=said)
 
     def _add_new_columns(self) -> None:
         known = {field.name for field in self._table.schema().fields}
@@ -151,12 +155,6 @@ class TrainingTable:
 
             self._table.alter.add_columns(Schema.from_arrow(pa.schema(missing)).fields)
             self.reload()
-
-
-def committed_ends(table: DeltaTable, partitions: Iterable[tuple[str, int]]) -> Ends:
-    """The offset that comes next, for each of ``partitions`` that the table has rows of."""
-    found = ((partition, table.transaction_version(f"{partition[0]}/{partition[1]}")) for partition in partitions)
-    return {partition: int(end) for partition, end in found if end is not None}
 
 
 def _files(table: DeltaTable) -> list[dict[str, Any]]:

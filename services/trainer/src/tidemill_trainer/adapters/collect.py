@@ -1,6 +1,7 @@
 """*collect*: clean rows, labels and REST inputs of all models into their training tables.
 
-Start offsets come from the tables, never from Kafka, so the consumer has no group and commits nothing.
+Start offsets come from the tables, never from Kafka, so the consumer has no group and commits nothing. What the
+topics do not hold any more, or hold anew, is found by ``places``.
 """
 
 from __future__ import annotations
@@ -8,18 +9,21 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tidemill.errors import FatalError, RetryLater
 from tidemill.kafka.batch import Batch
-from tidemill.kafka.clients import consumer_config
+from tidemill.kafka.clients import admin, consumer_config
 from tidemill.kafka.lagging import Lag
+from tidemill.kafka.topic_ids import TopicIds
 from tidemill.service import Heartbeat
+from tidemill_trainer.adapters.places import Places
 from tidemill_trainer.model_rows import ModelRows
 from tidemill_trainer.settings import TrainerSettings
 
 if TYPE_CHECKING:
-    from confluent_kafka import Consumer, Message, TopicPartition
+    from confluent_kafka import Consumer, Message
 
 log = logging.getLogger(__name__)
 
@@ -42,13 +46,13 @@ class Collector:
         self._settings = settings
         self._group = group
         self._models = models
-        self._partitions = partitions
         self._by_topic = {topic: model for model in models for topic in model.topics}
         self._after_commit = after_commit
         self._stop = stop
         self._heartbeat = heartbeat
         self._lag = Lag(group)
-        self._begun: dict[tuple[str, int], int] = {}
+        self._places = Places(group, self._by_topic, partitions, TopicIds(partial(admin, settings)))
+        self._all_added = True
         self.assigned = False
 
     def run(self) -> None:
@@ -65,6 +69,7 @@ class Collector:
                 **{
                     "queued.max.messages.kbytes": buffer,
                     "queued.min.messages": 2 * self._settings.collect_fetch,
+                    "auto.offset.reset": "error",
                 },
             )
         )
@@ -72,53 +77,71 @@ class Collector:
             for model in self._models:
                 model.load_counts()
                 self._after_commit(model)
-            positions = self._positions()
-            self._begun = {(tp.topic, tp.partition): max(tp.offset, 0) for tp in positions}
-            consumer.assign(positions)
-            self.assigned = True
+            self.assigned = self._patiently(lambda: self._begin(consumer))
             while not self._stop.is_set():
                 self._turn(consumer)
             for model in self._models:
-                model.commit()
+                self._commit(consumer, model)
         finally:
             self.assigned = False
             consumer.close()
 
-    def _positions(self) -> list[TopicPartition]:
-        from confluent_kafka import OFFSET_BEGINNING, TopicPartition
+    def _begin(self, consumer: Consumer) -> None:
+        from confluent_kafka import TopicPartition
 
-        ends = {partition: end for model in self._models for partition, end in model.table.ends().items()}
-        return [
-            TopicPartition(topic, number, ends.get((topic, number), OFFSET_BEGINNING))
-            for topic in self._by_topic
-            for number in range(self._partitions[topic])
-        ]
+        consumer.assign([TopicPartition(*partition, at) for partition, at in self._places.begin(consumer).items()])
 
     def _turn(self, consumer: Consumer) -> None:
         messages = consumer.consume(self._settings.collect_fetch, timeout=self._settings.poll_s)
-        self._lag.tell(consumer, self._begun)
+        self._lag.tell(consumer, {partition: max(at, 0) for partition, at in self._places.begun.items()})
         for batch in Batch.from_messages(_good(messages)):
-            self._patiently(lambda batch=batch: self._by_topic[batch.topic].add(batch))  # type: ignore[misc]
+            added = self._patiently(lambda batch=batch: self._by_topic[batch.topic].add(batch))  # type: ignore[misc]
+            self._all_added = self._all_added and added
+        self._places.note(messages)
+        self._go_on(consumer)
         for model in self._models:
             if model.due(self._settings.collect_every_s, self._settings.collect_rows):
-                self._patiently(model.commit)
+                self._patiently(lambda model=model: self._commit(consumer, model))  # type: ignore[misc]
                 self._after_commit(model)
         self._heartbeat.beat()
 
-    def _patiently(self, work: Callable[[], object]) -> None:
-        """Try until it works or the process stops: a batch is never left out because a dependency is away."""
+    def _go_on(self, consumer: Consumer) -> None:
+        """Begin elsewhere what is astray; what waits was read before that, and goes in first. Where brokers do not say
+        where, the next turn asks again: other topics go on.
+        """
+        for model in {topic: self._by_topic[topic] for topic, _ in self._places.astray}.values():
+            self._patiently(model.commit)
+            self._after_commit(model)
+        if self._places.astray and not self._stop.is_set():
+            try:
+                self._places.find(consumer)
+            except RetryLater as error:
+                log.warning("collect goes on with other topics first: %s", error)
+
+    def _commit(self, consumer: Consumer, model: ModelRows) -> None:
+        if self._all_added and model.waiting:
+            model.reach(self._places.positions(consumer, model.topics))
+        model.commit()
+
+    def _patiently(self, work: Callable[[], object]) -> bool:
+        """Try until it works or the process stops (then False): a batch is never left out because a dependency is
+        away.
+        """
         while not self._stop.is_set():
             try:
                 work()
-                return
+                return True
             except RetryLater as error:
                 log.warning("collect waits %.1f s: %s", error.delay_s, error)
                 self._heartbeat.beat()
                 self._stop.wait(error.delay_s)
+        return False
 
 
 def _good(messages: list[Message]) -> list[Message]:
     """The records among what ``consume`` gave; a fatal error ends the process, a passing one is logged."""
+    from confluent_kafka import KafkaError
+
     good = []
     for message in messages:
         error = message.error()
@@ -126,6 +149,6 @@ def _good(messages: list[Message]) -> list[Message]:
             good.append(message)
         elif error.fatal():
             raise FatalError(f"Kafka refuses collect: {error.str()}")
-        else:
+        elif error.code() != KafkaError._AUTO_OFFSET_RESET:  # that is for ``Places``
             log.warning("collect: %s", error.str())
     return good
