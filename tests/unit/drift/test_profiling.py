@@ -13,7 +13,7 @@ from tidemill.contracts.model_file import ModelSpec, load_models
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.batch import Batch
-from tidemill_drift.adapters.reader import _place, _to_commit
+from tidemill_drift.adapters.committed import place_of, to_commit
 from tidemill_drift.profiling import Profiling
 from tidemill_learning.drift.windows import LabelCounts, Place, RestPlace
 
@@ -167,5 +167,5 @@ def test_sampled_records_are_linked_to_the_profiles_that_they_are_in(bench: Benc
 def test_what_is_committed_of_a_log_is_read_back_the_same() -> None:
     rest = RestPlace(5, 6, 7, 8, 9, 10)
     for place in (Place(3, 4, 5), Place(3, 4, 5, LabelCounts(9, 8, 1, (2, 3)), rest)):
-        (committed,) = _to_commit({("topic", 1): place})
-        assert _place(committed) == place
+        (committed,) = to_commit({("topic", 1): place}, {})
+        assert place_of(committed) == place

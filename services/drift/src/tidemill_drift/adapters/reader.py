@@ -7,29 +7,32 @@ profiles again.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from functools import partial
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 from opentelemetry.trace import Tracer
 
 from tidemill.errors import FatalError, RetryLater
 from tidemill.kafka.batch import Batch, Output
-from tidemill.kafka.clients import consumer_config
+from tidemill.kafka.clients import admin, consumer_config
 from tidemill.kafka.lagging import Lag
+from tidemill.kafka.marks import Mark
 from tidemill.kafka.publisher import Publisher
+from tidemill.kafka.topic_ids import TopicIds
 from tidemill.service import Heartbeat
 from tidemill.telemetry.tracing import batch_span
 from tidemill_drift import metrics
+from tidemill_drift.adapters.committed import place_of, to_commit
+from tidemill_drift.adapters.standing import Standing
 from tidemill_drift.profiling import Profiling
 from tidemill_drift.settings import DriftSettings
 from tidemill_drift.spans import profile_headers
 from tidemill_learning.drift.partition import Profile
-from tidemill_learning.drift.windows import LabelCounts, Place, RestPlace
+from tidemill_learning.drift.windows import Place
 
 _log = logging.getLogger(__name__)
 
@@ -65,9 +68,10 @@ class ProfileReader:
         gzip = settings.model_copy(update={"compression": "gzip"})
         self._publisher = Publisher(gzip, name="drift-profile")
         # `range` gives the same partition numbers of all topics to one member; cooperative-sticky does not.
-        config = consumer_config(settings, group, partition_assignment_strategy="range")
+        config = consumer_config(settings, group, partition_assignment_strategy="range", auto_offset_reset="error")
         self._consumer = Consumer(config)
         self._lag = Lag(group)
+        self._standing = Standing(group, TopicIds(partial(admin, settings)))
         self._committed: dict[Key, Place] = {}
         self._starts: dict[Key, int] = {}
         self._last_seen: dict[Key, float] = {}
@@ -102,7 +106,12 @@ class ProfileReader:
     def _turn(self) -> None:
         linger = self._settings.batch_linger_ms / 1000
         self._moved = False
-        messages = _without_errors(self._consumer.consume(self._settings.batch_size, linger))
+        fetched = self._consumer.consume(self._settings.batch_size, linger)
+        messages = _without_errors(fetched)
+        self._standing.note(fetched)
+        if self._standing.astray and not self._moved:
+            self._go_on()
+            messages = [] if self._moved else messages  # all are read again
         if self._moved:  # what was fetched before the rebalance may belong to others, or comes again
             messages = [message for message in messages if self._belongs(message)]
         batches = Batch.from_messages(messages)
@@ -115,6 +124,19 @@ class ProfileReader:
         self._lag.tell(self._consumer, self._begun())
         if profiles or time.monotonic() >= self._next_commit:
             self._commit()
+
+    def _go_on(self) -> None:
+        """A log does not hold what comes next: all are begun again from what is committed, as after a restart. Where
+        brokers do not say where, the next turn asks again.
+        """
+        self._commit()
+        places = {key: self._committed.get(key) for key in self._last_seen}
+        try:
+            going = self._standing.go_on(self._consumer, places, dict(self._standing.marks))
+        except RetryLater as error:
+            _log.warning("other logs are read first: %s", error)
+            return
+        self._begin(self._consumer, places, going)
 
     def _begun(self) -> dict[Key, int]:
         return {key: place.offset if (place := self._committed.get(key)) else 0 for key in self._last_seen}
@@ -156,7 +178,7 @@ class ProfileReader:
         if not changed:
             return
         try:
-            self._consumer.commit(offsets=_to_commit(changed), asynchronous=False)
+            self._consumer.commit(offsets=to_commit(changed, self._standing.marks), asynchronous=False)
             self._committed |= changed
         except KafkaException as error:
             # A rebalance is on its way, or the broker is: state is rebuilt from the last commit, or the
@@ -212,14 +234,32 @@ class ProfileReader:
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         committed = consumer.committed(partitions, timeout=COMMITTED_WAIT_S) if partitions else []
-        places = {(tp.topic, tp.partition): _place(tp) for tp in committed}
-        self._profiling.assign(places)
-        self._committed = {key: place for key, place in places.items() if place is not None}
-        self._starts = {key: self._profiling.begins(key[0], place) for key, place in self._committed.items()}
-        self._last_seen = dict.fromkeys(places, time.monotonic())
-        self._sealed, self._paused, self._moved = set(), set(), True
-        consumer.assign([TopicPartition(*key, self._starts.get(key, OFFSET_BEGINNING)) for key in places])
+        places = {(tp.topic, tp.partition): place_of(tp) for tp in committed}
+        marks = {(tp.topic, tp.partition): Mark.parse(tp.metadata) for tp in committed}
+        try:
+            going = self._standing.go_on(consumer, places, marks)
+        except RetryLater as error:
+            _log.warning("begun as it was committed: %s", error)
+            self._standing.go_blindly(places, marks)
+            going = dict(places)
+        self._begin(consumer, places, going)
         _log.info("assigned %d partitions", len(places), extra={"partitions": len(places)})
+
+    def _begin(
+        self, consumer: Consumer, committed: Mapping[Key, Place | None], going: Mapping[Key, Place | None]
+    ) -> None:
+        """Begin all logs at these places. What differs from what is committed is committed next."""
+        self._profiling.assign(going)
+        self._committed = {key: place for key, place in committed.items() if place is not None and place == going[key]}
+        lows = self._standing.lows
+        self._starts = {
+            key: max(self._profiling.begins(key[0], place), lows.get(key, 0))
+            for key, place in going.items()
+            if place is not None
+        }
+        self._last_seen = dict.fromkeys(going, time.monotonic())
+        self._sealed, self._paused, self._moved = set(), set(), True
+        consumer.assign([TopicPartition(*key, self._starts.get(key, OFFSET_BEGINNING)) for key in going])
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._commit()
@@ -239,46 +279,6 @@ def _without_errors(messages: Iterable[Message]) -> list[Message]:
             records.append(message)
         elif error.fatal():
             raise FatalError(f"Kafka: {error.str()}")
-        else:
+        elif error.code() != KafkaError._AUTO_OFFSET_RESET:  # that is for ``Standing``
             _log.warning("Kafka: %s", error.str())
     return records
-
-
-def _to_commit(places: Mapping[Key, Place]) -> list[TopicPartition]:
-    return [
-        TopicPartition(topic, partition, place.offset, metadata=_metadata(place))
-        for (topic, partition), place in places.items()
-    ]
-
-
-def _metadata(place: Place) -> str:
-    told: dict[str, object] = {"clock": place.clock, "window": place.window}
-    if place.labels.to:
-        told["labels"] = asdict(place.labels)  # `tidemill status` and `quality` read it there
-    if place.rest is not None:
-        told["rest"] = asdict(place.rest)
-    return json.dumps(told)
-
-
-def _place(committed: TopicPartition) -> Place | None:
-    """The committed place of a log; None where there is none, or one without a clock (of another program)."""
-    if committed.offset < 0:
-        return None
-    try:
-        metadata = json.loads(committed.metadata or "")
-        clock, window = int(metadata["clock"]), int(metadata["window"])
-        return Place(
-            committed.offset, clock, window, _label_counts(metadata.get("labels")), _rest(metadata.get("rest"))
-        )
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _rest(told: object) -> RestPlace | None:
-    return RestPlace(**{name: int(value) for name, value in told.items()}) if isinstance(told, dict) else None
-
-
-def _label_counts(told: object) -> LabelCounts:
-    if not isinstance(told, dict):
-        return LabelCounts()
-    return LabelCounts(int(told["to"]), int(told["labels"]), int(told["orphans"]), tuple(map(int, told["newest"])))

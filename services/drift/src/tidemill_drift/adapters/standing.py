@@ -1,0 +1,96 @@
+"""Where *profile* stands in each log: of which topic that is, and where it goes on when the log does not hold it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from tidemill.errors import RetryLater
+from tidemill.kafka import metrics
+from tidemill.kafka.marks import Mark, Resumption, go_on
+from tidemill.kafka.topic_ids import TopicIds
+from tidemill_learning.drift.windows import Place
+
+_log = logging.getLogger(__name__)
+
+BOUNDS_WAIT_S = 5.0
+Key = tuple[str, int]
+"""(topic, partition number)."""
+
+
+class Standing:
+    """The marks that are committed with places, and the partitions that do not hold what comes next. One thread."""
+
+    def __init__(self, group: str, topic_ids: TopicIds) -> None:
+        self._group = group
+        self._topic_ids = topic_ids
+        self.marks: dict[Key, Mark] = {}
+        self.lows: dict[Key, int] = {}
+        """First offset of each log, as far as it was told."""
+        self.astray: set[Key] = set()
+        """Logs that do not hold the offset that comes next, or are of another topic by now."""
+
+    def note(self, messages: Iterable[Message]) -> None:
+        """Take in what the client says of offsets that are not there, and what has become known of topics' ids."""
+        for message in messages:
+            error = message.error()
+            if error is not None and error.code() == KafkaError._AUTO_OFFSET_RESET:
+                self.astray.add((str(message.topic()), int(message.partition() or 0)))
+        for topic, found in self._topic_ids.look({topic for topic, _ in self.marks}).items():
+            self.astray.update(key for key, mark in self.marks.items() if key[0] == topic and mark.anew(found))
+
+    def go_on(
+        self, consumer: Consumer, places: Mapping[Key, Place | None], marks: Mapping[Key, Mark]
+    ) -> dict[Key, Place | None]:
+        """Where to go on, for each log that is held from now on; says what it must leave out. Raises RetryLater
+        without brokers, without effect.
+        """
+        ids = self._topic_ids.of({topic for topic, _ in places})
+        bounds = {key: _bounds(consumer, key) for key in places}
+        self.marks, self.lows, self.astray = {}, {key: low for key, (low, _) in bounds.items()}, set()
+        going: dict[Key, Place | None] = {}
+        for key, place in places.items():
+            mark = marks.get(key, Mark())
+            if place is None:
+                self.marks[key], going[key] = replace(mark, topic_id=ids[key[0]] or mark.topic_id), None
+                continue
+            found = go_on(place.offset, mark, *bounds[key], ids[key[0]])
+            self._say(key, mark, found)
+            self.marks[key], going[key] = found.mark, at(place, found, anew=mark.anew(ids[key[0]]))
+        return going
+
+    def go_blindly(self, places: Mapping[Key, Place | None], marks: Mapping[Key, Mark]) -> None:
+        """Brokers do not say what these logs hold: they are begun as they were committed, and looked at as soon as
+        possible.
+        """
+        self.marks, self.lows, self.astray = {key: marks.get(key, Mark()) for key in places}, {}, set(places)
+
+    def _say(self, key: Key, mark: Mark, found: Resumption) -> None:
+        topic, number = key
+        if found.why is not None:
+            _log.error("%s/%d: %s", topic, number, found.why, extra={"topic": topic, "partition": number})
+        if found.removed:
+            metrics.REMOVED_UNREAD.labels(self._group, topic).inc(found.removed)
+        if mark.anew(found.mark.topic_id):
+            metrics.TOPICS_ANEW.labels(self._group, topic).inc()
+
+
+def at(place: Place, found: Resumption, *, anew: bool) -> Place:
+    """The place to go on at: of a topic made anew one that knows nothing of the old one's clock and windows."""
+    if anew:
+        return Place(found.start)
+    return place if found.start == place.offset else replace(place, offset=found.start)
+
+
+def _bounds(consumer: Consumer, key: Key) -> tuple[int, int]:
+    where = f"first offset of {key[0]}/{key[1]}"
+    try:
+        found = consumer.get_watermark_offsets(TopicPartition(*key), timeout=BOUNDS_WAIT_S)
+    except KafkaException as error:
+        raise RetryLater(f"{where}: {error.args[0].str()}") from error
+    if found is None:
+        raise RetryLater(f"{where}: no answer in time")
+    return found
