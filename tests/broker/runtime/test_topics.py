@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from confluent_kafka.cimpl import NewTopic
 
+from tests.support.polling import until
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import ConfigError
 from tidemill.kafka.clients import admin
-from tidemill.kafka.topics import check_equal_partitions, ensure_topics
+from tidemill.kafka.topics import check_equal_partitions, ensure_topics, partition_counts
 from tidemill.settings import KafkaSettings
 
 
@@ -34,6 +35,7 @@ def test_topics_of_a_model_that_are_missing_or_unequal_are_named(kafka: str, pre
         check_equal_partitions(client, catalog, ["m"])
     odd = catalog.name("clean", "m")
     client.create_topics([NewTopic(odd, 2, 1)])[odd].result()
+    until(lambda: bool(partition_counts(client, [odd])), 60, "the odd one is seen")
     with pytest.raises(ConfigError, match=f"{odd} has 2, not 3"):
         ensure_topics(client, catalog, ["m"], 3)
 

@@ -27,8 +27,8 @@ CLIENTS = {
     "fastapi", "starlette", "uvicorn", "httpx", "requests", "aiohttp",
     "redis", "limits", "mlflow",
 }  # fmt: skip
-VALUE_TYPES = {"tidemill.kafka.batch", "tidemill.kafka.headers", "tidemill.kafka.dead_letters"}
-"""Batches, headers and dead letters are values: logic takes and gives them, and they import no client."""
+VALUE_TYPES = {"tidemill.kafka.batch", "tidemill.kafka.headers", "tidemill.kafka.dead_letters", "tidemill.kafka.room"}
+"""Batches, headers and dead letters are values, room is a rule: logic uses them, and they import no client."""
 
 NEVER = {"inference": {"sklearn", "skl2onnx", "mlflow", "polars", "pandas"}}
 """What a service must not import anywhere, its image being kept small by it."""

@@ -157,17 +157,15 @@ def _contract(settings: DriftSettings, part: str) -> _Contract:
 
 
 def _await_topics(settings: DriftSettings, contract: _Contract, stop: threading.Event) -> bool:
-    """Waits for the brokers, then refuses models whose topics differ in partitions; False where stopped
-    first.
-    """
+    """Waits for the brokers, then refuses models whose topics are missing; False where stopped first."""
     from tidemill.errors import RetryLater
     from tidemill.kafka.clients import admin
-    from tidemill.kafka.topics import check_equal_partitions
+    from tidemill.kafka.topics import check_topics
 
     client = admin(settings)
     while not stop.is_set():
         try:
-            check_equal_partitions(client, contract.topics, list(contract.models))
+            check_topics(client, contract.topics, list(contract.models))
             return True
         except RetryLater as error:
             _log.warning("waiting for Kafka: %s", error)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 
 from tidemill.clock import SystemClock
 from tidemill.kafka.clients import admin
-from tidemill.kafka.topics import check_equal_partitions
+from tidemill.kafka.growth import partition_counts, widen
+from tidemill.kafka.room import Room
 from tidemill.kafka.transactional import Partition, TransactionalRunner
 from tidemill.service import Health, StopSignal
 from tidemill.service.footprint import Trimmer
@@ -51,7 +53,12 @@ class StreamWorker:
         self._stop = stop
         self._platform = platform = Platform.load(settings)
         self._clean = {platform.topics.name("clean", model): model for model in platform.specs}
-        self._admin = admin(settings)
+        client, predictions = admin(settings), [platform.topics.name("predictions", model) for model in platform.specs]
+        self._room = Room(
+            {topic: [name] for topic, name in zip(self._clean, predictions, strict=True)},
+            partial(partition_counts, client),
+            lambda topic: widen(client, platform.topics, self._clean[topic]),
+        )
         self.health = Health()
         self._watcher: VersionWatcher = platform.watcher(on_failure=stop.set, on_switch=self._on_switch)
         self._process = HoldsWhatWaits(
@@ -63,6 +70,7 @@ class StreamWorker:
                 platform.report_writer(STREAM),
             ),
             {model: topic for topic, model in self._clean.items()},
+            room=self._room,
         )
         self._trim = Trimmer()
         name = f"inference-{settings.worker_set}"
@@ -77,6 +85,7 @@ class StreamWorker:
             linger_s=settings.batch_linger_ms / 1000,
             start_offsets=self._start_offsets,
             on_assigned=self._on_assigned,
+            on_revoked=self._room.drop,
             before_batch=self._process.release,
             on_idle=self._on_idle,
             health=self.health,
@@ -112,11 +121,12 @@ class StreamWorker:
     def _on_assigned(self, partitions: list[Partition]) -> None:
         """The member before us may have served a version that we have not read of: read and load it first,
         so that the epochs in a partition never go back. A prediction goes to the partition number that its
-        record came from, so the counts of the topics must agree.
+        record came from: a model whose predictions have fewer partitions waits until they have grown.
         """
         models = {self._clean[topic] for topic, _ in partitions}
         self._watcher.sync(SYNC_S, models)
-        check_equal_partitions(self._admin, self._platform.topics, sorted(models))
+        self._room.take(partitions)
+        self._process.apply()
 
     def _start_offsets(self, partitions: list[Partition]) -> Mapping[Partition, int]:
         """Where the training rows of the first version ended; partitions added since then are read from

@@ -1,4 +1,4 @@
-"""A model that cannot be loaded now holds up its own topic on the stream, and no other."""
+"""A model that cannot be loaded now, or has no room for predictions, holds up its own topic, and no other."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from tidemill.errors import HoldTopics
 from tidemill.kafka.batch import Batch, Output
+from tidemill.kafka.room import Room
 from tidemill_inference.serving import NoVersion
 from tidemill_inference.shelved import NotLoaded
 
@@ -23,11 +24,13 @@ class HoldsWhatWaits:
         process: Callable[[list[Batch]], list[Output]],
         topics: Mapping[str, str],
         monotonic_s: Callable[[], float] = time.monotonic,
+        room: Room | None = None,
     ) -> None:
-        """`topics`: the clean topic of each model."""
+        """`topics`: the clean topic of each model. `room`: which of them wait for partitions of predictions."""
         self._process = process
         self._topics = topics
         self._monotonic_s = monotonic_s
+        self._room = room
         self._until_s: dict[str, float] = {}
         self.hold: Callable[[Collection[str]], None] = lambda topics: None
 
@@ -37,7 +40,7 @@ class HoldsWhatWaits:
             return self._process(batches)
         except (NotLoaded, NoVersion) as error:
             self._until_s[self._topics[error.model]] = self._monotonic_s() + error.delay_s
-            raise HoldTopics(self._until_s) from error
+            raise HoldTopics(self._held) from error
 
     def release(self) -> None:
         """Go on with the topics whose time has come; to be called often."""
@@ -45,5 +48,16 @@ class HoldsWhatWaits:
         over = [topic for topic, until in self._until_s.items() if until <= now]
         for topic in over:
             del self._until_s[topic]
-        if over:
-            self.hold(self._until_s)
+        roomy = self._room.due() if self._room is not None else []
+        if self._room is not None:
+            self._room.drop(roomy)
+        if over or roomy:
+            self.apply()
+
+    def apply(self) -> None:
+        """Hold what waits, and nothing else."""
+        self.hold(self._held)
+
+    @property
+    def _held(self) -> set[str]:
+        return self._until_s.keys() | (self._room.topics if self._room is not None else set())

@@ -87,7 +87,7 @@ def build(
     )
     patiently(store.release_own_leases, stop)
     models = [_model_rows(settings, spec, catalog, schemas, counts) for spec in specs.values()]
-    places = {model.spec.name: _place(settings, model, catalog, counts) for model in models}
+    places = {model.spec.name: _place(settings, model, catalog) for model in models}
     admission = Admission(store, specs, _codec(settings, schemas), schemas, clock)
     child = TrainingChild(child_environment(settings), stop)
     published = Published(
@@ -105,6 +105,8 @@ def build(
         FirstData(admission, store).after_commit,
         stop,
         _heartbeat(health, settings, "collect"),
+        partial(_partitions, settings, specs, catalog),
+        lambda model: places.update({model.spec.name: _place(settings, model, catalog)}),
     )
     requests = RequestReader(
         TopicReader(settings, catalog.group("trainer-admit"), _named(catalog, counts, "retrain_requests")),
@@ -235,10 +237,9 @@ def _model_rows(
     )
 
 
-def _place(settings: TrainerSettings, model: ModelRows, catalog: TopicCatalog, counts: Mapping[str, int]) -> Place:
+def _place(settings: TrainerSettings, model: ModelRows, catalog: TopicCatalog) -> Place:
     name = model.spec.name
-    partitions = tuple((topic, number) for topic in model.topics for number in range(counts[topic]))
-    return Place(f"{settings.tables}/{settings.prefix}{name}", catalog.name("clean", name), partitions)
+    return Place(f"{settings.tables}/{settings.prefix}{name}", catalog.name("clean", name), model.table.partitions)
 
 
 def _named(catalog: TopicCatalog, counts: Mapping[str, int], *roles: str) -> dict[str, int]:

@@ -81,6 +81,15 @@ class TrainingTable:
         """
         self._restarted[partition] = at
 
+    @property
+    def partitions(self) -> tuple[tuple[str, int], ...]:
+        """Topic and number of each partition of which rows come in."""
+        return self._partitions
+
+    def add_partitions(self, partitions: Iterable[tuple[str, int]]) -> None:
+        """Rows of these partitions come in from now on, too."""
+        self._partitions = (*self._partitions, *partitions)
+
     def reload(self) -> None:
         """Take the newest snapshot."""
         self._table.update_incremental()

@@ -51,6 +51,7 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
     from tidemill_validator.adapters.controls import Controls
     from tidemill_validator.adapters.history import CleanHistory
     from tidemill_validator.adapters.quality_watch import start_watch
+    from tidemill_validator.adapters.room import room
     from tidemill_validator.adapters.window_pause import WindowPause
     from tidemill_validator.worker import Worker, build_validators
 
@@ -71,7 +72,10 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
     name = f"validator-{settings.worker_set}-{settings.instance}"
     controls_topic, control = topics.name("validator_controls"), schemas.platform("validator-control")
     controls = Controls(settings, controls_topic, codec, control, name, SystemClock().now_ms)
-    worker = Worker(validators, CleanHistory(settings, codec, settings.max_seen_ids).restore, controls)
+    worker = Worker(
+        validators, CleanHistory(settings, codec, settings.max_seen_ids).restore, controls,
+        room=room(settings, topics, [validator.stream for validator in validators]),
+    )  # fmt: skip
     health = Health()
     runner = TransactionalRunner(
         settings,
@@ -108,16 +112,16 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
 
 
 def _await_topics(settings: ValidatorSettings, topics: TopicCatalog, models: list[str], stop: threading.Event) -> None:
-    """Waits for the brokers, then refuses topics of a model whose partition counts differ."""
+    """Waits for the brokers, then refuses models whose topics are missing."""
     from tidemill.errors import RetryLater
     from tidemill.kafka.clients import admin
     from tidemill.kafka.sizes import fit_sizes
-    from tidemill.kafka.topics import check_equal_partitions
+    from tidemill.kafka.topics import check_topics
 
     client = admin(settings)
     while not stop.is_set():
         try:
-            check_equal_partitions(client, topics, models)
+            check_topics(client, topics, models)
             fit_sizes(client, topics, models)
             return
         except RetryLater as error:

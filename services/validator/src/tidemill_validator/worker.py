@@ -14,6 +14,7 @@ from tidemill.contracts.usable import naming
 from tidemill.errors import HoldTopics, RetryLater, TidemillError
 from tidemill.fields import FieldRules, privacy_rule
 from tidemill.kafka.batch import Batch, Output
+from tidemill.kafka.room import Room
 from tidemill.service.footprint import Trimmer
 from tidemill.sources import SourceReader
 from tidemill_expectations import Suite, event_suite, label_suite
@@ -44,8 +45,11 @@ class Worker:
         restore: Restore,
         controls: Controls | None = None,
         hold: Callable[[Collection[str]], None] = lambda topics: None,
+        room: Room | None = None,
     ) -> None:
-        """`controls` say which topics are paused; `hold` (set later, too) makes the runner read them no further."""
+        """`controls` say which topics are paused; `hold` (set later, too) makes the runner read them no further.
+        `room`: what is read that has partitions which clean or the dead letters have not (without one: nothing has).
+        """
         self._validators: dict[str, list[StreamValidator]] = {}
         for validator in validators:  # several models may read one topic of someone else's
             self._validators.setdefault(validator.stream.topic, []).append(validator)
@@ -53,6 +57,7 @@ class Worker:
         self._controls, self.hold = controls, hold
         self._paused: set[str] = set()
         self._waiting = Waiting()
+        self._room = room
         self._trim = Trimmer()
 
     @property
@@ -88,7 +93,8 @@ class Worker:
 
     @property
     def _held(self) -> set[str]:
-        return self._paused | self._waiting.topics
+        held = self._paused | self._waiting.topics
+        return held | self._room.topics if self._room is not None else held
 
     def set_aside(self, one: Batch, why: str) -> list[Output]:
         """For a record that validating failed on: its dead letters, of those models that it fails for."""
@@ -104,7 +110,11 @@ class Worker:
 
     def look(self) -> None:
         """Between batches: has anybody paused a topic, or let it go on?"""
-        if self._waiting.due():
+        roomy = self._room.due() if self._room is not None else []
+        if self._room is not None and roomy:
+            self._begin(roomy)
+            self._room.drop(roomy)
+        if self._waiting.due() or roomy:
             self.hold(self._held)
         if self._controls is not None and self._controls.poll():
             self._apply()
@@ -128,16 +138,26 @@ class Worker:
         self.hold(self._held)
 
     def on_assigned(self, partitions: Sequence[tuple[str, int]]) -> None:
-        """New partitions: read back what they must know before their first record is judged, and what is paused."""
+        """New partitions: read back what they must know before their first record is judged, and what is paused.
+
+        A topic with partitions that its outputs have not got waits until they have.
+        """
+        roomy = list(partitions) if self._room is None else self._room.take(partitions)
         if self._controls is not None:
             self._controls.catch_up()
             self._apply()
+        self.hold(self._held)
+        self._begin(roomy)
+
+    def _begin(self, partitions: Sequence[tuple[str, int]]) -> None:
         for topic, numbers in _by_topic(partitions).items():
             for validator in self._validators[topic]:
                 self._restore(validator, numbers)
 
     def on_revoked(self, partitions: Sequence[tuple[str, int]]) -> None:
         """Partitions that have gone: forget them."""
+        if self._room is not None:
+            self._room.drop(partitions)
         for topic, number in partitions:
             for validator in self._validators[topic]:
                 validator.drop(number)

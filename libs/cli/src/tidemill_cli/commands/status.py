@@ -33,6 +33,7 @@ def status(platform: PlatformView, as_json: bool) -> None:
     """
     pauses = read_pauses(platform)
     aside = _set_aside(platform.facts)
+    uneven = _uneven(platform)
     found = {
         "broker": platform.facts.get("broker", {"bootstrap": platform.settings.kafka_bootstrap}),
         "processes": _processes(platform.facts),
@@ -42,6 +43,7 @@ def status(platform: PlatformView, as_json: bool) -> None:
                 **_model(platform, name),
                 "tombstones": aside.get(name, 0),
                 "paused": [pause.facts() for pause in pauses if pause.model == name],
+                "partitions": uneven[name],
             }
             for name in sorted(platform.models)
         ],
@@ -54,6 +56,18 @@ def status(platform: PlatformView, as_json: bool) -> None:
             click.secho(line, fg="yellow")
         for pause in pauses:
             click.secho(pause.line(), fg="red")
+        for problem in filter(None, uneven.values()):
+            click.secho(f"what has no room waits: {problem}", fg="red")
+
+
+def _uneven(platform: PlatformView) -> dict[str, str | None]:
+    """By model, what is wrong with the partition counts of its topics, and what to type."""
+    from tidemill.kafka.growth import unequal
+    from tidemill_cli.lag import Offsets
+
+    names = {name: platform.topics.model_topics(name) for name in platform.models}
+    present = Offsets(platform.settings).partitions([topic for topics in names.values() for topic in topics.values()])
+    return {name: unequal(platform.topics, name, present) for name in names}
 
 
 def _processes(facts: dict[str, Any]) -> list[dict[str, Any]]:

@@ -149,8 +149,9 @@ def plan(platform: PlatformView, principals: tuple[str, ...], as_json: bool, scr
 )
 @platform_options
 def apply(platform: PlatformView, principals: tuple[str, ...], change_configs: bool, script: Path) -> None:
-    """Create the topics that are missing, and the rights of the services named by --principal. What exists
-    stays as it is. What this principal may not do is written as a script for whoever may (exit code 3).
+    """Create the topics that are missing, and the rights of the services named by --principal. A model's topics that
+    have fewer partitions than another of them, or than its source, get as many; else what exists stays as it is. What
+    this principal may not do is written as a script for whoever may (exit code 3).
     """
     _apply(platform, principals, script, change_configs=change_configs)
 
@@ -185,7 +186,7 @@ def _apply(platform: PlatformView, principals: tuple[str, ...], script: Path, *,
     made = make_plan(platform, principals)
     if made.obstacles:
         raise click.ClickException("\n".join(made.obstacles))
-    kinds = ("create", "config") if change_configs else ("create",)
+    kinds = ("create", "grow", "config") if change_configs else ("create", "grow")
     changes = [f"{change.kind}: {change.topic.name}" for change in made.changes if change.kind in kinds]
     if changes:
         note_act(platform, "topics.apply", platform.settings.prefix, changes=changes, configs=change_configs)
@@ -194,7 +195,7 @@ def _apply(platform: PlatformView, principals: tuple[str, ...], script: Path, *,
         click.echo(line)
     if not done.refused:
         if not done.done:
-            click.echo("all topics exist")
+            click.echo("all topics exist, with as many partitions as they must have")
         return
     for what, why in done.refused.items():
         click.echo(f"not done: {what}: {why}", err=True)

@@ -121,6 +121,11 @@ def _topics(plan: Plan, client: Admin) -> list[Finding]:
             findings.append(warn("topics", text, "`tidemill topics apply --change-configs` sets it"))
         if change.kind is Kind.KEEP and change.detail and not change.topic.external:
             findings.append(warn("topics", f"{change.topic.name}: {change.detail}"))
+    for change in plan.changes:
+        if change.kind is Kind.GROW:
+            findings.append(
+                fail("topics", f"{change.topic.name}: {change.detail}", "`tidemill topics apply` adds them")
+            )
     missing = [change for change in plan.changes if change.kind is Kind.CREATE]
     if missing:
         refused = create(client, missing, dry_run=True)

@@ -30,6 +30,15 @@ class Plan:
         stops = (Kind.CONFLICT, Kind.MISSING)
         return [f"{c.topic.name}: {c.detail}" for c in self.changes if c.kind in stops]
 
+    @property
+    def growth(self) -> dict[str, dict[str, int]]:
+        """By model, the topics that get more partitions, and how many: what is written to before what is read."""
+        found: dict[str, dict[str, int]] = {}
+        for change in reversed(self.changes):  # the contract has them in the order of the flow
+            if change.kind is Kind.GROW:
+                found.setdefault(change.topic.model or "", {})[change.topic.name] = change.topic.partitions or 0
+        return found
+
 
 @dataclass(slots=True)
 class Applied:
@@ -42,6 +51,7 @@ class Applied:
 def make_plan(platform: PlatformView, principals: Sequence[str] = ()) -> Plan:
     """Compare the contract with the cluster. Raises RetryLater without brokers."""
     from tidemill.kafka.clients import admin
+    from tidemill.kafka.growth import counts_of_models
     from tidemill_cli.provision.cluster import existing_topics
     from tidemill_cli.reach import ensure_reachable
 
@@ -51,8 +61,9 @@ def make_plan(platform: PlatformView, principals: Sequence[str] = ()) -> Plan:
     ensure_reachable(settings)
     client = admin(settings)
     existing = existing_topics(client, [*catalog.all_topics(models), *external])
-    sources = {model: existing[name].partitions for name, model in external.items() if name in existing}
-    wanted = wanted_topics(catalog, models, settings.partitions, settings.replication_factor, sources)
+    present = {name: topic.partitions for name, topic in existing.items()}
+    there = counts_of_models(catalog, models, present, settings.partitions)
+    wanted = wanted_topics(catalog, models, settings.partitions, settings.replication_factor, there)
     whom = named or default_principals(settings.prefix)
     return Plan(
         settings.kafka_bootstrap,
@@ -65,6 +76,7 @@ def make_plan(platform: PlatformView, principals: Sequence[str] = ()) -> Plan:
 def apply_plan(platform: PlatformView, plan: Plan, *, configs: bool) -> Applied:
     """Do what the plan says, as far as this principal may."""
     from tidemill.kafka.clients import admin
+    from tidemill.kafka.growth import grow
     from tidemill_cli.provision.cluster import allow, alter, await_visible, create
 
     client, applied = admin(platform.settings), Applied()
@@ -73,6 +85,11 @@ def apply_plan(platform: PlatformView, plan: Plan, *, configs: bool) -> Applied:
     created = [c.topic.name for c in plan.changes if c.kind is Kind.CREATE and c.topic.name not in refused]
     await_visible(client, created)
     applied.done += [f"created {name}" for name in created]
+    for model, topics in plan.growth.items():
+        refused = grow(client, topics)
+        applied.refused |= {f"more partitions for {name}": why for name, why in refused.items()}
+        if not refused:
+            applied.done.append(f"topics of {model} have {max(topics.values())} partitions: {', '.join(topics)} grew")
     if configs:
         refused = alter(client, plan.changes)
         applied.refused |= {f"settings of {name}": why for name, why in refused.items()}

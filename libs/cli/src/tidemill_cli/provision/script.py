@@ -24,8 +24,10 @@ kafka() {{
 
 
 def script(bootstrap: str, changes: Iterable[Change], rights: Iterable[Right], *, configs: bool) -> str:
-    """The script's text: topics that are missing, settings that differ if `configs`, rights."""
+    """The script's text: partitions and topics that are missing, settings that differ if `configs`, rights."""
     lines = [_HEAD.format(bootstrap=bootstrap)]
+    changes = list(changes)
+    lines += [_grow(change) for change in reversed(changes) if change.kind is Kind.GROW]  # outputs before inputs
     for change in changes:
         if change.kind is Kind.CREATE:
             lines.append(_create(change))
@@ -44,6 +46,11 @@ def _create(change: Change) -> str:
     for name, value in topic.config.items():
         words += ["--config", f"{name}={value}"]
     return "kafka " + shlex.join(words)
+
+
+def _grow(change: Change) -> str:
+    words = ["kafka-topics.sh", "--alter", "--topic", change.topic.name, "--partitions", str(change.topic.partitions)]
+    return f"kafka {shlex.join(words)} || echo 'not grown, perhaps since it has grown already' >&2"
 
 
 def _alter(change: Change) -> str:

@@ -38,7 +38,8 @@ def show(plan: Plan) -> None:
         screen.print(line, highlight=False, soft_wrap=True, markup=False)
     counts = {kind: sum(c.kind is kind for c in plan.changes) for kind in Kind}
     screen.print(
-        f"\n{counts[Kind.CREATE]} to create, {counts[Kind.CONFIG]} with other settings (kept, unless "
+        f"\n{counts[Kind.CREATE]} to create, {counts[Kind.GROW]} to get more partitions, "
+        f"{counts[Kind.CONFIG]} with other settings (kept, unless "
         f"--change-configs), {counts[Kind.KEEP]} as they should be, {len(plan.obstacles)} in the way"
     )
     for obstacle in plan.obstacles:

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     """What is to be done about a topic."""
 
     CREATE = "create"
+    GROW = "grow"
     KEEP = "keep"
     CONFIG = "config"
     CONFLICT = "conflict"
@@ -25,7 +26,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WantedTopic:
-    """A topic as the contract has it. `external`: someone else's, only looked at."""
+    """A topic as the contract has it. `external`: someone else's, only looked at. `grows`: `partitions` are those of a
+    topic beside it, and not of a setting.
+    """
 
     name: str
     role: str
@@ -34,6 +37,7 @@ class WantedTopic:
     replication: int
     config: Mapping[str, str] = field(hash=False)
     external: bool = False
+    grows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +64,16 @@ def wanted_topics(
     models: Iterable[str],
     partitions: int,
     replication: int = OF_BROKER,
-    sources: Mapping[str, int] | None = None,
+    there: Mapping[str, int] | None = None,
 ) -> list[WantedTopic]:
-    """Every topic of the platform and of `models`. `partitions`: of a model's topics, where `sources` does not say
-    (a model that reads a topic of someone else's has as many as that).
+    """Every topic of the platform and of `models`. `partitions`: of a model's topics, where `there` does not say: what
+    is there already, a topic of someone else's that it reads included, has so many at most.
     """
-    models, counts = list(models), dict(sources or {})
+    models, counts = list(models), dict(there or {})
     wanted = [
         WantedTopic(
             name, role, model, catalog.spec(role).partitions or counts.get(model or "", partitions),
-            replication, catalog.spec(role).config,
+            replication, catalog.spec(role).config, grows=model in counts and not catalog.spec(role).partitions,
         )
         for name, (role, model) in catalog.all_topics(models).items()
     ]  # fmt: skip
@@ -92,11 +96,18 @@ def _compare(topic: WantedTopic, found: ExistingTopic | None) -> Change:
     if topic.external:
         return Change(Kind.KEEP, topic, "someone else's: only read")
     if topic.partitions != found.partitions:
+        if topic.grows and found.partitions < (topic.partitions or 0):
+            return Change(Kind.GROW, topic, f"has {found.partitions} partitions: as many as the model's other topics")
+        cure = (
+            "set TIDEMILL_PARTITIONS to what is there, or use"
+            if topic.model
+            else "delete it with what it holds, or use"
+        )
         return Change(
             Kind.CONFLICT,
             topic,
-            f"has {found.partitions} partitions, not {topic.partitions}; partitions are never changed (keys would "
-            "move): set TIDEMILL_PARTITIONS to what is there, or use another TIDEMILL_PREFIX",
+            f"has {found.partitions} partitions, not {topic.partitions}; partitions are never changed by a setting "
+            f"(keys would move): {cure} another TIDEMILL_PREFIX",
         )
     differs = {
         name: (found.config.get(name, "unset"), value)

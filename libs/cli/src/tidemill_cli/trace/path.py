@@ -54,10 +54,20 @@ def find_path(lookup: Lookup, model: str, wanted: str, key: str | None, since_ms
     bounds.
 
     `since_ms`: where in the log's time to begin. An id that carries time (UUIDv7, as prediction ids do)
-    bounds itself. With `key` only its partition is read.
+    bounds itself. With `key` its partition is read first; the others only where the event is not there: before
+    partitions were added, its key led elsewhere.
     """
     partition = lookup.partition(key) if key is not None else None
-    partitions = None if partition is None else (partition,)
+    if partition is not None:
+        found = _find(lookup, model, wanted, (partition,), since_ms, id_field)
+        if found is not None:
+            return found
+    return _find(lookup, model, wanted, None, since_ms, id_field)
+
+
+def _find(
+    lookup: Lookup, model: str, wanted: str, partitions: tuple[int, ...] | None, since_ms: int, id_field: str
+) -> Path | None:
     stamped = uuid7_time_ms(wanted)
     if stamped is not None:
         bounds = Bounds(partitions, stamped - AROUND_MS, stamped + AROUND_MS)

@@ -19,6 +19,7 @@ __all__ = [
     "TOPICS_ANEW",
     "TRANSACTIONS",
     "TRANSACTION_SECONDS",
+    "WITHOUT_ROOM",
     "stage",
 ]
 
@@ -33,6 +34,12 @@ REMOVED_UNREAD = Counter(
     "tidemill_removed_unread_total",
     "Offsets that retention, or somebody by hand, removed from a topic before this reader had read them.",
     ["group", "topic"],
+)
+WITHOUT_ROOM = Gauge(
+    "tidemill_topic_without_room",
+    "1 where a topic waits because it has partitions that what is written from it has not got; `tidemill topics apply`"
+    " adds them.",
+    ["topic"],
 )
 TOPICS_ANEW = Counter(
     "tidemill_topic_made_anew_total",

@@ -1,7 +1,8 @@
-"""Create the topics that are missing, and check that those of one model fit together."""
+"""Create the topics that are missing, and see that those of one model fit together."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable
 
@@ -11,22 +12,15 @@ from confluent_kafka.cimpl import NewTopic
 
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import ConfigError, RetryLater
+from tidemill.kafka.growth import counts_of_models, partition_counts, unequal, widen
 from tidemill.kafka.refusals import explain
 
-__all__ = ["check_equal_partitions", "ensure_topics", "partition_counts"]
+__all__ = ["check_equal_partitions", "check_topics", "ensure_topics", "partition_counts"]
+
+_log = logging.getLogger(__name__)
 
 REPLICATION_OF_BROKER = -1
 """Asks the cluster for its own default replication factor."""
-
-
-def partition_counts(admin: AdminClient, topics: Iterable[str], timeout_s: float = 10.0) -> dict[str, int]:
-    """Number of partitions of each of ``topics`` that exists; raises RetryLater without brokers."""
-    try:
-        known = admin.list_topics(timeout=timeout_s).topics
-    except KafkaException as error:
-        refused = getattr(admin, "refused", None)
-        raise RetryLater(refused or f"the Kafka brokers do not answer: {explain(error.args[0])}") from error
-    return {name: len(known[name].partitions) for name in topics if name in known and not known[name].error}
 
 
 def ensure_topics(
@@ -41,19 +35,32 @@ def ensure_topics(
     """Create every topic of the platform and of ``models`` that is missing; returns the partition count of
     each.
 
-    ``partitions`` is for topics whose count is the model's; where a model has a source of its own, the source's
-    count holds. ``replication`` is the number of replicas, -1 for the cluster's own default. A topic that exists
-    keeps its settings. Waits until all are visible.
+    ``partitions`` is for new topics whose count is the model's. Where topics of a model exist, or it has a source of
+    its own, the one with most partitions says the count: the model's other topics grow to it, and where they may not,
+    that is logged with what to type, and that model alone waits. ``replication`` is the number of replicas, -1 for the
+    cluster's own default. Waits until all are visible.
 
-    Raises ConfigError where one exists with another number of partitions or may not be created, RetryLater where the
-    brokers do not answer or the topics are not visible in time.
+    Raises ConfigError where a source is missing, where one exists with another number of partitions and nothing else
+    asks for more, or where one may not be created; RetryLater where the brokers do not answer or the topics are not
+    visible in time.
     """
     models = list(models)
-    owners, given = catalog.all_topics(models), _external_counts(admin, catalog, models)
+    _check_sources(admin, catalog, models)
+    owners = catalog.all_topics(models)
     wanted = {name: catalog.spec(role) for name, (role, _) in owners.items()}
-    counts = {name: wanted[name].partitions or given.get(model, partitions) for name, (_, model) in owners.items()}
-    present = partition_counts(admin, wanted)
-    _refuse_other_counts(present, counts)
+    sources = [name for model in models for name in catalog.external_topics(model).values()]
+
+    def planned(present: dict[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+        of_model = counts_of_models(catalog, models, present, partitions)
+        counts = {
+            name: wanted[name].partitions or of_model.get(model or "", partitions)
+            for name, (_, model) in owners.items()
+        }
+        _refuse_other_counts(present, {name: n for name, n in counts.items() if owners[name][1] not in of_model})
+        return of_model, counts
+
+    present = partition_counts(admin, [*wanted, *sources])
+    of_model, counts = planned(present)
     missing = [
         NewTopic(name, counts[name], replication, config=dict(spec.config))
         for name, spec in wanted.items()
@@ -61,9 +68,21 @@ def ensure_topics(
     ]
     if missing:
         _create(admin, missing, timeout_s)
-        present = _await_visible(admin, counts, timeout_s)
-        _refuse_other_counts(present, counts)
-    return present
+        _await_visible(admin, dict.fromkeys(counts, 1), timeout_s)
+        of_model, counts = planned(partition_counts(admin, [*wanted, *sources]))  # some were there, and not seen yet
+    stuck = {model for model in of_model if _stays_unequal(admin, catalog, model)}
+    grown = {name: counts[name] if owners[name][1] not in stuck else 1 for name in counts}
+    return _await_visible(admin, grown, timeout_s)
+
+
+def check_topics(admin: AdminClient, catalog: TopicCatalog, models: Iterable[str]) -> None:
+    """Raises ConfigError where a topic of a model is missing; logs, with what to type, where those of one model have
+    unequally many partitions: what has no room waits by itself.
+    """
+    for model in models:
+        problem = unequal(catalog, model, _counts_of(admin, catalog, model))
+        if problem is not None:
+            _log.error("%s", problem, extra={"model": model})
 
 
 def check_equal_partitions(admin: AdminClient, catalog: TopicCatalog, models: Iterable[str]) -> dict[str, int]:
@@ -73,45 +92,47 @@ def check_equal_partitions(admin: AdminClient, catalog: TopicCatalog, models: It
     """
     result: dict[str, int] = {}
     for model in models:
-        names = [catalog.name(spec.role, model) for spec in catalog.specs if spec.per_model and spec.partitions is None]
-        counts = partition_counts(admin, names)
-        missing = sorted(set(names) - counts.keys())
-        if missing:
-            raise ConfigError(
-                f"topics of {model} are missing: {', '.join(missing)}; create them with `tidemill topics`"
-            )
-        if len(set(counts.values())) > 1:
-            listed = ", ".join(f"{name}={count}" for name, count in sorted(counts.items()))
-            raise ConfigError(f"topics of {model} must have equal partition counts: {listed}")
+        counts = _counts_of(admin, catalog, model)
+        problem = unequal(catalog, model, counts)
+        if problem is not None:
+            raise ConfigError(problem)
         result[model] = next(iter(counts.values()))
     return result
 
 
-def _external_counts(admin: AdminClient, catalog: TopicCatalog, models: Iterable[str]) -> dict[str | None, int]:
-    """Partition count by model, for models that read topics of someone else's."""
-    result: dict[str | None, int] = {}
+def _counts_of(admin: AdminClient, catalog: TopicCatalog, model: str) -> dict[str, int]:
+    names = catalog.model_topics(model).values()
+    counts = partition_counts(admin, names)
+    missing = sorted(set(names) - counts.keys())
+    if missing:
+        raise ConfigError(f"topics of {model} are missing: {', '.join(missing)}; create them with `tidemill topics`")
+    return counts
+
+
+def _stays_unequal(admin: AdminClient, catalog: TopicCatalog, model: str) -> bool:
+    problem = widen(admin, catalog, model)
+    if problem is not None:
+        _log.error("%s", problem, extra={"model": model})
+    return problem is not None
+
+
+def _check_sources(admin: AdminClient, catalog: TopicCatalog, models: Iterable[str]) -> None:
+    """Raises ConfigError where a topic of someone else's, which a model reads, is missing."""
     for model in models:
         names = catalog.external_topics(model)
-        counts = partition_counts(admin, names.values()) if names else {}
-        missing = sorted(set(names.values()) - counts.keys())
+        missing = sorted(set(names.values()) - partition_counts(admin, names.values()).keys()) if names else []
         if missing:
             raise ConfigError(
                 f"the source of {model} is not there, or may not be seen: {', '.join(missing)}; it is not created here"
             )
-        if len(set(counts.values())) > 1:
-            listed = ", ".join(f"{name}={count}" for name, count in sorted(counts.items()))
-            raise ConfigError(f"the sources of {model} must have equal partition counts: {listed}")
-        if counts:
-            result[model] = next(iter(counts.values()))
-    return result
 
 
 def _refuse_other_counts(present: dict[str, int], wanted: dict[str, int]) -> None:
-    wrong = [f"{name} has {present[name]}, not {wanted[name]}" for name in present if present[name] != wanted[name]]
+    wrong = [f"{name} has {present[name]}, not {n}" for name, n in wanted.items() if present.get(name, n) != n]
     if wrong:
         raise ConfigError(
-            f"partition counts differ from the settings: {'; '.join(sorted(wrong))}. "
-            "Set TIDEMILL_PARTITIONS to what is there, or use another TIDEMILL_PREFIX"
+            f"partition counts differ from the settings: {'; '.join(sorted(wrong))}. Set TIDEMILL_PARTITIONS to what "
+            "is there (it is for the topics of new models), or use another TIDEMILL_PREFIX"
         )
 
 
@@ -132,8 +153,9 @@ def _await_visible(admin: AdminClient, wanted: dict[str, int], timeout_s: float)
     deadline = time.monotonic() + timeout_s
     while True:
         present = partition_counts(admin, wanted)
-        if all(present.get(name, 0) > 0 for name in wanted):
+        if all(present.get(name, 0) >= count for name, count in wanted.items()):
             return present
         if time.monotonic() > deadline:
-            raise RetryLater(f"topics are not visible yet: {', '.join(sorted(set(wanted) - present.keys()))}")
+            late = sorted(name for name, count in wanted.items() if present.get(name, 0) < count)
+            raise RetryLater(f"topics are not visible yet: {', '.join(late)}")
         time.sleep(0.1)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ROLES = ("clean", "labels", "predictions")
+COUNT_EVERY_S = 30.0
+"""How often it is asked whether topics have got more partitions: as often as a consumer of a group finds out."""
 
 
 class Collector:
@@ -42,7 +45,12 @@ class Collector:
         after_commit: Callable[[ModelRows], None],
         stop: threading.Event,
         heartbeat: Heartbeat,
+        count: Callable[[], dict[str, int]] | None = None,
+        grown: Callable[[ModelRows], None] = lambda model: None,
     ) -> None:
+        """`count`: asked now and then whether topics have more partitions than at the start; it raises RetryLater.
+        `grown` is told the model whose have, before the first of their records.
+        """
         self._settings = settings
         self._group = group
         self._models = models
@@ -50,6 +58,9 @@ class Collector:
         self._after_commit = after_commit
         self._stop = stop
         self._heartbeat = heartbeat
+        self._partitions: Mapping[str, int] = partitions
+        self._count, self._grown = count, grown
+        self._asked_s = time.monotonic()
         self._lag = Lag(group)
         self._places = Places(group, self._by_topic, partitions, TopicIds(partial(admin, settings)))
         self._all_added = True
@@ -91,7 +102,36 @@ class Collector:
 
         consumer.assign([TopicPartition(*partition, at) for partition, at in self._places.begin(consumer).items()])
 
+    def _look(self, consumer: Consumer) -> None:
+        """Now and then: collect what was added to the topics' partitions, from the beginning."""
+        if self._count is None or time.monotonic() - self._asked_s < COUNT_EVERY_S:
+            return
+        self._asked_s = time.monotonic()
+        try:
+            counts = self._count()
+        except RetryLater as error:
+            log.info("partitions are not known now: %s", error)
+            return
+        more = {topic for topic in self._by_topic if counts[topic] > self._partitions[topic]}
+        if more:
+            self._widen(consumer, {topic: counts[topic] for topic in more})
+
+    def _widen(self, consumer: Consumer, counts: Mapping[str, int]) -> None:
+        from confluent_kafka import OFFSET_BEGINNING, TopicPartition
+
+        added = [(topic, n) for topic, count in counts.items() for n in range(self._partitions[topic], count)]
+        self._partitions = {**self._partitions, **counts}
+        for model in self._models:
+            mine = [place for place in added if place[0] in model.topics]
+            if mine:
+                model.table.add_partitions(mine)
+                self._grown(model)
+        self._places.add(added)
+        consumer.incremental_assign([TopicPartition(*place, OFFSET_BEGINNING) for place in added])
+        log.info("collects %d more partitions", len(added), extra={"topics": sorted(counts)})
+
     def _turn(self, consumer: Consumer) -> None:
+        self._look(consumer)
         messages = consumer.consume(self._settings.collect_fetch, timeout=self._settings.poll_s)
         self._lag.tell(consumer, {partition: max(at, 0) for partition, at in self._places.begun.items()})
         for batch in Batch.from_messages(_good(messages)):

@@ -58,6 +58,14 @@ class Places:
                     self._take(model, partition, found)
         return dict(self.begun)
 
+    def add(self, partitions: Iterable[Partition]) -> None:
+        """Partitions that topics have got since: read from the first offset that there is."""
+        from confluent_kafka import OFFSET_BEGINNING
+
+        for partition in partitions:
+            self._partitions.append(partition)
+            self.begun[partition] = OFFSET_BEGINNING
+
     def note(self, messages: Iterable[Message]) -> None:
         """Take in what the client says of offsets that are not there, and what has become known of topics' ids."""
         from confluent_kafka import KafkaError

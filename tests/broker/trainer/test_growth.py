@@ -1,0 +1,55 @@
+"""Topics that get more partitions while rows are collected from them."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+
+import pytest
+from confluent_kafka.cimpl import NewPartitions
+
+from tests.broker.trainer.world import MODEL, PARTITIONS, World
+from tests.support.polling import until
+from tidemill.kafka.batch import Output
+from tidemill.kafka.clients import admin
+from tidemill.kafka.publisher import Publisher
+from tidemill.service import Heartbeat
+from tidemill_trainer import bootstrap
+from tidemill_trainer.adapters import collect
+from tidemill_trainer.settings import TrainerSettings
+
+
+def test_rows_of_partitions_that_were_added_are_collected_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collect, "COUNT_EVERY_S", 0.3)
+    settings = TrainerSettings(
+        kafka_bootstrap=world.settings.kafka_bootstrap, prefix=world.settings.prefix, collect_every_s=0.1,
+        tables=str(world.folder / "tables"), models_dir=world.folder / "models", schemas=world.folder / "schemas",
+    )  # fmt: skip
+    count = partial(bootstrap._partitions, settings, world.specs, world.catalog)
+    rows = bootstrap._model_rows(settings, world.specs[MODEL], world.catalog, world.schemas, count())
+    stop, grown = threading.Event(), []
+    collector = collect.Collector(
+        settings, "collect", [rows], count(), lambda model: None, stop, Heartbeat(60), count, grown.append
+    )
+    thread = threading.Thread(target=collector.run)
+    thread.start()
+    try:
+        world.push_events(0, 20)
+        until(lambda: rows.committed.events == 20, 60, "what came before")
+        clean = world.catalog.name("clean", MODEL)
+        client = admin(world.settings)
+        client.create_partitions([NewPartitions(clean, PARTITIONS + 2)])[clean].result()
+        until(lambda: bool(grown), 60, "the growth is seen")
+        value = world.codec.encode_one(
+            {"event_id": "new", "seen_at": 1_700_000_000_000, "gauge": None, "wind": 1.0}, world.schemas.record(MODEL)
+        )
+        with Publisher(world.settings) as publisher:  # one that knows the topic as it is now
+            publisher.publish_all([Output(clean, [value], [b"new"], [PARTITIONS + 1])])
+        world.push_events(20, 20)
+        until(lambda: rows.committed.events >= 41, 60, "what came after")
+    finally:
+        stop.set()
+        thread.join(60)
+    assert rows.committed.events == 41
+    assert rows.table.ends()[clean, PARTITIONS + 1] == 1
+    assert (clean, PARTITIONS + 1) in bootstrap._place(settings, rows, world.catalog).partitions
