@@ -1,7 +1,8 @@
 """A model's record as JSON Schema: its types, and of its expectations those that JSON Schema can say.
 
 What is stated is never laxer than what is asked, but for rules that only a description can tell (pairs of fields,
-an event time that lies too far ahead). Of a field that is normalised it is the normal form, which may be stricter.
+an event time that lies too far ahead). Of a field that is normalised it is the normal form, which may be stricter; of
+text it is text, though a whole number is taken as its digits (`docs/values.md`): JSON Schema cannot tell 1 from 1.0.
 """
 
 from __future__ import annotations
@@ -75,16 +76,12 @@ def _tell(schema: Schema, rule: Expectation) -> None:
         if rule.max_value is not None:
             _lower(schema, "exclusiveMaximum" if rule.strict_max else "maximum", rule.max_value)
     elif isinstance(rule, InSet):
-        _text_alone(schema)
         schema["enum"] = sorted(rule.value_set, key=str)
     elif isinstance(rule, NotInSet):
-        _text_alone(schema)
         schema["not"] = {"enum": sorted(rule.value_set, key=str)}
     elif isinstance(rule, MatchRegex):
-        _text_alone(schema)
         schema["pattern"] = rule.regex
     elif isinstance(rule, LengthsBetween):
-        _text_alone(schema)
         if rule.min_value is not None:
             schema["minLength"] = rule.min_value
         if rule.max_value is not None:
@@ -92,13 +89,6 @@ def _tell(schema: Schema, rule: Expectation) -> None:
     elif isinstance(rule, Null):
         schema.clear()
         schema["type"] = "null"
-
-
-def _text_alone(schema: Schema) -> None:
-    """Whole numbers are taken as the text of their digits; a rule about text is told of text."""
-    if schema.get("type") == ["string", "integer"]:
-        schema["type"] = "string"
-        del schema["minimum"], schema["maximum"]
 
 
 def _raise(schema: Schema, key: str, bound: float) -> None:
@@ -125,8 +115,6 @@ def _typed(kind: Any, *, as_feature: bool = False) -> Schema:
         }
     if logical == "date":
         return {"type": "string", "format": "date"}
-    if name == "string":
-        return {"type": ["string", "integer"], "minimum": WHOLE["long"][0], "maximum": WHOLE["long"][1]}
     if name in WHOLE:
         return {"type": "integer", "minimum": WHOLE[name][0], "maximum": WHOLE[name][1]}
     if name in LARGEST:
@@ -149,7 +137,7 @@ def _nested(name: str, kind: Any) -> Schema:
         required = [field["name"] for field in kind["fields"] if _needed(field)]
         schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
         return {**schema, "required": required} if required else schema
-    return {"type": {"boolean": "boolean"}[name]}
+    return {"type": {"string": "string", "boolean": "boolean"}[name]}
 
 
 def _millis() -> list[Schema]:
@@ -169,8 +157,7 @@ def _maybe_null(kind: Any) -> Schema:
 def _or_null(schema: Schema) -> Schema:
     if "anyOf" in schema:
         return {**schema, "anyOf": [*schema["anyOf"], {"type": "null"}]}
-    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    with_null = schema if types == ["null"] else {**schema, "type": [*types, "null"]}
+    with_null = {**schema, "type": [schema["type"], "null"]} if schema["type"] != "null" else schema
     return {**with_null, "enum": [*schema["enum"], None]} if "enum" in schema else with_null
 
 
