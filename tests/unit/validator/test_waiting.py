@@ -22,8 +22,14 @@ def test_a_topic_is_asked_again_ever_more_rarely_until_it_works() -> None:
     assert spans == [1, 2, 4, 8, 16, LONGEST_S, LONGEST_S, LONGEST_S]
 
     waiting.over("a")
-    waiting.add("a", RetryLater(delay_s=1))
-    waiting.add("b", RetryLater(delay_s=5))
+    assert waiting.reason() is None
+    waiting.add("a", RetryLater("a's registry is away", delay_s=1))
+    waiting.add("b", RetryLater("b's registry is away", delay_s=5))
+    assert waiting.reason() == (
+        "a waits, the others go on: a's registry is away; b waits, the others go on: b's registry is away"
+    )
+    waiting.gone("b")
+    assert waiting.reason() == "a waits, the others go on: a's registry is away"
     assert waiting.topics == {"a", "b"}
     now += 1
     assert waiting.due()

@@ -77,6 +77,7 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
         room=room(settings, topics, [validator.stream for validator in validators]),
     )  # fmt: skip
     health = Health()
+    health.add_ready("waiting", worker.waits)
     runner = TransactionalRunner(
         settings,
         group=topics.group(f"validator-{settings.worker_set}"),

@@ -21,6 +21,12 @@ class Waiting:
         self._monotonic_s = monotonic_s
         self._until_s: dict[str, float] = {}
         self._tries: dict[str, int] = {}
+        self._reasons: dict[str, str] = {}
+
+    def reason(self) -> str | None:
+        """A readiness check: which topics wait, and for what. From any thread."""
+        reasons = dict(self._reasons)
+        return "; ".join(f"{topic} waits, the others go on: {why}" for topic, why in reasons.items()) or None
 
     @property
     def topics(self) -> set[str]:
@@ -32,6 +38,7 @@ class Waiting:
         tries = self._tries.get(topic, 0)
         delay_s = min(LONGEST_S, error.delay_s * 2**tries)
         self._until_s[topic], self._tries[topic] = self._monotonic_s() + delay_s, tries + 1
+        self._reasons[topic] = str(error)
         level = logging.WARNING if tries == 0 else logging.DEBUG
         _log.log(level, "retrying %s until it works, the others go on: %s", topic, error, extra={"topic": topic})
 
@@ -45,7 +52,12 @@ class Waiting:
             del self._until_s[topic]
         return bool(due)
 
+    def gone(self, topic: str) -> None:
+        """Another process may have it now: no reason of this one; where partitions are left, the next try tells it."""
+        self._reasons.pop(topic, None)
+
     def over(self, topic: str) -> None:
         """A topic's batch went well."""
+        self._reasons.pop(topic, None)
         if self._tries and self._tries.pop(topic, 0):
             _log.info("%s goes on", topic, extra={"topic": topic})

@@ -57,6 +57,7 @@ class Worker:
         self._controls, self.hold = controls, hold
         self._paused: set[str] = set()
         self._waiting = Waiting()
+        self.waits = self._waiting.reason
         self._room = room
         self._trim = Trimmer()
 
@@ -159,6 +160,7 @@ class Worker:
         if self._room is not None:
             self._room.drop(partitions)
         for topic, number in partitions:
+            self._waiting.gone(topic)
             for validator in self._validators[topic]:
                 validator.drop(number)
 
