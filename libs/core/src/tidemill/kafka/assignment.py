@@ -14,10 +14,10 @@ from dataclasses import replace
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from tidemill.errors import RetryLater
-from tidemill.kafka import metrics
 from tidemill.kafka.backoff import Backoff
 from tidemill.kafka.marks import Mark, Resumption, go_on
 from tidemill.kafka.refusals import explain
+from tidemill.kafka.resuming import log_bounds, say
 from tidemill.kafka.topic_ids import TopicIds
 from tidemill.kafka.trouble import Trouble
 
@@ -143,7 +143,7 @@ class Assignment:
         """
         ids = self._ids({topic for topic, _ in self.astray})
         for partition in sorted(self.astray & self._stands.keys()):
-            low, high = _bounds(consumer, partition)
+            low, high = log_bounds(consumer, partition)
             found = go_on(self._stands[partition], self._marks.get(partition, Mark()), low, high, ids[partition[0]])
             self._take(partition, found)
             # The client has stopped to fetch it and takes no seek: it begins anew.
@@ -152,16 +152,9 @@ class Assignment:
         self.astray.clear()
 
     def _take(self, partition: Partition, found: Resumption) -> None:
-        topic, number = partition
-        before = self._marks.get(partition, Mark())
         self._stands[partition], self._marks[partition] = found.start, found.mark
         self._unstored.add(partition)
-        if found.why is not None:
-            _log.error("%s/%d: %s", topic, number, found.why, extra={"topic": topic, "partition": number})
-        if found.removed:
-            metrics.REMOVED_UNREAD.labels(self._group, topic).inc(found.removed)
-        if before.anew(found.mark.topic_id):
-            metrics.TOPICS_ANEW.labels(self._group, topic).inc()
+        say(self._group, partition, found)
 
     def _marked(self, partition: Partition, offset: int) -> TopicPartition:
         mark = self._marks.get(partition)
@@ -221,7 +214,7 @@ class Assignment:
         starts = {partition: offset for partition, (offset, _) in committed.items()}
         new = [partition for partition, offset in starts.items() if offset < 0]
         if new:
-            starts |= {partition: _bounds(consumer, partition)[0] for partition in new}
+            starts |= {partition: log_bounds(consumer, partition)[0] for partition in new}
             if self._start_offsets is not None:
                 wanted = self._start_offsets(new)
                 starts |= {p: max(starts[p], wanted[p]) for p in new if p in wanted}
@@ -229,9 +222,8 @@ class Assignment:
         self._marks |= marks
         for partition, (offset, mark) in committed.items():
             if offset >= 0 and mark.anew(ids[partition[0]]):
-                low, high = _bounds(consumer, partition)
+                low, high = log_bounds(consumer, partition)
                 found = go_on(offset, mark, low, high, ids[partition[0]])
-                self._marks[partition] = mark
                 self._take(partition, found)
                 starts[partition] = found.start
         return starts
@@ -251,14 +243,3 @@ def _committed(consumer: Consumer, partitions: list[Partition]) -> dict[Partitio
         if tp.error is not None:
             raise RetryLater(f"committed offset of {tp.topic}/{tp.partition}: {explain(tp.error)}")
     return {(tp.topic, tp.partition): (tp.offset, Mark.parse(tp.metadata)) for tp in found}
-
-
-def _bounds(consumer: Consumer, partition: Partition) -> tuple[int, int]:
-    """First offset and end of what a reader is shown."""
-    try:
-        found = consumer.get_watermark_offsets(TopicPartition(*partition), timeout=_REQUEST_TIMEOUT_S)
-    except KafkaException as error:
-        raise RetryLater(f"first offset of {partition[0]}/{partition[1]}: {error.args[0].str()}") from error
-    if found is None:
-        raise RetryLater(f"first offset of {partition[0]}/{partition[1]}: no answer in time")
-    return found

@@ -11,11 +11,12 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
 from tidemill.errors import ConfigError, FatalError, RetryLater
 from tidemill.kafka.clients import consumer_config
 from tidemill.kafka.refusals import explain
+from tidemill.kafka.resuming import log_bounds
 from tidemill.settings import KafkaSettings
 
 __all__ = ["Remaining", "groupless_consumer", "partitions_of", "split_errors", "watermarks"]
@@ -65,23 +66,18 @@ def watermarks(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dic
     """First offset and end of each partition as of now; the end is where committed records end (the last
     stable offset) for a consumer of committed records, the high watermark otherwise.
     """
-    return {partition: _watermarks(consumer, TopicPartition(topic, partition)) for partition in partitions}
+    return {partition: _watermarks(consumer, (topic, partition)) for partition in partitions}
 
 
-def _watermarks(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
+def _watermarks(consumer: Consumer, partition: tuple[str, int]) -> tuple[int, int]:
     deadline = time.monotonic() + _NEW_TOPIC_S
-    where = f"{partition.topic}/{partition.partition}"
     while True:
         try:
-            found = consumer.get_watermark_offsets(partition, timeout=_REQUEST_TIMEOUT_S)
-        except KafkaException as error:
+            return log_bounds(consumer, partition, _REQUEST_TIMEOUT_S)
+        except RetryLater:
             if time.monotonic() > deadline:
-                raise RetryLater(f"{where}: {explain(error.args[0])}") from error
+                raise
             time.sleep(0.1)  # a partition of a new topic, or one that has just moved, finds its leader soon
-            continue
-        if found is None:
-            raise RetryLater(f"{where}: no answer in time")
-        return found
 
 
 def split_errors(messages: Iterable[Message]) -> tuple[list[Message], dict[int, int]]:

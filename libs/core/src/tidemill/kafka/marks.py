@@ -42,12 +42,15 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """Go on at ``start``. ``removed``: offsets that were lost to this reader by it; ``why``: to be said, or None."""
+    """Go on at ``start``. ``removed``: offsets that were lost to this reader by it; ``why``: to be said, or None;
+    ``anew``: whether the log is of another topic than the one that was read.
+    """
 
     start: int
     mark: Mark
     removed: int = 0
     why: str | None = None
+    anew: bool = False
 
 
 def go_on(at: int, mark: Mark, low: int, high: int, topic_id: str) -> Resumption:
@@ -55,7 +58,7 @@ def go_on(at: int, mark: Mark, low: int, high: int, topic_id: str) -> Resumption
     known = replace(mark, topic_id=topic_id or mark.topic_id)
     if mark.anew(topic_id):
         why = f"the topic was deleted and made anew: begun at its first offset, {low} (was at {at} of the old one)"
-        return Resumption(low, known, 0, why)
+        return Resumption(low, known, 0, why, anew=True)
     if at < low:
         gone = low - at
         why = f"{gone:,} offsets, {at} to {low - 1}, were removed (retention, or by hand) before they were read"

@@ -22,6 +22,7 @@ from tidemill.kafka.clients import admin, consumer_config
 from tidemill.kafka.lagging import Lag
 from tidemill.kafka.marks import Mark
 from tidemill.kafka.publisher import Publisher
+from tidemill.kafka.resuming import log_bounds
 from tidemill.kafka.topic_ids import TopicIds
 from tidemill.service import Heartbeat
 from tidemill.telemetry.tracing import batch_span
@@ -215,8 +216,8 @@ class ProfileReader:
 
     def _at_end(self, key: Key) -> bool:
         try:
-            low, high = self._consumer.get_watermark_offsets(TopicPartition(*key), timeout=WATERMARK_WAIT_S)
-        except KafkaException:
+            low, high = log_bounds(self._consumer, key, WATERMARK_WAIT_S)
+        except RetryLater:
             return False  # the broker is away: nothing can be said
         place = self._committed.get(key)
         position = self._consumer.position([TopicPartition(*key)])[0].offset

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message
 
-from tidemill.errors import RetryLater
-from tidemill.kafka import metrics
 from tidemill.kafka.marks import Mark, Resumption, go_on
+from tidemill.kafka.resuming import log_bounds, say
 from tidemill.kafka.topic_ids import TopicIds
 from tidemill_learning.drift.windows import Place
 
-_log = logging.getLogger(__name__)
-
-BOUNDS_WAIT_S = 5.0
 Key = tuple[str, int]
 """(topic, partition number)."""
 
@@ -49,7 +44,7 @@ class Standing:
         without brokers, without effect.
         """
         ids = self._topic_ids.of({topic for topic, _ in places})
-        bounds = {key: _bounds(consumer, key) for key in places}
+        bounds = {key: log_bounds(consumer, key) for key in places}
         self.marks, self.lows, self.astray = {}, {key: low for key, (low, _) in bounds.items()}, set()
         going: dict[Key, Place | None] = {}
         for key, place in places.items():
@@ -58,8 +53,8 @@ class Standing:
                 self.marks[key], going[key] = replace(mark, topic_id=ids[key[0]] or mark.topic_id), None
                 continue
             found = go_on(place.offset, mark, *bounds[key], ids[key[0]])
-            self._say(key, mark, found)
-            self.marks[key], going[key] = found.mark, at(place, found, anew=mark.anew(ids[key[0]]))
+            say(self._group, key, found)
+            self.marks[key], going[key] = found.mark, at(place, found, anew=found.anew)
         return going
 
     def go_blindly(self, places: Mapping[Key, Place | None], marks: Mapping[Key, Mark]) -> None:
@@ -68,29 +63,9 @@ class Standing:
         """
         self.marks, self.lows, self.astray = {key: marks.get(key, Mark()) for key in places}, {}, set(places)
 
-    def _say(self, key: Key, mark: Mark, found: Resumption) -> None:
-        topic, number = key
-        if found.why is not None:
-            _log.error("%s/%d: %s", topic, number, found.why, extra={"topic": topic, "partition": number})
-        if found.removed:
-            metrics.REMOVED_UNREAD.labels(self._group, topic).inc(found.removed)
-        if mark.anew(found.mark.topic_id):
-            metrics.TOPICS_ANEW.labels(self._group, topic).inc()
-
 
 def at(place: Place, found: Resumption, *, anew: bool) -> Place:
     """The place to go on at: of a topic made anew one that knows nothing of the old one's clock and windows."""
     if anew:
         return Place(found.start)
     return place if found.start == place.offset else replace(place, offset=found.start)
-
-
-def _bounds(consumer: Consumer, key: Key) -> tuple[int, int]:
-    where = f"first offset of {key[0]}/{key[1]}"
-    try:
-        found = consumer.get_watermark_offsets(TopicPartition(*key), timeout=BOUNDS_WAIT_S)
-    except KafkaException as error:
-        raise RetryLater(f"{where}: {error.args[0].str()}") from error
-    if found is None:
-        raise RetryLater(f"{where}: no answer in time")
-    return found

@@ -6,13 +6,11 @@ made anew is begun at its first offset.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from tidemill.errors import RetryLater
-from tidemill.kafka import metrics
 from tidemill.kafka.marks import Mark, Resumption, go_on
+from tidemill.kafka.resuming import log_bounds, say
 from tidemill.kafka.topic_ids import TopicIds
 from tidemill_trainer.model_rows import ModelRows
 
@@ -22,9 +20,6 @@ if TYPE_CHECKING:
 Partition = tuple[str, int]
 """(topic, partition number)."""
 
-log = logging.getLogger(__name__)
-
-TIMEOUT_S = 5.0
 BEFORE = Mark("another")
 """Stands for a topic before the one that is there now: the table keeps a digest of its id alone."""
 
@@ -112,29 +107,14 @@ class Places:
         return read.get(partition, max(self.begun[partition], 0)), Mark(self._ids[partition[0]] if sure else "")
 
     def _found(self, consumer: Consumer, partition: Partition, at: int, mark: Mark, topic_id: str) -> Resumption:
-        from confluent_kafka import KafkaException, TopicPartition
-
-        where = f"first offset of {partition[0]}/{partition[1]}"
-        try:
-            bounds = consumer.get_watermark_offsets(TopicPartition(*partition), timeout=TIMEOUT_S)
-        except KafkaException as error:
-            raise RetryLater(f"{where}: {error.args[0].str()}") from error
-        if bounds is None:
-            raise RetryLater(f"{where}: no answer in time")
-        if mark.anew(topic_id):
-            metrics.TOPICS_ANEW.labels(self._group, partition[0]).inc()
-        return go_on(at, mark, *bounds, topic_id)
+        return go_on(at, mark, *log_bounds(consumer, partition), topic_id)
 
     def _take(self, model: ModelRows, partition: Partition, found: Resumption) -> None:
-        topic, number = partition
         self.begun[partition] = found.start
         model.forget(partition)
         if model.table.ends(model.ids).get(partition, -1) > found.start:
             model.table.restart(partition, found.start)
-        if found.why is not None:
-            log.error("%s/%d: %s", topic, number, found.why, extra={"topic": topic, "partition": number})
-        if found.removed:
-            metrics.REMOVED_UNREAD.labels(self._group, topic).inc(found.removed)
+        say(self._group, partition, found)
 
     def _models(self) -> list[ModelRows]:
         return list({id(model): model for model in self._by_topic.values()}.values())
