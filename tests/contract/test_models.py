@@ -18,7 +18,7 @@ from tidemill.contracts.history import check_history
 from tidemill.contracts.model_file import ModelFileError
 from tidemill.contracts.model_file.json_schema import model_file_schema
 from tidemill.contracts.model_file.load import parse_model
-from tidemill.contracts.model_file.nodes import _Loader
+from tidemill.contracts.model_file.yaml_loader import Loader
 
 EDITORS = Draft202012Validator(model_file_schema())
 FORBIDDEN = {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"}
@@ -71,7 +71,7 @@ REFUSED = [
 
 
 def as_an_editor_reads_it(text: str) -> Any:
-    return yaml.load(text, Loader=_Loader)
+    return yaml.load(text, Loader=Loader)
 
 
 def test_every_model_fits_its_record() -> None:

@@ -12,12 +12,12 @@ def schema_problems(platform: PlatformView) -> list[str]:
     """What is wrong with the schemas, one sentence each: with their history, with the model files that they must fit,
     and where those do, with the registry, if one is configured. Raises RetryLater where that is away.
     """
-    from tidemill.contracts.history import check_history, misfits
-    from tidemill.contracts.model_file import load_models
+    from tidemill.contracts.history import check_history
+    from tidemill.contracts.usable import usable_models
 
-    models = load_models(platform.settings.models_dir, platform.settings.models)
-    problems = check_history(platform.settings.schemas, models)
-    unfit = misfits(platform.settings.schemas, models)
+    settings = platform.settings
+    models, refused = usable_models(settings.models_dir, settings.schemas, settings.models)
+    problems, unfit = check_history(settings.schemas, models), list(map(str, refused))
     return problems + unfit if unfit else problems + _registry_problems(platform)
 
 

@@ -103,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     Exit code 1 where something is.
     """
-    from tidemill.contracts.model_file import load_models
+    from tidemill.contracts.usable import usable_models
 
     parser = argparse.ArgumentParser(prog="python -m tidemill.contracts.history", description=__doc__)
     parser.add_argument("--schemas", type=Path, default=Path("schemas"), help="folder of the contract")
@@ -111,11 +111,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="store nothing, only say what is wrong")
     options = parser.parse_args(arguments)
     try:
-        models = load_models(options.models)
+        models, refused = usable_models(options.models, options.schemas)
+        problems = list(map(str, refused))
         if options.check:
-            problems = check_history(options.schemas, models)
-        else:
-            problems = []
+            problems += check_history(options.schemas, models)
+        elif not refused:
             for path in record_history(options.schemas, models):
                 print(f"recorded {path}")
     except ConfigError as error:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from tidemill.contracts.model_file import ModelFileError, ModelSpec, check_against_record
-from tidemill.contracts.model_file.load import load_model, model_files
+from tidemill.contracts.model_file import ModelFileError, ModelSpec
+from tidemill.contracts.model_file.against_record import mistakes_against_record
+from tidemill.contracts.model_file.load import Draft, load_draft, model_files
 from tidemill.contracts.schemas import MODELS_FOLDER, read_schema
 from tidemill.errors import ConfigError
 
@@ -27,12 +29,12 @@ def usable_models(
     refused: list[ConfigError] = []
     for path in model_files(models_dir):
         try:
-            spec = load_model(path)
-            if only and spec.name not in only:
+            draft = load_draft(path)
+            if only and not draft.mistakes and draft.model().name not in only:
                 continue
+            spec = _proved(draft, schemas_dir)
             if spec.name in found:
                 raise ConfigError(f"{path}: model {spec.name!r} stands in two files of {models_dir}")
-            _prove(spec, schemas_dir)
         except ConfigError as error:
             refused.append(error)
         else:
@@ -65,10 +67,15 @@ def naming(spec: ModelSpec) -> Iterator[None]:
         raise ConfigError(f"{spec.source.file if spec.source else spec.name}: model {spec.name!r}: {error}") from error
 
 
-def _prove(spec: ModelSpec, schemas_dir: Path) -> None:
+def _proved(draft: Draft, schemas_dir: Path) -> ModelSpec:
+    """The model that its record bears out. Raises ConfigError with all that is wrong, in the file and by its record."""
+    spec = draft.spec
+    if spec is None or not spec.schema_file:
+        return draft.model()
     try:
-        record = read_schema(schemas_dir / MODELS_FOLDER / spec.schema_file, name=spec.name)
+        record = read_schema(schemas_dir / MODELS_FOLDER / spec.schema_file, name=spec.name or spec.schema_file)
     except ConfigError as error:
         file = spec.source.file if spec.source else spec.name
-        raise ConfigError(f"{error} (the record of the model in {file})") from error
-    check_against_record(spec, record)
+        told = [*map(str, draft.mistakes), f"{error} (the record of the model in {file})"]
+        raise ConfigError("\n".join(told)) from error
+    return replace(draft, mistakes=(*draft.mistakes, *mistakes_against_record(spec, record))).model()

@@ -4,7 +4,7 @@ fitting types.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -62,35 +62,46 @@ ON_NUMBERS: Final = (
 
 
 def check_against_record(spec: ModelSpec, record: Schema) -> None:
-    """Raises ModelFileError, with line and column, at the first thing that the record does not bear out.
+    """Raises ModelFileError, with line and column, of everything that the record does not bear out.
 
     The event id is a string and the event time a timestamp-millis, neither nullable: without them a record is
     nothing that can be worked with. The entity is a string, perhaps null. A label that stands in the
     record is nullable and has the type of the task; it may be absent from the record, and it is no feature.
     Names that begin with an underscore are kept for the platform's own columns beside the record's.
     """
+    found = tuple(mistakes_against_record(spec, record))
+    if found:
+        raise ModelFileError.of(found)
+
+
+def mistakes_against_record(spec: ModelSpec, record: Schema) -> Iterator[ModelFileError]:
+    """What the record does not bear out, each with its place; what a draft does not know is not held against it."""
     types = {field["name"]: field_type(field["type"]) for field in record.fields}
     for name in types:
         if name.startswith("_"):
-            raise _error(spec, "schema", f"field {name!r}: names that begin with _ are the platform's own")
-    _need(spec, types, "event_id", spec.event_id, ("string",), nullable=False)
-    _need(spec, types, "event_time", spec.event_time, (TIME,), nullable=False)
-    _need(spec, types, "entity", spec.entity, ("string",), nullable=None)
+            yield _error(spec, "schema", f"field {name!r}: names that begin with _ are the platform's own")
+    wrong_id = list(_need(spec, types, "event_id", spec.event_id, ("string",), nullable=False))
+    wrong_time = list(_need(spec, types, "event_time", spec.event_time, (TIME,), nullable=False))
+    fitting = LABEL_TYPES.get(spec.target.task)
+    label = spec.target.label
+    wrong_label = list(_need(spec, types, "target.label", label, fitting, nullable=True)) if label in types else []
+    yield from (*wrong_id, *wrong_time, *wrong_label)
+    yield from _need(spec, types, "entity", spec.entity, ("string",), nullable=None)
+    event_id, event_time = "" if wrong_id else spec.event_id, "" if wrong_time else spec.event_time
+    label = "" if wrong_label else label  # what is named wrongly there is not held against other places
     for feature in spec.features:
         place = f"features.{feature.name}"
-        if feature.name in (spec.target.label, spec.event_id):
-            raise _error(spec, place, f"{feature.name!r} is the label or the event id: a model must not learn from it")
-        _need(spec, types, place, feature.name, KIND_TYPES[feature.kind], nullable=None)
-    if spec.target.label in types:
-        _need(spec, types, "target.label", spec.target.label, LABEL_TYPES[spec.target.task], nullable=True)
+        if feature.name in (label, event_id):
+            yield _error(spec, place, f"{feature.name!r} is the label or the event id: a model must not learn from it")
+        else:
+            yield from _need(spec, types, place, feature.name, KIND_TYPES.get(feature.kind), nullable=None)
     for name in spec.events.fields if spec.events else ():
         if name not in types:
-            raise _error(
-                spec, f"source.fields.{name}", f"{spec.schema_file} has no field {name!r}", nearest(name, types)
-            )
+            said = f"{spec.schema_file} has no field {name!r}"
+            yield _error(spec, f"source.fields.{name}", said, nearest(name, types))
     for i, expectation in enumerate(spec.expectations):
-        _check_expectation(spec, types, f"expectations[{i}].column", expectation)
-    _check_fields(spec, types)
+        yield from _check_expectation(spec, types, f"expectations[{i}].column", expectation)
+    yield from _check_fields(spec, types, {event_id, event_time, label})
 
 
 def field_type(avro: Any) -> tuple[str, bool]:
@@ -111,16 +122,19 @@ def field_type(avro: Any) -> tuple[str, bool]:
 
 def _need(
     spec: ModelSpec, types: Mapping[str, tuple[str, bool]], place: str, name: str,
-    fitting: Collection[str], nullable: bool | None,
-) -> None:  # fmt: skip
+    fitting: Collection[str] | None, nullable: bool | None,
+) -> Iterator[ModelFileError]:  # fmt: skip
+    if not name:
+        return
     if name not in types:
         said = f"{spec.schema_file} has no field {name!r}"
-        raise _error(spec, place, said, _named_otherwise(place, name, types) or nearest(name, types))
+        yield _error(spec, place, said, _named_otherwise(place, name, types) or nearest(name, types))
+        return
     kind, may_be_null = types[name]
-    if kind not in fitting:
-        raise _error(spec, place, f"{name!r} is {kind} in {spec.schema_file}: here it must be {' or '.join(fitting)}")
-    if nullable is not None and nullable != may_be_null:
-        raise _error(spec, place, f"{name!r} must {'' if nullable else 'not '}be nullable in {spec.schema_file}")
+    if fitting is not None and kind not in fitting:
+        yield _error(spec, place, f"{name!r} is {kind} in {spec.schema_file}: here it must be {' or '.join(fitting)}")
+    elif nullable is not None and nullable != may_be_null:
+        yield _error(spec, place, f"{name!r} must {'' if nullable else 'not '}be nullable in {spec.schema_file}")
 
 
 def _named_otherwise(place: str, name: str, types: Mapping[str, tuple[str, bool]]) -> str:
@@ -138,14 +152,14 @@ def _named_otherwise(place: str, name: str, types: Mapping[str, tuple[str, bool]
 
 def _check_expectation(
     spec: ModelSpec, types: Mapping[str, tuple[str, bool]], place: str, expectation: ExpectationSpec
-) -> None:
-    fitting = _fitting(expectation.name, expectation.kwargs)
-    for column in expectation.columns:
-        _need(spec, types, place, column, fitting, nullable=None)
-    if "_pair_" in expectation.name:
+) -> Iterator[ModelFileError]:
+    fitting = _fitting(expectation.name, expectation.kwargs) if expectation.name else None
+    found = [error for column in expectation.columns for error in _need(spec, types, place, column, fitting, None)]
+    yield from found
+    if "_pair_" in expectation.name and not found:
         kinds = {_comparable(types[column][0]) for column in expectation.columns}
         if len(kinds) > 1:
-            raise _error(spec, place, f"{' and '.join(expectation.columns)} cannot be compared: {' and '.join(kinds)}")
+            yield _error(spec, place, f"{' and '.join(expectation.columns)} cannot be compared: {' and '.join(kinds)}")
 
 
 def _fitting(name: str, arguments: Mapping[str, Any]) -> Collection[str]:
@@ -171,36 +185,54 @@ def _comparable(avro: str) -> str:
     return "number" if kinds[0] in ("integer", "float") else kinds[0]
 
 
-def _check_fields(spec: ModelSpec, types: Mapping[str, tuple[str, bool]]) -> None:
+def _check_fields(
+    spec: ModelSpec, types: Mapping[str, tuple[str, bool]], identity: Collection[str]
+) -> Iterator[ModelFileError]:
     """`normalise` and `privacy`: not on what the platform joins by, nor privacy on what a model learns from."""
-    identity = {spec.event_id, spec.event_time, spec.target.label}
-    features = {feature.name for feature in spec.features}
     for section, names in (("normalise", spec.normalise), ("privacy", spec.privacy)):
         for name in names:
+            place = f"{section}.{name}"
             if name in identity:
-                said = f"{name!r} identifies the event or is its label: it stays as it is"
-                raise _error(spec, f"{section}.{name}", said)
-    for name, steps in spec.normalise.items():
-        texts = any(step.kind != "linear" for step in steps)
-        numbers = any(step.kind == "linear" for step in steps)
-        if texts and numbers:
-            raise _error(spec, f"normalise.{name}", f"the steps of {name!r} are for text and for numbers")
-        _need(spec, types, f"normalise.{name}", name, ("string",) if texts else ("double", "float"), nullable=None)
-        gives_null = any(None in (*dict(s.mapping).values(), *((s.other,) if s.closed else ())) for s in steps)
-        if gives_null and not types[name][1]:
-            raise _error(spec, f"normalise.{name}", f"{name!r} admits no null, and `map` gives null")
-    for name, rule in spec.privacy.items():
-        if name in features:
-            raise _error(
-                spec, f"privacy.{name}", f"{name!r} is a feature: a prediction by REST would see what training does not"
-            )
-        fitting = (*CATEGORIES, *NUMBERS, TIME, "bytes") if rule.kind == "drop" else ("string",)
-        _need(spec, types, f"privacy.{name}", name, fitting, nullable=None)
-        if types[name] == ("enum", False):
-            raise _error(spec, f"privacy.{name}", f"{name!r} is an enum that admits no null: it cannot be dropped")
-        if rule.kind != "hash" and any(stated.within and name in stated.columns for stated in spec.expectations):
-            said = f"{name!r} must be unique, and clean would not hold it: say hash, by which repeats are still found"
-            raise _error(spec, f"privacy.{name}", said)
+                yield _error(spec, place, f"{name!r} identifies the event or is its label: it stays as it is")
+            elif section == "normalise":
+                yield from _check_steps(spec, types, place, name)
+            else:
+                yield from _check_privacy(spec, types, place, name)
+
+
+def _check_steps(
+    spec: ModelSpec, types: Mapping[str, tuple[str, bool]], place: str, name: str
+) -> Iterator[ModelFileError]:
+    steps = spec.normalise[name]
+    texts = any(step.kind != "linear" for step in steps)
+    numbers = any(step.kind == "linear" for step in steps)
+    fitting = ("string",) if texts else ("double", "float")
+    found = list(_need(spec, types, place, name, fitting if texts != numbers else None, nullable=None))
+    yield from found
+    if texts and numbers:
+        yield _error(spec, place, f"the steps of {name!r} are for text and for numbers")
+    gives_null = any(None in (*dict(s.mapping).values(), *((s.other,) if s.closed else ())) for s in steps)
+    if not found and gives_null and not types[name][1]:
+        yield _error(spec, place, f"{name!r} admits no null, and `map` gives null")
+
+
+def _check_privacy(
+    spec: ModelSpec, types: Mapping[str, tuple[str, bool]], place: str, name: str
+) -> Iterator[ModelFileError]:
+    rule = spec.privacy[name]
+    if any(feature.name == name for feature in spec.features):
+        said = f"{name!r} is a feature: a prediction by REST would see what training does not"
+        yield _error(spec, place, said)
+        return
+    fitting = {"": None, "drop": (*CATEGORIES, *NUMBERS, TIME, "bytes")}.get(rule.kind, ("string",))
+    found = list(_need(spec, types, place, name, fitting, nullable=None))
+    yield from found
+    if not found and rule.kind and types[name] == ("enum", False):
+        yield _error(spec, place, f"{name!r} is an enum that admits no null: it cannot be dropped")
+    unique = any(stated.within and name in stated.columns for stated in spec.expectations)
+    if rule.kind in ("drop", "mask") and unique:
+        said = f"{name!r} must be unique, and clean would not hold it: say hash, by which repeats are still found"
+        yield _error(spec, place, said)
 
 
 def _error(spec: ModelSpec, place: str, message: str, suggestion: str = "") -> ModelFileError:

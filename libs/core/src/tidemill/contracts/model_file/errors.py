@@ -1,17 +1,23 @@
-"""What is wrong in a model file, and where."""
+"""What is wrong in a model file, and where; all of it at once."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Final, Self
 
 from tidemill.errors import ConfigError
+
+MOST_MISTAKES: Final = 100
+"""More are not looked for: what has so many is no model file."""
 
 
 class ModelFileError(ConfigError):
     """A model file that cannot be used: `file`, `line` and `column` (both from 1), `message`, and a
     `suggestion` or "".
 
-    As text: `models/a.yaml:12:3: unknown key 'expirs' in target: did you mean 'expires'?`
+    As text: `models/a.yaml:12:3: unknown key 'expirs' in target: did you mean 'expires'?` Where several things are
+    wrong, it is the first of them, `mistakes` has all in the order of the file, and its text has a line for each.
     """
 
     def __init__(self, file: Path, line: int, column: int, message: str, suggestion: str = "") -> None:
@@ -20,5 +26,39 @@ class ModelFileError(ConfigError):
         self.column = column
         self.message = message
         self.suggestion = suggestion
+        self.mistakes: tuple[ModelFileError, ...] = (self,)
         tail = f": {suggestion}" if suggestion else ""
         super().__init__(f"{file}:{line}:{column}: {message}{tail}")
+
+    @classmethod
+    def of(cls, mistakes: Iterable[ModelFileError]) -> Self:
+        """One error of at least one mistake, ordered by place."""
+        ordered = tuple(sorted(mistakes, key=lambda one: (one.line, one.column)))
+        first = ordered[0]
+        error = cls(first.file, first.line, first.column, first.message, first.suggestion)
+        error.mistakes = ordered
+        error.args = ("\n".join(map(str, ordered)),) if len(ordered) > 1 else first.args
+        return error
+
+
+class EnoughError(Exception):
+    """So much is wrong that reading on helps nobody."""
+
+
+class Mistakes:
+    """What was found wrong in one file while it was read on. The same mistake at the same place counts once."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, ModelFileError] = {}
+
+    @property
+    def found(self) -> tuple[ModelFileError, ...]:
+        """All so far, in the order in which they were met."""
+        return tuple(self._found.values())
+
+    def add(self, error: ModelFileError) -> None:
+        """Takes a mistake. Raises EnoughError at the hundredth."""
+        for mistake in error.mistakes:
+            self._found.setdefault(str(mistake), mistake)
+            if len(self._found) >= MOST_MISTAKES:
+                raise EnoughError

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final, cast
 
-from tidemill.contracts.model_file.nodes import NOT_BUILT, Value, nearest
+from tidemill.contracts.model_file.nodes import NOT_BUILT, Section, Value, nearest
 from tidemill.contracts.model_file.spec import ExpectationSpec, Severity
 from tidemill.contracts.model_file.vocabulary import (
     ARGUMENTS_NOT_BUILT,
@@ -46,12 +47,16 @@ WHOLE_NUMBERS: Final = (
     "expect_column_unique_value_count_to_be_between",
     "expect_table_row_count_to_be_between",
 )
+NAMED: Final = ("column", *PAIR, "column_list", "column_set")
+PAIRS: Final = "one [lowest, highest] for each quantile; null leaves an end open"
 OVER: Final = timedelta(days=1)
 """The window of event time where a file names none."""
 
 
 def read_expectation(item: Value) -> ExpectationSpec:
-    """One entry of `expectations`: a mapping with one key, the expectation's name, to its arguments."""
+    """One entry of `expectations`: a mapping with one key, the expectation's name, to its arguments. Where arguments
+    are wrong its name is "", and of them it has those that name fields.
+    """
     entries = item.entries()
     if len(entries) != 1:
         raise item.wants("one expectation, such as `expect_column_values_to_not_be_null: {column: carrier}`")
@@ -77,23 +82,32 @@ def _nearest(name: str) -> str:
 
 def _read(name: str, body: Value) -> ExpectationSpec:
     arguments = EXPECTATIONS[name]
-    required = tuple(key for key in arguments if key in ("column", *PAIR, "column_list", "column_set"))
-    found = body.mapping((*arguments, *_shared(name)), required=required, not_built=ARGUMENTS_NOT_BUILT)
-    by_window = name in WINDOW_EXPECTATIONS or "mostly" in found
-    if "over" in found and not by_window:
+    required = tuple(key for key in arguments if key in NAMED)
+    found = body.section((*arguments, *_shared(name)), required=required, not_built=ARGUMENTS_NOT_BUILT)
+    by_window = name in WINDOW_EXPECTATIONS or "mostly" in found.entries
+    if "over" in found.entries and not by_window:
         said = "`over` is for expectations by window: with a rule about rows, say `mostly`"
-        raise found["over"].error(said, at_key=True)
-    kwargs = {key: _argument(name, key, value) for key, value in found.items() if key in arguments and key != "within"}
+        body.mistakes.add(found.entries["over"].error(said, at_key=True))
+    known = len(body.mistakes.found)
+    kwargs = found.options({key: partial(_argument, name, key) for key in arguments if key != "within"})
     _check(name, body, kwargs, found)
-    default = "warning" if by_window else "critical"
+    wrong = len(body.mistakes.found) > known or not found.sure(*arguments) or found.strange
+    severity = found.read("severity", lambda v: _severity(name, v), "warning" if by_window else "critical", "")
     return ExpectationSpec(
-        name=name,
-        kwargs=kwargs,
-        severity=cast(Severity, found["severity"].choice(SEVERITIES) if "severity" in found else default),
-        within=found["within"].duration() if "within" in found else None,
-        over=(_span(found["over"]) if "over" in found else OVER) if by_window else None,
-        mostly=_share(found["mostly"]) if "mostly" in found else None,
+        name="" if wrong else name,
+        kwargs={key: value for key, value in kwargs.items() if key in NAMED} if wrong else kwargs,
+        severity=cast(Severity, severity),
+        within=found.read("within", Value.duration, None, None),
+        over=found.read("over", _span, OVER, OVER) if by_window else None,
+        mostly=found.read("mostly", _share, None, None),
     )
+
+
+def _severity(name: str, value: Value) -> str:
+    severity = value.choice(SEVERITIES)
+    if name in UNIQUE_EXPECTATIONS and severity != "critical":
+        raise value.error("a duplicate is always set aside: `severity` of uniqueness is critical")
+    return severity
 
 
 def _shared(name: str) -> tuple[str, ...]:
@@ -186,14 +200,26 @@ def _names(value: Value, least: int) -> tuple[str, ...]:
 
 
 def _quantile_ranges(value: Value) -> dict[str, Any]:
-    found = value.mapping(("quantiles", "value_ranges"), required=("quantiles", "value_ranges"))
-    quantiles = tuple(float(item.number()) for item in found["quantiles"].items())
-    if not quantiles or any(not 0 <= q <= 1 for q in quantiles):
-        raise found["quantiles"].wants("a list of numbers from 0 to 1")
-    ranges = tuple(tuple(_end(end) for end in item.items()) for item in found["value_ranges"].items())
-    if len(ranges) != len(quantiles) or any(len(pair) != 2 for pair in ranges):
-        raise found["value_ranges"].wants("one [lowest, highest] for each quantile; null leaves an end open")
+    found = value.section(("quantiles", "value_ranges"), required=("quantiles", "value_ranges"))
+    quantiles = found.read("quantiles", _quantiles, (), ())
+    ranges = found.read("value_ranges", _ranges, (), ())
+    if found.sure("quantiles", "value_ranges") and len(ranges) != len(quantiles):
+        raise found.entries["value_ranges"].wants(PAIRS)
     return {"quantiles": quantiles, "value_ranges": ranges}
+
+
+def _quantiles(value: Value) -> tuple[float, ...]:
+    quantiles = tuple(float(item.number()) for item in value.items())
+    if not quantiles or any(not 0 <= q <= 1 for q in quantiles):
+        raise value.wants("a list of numbers from 0 to 1")
+    return quantiles
+
+
+def _ranges(value: Value) -> tuple[tuple[float | None, ...], ...]:
+    ranges = tuple(tuple(_end(end) for end in item.items()) for item in value.items())
+    if any(len(pair) != 2 for pair in ranges):
+        raise value.wants(PAIRS)
+    return ranges
 
 
 def _end(value: Value) -> float | None:
@@ -214,18 +240,17 @@ def _span(value: Value) -> timedelta:
     return span
 
 
-def _check(name: str, body: Value, kwargs: dict[str, Any], found: dict[str, Value]) -> None:
-    if "min_value" in EXPECTATIONS[name]:
+def _check(name: str, body: Value, kwargs: dict[str, Any], found: Section) -> None:
+    if "min_value" in EXPECTATIONS[name] and found.sure(*BOUNDS):
         low, high = (kwargs.get(key) for key in BOUNDS)
-        if low is None and high is None:
-            raise body.error(f"`{name}` needs `min_value`, `max_value` or both", at_key=True)
+        if low is None and high is None and not found.strange:
+            body.mistakes.add(body.error(f"`{name}` needs `min_value`, `max_value` or both", at_key=True))
         if low is not None and high is not None:
-            _check_order(found["max_value"], low, high)
-    if name in UNIQUE_EXPECTATIONS and "severity" in found and found["severity"].text() != "critical":
-        raise found["severity"].error("a duplicate is always set aside: `severity` of uniqueness is critical")
+            found.entries["max_value"].read(lambda place: _check_order(place, low, high), None)
     for argument in EXPECTATIONS[name]:
-        if argument not in found and argument not in OPTIONAL_ARGUMENTS:
-            raise body.error(f"`{name}` needs `{argument}`", at_key=True)
+        told = argument in OPTIONAL_ARGUMENTS or argument in NAMED or found.strange
+        if argument not in found.entries and not told:
+            body.mistakes.add(body.error(f"`{name}` needs `{argument}`", at_key=True))
 
 
 def _check_order(place: Value, low: Any, high: Any) -> None:

@@ -18,21 +18,22 @@ KEPT_BY_MASK: Final = 4
 
 
 def read_normalise(value: Value | None) -> dict[str, tuple[Step, ...]]:
-    """`normalise`: field to its steps, in the order in which they are done."""
-    if value is None:
-        return {}
-    found = {}
-    for name, child in value.entries().items():
-        items = [child] if child.is_scalar or child.is_mapping else child.items()
-        if not items:
-            raise child.wants("a list of steps, such as [trim, upper]")
-        found[name] = tuple(_step(item) for item in items)
-    return found
+    """`normalise`: field to its steps, in the order in which they are done; none of it where they are wrong."""
+    return {} if value is None else {name: child.read(_steps, ()) for name, child in value.entries().items()}
 
 
 def read_privacy(value: Value | None) -> dict[str, PrivacyRule]:
-    """`privacy`: field to drop, hash, mask, or `{mask: {keep_last: 4}}`."""
-    return {} if value is None else {name: _privacy(child) for name, child in value.entries().items()}
+    """`privacy`: field to drop, hash, mask, or `{mask: {keep_last: 4}}`; the kind of one that is wrong is ""."""
+    wrong = PrivacyRule("")  # type: ignore[arg-type]
+    return {} if value is None else {name: child.read(_privacy, wrong) for name, child in value.entries().items()}
+
+
+def _steps(value: Value) -> tuple[Step, ...]:
+    items = [value] if value.is_scalar or value.is_mapping else value.items()
+    if not items:
+        raise value.wants("a list of steps, such as [trim, upper]")
+    found = [item.read(_step, None) for item in items]
+    return tuple(step for step in found if step) if all(found) else ()
 
 
 def _step(item: Value) -> Step:
@@ -43,9 +44,9 @@ def _step(item: Value) -> Step:
     if kind not in STEPS:
         raise item.error(f"unknown step {kind!r} in `{item.path}`", nearest(kind, (*PLAIN_STEPS, *STEPS)))
     if kind == "map":
-        item.mapping(("map", "other"))
-        return _mapping(entries["map"], entries.get("other"))
-    body = item.mapping((kind,))[kind]
+        found = item.section(("map", "other"))
+        return _mapping(entries["map"], found.entries.get("other"))
+    body = item.section((kind,)).entries[kind]
     readers: dict[str, Callable[[Value], Step]] = {
         "unit": _unit,
         "multiply": lambda v: Step("linear", factor=_factor(v)),
@@ -55,20 +56,23 @@ def _step(item: Value) -> Step:
 
 
 def _unit(body: Value) -> Step:
-    found = body.mapping(("from", "to"), required=("from", "to"))
-    source, target = found["from"].choice(units.UNITS), found["to"].choice(units.UNITS)
+    found = body.section(("from", "to"), required=("from", "to"))
+    source, target = (found.read(key, lambda v: v.choice(units.UNITS), "", "") for key in ("from", "to"))
+    if not found.sure("from", "to"):
+        return Step("linear")
     try:
         factor, offset = units.conversion(source, target)
     except ValueError as error:
-        raise found["to"].error(f"`{body.path}`: {error}") from error
+        raise found.entries["to"].error(f"`{body.path}`: {error}") from error
     return Step("linear", factor=factor, offset=offset)
 
 
 def _mapping(body: Value, other: Value | None) -> Step:
-    pairs = tuple((key, _category(child)) for key, child in body.entries().items())
+    pairs = tuple((key, child.read(_category, "")) for key, child in body.entries().items())
     if not pairs:
         raise body.wants("a mapping with at least one category, such as {NYC: JFK}")
-    return Step("map", mapping=pairs, other=None if other is None else _category(other), closed=other is not None)
+    rest = None if other is None else other.read(_category, "")
+    return Step("map", mapping=pairs, other=rest, closed=other is not None)
 
 
 def _category(value: Value) -> str | None:
@@ -96,6 +100,10 @@ def _privacy(value: Value) -> PrivacyRule:
     if value.is_scalar:
         kind = value.choice(PRIVACY)
         return PrivacyRule(kind, keep_last=KEPT_BY_MASK if kind == "mask" else 0)  # type: ignore[arg-type]
-    options = value.mapping(("mask",), required=("mask",))["mask"].mapping(("keep_last",))
-    keep = options["keep_last"].integer(0) if "keep_last" in options else KEPT_BY_MASK
+    found = value.section(("mask",), required=("mask",))
+    keep = found.read("mask", _keep_last, KEPT_BY_MASK, KEPT_BY_MASK)
     return PrivacyRule("mask", keep_last=keep)
+
+
+def _keep_last(value: Value) -> int:
+    return value.section(("keep_last",)).read("keep_last", lambda v: v.integer(0), KEPT_BY_MASK, KEPT_BY_MASK)

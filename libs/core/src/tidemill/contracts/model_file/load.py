@@ -1,12 +1,15 @@
-"""Reads model files: text to `ModelSpec`, or `ModelFileError` with file, line and column."""
+"""Reads model files: text to `ModelSpec`, or `ModelFileError` with file, line and column of all that is wrong."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
-from tidemill.contracts.model_file.errors import ModelFileError
+from tidemill.contracts.model_file.errors import EnoughError, ModelFileError
 from tidemill.contracts.model_file.expectations import read_expectation
 from tidemill.contracts.model_file.fields import read_normalise, read_privacy
 from tidemill.contracts.model_file.nodes import Value, compose
@@ -19,7 +22,7 @@ from tidemill.contracts.model_file.sections import (
     read_training,
 )
 from tidemill.contracts.model_file.sources import read_source
-from tidemill.contracts.model_file.spec import ExpectationSpec, ModelSpec, Source
+from tidemill.contracts.model_file.spec import Drift, ExpectationSpec, ModelSpec, Release, Retrain, Source, Target, Task
 from tidemill.contracts.model_file.vocabulary import ROOT_NOT_BUILT, SUBJECTS
 from tidemill.errors import ConfigError
 
@@ -36,17 +39,46 @@ NAMED_BY_KEY = ("features.", "source.fields.", "target.source.fields.", "normali
 """Sections whose keys are fields: an error about a field points at its name."""
 
 
+NO_TARGET = Target(label="", task=cast(Task, ""))
+NO_RULE = ExpectationSpec(name="", kwargs={})
+"""What stands for a section or an entry that could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What could be read of a model file, and what is wrong with it.
+
+    `spec` is None where nothing could be read; where `mistakes` are, it is no model: names, kinds and words that
+    could not be read are "", and it serves for nothing but to be held against its record, so that what is wrong there
+    is told too.
+    """
+
+    spec: ModelSpec | None
+    mistakes: tuple[ModelFileError, ...] = ()
+
+    def model(self) -> ModelSpec:
+        """The model. Raises ModelFileError, with all mistakes, where there are any."""
+        if self.mistakes or self.spec is None:
+            raise ModelFileError.of(self.mistakes)
+        return self.spec
+
+
 def load_model(path: Path) -> ModelSpec:
-    """Reads one model file. Raises ModelFileError where it is wrong, ConfigError where it cannot be read
-    at all.
+    """Reads one model file. Raises ModelFileError, with all that is wrong, where it is wrong, ConfigError where it
+    cannot be read at all.
 
     What it says about its record is checked later, by `check_against_record`, once the `.avsc` is there.
     """
+    return load_draft(path).model()
+
+
+def load_draft(path: Path) -> Draft:
+    """Reads one model file as far as it can be. Raises ConfigError where it cannot be read at all."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the model file {path}: {error}") from error
-    return parse_model(path, text)
+    return draft_model(path, text)
 
 
 def load_models(folder: Path, only: Collection[str] = ()) -> dict[str, ModelSpec]:
@@ -85,32 +117,53 @@ def model_files(folder: Path) -> list[Path]:
 
 
 def parse_model(path: Path, text: str) -> ModelSpec:
-    """The model in `text`; `path` is only for errors."""
-    root = compose(path, text)
-    found = root.mapping((*REQUIRED, *OPTIONAL), required=REQUIRED, not_built=ROOT_NOT_BUILT)
-    target = read_target(found["target"])
-    plain = {key: found[key].text() for key in ("event_id", "description", "owner") if key in found}
-    expectations = found["expectations"].items() if "expectations" in found else []
-    rules = tuple(read_expectation(item) for item in expectations)
+    """The model in `text`; `path` is only for errors. Raises ModelFileError with all that is wrong."""
+    return draft_model(path, text).model()
+
+
+def draft_model(path: Path, text: str) -> Draft:
+    """What can be read of `text`; `path` is only for errors."""
+    try:
+        root = compose(path, text)
+    except ModelFileError as error:
+        return Draft(None, (error,))
+    spec = None
+    with suppress(EnoughError):  # what was found until then is told
+        spec = root.read(_read, None)
+    return Draft(spec, root.mistakes.found)
+
+
+def _read(root: Value) -> ModelSpec:
+    found = root.section((*REQUIRED, *OPTIONAL), required=REQUIRED, not_built=ROOT_NOT_BUILT)
+    target = found.read("target", read_target, NO_TARGET, NO_TARGET)
+    rules = found.read("expectations", _expectations, (), ())
+    training = read_training(None, target.task)
+    event_id = found.read("event_id", Value.text, "event_id", "")
     return ModelSpec(
-        name=_model_name(found["model"]),
-        schema_file=_schema_file(found["schema"]),
-        entity=found["entity"].text(),
-        event_time=found["event_time"].text(),
+        name=found.read("model", _model_name, "", ""),
+        schema_file=found.read("schema", _schema_file, "", ""),
+        entity=found.read("entity", Value.text, "", ""),
+        event_id=event_id,
+        event_time=found.read("event_time", Value.text, "", ""),
+        description=found.read("description", Value.text, "", ""),
+        owner=found.read("owner", Value.text, "", ""),
         target=target,
-        features=read_features(found["features"]),
+        features=found.read("features", read_features, (), ()),
         expectations=rules,
-        unique=_unique(found["unique"], rules, plain.get("event_id", "event_id")) if "unique" in found else True,
-        normalise=read_normalise(found.get("normalise")),
-        privacy=read_privacy(found.get("privacy")),
-        training=read_training(found.get("training"), target.task),
-        release=read_release(found.get("release")),
-        drift=read_drift(found.get("drift")),
-        retrain=read_retrain(found.get("retrain")),
-        events=read_source(found["source"]) if "source" in found else None,
-        source=Source(path, _positions(found)),
-        **plain,
+        unique=found.read("unique", lambda value: _unique(value, rules, event_id), True, True),
+        normalise=found.read("normalise", read_normalise, {}, {}),
+        privacy=found.read("privacy", read_privacy, {}, {}),
+        training=found.read("training", lambda value: read_training(value, target.task), training, training),
+        release=found.read("release", read_release, Release(), Release()),
+        drift=found.read("drift", read_drift, Drift(), Drift()),
+        retrain=found.read("retrain", read_retrain, Retrain(), Retrain()),
+        events=found.read("source", read_source, None, None),
+        source=Source(root.file, _positions(found.entries)),
     )
+
+
+def _expectations(value: Value) -> tuple[ExpectationSpec, ...]:
+    return tuple(item.read(read_expectation, NO_RULE) for item in value.items())
 
 
 def _model_name(value: Value) -> str:
@@ -140,24 +193,27 @@ def _schema_file(value: Value) -> str:
 def _positions(found: dict[str, Value]) -> dict[str, tuple[int, int]]:
     """Where the values are that are checked against the record later."""
     places = {key: child for key, child in found.items() if key in ("schema", "entity", "event_id", "event_time")}
-    places |= {f"features.{key}": child for key, child in found["features"].entries().items()}
-    places["target.label"] = found["target"].entries()["label"]
-    for section in [found.get("source"), found["target"].entries().get("source")]:
-        if section is not None and "fields" in section.entries():
-            places |= {child.path: child for child in section.entries()["fields"].entries().values()}
-    if "expectations" in found:
-        for item in found["expectations"].items():
-            body = next(iter(item.entries().values()))
-            places[f"{item.path}.column"] = _subject(body)
+    places |= {f"features.{key}": child for key, child in _children(found.get("features")).items()}
+    target = _children(found.get("target"))
+    if "label" in target:
+        places["target.label"] = target["label"]
+    for section in (found.get("source"), target.get("source")):
+        places |= {child.path: child for child in _children(_children(section).get("fields")).values()}
+    rules = found["expectations"].read(Value.items, []) if "expectations" in found else []
+    places |= {f"{item.path}.column": _subject(item) for item in rules}
     for name in ("normalise", "privacy"):
-        if name in found:
-            places |= {child.path: child for child in found[name].entries().values()}
+        places |= {child.path: child for child in _children(found.get(name)).values()}
     return {key: _position(child, at_key=key.startswith(NAMED_BY_KEY)) for key, child in places.items()}
 
 
-def _subject(body: Value) -> Value:
+def _children(value: Value | None) -> dict[str, Value]:
+    return value.entries() if value is not None and value.is_mapping else {}
+
+
+def _subject(item: Value) -> Value:
     """The argument of an expectation that names its fields."""
-    named = body.entries()
+    body = next(iter(_children(item).values()), item)
+    named = _children(body)
     return next((named[key] for key in SUBJECTS if key in named), body)
 
 

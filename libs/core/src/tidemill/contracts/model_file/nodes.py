@@ -1,84 +1,42 @@
-"""YAML with positions: every value knows its line and column, so that every error can say where.
-
-Scalars follow YAML 1.2's core rules, so that `on`, `no` and `12:30` are text, as editors show them;
-numbers may have underscores (`20_000`).
+"""Values with positions: every value knows its line and column, so that every error can say where; a mistake does
+not end the reading, so that all are told at once.
 """
 
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, Final, TypeVar
 
 import yaml
-from yaml.composer import ComposerError
 
-from tidemill.contracts.model_file.errors import ModelFileError
+from tidemill.contracts.model_file.errors import Mistakes, ModelFileError
+from tidemill.contracts.model_file.yaml_loader import Loader
 from tidemill.contracts.quantities import parse_duration, parse_rate, parse_share
 
 T = TypeVar("T")
+U = TypeVar("U")
+W = TypeVar("W")
 LONGEST_GUESS = 100
-MOST_DEPTH = 32
-MOST_NODES = 100_000
 MOST_CHARACTERS = 4_000_000
 """Room for sets of values; a model file's own keys are four levels deep."""
 NOT_BUILT = "is part of the model file but is not built yet"
 
 
-class _Loader(yaml.SafeLoader):
-    """Without YAML 1.1's implicit types; those of YAML 1.2 are added below."""
-
-    # PyYAML keeps it on the class; the stubs say on the instance.
-    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}  # type: ignore[misc]
-
-    def __init__(self, stream: str) -> None:
-        super().__init__(stream)
-        self._depth = self._nodes = 0
-        self._open: set[str] = set()
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """As PyYAML's, within limits: what is nested endlessly, or names itself, has no end to be read to."""
-        event = self.peek_event()  # type: ignore[no-untyped-call]
-        mark: Any = event.start_mark
-        anchor = getattr(event, "anchor", None)
-        if isinstance(event, yaml.AliasEvent) and anchor in self._open:
-            raise ComposerError(None, None, f"the alias *{anchor} stands inside of what it names", mark)
-        self._depth += 1
-        self._nodes += 1
-        if self._depth > MOST_DEPTH or self._nodes > MOST_NODES:
-            many = f"nested more than {MOST_DEPTH} levels deep" if self._depth > MOST_DEPTH else "too many values"
-            raise ComposerError(None, None, many, mark)
-        if anchor is not None:
-            self._open.add(anchor)
-        try:
-            return super().compose_node(parent, index)
-        finally:
-            self._depth -= 1
-            self._open.discard(anchor or "")
-
-
-_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), ["t", "f"])
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9](?:_?[0-9])*$"), list("-+0123456789"))
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:[0-9](?:_?[0-9])*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$"),
-    list("-+0123456789."),
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value in the file: its node, its dotted path, and the node to point at in errors about its key."""
+    """One value in the file: its node, its dotted path, the node to point at in errors about its key, and where
+    mistakes go after which reading goes on.
+    """
 
     file: Path
     node: yaml.Node
     path: str
     key: yaml.Node
+    mistakes: Mistakes
 
     def error(self, message: str, suggestion: str = "", at_key: bool = False) -> ModelFileError:
         """The error to raise, at this value or at its key."""
@@ -89,42 +47,52 @@ class Value:
         """The error for a value of the wrong shape."""
         return self.error(f"`{self.path}` must be {what}" if self.path else f"a model file must be {what}")
 
+    def read(self, reader: Callable[[Value], T], wrong: W) -> T | W:
+        """What `reader` makes of it; where it raises a mistake, that is kept and `wrong` stands for the value."""
+        try:
+            return reader(self)
+        except ModelFileError as error:
+            self.mistakes.add(error)
+            return wrong
+
     def entries(self) -> dict[str, Value]:
-        """A mapping with any keys, in order. A key that stands twice is an error."""
+        """A mapping with any keys, in order. Of a key that stands twice the first holds, and it is a mistake."""
         if not isinstance(self.node, yaml.MappingNode):
             raise self.wants("a mapping (`key: value`)")
         found: dict[str, Value] = {}
         for key, node in self.node.value:
             name = key.value if isinstance(key, yaml.ScalarNode) else "?"
-            child = Value(self.file, node, f"{self.path}.{name}" if self.path else name, key)
+            child = Value(self.file, node, f"{self.path}.{name}" if self.path else name, key, self.mistakes)
             if not isinstance(key, yaml.ScalarNode):
-                raise child.error("a key must be plain text", at_key=True)
-            if name in found:
-                raise child.error(f"`{child.path}` stands twice", at_key=True)
-            found[name] = child
+                self.mistakes.add(child.error("a key must be plain text", at_key=True))
+            elif name in found:
+                self.mistakes.add(child.error(f"`{child.path}` stands twice", at_key=True))
+            else:
+                found[name] = child
         return found
 
-    def mapping(
+    def section(
         self, known: Collection[str], *, required: Sequence[str] = (), not_built: Collection[str] = ()
-    ) -> dict[str, Value]:
+    ) -> Section:
         """A mapping with `known` keys.
 
-        Keys of the model file that are not built are refused by name, others as unknown.
+        Keys of the model file that are not built are refused by name, others as unknown. One that is missing is
+        not told where an unknown one looks like it.
         """
         found = self.entries()
-        for name, child in found.items():
+        strange, meant = [name for name in found if name not in known], set()
+        for name in strange:
+            child = found.pop(name)
             if name in not_built:
-                raise child.error(f"`{child.path}` {NOT_BUILT}", at_key=True)
-            if name not in known:
-                raise child.error(
-                    f"unknown key {name!r}" + (f" in {self.path}" if self.path else ""),
-                    nearest(name, known),
-                    at_key=True,
-                )
-        for name in required:
-            if name not in found:
-                raise self.error(f"`{self.path}.{name}` is missing" if self.path else f"`{name}` is missing")
-        return found
+                self.mistakes.add(child.error(f"`{child.path}` {NOT_BUILT}", at_key=True))
+                continue
+            said = f"unknown key {name!r}" + (f" in {self.path}" if self.path else "")
+            self.mistakes.add(child.error(said, nearest(name, known), at_key=True))
+            meant |= {other for other in _close(name, known) if other not in found}
+        missing = [name for name in required if name not in found and name not in meant]
+        for name in missing:
+            self.mistakes.add(self.error(f"`{self.path}.{name}` is missing" if self.path else f"`{name}` is missing"))
+        return Section(found, {*missing, *meant}, bool(strange))
 
     @property
     def is_scalar(self) -> bool:
@@ -140,7 +108,9 @@ class Value:
         """A list's values."""
         if not isinstance(self.node, yaml.SequenceNode):
             raise self.wants("a list")
-        return [Value(self.file, node, f"{self.path}[{i}]", node) for i, node in enumerate(self.node.value)]
+        return [
+            Value(self.file, node, f"{self.path}[{i}]", node, self.mistakes) for i, node in enumerate(self.node.value)
+        ]
 
     def scalar(self) -> Any:
         """None, a bool, an int, a float or a str."""
@@ -201,13 +171,13 @@ class Value:
     def choices(self, options: Collection[str], not_built: Collection[str] = ()) -> tuple[str, ...]:
         """A list of different `options`, at least one."""
         items = self.items()
-        found = tuple(item.choice(options, not_built) for item in items)
-        if not found:
+        if not items:
             raise self.wants("a list with at least one of " + ", ".join(options))
+        found = tuple(item.read(lambda one: one.choice(options, not_built), "") for item in items)
         for i, item in enumerate(items):
-            if found[i] in found[:i]:
-                raise item.error(f"{found[i]!r} stands twice in `{self.path}`")
-        return found
+            if found[i] and found[i] in found[:i]:
+                self.mistakes.add(item.error(f"{found[i]!r} stands twice in `{self.path}`"))
+        return tuple(filter(None, found))
 
     def duration(self) -> timedelta:
         """A duration such as `12h`."""
@@ -228,6 +198,46 @@ class Value:
             raise self.error(f"`{self.path}`: {error}") from error
 
 
+class Section:
+    """The entries of a mapping whose keys are known: each is read once, and what is wrong with one hides no other.
+
+    `strange`: it has keys that are not known.
+    """
+
+    def __init__(self, entries: dict[str, Value], unsure: set[str], strange: bool) -> None:
+        self.entries = entries
+        self.strange = strange
+        self._unsure = unsure
+
+    def read(self, key: str, reader: Callable[[Value], T], default: U, wrong: W) -> T | U | W:
+        """What `reader` makes of a key's value: `default` where the key is not there, `wrong` where it is wrong,
+        missing though it must be there, or misspelt.
+        """
+        if key in self._unsure:
+            return wrong
+        if key not in self.entries:
+            return default
+        value = self.entries[key]
+        try:
+            return reader(value)
+        except ModelFileError as error:
+            value.mistakes.add(error)
+            self._unsure.add(key)
+            return wrong
+
+    def options(self, readers: Mapping[str, Callable[[Value], Any]]) -> dict[str, Any]:
+        """The keys that are there and right."""
+        found = {key: self.read(key, read, None, _WRONG) for key, read in readers.items() if key in self.entries}
+        return {key: value for key, value in found.items() if value is not _WRONG}
+
+    def sure(self, *keys: str) -> bool:
+        """True where each of these keys was read, or is rightly not there."""
+        return self._unsure.isdisjoint(keys)
+
+
+_WRONG: Final = object()
+
+
 def compose(file: Path, text: str) -> Value:
     """The root of a YAML document. Raises ModelFileError where it is not YAML or is empty."""
     if len(text) > MOST_CHARACTERS:
@@ -235,7 +245,7 @@ def compose(file: Path, text: str) -> Value:
             file, 1, 1, f"it has {len(text):,} characters: a model file has {MOST_CHARACTERS:,} at most"
         )
     try:
-        root = yaml.compose(text, Loader=_Loader)
+        root = yaml.compose(text, Loader=Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -244,7 +254,7 @@ def compose(file: Path, text: str) -> Value:
         raise ModelFileError(file, 1, 1, f"not YAML: {error}") from error
     if root is None:
         raise ModelFileError(file, 1, 1, "the file is empty")
-    return Value(file, root, "", root)
+    return Value(file, root, "", root, Mistakes())
 
 
 def nearest(name: str, known: Collection[str]) -> str:
@@ -254,5 +264,8 @@ def nearest(name: str, known: Collection[str]) -> str:
 
 def near(name: str, known: Collection[str]) -> str:
     """A suggestion: the nearest of `known`, or nothing where none is near."""
-    close = difflib.get_close_matches(name[:LONGEST_GUESS], known, n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else ""
+    return next((f"did you mean {close!r}?" for close in _close(name, known)), "")
+
+
+def _close(name: str, known: Collection[str]) -> list[str]:
+    return difflib.get_close_matches(name[:LONGEST_GUESS], known, n=1, cutoff=0.6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, cast
 
@@ -14,25 +15,20 @@ def read_release(value: Value | None) -> Release:
     """`release`: mode, stages, hold, approval, labels, limits."""
     if value is None:
         return Release()
-    found = value.mapping(("mode", "stages", "hold", "approval", "labels", "limits"))
-    options: dict[str, Any] = {}
-    if "mode" in found:
-        options["mode"] = cast(Mode, found["mode"].choice(words.MODES))
-    if "stages" in found:
-        options["stages"] = _stages(found["stages"], options.get("mode", "direct"))
-    if "hold" in found:
-        options["hold"] = found["hold"].duration()
-    if "approval" in found:
-        options["approval"] = found["approval"].boolean()
-    if "labels" in found:
-        options["labels"] = found["labels"].integer(0)
-    if "limits" in found:
-        options["limits"] = _limits(found["limits"])
-    return Release(**options)
+    found = value.section(("mode", "stages", "hold", "approval", "labels", "limits"))
+    mode = found.read("mode", lambda v: v.choice(words.MODES), "direct", "")
+    readers: dict[str, Callable[[Value], Any]] = {
+        "stages": lambda v: _stages(v, mode),
+        "hold": Value.duration,
+        "approval": Value.boolean,
+        "labels": lambda v: v.integer(0),
+        "limits": _limits,
+    }
+    return Release(mode=cast(Mode, mode), **found.options(readers))
 
 
-def _stages(value: Value, mode: Mode) -> tuple[float, ...]:
-    if mode not in words.STAGED_MODES:
+def _stages(value: Value, mode: str) -> tuple[float, ...]:
+    if mode and mode not in words.STAGED_MODES:
         raise value.error(f"`release.stages` belong to {' and '.join(words.STAGED_MODES)}", at_key=True)
     shares = tuple(item.share() for item in value.items())
     rising = all(one < other for one, other in pairwise(shares))
@@ -44,11 +40,12 @@ def _stages(value: Value, mode: Mode) -> tuple[float, ...]:
 
 
 def _limits(value: Value) -> ReleaseLimits:
-    found = value.mapping(("errors", "p95", "shift"))
-    options: dict[str, Any] = {key: found[key].share() for key in ("errors", "shift") if key in found}
-    for key, share in options.items():
-        if not 0 < share < 1:
-            raise found[key].wants("a percentage between 0% and 100%, neither of them itself")
-    if "p95" in found:
-        options["p95"] = found["p95"].duration()
-    return ReleaseLimits(**options)
+    readers = {"errors": _limit, "p95": Value.duration, "shift": _limit}
+    return ReleaseLimits(**value.section(("errors", "p95", "shift")).options(readers))
+
+
+def _limit(value: Value) -> float:
+    share = value.share()
+    if not 0 < share < 1:
+        raise value.wants("a percentage between 0% and 100%, neither of them itself")
+    return share

@@ -3,46 +3,52 @@
 from __future__ import annotations
 
 import zoneinfo
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
 from typing import Any, cast
 
 from tidemill.contracts.model_file import vocabulary as words
-from tidemill.contracts.model_file.nodes import Value
+from tidemill.contracts.model_file.nodes import Section, Value
 from tidemill.contracts.model_file.sources import read_label_source
 from tidemill.contracts.model_file.spec import (
     Drift,
     Feature,
     Gate,
+    Kind,
     Missing,
     Part,
     Retrain,
-    RetrainOn,
     Target,
     Task,
     Training,
-    Watch,
 )
 
 
 def read_target(value: Value) -> Target:
-    """`target`: label, task, delay, expires, and a source for the labels."""
-    found = value.mapping(("label", "task", "delay", "expires", "source"), required=("label", "task"))
-    durations = {key: found[key].duration() for key in ("delay", "expires") if key in found}
+    """`target`: label, task, delay, expires, and a source for the labels. A label or task that is wrong is ""."""
+    found = value.section(("label", "task", "delay", "expires", "source"), required=("label", "task"))
     target = Target(
-        label=found["label"].text(), task=cast(Task, found["task"].choice(words.TASKS)),
-        source=read_label_source(found["source"]) if "source" in found else None, **durations,
-    )  # fmt: skip
-    if target.expires <= target.delay:
-        place = found.get("expires", value)
-        raise place.error("`target.expires` must be longer than `target.delay`: else most labels come too late")
+        label=found.read("label", Value.text, "", ""),
+        task=cast(Task, found.read("task", lambda v: v.choice(words.TASKS), "", "")),
+        source=found.read("source", read_label_source, None, None),
+        **found.options({"delay": Value.duration, "expires": Value.duration}),
+    )
+    if found.sure("delay", "expires") and target.expires <= target.delay:
+        place = found.entries.get("expires", value)
+        said = "`target.expires` must be longer than `target.delay`: else most labels come too late"
+        value.mistakes.add(place.error(said))
     return target
 
 
 def read_features(value: Value) -> tuple[Feature, ...]:
-    """`features`: name to kind, in order; at least one."""
-    features = tuple(_feature(name, child) for name, child in value.entries().items())
-    if not features:
+    """`features`: name to kind, in order; at least one. The kind of one that is wrong is ""."""
+    entries = value.entries()
+    if not entries:
         raise value.wants("a mapping with at least one feature, such as `carrier: category`")
-    _check_input_names(value.entries(), features)
+    wrong = {name: Feature(name, cast(Kind, "")) for name in entries}
+    features = tuple(child.read(partial(_feature, name), wrong[name]) for name, child in entries.items())
+    _check_input_names(entries, features)
     return features
 
 
@@ -52,7 +58,9 @@ def _check_input_names(entries: dict[str, Value], features: tuple[Feature, ...])
         for part in feature.parts:
             name = f"{feature.name}_{part}"
             if name in entries:
-                raise entries[name].error(f"`features.{name}` is what `{feature.name}` gives already", at_key=True)
+                twice = entries[name]
+                said = f"`features.{name}` is what `{feature.name}` gives already"
+                twice.mistakes.add(twice.error(said, at_key=True))
 
 
 def _feature(name: str, value: Value) -> Feature:
@@ -63,50 +71,63 @@ def _feature(name: str, value: Value) -> Feature:
                 f"`{value.path}: time` needs its parts and its zone", "{time: [hour, weekday], zone: UTC}"
             )
         return Feature(name, "number", missing="median") if kind == "number" else Feature(name, "category")
-    found = value.mapping((*words.KINDS, "zone"))
-    kinds = [kind for kind in words.KINDS if kind in found]
+    found = value.section((*words.KINDS, "zone"))
+    kinds = [kind for kind in words.KINDS if kind in found.entries]
+    wrong = Feature(name, cast(Kind, ""))
+    if not kinds and found.strange:
+        return wrong
     if len(kinds) != 1:
         raise value.wants(f"one kind: {', '.join(words.KINDS)}")
     if kinds[0] == "time":
         return _time_feature(name, value, found)
-    if "zone" in found:
-        raise found["zone"].error(f"`{found['zone'].path}` belongs to time features only", at_key=True)
+    if "zone" in found.entries:
+        zone = found.entries["zone"]
+        value.mistakes.add(zone.error(f"`{zone.path}` belongs to time features only", at_key=True))
     if kinds[0] == "category":
-        found["category"].mapping(())
+        found.read("category", lambda v: v.section(()), None, None)
         return Feature(name, "category")
-    options = found["number"].mapping(("missing",))
-    missing = options["missing"].choice(words.MISSING) if "missing" in options else "median"
+    return found.read("number", partial(_number, name), wrong, wrong)
+
+
+def _number(name: str, value: Value) -> Feature:
+    missing = value.section(("missing",)).read("missing", lambda v: v.choice(words.MISSING), "median", "median")
     return Feature(name, "number", missing=cast(Missing, missing))
 
 
-def _time_feature(name: str, value: Value, found: dict[str, Value]) -> Feature:
-    if "zone" not in found:
-        raise value.error(f"`{value.path}.zone` is missing: a time feature states its zone", "zone: UTC")
-    zone = found["zone"].text()
-    try:
-        zoneinfo.ZoneInfo(zone)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise found["zone"].error(f"{zone!r} is no time zone of the IANA data base") from error
-    parts = found["time"].choices(words.PARTS)
+def _time_feature(name: str, value: Value, found: Section) -> Feature:
+    if "zone" not in found.entries and found.sure("zone"):
+        value.mistakes.add(value.error(f"`{value.path}.zone` is missing: a time feature states its zone", "zone: UTC"))
+    zone = found.read("zone", _zone, "", "")
+    parts = found.read("time", lambda v: v.choices(words.PARTS), (), ())
     return Feature(name, "time", parts=cast("tuple[Part, ...]", parts), zone=zone)
 
 
+def _zone(value: Value) -> str:
+    zone = value.text()
+    try:
+        zoneinfo.ZoneInfo(zone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise value.error(f"{zone!r} is no time zone of the IANA data base") from error
+    return zone
+
+
 def read_training(value: Value | None, task: Task) -> Training:
-    """`training`, for a task: metrics differ between tasks."""
-    defaults: dict[str, Any] = {"metric": words.METRICS[task][0], "candidates": words.CANDIDATES}
+    """`training`, for a task: metrics differ between tasks. Where the task is not known, any task's metric is taken."""
+    metrics = words.METRICS.get(task) or tuple({name: None for names in words.METRICS.values() for name in names})
+    defaults: dict[str, Any] = {"metric": metrics[0], "candidates": words.CANDIDATES}
     if value is None:
         return Training(**defaults)
-    found = value.mapping(("first_after", "newest", "split", "candidates", "budget", "metric", "gate"))
-    readers = {
+    found = value.section(("first_after", "newest", "split", "candidates", "budget", "metric", "gate"))
+    readers: dict[str, Callable[[Value], Any]] = {
         "first_after": lambda v: v.integer(1),
         "newest": lambda v: v.integer(1),
         "split": _split,
         "candidates": lambda v: v.choices(words.CANDIDATES),
         "budget": Value.duration,
-        "metric": lambda v: v.choice(words.METRICS[task]),
+        "metric": lambda v: v.choice(metrics),
         "gate": _gate,
     }
-    return Training(**(defaults | {key: readers[key](child) for key, child in found.items()}))
+    return Training(**(defaults | found.options(readers)))
 
 
 def _split(value: Value) -> tuple[int, int, int]:
@@ -117,32 +138,31 @@ def _split(value: Value) -> tuple[int, int, int]:
 
 
 def _gate(value: Value) -> Gate:
-    found = value.mapping(("at_least", "better_by"))
-    return Gate(**{key: float(child.number()) for key, child in found.items()})
+    found = value.section(("at_least", "better_by"))
+    return Gate(**found.options(dict.fromkeys(("at_least", "better_by"), lambda v: float(v.number()))))
 
 
 def read_drift(value: Value | None) -> Drift:
     """`drift`: window (a number of events or a duration) and what is watched."""
     if value is None:
         return Drift()
-    found = value.mapping(("window", "watch"))
-    options: dict[str, Any] = {}
-    if "window" in found:
-        window = found["window"]
-        options["window"] = window.duration() if isinstance(window.scalar(), str) else window.integer(1)
-    if "watch" in found:
-        options["watch"] = cast("tuple[Watch, ...]", found["watch"].choices(words.WATCH))
-    return Drift(**options)
+    found = value.section(("window", "watch"))
+    return Drift(**found.options({"window": _window, "watch": lambda v: v.choices(words.WATCH)}))
+
+
+def _window(value: Value) -> int | timedelta:
+    return value.duration() if isinstance(value.scalar(), str) else value.integer(1)
 
 
 def read_retrain(value: Value | None) -> Retrain:
     """`retrain`: on what, how often at most, and how often in any case."""
     if value is None:
         return Retrain()
-    found = value.mapping(("on", "cooldown", "at_most", "every"))
-    options: dict[str, Any] = {key: found[key].duration() for key in ("cooldown", "every") if key in found}
-    if "on" in found:
-        options["on"] = cast("tuple[RetrainOn, ...]", found["on"].choices(words.RETRAIN_ON))
-    if "at_most" in found:
-        options["at_most"] = found["at_most"].rate()
-    return Retrain(**options)
+    found = value.section(("on", "cooldown", "at_most", "every"))
+    readers: dict[str, Callable[[Value], Any]] = {
+        "on": lambda v: v.choices(words.RETRAIN_ON),
+        "cooldown": Value.duration,
+        "at_most": Value.rate,
+        "every": Value.duration,
+    }
+    return Retrain(**found.options(readers))

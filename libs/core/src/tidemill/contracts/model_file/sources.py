@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
 from tidemill.contracts.model_file import vocabulary as words
-from tidemill.contracts.model_file.nodes import Value
+from tidemill.contracts.model_file.nodes import Section, Value
 from tidemill.contracts.model_file.spec import ExternalSource, FieldPath, SourceFormat, TimeUnit
 
 TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")  # Kafka's own rule
@@ -24,39 +25,63 @@ SCHEMA_FILES: Final[dict[str, tuple[str, ...]]] = {
 
 def read_source(value: Value) -> ExternalSource:
     """`source`: topic and format, and where what the record needs stands in it."""
-    found = value.mapping(KEYS, required=("topic", "format"))
-    kind = cast(SourceFormat, found["format"].choice(words.FORMATS))
-    options: dict[str, Any] = {key: found[key].text() for key in ("event_id", "key") if key in found}
-    if "event_id" in found:
-        _check_place(found["event_id"], options["event_id"])
-    if "key" in found and options["key"].startswith(HEADER):
-        _check_place(found["key"], options["key"])
-    if "event_time" in found:
-        options["event_time"] = _event_time(found["event_time"])
-    if "fields" in found:
-        options["fields"] = {name: _field(child) for name, child in found["fields"].entries().items()}
-    if "schema" in found:
-        options["schema"] = _schema_file(found["schema"], kind)
-    if "message" in found:
-        if kind != "protobuf":
-            raise found["message"].error(f"`{found['message'].path}` belongs to protobuf only", at_key=True)
-        options["message"] = found["message"].text()
-    return ExternalSource(topic=_topic(found["topic"]), format=kind, **options)
+    return _read(value)[0]
+
+
+def _read(value: Value) -> tuple[ExternalSource, Section]:
+    found = value.section(KEYS, required=("topic", "format"))
+    kind = found.read("format", lambda v: v.choice(words.FORMATS), "", "")
+    readers: dict[str, Callable[[Value], Any]] = {
+        "event_id": _place,
+        "key": _key,
+        "event_time": _event_time,
+        "fields": _fields,
+        "schema": lambda v: _schema_file(v, kind),
+        "message": lambda v: _message(v, kind),
+    }
+    topic = found.read("topic", _topic, "", "")
+    return ExternalSource(topic=topic, format=cast(SourceFormat, kind), **found.options(readers)), found
 
 
 def read_label_source(value: Value) -> ExternalSource:
     """`target.source`: as `source`, with the fields of a label. What a label is about cannot be made up."""
-    source = read_source(value)
-    found = value.entries()
+    source, found = _read(value)
     if source.event_id == COORDINATES:
-        raise found["event_id"].error("a label names the event that it is about: `coordinates` are its own")
-    if source.key is not None:
-        raise found["key"].error("labels are keyed by the event id: `key` belongs to `source`", at_key=True)
-    for name, child in (found["fields"].entries() if "fields" in found else {}).items():
+        said = "a label names the event that it is about: `coordinates` are its own"
+        value.mistakes.add(found.entries["event_id"].error(said))
+    if "key" in found.entries:
+        said = "labels are keyed by the event id: `key` belongs to `source`"
+        value.mistakes.add(found.entries["key"].error(said, at_key=True))
+    fields = found.entries.get("fields")
+    for name, child in fields.read(Value.entries, {}).items() if fields else ():
         if name not in words.LABEL_FIELDS:
             known = ", ".join(words.LABEL_FIELDS)
-            raise child.error(f"a label has no field {name!r}", f"known are {known}", at_key=True)
+            value.mistakes.add(child.error(f"a label has no field {name!r}", f"known are {known}", at_key=True))
     return source
+
+
+def _place(value: Value) -> str:
+    text = value.text()
+    _check_place(value, text)
+    return text
+
+
+def _key(value: Value) -> str:
+    text = value.text()
+    if text.startswith(HEADER):
+        _check_place(value, text)
+    return text
+
+
+def _fields(value: Value) -> dict[str, FieldPath]:
+    wrong = FieldPath(())
+    return {name: child.read(_field, wrong) for name, child in value.entries().items()}
+
+
+def _message(value: Value, kind: str) -> str:
+    if kind not in ("", "protobuf"):
+        raise value.error(f"`{value.path}` belongs to protobuf only", at_key=True)
+    return value.text()
 
 
 def _topic(value: Value) -> str:
@@ -84,9 +109,9 @@ def _field(value: Value) -> FieldPath:
     """A path, or `{path: PATH, unit: us}`."""
     if value.is_scalar:
         return FieldPath(_path(value, value.text()))
-    found = value.mapping(("path", "unit"), required=("path",))
-    unit = cast(TimeUnit, found["unit"].choice(words.UNITS)) if "unit" in found else None
-    return FieldPath(_path(found["path"], found["path"].text()), unit)
+    found = value.section(("path", "unit"), required=("path",))
+    unit = found.read("unit", lambda v: cast(TimeUnit, v.choice(words.UNITS)), None, None)
+    return FieldPath(found.read("path", lambda v: _path(v, v.text()), (), ()), unit)
 
 
 def _path(value: Value, text: str) -> tuple[str, ...]:
@@ -97,7 +122,8 @@ def _path(value: Value, text: str) -> tuple[str, ...]:
 
 
 def _schema_file(value: Value, kind: str) -> str:
-    name, endings = value.text(), SCHEMA_FILES.get(kind, ())
+    anything = tuple({ending: None for endings in SCHEMA_FILES.values() for ending in endings})
+    name, endings = value.text(), SCHEMA_FILES.get(kind, ()) if kind else anything
     if not endings:
         raise value.error(f"`{value.path}`: {kind} needs no schema file", at_key=True)
     if not name.endswith(endings) or Path(name).name != name:
