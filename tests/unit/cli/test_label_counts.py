@@ -6,9 +6,11 @@ import json
 
 import pytest
 
+from tidemill.kafka.marks import Mark
 from tidemill_cli.label_counts import LabelsMet, added
 from tidemill_drift.adapters.committed import metadata_of, place_of
-from tidemill_learning.drift.windows import LabelCounts, Place
+from tidemill_learning.drift.orphans import MAX_KEPT
+from tidemill_learning.drift.windows import LabelCounts, Place, RestPlace
 
 
 def committed(place: Place) -> Place | None:
@@ -33,7 +35,9 @@ def test_metadata_of_others_and_of_earlier_versions_says_nothing(text: str) -> N
 
 
 def test_a_place_is_read_back_as_it_was_committed() -> None:
-    for place in (Place(5, 1, 2), Place(5, 1, 2, LabelCounts(9, 8, 7, (6, 5)))):
+    for place in (Place(5, 1, 2), Place(5, 1, 2, LabelCounts(9, 8, 7, (6, 5), (("AbCdEfGhIjK", 5),)))):
         assert committed(place) == place
-    assert len(metadata_of(Place(2**62, 2**62, 2**62, LabelCounts(2**62, 2**62, 2**62, (2**62,) * 3)))) < 4_096
+    most = LabelCounts(2**62, 2**62, 2**62, (2**62,) * 3, (("AbCdEfGhIjK", 2**62),) * MAX_KEPT)
+    rest = RestPlace(*[2**62] * 6)
+    assert len(metadata_of(Place(2**62, 2**62, 2**62, most, rest), Mark("A" * 22, 2**62))) < 4_096
     assert "labels" not in json.loads(metadata_of(Place(5, 1, 2)))

@@ -29,6 +29,26 @@ def test_labels_that_were_counted_before_a_restart_are_not_counted_again() -> No
     assert watch.counts == LabelCounts(7, 3, 2, (5, 6))
 
 
+def test_labels_that_were_counted_before_a_restart_are_not_counted_once_their_event_comes() -> None:
+    first = OrphanWatch()
+    first.labels(["a", "x", "y", "x"], [1, 1, 1, 1], [4, 5, 6, 9])
+    second = OrphanWatch(first.to_commit())
+    assert second.counts == LabelCounts(10, 4, 4, (5, 6, 9))
+    second.events(["x", "b"], [1, 1])
+    assert second.counts == LabelCounts(10, 4, 2, (4, 6))
+    third = OrphanWatch(second.to_commit())
+    third.events(["x", "a", "y"], [1, 1, 1])
+    assert third.counts == LabelCounts(10, 4, 0)
+
+
+def test_of_very_many_labels_that_wait_a_restart_knows_the_newest() -> None:
+    first = OrphanWatch()
+    first.labels([f"x{n}" for n in range(1_000)], [1] * 1_000, range(1_000))
+    second = OrphanWatch(first.to_commit())
+    second.events([f"x{n}" for n in range(1_000)], [1] * 1_000)
+    assert second.counts.orphans == 1_000 - orphans.MAX_KEPT
+
+
 def test_a_label_about_a_time_before_all_known_events_is_not_judged() -> None:
     watch = OrphanWatch()
     watch.labels(["early", "x"], [10, 30], [0, 1])
@@ -51,14 +71,18 @@ def test_memory_is_bounded_and_what_was_forgotten_is_not_called_an_orphan(monkey
     assert watch.counts.orphans == 99, "x0 no longer waits: it stays counted"
 
 
-Turn = st.tuples(st.booleans(), st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=6))
+Turn = st.tuples(st.booleans(), st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=6), st.booleans())
+"""Events or labels, of whom, and whether the process is started again before."""
 
 
-@given(st.lists(Turn, max_size=20))
+@given(st.lists(Turn, max_size=10))
 @settings(max_examples=200, deadline=None)
 def test_in_the_end_the_orphans_are_the_labels_without_an_event_whatever_came_first(turns: Any) -> None:
     watch, events, labels = OrphanWatch(), set(), []
-    for is_events, ids in turns:
+    for is_events, ids, restarted in turns:
+        if restarted:
+            watch = OrphanWatch(watch.to_commit())
+            watch.events(sorted(events), [1] * len(events))
         if is_events:
             watch.events(ids, [1] * len(ids))
             events.update(ids)

@@ -19,6 +19,7 @@ from tidemill_cli.audit.ledger import EpochWatch, Ledger
 from tidemill_cli.audit.origins import dead_origins, origins, positions
 from tidemill_cli.audit.proof import Proof
 from tidemill_cli.audit.stable import until_stable
+from tidemill_cli.label_counts import labels_met
 from tidemill_cli.lag import Offsets
 from tidemill_cli.platform import PlatformView
 
@@ -98,6 +99,7 @@ class TopicAuditor:
             position_bytes=events.nbytes + labels.nbytes + ledger.nbytes,
             dead_reasons=self._dead_reasons,
             removed_unread=self._removed(offsets),
+            labels_met=labels_met(self._view, self._model),
         )
 
     def _removed(self, offsets: Offsets) -> dict[str, int]:

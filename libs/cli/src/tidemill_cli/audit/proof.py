@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tidemill_cli.audit.ledger import Finding, Tally
+from tidemill_cli.label_counts import LabelsMet
 
 PROVED, DISPROVED = 0, 1
 
@@ -32,6 +33,10 @@ class Proof:
     dead_reasons: Counter[str] = field(default_factory=Counter)
     removed_unread: Mapping[str, int] = field(default_factory=dict)
     """By topic: offsets that were removed before the workers had read them, since their groups began."""
+    labels_met: LabelsMet = field(default_factory=LabelsMet)
+    """As *profile* counted them, whenever they came. Labels that are about no event disprove nothing: the platform
+    lost none, but whoever wrote them may have named their events otherwise.
+    """
 
     @property
     def holds(self) -> bool:
@@ -82,6 +87,7 @@ class Proof:
             "disordered": self.disordered,
             "waiting": self.waiting,
             "removed_unread": dict(self.removed_unread),
+            "labels_without_event": asdict(self.labels_met),
             "epochs_back": self.epochs_back,
             "unreadable_predictions": self.unreadable_predictions,
             "predictions": {"stream": self.stream_predictions, "rest": self.rest_predictions},

@@ -38,6 +38,8 @@ def audit(
     once, that every clean record from the first version's start on is predicted exactly once, in order, and that no
     prediction's epoch goes back.
 
+    Labels that are about no event are counted beside it: they disprove nothing.
+
     Safe on a platform at work: it joins no group and writes nothing; what nobody has worked on yet is waiting.
     Memory is two bits a record. Exit code: 0 proved, 1 disproved, 2 it could not be found out.
     """
@@ -115,6 +117,9 @@ def show(console: Console, proof: Proof) -> None:
             console.print(f"{kind}: {', '.join(places)}", highlight=False, soft_wrap=True)
     for topic, count in proof.removed_unread.items():
         told = f"removed unread: {count:,} offsets of {topic}, since its readers began (docs/runbooks/removed.md)"
+        console.print(told, highlight=False, soft_wrap=True)
+    if proof.labels_met.orphans:
+        told = f"labels that are about no event: {proof.labels_met} (docs/runbooks/labels.md)"
         console.print(told, highlight=False, soft_wrap=True)
     if proof.waiting:
         console.print(f"{proof.waiting:,} records wait: their workers have not passed them yet")

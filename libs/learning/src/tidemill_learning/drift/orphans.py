@@ -6,14 +6,17 @@ any prediction. So it is counted here, as soon as it comes, and no longer once i
 
 Memory is bounded: of a partition the newest `MAX_EVENTS` event ids are known. A label that is about an earlier time
 than they reach back to is not judged. After a restart they are read again, beside what is read on from the last
-commit; labels that were counted before it stay as they were counted.
+commit. The newest `MAX_KEPT` labels that wait are committed as digests of their ids: should the event come after a
+restart, they are no longer counted; older ones stay as they were counted.
 """
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from hashlib import blake2b
 from itertools import islice
 
 from tidemill_learning.drift.windows import NEVER, LabelCounts
@@ -24,6 +27,9 @@ MAX_EVENTS = 100_000
 MAX_WAITING = 50_000
 """Labels of a partition that may still find their event; beyond it the oldest stay counted as they are."""
 
+MAX_KEPT = 64
+"""Of these a restart knows: what is committed beside an offset is 4,096 bytes at most."""
+
 NEWEST = 3
 """So many of the newest orphans are told by their offsets."""
 
@@ -33,7 +39,13 @@ class OrphanWatch:
 
     def __init__(self, counts: LabelCounts | None = None) -> None:
         """`counts`: what was counted until the last commit."""
-        self._counts = counts or LabelCounts()
+        kept = counts.waiting if counts else ()
+        at = {offset for _, offset in kept}
+        counts = counts or LabelCounts()
+        self._counts = replace(counts, newest=tuple(o for o in counts.newest if o not in at), waiting=())
+        self._kept: dict[str, list[int]] = {}
+        for digest, offset in kept:
+            self._kept.setdefault(digest, []).append(offset)
         self._events: dict[str, int] = {}
         self._order: deque[str] = deque()
         self._waiting: dict[str, list[tuple[int, int]]] = {}
@@ -43,7 +55,20 @@ class OrphanWatch:
     def counts(self) -> LabelCounts:
         """What is known of all labels until now."""
         waiting = [labels[-1][0] for labels in islice(reversed(self._waiting.values()), NEWEST)]
-        return replace(self._counts, newest=(*self._counts.newest, *sorted(waiting))[-NEWEST:])
+        kept = [offset for offsets in self._kept.values() for offset in offsets]
+        return replace(self._counts, newest=(*self._counts.newest, *sorted(kept), *sorted(waiting))[-NEWEST:])
+
+    def to_commit(self) -> LabelCounts:
+        """`counts`, with what a restart must know of the labels that wait."""
+        fresh: list[tuple[str, int]] = []
+        for event_id, labels in reversed(self._waiting.items()):
+            digest = digest_of(event_id)
+            fresh += [(digest, offset) for offset, _ in labels]
+            if len(fresh) >= MAX_KEPT:
+                break
+        kept = [(digest, offset) for digest, offsets in self._kept.items() for offset in offsets]
+        newest = sorted((*kept, *fresh), key=lambda one: one[1])[-MAX_KEPT:]
+        return replace(self.counts, waiting=tuple(newest))
 
     def know_since(self, time: int) -> None:
         """Events before this time are not known: their labels are not judged, nor are those that wait."""
@@ -60,6 +85,9 @@ class OrphanWatch:
         if self._waiting:
             for event_id in self._waiting.keys() & set(fresh):
                 self._found(event_id)
+        if self._kept:
+            for digest in self._kept.keys() & set(map(digest_of, fresh)):
+                self._uncount(len(self._kept.pop(digest)))
         while len(self._order) > MAX_EVENTS:
             self._since = max(self._since, self._events.pop(self._order.popleft()))
 
@@ -84,5 +112,13 @@ class OrphanWatch:
             del self._waiting[next(iter(self._waiting))]
 
     def _found(self, event_id: str) -> None:
-        found = len(self._waiting.pop(event_id))
+        self._uncount(len(self._waiting.pop(event_id)))
+
+    def _uncount(self, found: int) -> None:
         self._counts = replace(self._counts, orphans=self._counts.orphans - found)
+
+
+def digest_of(event_id: str) -> str:
+    """Eight bytes that stand for an event id, in eleven characters."""
+    short = blake2b(event_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return urlsafe_b64encode(short).decode().rstrip("=")

@@ -194,7 +194,7 @@ class PartitionProfiler:
             "clean": self._clean.low_water(self._first_of((STREAM, "features"))),
             "predictions": self._clocks.low_water(min(needed, default=None)),
             "labels": Place(
-                labels.offset, labels.clock, written[STREAM], self.orphans.counts, RestPlace(window=written[REST])
+                labels.offset, labels.clock, written[STREAM], self.orphans.to_commit(), RestPlace(window=written[REST])
             ),
         }
 

@@ -37,13 +37,15 @@ class RestPlace:
 @dataclass(frozen=True, slots=True)
 class LabelCounts:
     """Labels of a partition before offset `to`, and of them those that are about no event that came there; `newest`:
-    offsets of some of the latest of these.
+    offsets of some of the latest of these. `waiting`: of the newest, a digest of the id that each is about, and its
+    offset: they are no longer counted once their event comes.
     """
 
     to: int = 0
     labels: int = 0
     orphans: int = 0
     newest: tuple[int, ...] = ()
+    waiting: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,4 +56,6 @@ def _rest(told: object) -> RestPlace | None:
 def _label_counts(told: object) -> LabelCounts:
     if not isinstance(told, dict):
         return LabelCounts()
-    return LabelCounts(int(told["to"]), int(told["labels"]), int(told["orphans"]), tuple(map(int, told["newest"])))
+    waiting = tuple((str(digest), int(offset)) for digest, offset in told.get("waiting", ()))
+    newest = tuple(map(int, told["newest"]))
+    return LabelCounts(int(told["to"]), int(told["labels"]), int(told["orphans"]), newest, waiting)
