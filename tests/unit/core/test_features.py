@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidemill.artifact import FeatureColumn
-from tidemill.features import feature_inputs, input_kinds, input_names
+from tidemill.features import feature_inputs, input_kinds, input_names, rounded
 
 YEAR_2038_MS = 2_145_916_800_000
 WHEN = FeatureColumn("at", "time", ("hour", "weekday", "month"), "America/New_York")
@@ -108,3 +108,18 @@ def test_a_missing_column_an_unknown_kind_and_an_unknown_part_are_named():
         feature_inputs(batch, [FeatureColumn("at", "poem")])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no part 'second'"):
         feature_inputs(batch, [FeatureColumn("at", "time", ("second",))])
+
+
+def test_whole_numbers_that_no_double_is_are_counted_by_feature() -> None:
+    rows = pa.record_batch(
+        {
+            "id": pa.array([2**53, 2**53 + 1, None, -(2**53) - 1, 2**60]),
+            "some": pa.array([2**60, 2**61, None, 1, 2]),
+            "small": pa.array([1, 2, 3, 4, None]),
+            "real": pa.array([1e300, 2.0**60, None, 0.0, 1.0]),
+            "none": pa.array([None] * 5, pa.int64()),
+        }
+    )
+    features = [FeatureColumn(name, "number") for name in rows.schema.names]
+    assert rounded(rows, features) == {"id": 2}
+    assert rounded(rows, [FeatureColumn("id", "category")]) == {}

@@ -101,6 +101,16 @@ def test_a_candidate_that_learns_nothing_is_left_out_and_named() -> None:
     assert "left out: random_forest: it answers" in trained.reason and "learned nothing" in trained.reason
 
 
+def test_a_run_says_which_whole_numbers_no_double_is() -> None:
+    x, y = signal(count=400)
+    whole = pa.array((x * 1_000).astype(np.int64) + 2**60 + 1)
+    made = model("regression", X, candidates=("logistic_regression",))
+    table = rows(y, x=x)
+    trained = train(made, table.set_column(table.schema.get_field_index("x"), "x", whole), CUT_OFF, lambda: 0.0)
+    assert "features.x: 399 of 400 whole numbers" in trained.reason and "write `x: category`" in trained.reason
+    assert "2^53" not in train(made, table, CUT_OFF, lambda: 0.0).reason
+
+
 def test_where_no_candidate_learns_anything_there_is_no_version() -> None:
     label = np.arange(ROWS) % 2 == 0
     with pytest.raises(NoCandidate, match=r"random_forest: it answers 0\.\d+ for .* it has learned nothing"):

@@ -26,6 +26,9 @@ seen in training; so does every graph that they make, which knows none of them.
 TOO_LONG = f"(longer than {MAX_TEXT:,} bytes)"
 """What stands for a longer text where categories are learned or counted."""
 
+EXACT = 2**53
+"""Whole numbers up to here are the same numbers as doubles; above, a double stands for several of them."""
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _PARTS: Mapping[str, Callable[[pa.Array], pa.Array]] = {
@@ -90,6 +93,23 @@ def short_texts(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArra
     text = column if pa.types.is_string(column.type) else column.cast(pa.large_string())
     long = pc.greater(pc.binary_length(text), MAX_TEXT)
     return pc.if_else(long, TOO_LONG, text).cast(pa.string()) if pc.any(long).as_py() else text.cast(pa.string())
+
+
+def rounded(rows: pa.RecordBatch | pa.Table, features: Iterable[FeatureLike]) -> dict[str, int]:
+    """Of each number feature whose column holds whole numbers, how many of these no double is exactly: in
+    `feature_inputs` they are the nearest one. Features without such a value are left out.
+    """
+    found: dict[str, int] = {}
+    for feature in features:
+        column = rows.column(feature.name) if feature.kind == NUMBER else None
+        if column is None or not pa.types.is_integer(column.type) or column.null_count == len(column):
+            continue
+        ends = pc.min_max(column).as_py()
+        if ends["min"] >= -EXACT and ends["max"] <= EXACT:
+            continue
+        values = pc.drop_null(column).to_pylist()
+        found[feature.name] = sum(int(float(value)) != value for value in values)
+    return {name: count for name, count in found.items() if count}
 
 
 def _column(rows: pa.RecordBatch | pa.Table, name: str) -> pa.Array:

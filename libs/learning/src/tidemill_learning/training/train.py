@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tidemill.contracts.model_file import ModelSpec
-from tidemill.features import FeatureLike, feature_inputs
+from tidemill.features import FeatureLike, feature_inputs, rounded
 from tidemill_learning.gate import MIN_ROWS, Verdict, judge, one_answer
 from tidemill_learning.reference import training_reference
 from tidemill_learning.training.examples import Examples, InputSpec
@@ -125,8 +125,21 @@ def train(
     )  # fmt: skip
     refit = monotonic() - began + REFIT_COST * _seconds(found) <= budget
     made, failures = _first_good(spec, found, parts, specs, refit)
-    notes = (*(f"left out: {failure}" for failure in (*found.failures, *failures)), *filter(None, [parts.note]))
+    left_out = (f"left out: {failure}" for failure in (*found.failures, *failures))
+    notes = (*left_out, *filter(None, [parts.note]), *_rounding(spec, table))
     return _judged(spec, table, made, parts.test, found, champion, notes)
+
+
+def _rounding(spec: ModelSpec, table: pa.Table) -> list[str]:
+    """Numbers that were learned from, and are answered to, as their neighbours: an identifier must not be one."""
+    notes = [
+        f"features.{name}: {count:,} of {table.num_rows:,} whole numbers lie above 2^53 and were taken as the nearest "
+        f"double, in training and serving: if it is an identifier, write `{name}: category`"
+        for name, count in rounded(table, spec.features).items()
+    ]
+    for note in notes:
+        log.warning("%s: %s", spec.name, note)
+    return notes
 
 
 def _first_good(
