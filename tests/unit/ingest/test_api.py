@@ -250,6 +250,19 @@ def test_the_openapi_document_describes_routes_and_answers(ingest: Ingest) -> No
     assert set(route["requestBody"]["content"]) == {"application/json", "application/x-ndjson"}
 
 
+def test_the_openapi_document_says_how_a_caller_proves_who_it_is(ingest: Ingest) -> None:
+    document = ingest.client.get("/openapi.json").json()
+    schemes = document["components"]["securitySchemes"]
+    assert {scheme["type"] for scheme in schemes.values()} == {"http", "apiKey"}
+    assert schemes["key"] | {"description": ""} == {
+        "type": "apiKey", "in": "header", "name": "X-API-Key", "description": "",
+    }  # fmt: skip
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            wanted = [{name: []} for name in schemes] if path.startswith("/v1/") else []
+            assert operation.get("security", []) == wanted, path
+
+
 def test_whether_ids_are_made_is_true_or_false(ingest: Ingest) -> None:
     answer = ingest.client.post(f"{EVENTS}?make_ids=maybe", json=event())
     assert (answer.status_code, answer.json()["error"]) == (400, "bad_parameter")

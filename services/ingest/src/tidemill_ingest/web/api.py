@@ -155,6 +155,8 @@ def create_app(
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(REGISTRY), headers={"Content-Type": content_type})
 
+    written = app.openapi
+    app.openapi = lambda: docs.with_security(written())  # type: ignore[method-assign]
     return app
 
 

@@ -21,6 +21,13 @@ have been stored all the same; sent again with the same event ids, nothing is co
 **Tracing**: a `traceparent` header goes on with the records. `X-Request-ID` comes back.
 """
 
+SECURITY_SCHEMES: dict[str, Any] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A key or a JSON Web Token."},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "A key or a JSON Web Token."},
+}
+"""Either of them, as `tidemill.access.middleware` takes them; Swagger's Authorize asks for them."""
+SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"key": []}]
+
 EVENT = {
     "event_id": "2013-01-31-UA-1545-EWR",
     "scheduled_at": "2013-01-31T17:05:00Z",
@@ -70,6 +77,12 @@ def labels_route() -> dict[str, Any]:
     return _route("Push labels of a model.", description, LABEL)
 
 
+def with_security(document: dict[str, Any]) -> dict[str, Any]:
+    """The document, with how a caller proves who it is."""
+    document.setdefault("components", {})["securitySchemes"] = SECURITY_SCHEMES
+    return document
+
+
 def _route(summary: str, description: str, example: dict[str, Any], *parameters: dict[str, Any]) -> dict[str, Any]:
     item = {"type": "object", "additionalProperties": True}
     content = {
@@ -88,6 +101,7 @@ def _route(summary: str, description: str, example: dict[str, Any], *parameters:
         "responses": _responses(),
         "openapi_extra": {
             "requestBody": {"required": True, "content": content},
+            "security": SECURITY,
             **({"parameters": list(parameters)} if parameters else {}),
         },
     }
