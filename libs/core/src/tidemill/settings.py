@@ -106,6 +106,12 @@ class CommonSettings(KafkaSettings):
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(0, ge=0, le=65_535, description="Port for the API, metrics and health; 0 takes a free one.")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Names by which this service is asked, separated by commas, *.example.org for all below one, "
+        "* for any. Those of this machine always hold. Where none is given: with keys, or for health and metrics alone "
+        "on an address that others reach, any; with off-everywhere also addresses and names of a private network "
+        "(ingest, x.svc, x.internal)."
+    )  # fmt: skip
     instance: int = Field(0, ge=0, description="Ordinal of this worker among its kind; part of its transactional id.")
     log_level: LogLevel = Field("INFO", description="Least level that is logged.")
     log_file: Path | None = Field(None, description="File for the JSON log lines; without one they go to stderr.")
@@ -139,9 +145,9 @@ class CommonSettings(KafkaSettings):
         1_024, ge=64, description="Memory that a model may take there beside six times its size, in MiB."
     )
 
-    @field_validator("models", mode="before")
+    @field_validator("models", "allowed_hosts", mode="before")
     @classmethod
-    def _split_models(cls, value: object) -> object:
+    def _split_names(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(name.strip() for name in value.split(",") if name.strip())
         return value

@@ -72,7 +72,8 @@ def run_profile(settings: DriftSettings, stop: threading.Event) -> None:
     contract = _contract(settings, "profile")
     tracer = configure_tracing(f"{SERVICE}-profile", settings)
     health = Health()
-    with HealthServer(health, host=settings.host, port=settings.port) as server:
+    hosts = settings.allowed_hosts
+    with HealthServer(health, host=settings.host, port=settings.port, allowed_hosts=hosts) as server:
         _log.info("metrics and health on port %d", server.port, extra={"port": server.port})
         if not _await_topics(settings, contract, stop):
             return
@@ -99,7 +100,8 @@ def run_detect(settings: DriftSettings, stop: threading.Event) -> None:
     tracer = configure_tracing(f"{SERVICE}-detect", settings)
     topics, schemas, codec = contract.topics, contract.schemas, contract.codec
     health = Health()
-    with HealthServer(health, host=settings.host, port=settings.port) as server:
+    hosts = settings.allowed_hosts
+    with HealthServer(health, host=settings.host, port=settings.port, allowed_hosts=hosts) as server:
         _log.info("metrics and health on port %d", server.port, extra={"port": server.port})
         if not _await_topics(settings, contract, stop):
             return

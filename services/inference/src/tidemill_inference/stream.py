@@ -40,7 +40,8 @@ def run_stream(settings: StreamSettings) -> None:
     configure_logging(SERVICE, settings.log_level, settings.log_file)
     stop = StopSignal().install()
     worker = StreamWorker(settings, stop)
-    with HealthServer(worker.health, host=settings.host, port=settings.port) as server:
+    hosts = settings.allowed_hosts
+    with HealthServer(worker.health, host=settings.host, port=settings.port, allowed_hosts=hosts) as server:
         _log.info("listening", extra={"address": f"http://{settings.host}:{server.port}"})
         worker.run()
     shutdown_tracing()

@@ -41,7 +41,8 @@ def serve(settings: TrainerSettings, stop: threading.Event) -> None:
     specs = serve_usable(settings.models_dir, settings.schemas, settings.models)
     catalog = TopicCatalog.load(settings.schemas, settings.prefix, specs)
     health = Health()
-    with HealthServer(health, host=settings.host, port=settings.port) as server:
+    hosts = settings.allowed_hosts
+    with HealthServer(health, host=settings.host, port=settings.port, allowed_hosts=hosts) as server:
         print(f"trainer: http://{settings.host}:{server.port}/metrics", file=sys.stderr)
         health.add_ready("starting", lambda: "the trainer is starting")
         try:

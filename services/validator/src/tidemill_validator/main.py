@@ -96,7 +96,8 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
         set_aside=worker.set_aside,
     )
     worker.hold = runner.hold_topics
-    with HealthServer(health, host=settings.host, port=settings.port) as server:
+    hosts = settings.allowed_hosts
+    with HealthServer(health, host=settings.host, port=settings.port, allowed_hosts=hosts) as server:
         _log.info("metrics and health on port %d", server.port, extra={"port": server.port, "models": list(models)})
         _await_topics(settings, topics, list(models), stop)
         own = Codec(schemas, registry)

@@ -11,7 +11,7 @@ from pydantic_settings import NoDecode
 
 from tidemill.settings import CommonSettings
 from tidemill.web.doors import DoorLimits
-from tidemill.web.visitors import Names, Visitors
+from tidemill.web.visitors import Names, Visitors, is_loopback
 
 
 class AccessSettings(CommonSettings):
@@ -54,13 +54,7 @@ class AccessSettings(CommonSettings):
         (), description="Origins of web pages that may ask, separated by commas; * for all, empty: none but its own."
     )
 
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Names by which this service is asked, separated by commas, *.example.org for all below one, "
-        "* for any. Those of this machine always hold; where keys are asked for and none is given: any; with "
-        "off-everywhere also addresses and names of a private network (ingest, x.svc, x.internal)."
-    )  # fmt: skip
-
-    @field_validator("jwt_algorithms", "cors_origins", "allowed_hosts", "trusted_proxies", mode="before")
+    @field_validator("jwt_algorithms", "cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -97,13 +91,3 @@ class AccessSettings(CommonSettings):
         if self.jwt_jwks and not self.jwt_audience:
             raise ValueError("TIDEMILL_JWT_JWKS needs TIDEMILL_JWT_AUDIENCE: a token for another service is not for us")
         return self
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -3,24 +3,44 @@
 from __future__ import annotations
 
 import json
+import logging
+import socket
 import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
 
 from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from tidemill.errors import ConfigError
 from tidemill.service.health import Health
+from tidemill.web.visitors import Visitors, is_loopback
 
-__all__ = ["HealthServer"]
+__all__ = ["DEADLINE_S", "MOST_CONNECTIONS", "HealthServer"]
+
+MOST_CONNECTIONS: Final = 32
+"""Each has a thread. A scraper and a few probes need four; at the limit the oldest makes room, so that none is ever
+shut out by others.
+"""
+DEADLINE_S: Final = 10.0
+"""From the connection to the last byte of its answer, however steadily it trickles; one request is answered on each."""
+_WAITING: Final = 128
+"""Connections that the system holds until they are accepted."""
+
+_log = logging.getLogger(__name__)
 
 
 class HealthServer:
     """Serves ``/metrics`` (Prometheus or OpenMetrics), ``/health/live`` and ``/health/ready`` (JSON, 200 or
     503).
 
-    ``port`` 0 takes a free one; ``self.port`` is the one taken. A context manager; works in daemon threads.
-    Raises ConfigError if the port is taken.
+    ``port`` 0 takes a free one; ``self.port`` is the one taken. A context manager; works in daemon threads, of which
+    there are never more than ``MOST_CONNECTIONS``. On an address that only this machine reaches it answers to this
+    machine's names and to ``allowed_hosts``, elsewhere to any, or to ``allowed_hosts`` and private names where some
+    are given: a web page that turns a name of its own here is refused. Raises ConfigError if the port is taken.
     """
 
     def __init__(
@@ -30,12 +50,15 @@ class HealthServer:
         host: str = "127.0.0.1",
         port: int = 0,
         registry: CollectorRegistry = REGISTRY,
+        allowed_hosts: Sequence[str] = (),
+        deadline_s: float = DEADLINE_S,
     ) -> None:
+        own = (host,) if is_loopback(host) or allowed_hosts else ()
+        visitors = Visitors("loopback" if is_loopback(host) else "any", (*allowed_hosts, *own))
         try:
-            self._server = ThreadingHTTPServer((host, port), _handler(health, registry))
+            self._server = _BoundedServer((host, port), _handler(health, registry, visitors), deadline_s)
         except OSError as error:
             raise ConfigError(f"cannot listen on {host}:{port} ({error.strerror}): set TIDEMILL_PORT=0") from error
-        self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="health", daemon=True)
 
@@ -58,11 +81,79 @@ class HealthServer:
         self.close()
 
 
-def _handler(health: Health, registry: CollectorRegistry) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        timeout = 10  # a client that sends nothing does not keep a thread
+class _BoundedServer(ThreadingHTTPServer):
+    """Holds at most ``MOST_CONNECTIONS``, each for at most ``deadline_s``."""
 
+    daemon_threads = True
+    request_queue_size = _WAITING
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], deadline_s: float) -> None:
+        self._deadline_s = deadline_s
+        self._lock = threading.Lock()
+        self._open: dict[Any, float] = {}
+        self._free = threading.Semaphore(MOST_CONNECTIONS)
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """In a thread of its own, once there is room for it."""
+        while not self._free.acquire(blocking=False):
+            self._end(1)
+            if self._free.acquire(timeout=1.0):  # its thread is on its way out
+                break
+        with self._lock:
+            self._open[request] = time.monotonic()
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self._free.release()  # there was no thread for it
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answers, and gives the place back."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def shutdown_request(self, request: Any) -> None:
+        """Forgets the connection before its socket is closed: another may have its number then."""
+        with self._lock:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Between two looks at the door: ends what takes too long."""
+        late = time.monotonic() - self._deadline_s
+        with self._lock:
+            count = sum(since < late for since in self._open.values())
+        self._end(count)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away, or was ended, is worth no line on stderr."""
+        _log.debug("a connection to health and metrics broke off", exc_info=True)
+
+    def _end(self, oldest: int) -> None:
+        with self._lock:
+            for request in list(self._open)[:oldest]:
+                with suppress(OSError):  # it may have gone by itself
+                    request.shutdown(socket.SHUT_RDWR)
+                del self._open[request]
+                self._open[request] = time.monotonic()  # the youngest: its thread ends now
+
+
+def _handler(health: Health, registry: CollectorRegistry, visitors: Visitors) -> type[BaseHTTPRequestHandler]:
+    one_at_a_time = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            headers = [
+                (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()
+            ]
+            with one_at_a_time:
+                refusal = visitors.refusal("GET", headers)
+            if refusal is not None:
+                self._answer(refusal.status, "text/plain; charset=utf-8", f"{refusal}\n".encode())
+                return
             path = self.path.partition("?")[0]
             if path == "/metrics":
                 encode, content_type = choose_encoder(self.headers.get("Accept", ""))

@@ -14,7 +14,7 @@ from typing import Literal
 
 from tidemill.access.gate import Refusal
 
-__all__ = ["Headers", "Names", "Visitors"]
+__all__ = ["Headers", "Names", "Visitors", "is_loopback"]
 
 Headers = Iterable[tuple[bytes, bytes]]
 """Names in lower case."""
@@ -93,6 +93,16 @@ class Visitors:
         return scheme in ("http", "https") and [_place(host.decode("latin-1").lower()) for host in hosts] == [
             _place(place)
         ]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _name(host: bytes) -> str:
