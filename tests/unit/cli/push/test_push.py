@@ -6,18 +6,23 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tidemill.codec import Codec
 from tidemill.contracts.model_file import load_models
 from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.kafka.headers import TRACEPARENT, Headers, find
+from tidemill.settings import CommonSettings
+from tidemill.telemetry.traceparent import parse_traceparent
 from tidemill_cli.push.checkpoint import Checkpoint, Progress, file_digest
 from tidemill_cli.push.naming import Roles
 from tidemill_cli.push.reading import read_chunks
 from tidemill_cli.push.records import RecordMaker, TimeLine, parse_renames
 from tidemill_cli.push.run import ErrorReport, Throttle, push
 from tidemill_cli.push.sending import NotDelivered
+from tidemill_cli.push.tracing import Tracing, Unkept, tracing_of
 
 ROLES = Roles("event_id", "billed_at", "customer_id")
 TIMES = TimeLine(datetime(2024, 1, 1, tzinfo=UTC), timedelta(minutes=10))
@@ -28,12 +33,14 @@ class Collecting:
 
     def __init__(self, breaks_at: int | None = None) -> None:
         self.records: list[tuple[bytes | None, bytes]] = []
+        self.contexts: list[tuple[int, int, bool] | None] = []
         self.flushes = 0
         self._breaks_at = breaks_at
 
-    def send(self, topic: str, keys: Sequence[bytes], values: Sequence[bytes], headers: Sequence[object]) -> None:
+    def send(self, topic: str, keys: Sequence[bytes], values: Sequence[bytes], headers: Sequence[Headers]) -> None:
         assert len(keys) == len(values) == len(headers)
         self.records += zip(keys, values, strict=True)
+        self.contexts += [parse_traceparent(find(one, TRACEPARENT)) for one in headers]
 
     def flush(self) -> None:
         self.flushes += 1
@@ -59,7 +66,7 @@ class Case:
         record = self.schemas.record("telecom-churn")
         return RecordMaker(self.codec, record, ROLES, digest, parse_renames(("months=tenure",)), TIMES, make_ids=True)
 
-    def push(self, sender: Collecting) -> Progress:
+    def push(self, sender: Collecting, tracing: Tracing | None = None) -> Progress:
         chunks = read_chunks(self.path, 2)
         return push(
             chunks,
@@ -69,7 +76,7 @@ class Case:
             self.checkpoint,
             self.report,
             Throttle(None),
-            0.0,
+            tracing or Unkept(0.0),
             lambda p: None,
         )  # type: ignore[arg-type]
 
@@ -174,7 +181,8 @@ def test_a_limited_push_never_sends_more_than_its_rate_and_goes_on_within_a_chun
     def limited(sender: Collecting, how: str) -> Progress:
         throttle, chunks = Throttle(2.0, lambda: now[0]), read_chunks(case.path, 5)
         return push(
-            chunks, case.maker(), sender, "churn-raw", case.checkpoint, case.report, throttle, 0.0, lambda p: None, how,
+            chunks, case.maker(), sender, "churn-raw", case.checkpoint, case.report, throttle, Unkept(0.0),
+                lambda p: None, how,
             sleep,
         )  # type: ignore[arg-type]  # fmt: skip
 
@@ -208,3 +216,43 @@ def test_a_rename_without_both_names_is_refused() -> None:
     assert parse_renames(("a=b", "c d=e")) == {"a": "b", "c d": "e"}
     with pytest.raises(ValueError, match="COLUMN=FIELD"):
         parse_renames(("a",))
+
+
+def spans_in(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """Spans by trace id and span id."""
+    found = [json.loads(line) for path in folder.glob("push-*.jsonl") for line in path.read_text().splitlines()]
+    return {(span["trace_id"], span["span_id"]): span for span in found}
+
+
+@pytest.mark.parametrize("ratio", [1.0, 0.0])
+def test_the_context_of_each_sampled_record_is_a_span_that_is_kept_and_linked_to_the_push(
+    case: Case, tmp_path: Path, ratio: float
+) -> None:
+    sender, spans_dir = Collecting(), tmp_path / "spans"
+    with tracing_of(CommonSettings(spans_dir=spans_dir, trace_ratio=ratio), "churn.csv", "churn-raw") as tracing:
+        case.push(sender, tracing)
+    spans = spans_in(spans_dir)
+    (push_id, whole), *_ = [(key, span) for key, span in spans.items() if span["name"] == "push churn-raw"]
+    assert len(spans) == 1 + (6 if ratio else 0) and whole["status"] != "ERROR"
+    assert len({context[0] for context in sender.contexts if context}) == 6, "each has a trace of its own"
+    for context in sender.contexts:
+        assert context is not None and context[2] is bool(ratio)
+        span = spans.get((f"{context[0]:032x}", f"{context[1]:016x}"))
+        assert (span is not None) is bool(ratio)
+        assert span is None or (span["name"] == "send churn-raw" and push_id[0] in json.dumps(span["links"]))
+
+
+def test_of_a_push_that_is_broken_off_the_spans_are_kept_and_say_so(case: Case, tmp_path: Path) -> None:
+    settings, sender = CommonSettings(spans_dir=tmp_path / "spans", trace_ratio=1.0), Collecting(breaks_at=2)
+    with pytest.raises(NotDelivered), tracing_of(settings, "churn.csv", "churn-raw") as tracing:
+        case.push(sender, tracing)
+    kept = [json.dumps(span) for span in spans_in(tmp_path / "spans").values()]
+    assert len(kept) == 1 + len(sender.records)
+    assert sum("NotDelivered" in span for span in kept) == 1 + 1, "the push, and what the broker did not take"
+
+
+def test_where_nobody_keeps_spans_contexts_go_with_the_records_all_the_same(case: Case) -> None:
+    sender = Collecting()
+    with tracing_of(CommonSettings(spans_dir=None, trace_ratio=1.0), "churn.csv", "churn-raw") as tracing:
+        case.push(sender, tracing)
+    assert all(context and context[2] for context in sender.contexts)

@@ -81,6 +81,7 @@ def push(
     from tidemill_cli.push.run import ErrorReport, Throttle
     from tidemill_cli.push.run import push as run
     from tidemill_cli.push.sending import Sender
+    from tidemill_cli.push.tracing import tracing_of
 
     spec = platform.model(model)
     digest = file_digest(file)
@@ -108,10 +109,11 @@ def push(
         if before.rows:
             click.echo(f"continuing behind row {before.rows:,}")
         sender = Sender(platform.settings, "push")
-        with _progress_bar(file.name, count_rows(file), before.rows) as advanced:
-            chunks = read_chunks(file, CHUNK_ROWS, choices)
-            ratio, how = platform.settings.trace_ratio, f"{choices} {mapped} {times}"
-            done = run(chunks, maker, sender, topic, checkpoint, errors, Throttle(rate), ratio, advanced, how)
+        bar = _progress_bar(file.name, count_rows(file), before.rows)
+        traced = tracing_of(platform.settings, file.name, topic)
+        with bar as advanced, traced as tracing:
+            chunks, how = read_chunks(file, CHUNK_ROWS, choices), f"{choices} {mapped} {times}"
+            done = run(chunks, maker, sender, topic, checkpoint, errors, Throttle(rate), tracing, advanced, how)
     except (UnreadableFile, ValueError) as error:
         raise click.ClickException(str(error)) from error
     if warning := maker.in_1970.warning():

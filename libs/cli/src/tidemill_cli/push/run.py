@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from tidemill.kafka.headers import TRACEPARENT, Headers
-from tidemill.telemetry.traceparent import new_traceparent
 from tidemill_cli.push.checkpoint import Checkpoint, Progress
 from tidemill_cli.push.reading import Chunk, RowError
 from tidemill_cli.push.records import Encoded, RecordMaker
 from tidemill_cli.push.sending import Sender, TooLarge
+from tidemill_cli.push.tracing import Tracing
 
 SLICE_S = 0.1
 """A limited push goes out in slices of so many seconds: not all at once and then nothing."""
@@ -69,7 +68,7 @@ def push(
     checkpoint: Checkpoint,
     report: ErrorReport,
     throttle: Throttle,
-    trace_ratio: float,
+    tracing: Tracing,
     advanced: Callable[[Progress], None],
     how: str = "",
     sleep: Callable[[float], None] = time.sleep,
@@ -92,7 +91,7 @@ def push(
         encoded = maker.encode(chunk, row - chunk.rows)
         for first, behind in _parts(progress.within, len(encoded.values), throttle):
             sleep(throttle.wait_s(behind - first))
-            refused = _deliver(sender, topic, encoded, range(first, behind), trace_ratio)
+            refused = _deliver(sender, topic, encoded, range(first, behind), tracing)
             report.add(refused)
             sent, errors = progress.sent + behind - first - len(refused), progress.errors + len(refused)
             progress = Progress(progress.rows, sent, errors, within=behind, how=how)
@@ -107,16 +106,16 @@ def push(
     return progress
 
 
-def _deliver(sender: Sender, topic: str, encoded: Encoded, part: range, trace_ratio: float) -> list[RowError]:
+def _deliver(sender: Sender, topic: str, encoded: Encoded, part: range, tracing: Tracing) -> list[RowError]:
     """Sends records and waits for them. A broker refuses a record that is too large with its whole batch: each of those
     is sent once more by itself, and what is too large even so is an error of its row.
     """
 
     def send(places: Sequence[int]) -> None:
         values = [encoded.values[place] for place in places]
-        headers: list[Headers | None] = [[(TRACEPARENT, new_traceparent(trace_ratio))] for _ in values]
-        sender.send(topic, [encoded.keys[place] for place in places], values, headers)
-        sender.flush()
+        with tracing.sending(len(values)) as headers:
+            sender.send(topic, [encoded.keys[place] for place in places], values, headers)
+            sender.flush()
 
     try:
         send(part)
