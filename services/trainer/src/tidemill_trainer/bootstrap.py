@@ -162,7 +162,7 @@ def build(
             releaser.run,
             lambda: None if releaser.caught_up.is_set() else "release has not read its topics yet",
         ),
-        "collect": (collector.run, lambda: None if collector.assigned else "collect has no partitions yet"),
+        "collect": (collector.run, collector.unready),
         "admit": (requests.run, lambda: None),
         "publish": (outbox.run, lambda: None),
     }

@@ -12,6 +12,10 @@ ROWS_REFUSED = Counter(
 )
 COMMIT_SECONDS = Histogram("tidemill_trainer_commit_seconds", "Time of one commit to the training table.", ["model"])
 COLLECT_LAG = Gauge("tidemill_trainer_rows_waiting", "Rows read and not yet committed.", ["model"])
+COLLECT_WAITS = Gauge(
+    "tidemill_trainer_collect_waits",
+    "1 while collect waits because what it needs is full or away: the training table's store, a schema registry.",
+)
 REQUESTS = Counter(
     "tidemill_trainer_requests_total", "Retrain requests by cause and outcome.", ["model", "cause", "outcome"]
 )

@@ -11,14 +11,15 @@ a topic that was made anew from the one before: ``table_ends``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError
 
 from tidemill.errors import RetryLater
 from tidemill_learning.training.labelled import EVENT_ID, LABEL
@@ -29,6 +30,11 @@ CHECKPOINT_EVERY = 50
 """Commits; keeps the log that a reader must replay short."""
 
 MAX_CLASHES = 8
+
+STORE_SAYS = ("os error", "Generic ", "Object at location", "No space left")
+"""What errors of a store (of the crate object_store) say, and others of Delta Lake do not."""
+
+STORE_DELAY_S = 2.0
 
 COMPACT_TO_BYTES = 64 << 20
 """Bounds the memory that compaction takes."""
@@ -50,15 +56,18 @@ class TrainingTable:
     """One model's table. One thread writes through a handle; other processes may write and read."""
 
     def __init__(self, uri: str, schema: pa.Schema, partitions: Iterable[tuple[str, int]]) -> None:
-        """Open or create the table; columns that the record has gained are added."""
+        """Open or create the table; columns that the record has gained are added. Raises ``RetryLater`` where its store
+        is full or away.
+        """
         self._schema = schema
         self._partitions = tuple(partitions)
         self._restarted: Ends = {}
-        self._table = DeltaTable.create(
-            uri, schema, mode="ignore", partition_by=[KIND],
-            configuration={"delta.checkpointInterval": str(CHECKPOINT_EVERY)},
-        )  # fmt: skip
-        self._add_new_columns()
+        with _store_may_fail():
+            self._table = DeltaTable.create(
+                uri, schema, mode="ignore", partition_by=[KIND],
+                configuration={"delta.checkpointInterval": str(CHECKPOINT_EVERY)},
+            )  # fmt: skip
+            self._add_new_columns()
 
     @property
     def version(self) -> int:
@@ -107,13 +116,13 @@ class TrainingTable:
             if not fresh.num_rows:
                 return fresh
             try:
-                self._commit(fresh, moved, ids)
+                with _store_may_fail():
+                    self._commit(fresh, moved, ids)
                 self._restarted = {p: at for p, at in self._restarted.items() if p not in moved}
                 return fresh
             except CommitFailedError:
-                self.reload()
-            except OSError as error:
-                raise RetryLater(f"the training table cannot be written: {error}") from error
+                with _store_may_fail():
+                    self.reload()
         raise RetryLater("the training table is written by others all the time")
 
     def counts(self) -> dict[str, KindCount]:
@@ -135,8 +144,9 @@ class TrainingTable:
         return found
 
     def compact(self) -> None:
-        """Put small files together; rows and offsets stay what they are."""
-        self._table.optimize.compact(target_size=COMPACT_TO_BYTES, max_concurrent_tasks=1)
+        """Put small files together; rows and offsets stay what they are. Raises ``RetryLater`` as ``append``."""
+        with _store_may_fail():
+            self._table.optimize.compact(target_size=COMPACT_TO_BYTES, max_concurrent_tasks=1)
 
     def column(self, kind: str, name: str) -> pa.ChunkedArray:
         """One column of one kind of rows, from the snapshot held."""
@@ -164,6 +174,26 @@ class TrainingTable:
 
             self._table.alter.add_columns(Schema.from_arrow(pa.schema(missing)).fields)
             self.reload()
+
+
+@contextmanager
+def _store_may_fail() -> Iterator[None]:
+    """What the store says, a full disk among it, reaches us as ``OSError`` or, wrapped by Delta Lake, as its own bare
+    error; that passes, and nothing is committed by it. Its other errors are the table's, and passed on.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _unwritten(error) from error
+    except DeltaError as error:
+        if type(error) is not DeltaError or not any(word in str(error) for word in STORE_SAYS):
+            raise
+        raise _unwritten(error) from error
+
+
+def _unwritten(error: Exception) -> RetryLater:
+    said = f"the training table cannot be written: {error}: make room in its store (TIDEMILL_TABLES), or bring it back"
+    return RetryLater(said, delay_s=STORE_DELAY_S)
 
 
 def _files(table: DeltaTable) -> list[dict[str, Any]]:

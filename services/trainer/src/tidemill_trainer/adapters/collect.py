@@ -19,6 +19,7 @@ from tidemill.kafka.clients import admin, consumer_config
 from tidemill.kafka.lagging import Lag
 from tidemill.kafka.topic_ids import TopicIds
 from tidemill.service import Heartbeat
+from tidemill_trainer import metrics
 from tidemill_trainer.adapters.places import Places
 from tidemill_trainer.model_rows import ModelRows
 from tidemill_trainer.settings import TrainerSettings
@@ -65,6 +66,11 @@ class Collector:
         self._places = Places(group, self._by_topic, partitions, TopicIds(partial(admin, settings)))
         self._all_added = True
         self.assigned = False
+        self.waits_for: str | None = None
+
+    def unready(self) -> str | None:
+        """Why it does not collect now; None where it does."""
+        return self.waits_for or (None if self.assigned else "collect has no partitions yet")
 
     def run(self) -> None:
         """Collect until stopped; what waits then is committed. Raises ``FatalError`` where Kafka refuses for
@@ -170,12 +176,20 @@ class Collector:
         while not self._stop.is_set():
             try:
                 work()
+                if self.waits_for:
+                    log.info("collect goes on: it had waited because %s", self.waits_for)
+                self._wait_for(None)
                 return True
             except RetryLater as error:
+                self._wait_for(str(error))
                 log.warning("collect waits %.1f s: %s", error.delay_s, error)
                 self._heartbeat.beat()
                 self._stop.wait(error.delay_s)
         return False
+
+    def _wait_for(self, reason: str | None) -> None:
+        self.waits_for = reason
+        metrics.COLLECT_WAITS.set(reason is not None)
 
 
 def _good(messages: list[Message]) -> list[Message]:
