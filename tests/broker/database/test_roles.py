@@ -13,12 +13,16 @@ import pytest
 from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 
+from tidemill.access.audit import acts
 from tidemill.access.callers import Scope
 from tidemill.access.migrate import migrate_access
 from tidemill.access.store import KeyStore
 from tidemill.clock import SystemClock
+from tidemill.contracts.events import ReleaseCommand
 from tidemill.database import connect
+from tidemill.errors import ConfigError
 from tidemill_trainer.database import migrate
+from tidemill_trainer.release_audit import ReleaseAudit
 
 SERVICES = ("operator", "ingest", "inference", "trainer")
 PASSWORDS = {name: f"it's {name}'s \\ own" for name in (*SERVICES, "mlflow", "registry")}
@@ -74,6 +78,30 @@ def test_each_role_does_its_own_work_and_no_more(database: Database) -> None:
         assert refused(database.as_role(reader), "CREATE TABLE mine (a integer)"), reader
     assert refused(database.as_role("trainer"), "SELECT * FROM api_keys")
     assert refused(database.as_role("operator"), "DELETE FROM runs")
+
+
+def test_a_trainer_notes_in_the_operators_audit_log_what_it_released_and_changes_nothing_there(
+    database: Database,
+) -> None:
+    operator, trainer = database.as_role("operator"), database.as_role("trainer")
+    migrate_access(operator)
+    migrate_access(trainer)  # as at its start: finds everything made
+    command = ReleaseCommand(
+        command_id="c1", model="flight-delay", action="approve", version=1, by="a person", reason="", at=1
+    )
+    for _ in range(2):
+        ReleaseAudit(trainer).note(command, "done")
+    (act,) = acts(operator)
+    assert (act.by, act.act, act.subject) == ("a person", "release.approve", "flight-delay")
+    for forbidden in ("DELETE FROM audit_log", "UPDATE audit_log SET by = 'nobody'", "DELETE FROM access_revision"):
+        assert refused(trainer, forbidden), forbidden
+
+
+def test_a_role_without_rights_is_told_what_it_lacks(database: Database) -> None:
+    with pytest.raises(
+        ConfigError, match="permission denied for schema public; tidemill_ingest needs rights to its tables"
+    ):
+        migrate_access(database.as_role("ingest"))
 
 
 def refused(engine: Engine, statement: str) -> bool:

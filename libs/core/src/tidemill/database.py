@@ -8,13 +8,15 @@ from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from tidemill.errors import ConfigError
 
 BUSY_TIMEOUT_S = 20
 """How long one SQLite writer waits for another."""
+NO_RIGHT = "42501"
+"""PostgreSQL's code for what a role may not do."""
 
 
 def connect(url: str, *, reads_only: bool = False) -> Engine:
@@ -46,7 +48,7 @@ def _make_private(file: Path) -> None:
 
 def migrate(engine: Engine, scripts: Path) -> None:
     """Run the Alembic revisions in `scripts` that have not run. Raises ConfigError where the database cannot be
-    reached.
+    reached, or its role may not do it.
     """
     from alembic import command
     from alembic.config import Config
@@ -59,6 +61,14 @@ def migrate(engine: Engine, scripts: Path) -> None:
             command.upgrade(config, "head")
     except OperationalError as error:
         raise ConfigError(f"the database of TIDEMILL_DATABASE_URL cannot be used: {error.orig}") from error
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != NO_RIGHT:
+            raise
+        lacked = str(error.orig).partition("\n")[0]
+        raise ConfigError(
+            f"the database of TIDEMILL_DATABASE_URL cannot be used: {lacked}; {engine.url.username} needs rights to "
+            "its tables, or another role makes them first and grants them (see deploy/compose/databases.sh)"
+        ) from error
 
 
 def _prepare_sqlite(connection: object, entry: ConnectionPoolEntry) -> None:
