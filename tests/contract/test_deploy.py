@@ -84,7 +84,8 @@ def test_everything_in_compose_that_stays_up_is_health_checked() -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_an_image_is_built_in_stages_and_runs_without_root(service: str) -> None:
     text = (ROOT / "services" / service / "Dockerfile").read_text()
-    assert len(re.findall(r"^FROM .*-slim", text, flags=re.MULTILINE)) == 2
+    assert re.findall(r"^ARG PYTHON_IMAGE=(.*)", text, flags=re.MULTILINE) == ["python:3.11-slim-bookworm"]
+    assert re.findall(r"^FROM (.*)", text, flags=re.MULTILINE) == ["${PYTHON_IMAGE} AS build", "${PYTHON_IMAGE}"]
     user = re.findall(r"^USER (\S+)", text, flags=re.MULTILINE)
     assert user and user[-1].split(":")[0] not in ("root", "0")
     assert "HEALTHCHECK" in text
