@@ -9,11 +9,11 @@ from confluent_kafka import TopicPartition
 from prometheus_client import REGISTRY
 
 from tests.broker.runtime.harness import World, running
+from tests.support.made_anew import make_anew
 from tests.support.polling import until
 from tidemill.kafka.bounded import groupless_consumer
 from tidemill.kafka.clients import admin
 from tidemill.kafka.marks import Mark
-from tidemill.kafka.topics import partition_counts
 
 
 @pytest.fixture
@@ -27,21 +27,6 @@ def remove_below(world: World, offset: int) -> None:
     client = admin(world.settings)  # held on to: a client that is dropped ends its requests
     for future in client.delete_records(below).values():
         future.result(30)
-
-
-def make_anew(world: World) -> None:
-    client = admin(world.settings)
-    client.delete_topics([world.source])[world.source].result(30)
-    until(lambda: not partition_counts(client, [world.source]), 60, "the topic is gone")
-
-    def made() -> bool:
-        try:
-            world.create(world.source)
-        except Exception:  # noqa: BLE001 - brokers are still about to delete it
-            return False
-        return True
-
-    until(made, 60, "it is made anew")
 
 
 def marks(world: World) -> list[Mark]:
@@ -106,7 +91,7 @@ def test_a_topic_that_is_made_anew_while_it_is_read_is_read_from_its_beginning_o
     with caplog.at_level(logging.ERROR), running(world):
         until(lambda: len(world.written()) == 20 and set(world.lag().values()) == {0}, 60, "the old one is read")
         until(lambda: all(mark.topic_id for mark in marks(world)), 60, "its id is committed")
-        make_anew(world)
+        make_anew(world.settings, world.source, lambda: world.create(world.source))
         until(lambda: sample("tidemill_topic_made_anew_total", world) >= 2, 60, "the new one is recognised")
         world.feed(100, then)
         until(lambda: len(world.written()) == 20 + then, 60, "the new one is read")
@@ -122,7 +107,7 @@ def test_a_topic_that_was_made_anew_while_nobody_read_it_is_read_from_its_beginn
     world.feed(0, 20)
     with running(world):
         until(lambda: len(world.written()) == 20 and set(world.lag().values()) == {0}, 60, "the old one is read")
-    make_anew(world)
+    make_anew(world.settings, world.source, lambda: world.create(world.source))
     world.feed(100, 50)
     with running(world):
         until(lambda: set(world.lag().values()) == {0}, 60, "the new one is read")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tidemill.errors import RetryLater
 from tidemill.settings import KafkaSettings
+
+if TYPE_CHECKING:
+    from tidemill.kafka.marks import Mark
 
 TIMEOUT_S = 10.0
 LEADER_POLL_S = 0.1
@@ -91,14 +94,23 @@ class Offsets:
 
     def removed(self, group: str) -> dict[str, int]:
         """By topic: offsets that were removed before the group had read them, as its members have committed it."""
+        counts: dict[str, int] = {}
+        for (topic, _), mark in self.marks(group).items():
+            if mark.removed:
+                counts[topic] = counts.get(topic, 0) + mark.removed
+        return counts
+
+    def marks(self, group: str) -> dict[tuple[str, int], Mark]:
+        """What a group has committed of the topics that its offsets belong to."""
         from tidemill.kafka.marks import Mark
 
-        counts: dict[str, int] = {}
-        for part in self._of_group(group):
-            gone = Mark.parse(part.metadata).removed
-            if gone:
-                counts[part.topic] = counts.get(part.topic, 0) + gone
-        return counts
+        return {(part.topic, part.partition): Mark.parse(part.metadata) for part in self._of_group(group)}
+
+    def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
+        """Id by topic, empty where there is none (now). Raises RetryLater without brokers."""
+        from tidemill.kafka.topic_ids import TopicIds
+
+        return TopicIds(lambda: self._admin).of(topics)
 
     def going(self, group: str) -> dict[str, int]:
         """By topic: offsets that have been removed, which the group has yet to find out."""

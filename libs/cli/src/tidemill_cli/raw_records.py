@@ -49,10 +49,13 @@ class RawRecords:
 def _where_it_came_from(one: Batch) -> Batch:
     """A dead letter as it stood on its raw topic: an event id may be made of the position there."""
     from tidemill.kafka.batch import Batch
-    from tidemill.kafka.dead_letters import parse_dead_letter
+    from tidemill.kafka.dead_letters import ERROR_TOPIC_ID, parse_dead_letter
+    from tidemill.kafka.headers import find
 
     found = parse_dead_letter(one.headers[0])
     if found is None:
         return one
     topic, partition, offset, *_ = found
-    return Batch(topic, [partition], [offset], one.timestamps_ms, one.keys, one.values, one.headers)
+    topic_id = find(one.headers[0], ERROR_TOPIC_ID)
+    anew = {partition: topic_id.decode()} if topic_id else {}
+    return Batch(topic, [partition], [offset], one.timestamps_ms, one.keys, one.values, one.headers, anew)

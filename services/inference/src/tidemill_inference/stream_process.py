@@ -127,7 +127,7 @@ def _keys(records: pa.RecordBatch, route: Route) -> list[bytes]:
 
 def _headers(batch: Batch) -> list[Headers | None]:
     """The trace context and the position on clean; other headers stay behind."""
-    prefix = {number: f"{batch.topic}/{number}/".encode() for number in set(batch.partitions)}
+    prefix = {number: f"{batch.source(number)}/{number}/".encode() for number in set(batch.partitions)}
     return [
         [given[0], (ORIGIN, prefix[number] + b"%d" % offset)]
         if given and len(given) == 2 and given[0][0] == TRACEPARENT and given[1][0] == ORIGIN  # as the validator writes

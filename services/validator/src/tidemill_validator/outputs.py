@@ -4,7 +4,7 @@ headers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import repeat
 
 from tidemill.kafka.batch import Batch, Output
@@ -26,7 +26,7 @@ def clean_output(
     for byte.
     """
     partitions = picked.of(batch.partitions)
-    marks = zip(repeat(ORIGIN), origins(batch.topic, partitions, picked.of(batch.offsets)))
+    marks = zip(repeat(ORIGIN), origins(batch.source, partitions, picked.of(batch.offsets)))
     headers: list[Headers | None] = [
         [*(own or ()), mark] for own, mark in zip(picked.of(batch.headers), marks, strict=True)
     ]
@@ -39,12 +39,12 @@ def clean_output(
     )
 
 
-def origins(topic: str, partitions: Sequence[int], offsets: Sequence[int]) -> list[bytes]:
+def origins(source: Callable[[int], str], partitions: Sequence[int], offsets: Sequence[int]) -> list[bytes]:
     """The values of the origin headers of many records of one topic (see `tidemill.kafka.headers.origin`): written
-    as one text and cut, a third of the cost of writing each."""
+    as one text and cut, a third of the cost of writing each. `source`: the topic's name, by partition."""
     if not partitions:
         return []
-    one = {partition: b"%s/%d/%%d" % (topic.encode(), partition) for partition in set(partitions)}
+    one = {partition: b"%s/%d/%%d" % (source(partition).encode(), partition) for partition in set(partitions)}
     return (b"\n".join([one[partition] for partition in partitions]) % tuple(offsets)).split(b"\n")
 
 
@@ -56,7 +56,14 @@ def dead_output(topic: str, batch: Batch, dead: dict[int, list[Reason]]) -> Outp
     headers: list[Headers | None] = [
         [
             *(batch.headers[k] or ()),
-            *dead_letter_headers(batch.topic, batch.partitions[k], batch.offsets[k], dead[k][0].name, explain(dead[k])),
+            *dead_letter_headers(
+                batch.topic,
+                batch.partitions[k],
+                batch.offsets[k],
+                dead[k][0].name,
+                explain(dead[k]),
+                batch.anew.get(batch.partitions[k], ""),
+            ),
         ]
         for k in positions
     ]

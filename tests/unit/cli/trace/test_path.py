@@ -16,7 +16,7 @@ from tidemill_cli.trace.path import Path, find_path
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CONTEXT = f"00-{TRACE}-00f067aa0ba902b7-00".encode()
 PREDICTED_AT = 1_700_000_000_300
-PREDICTION = uuid7_batch(1, PREDICTED_AT)[0]
+PREDICTION, OTHER = uuid7_batch(2, PREDICTED_AT)
 
 
 class Topics:
@@ -37,6 +37,9 @@ class Topics:
 
     def position(self, event_id: str) -> tuple[int, int] | None:
         return (2, int(event_id.rpartition("-")[2])) if event_id.startswith("m-raw-2-") else None
+
+    def is_there(self, source: str, partition: int) -> bool:
+        return source == "m-raw"
 
     def dead_letter_of(self, raw: Record, since_ms: int) -> Record | None:
         wanted = (raw.topic, raw.partition, raw.offset)
@@ -93,6 +96,18 @@ def test_the_stations_stand_in_the_order_of_their_times_with_their_places(topics
     assert path.steps[1].facts["origin"] == "m-raw/2/50"
     assert path.epochs == {7: 3}
     assert path.traces == {TRACE}
+
+
+def test_what_stands_at_a_place_of_a_topic_that_was_made_anew_is_not_taken_for_what_stood_there(
+    topics: Topics,
+) -> None:
+    topics.add("clean", 41, 1_700_000_000_200, {"event_id": "other"}, [(ORIGIN, origin("m-raw@gone", 2, 51))])
+    path = find(topics, "other")
+    assert path is not None and [step.stage for step in path.steps] == ["clean"]
+    elsewhere = prediction(prediction_id=OTHER, event_id="e9", input_offset=41)
+    topics.add("predictions", 10, PREDICTED_AT, elsewhere)
+    path = find(topics, OTHER)
+    assert path is not None and [step.stage for step in path.steps] == ["prediction"]
 
 
 def test_an_id_that_begins_with_another_is_not_taken_for_it(topics: Topics) -> None:

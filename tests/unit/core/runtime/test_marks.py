@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tidemill.kafka.marks import Mark, Resumption, go_on
 
-MARKS = st.builds(Mark, st.sampled_from(["", "a", "b"]), st.integers(0, 2**40))
+MARKS = st.builds(Mark, st.sampled_from(["", "a", "b"]), st.integers(0, 2**40), st.integers(0, 9))
 
 
 def test_what_was_removed_unread_is_counted_and_adds_up() -> None:
@@ -20,7 +20,7 @@ def test_what_was_removed_unread_is_counted_and_adds_up() -> None:
 def test_a_topic_made_anew_begins_at_its_first_offset_wherever_the_old_one_stood() -> None:
     for at in (0, 3, 900):
         found = go_on(at, Mark("a", 7), 2, 500, "b")
-        assert (found.start, found.removed, found.mark) == (2, 0, Mark("b", 7))
+        assert (found.start, found.removed, found.mark, found.anew) == (2, 0, Mark("b", 7, 1), True)
         assert found.why is not None and "made anew" in found.why
 
 
@@ -52,6 +52,10 @@ def test_it_goes_on_within_the_log_and_counts_no_less_than_before(
     assert low <= found.start <= low + more
     assert found.mark.removed == mark.removed + found.removed >= mark.removed
     assert (found.start == at) or found.why
+
+
+def test_a_mark_of_before_renewals_were_counted_is_of_a_topic_that_is_the_first_of_its_name() -> None:
+    assert Mark.parse('{"topic_id":"a","removed":7}') == Mark("a", 7, 0)
 
 
 @given(mark=MARKS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import jsonschema
@@ -42,6 +43,15 @@ def test_paths_units_headers_keys_and_coordinates_give_fields() -> None:
     assert data(decoded)[3] == {
         "event_id": "ops.payments-2-103", "at": AT_MS, "customer": "c9", "amount": 1.5, "items": None, "online": True
     }  # fmt: skip
+
+
+def test_coordinates_in_a_topic_made_anew_name_it_since_there_were_the_same_in_the_one_before() -> None:
+    given = replace(batch(*[b'{"amount": 1}'] * 20), anew={2: "Yx3-_q2nTf6nFqkS0c-4pQ"})
+    decoded = reader("json", event_id="coordinates", event_time="record").decode(given)
+    later = reader("json", event_id="coordinates", event_time="record").decode(given.part(5, 9).at([2, 0]))
+
+    assert data(decoded)[3]["event_id"] == "ops.payments@Yx3-_q2nTf6nFqkS0c-4pQ-2-103"
+    assert [row["event_id"] for row in data(later)] == [data(decoded)[k]["event_id"] for k in (7, 5)]
 
 
 def test_an_event_id_in_a_header_and_the_records_own_time() -> None:

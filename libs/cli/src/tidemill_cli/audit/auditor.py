@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +16,12 @@ from tidemill.kafka.headers import find
 from tidemill.kafka.scan import bounds, scan
 from tidemill_cli import groups
 from tidemill_cli.audit.ledger import EpochWatch, Ledger
-from tidemill_cli.audit.origins import dead_origins, origins, positions
+from tidemill_cli.audit.origins import Pairs, Source, dead_origins, of_source, origins, positions
 from tidemill_cli.audit.proof import Proof
 from tidemill_cli.audit.stable import until_stable
 from tidemill_cli.label_counts import labels_met
 from tidemill_cli.lag import Offsets
+from tidemill_cli.made_anew import MadeAnew
 from tidemill_cli.platform import PlatformView
 
 RESULTS = ("predictions", "clean", "raw_dlq", "labels", "labels_raw_dlq")
@@ -62,6 +63,8 @@ class TopicAuditor:
         self._observe, self._progress = observe, progress
         self._records: Counter[str] = Counter()
         self._dead_reasons: Counter[str] = Counter()
+        self._ids: dict[str, Mapping[int, str]] = {}
+        self._earlier: Counter[str] = Counter()
 
     def audit(self, since_ms: int | None = None) -> Proof:
         """The proof for all that is on the topics, or was appended at `since_ms` (Unix ms) or later.
@@ -73,14 +76,14 @@ class TopicAuditor:
         """
         began = time.monotonic()
         offsets = Offsets(self._view.settings)
-        judged = self._committed(offsets, self._workers.validator)
-        predicted = self._committed(offsets, self._workers.stream)
+        judged = self._committed(offsets, self._workers.validator, ("raw", "labels_raw"))
+        predicted = self._committed(offsets, self._workers.stream, ("clean",))
         starts = self._start_offsets()
         until_stable(offsets, [self._names[role] for role in RESULTS])
         ledger = self._ledger("clean offsets in predictions", "clean", predicted, since_ms, starts)
         watch, counts, unreadable = EpochWatch(), Counter[str](), 0
         for batch, decoded in self._predictions(since_ms):
-            counts += self._meet(ledger, watch, batch, decoded)
+            counts += self._meet(ledger, watch, batch, decoded, self._source("clean"))
             unreadable += len(decoded.bad)
         expected = ledger if starts is not None else None
         events = self._settled("raw", "clean", "raw_dlq", judged, since_ms, expected)
@@ -100,6 +103,7 @@ class TopicAuditor:
             dead_reasons=self._dead_reasons,
             removed_unread=self._removed(offsets),
             labels_met=labels_met(self._view, self._model),
+            made_anew={topic: self._earlier[topic] for topic in sorted(self._ids)},
         )
 
     def _removed(self, offsets: Offsets) -> dict[str, int]:
@@ -113,8 +117,15 @@ class TopicAuditor:
                     counts[topic] = counts.get(topic, 0) + found[topic]
         return counts
 
-    def _committed(self, offsets: Offsets, name: str) -> Mapping[tuple[str, int], int]:
-        return offsets.committed(self._view.topics.group(name))
+    def _committed(self, offsets: Offsets, name: str, roles: Sequence[str]) -> Mapping[tuple[str, int], int]:
+        group = self._view.topics.group(name)
+        anew = MadeAnew.of(offsets, group, [self._names[role] for role in roles])
+        self._ids |= anew.ids
+        return anew.done(offsets.committed(group))
+
+    def _source(self, role: str) -> Source:
+        topic = self._names[role]
+        return Source(topic, self._ids.get(topic, {}))
 
     def _ledger(
         self, name: str, role: str, done: Mapping[tuple[str, int], int], since_ms: int | None,
@@ -124,7 +135,8 @@ class TopicAuditor:
         first = bounds(self._view.settings, topic, since_ms=since_ms)
         begin = {number: low for number, (low, _) in first.items()}
         if starts is not None:
-            begin = {n: max(low, starts[n] if n < len(starts) else 0) for n, low in begin.items()}
+            old = self._ids.get(topic, {})  # a start is an offset of the topic that was there then
+            begin = {n: max(low, starts[n]) if n < len(starts) and n not in old else low for n, low in begin.items()}
         return Ledger(name, topic, starts=begin, done={part: at for (of, part), at in done.items() if of == topic})
 
     def _settled(
@@ -134,19 +146,21 @@ class TopicAuditor:
         """A raw topic against its results; what is in clean is expected in `onward`."""
         ledger = self._ledger(f"{role} offsets in {clean} and dead letters", role, done, since_ms)
         for batch in self._read(clean, since_ms):
-            partitions, offsets, strangers = origins(batch, ledger.topic)
-            ledger.meet(partitions, offsets, clean)
-            ledger.stranger(strangers)
+            self._met(ledger, clean, origins(batch, self._source(role)))
             if onward is not None:
                 onward.expect(*positions(batch))
         for batch in self._read(dead, since_ms):
-            partitions, offsets, strangers = dead_origins(batch, ledger.topic)
-            ledger.meet(partitions, offsets, dead)
-            ledger.stranger(strangers)
+            self._met(ledger, dead, dead_origins(batch, self._source(role)))
             self._note_reasons(batch)
         for batch in self._read(role, since_ms):
             ledger.expect(*positions(batch))
         return ledger
+
+    def _met(self, ledger: Ledger, results: str, found: Pairs) -> None:
+        partitions, offsets, strangers, earlier = found
+        ledger.meet(partitions, offsets, results)
+        ledger.stranger(strangers)
+        self._earlier[ledger.topic] += earlier
 
     def _note_reasons(self, batch: Batch) -> None:
         for headers in batch.headers:
@@ -165,11 +179,13 @@ class TopicAuditor:
                 self._observe("predictions", batch, decoded)
             yield batch, decoded
 
-    def _meet(self, ledger: Ledger, watch: EpochWatch, batch: Batch, decoded: Decoded) -> Counter[str]:
+    def _meet(self, ledger: Ledger, watch: EpochWatch, batch: Batch, decoded: Decoded, source: Source) -> Counter[str]:
         rows = decoded.rows
         stream = np.asarray(rows.column("source").to_numpy(zero_copy_only=False) == "stream")
+        now = of_source(batch, source)[decoded.index]
+        self._earlier[source.topic] += int(np.count_nonzero(stream & ~now))
         inputs = [
-            rows.column(name).fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)[stream]
+            rows.column(name).fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)[stream & now]
             for name in ("input_partition", "input_offset")
         ]
         ledger.meet(inputs[0], inputs[1], "predictions")

@@ -38,6 +38,11 @@ class Proof:
     lost none, but whoever wrote them may have named their events otherwise.
     """
 
+    made_anew: Mapping[str, int] = field(default_factory=dict)
+    """Topics that were deleted and made anew while the workers read them: results of the topic before, which are
+    compared with nothing.
+    """
+
     @property
     def holds(self) -> bool:
         """Nothing is lost, nothing twice, no epoch goes back."""
@@ -88,6 +93,7 @@ class Proof:
             "waiting": self.waiting,
             "removed_unread": dict(self.removed_unread),
             "labels_without_event": asdict(self.labels_met),
+            "made_anew": dict(self.made_anew),
             "epochs_back": self.epochs_back,
             "unreadable_predictions": self.unreadable_predictions,
             "predictions": {"stream": self.stream_predictions, "rest": self.rest_predictions},

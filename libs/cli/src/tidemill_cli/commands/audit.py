@@ -121,6 +121,9 @@ def show(console: Console, proof: Proof) -> None:
     if proof.labels_met.orphans:
         told = f"labels that are about no event: {proof.labels_met} (docs/runbooks/labels.md)"
         console.print(told, highlight=False, soft_wrap=True)
+    for topic, count in proof.made_anew.items():
+        told = f"made anew: {topic}; {count:,} results of the topic before it are compared with nothing"
+        console.print(f"{told} (docs/runbooks/removed.md)", highlight=False, soft_wrap=True)
     if proof.waiting:
         console.print(f"{proof.waiting:,} records wait: their workers have not passed them yet")
     console.print(f"[bold]{'proved' if proof.holds else 'DISPROVED'}[/bold] in {proof.seconds:.1f} s")

@@ -109,14 +109,17 @@ def _answers(url: str) -> bool:
 
 def _groups(platform: PlatformView) -> list[dict[str, Any]]:
     from tidemill_cli.lag import Offsets
+    from tidemill_cli.made_anew import MadeAnew
 
     offsets = Offsets(platform.settings)
     rows = []
     for group in offsets.groups(platform.settings.prefix):
-        committed = offsets.committed(group)
+        committed, anew = offsets.committed(group), MadeAnew.of(offsets, group)
         ends = offsets.ends(sorted({topic for topic, _ in committed}))
-        lag = sum(max(0, ends[at] - offset) for at, offset in committed.items() if at in ends)
-        rows.append({"group": group, "lag": lag, "removed_unread": sum(offsets.removed(group).values())})
+        stands = dict.fromkeys(committed, 0) | anew.done(committed)
+        lag = sum(max(0, ends[at] - offset) for at, offset in stands.items() if at in ends)
+        removed = sum(offsets.removed(group).values())
+        rows.append({"group": group, "lag": lag, "removed_unread": removed, "made_anew": sorted(anew.ids)})
     return rows
 
 
@@ -200,7 +203,8 @@ def _show(found: dict[str, Any]) -> None:
     for row in found["groups"]:
         open_windows = ", held by its open windows" if PROFILE in row["group"] and row["lag"] else ""
         lost = f"; {row['removed_unread']:,} were removed unread" if row["removed_unread"] else ""
-        groups.add_row(row["group"], f"{row['lag']:,} records{open_windows}{lost}")
+        anew = f"; made anew since it began: {', '.join(row['made_anew'])}" if row["made_anew"] else ""
+        groups.add_row(row["group"], f"{row['lag']:,} records{open_windows}{lost}{anew}")
     console.print(groups, markup=False)
     models = Table("model", "version", "epoch", "score", "open dead letters", "last drift", box=None, pad_edge=False)
     for row in found["models"]:

@@ -47,6 +47,7 @@ def examine(platform: PlatformView, service: str, *, try_transactions: bool = Fa
         lambda: _partitioners(platform, client),
         lambda: _lag(platform),
         lambda: _removed(platform),
+        lambda: _made_anew(platform),
         lambda: _clock(platform, client),
     ]
     for step in steps:
@@ -190,6 +191,25 @@ def _removed(platform: PlatformView) -> list[Finding]:
             text = f"{topic} is being removed before {group} has read it: {count:,} offsets so far"
             findings.append(fail("removed", text, f"give it a longer retention now; {todo}"))
     return findings or [ok("removed", "nothing was removed before it was read")]
+
+
+def _made_anew(platform: PlatformView) -> list[Finding]:
+    """Topics that are others than those that groups have read. Reading them anew is right; whoever made them may not
+    have meant it, and what was in the old ones is gone.
+    """
+    from tidemill_cli.lag import Offsets
+    from tidemill_cli.made_anew import MadeAnew
+
+    offsets, findings, todo = Offsets(platform.settings), [], "see docs/runbooks/removed.md"
+    for group in offsets.groups(platform.settings.prefix):
+        anew = MadeAnew.of(offsets, group)
+        for topic in sorted({topic for topic, _ in anew.unseen}):
+            text = f"{topic} was deleted and made anew, and {group} has not begun the new one"
+            findings.append(warn("made anew", text, f"is its worker running? It begins by itself; {todo}"))
+        for topic, times in sorted(anew.times.items()):
+            text = f"{topic} was deleted and made anew while {group} read it ({times}x): it went on at the first offset"
+            findings.append(ok("made anew", text))
+    return findings or [ok("made anew", "no topic was made anew while a group read it")]
 
 
 def _clock(platform: PlatformView, client: Admin) -> list[Finding]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from tidemill.contracts.model_file.sources import COORDINATES
 from tidemill.errors import DeadLetter
 from tidemill.kafka.batch import Batch
-from tidemill.kafka.dead_letters import parse_dead_letter
-from tidemill.kafka.headers import Headers
+from tidemill.kafka.dead_letters import ERROR_TOPIC_ID, parse_dead_letter
+from tidemill.kafka.headers import Headers, find, parse_source, source_name
 from tidemill.kafka.partitioner import partition_of
 from tidemill.kafka.scan import scan
+from tidemill_cli import groups
 from tidemill_cli.lag import Offsets
+from tidemill_cli.made_anew import MadeAnew
 from tidemill_cli.platform import PlatformView
 from tidemill_cli.raw_records import RawRecords
 
@@ -57,7 +60,8 @@ class Lookup:
         self._model = model
         self._raw = RawRecords(view, model)
         self._names = view.topics.model_topics(model)
-        self._counts = Offsets(view.settings).partitions(list(self._names.values()))
+        self._offsets = Offsets(view.settings)
+        self._counts = self._offsets.partitions(list(self._names.values()))
 
     def partition(self, key: str) -> int | None:
         """Where records with this key are. The topics of one model have equal partition counts. None where the events
@@ -93,25 +97,42 @@ class Lookup:
         window = {partition: offset}, {partition: offset + 1}
         topic = self._names[role]
         for batch in scan(self._view.settings, topic, partitions=[partition], start=window[0], end=window[1]):
+            if role == "raw":
+                batch = replace(batch, anew=self._anew.get(topic, {}))
             if batch.offsets[:1] == [offset]:
                 return self._record(role, batch, 0)
         return None
 
     def position(self, event_id: str) -> tuple[int, int] | None:
-        """Partition and offset on raw of an event whose id is its coordinates there; None for other ids."""
+        """Partition and offset on raw of an event whose id is its coordinates there; None for other ids, and where they
+        are of a topic that was deleted since.
+        """
         source = self._view.models[self._model].external("raw")
         if source is None or source.event_id != COORDINATES:
             return None
-        found = re.fullmatch(rf"{re.escape(source.topic)}-([0-9]+)-([0-9]+)", event_id)
-        return (int(found[1]), int(found[2])) if found else None
+        found = re.fullmatch(rf"{re.escape(source.topic)}(?:@([\w-]+))?-([0-9]+)-([0-9]+)", event_id)
+        if found is None or not self.is_there(source_name(source.topic, found[1] or ""), int(found[2])):
+            return None
+        return int(found[2]), int(found[3])
+
+    def is_there(self, source: str, partition: int) -> bool:
+        """Whether a raw topic, as origins and ids name it, is the one that is there now."""
+        topic, topic_id = parse_source(source)
+        return topic_id == self._anew.get(topic, {}).get(partition, "")
+
+    @cached_property
+    def _anew(self) -> Mapping[str, Mapping[int, str]]:
+        group = self._view.topics.group(groups.VALIDATOR)
+        return MadeAnew.of(self._offsets, group, [self._names["raw"]]).ids
 
     def dead_letter_of(self, raw: Record, since_ms: int) -> Record | None:
         """The dead letter of a raw record, by the position in its headers. `since_ms`: not set aside before."""
         topic = self._names["raw_dlq"]
         for batch in scan(self._view.settings, topic, partitions=[raw.partition], since_ms=since_ms):
             for row, headers in enumerate(batch.headers):
-                found = parse_dead_letter(headers)
-                if found is not None and found[:3] == (raw.topic, raw.partition, raw.offset):
+                found, topic_id = parse_dead_letter(headers), find(headers, ERROR_TOPIC_ID) or b""
+                here = found is not None and found[:3] == (raw.topic, raw.partition, raw.offset)
+                if here and self.is_there(source_name(raw.topic, topic_id.decode()), raw.partition):
                     return self._record("raw_dlq", batch, row)
         return None
 

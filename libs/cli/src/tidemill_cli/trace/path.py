@@ -90,6 +90,8 @@ def _of_prediction(lookup: Lookup, model: str, record: Record, since_ms: int, id
     clean = None
     if datum["input_offset"] is not None:
         clean = lookup.at("clean", datum["input_partition"], datum["input_offset"])
+    if clean is not None and clean.datum is not None and clean.datum[id_field] != path.event_id:
+        clean = None  # clean was made anew since
     if clean is not None:
         _add_clean(path, clean)
         _add_raw_of(path, lookup, clean)
@@ -160,8 +162,8 @@ def _add_raw_of(path: Path, lookup: Lookup, clean: Record) -> None:
     came = find(clean.headers, ORIGIN)
     if came is None:
         return
-    _, partition, offset = parse_origin(came)
-    raw = lookup.at("raw", partition, offset)
+    source, partition, offset = parse_origin(came)
+    raw = lookup.at("raw", partition, offset) if lookup.is_there(source, partition) else None
     if raw is not None:
         path.add("raw", raw, {"key": _text(raw.key)} | _problem(raw))
 

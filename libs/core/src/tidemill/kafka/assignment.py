@@ -15,6 +15,7 @@ from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException
 
 from tidemill.errors import RetryLater
 from tidemill.kafka.backoff import Backoff
+from tidemill.kafka.batch import Batch
 from tidemill.kafka.marks import Mark, Resumption, go_on
 from tidemill.kafka.refusals import explain
 from tidemill.kafka.resuming import log_bounds, say
@@ -73,6 +74,15 @@ class Assignment:
     def stands(self) -> Mapping[Partition, int]:
         """Of each partition held, the committed offset, or the start where nothing is committed yet."""
         return self._stands
+
+    def batches(self, messages: Iterable[Message]) -> list[Batch]:
+        """One batch per topic, with the ids of those that were made anew while this group read them."""
+        batches = Batch.from_messages(messages)
+        renewed = [(partition, mark.topic_id) for partition, mark in self._marks.items() if mark.renewed]
+        if not renewed:
+            return batches
+        anew = {batch.topic: {n: found for (topic, n), found in renewed if topic == batch.topic} for batch in batches}
+        return [replace(batch, anew=anew[batch.topic]) for batch in batches]
 
     def assign(self, consumer: Consumer, assigned: list[TopicPartition]) -> None:
         """Callback: partitions come in. Finds where each begins, which may take until the brokers answer."""
@@ -169,6 +179,8 @@ class Assignment:
             return
         for partition, (offset, mark) in _committed(consumer, list(self._stands)).items():
             if offset >= 0:
+                if mark.anew(self._marks.get(partition, Mark()).topic_id):
+                    self.astray.add(partition)  # the topic is another one by now, and nothing of it is committed
                 self._stands[partition] = offset
                 known = self._marks.get(partition, Mark())
                 self._marks[partition] = replace(mark, topic_id=mark.topic_id or known.topic_id)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tidemill.kafka.headers import Headers
+from tidemill.kafka.headers import Headers, source_name
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -20,7 +20,7 @@ class Batch:
 
     Records of one partition stand in offset order; partitions may be interleaved. ``timestamps_ms`` is the
     record's timestamp (the broker's append time on the platform's topics). A record without headers has
-    None.
+    None. ``anew``: by partition the id of the topic, where the reader had read another topic of this name before.
     """
 
     topic: str
@@ -30,9 +30,16 @@ class Batch:
     keys: list[bytes | None]
     values: list[bytes | None]
     headers: list[Headers | None]
+    anew: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.offsets)
+
+    def source(self, partition: int) -> str:
+        """The topic as what is made of its records names it: ``topic``, or ``topic@id`` where it was made anew, since
+        its offsets are there a second time.
+        """
+        return source_name(self.topic, self.anew.get(partition, ""))
 
     @classmethod
     def from_messages(cls, messages: Iterable[Message]) -> list[Batch]:
@@ -69,6 +76,7 @@ class Batch:
             self.keys[here],
             self.values[here],
             self.headers[here],
+            self.anew,
         )
 
     def at(self, places: Sequence[int]) -> Batch:
@@ -81,6 +89,7 @@ class Batch:
             [self.keys[k] for k in places],
             [self.values[k] for k in places],
             [self.headers[k] for k in places],
+            self.anew,
         )
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "ERROR_OFFSET",
     "ERROR_PARTITION",
     "ERROR_TOPIC",
+    "ERROR_TOPIC_ID",
     "RESOLUTION",
     "RESOLVES",
     "dead_letter_headers",
@@ -32,7 +33,9 @@ ERROR_PARTITION = "__connect.errors.partition"
 ERROR_OFFSET = "__connect.errors.offset"
 ERROR_CLASS = "__connect.errors.exception.class.name"
 ERROR_MESSAGE = "__connect.errors.exception.message"
-ERROR_HEADERS = frozenset({ERROR_TOPIC, ERROR_PARTITION, ERROR_OFFSET, ERROR_CLASS, ERROR_MESSAGE})
+ERROR_TOPIC_ID = "tidemill.errors.topic.id"
+"""Of the topic that a dead letter was read from, where that was made anew while it was read."""
+ERROR_HEADERS = frozenset({ERROR_TOPIC, ERROR_PARTITION, ERROR_OFFSET, ERROR_CLASS, ERROR_MESSAGE, ERROR_TOPIC_ID})
 
 RESOLVES = "tidemill.resolves"
 """On a resolution: ``topic/partition/offset`` of the dead letter that it resolves."""
@@ -40,9 +43,14 @@ RESOLUTION = "tidemill.resolution"
 """On a resolution: what was done, ``replayed`` or ``discarded``."""
 
 
-def dead_letter_headers(topic: str, partition: int, offset: int, error_class: str, message: str) -> Headers:
-    """Headers that say where a dead letter was read and why it was set aside; values are UTF-8 text."""
+def dead_letter_headers(
+    topic: str, partition: int, offset: int, error_class: str, message: str, topic_id: str = ""
+) -> Headers:
+    """Headers that say where a dead letter was read and why it was set aside; values are UTF-8 text. ``topic_id``: of
+    a topic that was made anew.
+    """
     return [
+        *([(ERROR_TOPIC_ID, topic_id.encode())] if topic_id else []),
         (ERROR_TOPIC, topic.encode()),
         (ERROR_PARTITION, b"%d" % partition),
         (ERROR_OFFSET, b"%d" % offset),

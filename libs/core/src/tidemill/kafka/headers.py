@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["ORIGIN", "TRACEPARENT", "Header", "Headers", "find", "origin", "parse_origin"]
+__all__ = [
+    "ORIGIN",
+    "TRACEPARENT",
+    "Header",
+    "Headers",
+    "find",
+    "origin",
+    "parse_origin",
+    "parse_source",
+    "source_name",
+]
 
 ORIGIN = "tidemill.origin"
-"""Where a record came from: ``topic/partition/offset`` of the record that it was made of."""
+"""Where a record came from: ``topic/partition/offset`` of the record that it was made of; ``topic@id/partition/offset``
+where that topic was made anew while it was read: there would be two records of one place otherwise.
+"""
 
 TRACEPARENT = "traceparent"
 """W3C trace context of the producer."""
@@ -22,9 +34,22 @@ def origin(topic: str, partition: int, offset: int) -> bytes:
 
 
 def parse_origin(value: bytes) -> tuple[str, int, int]:
-    """Topic, partition and offset of an origin header; raises ValueError if it is not one."""
+    """Topic (as ``source_name`` writes it), partition and offset of an origin header; raises ValueError if it is not
+    one.
+    """
     topic, partition, offset = value.decode().rsplit("/", 2)
     return topic, int(partition), int(offset)
+
+
+def source_name(topic: str, topic_id: str) -> str:
+    """``topic@id``, or the topic alone without an id; no topic's name holds an ``@``."""
+    return f"{topic}@{topic_id}" if topic_id else topic
+
+
+def parse_source(name: str) -> tuple[str, str]:
+    """Topic and id of what ``source_name`` gives."""
+    topic, _, topic_id = name.partition("@")
+    return topic, topic_id
 
 
 def find(headers: Sequence[Header] | None, name: str) -> bytes | None:

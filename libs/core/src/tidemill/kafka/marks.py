@@ -1,14 +1,14 @@
 """What a commit says beside its offset, and where to go on when the offset is not in the log any more.
 
 Kafka keeps a text with each committed offset: here the id of the topic that the offset belongs to (KIP-516; a topic
-that is deleted and made anew has the same name and another id), and how many offsets were removed before this group
-had read them. Both are stored in the transaction of the offset itself.
+that is deleted and made anew has the same name and another id), how many offsets were removed before this group
+had read them, and how often it found the topic made anew. All are stored in the transaction of the offset itself.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 __all__ = ["Mark", "Resumption", "go_on"]
 
@@ -16,22 +16,25 @@ __all__ = ["Mark", "Resumption", "go_on"]
 @dataclass(frozen=True, slots=True)
 class Mark:
     """``topic_id``: empty where the brokers tell none. ``removed``: offsets (records and markers of transactions)
-    that were removed unread, ever.
+    that were removed unread, ever. ``renewed``: how often the topic was found made anew, ever; not 0: what was read
+    before was of another topic, with the same offsets.
     """
 
     topic_id: str = ""
     removed: int = 0
+    renewed: int = 0
 
     def text(self) -> str:
         """As it is committed."""
-        return json.dumps({"topic_id": self.topic_id, "removed": self.removed}, separators=(",", ":"))
+        return json.dumps(asdict(self), separators=(",", ":"))
 
     @classmethod
     def parse(cls, text: str | None) -> Mark:
         """Of a committed text; of another program's, or of none: a mark that says nothing."""
         try:
             found = json.loads(text or "{}")
-            return cls(str(found.get("topic_id", "")), int(found.get("removed", 0)))
+            counts = (int(found.get(name, 0)) for name in ("removed", "renewed"))
+            return cls(str(found.get("topic_id", "")), *counts)
         except (ValueError, AttributeError, TypeError):
             return cls()
 
@@ -58,7 +61,7 @@ def go_on(at: int, mark: Mark, low: int, high: int, topic_id: str) -> Resumption
     known = replace(mark, topic_id=topic_id or mark.topic_id)
     if mark.anew(topic_id):
         why = f"the topic was deleted and made anew: begun at its first offset, {low} (was at {at} of the old one)"
-        return Resumption(low, known, 0, why, anew=True)
+        return Resumption(low, replace(known, renewed=mark.renewed + 1), 0, why, anew=True)
     if at < low:
         gone = low - at
         why = f"{gone:,} offsets, {at} to {low - 1}, were removed (retention, or by hand) before they were read"

@@ -201,7 +201,7 @@ class TransactionalRunner:
         if not self._joined:
             raise Aborted("thrown out of the group: the batch is dropped")
         with metrics.stage("columns"):
-            batches = Batch.from_messages(records)
+            batches = self._assignment.batches(records)
         making = Making(self._process, batches, before=self._before_batch, around=self._around)
         self._line.add(making, self._assignment.moved(consumer, held), metadata)
         self._write_all_but(1 if len(messages) >= self._batch_size else 0)  # a full batch: there is more to read

@@ -88,7 +88,8 @@ def _in_value(path: Path, debezium: bool, unit: str | None = None) -> InValue:
 
 
 def _coordinates(batch: Batch, position: int) -> str:
-    return f"{batch.topic}-{batch.partitions[position]}-{batch.offsets[position]}"
+    partition = batch.partitions[position]
+    return f"{batch.source(partition)}-{partition}-{batch.offsets[position]}"
 
 
 def _key(batch: Batch, position: int) -> Any:
