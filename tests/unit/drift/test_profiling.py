@@ -169,3 +169,15 @@ def test_what_is_committed_of_a_log_is_read_back_the_same() -> None:
     for place in (Place(3, 4, 5), Place(3, 4, 5, LabelCounts(9, 8, 1, (2, 3)), rest)):
         (committed,) = to_commit({("topic", 1): place}, {})
         assert place_of(committed) == place
+
+
+def test_profiles_of_a_topic_made_anew_name_it_and_have_ids_of_their_own(bench: Bench) -> None:
+    (old,) = bench.profiling.fold(bench.clean([(1, o) for o in range(11)]))
+    topic, again = bench.topics.name("clean", MODEL), bench.new()
+    again.assign({(topic, 1): Place()}, {(topic, 1): "second"})
+    (new,) = again.fold(bench.clean([(1, o) for o in range(11)]))
+    assert (old["topic_id"], new["topic_id"], old["window"], new["window"]) == (None, "second", 0, 0)
+    assert new == old | {"profile_id": new["profile_id"], "topic_id": "second"}
+    assert new["profile_id"] != old["profile_id"]
+    (_, value), schema = again.encode([new]), bench.schemas.platform("profile")
+    assert bench.codec.decode_one(value[0], schema)["topic_id"] == "second"

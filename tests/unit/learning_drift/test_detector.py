@@ -185,3 +185,22 @@ def test_state_of_another_version_is_refused() -> None:
     state = zlib.compress(json.dumps({"state_version": 99}).encode())
     with pytest.raises(ValueError, match="99"):
         Detector(model(), "c", state)
+
+
+def test_windows_of_a_topic_made_anew_are_compared_though_the_champion_learned_from_such_offsets_of_the_old_one() -> (
+    None
+):
+    spec = model(window=200)
+    learned = [OffsetRange(topic="c", partition=p, first=0, last=10**9) for p in range(PARTITIONS)]
+    detector = Detector(spec, "c")
+    detector.crown(published(offsets=learned), reference())
+    profiles = shifted(stream(spec, CALM), above=0)
+    for profile in profiles:
+        detector.apply(profile, 0)
+    outcomes = []
+    for profile in profiles:
+        detector = Detector(spec, "c", detector.to_bytes())
+        detector.crown(published(offsets=learned), reference())
+        outcomes += detector.apply(profile | {"topic_id": "second"}, 0)
+    assert of(DriftEvent, outcomes), "the same windows, and of another topic"
+    assert not [o for p in profiles for o in detector.apply(p, 0)], "of the old one"

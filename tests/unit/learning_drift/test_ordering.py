@@ -79,3 +79,25 @@ def test_everything_comes_out_once_and_in_order_and_a_restart_changes_nothing(
     for partition in range(3):
         mine = [window for of, window in seen if of == partition]
         assert mine == sorted(mine)
+
+
+def test_a_topic_made_anew_begins_with_its_first_window_and_the_one_before_has_no_more_to_say() -> None:
+    order = WindowOrder()
+    for window in range(5):
+        order.is_new(profile(0, window, 100 * window))
+    anew = profile(0, 0, 600) | {"topic_id": "second"}
+    assert order.is_anew(anew) and order.is_new(anew)
+    order = WindowOrder(order.to_state())
+    assert not order.is_anew(anew) and not order.is_new(anew), "a repeat"
+    assert order.is_new(profile(0, 1, 700) | {"topic_id": "second"})
+    assert not order.is_new(profile(0, 9, 800)), "of the first topic of that name"
+    assert not order.is_new(profile(0, 9, 800, sealed=True)), "nor does it fall idle"
+    assert order.is_new(profile(0, 0, 900) | {"topic_id": "third"})
+    assert not order.is_new(profile(0, 9, 900) | {"topic_id": "second"})
+    assert order.is_new(profile(1, 0, 900)), "another partition is another log"
+
+
+def test_the_state_of_topics_that_are_the_first_of_their_name_is_as_it_was_before_topics_were_told_apart() -> None:
+    order = WindowOrder()
+    order.is_new(profile(0, 0, 100) | {"topic_id": None})
+    assert set(order.to_state()) == {"last", "ended", "sealed", "waiting"}

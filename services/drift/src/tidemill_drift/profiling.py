@@ -63,14 +63,16 @@ class Profiling:
         """The topics to read, full names."""
         return list(self._sources)
 
-    def assign(self, places: Mapping[tuple[str, int], Place | None]) -> None:
+    def assign(
+        self, places: Mapping[tuple[str, int], Place | None], anew: Mapping[tuple[str, int], str] | None = None
+    ) -> None:
         """Begin anew with these (topic, partition), each at a committed place or, for None, at its
-        beginning.
+        beginning. `anew`: ids of topics that were made anew.
         """
         self._profilers = {}
         for (topic, partition), place in places.items():
             profiler = self._profiler(self._sources[topic].spec, partition)
-            profiler.resume(self._sources[topic].role, place or Place())
+            profiler.resume(self._sources[topic].role, place or Place(), (anew or {}).get((topic, partition), ""))
         for (model, partition), profiler in self._profilers.items():
             self._count(model, partition, profiler)
 

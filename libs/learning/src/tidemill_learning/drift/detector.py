@@ -99,6 +99,8 @@ class Detector:
         """
         track = watched(profile)
         order = self._orders[track.name]
+        if order.is_anew(profile):
+            self._forget_learned(track, str(profile["partition"]))
         if not order.is_new(profile):
             return []
         if self._champion is None or self._baseline is None:
@@ -125,6 +127,11 @@ class Detector:
             if track.kind != "quality":  # reduced against the old version's reference; labels are kept as they are
                 self._orders[track.name].drop()
                 self._state.groups[track.name] = []
+
+    def _forget_learned(self, track: Watched, partition: str) -> None:
+        """Offsets of what the champion learned from are those of the topic that was there before."""
+        if self._champion is not None and track.kind == "features":
+            (self._champion.asked if track.rest else self._champion.learned).pop(partition, None)
 
     def _content(self, track: Watched, profile: Mapping[str, Any]) -> Any:
         """What is kept of a profile: little, for it waits in the state."""

@@ -19,7 +19,8 @@ EXTENT = ("topic", "partition", "first_offset", "last_offset", "started_at", "en
 class WindowOrder:
     """One kind of profile of one model. Depends only on the sequence of profiles that it is given.
 
-    A repeat is known by its window, which grows with every profile of a partition. A profile is released
+    A repeat is known by its window, which grows with every profile of a partition, and by its topic: one that was made
+    anew begins again with the first window, and profiles of the one before are repeats then. A profile is released
     when every partition has passed its end (`ended_at`): by a later profile, or by a seal, which says that
     the partition is idle. REST clients may never ask about the entities of a partition, or no
     more: `known_only` waits for none that has had no profile, `waits=False` for none at all.
@@ -30,6 +31,7 @@ class WindowOrder:
         self._known_only, self._waits = known_only, waits
         self._last: dict[str, int] = dict(state.get("last", {}))
         self._ended: dict[str, int] = dict(state.get("ended", {}))
+        self._topics: dict[str, list[str]] = dict(state.get("topics", {}))
         self._sealed: set[str] = set(state.get("sealed", []))
         self._waiting: list[Item] = list(state.get("waiting", []))
 
@@ -39,12 +41,18 @@ class WindowOrder:
             "last": self._last,
             "ended": self._ended,
             "sealed": sorted(self._sealed),
+            **({"topics": self._topics} if self._topics else {}),
             "waiting": self._waiting,
         }
 
     def is_new(self, profile: Mapping[str, Any]) -> bool:
         """Whether the profile says something new; takes note of it."""
         partition = str(profile["partition"])
+        if self.is_former(profile):
+            return False
+        if self.is_anew(profile):
+            self._topics.setdefault(partition, []).append(profile["topic_id"])
+            self._last |= {partition: -1} if partition in self._last else {}
         if profile["sealed"]:
             self._sealed.add(partition)
             return True
@@ -54,6 +62,16 @@ class WindowOrder:
         self._ended[partition] = max(profile["ended_at"], self._ended.get(partition, 0))
         self._sealed.discard(partition)
         return True
+
+    def is_anew(self, profile: Mapping[str, Any]) -> bool:
+        """Whether the profile is the first of a topic that was made anew."""
+        topic_id = profile.get("topic_id")
+        return bool(topic_id) and topic_id not in self._topics.get(str(profile["partition"]), [])
+
+    def is_former(self, profile: Mapping[str, Any]) -> bool:
+        """Whether the profile is of a topic that another one of the same name has followed."""
+        known = self._topics.get(str(profile["partition"]), [])
+        return (profile.get("topic_id") or "") in ["", *known][:-1] if known else False
 
     def hold(self, profile: Mapping[str, Any], content: Any) -> None:
         """Keep a new profile's content until its time has come; and its trace context, if it has one."""

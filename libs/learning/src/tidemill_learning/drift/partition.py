@@ -77,10 +77,12 @@ class PartitionProfiler:
         """The trace contexts of what is in a profile, by its id: to be taken out by whoever writes it."""
         return self._profiles.links
 
-    def resume(self, role: Role, place: Place) -> None:
+    def resume(self, role: Role, place: Place, topic_id: str = "") -> None:
         """Begin a log at a committed place. Call before any of its records. Clean records before it may be read again,
-        for their ids alone.
+        for their ids alone. `topic_id`: where the log is of a topic that was made anew.
         """
+        if topic_id:
+            self._profiles.topic_ids[role] = topic_id
         if role == "clean":
             self._clean = Log(place)
         elif role == "predictions":

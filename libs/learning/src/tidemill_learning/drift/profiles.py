@@ -22,6 +22,8 @@ class Profiles:
         self._model = model
         self._partition = partition
         self._topics = topics
+        self.topic_ids: dict[Role, str] = {}
+        """Of topics that were made anew: the numbers of their windows by count come again."""
         self.links: dict[str, list[bytes]] = {}
 
     def of_fold(self, source: Source, kind: ProfileKind, window: int, fold: FeatureFold | ScoreFold) -> Profile:
@@ -46,8 +48,9 @@ class Profiles:
     def _profile(
         self, role: Role, source: Source, kind: ProfileKind, window: int, extent: Extent, *also: str
     ) -> Profile:
-        of_rest = ("rest",) if source == REST else ()
-        profile_id = deterministic_id("profile", self._model, self._partition, kind, window, *of_rest, *also)
+        topic_id = self.topic_ids.get(role)
+        also = (*(("rest",) if source == REST else ()), *also, *((topic_id,) if topic_id else ()))
+        profile_id = deterministic_id("profile", self._model, self._partition, kind, window, *also)
         if extent.contexts:
             self.links[profile_id] = [*extent.contexts]
         return {
@@ -64,4 +67,5 @@ class Profiles:
             "errors": [],
             "comparisons": [],
             "source": REST if source == REST else None,
+            "topic_id": topic_id,
         }

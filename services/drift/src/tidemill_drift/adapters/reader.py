@@ -250,7 +250,7 @@ class ProfileReader:
         self, consumer: Consumer, committed: Mapping[Key, Place | None], going: Mapping[Key, Place | None]
     ) -> None:
         """Begin all logs at these places. What differs from what is committed is committed next."""
-        self._profiling.assign(going)
+        self._profiling.assign(going, self._standing.anew)
         self._committed = {key: place for key, place in committed.items() if place is not None and place == going[key]}
         lows = self._standing.lows
         self._starts = {

@@ -28,6 +28,11 @@ class Standing:
         self.astray: set[Key] = set()
         """Logs that do not hold the offset that comes next, or are of another topic by now."""
 
+    @property
+    def anew(self) -> dict[Key, str]:
+        """Ids of the topics that were made anew while they were profiled."""
+        return {key: mark.topic_id for key, mark in self.marks.items() if mark.renewed}
+
     def note(self, messages: Iterable[Message]) -> None:
         """Take in what the client says of offsets that are not there, and what has become known of topics' ids."""
         for message in messages:
