@@ -29,6 +29,16 @@ class Defective:
         return getattr(self._judge, name)
 
 
+def test_a_record_that_ends_processes_is_a_dead_letter_without_a_look_at_it(desk: Desk) -> None:
+    worker = Worker([desk.events, desk.events], lambda validator, numbers: None)  # as of two models of one topic
+    outputs = worker.unread(desk.batch([b"whatever"]), "4 processes have ended")
+    letters = [(o.topic, list(o.values), parse_dead_letter((o.headers or [None])[0])) for o in outputs]
+    assert [(topic, values) for topic, values, _ in letters] == [(desk.events.stream.dead, [b"whatever"])] * 2
+    letter = letters[0][2]
+    assert letter is not None and letter[0] == desk.events.stream.topic and letter[3] == "ProcessingFailed"
+    assert "4 processes have ended" in letter[4]
+
+
 def test_one_record_that_judging_fails_on_is_set_aside_and_the_others_are_judged_as_ever(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

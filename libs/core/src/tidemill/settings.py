@@ -58,6 +58,12 @@ class KafkaSettings(BaseSettings):
     fetch_buffer_kb: int = Field(
         16_384, ge=1_024, description="Memory for records fetched ahead by a consumer, in KiB."
     )
+    stuck_after_s: float = Field(
+        300.0,
+        gt=0,
+        description="How long validator and stream may work at one batch before the process ends itself, in s; past "
+        "five minutes a member has lost its partitions anyway.",
+    )
     _kafka_client: ClientSettings = PrivateAttr(default_factory=ClientSettings)
 
     @property

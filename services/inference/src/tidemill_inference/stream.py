@@ -93,6 +93,8 @@ class StreamWorker:
             consumer_over=FEW_AHEAD if len(platform.specs) > 1 else None,
             tracer=configure_tracing(SERVICE, settings),
             set_aside=lambda one, why: [],  # nothing is predicted of it; the runner counts and logs it
+            unread=lambda one, why: [],
+            stuck_after_s=settings.stuck_after_s,
         )
         self._process.hold = self._runner.hold_topics
         self.health.add_live("versions", self._watcher.check)

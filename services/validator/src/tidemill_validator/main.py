@@ -94,6 +94,8 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
         health=health,
         tracer=tracer,
         set_aside=worker.set_aside,
+        unread=worker.unread,
+        stuck_after_s=settings.stuck_after_s,
     )
     worker.hold = runner.hold_topics
     hosts = settings.allowed_hosts

@@ -29,6 +29,7 @@ IMPLIED_SEEN = 500_000
 and a few seconds to read them back at a start.
 """
 FAILED = "validating it fails each time, which is a defect: the log says more; replay it when it is mended"
+ENDED = "validating it ends the process, which is a defect: the console of those that ended says more"
 OpenSource = Callable[[ModelSpec, str], SourceReader | None]
 Restore = Callable[[StreamValidator, Sequence[int]], None]
 
@@ -108,6 +109,10 @@ class Worker:
             except Exception:  # noqa: BLE001 - `why` says what it is; this one is about which model
                 outputs.append(validator.dead(one, f"{FAILED} ({why})"))
         return outputs
+
+    def unread(self, one: Batch, why: str) -> list[Output]:
+        """For a record that ends whoever validates it: its dead letters, of all models that read it."""
+        return [validator.dead(one, f"{ENDED} ({why})") for validator in self._validators[one.topic]]
 
     def look(self) -> None:
         """Between batches: has anybody paused a topic, or let it go on?"""

@@ -14,9 +14,10 @@ from dataclasses import replace
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from tidemill.errors import RetryLater
+from tidemill.kafka.attempts import Attempts
 from tidemill.kafka.backoff import Backoff
 from tidemill.kafka.batch import Batch
-from tidemill.kafka.marks import Mark, Resumption, go_on
+from tidemill.kafka.marks import Attempt, Mark, Resumption, go_on
 from tidemill.kafka.refusals import explain
 from tidemill.kafka.resuming import log_bounds, say
 from tidemill.kafka.topic_ids import TopicIds
@@ -47,6 +48,7 @@ class Assignment:
         before_change: Callable[[], None] = lambda: None,
         topic_ids: TopicIds | None = None,
         group: str = "",
+        attempts: Attempts | None = None,
     ) -> None:
         self._stop = stop
         self._trouble = trouble
@@ -55,6 +57,7 @@ class Assignment:
         self._before_change = before_change
         self._topic_ids = topic_ids
         self._group = group
+        self._attempts = attempts or Attempts()
         self._stands: dict[Partition, int] = {}
         self._marks: dict[Partition, Mark] = {}
         self.astray: set[Partition] = set()
@@ -130,8 +133,25 @@ class Assignment:
         for tp in offsets:
             partition = (tp.topic, tp.partition)
             if partition in self._stands:
+                if tp.offset > self._stands[partition]:
+                    self._attempts.ended(partition, tp.offset)
                 self._stands[partition] = tp.offset
                 self._unstored.discard(partition)
+
+    def begun(self, attempts: Mapping[Partition, Attempt | None]) -> list[TopicPartition]:
+        """Where these partitions stand, to be committed once more with what is begun there; None: nothing is."""
+        return [
+            TopicPartition(*p, self._stands[p], metadata=replace(self._marks.get(p, Mark()), attempt=attempt).text())
+            for p, attempt in attempts.items()
+        ]
+
+    def mine(self, messages: Iterable[Message], held: Collection[str]) -> list[Message]:
+        """Those that are records of partitions held now, but of topics that are held back."""
+        return [
+            m
+            for m in messages
+            if m.error() is None and (m.topic(), m.partition()) in self._stands and not (held and m.topic() in held)
+        ]
 
     def note(self, messages: Iterable[Message]) -> None:
         """Take in what the client says of offsets that are not there."""
@@ -164,6 +184,7 @@ class Assignment:
     def _take(self, partition: Partition, found: Resumption) -> None:
         self._stands[partition], self._marks[partition] = found.start, found.mark
         self._unstored.add(partition)
+        self._attempts.forget(partition)
         say(self._group, partition, found)
 
     def _marked(self, partition: Partition, offset: int) -> TopicPartition:
@@ -183,7 +204,7 @@ class Assignment:
                     self.astray.add(partition)  # the topic is another one by now, and nothing of it is committed
                 self._stands[partition] = offset
                 known = self._marks.get(partition, Mark())
-                self._marks[partition] = replace(mark, topic_id=mark.topic_id or known.topic_id)
+                self._marks[partition] = replace(mark, topic_id=mark.topic_id or known.topic_id, attempt=None)
                 self._unstored.discard(partition)
 
     def rewind(self, consumer: Consumer) -> None:
@@ -205,6 +226,7 @@ class Assignment:
             self._marks.pop(partition, None)
             self.astray.discard(partition)
             self._unstored.discard(partition)
+            self._attempts.forget(partition)
         self.fresh = [partition for partition in self.fresh if partition in self._stands]
         if self._on_revoked is not None and partitions:
             self._on_revoked(partitions)
@@ -222,7 +244,7 @@ class Assignment:
     def _try_starts(self, consumer: Consumer, partitions: list[Partition]) -> dict[Partition, int]:
         ids = self._ids({topic for topic, _ in partitions})
         committed = _committed(consumer, partitions)
-        marks = {p: replace(mark, topic_id=ids[p[0]] or mark.topic_id) for p, (_, mark) in committed.items()}
+        marks = {p: replace(m, topic_id=ids[p[0]] or m.topic_id, attempt=None) for p, (_, m) in committed.items()}
         starts = {partition: offset for partition, (offset, _) in committed.items()}
         new = [partition for partition, offset in starts.items() if offset < 0]
         if new:
@@ -238,6 +260,8 @@ class Assignment:
                 found = go_on(offset, mark, low, high, ids[partition[0]])
                 self._take(partition, found)
                 starts[partition] = found.start
+            elif offset >= 0 and mark.attempt is not None:
+                self._attempts.found(partition, mark.attempt)
         return starts
 
 

@@ -10,6 +10,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 __all__ = [
     "CONSUMED",
+    "KILLING",
     "LAG",
     "PROCESS_SECONDS",
     "PRODUCED",
@@ -48,6 +49,9 @@ TOPICS_ANEW = Counter(
 )
 SET_ASIDE = Counter(
     "tidemill_set_aside_records_total", "Records that a worker's logic failed on, again and again.", ["topic"]
+)
+KILLING = Counter(
+    "tidemill_killing_records_total", "Records set aside because processes have ended, or hung, on them.", ["topic"]
 )
 PRODUCED = Counter("tidemill_produced_records_total", "Records written in committed transactions.", ["topic"])
 TRANSACTIONS = Counter(

@@ -21,6 +21,7 @@ from opentelemetry.trace import Tracer
 from tidemill.errors import FatalError, HoldTopics, RetryLater, TidemillError
 from tidemill.kafka import metrics
 from tidemill.kafka.assignment import Assignment, Partition, StartOffsets
+from tidemill.kafka.attempts import Attempts
 from tidemill.kafka.batch import Batch, Output
 from tidemill.kafka.clients import admin, member_config, producer_config
 from tidemill.kafka.collecting import few_collections
@@ -34,8 +35,11 @@ from tidemill.kafka.poison import Careful, SetAside
 from tidemill.kafka.recovery import Recovery
 from tidemill.kafka.refusals import explain
 from tidemill.kafka.session import Aborted, InDoubt, Overdue, TransactionSession
+from tidemill.kafka.steps import Steps
+from tidemill.kafka.subscription import Subscription, leave
 from tidemill.kafka.topic_ids import TopicIds
 from tidemill.kafka.trouble import Trouble
+from tidemill.kafka.watchdog import Watchdog
 from tidemill.service.health import Health, Heartbeat
 from tidemill.settings import KafkaSettings
 from tidemill.telemetry.tracing import batch_span
@@ -48,7 +52,6 @@ Process = Callable[[list[Batch]], list[Output]]
 _log = logging.getLogger(__name__)
 _IDLE_COMMIT_S = 0.5  # markers of other writers move positions too; that alone is not worth more commits than this
 _AHEAD_LINGER_S = 0.005  # what is made already waits no longer than this for more to be read
-_CLOSE_S = 5.0
 _STUCK_S = 120.0  # a batch, or the hook for new partitions, may take a while
 
 
@@ -60,9 +63,11 @@ class TransactionalRunner:
 
     What exceptions of ``process`` and of the hooks do: ``RetryLater`` waits (as a member of the group, with
     partitions paused) and tries the same records again, for ever; anything else ends ``run()`` with nothing of the
-    batch written (but ``set_aside`` gives what to write for single records: see ``poison``). Brokers that are away are
-    waited for; ``run()`` raises Fenced where another process took over ``transactional_id``, FatalError where the
-    brokers refuse for good.
+    batch written (but ``set_aside`` gives what to write for single records: see ``poison``). A record that ends the
+    process, or takes ``process`` more than ``stuck_after_s``, which ends it too, is found by the processes that come
+    after (see ``attempts``, ``steps``): ``unread`` gives what to write in its place; without it nothing is looked for.
+    Brokers that are away are waited for; ``run()`` raises Fenced where another process took over
+    ``transactional_id``, FatalError where the brokers refuse for good.
 
     ``process`` and the hooks run one at a time, in the thread of ``run()`` or in another that makes batches:
     ``start_offsets(partitions)`` gives first offsets of partitions without a committed one;
@@ -91,6 +96,8 @@ class TransactionalRunner:
         health: Health | None = None,
         tracer: Tracer | None = None,
         set_aside: SetAside | None = None,
+        unread: SetAside | None = None,
+        stuck_after_s: float = 300.0,
         consumer_over: Mapping[str, Any] | None = None,
         producer_over: Mapping[str, Any] | None = None,
     ) -> None:
@@ -98,7 +105,9 @@ class TransactionalRunner:
         self._consumer_config = member_config(settings, group, **(consumer_over or {})) | {"auto.offset.reset": "error"}
         self._session = TransactionSession(producer_config(settings, transactional_id, **(producer_over or {})))
         self._group = group
-        self._process = process if set_aside is None else Careful(process, set_aside)
+        self._watchdog = Watchdog(stuck_after_s)
+        watched = process if unread is None else self._watchdog.watching(process)
+        self._process = watched if set_aside is None else Careful(watched, set_aside)
         self._stop = stop
         self._batch_size, self._linger_s = batch_size, linger_s
         self._on_assigned, self._before_batch, self._on_idle = on_assigned, before_batch, on_idle
@@ -107,21 +116,24 @@ class TransactionalRunner:
         self._heartbeat = Heartbeat(_STUCK_S)
         self._maker = Maker(f"making-{transactional_id}")
         self._line = Line(self._session, self._maker, self._committed, epoch=lambda: self._holds.topics)
+        attempts = Attempts()
         self._assignment = Assignment(
             stop, self._trouble, start_offsets=start_offsets, on_revoked=on_revoked, before_change=self._line.halt,
-            topic_ids=TopicIds(partial(admin, settings)), group=group,
+            topic_ids=TopicIds(partial(admin, settings)), group=group, attempts=attempts,
         )  # fmt: skip
         self._lag = Lag(group)
         self._holds = Holds(self._assignment)
+        self._steps: Steps | None = None
+        if unread is not None:
+            self._steps = Steps(attempts, self._assignment, self._line, self._process, unread, self._watchdog)
+        self._subscription = Subscription(self._assignment, topics)
         self._recovery = Recovery(stop, self._session, self._assignment, self._trouble, self._heartbeat)
-        self._lock = threading.Lock()
-        self._wanted: tuple[str, ...] = tuple(topics)
-        self._subscribed: tuple[str, ...] = ()
         self._joined = False
         if health is not None:
             health.add_live("loop", self._heartbeat)
             health.add_ready("kafka", self._trouble)
-            health.add_ready("group", lambda: "not in the group yet" if self._subscribed and not self._joined else None)
+            asked = self._subscription
+            health.add_ready("group", lambda: "not in the group yet" if asked.topics and not self._joined else None)
 
     @property
     def assigned(self) -> frozenset[Partition]:
@@ -130,8 +142,7 @@ class TransactionalRunner:
 
     def subscribe(self, topics: Sequence[str]) -> None:
         """Ask for these topics from the next turn on, from any thread. None: leave the group and idle."""
-        with self._lock:
-            self._wanted = tuple(topics)
+        self._subscription.set(topics)
 
     def hold_topics(self, topics: Collection[str]) -> None:
         """Read these topics, and no others, no further from the next turn on; they stay assigned. From any thread."""
@@ -141,6 +152,7 @@ class TransactionalRunner:
         """Work until ``stop`` is set; then what is being committed is settled, the rest and the group are left."""
         consumer = Consumer(self._consumer_config)
         try:
+            self._watchdog.start()
             self._recovery.reopen(consumer)
             with few_collections(), short_turns():
                 while not self._stop.is_set():
@@ -150,7 +162,7 @@ class TransactionalRunner:
             self._close(consumer)
 
     def _turn(self, consumer: Consumer) -> None:
-        self._apply_subscription(consumer)
+        self._subscription.apply(consumer)
         self._heartbeat.beat()
         try:
             self._step(consumer)
@@ -167,7 +179,9 @@ class TransactionalRunner:
         self._lag.tell(consumer, self._assignment.stands)
         started = time.perf_counter()
         linger_s = min(self._linger_s, _AHEAD_LINGER_S) if len(self._line) else self._linger_s
-        messages = consumer.consume(self._batch_size, linger_s)
+        most = self._batch_size
+        most = self._steps.size(consumer, self._holds.topics, most) if self._steps else most
+        messages = consumer.consume(most, linger_s)
         if messages:
             metrics.STAGE_SECONDS.labels("consume").inc(time.perf_counter() - started)
         metadata = consumer.consumer_group_metadata()
@@ -186,11 +200,7 @@ class TransactionalRunner:
 
     def _work(self, consumer: Consumer, messages: list[Message], metadata: bytes) -> None:
         held = self._holds.topics
-        records = [
-            m
-            for m in messages
-            if m.error() is None and (m.topic(), m.partition()) in self._assignment and not (held and m.topic() in held)
-        ]
+        records = self._assignment.mine(messages, held)
         if len(records) < len(messages):
             self._note_errors(messages)
         if not records:
@@ -203,6 +213,10 @@ class TransactionalRunner:
         with metrics.stage("columns"):
             batches = self._assignment.batches(records)
         making = Making(self._process, batches, before=self._before_batch, around=self._around)
+        if self._steps is not None and self._steps.due(batches):
+            self._write_all_but(0)  # and then nothing is on its way
+            self._line.settle()
+            making = self._steps.take(making, metadata)
         self._line.add(making, self._assignment.moved(consumer, held), metadata)
         self._write_all_but(1 if len(messages) >= self._batch_size else 0)  # a full batch: there is more to read
 
@@ -262,19 +276,6 @@ class TransactionalRunner:
             fresh.clear()
             self._recovery.over()
 
-    def _apply_subscription(self, consumer: Consumer) -> None:
-        with self._lock:
-            wanted = self._wanted
-        if wanted == self._subscribed:
-            return
-        if wanted:
-            keep = self._assignment
-            consumer.subscribe(list(wanted), on_assign=keep.assign, on_revoke=keep.revoke, on_lost=keep.lose)
-        else:
-            consumer.unsubscribe()
-        self._subscribed = wanted
-        _log.info("subscribed to %s", ", ".join(wanted) or "nothing")
-
     def _note_errors(self, messages: list[Message]) -> None:
         self._assignment.note(messages)
         for message in messages:
@@ -293,8 +294,7 @@ class TransactionalRunner:
 
     def _close(self, consumer: Consumer) -> None:
         self._line.halt()
+        self._watchdog.close()
         self._maker.close()
         self._session.close()
-        closer = threading.Thread(target=consumer.close, name="consumer-close", daemon=True)
-        closer.start()
-        closer.join(_CLOSE_S)  # without brokers a farewell can take long; the session time-out says it too
+        leave(consumer)
