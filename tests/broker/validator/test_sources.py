@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka.cimpl import NewTopic
 
 from tests.broker.validator.registry_stub import Schemas
 from tests.broker.validator.source_world import (
@@ -25,12 +27,13 @@ from tidemill.codec import Codec
 from tidemill.codec.http_registry import HttpRegistry
 from tidemill.contracts.model_file import load_models
 from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.errors import ConfigError
 from tidemill.kafka.batch import Output
 from tidemill.kafka.clients import admin
 from tidemill.kafka.dead_letters import parse_dead_letter
 from tidemill.kafka.headers import ORIGIN
 from tidemill.kafka.publisher import Publisher
-from tidemill.kafka.topics import ensure_topics
+from tidemill.kafka.topics import check_topics, ensure_topics, partition_counts
 
 SECOND = """
 model: big-spender
@@ -160,3 +163,47 @@ def test_two_models_read_one_topic_each_by_its_own_rules(
     small = bench.cli("dlq", "list", "--model", "big-spender").stdout
     assert "expect_column_values_to_be_between" in small
     assert "no dead letters" in bench.cli("dlq", "list", "--model", "payment").stdout
+
+
+def test_a_model_whose_source_is_missing_waits_alone_and_goes_on_when_it_is_there(
+    kafka: str, prefix: str, root: Path, tmp_path: Path, registry: tuple[str, Schemas]
+) -> None:
+    bench = world("json", kafka, prefix, root, tmp_path, registry[0])
+    later, client = f"{prefix}ops.later", admin(bench.settings)
+    (bench.settings.models_dir / "big-spender.yaml").write_text(SECOND % (later, CASES["json"][0]))
+    ensure_topics(client, bench.topics(), ["payment", "big-spender"], 8)
+    assert sorted(check_topics(client, bench.topics(), ["payment", "big-spender"])) == ["big-spender"]
+    values: list[bytes | None] = [json.dumps(charge(k)).encode() for k in range(COUNT)]
+    with Publisher(bench.settings) as publisher:
+        publisher.publish_all([Output(bench.events, values, None, [k % PARTITIONS for k in range(COUNT)])])
+    process = bench.spawn()
+    try:
+        until(lambda: len(bench.read("clean")) == COUNT, 60, "the other model is served", every=0.3)
+        told = {m["model"]: m["partitions"] for m in json.loads(bench.cli("status", "--json").stdout)["models"]}
+        assert told["payment"] is None
+        assert f"the source of big-spender is not there, or may not be seen: {later}" in told["big-spender"]
+
+        applied = bench.cli("topics", "apply")
+        assert (applied.returncode, "waits for its source" in applied.stderr) == (0, True), applied.stderr
+        client.create_topics([NewTopic(later, PARTITIONS, 1)])[later].result()
+        until(lambda: later in partition_counts(client, [later]), 60, "it is there")
+        applied = bench.cli("topics", "apply")
+        assert (applied.returncode, "created" in applied.stdout) == (0, True), applied.stderr
+        with Publisher(bench.settings) as publisher:
+            publisher.publish_all([Output(later, values, None, [k % PARTITIONS for k in range(COUNT)])])
+        counts = {("clean", "big-spender"): COUNT - 20, ("raw_dlq", "big-spender"): 20}
+        until(lambda: {at: len(bench.read(*at)) for at in counts} == counts, 90, "it is judged too", every=0.3)
+        assert process.poll() is None and len(bench.read("clean")) == COUNT
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def test_where_the_sources_of_all_models_are_missing_it_is_refused_with_what_to_do(
+    kafka: str, prefix: str, root: Path, tmp_path: Path, registry: tuple[str, Schemas]
+) -> None:
+    bench = world("json", kafka, prefix, root, tmp_path, registry[0])
+    (bench.settings.models_dir / "big-spender.yaml").write_text(SECOND % (f"{prefix}ops.never", CASES["json"][0]))
+    for check in (check_topics, partial(ensure_topics, partitions=8)):
+        with pytest.raises(ConfigError, match="whoever owns it creates it"):
+            check(admin(bench.settings), bench.topics(), ["big-spender"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from tidemill.errors import RetryLater
 from tidemill.kafka.batch import Batch, Output
 from tidemill.kafka.dead_letters import parse_dead_letter
 from tidemill.kafka.poison import TRIES, Careful
-from tidemill_validator.worker import Worker
+from tidemill_validator.worker import Worker, build_validators
 
 
 class Defective:
@@ -63,3 +64,12 @@ def test_one_record_that_judging_fails_on_is_set_aside_and_the_others_are_judged
     assert found == {(2, "ProcessingFailed"), (4, "expect_column_values_to_be_unique")}
     (told,) = [letter[4] for letter in letters if letter is not None and letter[2] == 2]
     assert "IndexError at tests.unit.validator.test_poison" in told and "N1" not in told
+
+
+def test_a_model_whose_validator_cannot_be_built_is_left_out_and_the_others_are_validated(
+    contract: tuple[Any, Any, Any, Any],
+) -> None:
+    model, topics, schemas, codec = contract
+    broken = replace(model, name="broken", entity="what no record has")
+    built = build_validators([broken, model], topics, schemas, codec, max_ahead_ms=1, max_seen_ids=1_000)
+    assert {validator.stream.model for validator in built} == {model.name}

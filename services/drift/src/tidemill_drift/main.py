@@ -159,7 +159,7 @@ def _contract(settings: DriftSettings, part: str) -> _Contract:
 
 
 def _await_topics(settings: DriftSettings, contract: _Contract, stop: threading.Event) -> bool:
-    """Waits for the brokers, then refuses models whose topics are missing; False where stopped first."""
+    """Waits for the brokers, then says of which models topics are missing; False where stopped first."""
     from tidemill.errors import RetryLater
     from tidemill.kafka.clients import admin
     from tidemill.kafka.topics import check_topics

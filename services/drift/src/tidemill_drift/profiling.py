@@ -12,6 +12,7 @@ from tidemill.codec import Codec
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas import Schema, SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
+from tidemill.contracts.usable import build_each
 from tidemill.kafka.batch import Batch
 from tidemill.telemetry.traceparent import sampled_contexts
 from tidemill_drift import metrics
@@ -48,14 +49,18 @@ class Profiling:
     def __init__(self, specs: Iterable[ModelSpec], topics: TopicCatalog, schemas: SchemaCatalog, codec: Codec) -> None:
         self._codec = codec
         self._profile_schema = schemas.platform("profile")
-        specs = list(specs)
-        self._records = {spec.name: schemas.record(spec.name) for spec in specs}
-        self._names = {spec.name: {role: topics.name(role, spec.name) for role in ROLES} for spec in specs}
-        self._sources = {
-            self._names[spec.name][role]: Source(spec, role, schemas.for_topic(role, spec.name))
-            for spec in specs
-            for role in ROLES
-        }
+        self._records: dict[str, Schema] = {}
+        self._names: dict[str, dict[str, str]] = {}
+        self._sources: dict[str, Source] = {}
+
+        def build(spec: ModelSpec) -> tuple[Schema, dict[str, str], dict[str, Source]]:
+            names = {role: topics.name(role, spec.name) for role in ROLES}
+            sources = {names[role]: Source(spec, role, schemas.for_topic(role, spec.name)) for role in ROLES}
+            return schemas.record(spec.name), names, sources
+
+        for model, (record, names, sources) in build_each(specs, build).items():
+            self._records[model], self._names[model] = record, names
+            self._sources |= sources
         self._profilers: dict[tuple[str, int], PartitionProfiler] = {}
 
     @property

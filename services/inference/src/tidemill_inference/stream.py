@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from tidemill.clock import SystemClock
+from tidemill.contracts.usable import build_each
 from tidemill.kafka.clients import admin
 from tidemill.kafka.growth import partition_counts, widen
 from tidemill.kafka.room import Room
@@ -53,10 +54,11 @@ class StreamWorker:
     def __init__(self, settings: StreamSettings, stop: StopSignal) -> None:
         self._stop = stop
         self._platform = platform = Platform.load(settings)
-        self._clean = {platform.topics.name("clean", model): model for model in platform.specs}
-        client, predictions = admin(settings), [platform.topics.name("predictions", model) for model in platform.specs]
+        routes = build_each(platform.specs.values(), lambda spec: platform.route(spec.name))
+        self._clean = {platform.topics.name("clean", model): model for model in routes}
+        client = admin(settings)
         self._room = Room(
-            {topic: [name] for topic, name in zip(self._clean, predictions, strict=True)},
+            {topic: [routes[model].predictions_topic] for topic, model in self._clean.items()},
             partial(partition_counts, client),
             lambda topic: widen(client, platform.topics, self._clean[topic]),
         )
@@ -64,7 +66,7 @@ class StreamWorker:
         self._watcher: VersionWatcher = platform.watcher(on_failure=stop.set, on_switch=self._on_switch)
         self._process = HoldsWhatWaits(
             StreamProcess(
-                {topic: platform.route(model) for topic, model in self._clean.items()},
+                {topic: routes[model] for topic, model in self._clean.items()},
                 platform.predictors,
                 platform.codec(),
                 SystemClock().now_ms,

@@ -19,6 +19,7 @@ from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.model_file.against_record import field_type
 from tidemill.contracts.schemas import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
+from tidemill.contracts.usable import build_each
 from tidemill.errors import RetryLater
 from tidemill.kafka.headers import TRACEPARENT, Headers
 from tidemill.telemetry.spans import span_of
@@ -194,11 +195,11 @@ def _count(target: Target, accepted: int, refused: int, unstored: int) -> None:
 
 
 def build_targets(models: Iterable[ModelSpec], topics: TopicCatalog, schemas: SchemaCatalog) -> list[Target]:
-    """The targets of all models: events and labels. Raises ConfigError for a schema that JSON rows cannot
-    fill.
+    """The targets of all models: events and labels. A model with a schema that JSON rows cannot fill is left out;
+    raises ConfigError where none is left.
     """
-    targets = []
-    for spec in models:
+
+    def build(spec: ModelSpec) -> list[Target]:
         raw, labels_raw = topics.name("raw", spec.name), topics.name("labels_raw", spec.name)
         record, label = schemas.record(spec.name), schemas.label(spec.name)
         external = [topics.is_external(role, spec.name) for role in ("raw", "labels_raw")]
@@ -211,10 +212,11 @@ def build_targets(models: Iterable[ModelSpec], topics: TopicCatalog, schemas: Sc
             spec.name, "labels_raw", labels_raw, label, EVENT_ID, spec.entity, "observed_at", external=external[1],
             entity_nullable=nullable, other_names=tuple(label_names(spec, label).items()),
         )  # fmt: skip
-        targets += [events, labels]
-    for target in targets:
-        _compile(target)
-    return targets
+        for target in (events, labels):
+            _compile(target)
+        return [events, labels]
+
+    return [target for pair in build_each(models, build).values() for target in pair]
 
 
 def _compile(target: Target) -> None:

@@ -199,14 +199,22 @@ def patiently(work: Callable[[], T], stop: threading.Event) -> T | None:
 
 
 def _partitions(settings: TrainerSettings, specs: Mapping[str, ModelSpec], catalog: TopicCatalog) -> dict[str, int]:
-    """Partition count of every topic that the trainer uses. Raises ``RetryLater`` until all are there."""
-    names = [catalog.name(role, model) for model in specs for role in ROLES]
-    names += [catalog.name(role) for role in PLATFORM_TOPICS]
-    counts = partition_counts(admin(settings), names)
-    missing = sorted(set(names) - counts.keys())
-    if missing:
-        raise RetryLater(f"topics are not there yet: {', '.join(missing)}")
-    return counts
+    """Partition count of every topic that the trainer uses; 0 for those of models that wait for theirs: they are
+    collected as soon as they are there. Raises ``RetryLater`` until the platform's and those of one model are there.
+    """
+    models = {model: [catalog.name(role, model) for role in ROLES] for model in specs}
+    shared = [catalog.name(role) for role in PLATFORM_TOPICS]
+    counts = partition_counts(admin(settings), [*shared, *(name for names in models.values() for name in names)])
+    absent = {model: [name for name in names if name not in counts] for model, names in models.items()}
+    missing = [name for name in shared if name not in counts]
+    if missing or all(absent.values()):
+        missing += [name for names in absent.values() for name in names]
+        raise RetryLater(f"topics are not there yet: {', '.join(sorted(missing))}")
+    for model, names in absent.items():
+        if names:
+            told = ", ".join(sorted(names))
+            log.warning("%s waits, the others go on: no topics %s; `tidemill topics apply` creates them", model, told)
+    return {**dict.fromkeys((name for names in absent.values() for name in names), 0), **counts}
 
 
 def _model_rows(

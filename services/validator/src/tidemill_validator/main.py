@@ -69,6 +69,8 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
         open_source=lambda spec, role: open_source(spec, role, schemas, settings.schemas, registry),
         flood=(settings.flood_share, settings.flood_window),
     )  # fmt: skip
+    built = {validator.stream.model for validator in validators}
+    models = {name: spec for name, spec in models.items() if name in built}
     name = f"validator-{settings.worker_set}-{settings.instance}"
     controls_topic, control = topics.name("validator_controls"), schemas.platform("validator-control")
     controls = Controls(settings, controls_topic, codec, control, name, SystemClock().now_ms)
@@ -116,7 +118,7 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
 
 
 def _await_topics(settings: ValidatorSettings, topics: TopicCatalog, models: list[str], stop: threading.Event) -> None:
-    """Waits for the brokers, then refuses models whose topics are missing."""
+    """Waits for the brokers, then says of which models topics are missing: they wait. Refuses where all are."""
     from tidemill.errors import RetryLater
     from tidemill.kafka.clients import admin
     from tidemill.kafka.sizes import fit_sizes

@@ -10,7 +10,7 @@ from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.model_file.against_record import field_type
 from tidemill.contracts.schemas import Schema, SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
-from tidemill.contracts.usable import naming
+from tidemill.contracts.usable import build_each
 from tidemill.errors import HoldTopics, RetryLater, TidemillError
 from tidemill.fields import FieldRules, privacy_rule
 from tidemill.kafka.batch import Batch, Output
@@ -175,38 +175,26 @@ def build_validators(
     max_ahead_ms: int, max_seen_ids: int, open_source: OpenSource = lambda spec, role: None,
     privacy_key: bytes | None = None, flood: tuple[float, int] | None = None,
 ) -> list[StreamValidator]:  # fmt: skip
-    """Two validators a model: its events and its labels. Raises ConfigError where a model file and a schema
-    do not fit. `open_source` gives the reader of a topic of someone else's.
+    """Two validators a model: its events and its labels. A model of which one cannot be built, because its file and
+    a schema do not fit or for any other reason, is left out; raises ConfigError where none is left. `open_source`
+    gives the reader of a topic of someone else's.
     """
     report = (topics.name("quality_reports"), schemas.platform("quality-report"))
-    validators = []
-    for spec in models:
-        with naming(spec):
-            for stream, suite, rules in _streams(spec, topics, schemas, privacy_key):
-                columns = [stream.event_id] if stream.key is None else [stream.event_id, stream.key]
-                judge = Judge(
-                    codec,
-                    stream.schema,
-                    suite,
-                    columns=columns,
-                    event_time=stream.event_time,
-                    max_ahead_ms=max_ahead_ms,
-                    rules=rules,
-                    other_times=("observed_at",) if stream.role == "labels_raw" else (),
-                )
-                source = open_source(spec, stream.role)
-                validators.append(
-                    StreamValidator(
-                        stream,
-                        judge,
-                        codec,
-                        *report,
-                        max_seen_ids,
-                        source,
-                        FloodGuard(stream.topic, *flood) if flood else None,
-                    )
-                )
-    return validators
+
+    def build(spec: ModelSpec) -> list[StreamValidator]:
+        validators = []
+        for stream, suite, rules in _streams(spec, topics, schemas, privacy_key):
+            columns = [stream.event_id] if stream.key is None else [stream.event_id, stream.key]
+            judge = Judge(
+                codec, stream.schema, suite, columns=columns, event_time=stream.event_time,
+                max_ahead_ms=max_ahead_ms, rules=rules,
+                other_times=("observed_at",) if stream.role == "labels_raw" else (),
+            )  # fmt: skip
+            source, guard = open_source(spec, stream.role), FloodGuard(stream.topic, *flood) if flood else None
+            validators.append(StreamValidator(stream, judge, codec, *report, max_seen_ids, source, guard))
+        return validators
+
+    return [validator for several in build_each(models, build).values() for validator in several]
 
 
 def _streams(

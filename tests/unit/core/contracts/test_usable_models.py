@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from tidemill.contracts.history import record_history
-from tidemill.contracts.model_file import load_models
+from tidemill.contracts.model_file import ModelSpec, load_models
 from tidemill.contracts.model_file.load import load_model
-from tidemill.contracts.usable import naming, serve_usable, usable_models
+from tidemill.contracts.usable import build_each, naming, serve_usable, usable_models
 from tidemill.errors import ConfigError
 
 TEXT = """
@@ -140,3 +141,22 @@ def test_what_cannot_be_built_for_a_model_names_its_file(models: Path) -> None:
     spec = load_model(models / "fine.yaml")
     with pytest.raises(ConfigError, match=r"fine\.yaml: model 'fine': a rule that is not for this"), naming(spec):
         raise ConfigError("a rule that is not for this")
+
+
+def test_a_model_that_cannot_be_built_is_left_out_by_name_and_the_others_are_built(
+    models: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    specs = serve_usable(models, models.parent / "schemas")
+
+    def build(spec: ModelSpec) -> str:
+        if spec.name == "fine":
+            raise IndexError("a defect of ours")
+        return spec.name.upper()
+
+    with caplog.at_level(logging.ERROR):
+        assert build_each(specs.values(), build) == {"other": "OTHER"}
+    assert "model 'fine' is left out: IndexError: a defect of ours" in caplog.text
+    assert REGISTRY.get_sample_value("tidemill_model_left_out", {"model": "fine"}) == 1
+    assert REGISTRY.get_sample_value("tidemill_model_left_out", {"model": "other"}) == 0
+    with pytest.raises(ConfigError, match="model 'fine' is left out"):
+        build_each([specs["fine"]], build)

@@ -57,17 +57,18 @@ def status(platform: PlatformView, as_json: bool) -> None:
         for pause in pauses:
             click.secho(pause.line(), fg="red")
         for problem in filter(None, uneven.values()):
-            click.secho(f"what has no room waits: {problem}", fg="red")
+            click.secho(f"what has no topic or no room waits: {problem}", fg="red")
 
 
 def _uneven(platform: PlatformView) -> dict[str, str | None]:
-    """By model, what is wrong with the partition counts of its topics, and what to type."""
-    from tidemill.kafka.growth import unequal
+    """By model, which of its topics are missing or have other partition counts, and what to type."""
+    from tidemill.kafka.growth import lacking, unequal
     from tidemill_cli.lag import Offsets
 
     names = {name: platform.topics.model_topics(name) for name in platform.models}
     present = Offsets(platform.settings).partitions([topic for topics in names.values() for topic in topics.values()])
-    return {name: unequal(platform.topics, name, present) for name in names}
+    wrong = {name: [told(platform.topics, name, present) for told in (lacking, unequal)] for name in names}
+    return {name: "; ".join(filter(None, told)) or None for name, told in wrong.items()}
 
 
 def _processes(facts: dict[str, Any]) -> list[dict[str, Any]]:

@@ -184,8 +184,10 @@ def _apply(platform: PlatformView, principals: tuple[str, ...], script: Path, *,
     from tidemill_cli.provision.planning import apply_plan, make_plan
 
     made = make_plan(platform, principals)
-    if made.obstacles:
+    if made.hopeless:
         raise click.ClickException("\n".join(made.obstacles))
+    for text in made.waiting:
+        click.echo(f"a model waits for its source, the others go on: {text}", err=True)
     kinds = ("create", "grow", "config") if change_configs else ("create", "grow")
     changes = [f"{change.kind}: {change.topic.name}" for change in made.changes if change.kind in kinds]
     if changes:

@@ -31,6 +31,18 @@ class Plan:
         return [f"{c.topic.name}: {c.detail}" for c in self.changes if c.kind in stops]
 
     @property
+    def waiting(self) -> list[str]:
+        """Of models that wait for a source which is not there: what is missing, one sentence each."""
+        return [f"{c.topic.name}: {c.detail}" for c in self.changes if c.kind is Kind.MISSING]
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether nothing may be applied: a topic is in the way, or all models wait."""
+        models = {c.topic.model for c in self.changes if c.topic.model is not None}
+        waiting = {c.topic.model for c in self.changes if c.kind is Kind.MISSING}
+        return any(c.kind is Kind.CONFLICT for c in self.changes) or (bool(waiting) and waiting == models)
+
+    @property
     def growth(self) -> dict[str, dict[str, int]]:
         """By model, the topics that get more partitions, and how many: what is written to before what is read."""
         found: dict[str, dict[str, int]] = {}
@@ -64,10 +76,13 @@ def make_plan(platform: PlatformView, principals: Sequence[str] = ()) -> Plan:
     present = {name: topic.partitions for name, topic in existing.items()}
     there = counts_of_models(catalog, models, present, settings.partitions)
     wanted = wanted_topics(catalog, models, settings.partitions, settings.replication_factor, there)
+    changes = compare(wanted, existing)
+    uncounted = {c.topic.model for c in changes if c.kind is Kind.MISSING} - there.keys()
     whom = named or default_principals(settings.prefix)
     return Plan(
         settings.kafka_bootstrap,
-        tuple(compare(wanted, existing)),
+        # How many partitions the topics of a model get is not known before its source, or one of them, is there.
+        tuple(c for c in changes if c.kind is not Kind.CREATE or c.topic.model not in uncounted),
         tuple(rights(catalog, models, whom)),
         bool(named),
     )

@@ -91,7 +91,9 @@ def compare(wanted: Iterable[WantedTopic], existing: Mapping[str, ExistingTopic]
 def _compare(topic: WantedTopic, found: ExistingTopic | None) -> Change:
     if found is None:
         if topic.external:
-            return Change(Kind.MISSING, topic, "the model's source does not exist, or may not be seen")
+            return Change(
+                Kind.MISSING, topic, "the model's source does not exist, or may not be seen: whoever owns it creates it"
+            )
         return Change(Kind.CREATE, topic)
     if topic.external:
         return Change(Kind.KEEP, topic, "someone else's: only read")

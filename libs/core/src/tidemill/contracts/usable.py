@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from tidemill.contracts.model_file import ModelFileError, ModelSpec
 from tidemill.contracts.model_file.against_record import mistakes_against_record
 from tidemill.contracts.model_file.load import Draft, load_draft, model_files
 from tidemill.contracts.schemas import MODELS_FOLDER, read_schema
 from tidemill.errors import ConfigError
+from tidemill.telemetry.metrics import LEFT_OUT
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 def usable_models(
@@ -54,6 +58,27 @@ def serve_usable(models_dir: Path, schemas_dir: Path, only: Collection[str] = ()
     for error in refused:
         _log.error("a model is refused, the others are served: %s", error)
     return found
+
+
+def build_each(specs: Iterable[ModelSpec], build: Callable[[ModelSpec], T]) -> dict[str, T]:
+    """What `build` gives for each model, by name. One for which it raises is left out: an ERROR line with its file and
+    the reason, and `tidemill_model_left_out`. Raises ConfigError, with all reasons, where no model is left.
+    """
+    built: dict[str, T] = {}
+    faults: list[str] = []
+    for spec in specs:
+        try:
+            with naming(spec):
+                built[spec.name] = build(spec)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is about this model
+            text = str(error) if isinstance(error, ConfigError) else f"{type(error).__name__}: {error}"
+            faults.append(f"model {spec.name!r} is left out: {text}")
+            expected = isinstance(error, ConfigError)
+            _log.error("%s; the others are served", faults[-1], exc_info=not expected, extra={"model": spec.name})
+        LEFT_OUT.labels(spec.name).set(spec.name not in built)
+    if faults and not built:
+        raise ConfigError("\n".join(faults))
+    return built
 
 
 @contextmanager

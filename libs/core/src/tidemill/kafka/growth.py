@@ -16,7 +16,7 @@ from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import RetryLater
 from tidemill.kafka.refusals import explain
 
-__all__ = ["counts_of_models", "grow", "partition_counts", "to_grow", "unequal", "widen"]
+__all__ = ["counts_of_models", "grow", "lacking", "partition_counts", "to_grow", "unequal", "widen"]
 
 CURE = "`tidemill topics apply` adds the partitions that are missing, or writes a script for whoever may"
 
@@ -87,6 +87,22 @@ def unequal(catalog: TopicCatalog, model: str, present: Mapping[str, int]) -> st
     return f"topics of {model} must have equal partition counts: {listed}; {' and '.join(cures)}"
 
 
+def lacking(catalog: TopicCatalog, model: str, present: Mapping[str, int]) -> str | None:
+    """Which topics of a model are not there, and what to do; None where all are."""
+    sources = set(catalog.external_topics(model).values())
+    missing = sorted(set(catalog.model_topics(model).values()) - present.keys())
+    theirs, ours = [n for n in missing if n in sources], [n for n in missing if n not in sources]
+    told = []
+    if theirs:
+        told.append(
+            f"the source of {model} is not there, or may not be seen: {', '.join(theirs)}; whoever owns it creates it"
+            f" or lets this process read it, or the model file's `source:` names another; it is not created here"
+        )
+    if ours:
+        told.append(f"topics of {model} are missing: {', '.join(ours)}; create them with `tidemill topics apply`")
+    return "; ".join(told) or None
+
+
 def widen(admin: AdminClient, catalog: TopicCatalog, model: str) -> str | None:
     """Have all topics of a model grow to the one that has most; what stands in the way and what to type, None where
     nothing does. Raises RetryLater without brokers.
@@ -94,6 +110,6 @@ def widen(admin: AdminClient, catalog: TopicCatalog, model: str) -> str | None:
     present = partition_counts(admin, catalog.model_topics(model).values())
     refused = grow(admin, to_grow(catalog, model, present))
     if not refused:
-        return None
+        return lacking(catalog, model, present)
     name, why = next(iter(refused.items()))
     return f"{unequal(catalog, model, present)} ({name} may not be altered by this process: {why})"

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from prometheus_client import Counter, Gauge, Histogram
 
 __all__ = [
+    "ABSENT",
     "CONSUMED",
     "KILLING",
     "LAG",
@@ -24,6 +25,11 @@ __all__ = [
     "stage",
 ]
 
+ABSENT = Gauge(
+    "tidemill_topic_absent",
+    "1 where a topic that is to be read is not there, or may not be seen.",
+    ["topic"],
+)
 CONSUMED = Counter("tidemill_consumed_records_total", "Records of committed batches.", ["topic"])
 LAG = Gauge(
     "tidemill_consumer_lag",

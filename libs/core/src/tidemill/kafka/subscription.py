@@ -6,8 +6,9 @@ import logging
 import threading
 from collections.abc import Sequence
 
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaError, Message
 
+from tidemill.kafka import metrics
 from tidemill.kafka.assignment import Assignment
 
 __all__ = ["Subscription", "leave"]
@@ -24,6 +25,7 @@ class Subscription:
         self._lock = threading.Lock()
         self._wanted = tuple(topics)
         self.topics: tuple[str, ...] = ()
+        self._absent: set[str] = set()
 
     def set(self, topics: Sequence[str]) -> None:
         """Ask for these and no others; none: leave the group. From any thread."""
@@ -34,6 +36,7 @@ class Subscription:
         """Once a turn, on the loop's thread."""
         with self._lock:
             wanted = self._wanted
+        self._note_there()
         if wanted == self.topics:
             return
         if wanted:
@@ -43,6 +46,28 @@ class Subscription:
             consumer.unsubscribe()
         self.topics = wanted
         _log.info("subscribed to %s", ", ".join(wanted) or "nothing")
+
+    def lacks(self, message: Message) -> bool:
+        """Whether a message's error says that a topic is not there while others are: it waits, and that is no trouble
+        of theirs. The client looks for it every half minute.
+        """
+        error, topic = message.error(), str(message.topic())
+        if error is None or error.code() not in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
+            return False
+        there = {name for name, _ in self._assignment.partitions}
+        if topic not in self.topics or topic in there or not there:
+            return False
+        if topic not in self._absent:
+            self._absent.add(topic)
+            metrics.ABSENT.labels(topic).set(1)
+            _log.error("%s is not there, or may not be seen: it waits, the others go on", topic, extra={"topic": topic})
+        return True
+
+    def _note_there(self) -> None:
+        for topic in self._absent & {name for name, _ in self._assignment.partitions} if self._absent else ():
+            self._absent.discard(topic)
+            metrics.ABSENT.labels(topic).set(0)
+            _log.info("%s is there", topic, extra={"topic": topic})
 
 
 def leave(consumer: Consumer) -> None:

@@ -12,7 +12,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import ConfigError, RetryLater
-from tidemill.kafka.growth import counts_of_models, partition_counts, unequal, widen
+from tidemill.kafka.growth import counts_of_models, lacking, partition_counts, unequal, widen
 from tidemill.kafka.refusals import explain
 
 __all__ = ["check_equal_partitions", "check_topics", "ensure_topics", "partition_counts"]
@@ -40,12 +40,12 @@ def ensure_topics(
     that is logged with what to type, and that model alone waits. ``replication`` is the number of replicas, -1 for the
     cluster's own default. Waits until all are visible.
 
-    Raises ConfigError where a source is missing, where one exists with another number of partitions and nothing else
-    asks for more, or where one may not be created; RetryLater where the brokers do not answer or the topics are not
-    visible in time.
+    A model whose source is missing waits by itself: that is logged, and of its topics those are made of which a topic
+    that is there says the count. Raises ConfigError where that is so of all models, where a topic exists with another
+    number of partitions and nothing else asks for more, or where one may not be created; RetryLater where the brokers
+    do not answer or the topics are not visible in time.
     """
-    models = list(models)
-    _check_sources(admin, catalog, models)
+    models = _with_a_count(admin, catalog, list(models))
     owners = catalog.all_topics(models)
     wanted = {name: catalog.spec(role) for name, (role, _) in owners.items()}
     sources = [name for model in models for name in catalog.external_topics(model).values()]
@@ -75,14 +75,21 @@ def ensure_topics(
     return _await_visible(admin, grown, timeout_s)
 
 
-def check_topics(admin: AdminClient, catalog: TopicCatalog, models: Iterable[str]) -> None:
-    """Raises ConfigError where a topic of a model is missing; logs, with what to type, where those of one model have
-    unequally many partitions: what has no room waits by itself.
+def check_topics(admin: AdminClient, catalog: TopicCatalog, models: Iterable[str]) -> dict[str, str]:
+    """The models of which topics are missing, and what to do: each waits by itself, and that is logged. Raises
+    ConfigError where that is so of all. Logs, too, where those of one model have unequally many partitions.
     """
+    models, waiting = list(models), {}
     for model in models:
-        problem = unequal(catalog, model, _counts_of(admin, catalog, model))
+        counts = partition_counts(admin, catalog.model_topics(model).values())
+        lacks = lacking(catalog, model, counts)
+        if lacks is not None:
+            waiting[model] = lacks
+        problem = unequal(catalog, model, counts)
         if problem is not None:
             _log.error("%s", problem, extra={"model": model})
+    _refuse_all(waiting, models)
+    return waiting
 
 
 def check_equal_partitions(admin: AdminClient, catalog: TopicCatalog, models: Iterable[str]) -> dict[str, int]:
@@ -101,11 +108,10 @@ def check_equal_partitions(admin: AdminClient, catalog: TopicCatalog, models: It
 
 
 def _counts_of(admin: AdminClient, catalog: TopicCatalog, model: str) -> dict[str, int]:
-    names = catalog.model_topics(model).values()
-    counts = partition_counts(admin, names)
-    missing = sorted(set(names) - counts.keys())
-    if missing:
-        raise ConfigError(f"topics of {model} are missing: {', '.join(missing)}; create them with `tidemill topics`")
+    counts = partition_counts(admin, catalog.model_topics(model).values())
+    lacks = lacking(catalog, model, counts)
+    if lacks is not None:
+        raise ConfigError(lacks)
     return counts
 
 
@@ -116,15 +122,28 @@ def _stays_unequal(admin: AdminClient, catalog: TopicCatalog, model: str) -> boo
     return problem is not None
 
 
-def _check_sources(admin: AdminClient, catalog: TopicCatalog, models: Iterable[str]) -> None:
-    """Raises ConfigError where a topic of someone else's, which a model reads, is missing."""
+def _with_a_count(admin: AdminClient, catalog: TopicCatalog, models: list[str]) -> list[str]:
+    """The models but those whose source is missing and of which nothing else is there that says how many partitions
+    they have. Raises ConfigError where the sources of all are missing.
+    """
+    waiting, counted = {}, []
     for model in models:
-        names = catalog.external_topics(model)
-        missing = sorted(set(names.values()) - partition_counts(admin, names.values()).keys()) if names else []
-        if missing:
-            raise ConfigError(
-                f"the source of {model} is not there, or may not be seen: {', '.join(missing)}; it is not created here"
-            )
+        sources, topics = catalog.external_topics(model).values(), catalog.model_topics(model).values()
+        present = partition_counts(admin, topics) if sources else {}
+        if set(sources) - present.keys():
+            waiting[model] = str(lacking(catalog, model, dict.fromkeys(set(topics) - set(sources), 1) | present))
+        if not sources or present:
+            counted.append(model)
+    _refuse_all(waiting, models)
+    return counted
+
+
+def _refuse_all(waiting: dict[str, str], models: list[str]) -> None:
+    """Raises ConfigError where all models wait; else says which do."""
+    if waiting and len(waiting) == len(models):
+        raise ConfigError("; ".join(waiting.values()))
+    for model, why in waiting.items():
+        _log.error("%s waits, the others go on: %s", model, why, extra={"model": model})
 
 
 def _refuse_other_counts(present: dict[str, int], wanted: dict[str, int]) -> None:

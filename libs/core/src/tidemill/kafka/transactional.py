@@ -52,6 +52,7 @@ Process = Callable[[list[Batch]], list[Output]]
 _log = logging.getLogger(__name__)
 _IDLE_COMMIT_S = 0.5  # markers of other writers move positions too; that alone is not worth more commits than this
 _AHEAD_LINGER_S = 0.005  # what is made already waits no longer than this for more to be read
+_NO_TROUBLE = (KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET)
 _STUCK_S = 120.0  # a batch, or the hook for new partitions, may take a while
 
 
@@ -179,8 +180,7 @@ class TransactionalRunner:
         self._lag.tell(consumer, self._assignment.stands)
         started = time.perf_counter()
         linger_s = min(self._linger_s, _AHEAD_LINGER_S) if len(self._line) else self._linger_s
-        most = self._batch_size
-        most = self._steps.size(consumer, self._holds.topics, most) if self._steps else most
+        most = self._steps.size(consumer, self._holds.topics, self._batch_size) if self._steps else self._batch_size
         messages = consumer.consume(most, linger_s)
         if messages:
             metrics.STAGE_SECONDS.labels("consume").inc(time.perf_counter() - started)
@@ -280,7 +280,7 @@ class TransactionalRunner:
         self._assignment.note(messages)
         for message in messages:
             error = message.error()
-            if error is None or error.code() in (KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET):
+            if error is None or error.code() in _NO_TROUBLE or self._subscription.lacks(message):
                 continue
             if error.fatal():
                 raise FatalError(f"group {self._group}: {error.str()}")

@@ -43,15 +43,12 @@ def lives(work: Callable[[], object], within_s: float) -> bool:
 
 def _try(work: Callable[[], object]) -> None:
     """In the child; does not return."""
-    code = _DIED
+    code = 0
     try:
         _be_modest()
         work()
-        code = 0
-    except MemoryError:
-        pass
-    except BaseException:  # noqa: BLE001 - whatever it is, the process lives
-        code = 0
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the process lives
+        code = _DIED if isinstance(error, MemoryError) else 0
     finally:
         os._exit(code)
 
