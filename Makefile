@@ -12,7 +12,7 @@ KAFKA ?=
 export PYTHONDONTWRITEBYTECODE :=
 TIDEMILL := .venv/bin/tidemill
 
-.PHONY: help setup demo up kafka test lint types unit contract broker faults faults-full e2e packaging bench lock format clean
+.PHONY: help setup demo up kafka test lint types unit contract broker faults faults-full e2e packaging containers bench lock format clean
 
 help: ## what there is to do
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -70,6 +70,9 @@ e2e: setup ## tests of the whole platform
 packaging: setup ## each service alone in an empty environment
 	@echo "== isolated installs"
 	@$(PYTEST) tests/packaging
+
+containers: setup ## build every image and run the whole Compose file (needs a Docker engine; not part of `make test`)
+	@if $(PY) -m tests.containers.engine; then $(PYTEST) tests/containers $(ARGS); fi
 
 bench: setup ## measure speed beside the limit and peers (NAME=validator for one, ARGS=--quick to try it)
 	@$(PY) -m benchmarks $(NAME) $(ARGS)

@@ -1,0 +1,1 @@
+"""The Compose file, in containers."""
