@@ -19,7 +19,7 @@ help: ## what there is to do
 
 setup: ## Python environment, by hash; then Kafka's jars, by hash
 	@PYTHON="$(PYTHON)" scripts/setup.sh
-	@$(if $(KAFKA),:,$(PY) -m tidemill_cli.embedded.jars)
+	@$(if $(KAFKA),:,$(PY) -m tidemill_embedded.broker.jars)
 
 demo: setup ## turn the loop once on real flights (about three minutes)
 	@$(TIDEMILL) demo $(if $(KAFKA),--kafka $(KAFKA)) $(ARGS)
@@ -39,7 +39,7 @@ lint: setup ## ruff; declared and imported dependencies (deptry)
 	@$(PY) -m ruff format --check .
 	@$(PY) scripts/dependencies.py
 
-types: setup ## mypy, strict on libs/
+types: setup ## mypy, strict
 	@echo "== types"
 	@$(PY) -m mypy
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import psutil
 
 from benchmarks.world import ROOT, VAR, World, Written
-from tidemill_cli.embedded.children import kill_group, spawn
-from tidemill_cli.embedded.ports import Ports
+from tidemill_embedded.ports import Ports
+from tidemill_embedded.processes.children import kill_group, spawn
 
 QUIET_S = 1.0
 POLL_S = 0.1

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from tidemill.codec import Codec
-from tidemill.contracts.schemas import Schema
+from tidemill.contracts.schemas.catalog import Schema
 
 HERE = Path(__file__).parent
 MODEL = "payments"

@@ -20,9 +20,9 @@ from benchmarks.rest import await_path, described, predict_url, write_bodies
 from benchmarks.sizes import Sizes
 from benchmarks.variants import Variants
 from benchmarks.world import World
-from tidemill.contracts.events import ModelVersion
+from tidemill.contracts.events.platform import ModelVersion
 from tidemill.contracts.model_file import load_models
-from tidemill.kafka.publisher import Publisher
+from tidemill.kafka.client.publisher import Publisher
 
 PARTITIONS = 4
 BODIES = payments(256, first=10**6)

@@ -21,10 +21,10 @@ from tidemill.artifact import (
     feature_columns,
     write_artifact,
 )
-from tidemill.contracts.events import DataSet, ModelRef, ModelVersion
+from tidemill.contracts.events.platform import DataSet, ModelRef, ModelVersion
 from tidemill.contracts.model_file import ModelSpec
-from tidemill.features import feature_inputs
-from tidemill.kafka.publisher import Publisher
+from tidemill.kafka.client.publisher import Publisher
+from tidemill.rows.features import feature_inputs
 
 TREES = 100
 ROWS = 20_000
@@ -43,9 +43,9 @@ def boosted(spec: ModelSpec) -> tuple[bytes, pa.RecordBatch]:
 
 def _boosted(spec: ModelSpec) -> tuple[bytes, pa.RecordBatch]:
     from tidemill_learning.training.examples import Examples
-    from tidemill_learning.training.export import to_onnx
     from tidemill_learning.training.labelled import input_specs
     from tidemill_learning.training.learners import fit
+    from tidemill_learning.training.onnx.export import to_onnx
 
     rows = payments(ROWS)
     risk = rows.column("merchant_risk").to_numpy() + rows.column("velocity").to_numpy() / 40

@@ -13,7 +13,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from tidemill.contracts.model_file import ModelSpec
-from tidemill.features import input_kinds
+from tidemill.rows.features import input_kinds
 
 FEATURE = "amount"
 DEPTH = 9

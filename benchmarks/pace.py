@@ -10,7 +10,7 @@ from confluent_kafka import Producer
 
 from benchmarks.events import MODEL, encoded, payments
 from benchmarks.world import TRACE, World
-from tidemill.kafka.clients import producer_config
+from tidemill.kafka.client.clients import producer_config
 from tidemill.kafka.headers import TRACEPARENT
 
 TICK_S = 0.01

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from benchmarks.events import MODEL
 from benchmarks.world import World
-from tidemill.kafka.scan import scan
+from tidemill.kafka.client.scan import scan
 
 COLUMNS = (
     "prediction_id", "event_id", "source", "version", "epoch", "probability", "predicted_at", "input_partition",

@@ -11,7 +11,7 @@ import pyarrow as pa
 from benchmarks.graph import boosted, manifest_of
 from tidemill.artifact import OnnxModel
 from tidemill.contracts.model_file import ModelSpec
-from tidemill.features import feature_inputs
+from tidemill.rows.features import feature_inputs
 
 SPAN = 1.6
 """Of the log-odds, from the first version to the last."""

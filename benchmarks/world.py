@@ -19,15 +19,15 @@ from confluent_kafka.cimpl import NewTopic
 from benchmarks.events import HERE, MODEL, encoded, payments
 from tidemill.codec import Codec
 from tidemill.contracts.model_file import load_models
-from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.batch import Output
-from tidemill.kafka.bounded import groupless_consumer, partitions_of, watermarks
-from tidemill.kafka.clients import admin, producer_config
+from tidemill.kafka.client.bounded import groupless_consumer, partitions_of, watermarks
+from tidemill.kafka.client.clients import admin, producer_config
+from tidemill.kafka.client.producing import produce_all
+from tidemill.kafka.client.scan import scan
+from tidemill.kafka.client.topics import ensure_topics
 from tidemill.kafka.headers import TRACEPARENT
-from tidemill.kafka.producing import produce_all
-from tidemill.kafka.scan import scan
-from tidemill.kafka.topics import ensure_topics
 from tidemill.settings import CommonSettings
 
 ROOT = HERE.parent
@@ -140,7 +140,7 @@ class Written:
 @contextmanager
 def world(models: int = 1, *, privacy: bool = False) -> Iterator[World]:
     """Start a broker and lay out a contract with `models` copies of the model; all of it goes at the end."""
-    from tidemill_cli.embedded.broker import Broker
+    from tidemill_embedded.broker.broker import Broker
 
     VAR.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="world-", dir=VAR))

@@ -34,7 +34,7 @@ NOT_IMPORTED = {
 UNDECLARED, TRANSITIVE, UNUSED = "DEP001", "DEP003", "DEP002"
 IF_THERE = {
     ("core", "aiokafka"): "only who already has a producer of aiokafka calls it",
-    ("cli", "mlflow"): "an import from MLflow asks for it, and says how to install it",
+    ("operations", "mlflow"): "an import from MLflow asks for it, and says how to install it",
 }
 """What a package imports inside a function for those who have it, with the reason."""
 

@@ -74,7 +74,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given:
         yield given
         return
-    from tidemill_cli.embedded.broker import Broker
+    from tidemill_embedded.broker.broker import Broker
 
     with Broker(tmp_path_factory.mktemp("kafka")) as broker:
         yield broker.bootstrap
@@ -90,7 +90,7 @@ def prefix(request: pytest.FixtureRequest) -> Iterator[str]:
     yield prefix
     if "kafka" in request.fixturenames:
         from tidemill.settings import KafkaSettings
-        from tidemill_cli.embedded.cleanup import delete_prefixed
+        from tidemill_embedded.cleanup import delete_prefixed
 
         settings = KafkaSettings(kafka_bootstrap=request.getfixturevalue("kafka"), prefix=prefix)
         delete_prefixed(settings, groups=False)

@@ -22,10 +22,10 @@ from benchmarks.sizes import Sizes
 from benchmarks.world import CHUNK, FILL_S, VAR, World, world
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.batch import Output
-from tidemill.kafka.clients import admin, producer_config
+from tidemill.kafka.client.clients import admin, producer_config
+from tidemill.kafka.client.producing import produce_all
 from tidemill.kafka.headers import ORIGIN, Headers
-from tidemill.kafka.producing import produce_all
-from tidemill_cli import groups
+from tidemill_operations.standing import groups
 
 GROWTH_MB = 30.0
 PARTITIONS = 4

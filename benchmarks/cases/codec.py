@@ -17,7 +17,7 @@ from benchmarks.sizes import Sizes
 from benchmarks.world import contract
 from tidemill.codec import Codec
 from tidemill.contracts.model_file import load_models
-from tidemill.contracts.schemas import Schema, SchemaCatalog
+from tidemill.contracts.schemas.catalog import Schema, SchemaCatalog
 
 BOUND = 500_000
 LEAST_S = 1.0

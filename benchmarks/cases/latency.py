@@ -16,8 +16,8 @@ from benchmarks.pace import paced
 from benchmarks.result import Goal, Result
 from benchmarks.sizes import Sizes
 from benchmarks.world import TRACE, World, world
-from tidemill.kafka.bounded import groupless_consumer
-from tidemill.kafka.clients import producer_config
+from tidemill.kafka.client.bounded import groupless_consumer
+from tidemill.kafka.client.clients import producer_config
 from tidemill.kafka.headers import TRACEPARENT
 
 P95_MS, P99_MS = 250.0, 500.0

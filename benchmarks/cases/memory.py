@@ -24,7 +24,7 @@ from benchmarks.sizes import Sizes
 from benchmarks.world import World, world
 from tidemill.artifact import MODEL_FILE
 from tidemill.contracts.model_file import ModelSpec, load_models
-from tidemill.kafka.publisher import Publisher
+from tidemill.kafka.client.publisher import Publisher
 
 POLL_S = 0.05
 SETTLE_S = 2.0

@@ -20,12 +20,12 @@ from benchmarks.result import Goal, Result, rotated, told
 from benchmarks.sizes import Sizes
 from benchmarks.venvs import interpreter
 from benchmarks.world import World, world
-from tidemill.access.callers import Scope
+from tidemill.access.credentials.callers import Scope
 from tidemill.access.migrate import migrate_access
-from tidemill.access.store import KeyStore
+from tidemill.access.storage.store import KeyStore
 from tidemill.clock import SystemClock
 from tidemill.database import connect
-from tidemill_cli.embedded.ports import Ports
+from tidemill_embedded.ports import Ports
 
 PREFIX = "rest-"
 PARTITIONS = 4

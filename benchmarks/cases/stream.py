@@ -13,7 +13,7 @@ from benchmarks.result import Goal, Result, rotated, told
 from benchmarks.sizes import Sizes
 from benchmarks.world import World, world
 from tidemill.contracts.model_file import load_models
-from tidemill.kafka.publisher import Publisher
+from tidemill.kafka.client.publisher import Publisher
 
 BOUND = 0.85
 PREDICTION_BYTES = 102

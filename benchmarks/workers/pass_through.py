@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from tidemill.kafka.clients import consumer_config, producer_config
+from tidemill.kafka.client.clients import consumer_config, producer_config
 from tidemill.kafka.headers import ORIGIN
 from tidemill.settings import KafkaSettings
 

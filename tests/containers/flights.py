@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tidemill_cli.demo.flights import NEVER, Flights, load_flights, prepared_flights
+from tidemill_flights.data.flights import NEVER, Flights, load_flights, prepared_flights
 
 FIELDS = [
     "event_id", "scheduled_at", "tail_number", "carrier", "flight", "origin", "dest", "distance", "temperature",

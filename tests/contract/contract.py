@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tidemill.contracts.model_file import ModelSpec, load_models
-from tidemill.contracts.schemas import Schema, SchemaCatalog, read_schema
+from tidemill.contracts.schemas.catalog import Schema, SchemaCatalog, read_schema
 from tidemill.contracts.topics import TopicCatalog
 
 ROOT = Path(__file__).parents[2]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 MAY = {
-    "services/inference/src/tidemill_inference/fetching.py": "`loading.py` and `shelving.py` ask for the place before, "
-    "and it is given the keys",
-    "services/trainer/src/tidemill_trainer/expected.py": "where it is given no store",
+    "services/inference/src/tidemill_inference/versions/fetcher.py": "`loader.py` and `cache.py` ask for the place "
+    "before, and it is given the keys",
+    "services/trainer/src/tidemill_trainer/release/trial/vetting.py": "where it is given no store",
 }
 BARE = re.compile(r"\bfetch_artifact\(")
 

@@ -17,19 +17,24 @@ def test_every_import_keeps_the_rules() -> None:
 
 def tree(root: Path, **modules: str) -> Path:
     """A repository with two services and two libs; `modules` maps `group__package__module` to its text."""
+    (root / "services/trainer/src/tidemill_trainer/runs").mkdir(parents=True)
+    (root / "services/trainer/src/tidemill_trainer/runs/outbox.py").touch()
     for group, package, name in (
         ("libs", "core", "tidemill"),
         ("libs", "learning", "tidemill_learning"),
+        ("libs", "cli", "tidemill_cli"),
         ("services", "inference", "tidemill_inference"),
         ("services", "trainer", "tidemill_trainer"),
     ):
         folder = root / group / package / "src" / name
-        (folder / "adapters").mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "__init__.py").touch()
         for key, text in modules.items():
             of, package_of, *path = key.split("__")
             if (of, package_of) == (group, package):
-                (folder / ("/".join(path) + ".py")).write_text(text)
+                module = folder / ("/".join(path) + ".py")
+                module.parent.mkdir(exist_ok=True)
+                module.write_text(text)
     return root
 
 
@@ -42,19 +47,22 @@ def tree(root: Path, **modules: str) -> Path:
             "from tidemill_inference import core",
             "no package imports another service",
         ),
-        ("services__trainer__adapters__a", "def f():\n    import tidemill_inference", "another service"),
+        ("services__trainer__wiring", "def f():\n    import tidemill_inference", "another service"),
         ("libs__core__ids", "import tidemill_trainer", "no package imports another service"),
-        ("libs__core__ids", "from tidemill_learning import gate", "libs/core imports no other lib"),
+        ("libs__core__ids", "from tidemill_learning import gate", "libs/core stands below it"),
         ("services__trainer__rows", "import confluent_kafka", "logic imports no client"),
         ("services__trainer__rows", "def f():\n    from mlflow.tracking import MlflowClient", "no client"),
-        ("services__trainer__rows", "from tidemill.kafka import clients", "logic imports no client"),
+        ("services__trainer__rows", "from tidemill.kafka.client import clients", "logic imports no client"),
+        ("services__trainer__rows", "from .runs import outbox", "logic imports no adapter"),
+        ("libs__learning__gate", "import tidemill_cli.app", "libs/learning stands below it"),
+        ("services__trainer__wiring", "from tidemill_cli import app", "no service needs it"),
         (
             "services__trainer__rows",
-            "from .adapters import x\nfrom redis import Redis",
+            "from . import x\nfrom redis import Redis",
             "logic imports no client",
         ),
         ("libs__learning__gate", "import httpx", "logic imports no client"),
-        ("services__inference__adapters__a", "import sklearn", "not in this service's image"),
+        ("services__inference__entrypoints__serve", "import sklearn", "not in this service's image"),
         ("services__inference__main", "from polars import DataFrame", "not in this service's image"),
     ],
 )
@@ -69,11 +77,11 @@ def test_a_forbidden_import_is_found(tmp_path: Path, place: str, text: str, prob
         ("services__trainer__rows", "from tidemill.kafka.batch import Batch\nimport tidemill_learning"),
         (
             "services__trainer__rows",
-            "from tidemill_trainer import x\nfrom . import y\nfrom .adapters import z",
+            "from tidemill_trainer import x\nfrom . import y\nfrom .runs import z",
         ),
-        ("services__trainer__adapters__a", "import confluent_kafka, mlflow"),
+        ("services__trainer__runs__outbox", "import confluent_kafka, mlflow"),
         ("services__trainer__main", "import uvicorn"),
-        ("services__inference__serve", "import uvicorn"),
+        ("services__inference__entrypoints__serve", "import uvicorn"),
         ("libs__core__kafka", "import confluent_kafka"),
     ],
 )

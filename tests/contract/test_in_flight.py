@@ -10,9 +10,9 @@ from typing import Any
 
 from tests.contract.contract import SCHEMAS, catalog, example, models
 from tidemill.codec.codec import Codec
-from tidemill.codec.json_rows import from_json
-from tidemill.contracts.history import check_history, record_history
-from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.schemas.catalog import SchemaCatalog
+from tidemill.contracts.schemas.history import check_history, record_history
+from tidemill.json.rows import from_json
 
 MODEL = "flight-delay"
 NEW_FIELD: dict[str, Any] = {"name": "aircraft_type", "type": ["null", "string"], "default": None}

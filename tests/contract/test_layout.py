@@ -8,9 +8,11 @@ import pytest
 
 from tests.contract.checks.layout import (
     LONGEST_FILE,
+    MOST_MODULES,
     SERVICE_FILES,
     SERVICE_MODULES,
     SERVICES,
+    folder_problems,
     length_problems,
     package_problems,
     unfinished_problems,
@@ -25,6 +27,24 @@ def test_every_service_has_its_files() -> None:
 
 def test_no_source_is_too_long() -> None:
     assert length_problems(ROOT) == []
+
+
+def test_no_folder_has_more_modules_than_a_person_looks_through() -> None:
+    assert folder_problems(ROOT) == []
+
+
+def test_a_folder_of_too_many_modules_is_found(tmp_path: Path) -> None:
+    root = repository(tmp_path)
+    folder = root / "services/drift/src/tidemill_drift/adapters"
+    folder.mkdir()
+    for number in range(MOST_MODULES):
+        (folder / f"m{number}.py").touch()
+    (folder / "__init__.py").touch()
+    assert folder_problems(root) == []
+    (folder / "one_more.py").touch()
+    assert folder_problems(root) == [
+        "services/drift/src/tidemill_drift/adapters has 13 modules: more than 12 want rooms"
+    ]
 
 
 def test_nothing_is_left_unfinished_swallowed_skipped_or_bound_to_one_machine() -> None:

@@ -11,8 +11,8 @@ from benchmarks.bar import ERRORS, P95_MS, P99_MS
 
 from tests.contract.contract import ROOT
 from tests.unit.inference.rest_app import shipped_endpoints
-from tidemill_inference.web.openapi import describe_api
-from tidemill_inference.web.predicting import Limits
+from tidemill_inference.rest.handler import Limits
+from tidemill_inference.rest.protocols.openapi import describe_api
 
 FOLDER = ROOT / "deploy" / "load"
 COMMON = (FOLDER / "common.js").read_text()

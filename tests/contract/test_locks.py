@@ -61,7 +61,7 @@ def test_no_lock_has_a_version_that_is_not_tested(path: Path) -> None:
 
 
 def test_the_jars_are_locked_by_coordinates_and_hash() -> None:
-    text = (ROOT / "libs/cli/src/tidemill_cli/embedded/kafka.lock.toml").read_text()
+    text = (ROOT / "libs/embedded/src/tidemill_embedded/broker/kafka.lock.toml").read_text()
     jars = tomllib.loads(text)["sha256"]
     assert [name for name in jars if not JAR.match(name)] == []
     assert [digest for digest in jars.values() if not re.fullmatch(r"[0-9a-f]{64}", digest)] == []

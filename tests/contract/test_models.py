@@ -14,11 +14,11 @@ from jsonschema import Draft202012Validator
 
 from tests.contract.contract import ROOT, SCHEMAS, catalog, models
 from tests.unit.core.contracts.model_text import MINIMAL
-from tidemill.contracts.history import check_history
 from tidemill.contracts.model_file import ModelFileError
 from tidemill.contracts.model_file.json_schema import model_file_schema
 from tidemill.contracts.model_file.load import parse_model
-from tidemill.contracts.model_file.yaml_loader import Loader
+from tidemill.contracts.model_file.yaml.loader import Loader
+from tidemill.contracts.schemas.history import check_history
 
 EDITORS = Draft202012Validator(model_file_schema())
 FORBIDDEN = {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"}

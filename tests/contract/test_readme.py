@@ -7,7 +7,7 @@ import textwrap
 from pathlib import Path
 
 from tidemill.contracts.model_file import load_models
-from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.schemas.catalog import SchemaCatalog
 
 ROOT = Path(__file__).resolve().parents[2]
 

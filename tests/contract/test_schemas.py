@@ -10,9 +10,9 @@ import pytest
 
 from tests.contract.contract import AVSC, SCHEMAS, catalog, example, models, spelled_out, topics
 from tidemill.codec.codec import Codec
-from tidemill.codec.json_rows import FieldError, from_json
 from tidemill.contracts.model_file.vocabulary import TASKS
-from tidemill.contracts.schemas import read_schema
+from tidemill.contracts.schemas.catalog import read_schema
+from tidemill.json.rows import FieldError, from_json
 
 OF_THE_MODEL = {"record", "label", "prediction"}
 by_name = pytest.mark.parametrize("path", AVSC, ids=lambda path: path.stem)

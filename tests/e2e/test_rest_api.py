@@ -143,7 +143,7 @@ def hold(service: Deployed, address: str, model: str, request: pytest.FixtureReq
     config.projects.default.phases.stateful.enabled = False  # nothing here is made that could be used later
     schema = schemathesis.openapi.from_url(f"http://{address}/openapi.json", config=config)
     for item in schema.raw_schema["paths"].values():
-        # It has no way to make wrong bytes of a right format: tests/unit/inference/test_arrow.py makes them.
+        # It has no way to make wrong bytes of a right format: tests/unit/inference/rest/test_arrow.py makes them.
         item.get("post", {}).get("requestBody", {"content": {}})["content"].pop(ARROW, None)
     consistent = Consistent(schema.raw_schema, model)
 

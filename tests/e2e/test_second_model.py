@@ -17,7 +17,7 @@ import pytest
 
 from tests.e2e.running import tidemill
 from tests.support.polling import until
-from tidemill_cli.embedded.platform import Platform
+from tidemill_embedded.platform import Platform
 
 MODEL = "telecom-churn"
 ROWS = 7_043

@@ -20,10 +20,10 @@ from tests.support.otlp import Received, Receiver, SpanSeen
 from tests.support.polling import until
 from tidemill.settings import CommonSettings
 from tidemill.telemetry.traceparent import format_traceparent
-from tidemill_cli.embedded.cleanup import delete_prefixed
-from tidemill_cli.embedded.platform import Platform
-from tidemill_cli.feed import read_all
-from tidemill_cli.platform import PlatformView
+from tidemill_embedded.cleanup import delete_prefixed
+from tidemill_embedded.platform import Platform
+from tidemill_operations.feed import read_all
+from tidemill_operations.platform import PlatformView
 
 STREAMED, ASKED = "streamed", "asked"
 LEARNED, SAMPLED, AFTER, QUESTIONS = 600, 1_000, 1_700, 1_500

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from tests.support.polling import until
-from tidemill_cli.embedded.services import SERVICES
+from tidemill_embedded.services import SERVICES
 
 START_S = 180
 STOP_S = 20

@@ -14,7 +14,7 @@ from tests.faults.proxy import Proxy
 from tests.faults.recording import Fault
 from tests.faults.world import World
 from tests.support.polling import until
-from tidemill_cli.embedded.broker import Broker
+from tidemill_embedded.broker.broker import Broker
 
 
 @contextmanager

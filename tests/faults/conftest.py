@@ -53,7 +53,7 @@ def _figures(item: pytest.Item) -> dict[str, Any]:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     faults = session.config.stash.get(_FAULTS, [])
     if faults:
-        from tidemill_cli.embedded.jars import JarLock
+        from tidemill_embedded.broker.jars import JarLock
 
         stopped = bool(session.shouldstop or session.shouldfail) or len(faults) < session.testscollected
         whole = not session.config.stash[_PARTLY] and not stopped

@@ -7,12 +7,12 @@ import threading
 from confluent_kafka import Consumer, TopicPartition
 
 from tidemill.kafka.batch import Batch
-from tidemill.kafka.clients import consumer_config
-from tidemill.kafka.scan import scan
+from tidemill.kafka.client.clients import consumer_config
+from tidemill.kafka.client.scan import scan
 from tidemill.settings import KafkaSettings
-from tidemill_cli.audit.bits import OffsetBits
-from tidemill_cli.audit.ledger import by_partition
-from tidemill_cli.audit.origins import positions
+from tidemill_operations.audit.bits import OffsetBits
+from tidemill_operations.audit.ledger import by_partition
+from tidemill_operations.audit.origins import positions
 
 
 class Follower:

@@ -10,7 +10,7 @@ import httpx
 
 from tests.faults.world import EPOCH_MS, FEATURE, MODEL, World
 from tidemill.kafka.batch import Output
-from tidemill.kafka.publisher import Publisher
+from tidemill.kafka.client.publisher import Publisher
 
 
 class Feeder:
@@ -111,7 +111,7 @@ def event(event_id: str) -> dict[str, object]:
 
 def ids_on(world: World, role: str) -> set[str]:
     """The event ids on a topic of events."""
-    from tidemill.kafka.scan import scan
+    from tidemill.kafka.client.scan import scan
 
     schema = world.view.schemas.record(MODEL)
     found: set[str] = set()

@@ -12,8 +12,8 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from tests.faults.service import Service
 from tests.faults.world import World
-from tidemill.kafka.clients import admin
-from tidemill_cli import groups
+from tidemill.kafka.client.clients import admin
+from tidemill_operations.standing import groups
 
 OUTPUTS = {"validator": ("clean", "raw_dlq"), "stream": ("predictions",)}
 _ROUND_S = 2.0

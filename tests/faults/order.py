@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from tidemill.kafka.client.scan import scan
 from tidemill.kafka.headers import ORIGIN, find, parse_origin
-from tidemill.kafka.scan import scan
 
 if TYPE_CHECKING:
     from tests.faults.world import World

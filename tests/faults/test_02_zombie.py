@@ -18,7 +18,7 @@ KINDS = {"both": ("validator", "stream")}
 if mode() == FULL:
     KINDS = {"validator": ("validator",), "stream": ("stream",)}
 FENCED = "fenced: "
-"""What a worker says where the coordinator refused its producer; see `tidemill.kafka.session`."""
+"""What a worker says where the coordinator refused its producer; see `tidemill.kafka.runtime.transaction`."""
 
 
 @pytest.mark.timeout(300)

@@ -12,8 +12,8 @@ from tests.faults.load import Feeder
 from tests.faults.recording import Fault, size
 from tests.faults.world import World
 from tests.support.polling import until
-from tidemill.kafka.clients import admin
-from tidemill_cli import groups
+from tidemill.kafka.client.clients import admin
+from tidemill_operations.standing import groups
 
 GAP_S = 15
 EVERY_S = 3.0

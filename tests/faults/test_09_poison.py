@@ -19,11 +19,11 @@ from tests.faults.service import Service
 from tests.faults.world import EPOCH_MS, MODEL, World
 from tests.support.polling import until
 from tidemill.kafka.batch import Output
-from tidemill.kafka.clients import admin
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.client.publisher import Publisher
+from tidemill.kafka.client.scan import scan
 from tidemill.kafka.dead_letters import parse_dead_letter
-from tidemill.kafka.publisher import Publisher
-from tidemill.kafka.scan import scan
-from tidemill_cli import groups
+from tidemill_operations.standing import groups
 
 SPEED = 0.8
 BIG = 10 * 1024 * 1024
@@ -140,8 +140,8 @@ def test_with_the_registry_down_nothing_is_set_aside(world: World, fault: Fault)
 def test_a_flood_pauses_the_topic_until_a_person_lets_it_go_on(world: World, fault: Fault) -> None:
     from click.testing import CliRunner
 
-    from tidemill_cli.commands.resume import resume
-    from tidemill_cli.commands.status import status
+    from tidemill_cli.commands.data.resume import resume
+    from tidemill_cli.commands.platform.status import status
 
     given = {"flood_share": 0.5, "flood_window": 200}
     validator = world.start("validator", **given).until_ready()

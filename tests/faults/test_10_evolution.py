@@ -20,14 +20,14 @@ from click.testing import CliRunner
 from tests.faults.recording import Fault
 from tests.faults.world import EPOCH_MS, MODEL
 from tidemill.codec import Codec
-from tidemill.contracts.history import check_history, record_history
 from tidemill.contracts.model_file import load_models
-from tidemill.contracts.schemas import Schema, SchemaCatalog, make_schema
+from tidemill.contracts.schemas.catalog import Schema, SchemaCatalog, make_schema
+from tidemill.contracts.schemas.history import check_history, record_history
 from tidemill.errors import ConfigError
 from tidemill.kafka.batch import Output
-from tidemill.kafka.clients import admin
-from tidemill.kafka.publisher import Publisher
-from tidemill.kafka.scan import scan
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.client.publisher import Publisher
+from tidemill.kafka.client.scan import scan
 from tidemill.settings import KafkaSettings
 
 ROWS = 20
@@ -210,7 +210,7 @@ BROKEN: dict[str, Change] = {
 def test_an_incompatible_change_is_refused_by_the_check_and_by_the_command(
     root: Path, tmp_path: Path, fault: Fault
 ) -> None:
-    from tidemill_cli.commands.topics import topics
+    from tidemill_cli.commands.platform.topics import topics
 
     schemas, models = tmp_path / "schemas", load_models(root / "models", [MODEL])
     shutil.copytree(root / "schemas", schemas)

@@ -17,18 +17,18 @@ from tests.faults.service import Service
 from tests.support.polling import until
 from tests.support.toy_models import publish_toy
 from tidemill.kafka.batch import Output
-from tidemill.kafka.clients import admin
-from tidemill.kafka.publisher import Publisher
-from tidemill.kafka.scan import bounds, scan
-from tidemill.kafka.topics import ensure_topics
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.client.publisher import Publisher
+from tidemill.kafka.client.scan import bounds, scan
+from tidemill.kafka.client.topics import ensure_topics
 from tidemill.settings import CommonSettings
-from tidemill_cli import groups
-from tidemill_cli.audit.auditor import TopicAuditor
-from tidemill_cli.audit.proof import Proof
-from tidemill_cli.embedded.children import spawn
-from tidemill_cli.embedded.ports import Ports
-from tidemill_cli.lag import Offsets
-from tidemill_cli.platform import PlatformView
+from tidemill_embedded.ports import Ports
+from tidemill_embedded.processes.children import spawn
+from tidemill_operations.audit.auditor import TopicAuditor
+from tidemill_operations.audit.proof import Proof
+from tidemill_operations.platform import PlatformView
+from tidemill_operations.standing import groups
+from tidemill_operations.standing.lag import Offsets
 
 MODEL, FEATURE = "flight-delay", "distance"
 SESSION_MS = 6_000 if "TIDEMILL_KAFKA_BOOTSTRAP" in os.environ else size(4_000, 6_000)

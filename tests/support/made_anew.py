@@ -9,8 +9,8 @@ from confluent_kafka import KafkaException
 
 from tests.support.polling import until
 from tidemill.errors import TidemillError
-from tidemill.kafka.clients import admin
-from tidemill.kafka.topics import partition_counts
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.client.topics import partition_counts
 from tidemill.settings import KafkaSettings
 
 

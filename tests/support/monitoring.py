@@ -19,7 +19,7 @@ import yaml
 
 from tests.support.polling import until
 from tests.support.programs import program
-from tidemill_cli.embedded.ports import Ports
+from tidemill_embedded.ports import Ports
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 

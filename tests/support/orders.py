@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from tidemill.contracts.model_file import ModelSpec, load_models
-from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.schemas.catalog import SchemaCatalog
 
 MODEL = "orders"
 FILE = """\

@@ -20,7 +20,7 @@ from tidemill.artifact import (
     artifact_uri,
     write_artifact,
 )
-from tidemill.contracts.events import DataSet, ModelRef, ModelVersion
+from tidemill.contracts.events.platform import DataSet, ModelRef, ModelVersion
 
 
 def sigmoid_graph(feature: str, weight: float, ballast_mb: int = 0) -> bytes:

@@ -15,15 +15,15 @@ from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 
 from tests.support.toy_models import publish_toy
 from tidemill.kafka.batch import Output
-from tidemill.kafka.clients import admin
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.client.publisher import Publisher
+from tidemill.kafka.client.scan import bounds
+from tidemill.kafka.client.topics import ensure_topics
 from tidemill.kafka.dead_letters import dead_letter_headers
 from tidemill.kafka.headers import ORIGIN, origin
-from tidemill.kafka.publisher import Publisher
-from tidemill.kafka.scan import bounds
-from tidemill.kafka.topics import ensure_topics
 from tidemill.settings import CommonSettings
-from tidemill_cli import groups
-from tidemill_cli.platform import PlatformView
+from tidemill_operations.platform import PlatformView
+from tidemill_operations.standing import groups
 
 MODEL = "flight-delay"
 PARTITIONS = 2

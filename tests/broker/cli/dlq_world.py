@@ -14,13 +14,13 @@ from pathlib import Path
 from tidemill.contracts.model_file import load_models
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.batch import Output
-from tidemill.kafka.bounded import groupless_consumer, watermarks
-from tidemill.kafka.clients import admin
+from tidemill.kafka.client.bounded import groupless_consumer, watermarks
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.client.publisher import Publisher
+from tidemill.kafka.client.scan import scan
+from tidemill.kafka.client.topics import ensure_topics
 from tidemill.kafka.dead_letters import dead_letter_headers, is_resolution
 from tidemill.kafka.headers import Headers
-from tidemill.kafka.publisher import Publisher
-from tidemill.kafka.scan import scan
-from tidemill.kafka.topics import ensure_topics
 from tidemill.settings import CommonSettings
 
 MODEL = "flight-delay"

@@ -14,7 +14,7 @@ import pytest
 from confluent_kafka import Producer
 
 from tests.broker.cli.audit_world import MODEL, AuditWorld
-from tidemill.kafka.clients import producer_config
+from tidemill.kafka.client.clients import producer_config
 from tidemill.kafka.headers import ORIGIN, origin
 
 PROVED, DISPROVED, UNKNOWN = 0, 1, 2

@@ -10,10 +10,10 @@ import pytest
 
 from tests.broker.cli.dlq_world import MODEL, DeadLetterWorld
 from tests.support.polling import until
-from tidemill.kafka.session import InDoubt, TransactionSession
-from tidemill_cli.dead_letters.counting import OpenLetters, open_about
-from tidemill_cli.dead_letters.resolve import Resolver
-from tidemill_cli.lag import Offsets
+from tidemill.kafka.runtime.transaction import InDoubt, TransactionSession
+from tidemill_operations.dead_letters.counting import OpenLetters, open_about
+from tidemill_operations.dead_letters.resolve import Resolver
+from tidemill_operations.standing.lag import Offsets
 
 HEADERS = [("traceparent", b"00-1-1-01"), ("own", b"x"), ("own", None)]
 
@@ -50,7 +50,7 @@ def test_letters_that_were_replayed_or_discarded_are_not_counted_as_open(
     world.run("replay", "--key", "k3")
     world.run("discard", "--yes", "--key", "k4")
     assert open_about(world.settings, offsets, topic) == OpenLetters(10, exact=True)
-    monkeypatch.setattr("tidemill_cli.dead_letters.counting.READ_AT_MOST", 10)
+    monkeypatch.setattr("tidemill_operations.dead_letters.counting.READ_AT_MOST", 10)
     rough = open_about(world.settings, offsets, topic)
     assert not rough.exact and rough.count >= 18, "four resolutions are records too"
 

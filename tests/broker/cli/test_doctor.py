@@ -11,10 +11,10 @@ from click.testing import CliRunner
 
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.batch import Output
-from tidemill.kafka.clients import admin
-from tidemill.kafka.partitioner import partition_of
-from tidemill.kafka.publisher import Publisher
-from tidemill.kafka.topics import ensure_topics
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.client.partitioner import partition_of
+from tidemill.kafka.client.publisher import Publisher
+from tidemill.kafka.client.topics import ensure_topics
 from tidemill.settings import KafkaSettings
 from tidemill_cli.app import cli
 

@@ -11,11 +11,11 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from tests.support.polling import until
-from tidemill.kafka.clients import admin, consumer_config, producer_config
+from tidemill.kafka.client.clients import admin, consumer_config, producer_config
 from tidemill.settings import KafkaSettings
-from tidemill_cli.embedded.broker import Broker
-from tidemill_cli.embedded.cleanup import delete_prefixed
-from tidemill_cli.embedded.ports import HOST
+from tidemill_embedded.broker.broker import Broker
+from tidemill_embedded.cleanup import delete_prefixed
+from tidemill_embedded.ports import HOST
 
 TOPIC = "kept"
 RECORDS = 500

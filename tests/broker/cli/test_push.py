@@ -9,11 +9,11 @@ from random import Random
 import pytest
 from click.testing import CliRunner, Result
 
+from tidemill.kafka.client.partitioner import partition_of
+from tidemill.kafka.client.scan import scan
 from tidemill.kafka.headers import TRACEPARENT, find
-from tidemill.kafka.partitioner import partition_of
-from tidemill.kafka.scan import scan
 from tidemill_cli.app import cli
-from tidemill_cli.platform import PlatformView, find_platform
+from tidemill_operations.platform import PlatformView, find_platform
 
 MODEL = "flight-delay"
 

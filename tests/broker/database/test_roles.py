@@ -13,16 +13,16 @@ import pytest
 from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 
-from tidemill.access.audit import acts
-from tidemill.access.callers import Scope
+from tidemill.access.credentials.callers import Scope
 from tidemill.access.migrate import migrate_access
-from tidemill.access.store import KeyStore
+from tidemill.access.storage.audit import acts
+from tidemill.access.storage.store import KeyStore
 from tidemill.clock import SystemClock
-from tidemill.contracts.events import ReleaseCommand
+from tidemill.contracts.events.platform import ReleaseCommand
 from tidemill.database import connect
 from tidemill.errors import ConfigError
-from tidemill_trainer.database import migrate
-from tidemill_trainer.release_audit import ReleaseAudit
+from tidemill_trainer.release.audit import ReleaseAudit
+from tidemill_trainer.runs.database import migrate
 
 SERVICES = ("operator", "ingest", "inference", "trainer")
 PASSWORDS = {name: f"it's {name}'s \\ own" for name in (*SERVICES, "mlflow", "registry")}

@@ -18,15 +18,15 @@ import pytest
 from tests.support.signing import signer
 from tidemill.artifact import FeatureColumn, Manifest, write_artifact
 from tidemill.codec import Codec
-from tidemill.contracts.events import DataSet, ModelRef, ModelVersion
+from tidemill.contracts.events.platform import DataSet, ModelRef, ModelVersion
 from tidemill.contracts.model_file import load_models
-from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.batch import Output
-from tidemill.kafka.clients import admin
-from tidemill.kafka.publisher import Publisher
-from tidemill.kafka.scan import scan
-from tidemill.kafka.topics import ensure_topics
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.client.publisher import Publisher
+from tidemill.kafka.client.scan import scan
+from tidemill.kafka.client.topics import ensure_topics
 from tidemill.settings import KafkaSettings
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.broker.drift.conftest import MODEL, PARTITIONS, World
 from tests.support.polling import until
-from tidemill.kafka.clients import admin
+from tidemill.kafka.client.clients import admin
 
 DEADLINE_S = 120
 

@@ -9,7 +9,7 @@ from typing import Any
 from tests.broker.drift.conftest import MODEL, PARTITIONS, START_MS, World
 from tests.support.polling import until
 from tidemill.kafka.batch import Output
-from tidemill_cli.label_counts import LabelsMet, labels_met
+from tidemill_operations.standing.label_counts import LabelsMet, labels_met
 
 DEADLINE_S = 120
 KINDS = ("features", "predictions", "quality")

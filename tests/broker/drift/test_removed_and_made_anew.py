@@ -6,10 +6,10 @@ from confluent_kafka import TopicPartition
 
 from tests.broker.drift.conftest import MODEL, PARTITIONS, World
 from tests.support.polling import until
-from tidemill.kafka.bounded import groupless_consumer
-from tidemill.kafka.clients import admin
-from tidemill.kafka.marks import Mark
-from tidemill.kafka.topics import ensure_topics, partition_counts
+from tidemill.kafka.client.bounded import groupless_consumer
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.client.topics import ensure_topics, partition_counts
+from tidemill.kafka.partitions.marks import Mark
 
 DEADLINE_S = 120
 

@@ -20,7 +20,7 @@ from tests.support import odd_graphs
 from tests.support.toy_models import publish_files, publish_toy, sigmoid_graph, toy_manifest
 from tidemill.artifact import GOLDEN_FILE, MODEL_FILE, Golden, Reason
 from tidemill.artifact.directory import MAX_FILE_BYTES
-from tidemill.contracts.events import ModelVersion
+from tidemill.contracts.events.platform import ModelVersion
 
 Make = Callable[[Path, int], ModelVersion]
 OFFSETS = (0, 0)

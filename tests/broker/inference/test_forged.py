@@ -15,7 +15,7 @@ from tests.broker.inference.world import FEATURE, MODEL, World, ready
 from tests.support.polling import until
 from tests.support.toy_models import publish_toy
 from tidemill.artifact.signing import SIGNATURE_FILE
-from tidemill.contracts.events import ModelVersion
+from tidemill.contracts.events.platform import ModelVersion
 
 
 @contextmanager

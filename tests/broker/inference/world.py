@@ -20,16 +20,16 @@ from tests.support.plain_models import plain_models
 from tests.support.polling import until
 from tests.support.toy_models import publish_toy
 from tidemill.codec import Codec
-from tidemill.contracts.events import ModelVersion
+from tidemill.contracts.events.platform import ModelVersion
 from tidemill.contracts.model_file import load_models
-from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.batch import Output
-from tidemill.kafka.clients import admin
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.client.publisher import Publisher
+from tidemill.kafka.client.scan import scan
+from tidemill.kafka.client.topics import ensure_topics
 from tidemill.kafka.headers import TRACEPARENT
-from tidemill.kafka.publisher import Publisher
-from tidemill.kafka.scan import scan
-from tidemill.kafka.topics import ensure_topics
 from tidemill.settings import CommonSettings
 
 MODEL = "flight-delay"

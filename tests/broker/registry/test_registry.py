@@ -16,9 +16,9 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from tests.broker.registry.apicurio import Apicurio
 from tests.support.polling import until
 from tidemill.codec import Codec
-from tidemill.codec.http_registry import HttpRegistry
+from tidemill.codec.registry.http import HttpRegistry
 from tidemill.contracts.model_file import load_models
-from tidemill.contracts.schemas import Schema, SchemaCatalog, make_schema
+from tidemill.contracts.schemas.catalog import Schema, SchemaCatalog, make_schema
 from tidemill.errors import RetryLater
 
 MODEL = "flight-delay"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.broker.registry.apicurio import Apicurio
-from tidemill.codec.http_registry import HttpRegistry
+from tidemill.codec.registry.http import HttpRegistry
 
 MODEL = "flight-delay"
 SUBJECT = f"{MODEL}-raw-value"
@@ -64,7 +64,7 @@ def change(schemas: Path, *, forget: bool = False, **kinds: Any) -> None:
     path.write_text(json.dumps(document))
     if forget:
         shutil.rmtree(schemas / "models" / "history" / MODEL)
-    command = [sys.executable, "-m", "tidemill.contracts.history", "--schemas", str(schemas)]
+    command = [sys.executable, "-m", "tidemill.contracts.schemas.history", "--schemas", str(schemas)]
     subprocess.run([*command, "--models", str(Path("models").resolve())], capture_output=True, check=False)
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.broker.inference.world import MODEL
 from tests.broker.release.world import World
 from tests.support.polling import until
-from tidemill_inference.routing import salt_of, to_challenger
+from tidemill_inference.trial.routing import salt_of, to_challenger
 
 CANARY = "{mode: canary, stages: [30%, 100%], hold: 500ms, labels: 0}"
 Make = Callable[[str], World]

@@ -19,13 +19,13 @@ from tests.broker.inference.world import FEATURE, MODEL, PARTITIONS, Process, re
 from tests.broker.inference.world import World as InferenceWorld
 from tests.support.polling import until
 from tests.support.toy_models import publish_toy
-from tidemill.contracts.events import ModelRelease, ModelVersion, ReleaseCommand, RetrainRun
+from tidemill.contracts.events.platform import ModelRelease, ModelVersion, ReleaseCommand, RetrainRun
 from tidemill.contracts.model_file import load_models
 from tidemill.ids import uuid7
 from tidemill.kafka.batch import Output
-from tidemill.kafka.scan import scan
-from tidemill_trainer.database import connect
-from tidemill_trainer.sql_schema import runs
+from tidemill.kafka.client.scan import scan
+from tidemill_trainer.runs.database import connect
+from tidemill_trainer.runs.tables import runs
 
 DAY_ONE = 1_357_000_000_000
 MINUTE = 60_000

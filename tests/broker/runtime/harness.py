@@ -11,11 +11,11 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.cimpl import NewTopic
 
 from tidemill.kafka.batch import Batch, Output
-from tidemill.kafka.bounded import groupless_consumer, watermarks
-from tidemill.kafka.clients import admin
-from tidemill.kafka.publisher import Publisher
-from tidemill.kafka.scan import scan
-from tidemill.kafka.transactional import TransactionalRunner
+from tidemill.kafka.client.bounded import groupless_consumer, watermarks
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.client.publisher import Publisher
+from tidemill.kafka.client.scan import scan
+from tidemill.kafka.runtime.runner import TransactionalRunner
 from tidemill.settings import KafkaSettings
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from tidemill.kafka.batch import Batch, Output
 from tidemill.kafka.dead_letters import dead_letter_headers
-from tidemill.kafka.transactional import TransactionalRunner
+from tidemill.kafka.runtime.runner import TransactionalRunner
 from tidemill.service import StopSignal, run_service
 from tidemill.settings import KafkaSettings
 from tidemill.telemetry.logs import configure_logging

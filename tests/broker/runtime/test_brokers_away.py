@@ -11,7 +11,7 @@ from tests.broker.runtime.harness import World, passing_to, running
 from tests.support.polling import until
 from tidemill.kafka.batch import Batch, Output
 from tidemill.service import Health
-from tidemill_cli.embedded.broker import Broker
+from tidemill_embedded.broker.broker import Broker
 
 
 @pytest.fixture(scope="module")

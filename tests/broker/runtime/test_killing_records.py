@@ -16,10 +16,10 @@ import pytest
 from tests.broker.runtime.harness import World
 from tests.support.polling import until
 from tidemill.kafka.batch import Output
+from tidemill.kafka.client.publisher import Publisher
+from tidemill.kafka.client.scan import scan
 from tidemill.kafka.dead_letters import parse_dead_letter
-from tidemill.kafka.publisher import Publisher
-from tidemill.kafka.scan import scan
-from tidemill.kafka.watchdog import STUCK
+from tidemill.kafka.poison.watchdog import STUCK
 
 
 class Mortal:

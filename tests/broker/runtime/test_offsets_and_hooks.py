@@ -12,7 +12,7 @@ from tests.broker.runtime.harness import World, passing_to, running
 from tests.support.polling import until
 from tidemill.errors import RetryLater
 from tidemill.kafka.batch import Batch, Output
-from tidemill.kafka.transactional import Partition
+from tidemill.kafka.runtime.runner import Partition
 from tidemill.service import Health
 
 

@@ -10,8 +10,8 @@ from confluent_kafka import Producer
 
 from tests.broker.runtime.harness import World, passing_to, running
 from tests.support.polling import until
-from tidemill.kafka import session
 from tidemill.kafka.batch import Batch, Output
+from tidemill.kafka.runtime import transaction
 
 WAIT_S = 60
 
@@ -36,7 +36,7 @@ class SlowCommits:
                     assert outer.held.wait(WAIT_S)
                 return super().commit_transaction(*args)
 
-        monkeypatch.setattr(session, "Producer", SlowProducer)
+        monkeypatch.setattr(transaction, "Producer", SlowProducer)
 
 
 def in_order(world: World, seen: list[tuple[int, int]]) -> bool:
@@ -112,7 +112,7 @@ def test_a_commit_that_fails_takes_what_was_read_ahead_with_it(world: World, mon
         slow.held.clear()
         world.feed(400, 2_000)
         assert slow.waiting.wait(WAIT_S)
-        monkeypatch.setattr(session, "Producer", Producer)
+        monkeypatch.setattr(transaction, "Producer", Producer)
         with running(world, name="0", batch_size=100) as heir:
             until(lambda: heir.runner._session.is_open, WAIT_S, "the second has the id")
             until(lambda: bool(heir.runner._subscription.topics), WAIT_S, "and the first is fenced")

@@ -11,10 +11,10 @@ from tests.broker.runtime.harness import World
 from tests.support.polling import until
 from tidemill.errors import ConfigError, RetryLater
 from tidemill.kafka.batch import Output
-from tidemill.kafka.bounded import groupless_consumer
-from tidemill.kafka.broadcast import BroadcastReader
-from tidemill.kafka.publisher import Publisher
-from tidemill.kafka.scan import _read, scan
+from tidemill.kafka.client.bounded import groupless_consumer
+from tidemill.kafka.client.broadcast import BroadcastReader
+from tidemill.kafka.client.publisher import Publisher
+from tidemill.kafka.client.scan import _read, scan
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from prometheus_client import REGISTRY
 from tests.broker.runtime.harness import World, running
 from tests.support.made_anew import make_anew
 from tests.support.polling import until
-from tidemill.kafka.bounded import groupless_consumer
-from tidemill.kafka.clients import admin
-from tidemill.kafka.marks import Mark
+from tidemill.kafka.client.bounded import groupless_consumer
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.partitions.marks import Mark
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_records_that_were_removed_before_they_were_read_are_counted_and_said(
         until(lambda: [mark.removed for mark in marks(world)] == [10, 10], 60, "the loss is committed")
     assert world.written() == [*range(10), *range(30, 50)]
     assert sample("tidemill_removed_unread_total", world) == 20
-    said = [record.getMessage() for record in caplog.records if record.name == "tidemill.kafka.resuming"]
+    said = [record.getMessage() for record in caplog.records if record.name == "tidemill.kafka.partitions.resuming"]
     said = sorted(text for text in said if "removed" in text)
     assert [text.partition(":")[0] for text in said] == [f"{world.source}/0", f"{world.source}/1"]
     assert "10 offsets, 5 to 14, were removed" in said[0]

@@ -10,8 +10,8 @@ from confluent_kafka.cimpl import NewTopic
 from tests.support.polling import until
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import ConfigError
-from tidemill.kafka.clients import admin
-from tidemill.kafka.topics import check_equal_partitions, ensure_topics, partition_counts
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.client.topics import check_equal_partitions, ensure_topics, partition_counts
 from tidemill.settings import KafkaSettings
 
 

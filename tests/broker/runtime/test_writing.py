@@ -9,8 +9,8 @@ import pytest
 from tests.broker.runtime.harness import World
 from tidemill.errors import FatalError, Fenced
 from tidemill.kafka.batch import Output
-from tidemill.kafka.publisher import ExclusiveWriter, Publisher
-from tidemill.kafka.scan import scan
+from tidemill.kafka.client.publisher import ExclusiveWriter, Publisher
+from tidemill.kafka.client.scan import scan
 
 
 @pytest.fixture

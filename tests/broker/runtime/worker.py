@@ -12,24 +12,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.broker.runtime.harness import passing_to
-from tidemill.kafka import session
-from tidemill.kafka.transactional import TransactionalRunner
+from tidemill.kafka.runtime import transaction
+from tidemill.kafka.runtime.runner import TransactionalRunner
 from tidemill.service import StopSignal, run_service
 from tidemill.settings import KafkaSettings
 
 
 def stall_before_commit() -> None:
     """Make the first transaction stop with everything produced and flushed, and nothing committed."""
-    produce_all = session.produce_all
+    produce_all = transaction.produce_all
 
     def produce_and_stall(producer: Any, outputs: Sequence[Any], deadline: float) -> None:
         produce_all(producer, outputs, deadline)
         producer.flush(10)
-        session.produce_all = produce_all
+        transaction.produce_all = produce_all
         print("stalled", flush=True)
         sys.stdin.readline()
 
-    session.produce_all = produce_and_stall  # type: ignore[assignment]
+    transaction.produce_all = produce_and_stall  # type: ignore[assignment]
 
 
 def main() -> None:

@@ -20,8 +20,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from tests.support.certificates import Certificates
-from tidemill_cli.embedded.broker import Broker
-from tidemill_cli.embedded.ports import HOST, Ports
+from tidemill_embedded.broker.broker import Broker
+from tidemill_embedded.ports import HOST, Ports
 
 PASSWORD = "correct-horse-battery"
 _JAAS = "org.apache.kafka.common.security"

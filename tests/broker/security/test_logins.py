@@ -23,12 +23,12 @@ from tests.broker.security.conftest import TokenServer
 from tests.broker.security.secured import PASSWORD, Secured
 from tests.support.polling import until
 from tidemill.errors import FatalError, RetryLater
-from tidemill.kafka.clients import admin
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.client.publisher import ExclusiveWriter, Publisher
+from tidemill.kafka.client.scan import scan
+from tidemill.kafka.client.topics import partition_counts
 from tidemill.kafka.pass_through.aio import aiokafka_config
-from tidemill.kafka.publisher import ExclusiveWriter, Publisher
-from tidemill.kafka.scan import scan
-from tidemill.kafka.topics import partition_counts
-from tidemill.kafka.transactional import TransactionalRunner
+from tidemill.kafka.runtime.runner import TransactionalRunner
 from tidemill.service import Health
 from tidemill.settings import KafkaSettings
 

@@ -18,11 +18,11 @@ from click.testing import CliRunner
 
 from tests.broker.security.secured import Secured
 from tests.support.polling import until
-from tidemill.kafka.scan import scan
+from tidemill.kafka.client.scan import scan
 from tidemill.settings import KafkaSettings
 from tidemill_cli.app import cli
-from tidemill_cli.embedded.ports import Ports
-from tidemill_cli.embedded.services import SERVICES, service_command, service_environment
+from tidemill_embedded.ports import Ports
+from tidemill_embedded.services import SERVICES, service_command, service_environment
 
 MODEL = "flight-delay"
 OWNERS = {

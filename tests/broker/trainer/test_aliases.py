@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tidemill_trainer.adapters.tracking import Arm, Tracking
+from tidemill_trainer.mlflow.tracking import Arm, Tracking
 
 
 def test_aliases_follow_the_arms_and_may_be_set_again_after_a_crash(tmp_path: Path) -> None:

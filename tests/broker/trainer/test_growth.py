@@ -11,27 +11,27 @@ from confluent_kafka.cimpl import NewPartitions
 from tests.broker.trainer.world import MODEL, PARTITIONS, World
 from tests.support.polling import until
 from tidemill.kafka.batch import Output
-from tidemill.kafka.clients import admin
-from tidemill.kafka.publisher import Publisher
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.client.publisher import Publisher
 from tidemill.service import Heartbeat
-from tidemill_trainer import bootstrap
-from tidemill_trainer.adapters import collect
+from tidemill_trainer import wiring
+from tidemill_trainer.collect import collector
 from tidemill_trainer.settings import TrainerSettings
 
 
 def test_rows_of_partitions_that_were_added_are_collected_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collect, "COUNT_EVERY_S", 0.3)
+    monkeypatch.setattr(collector, "COUNT_EVERY_S", 0.3)
     settings = TrainerSettings(
         kafka_bootstrap=world.settings.kafka_bootstrap, prefix=world.settings.prefix, collect_every_s=0.1,
         tables=str(world.folder / "tables"), models_dir=world.folder / "models", schemas=world.folder / "schemas",
     )  # fmt: skip
-    count = partial(bootstrap._partitions, settings, world.specs, world.catalog)
-    rows = bootstrap._model_rows(settings, world.specs[MODEL], world.catalog, world.schemas, count())
+    count = partial(wiring._partitions, settings, world.specs, world.catalog)
+    rows = wiring._model_rows(settings, world.specs[MODEL], world.catalog, world.schemas, count())
     stop, grown = threading.Event(), []
-    collector = collect.Collector(
+    collecting = collector.Collector(
         settings, "collect", [rows], count(), lambda model: None, stop, Heartbeat(60), count, grown.append
     )
-    thread = threading.Thread(target=collector.run)
+    thread = threading.Thread(target=collecting.run)
     thread.start()
     try:
         world.push_events(0, 20)
@@ -52,4 +52,4 @@ def test_rows_of_partitions_that_were_added_are_collected_once(world: World, mon
         thread.join(60)
     assert rows.committed.events == 41
     assert rows.table.ends()[clean, PARTITIONS + 1] == 1
-    assert (clean, PARTITIONS + 1) in bootstrap._place(settings, rows, world.catalog).partitions
+    assert (clean, PARTITIONS + 1) in wiring._place(settings, rows, world.catalog).partitions

@@ -12,7 +12,7 @@ from tests.broker.trainer.world import MODEL, World
 from tests.support.foreign_models import foreign_graph
 from tests.support.polling import until
 from tidemill.artifact import GOLDEN_FILE, MODEL_FILE, REFERENCE_FILE, fetch_artifact
-from tidemill.features import input_kinds
+from tidemill.rows.features import input_kinds
 from tidemill_cli.app import cli
 
 

@@ -9,8 +9,8 @@ import psutil
 
 from tests.broker.trainer.world import DAY_ONE, HOUR, MODEL, PARTITIONS, World
 from tests.support.polling import until
-from tidemill.kafka.scan import scan
-from tidemill_trainer.rows import EVENT, LABELLED
+from tidemill.kafka.client.scan import scan
+from tidemill_trainer.collect.rows import EVENT, LABELLED
 
 
 def test_killed_while_it_collects_it_takes_every_row_once(world: World) -> None:

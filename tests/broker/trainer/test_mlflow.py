@@ -20,7 +20,7 @@ from mlflow.tracking import MlflowClient
 from tests.support.foreign_models import foreign_graph
 from tests.support.polling import until
 from tests.unit.learning.examples import labelled, spec
-from tests.unit.learning.test_train import CUT_OFF, still
+from tests.unit.learning.training.test_train import CUT_OFF, still
 from tidemill.artifact import (
     GOLDEN_FILE,
     MODEL_FILE,
@@ -33,11 +33,11 @@ from tidemill.artifact import (
     fetch_artifact,
     write_artifact,
 )
-from tidemill.contracts.events import DataSet, OffsetRange
+from tidemill.contracts.events.platform import DataSet, OffsetRange
 from tidemill_learning.reference import reference_bytes
 from tidemill_learning.training.train import train
-from tidemill_trainer.adapters.mlflow_model import Logged
-from tidemill_trainer.adapters.projection import projection
+from tidemill_trainer.mlflow.projection import projection
+from tidemill_trainer.training.tracker import Logged
 
 DATA_SET = DataSet(
     table_uri="file:///t/toy", table_version=7,

@@ -10,8 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.broker.trainer.world import MODEL, PARTITIONS, World
 from tests.support.polling import until
-from tidemill.kafka.clients import admin
-from tidemill.kafka.topics import ensure_topics, partition_counts
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.client.topics import ensure_topics, partition_counts
 
 
 def make_anew(world: World) -> None:

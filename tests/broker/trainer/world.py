@@ -22,16 +22,16 @@ import pyarrow as pa
 
 from tests.support.polling import until
 from tidemill.codec import Codec
-from tidemill.contracts.events import ModelRelease, ModelVersion, ReleaseCommand, RetrainRequest, RetrainRun
+from tidemill.contracts.events.platform import ModelRelease, ModelVersion, ReleaseCommand, RetrainRequest, RetrainRun
 from tidemill.contracts.model_file import load_models
-from tidemill.contracts.schemas import Schema, SchemaCatalog
+from tidemill.contracts.schemas.catalog import Schema, SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.ids import uuid7
 from tidemill.kafka.batch import Output
-from tidemill.kafka.clients import admin
-from tidemill.kafka.publisher import Publisher
-from tidemill.kafka.scan import scan
-from tidemill.kafka.topics import ensure_topics
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.client.publisher import Publisher
+from tidemill.kafka.client.scan import scan
+from tidemill.kafka.client.topics import ensure_topics
 from tidemill.settings import KafkaSettings
 
 MODEL = "tide"

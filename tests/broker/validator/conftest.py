@@ -13,14 +13,14 @@ import pytest
 from tests.support.polling import until
 from tidemill.codec import Codec
 from tidemill.contracts.model_file import load_models
-from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import RetryLater
 from tidemill.kafka.batch import Batch, Output
-from tidemill.kafka.clients import admin
-from tidemill.kafka.publisher import Publisher
-from tidemill.kafka.scan import scan
-from tidemill.kafka.topics import ensure_topics
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.client.publisher import Publisher
+from tidemill.kafka.client.scan import scan
+from tidemill.kafka.client.topics import ensure_topics
 from tidemill_validator.main import run
 from tidemill_validator.settings import ValidatorSettings
 

@@ -20,11 +20,11 @@ from tests.broker.validator.registry_stub import Schemas, registry_stub
 from tests.support.polling import until
 from tidemill.contracts.model_file import load_models
 from tidemill.contracts.topics import TopicCatalog
-from tidemill.kafka.clients import admin
-from tidemill.kafka.scan import scan
-from tidemill.kafka.topics import ensure_topics, partition_counts
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.client.scan import scan
+from tidemill.kafka.client.topics import ensure_topics, partition_counts
 from tidemill.settings import CommonSettings
-from tidemill.sources.proto_schema import from_texts
+from tidemill.sources.formats.proto_schema import from_texts
 
 PARTITIONS = 3  # not the setting's: the model's topics follow the source
 COUNT = 60

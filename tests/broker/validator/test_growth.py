@@ -12,10 +12,10 @@ from confluent_kafka.cimpl import NewPartitions
 from tests.broker.validator.source_world import PARTITIONS, World, charge, source_registry, world
 from tests.support.polling import until
 from tidemill.kafka.batch import Output
-from tidemill.kafka.clients import admin
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.client.publisher import Publisher
+from tidemill.kafka.client.topics import check_equal_partitions, ensure_topics, partition_counts
 from tidemill.kafka.headers import ORIGIN
-from tidemill.kafka.publisher import Publisher
-from tidemill.kafka.topics import check_equal_partitions, ensure_topics, partition_counts
 
 GROWN = PARTITIONS + 2
 

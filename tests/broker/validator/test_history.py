@@ -6,9 +6,9 @@ from confluent_kafka import Producer
 from tests.broker.validator.conftest import MODEL, Bench
 from tests.support.polling import until
 from tidemill.errors import RetryLater
-from tidemill.kafka.clients import producer_config
+from tidemill.kafka.client.clients import producer_config
 from tidemill_validator.adapters.history import CleanHistory
-from tidemill_validator.validate import StreamValidator
+from tidemill_validator.checks.stream_validator import StreamValidator
 from tidemill_validator.worker import build_validators
 
 

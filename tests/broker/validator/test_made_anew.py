@@ -14,15 +14,15 @@ from tests.broker.validator.source_world import CASES, PARTITIONS, World, source
 from tests.support.made_anew import make_anew
 from tests.support.polling import until
 from tidemill.codec import Codec
-from tidemill.codec.http_registry import HttpRegistry
+from tidemill.codec.registry.http import HttpRegistry
 from tidemill.contracts.model_file import load_models
-from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.kafka.batch import Output
-from tidemill.kafka.clients import admin
-from tidemill.kafka.publisher import Publisher
-from tidemill.kafka.topic_ids import TopicIds
-from tidemill_cli.lag import Offsets
-from tidemill_cli.made_anew import MadeAnew
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.client.publisher import Publisher
+from tidemill.kafka.partitions.topic_ids import TopicIds
+from tidemill_operations.standing.lag import Offsets
+from tidemill_operations.standing.made_anew import MadeAnew
 
 OLD, NEW = 12, 18
 """Events in either topic; each has one more that is set aside."""

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from tests.broker.validator.conftest import AT_MS, MODEL, Bench
 from tests.support.polling import until
-from tidemill.contracts.controls import ValidatorControl
-from tidemill.kafka.scan import scan
-from tidemill_cli.commands.quality import quality
+from tidemill.contracts.events.controls import ValidatorControl
+from tidemill.kafka.client.scan import scan
+from tidemill_cli.commands.data.quality import quality
 
 DAY_MS = 86_400_000
 RULES = """

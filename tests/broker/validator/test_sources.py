@@ -24,16 +24,16 @@ from tests.broker.validator.source_world import (
 )
 from tests.support.polling import until
 from tidemill.codec import Codec
-from tidemill.codec.http_registry import HttpRegistry
+from tidemill.codec.registry.http import HttpRegistry
 from tidemill.contracts.model_file import load_models
-from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.errors import ConfigError
 from tidemill.kafka.batch import Output
-from tidemill.kafka.clients import admin
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.client.publisher import Publisher
+from tidemill.kafka.client.topics import check_topics, ensure_topics, partition_counts
 from tidemill.kafka.dead_letters import parse_dead_letter
 from tidemill.kafka.headers import ORIGIN
-from tidemill.kafka.publisher import Publisher
-from tidemill.kafka.topics import check_topics, ensure_topics, partition_counts
 
 SECOND = """
 model: big-spender

@@ -4,7 +4,7 @@ import random
 
 from tests.broker.validator.conftest import AT_MS, Bench
 from tests.support.polling import until
-from tidemill.contracts.events import QualityReport
+from tidemill.contracts.events.platform import QualityReport
 from tidemill.kafka.dead_letters import parse_dead_letter
 from tidemill.kafka.headers import ORIGIN
 

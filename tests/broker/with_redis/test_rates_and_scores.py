@@ -11,8 +11,8 @@ import redis
 
 from tests.support.redis_server import real_redis
 from tests.unit.inference.fakes import FEATURE
-from tests.unit.inference.test_score_cache import World
-from tidemill.access.rates import SharedRates
+from tests.unit.inference.rest.test_score_cache import World
+from tidemill.access.limits.rates import SharedRates
 from tidemill.breaker import CircuitBreaker
 
 pytestmark = pytest.mark.needs("redis-server")

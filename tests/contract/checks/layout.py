@@ -6,6 +6,7 @@ import ast
 import io
 import re
 import tokenize
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ SERVICES = {"ingest", "validator", "trainer", "inference", "drift"}
 SERVICE_FILES = ("pyproject.toml", "README.md", "Dockerfile")
 SERVICE_MODULES = ("__init__.py", "__main__.py", "main.py", "settings.py", "metrics.py")
 LONGEST_FILE = 300
+MOST_MODULES = 12
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 MACHINE_PATH = re.compile(r"(?<![\w./])/(?:work|tmp|root|home)/\w")
 
@@ -28,7 +30,13 @@ def package_problems(root: Path) -> list[str]:
         folder = root / "services" / name
         needed = [*SERVICE_FILES, *(f"src/tidemill_{name}/{module}" for module in SERVICE_MODULES)]
         problems += [f"services/{name} has no {file}" for file in needed if not (folder / file).is_file()]
-    for package in sorted([*root.glob("libs/*/src/*/__init__.py"), *root.glob("services/*/src/*/__init__.py")]):
+    for package in sorted(
+        [
+            *root.glob("libs/*/src/*/__init__.py"),
+            *root.glob("services/*/src/*/__init__.py"),
+            *root.glob("examples/*/src/*/__init__.py"),
+        ]
+    ):
         if not (package.parent / "py.typed").is_file():
             problems.append(f"{package.parent.relative_to(root)} has no py.typed")
     return problems
@@ -44,7 +52,17 @@ def length_problems(root: Path) -> list[str]:
     ]
 
 
-def unfinished_problems(root: Path, folders: tuple[str, ...] = ("libs", "services", "tests")) -> list[str]:
+def folder_problems(root: Path) -> list[str]:
+    """Folders of so many modules that their names no longer say where to look."""
+    modules = Counter(source.path.parent for source in sources(root) if source.path.name != "__init__.py")
+    return [
+        f"{folder.relative_to(root)} has {count} modules: more than {MOST_MODULES} want rooms"
+        for folder, count in sorted(modules.items())
+        if count > MOST_MODULES
+    ]
+
+
+def unfinished_problems(root: Path, folders: tuple[str, ...] = ("libs", "services", "examples", "tests")) -> list[str]:
     """Marks of unfinished work, swallowed errors, skipped tests, and paths of one machine."""
     paths = (path for folder in folders for path in sorted((root / folder).rglob("*.py")))
     return [f"{path.relative_to(root)}:{line} {what}" for path in paths for line, what in _unfinished(path)]

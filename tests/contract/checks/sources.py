@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One module: `group` is `libs` or `services`, `package` the folder in it, `inside` its path within the
+    """One module: `group` is `libs`, `services` or `examples`, `package` the folder in it, `inside` its path within the
     package.
     """
 
@@ -27,8 +27,8 @@ class Source:
 
 
 def sources(root: Path) -> Iterator[Source]:
-    """Every module below `<root>/{libs,services}/*/src/<import package>/`."""
-    for group in ("libs", "services"):
+    """Every module below `<root>/{libs,services,examples}/*/src/<import package>/`."""
+    for group in ("libs", "services", "examples"):
         for path in sorted((root / group).glob("*/src/*/**/*.py")):
             parts = path.relative_to(root).parts
             tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))

@@ -8,13 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner
 
 from tidemill.errors import RetryLater
 from tidemill_cli.app import COMMANDS, cli
-from tidemill_cli.platform import find_platform, view_of
+from tidemill_operations.errors import WrongUse
+from tidemill_operations.platform import find_platform, view_of
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_the_overview_imports_no_command_and_no_library_that_it_does_not_need() 
 
 
 def test_without_any_platform_it_is_said_how_to_name_one(nowhere: Path) -> None:
-    with pytest.raises(click.UsageError, match="tidemill up"):
+    with pytest.raises(WrongUse, match="tidemill up"):
         find_platform()
 
 
@@ -78,9 +78,9 @@ def test_a_view_by_facts_asks_no_environment(nowhere: Path, monkeypatch: pytest.
 def test_an_unknown_model_is_answered_with_those_that_there_are(root: Path) -> None:
     models = str(root / "models")
     view = view_of({"settings": {"TIDEMILL_MODELS_DIR": models}})
-    with pytest.raises(click.UsageError, match="flight-delay"):
+    with pytest.raises(WrongUse, match="flight-delay"):
         view.model("flights")
-    with pytest.raises(click.UsageError, match="--model"):
+    with pytest.raises(WrongUse, match="--model"):
         view.model(None)
 
 
@@ -127,3 +127,14 @@ def test_without_a_broker_it_is_said_at_once_with_the_address(
         result = CliRunner().invoke(cli, [*arguments, "--bootstrap", address])
     assert isinstance(result.exception, RetryLater)
     assert f"no Kafka broker answers ({address}: Connection refused)" in str(result.exception)
+
+
+def test_what_operations_refuse_is_shown_as_wrong_use_with_the_usage_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TIDEMILL_KAFKA_BOOTSTRAP", raising=False)
+    result = CliRunner().invoke(cli, ["status"])
+    assert result.exit_code == 2
+    assert "Usage:" in result.output
+    assert "tidemill up" in result.output

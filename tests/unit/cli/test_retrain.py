@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tidemill_cli.commands.retrain import conclusion, told
+from tidemill_cli.commands.models.retrain import conclusion, told
 
 
 def run(**changes: Any) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def test_versions_that_the_topics_name_are_signed_and_others_are_not(
         SimpleNamespace(datum={"artifact": artifact, "version": artifact["version"]})
         for artifact in (named, changed | {"manifest_digest": "0" * 64}, other)
     ]}  # fmt: skip
-    monkeypatch.setattr("tidemill_cli.feed.read_all", lambda platform, role, model: feed[role])
+    monkeypatch.setattr("tidemill_operations.feed.read_all", lambda platform, role, model: feed[role])
 
     done = run("sign")
     assert done.exit_code == 0, done.output

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill_cli.person import who
-from tidemill_cli.terminal import Guarded, visible
+from tidemill_cli.rendering.terminal import Guarded, visible
+from tidemill_operations.person import who
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidemill.artifact import FeatureColumn
-from tidemill.features import feature_inputs, input_kinds, input_names, rounded
+from tidemill.rows.features import feature_inputs, input_kinds, input_names, rounded
 
 YEAR_2038_MS = 2_145_916_800_000
 WHEN = FeatureColumn("at", "time", ("hour", "weekday", "month"), "America/New_York")

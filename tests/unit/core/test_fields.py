@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tidemill.contracts.model_file import PrivacyRule, Step
 from tidemill.contracts.model_file.units import UNITS, conversion
 from tidemill.errors import ConfigError
-from tidemill.fields import (
+from tidemill.rows.field_rules import (
     HASH_CHARACTERS,
     FieldRules,
     HiddenRecords,
@@ -27,7 +27,7 @@ from tidemill.fields import (
     privacy_rule,
     read_privacy_key,
 )
-from tidemill.remembering import Remembering
+from tidemill.rows.memo import Remembering
 
 KEY = b"0123456789abcdef"
 TEXT_STEPS = st.sampled_from(
@@ -200,7 +200,9 @@ def test_a_record_is_hidden_as_the_columns_of_a_batch_are(records: list[Any], ru
 
 
 def test_hiding_records_needs_neither_arrow_nor_polars() -> None:
-    code = "import sys, tidemill.fields; print([m for m in ('pyarrow', 'polars', 'numpy') if m in sys.modules])"
+    code = (
+        "import sys, tidemill.rows.field_rules; print([m for m in ('pyarrow', 'polars', 'numpy') if m in sys.modules])"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidemill.codec.json_rows import FieldError, from_json
-from tidemill.contracts.schemas import make_schema
+from tidemill.contracts.schemas.catalog import make_schema
 from tidemill.errors import ConfigError
+from tidemill.json.rows import FieldError, from_json
 
 TIME = {"type": "long", "logicalType": "timestamp-millis"}
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidemill.artifact import FeatureColumn
-from tidemill.features import feature_inputs
-from tidemill.row_features import RowInputs, fits
+from tidemill.rows.features import feature_inputs
+from tidemill.rows.row_features import RowInputs, fits
 
 SCHEMA = pa.schema(
     {

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill.score_buckets import score_buckets
+from tidemill.stats.score_buckets import score_buckets
 
 pairs = st.tuples(st.floats(-1e12, 1e12), st.floats(-1e12, 1e12))
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill.sketch import ACCURACY, MAX_BUCKETS, Sketch
+from tidemill.stats.sketch import ACCURACY, MAX_BUCKETS, Sketch
 
 numbers = st.lists(
     st.floats(allow_nan=False, allow_infinity=False, width=32, min_value=-1e6, max_value=1e6), max_size=300

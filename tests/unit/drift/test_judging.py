@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.unit.learning_drift.streams import logs, model, profiles_of, published, reference
-from tidemill.contracts.events import DriftEvent, ModelPerformance, RetrainRequest
+from tests.unit.learning.drift.streams import logs, model, profiles_of, published, reference
+from tidemill.contracts.events.platform import DriftEvent, ModelPerformance, RetrainRequest
 from tidemill.contracts.topics import TopicCatalog
-from tidemill_drift.judging import ROLES, Judging
-from tidemill_learning.drift.detector import Outcome
+from tidemill_drift.detector_host import ROLES, Judging
+from tidemill_learning.drift.detection.detector import Outcome
 
 SPEC = model(window=200)
 

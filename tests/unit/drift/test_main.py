@@ -36,7 +36,7 @@ def test_the_command_line_imports_nothing_heavy() -> None:
 
 
 def test_judging_needs_neither_pandas_nor_scikit_learn() -> None:
-    code = "import sys; import tidemill_drift.judging, tidemill_learning.drift.regime as regime; "
+    code = "import sys; import tidemill_drift.detector_host, tidemill_learning.drift.detection.regime as regime; "
     code += "regime.Regime(); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not {"pandas", "sklearn", "onnx"} & set(loaded.split())

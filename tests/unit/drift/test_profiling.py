@@ -10,12 +10,12 @@ import pytest
 
 from tidemill.codec import Codec
 from tidemill.contracts.model_file import ModelSpec, load_models
-from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.batch import Batch
 from tidemill_drift.adapters.committed import place_of, to_commit
 from tidemill_drift.profiling import Profiling
-from tidemill_learning.drift.windows import LabelCounts, Place, RestPlace
+from tidemill_learning.drift.profiling.windows import LabelCounts, Place, RestPlace
 
 MODEL = "flight-delay"
 TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -10,11 +10,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Tracer
 
-from tests.unit.learning_drift.streams import logs, model, profiler, published, reference
-from tidemill.contracts.events import RetrainRequest
+from tests.unit.learning.drift.streams import logs, model, profiler, published, reference
+from tidemill.contracts.events.platform import RetrainRequest
 from tidemill.telemetry.traceparent import format_traceparent, parse_traceparent
 from tidemill_drift.spans import judging_span, outcome_headers, profile_headers
-from tidemill_learning.drift.detector import Detector
+from tidemill_learning.drift.detection.detector import Detector
 
 PROFILE: dict[str, Any] = {
     "model": "m", "kind": "quality", "profile_id": "p", "source": None, "records": 3,

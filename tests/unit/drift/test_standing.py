@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from confluent_kafka import TopicPartition
 
-from tidemill.kafka.marks import Mark, go_on
+from tidemill.kafka.partitions.marks import Mark, go_on
 from tidemill_drift.adapters.committed import metadata_of, place_of, to_commit
 from tidemill_drift.adapters.standing import at
-from tidemill_learning.drift.windows import LabelCounts, Place
+from tidemill_learning.drift.profiling.windows import LabelCounts, Place
 
 PLACE = Place(500, 1_000, 2, LabelCounts(5, 4, 1, (7,)))
 MARK = Mark("b1ZJTMgQSm6ZqFZAnHKMxA", 17)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tidemill_expectations import Between, Expectation, Finite, InSet, LengthsBetween, MatchRegex, NotNull
 from tidemill_expectations.columns import ColumnChecks
-from tidemill_expectations.patterns import (
+from tidemill_expectations.rules.patterns import (
     MatchLike,
     MatchLikeList,
     MatchRegexList,

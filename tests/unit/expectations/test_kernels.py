@@ -28,7 +28,7 @@ from tidemill_expectations import (
     PairGreater,
 )
 from tidemill_expectations.columns import BatchChecks, ColumnChecks
-from tidemill_expectations.kernels import kernel_of
+from tidemill_expectations.kernels.arrow import kernel_of
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 FEW = st.sampled_from([-2, -1, 0, 1, 2, 3])

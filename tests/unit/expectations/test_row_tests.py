@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tests.unit.expectations.test_agreement import BOUND, PATTERNS, TEXT, bounds
 from tidemill_expectations import Between, Finite, InSet, LengthsBetween, MatchRegex, NotNull, RowChecks
 from tidemill_expectations.base import ColumnExpectation
-from tidemill_expectations.in_set import NotInSet
-from tidemill_expectations.regex import NotMatchRegex
-from tidemill_expectations.row_tests import holding
+from tidemill_expectations.kernels.row_tests import holding
+from tidemill_expectations.rules.in_set import NotInSet
+from tidemill_expectations.rules.regex import NotMatchRegex
 
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), TEXT, BOUND, st.datetimes(timezones=st.just(UTC)),

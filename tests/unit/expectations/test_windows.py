@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidemill_expectations import ExpectationError, Mostly, Windowed, build
-from tidemill_expectations.merged import Judged, MergedWindows
-from tidemill_expectations.summary import KEPT_HASHES, ColumnSummary, Summary
-from tidemill_expectations.windows import WindowChecks
+from tidemill_expectations.windows.accumulate import WindowChecks
+from tidemill_expectations.windows.merged import Judged, MergedWindows
+from tidemill_expectations.windows.summary import KEPT_HASHES, ColumnSummary, Summary
 
 HOUR = timedelta(hours=1)
 HOUR_MS = 3_600_000

@@ -14,14 +14,14 @@ from tests.support.toy_models import toy_manifest
 from tidemill.artifact import Manifest
 from tidemill.codec import Codec
 from tidemill.codec.layout import layout_of
-from tidemill.contracts.events import DataSet, ModelRef, ModelVersion
+from tidemill.contracts.events.platform import DataSet, ModelRef, ModelVersion
 from tidemill.contracts.model_file import PrivacyRule, load_models
-from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
-from tidemill_inference.checking import RecordRules
-from tidemill_inference.dataplane import ModelEndpoint
-from tidemill_inference.serving import Predictor, Serving
-from tidemill_inference.stream_process import Route
+from tidemill_inference.rest.dataplane import ModelEndpoint
+from tidemill_inference.rest.request_checks import RecordRules
+from tidemill_inference.serving.serving import Predictor, Serving
+from tidemill_inference.stream.process import Route
 
 MODEL = "flight-delay"
 FEATURE = "distance"

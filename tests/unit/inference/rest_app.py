@@ -18,24 +18,24 @@ from starlette.types import ASGIApp
 from tests.support.polling import until
 from tests.unit.core.access.support import key_store
 from tests.unit.inference.fakes import NOW_MS, ROOT, ToyModel, event
-from tidemill.access.callers import Scope
-from tidemill.access.gate import Gate
-from tidemill.access.rates import LocalRates
-from tidemill.access.ring import KeyRing
+from tidemill.access.authorizer import Gate
+from tidemill.access.credentials.callers import Scope
+from tidemill.access.credentials.ring import KeyRing
+from tidemill.access.limits.rates import LocalRates
 from tidemill.artifact import Manifest, feature_columns
 from tidemill.clock import SystemClock
 from tidemill.codec.layout import layout_of
 from tidemill.contracts.model_file import ModelSpec, load_models
-from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.service import Health
 from tidemill.web.visitors import Visitors
-from tidemill_inference.adapters.tracing import RequestSpans
-from tidemill_inference.dataplane import ModelEndpoint
-from tidemill_inference.serving import Predictor, Serving
-from tidemill_inference.web.app import create_app
-from tidemill_inference.web.lean import LeanRoute
-from tidemill_inference.web.predicting import Limits, Predicting
-from tidemill_inference.web.protocol import lean_protocol
+from tidemill_inference.rest.app import create_app
+from tidemill_inference.rest.dataplane import ModelEndpoint
+from tidemill_inference.rest.fast_path.route import LeanRoute
+from tidemill_inference.rest.fast_path.uvicorn_protocol import lean_protocol
+from tidemill_inference.rest.handler import Limits, Predicting
+from tidemill_inference.rest.tracing import RequestSpans
+from tidemill_inference.serving.serving import Predictor, Serving
 
 
 class Steady(ToyModel):

@@ -9,8 +9,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 from opentelemetry.trace import NoOpTracer, get_current_span
 
 from tidemill.telemetry.traceparent import parse_traceparent
-from tidemill_inference.adapters.tracing import RequestSpans
 from tidemill_inference.main import main
+from tidemill_inference.rest.tracing import RequestSpans
 
 HEAVY = (
     "onnxruntime",
@@ -40,7 +40,9 @@ def test_the_command_line_itself_imports_nothing_heavy() -> None:
 
 
 def test_serving_needs_neither_scikit_learn_nor_mlflow_nor_polars_nor_onnx() -> None:
-    code = "import sys, tidemill_inference.serve, tidemill_inference.stream; print(*sys.modules)"
+    code = (
+        "import sys, tidemill_inference.entrypoints.serve, tidemill_inference.entrypoints.stream; print(*sys.modules)"
+    )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"sklearn", "mlflow", "polars", "pandas", "onnx", "skl2onnx"} & set(loaded)
 

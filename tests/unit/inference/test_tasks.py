@@ -14,7 +14,7 @@ import pytest
 from tests.unit.inference.api import Client
 from tests.unit.inference.fakes import MODEL, SCHEMAS, SPECS
 from tests.unit.inference.rest_app import deployed, endpoint_of
-from tidemill_inference.web.arrow import ARROW
+from tidemill_inference.rest.protocols.arrow import ARROW
 
 THIRDS = {"a": 1 / 3, "b": 1 / 3, "c": 1 / 3}
 TASKS = ["binary", "multiclass", "regression"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from tests.unit.inference.fakes import NOW_MS, SCHEMAS, codec
-from tidemill.contracts.events import ModelVersion
+from tidemill.contracts.events.platform import ModelVersion
 from tidemill.errors import RetryLater
 from tidemill.kafka.batch import Batch
 

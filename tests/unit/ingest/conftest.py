@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from tidemill.clock import FixedClock
 from tidemill.codec import Codec
 from tidemill.contracts.model_file import load_models
-from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill_ingest.adapters.kafka import Failure
 from tidemill_ingest.records import Record, Target

@@ -9,10 +9,10 @@ from fastapi.testclient import TestClient
 
 from tests.unit.core.access.support import Time, key_store
 from tests.unit.ingest.conftest import Ingest
-from tidemill.access.callers import Scope
-from tidemill.access.gate import Gate
-from tidemill.access.rates import LocalRates
-from tidemill.access.ring import KeyRing
+from tidemill.access.authorizer import Gate
+from tidemill.access.credentials.callers import Scope
+from tidemill.access.credentials.ring import KeyRing
+from tidemill.access.limits.rates import LocalRates
 from tidemill.web.visitors import Visitors
 from tidemill_ingest.web.api import create_app
 

@@ -9,14 +9,14 @@ import pytest
 from tests.unit.trainer.fixtures import CLEAN, HOUR, LABELS, PARTS, SCHEMA, SPEC, events, labels, request
 from tidemill.clock import FixedClock
 from tidemill.codec import Codec
-from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.telemetry.traceparent import parse_traceparent
-from tidemill_trainer.admit import Admission
-from tidemill_trainer.database import connect, migrate
-from tidemill_trainer.first_data import FirstData, count_labelled
-from tidemill_trainer.model_rows import Committed, ModelRows
-from tidemill_trainer.runs import Outcome, RunStore
-from tidemill_trainer.training_table import TrainingTable
+from tidemill_trainer.admission.admission import Admission
+from tidemill_trainer.collect.first_data import FirstData, count_labelled
+from tidemill_trainer.collect.row_buffer import Committed, ModelRows
+from tidemill_trainer.collect.training_table import TrainingTable
+from tidemill_trainer.runs.database import connect, migrate
+from tidemill_trainer.runs.store import Outcome, RunStore
 
 
 @pytest.fixture

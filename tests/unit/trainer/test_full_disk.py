@@ -18,10 +18,10 @@ from tests.support.polling import until
 from tests.unit.trainer.fixtures import CLEAN, PARTS, SCHEMA, events
 from tidemill.errors import RetryLater
 from tidemill.service import Heartbeat
-from tidemill_trainer.adapters.collect import Collector
-from tidemill_trainer.rows import EVENT
+from tidemill_trainer.collect.collector import Collector
+from tidemill_trainer.collect.rows import EVENT
 from tidemill_trainer.settings import TrainerSettings
-from tidemill_trainer.training_table import TrainingTable
+from tidemill_trainer.collect.training_table import TrainingTable
 
 def limit(size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))

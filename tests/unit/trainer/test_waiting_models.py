@@ -10,7 +10,7 @@ import pytest
 
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import RetryLater
-from tidemill_trainer import bootstrap
+from tidemill_trainer import wiring
 from tidemill_trainer.settings import TrainerSettings
 
 
@@ -20,16 +20,16 @@ def test_topics_of_one_model_that_are_missing_are_waited_for_and_the_others_are_
     catalog = TopicCatalog.load(root / "schemas", "")
     there = dict.fromkeys(catalog.all_topics(["fine"]), 4)
     monkeypatch.setattr(
-        bootstrap, "partition_counts", lambda admin, names: {name: there[name] for name in names if name in there}
+        wiring, "partition_counts", lambda admin, names: {name: there[name] for name in names if name in there}
     )
     settings = TrainerSettings()
     specs: dict[str, Any] = {"fine": None, "later": None}
     with caplog.at_level(logging.WARNING):
-        counts = bootstrap._partitions(settings, specs, catalog)
+        counts = wiring._partitions(settings, specs, catalog)
     assert (counts[catalog.name("clean", "fine")], counts[catalog.name("clean", "later")]) == (4, 0)
     assert "later waits, the others go on" in caplog.text and catalog.name("clean", "later") in caplog.text
     with pytest.raises(RetryLater, match="topics are not there yet"):
-        bootstrap._partitions(settings, {"later": None}, catalog)  # type: ignore[dict-item]
+        wiring._partitions(settings, {"later": None}, catalog)  # type: ignore[dict-item]
     del there[catalog.name("retrain_requests")]
     with pytest.raises(RetryLater, match=catalog.name("retrain_requests")):
-        bootstrap._partitions(settings, specs, catalog)
+        wiring._partitions(settings, specs, catalog)

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from tidemill.codec import Codec
-from tidemill.contracts.events import QualityReport
+from tidemill.contracts.events.platform import QualityReport
 from tidemill.contracts.model_file import ModelSpec, load_models
-from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.batch import Batch, Output
 from tidemill.kafka.dead_letters import parse_dead_letter
-from tidemill_validator.validate import StreamValidator
+from tidemill_validator.checks.stream_validator import StreamValidator
 from tidemill_validator.worker import build_validators
 
 MODEL = "flight-delay"

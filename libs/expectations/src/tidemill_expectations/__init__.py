@@ -1,28 +1,28 @@
 """Expectations over columns and rows, in the vocabulary of Great Expectations.
 
 One expectation has two forms that agree: `failures` (a polars expression over a column) and `fails` (a
-function of one value); the commonest have a third over Arrow columns (`tidemill_expectations.kernels`). Rows are
+function of one value); the commonest have a third over Arrow columns (`tidemill_expectations.kernels.arrow`). Rows are
 checked without polars and pyarrow installed: only `columns`, `kernels` and what makes summaries need them.
 """
 
 from __future__ import annotations
 
 from tidemill_expectations.base import ColumnExpectation, Expectation, ExpectationError, Severity
-from tidemill_expectations.between import Between
 from tidemill_expectations.catalog import KNOWN, build
-from tidemill_expectations.finite import Finite
-from tidemill_expectations.in_set import InSet, NotInSet
-from tidemill_expectations.lengths import LengthsBetween, LengthsEqual
-from tidemill_expectations.not_null import NotNull
-from tidemill_expectations.null import Null
-from tidemill_expectations.of_type import InTypeList, OfType
-from tidemill_expectations.pairs import PairEqual, PairGreater
-from tidemill_expectations.regex import MatchRegex, NotMatchRegex
 from tidemill_expectations.rows import Failure, RowChecks
+from tidemill_expectations.rules.between import Between
+from tidemill_expectations.rules.finite import Finite
+from tidemill_expectations.rules.in_set import InSet, NotInSet
+from tidemill_expectations.rules.lengths import LengthsBetween, LengthsEqual
+from tidemill_expectations.rules.not_null import NotNull
+from tidemill_expectations.rules.null import Null
+from tidemill_expectations.rules.of_type import InTypeList, OfType
+from tidemill_expectations.rules.pairs import PairEqual, PairGreater
+from tidemill_expectations.rules.regex import MatchRegex, NotMatchRegex
+from tidemill_expectations.rules.unique import AnyUnique, CompoundUnique, Unique, UniqueLabel
+from tidemill_expectations.rules.within_record import MulticolumnUnique, UniqueWithinRecord
 from tidemill_expectations.suite import Suite, event_suite, label_suite
-from tidemill_expectations.unique import AnyUnique, CompoundUnique, Unique, UniqueLabel
-from tidemill_expectations.window import Mostly, Verdict, Windowed, WindowRule
-from tidemill_expectations.within_record import MulticolumnUnique, UniqueWithinRecord
+from tidemill_expectations.windows.rules import Mostly, Verdict, Windowed, WindowRule
 
 __all__ = [
     "KNOWN",

@@ -15,15 +15,15 @@ from tidemill.contracts.model_file.vocabulary import (
     WINDOW_EXPECTATIONS,
 )
 from tidemill_expectations.base import SEVERITIES, Expectation, ExpectationError, Severity, is_number
-from tidemill_expectations.between import Between
-from tidemill_expectations.finite import Finite
-from tidemill_expectations.in_set import InSet, NotInSet
-from tidemill_expectations.lengths import LengthsBetween, LengthsEqual
-from tidemill_expectations.not_null import NotNull
-from tidemill_expectations.null import Null
-from tidemill_expectations.of_type import InTypeList, OfType
-from tidemill_expectations.pairs import PairEqual, PairGreater
-from tidemill_expectations.patterns import (
+from tidemill_expectations.rules.between import Between
+from tidemill_expectations.rules.finite import Finite
+from tidemill_expectations.rules.in_set import InSet, NotInSet
+from tidemill_expectations.rules.lengths import LengthsBetween, LengthsEqual
+from tidemill_expectations.rules.not_null import NotNull
+from tidemill_expectations.rules.null import Null
+from tidemill_expectations.rules.of_type import InTypeList, OfType
+from tidemill_expectations.rules.pairs import PairEqual, PairGreater
+from tidemill_expectations.rules.patterns import (
     MatchLike,
     MatchLikeList,
     MatchRegexList,
@@ -31,11 +31,11 @@ from tidemill_expectations.patterns import (
     NotMatchLikeList,
     NotMatchRegexList,
 )
-from tidemill_expectations.regex import MatchRegex, NotMatchRegex
+from tidemill_expectations.rules.regex import MatchRegex, NotMatchRegex
+from tidemill_expectations.rules.unique import AnyUnique, CompoundUnique, Unique
+from tidemill_expectations.rules.within_record import MulticolumnUnique, UniqueWithinRecord
 from tidemill_expectations.times import to_millis
-from tidemill_expectations.unique import AnyUnique, CompoundUnique, Unique
-from tidemill_expectations.window import Mostly, WindowRule, build_window
-from tidemill_expectations.within_record import MulticolumnUnique, UniqueWithinRecord
+from tidemill_expectations.windows.rules import Mostly, WindowRule, build_window
 
 DAY = timedelta(days=1)
 Rule = Expectation | AnyUnique | WindowRule

@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from tidemill_expectations.base import Expectation, ExpectationError
-from tidemill_expectations.kernels import kernel_of
+from tidemill_expectations.kernels.arrow import kernel_of
 
 
 class ColumnChecks:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tidemill_expectations.base import ColumnExpectation, Expectation
-from tidemill_expectations.row_tests import holding
+from tidemill_expectations.kernels.row_tests import holding
 
 
 @dataclass(frozen=True, slots=True)

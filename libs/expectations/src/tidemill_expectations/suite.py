@@ -12,14 +12,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tidemill_expectations.base import Expectation, ExpectationError
-from tidemill_expectations.between import Between
 from tidemill_expectations.catalog import build
-from tidemill_expectations.finite import Finite
-from tidemill_expectations.lengths import LengthsBetween
-from tidemill_expectations.not_null import NotNull
+from tidemill_expectations.rules.between import Between
+from tidemill_expectations.rules.finite import Finite
+from tidemill_expectations.rules.lengths import LengthsBetween
+from tidemill_expectations.rules.not_null import NotNull
+from tidemill_expectations.rules.unique import AnyUnique, Unique, UniqueLabel
 from tidemill_expectations.times import to_millis
-from tidemill_expectations.unique import AnyUnique, Unique, UniqueLabel
-from tidemill_expectations.window import Mostly, Windowed, WindowRule
+from tidemill_expectations.windows.rules import Mostly, Windowed, WindowRule
 
 if TYPE_CHECKING:
     from tidemill.contracts.model_file import ModelSpec

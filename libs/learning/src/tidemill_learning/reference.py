@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tidemill.features import FeatureLike, short_texts
+from tidemill.rows.features import FeatureLike, short_texts
 
 QUANTILES = 101
 """Percentiles 0 to 100."""

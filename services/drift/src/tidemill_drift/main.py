@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from tidemill.codec import Codec
     from tidemill.contracts.model_file import ModelSpec
-    from tidemill.contracts.schemas import SchemaCatalog
+    from tidemill.contracts.schemas.catalog import SchemaCatalog
     from tidemill.contracts.topics import TopicCatalog
-    from tidemill.kafka.publisher import Publisher
+    from tidemill.kafka.client.publisher import Publisher
     from tidemill.service import Health
     from tidemill_drift.adapters.champions import Champions
     from tidemill_drift.settings import DriftSettings
@@ -89,8 +89,8 @@ def run_profile(settings: DriftSettings, stop: threading.Event) -> None:
 def run_detect(settings: DriftSettings, stop: threading.Event) -> None:
     """Judges profiles until `stop` is set. Raises ConfigError, or what made the app crash."""
     from tidemill.artifact import ArtifactStore
-    from tidemill.kafka.broadcast import BroadcastReader
-    from tidemill.kafka.publisher import Publisher
+    from tidemill.kafka.client.broadcast import BroadcastReader
+    from tidemill.kafka.client.publisher import Publisher
     from tidemill.service import Health
     from tidemill.service.server import HealthServer
     from tidemill.telemetry.tracing import configure_tracing
@@ -121,7 +121,7 @@ async def _run_app(
     stop: threading.Event, tracer: Tracer,
 ) -> None:  # fmt: skip
     from tidemill_drift.adapters.faust_app import DetectApp
-    from tidemill_drift.judging import Judging
+    from tidemill_drift.detector_host import Judging
 
     def judging(store: MutableMapping[bytes, bytes]) -> Judging:
         return Judging(contract.models.values(), contract.topics, store)
@@ -145,7 +145,7 @@ def _traced() -> Iterator[None]:
 
 def _contract(settings: DriftSettings, part: str) -> _Contract:
     from tidemill.codec import Codec, open_registry
-    from tidemill.contracts.schemas import SchemaCatalog
+    from tidemill.contracts.schemas.catalog import SchemaCatalog
     from tidemill.contracts.topics import TopicCatalog
     from tidemill.contracts.usable import serve_usable
     from tidemill.telemetry.logs import configure_logging
@@ -161,8 +161,8 @@ def _contract(settings: DriftSettings, part: str) -> _Contract:
 def _await_topics(settings: DriftSettings, contract: _Contract, stop: threading.Event) -> bool:
     """Waits for the brokers, then says of which models topics are missing; False where stopped first."""
     from tidemill.errors import RetryLater
-    from tidemill.kafka.clients import admin
-    from tidemill.kafka.topics import check_topics
+    from tidemill.kafka.client.clients import admin
+    from tidemill.kafka.client.topics import check_topics
 
     client = admin(settings)
     while not stop.is_set():

@@ -10,16 +10,16 @@ import pyarrow as pa
 
 from tidemill.codec import Codec
 from tidemill.contracts.model_file import ModelSpec
-from tidemill.contracts.schemas import Schema, SchemaCatalog
+from tidemill.contracts.schemas.catalog import Schema, SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.contracts.usable import build_each
 from tidemill.kafka.batch import Batch
 from tidemill.telemetry.traceparent import sampled_contexts
 from tidemill_drift import metrics
-from tidemill_learning.drift.orphans import MAX_EVENTS
-from tidemill_learning.drift.partition import ROLES, PartitionProfiler, Profile, Role
-from tidemill_learning.drift.said import Contexts, Inputs
-from tidemill_learning.drift.windows import Longs, Place
+from tidemill_learning.drift.labels.orphans import MAX_EVENTS
+from tidemill_learning.drift.profiling.log_values import Contexts, Inputs
+from tidemill_learning.drift.profiling.partition import ROLES, PartitionProfiler, Profile, Role
+from tidemill_learning.drift.profiling.windows import Longs, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,10 @@ class Profiling:
         self._codec = codec
         self._profile_schema = schemas.platform("profile")
         self._records: dict[str, Schema] = {}
-        self._names: dict[str, dict[str, str]] = {}
+        self._names: dict[str, dict[Role, str]] = {}
         self._sources: dict[str, Source] = {}
 
-        def build(spec: ModelSpec) -> tuple[Schema, dict[str, str], dict[str, Source]]:
+        def build(spec: ModelSpec) -> tuple[Schema, dict[Role, str], dict[str, Source]]:
             names = {role: topics.name(role, spec.name) for role in ROLES}
             sources = {names[role]: Source(spec, role, schemas.for_topic(role, spec.name)) for role in ROLES}
             return schemas.record(spec.name), names, sources

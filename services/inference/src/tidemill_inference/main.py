@@ -43,12 +43,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _serve() -> None:
-    from tidemill_inference.serve import run_serve
+    from tidemill_inference.entrypoints.serve import run_serve
 
     run_serve(ServeSettings())
 
 
 def _stream() -> None:
-    from tidemill_inference.stream import run_stream
+    from tidemill_inference.entrypoints.stream import run_stream
 
     run_stream(StreamSettings())

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from tidemill_inference.serving import Predictions
+from tidemill_inference.serving.serving import Predictions
 
 PREDICTION_SECONDS = Histogram(
     "model_prediction_duration_seconds",

@@ -75,7 +75,7 @@ def build_app(settings: IngestSettings, tracer: Tracer) -> FastAPI:
     """The application with everything that it needs. Connects when it is started."""
     from tidemill.clock import SystemClock
     from tidemill.codec import Codec, open_registry
-    from tidemill.contracts.schemas import SchemaCatalog
+    from tidemill.contracts.schemas.catalog import SchemaCatalog
     from tidemill.contracts.topics import TopicCatalog
     from tidemill.contracts.usable import serve_usable
     from tidemill.kafka.pass_through.aio import aiokafka_config

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from tidemill.clock import Clock
 from tidemill.codec import Codec
-from tidemill.codec.json_rows import FieldError, from_json
-from tidemill.contracts.schemas import Schema
+from tidemill.contracts.schemas.catalog import Schema
 from tidemill.ids import uuid7_batch
+from tidemill.json.rows import FieldError, from_json
 from tidemill_ingest.bodies import Unreadable
 
 LONGEST_EVENT_ID = 256

@@ -13,14 +13,14 @@ from opentelemetry.trace import SpanKind, Tracer
 
 from tidemill.clock import Clock
 from tidemill.codec import Codec
-from tidemill.codec.json_rows import FieldError, from_json
 from tidemill.contracts.identity import EVENT_ID, event_names, label_names
 from tidemill.contracts.model_file import ModelSpec
-from tidemill.contracts.model_file.against_record import field_type
-from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.record_check import field_type
+from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.contracts.usable import build_each
 from tidemill.errors import RetryLater
+from tidemill.json.rows import FieldError, from_json
 from tidemill.kafka.headers import TRACEPARENT, Headers
 from tidemill.telemetry.spans import span_of
 from tidemill.telemetry.tracing import context_of, current_traceparent

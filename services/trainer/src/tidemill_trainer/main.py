@@ -59,8 +59,8 @@ def _run_parts(
     tracer: Any,
     stop: threading.Event,
 ) -> None:
-    from tidemill_trainer.bootstrap import build
-    from tidemill_trainer.parts import Parts
+    from tidemill_trainer.part_threads import Parts
+    from tidemill_trainer.wiring import build
 
     loops = build(settings, specs, catalog, health, tracer, stop)
     if loops is not None:

@@ -38,11 +38,11 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
     """Validates until `stop` is set, in this thread. Raises ConfigError, Fenced or FatalError."""
     from tidemill.clock import SystemClock
     from tidemill.codec import Codec, open_registry
-    from tidemill.contracts.schemas import SchemaCatalog
+    from tidemill.contracts.schemas.catalog import SchemaCatalog
     from tidemill.contracts.topics import TopicCatalog
     from tidemill.contracts.usable import serve_usable
-    from tidemill.fields import read_privacy_key
-    from tidemill.kafka.transactional import TransactionalRunner
+    from tidemill.kafka.runtime.runner import TransactionalRunner
+    from tidemill.rows.field_rules import read_privacy_key
     from tidemill.service import Health
     from tidemill.service.server import HealthServer
     from tidemill.sources import open_source
@@ -120,9 +120,9 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
 def _await_topics(settings: ValidatorSettings, topics: TopicCatalog, models: list[str], stop: threading.Event) -> None:
     """Waits for the brokers, then says of which models topics are missing: they wait. Refuses where all are."""
     from tidemill.errors import RetryLater
-    from tidemill.kafka.clients import admin
-    from tidemill.kafka.sizes import fit_sizes
-    from tidemill.kafka.topics import check_topics
+    from tidemill.kafka.client.clients import admin
+    from tidemill.kafka.client.sizes import fit_sizes
+    from tidemill.kafka.client.topics import check_topics
 
     client = admin(settings)
     while not stop.is_set():

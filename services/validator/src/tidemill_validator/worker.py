@@ -7,22 +7,22 @@ from typing import Any
 
 from tidemill.codec import Codec
 from tidemill.contracts.model_file import ModelSpec
-from tidemill.contracts.model_file.against_record import field_type
-from tidemill.contracts.schemas import Schema, SchemaCatalog
+from tidemill.contracts.record_check import field_type
+from tidemill.contracts.schemas.catalog import Schema, SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.contracts.usable import build_each
 from tidemill.errors import HoldTopics, RetryLater, TidemillError
-from tidemill.fields import FieldRules, privacy_rule
 from tidemill.kafka.batch import Batch, Output
-from tidemill.kafka.room import Room
+from tidemill.kafka.partitions.room import Room
+from tidemill.rows.field_rules import FieldRules, privacy_rule
 from tidemill.service.footprint import Trimmer
 from tidemill.sources import SourceReader
 from tidemill_expectations import Suite, event_suite, label_suite
-from tidemill_validator.adapters.controls import Controls, tell
-from tidemill_validator.flood import Flooded, FloodGuard
-from tidemill_validator.judge import Judge, Rules
-from tidemill_validator.validate import Stream, StreamValidator
-from tidemill_validator.waiting import Waiting
+from tidemill_validator.checks.flood import Flooded, FloodGuard
+from tidemill_validator.checks.row_checks import Judge, Rules
+from tidemill_validator.checks.stream_validator import Stream, StreamValidator
+from tidemill_validator.paused import Pauses, tell
+from tidemill_validator.topic_waits import Waiting
 
 IMPLIED_SEEN = 500_000
 """Most event ids of a partition that are remembered where the model file states no rule against repeats: some 75 MB,
@@ -44,7 +44,7 @@ class Worker:
         self,
         validators: Iterable[StreamValidator],
         restore: Restore,
-        controls: Controls | None = None,
+        controls: Pauses | None = None,
         hold: Callable[[Collection[str]], None] = lambda topics: None,
         room: Room | None = None,
     ) -> None:

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from tidemill.access.ring import KeyRing
-from tidemill.access.store import KeyStore
+from tidemill.access.credentials.ring import KeyRing
+from tidemill.access.storage.store import KeyStore
 from tidemill.clock import SystemClock
 from tidemill.database import connect
 from tidemill.errors import ConfigError
-from tidemill_cli.acts import note_act
 from tidemill_cli.app import cli
-from tidemill_cli.platform import PlatformView, find_platform
+from tidemill_operations.acts import note_act
+from tidemill_operations.platform import PlatformView, find_platform
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from tidemill.access.credentials.tokens import KeySet, TokenRules, TokenVerifier
 from tidemill.access.migrate import migrate_access
-from tidemill.access.store import KeyStore
-from tidemill.access.tokens import KeySet, TokenRules, TokenVerifier
+from tidemill.access.storage.store import KeyStore
 from tidemill.database import connect
 
 AUDIENCE = "tidemill"

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-import tidemill.access.ring as ring_module
+import tidemill.access.credentials.ring as ring_module
 from tests.support.redis_server import fake_redis
 from tests.unit.core.access.support import Time, key_store, token, verifier
-from tidemill.access.callers import Scope
-from tidemill.access.gate import Gate, Refusal
-from tidemill.access.keys import proves
+from tidemill.access.authorizer import Gate, Refusal
+from tidemill.access.credentials.callers import Scope
+from tidemill.access.credentials.keys import proves
+from tidemill.access.credentials.ring import KeyRing
+from tidemill.access.limits.rates import LocalRates, SharedRates, parsed_rate
 from tidemill.access.middleware import Guarded, credential_of
-from tidemill.access.rates import LocalRates, SharedRates, parsed_rate
-from tidemill.access.ring import KeyRing
 from tidemill.access.settings import AccessSettings
-from tidemill.access.store import KeyStore
+from tidemill.access.storage.store import KeyStore
 from tidemill.breaker import CircuitBreaker
 from tidemill.errors import ConfigError
 

@@ -7,11 +7,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from tests.unit.core.access.support import Time, key_store
-from tidemill.access.audit import acts
-from tidemill.access.callers import Scope
-from tidemill.access.keys import parsed
-from tidemill.access.ring import KeyRing
-from tidemill.access.store import KeyStore, UnknownKey
+from tidemill.access.credentials.callers import Scope
+from tidemill.access.credentials.keys import parsed
+from tidemill.access.credentials.ring import KeyRing
+from tidemill.access.storage.audit import acts
+from tidemill.access.storage.store import KeyStore, UnknownKey
 from tidemill.database import connect
 
 

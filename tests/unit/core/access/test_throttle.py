@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.unit.core.access.support import Time, key_store
-from tidemill.access.callers import Scope
-from tidemill.access.gate import Gate, Refusal
-from tidemill.access.ring import KeyRing
-from tidemill.access.throttle import MOST_REMEMBERED, FailedAttempts, Proxies
+from tidemill.access.authorizer import Gate, Refusal
+from tidemill.access.credentials.callers import Scope
+from tidemill.access.credentials.ring import KeyRing
+from tidemill.access.limits.throttle import MOST_REMEMBERED, FailedAttempts, Proxies
 
 WRONG = "tm_0123456789ab_" + "x" * 43
 

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 
 from tests.unit.core.access.support import AUDIENCE, EC, RSA, Time, key_set, key_store, token, verifier
-from tidemill.access.callers import Scope, UnknownKeyId
-from tidemill.access.gate import Gate, Refusal
-from tidemill.access.ring import KeyRing
-from tidemill.access.tokens import KeySet, TokenRules, TokenVerifier
+from tidemill.access.authorizer import Gate, Refusal
+from tidemill.access.credentials.callers import Scope, UnknownKeyId
+from tidemill.access.credentials.ring import KeyRing
+from tidemill.access.credentials.tokens import KeySet, TokenRules, TokenVerifier
 
 
 @pytest.mark.parametrize(("algorithm", "kid"), [("RS256", "rsa"), ("ES256", "ec")])

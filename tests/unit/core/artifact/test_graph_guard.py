@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 
 from tests.unit.core.artifact.models import graph, scaling
 from tidemill.artifact import ArtifactError
-from tidemill.artifact.graph_guard import check_graph
+from tidemill.artifact.sandbox.graph_guard import check_graph
 
 
 def external_tensor(name: str = "w") -> onnx.TensorProto:
@@ -113,13 +113,13 @@ def test_bytes_that_are_no_model_are_refused(data: bytes):
 
 
 def test_an_oversize_model_is_refused_unread(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("tidemill.artifact.graph_guard.MAX_MODEL_BYTES", 10)
+    monkeypatch.setattr("tidemill.artifact.sandbox.graph_guard.MAX_MODEL_BYTES", 10)
     with pytest.raises(ArtifactError, match="more than 10"):
         check_graph(scaling(2.0))
 
 
 def test_the_fields_that_are_read_have_the_numbers_of_onnx_itself():
-    from tidemill.artifact.graph_guard import _FIELDS
+    from tidemill.artifact.sandbox.graph_guard import _FIELDS
 
     theirs = {
         "Model": onnx.ModelProto,
@@ -136,7 +136,7 @@ def test_the_fields_that_are_read_have_the_numbers_of_onnx_itself():
 
 
 def test_every_field_of_onnx_that_can_hold_a_tensor_or_a_graph_is_walked_or_refused():
-    from tidemill.artifact.graph_guard import _FIELDS
+    from tidemill.artifact.sandbox.graph_guard import _FIELDS
 
     holders = {"TensorProto", "GraphProto", "SparseTensorProto", "NodeProto", "AttributeProto"}
     ours = {"ModelProto": "Model", "GraphProto": "Graph", "NodeProto": "Node", "AttributeProto": "Attribute"}

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.core.artifact.models import manifest, scaling
 from tests.unit.core.artifact.test_onnx_model import column
 from tidemill.artifact import ArtifactError, CheckedGraph, FeatureColumn, OnnxModel
-from tidemill.artifact.sealed import SealedFile
+from tidemill.artifact.sandbox.sealed import SealedFile
 
 DESCRIPTORS = Path("/proc/self/fd")
 

@@ -8,8 +8,8 @@ from typing import Any
 import fastavro
 
 from tidemill.codec.framing import confluent_header, single_object_header
-from tidemill.codec.registry import Entry
-from tidemill.contracts.schemas import Schema, make_schema
+from tidemill.codec.registry.client import Entry
+from tidemill.contracts.schemas.catalog import Schema, make_schema
 
 MILLIS = {"type": "long", "logicalType": "timestamp-millis"}
 

@@ -13,9 +13,9 @@ import pytest
 from tests.unit.core.codec.support import Catalog
 from tests.unit.core.sources.support import FakeRegistry, batch, data, reader
 from tidemill.codec import Codec
-from tidemill.codec.avro_writers import writer_of
-from tidemill.codec.registry import Entry
-from tidemill.contracts.schemas import make_schema
+from tidemill.codec.registry.client import Entry
+from tidemill.codec.registry.writers import writer_of
+from tidemill.contracts.schemas.catalog import make_schema
 from tidemill.errors import ConfigError, DeadLetter
 
 BASE: list[dict[str, Any]] = [{"name": "event_id", "type": "string"}, {"name": "amount", "type": "double"}]

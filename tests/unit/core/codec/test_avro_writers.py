@@ -12,10 +12,10 @@ import pytest
 from tests.unit.core.codec.support import EVENT_V1, Catalog, confluent, event
 from tests.unit.core.sources.support import AT_MS, FakeRegistry, batch, data, path, reader
 from tidemill.codec import Codec
-from tidemill.codec.avro_writers import writer_of
-from tidemill.codec.registry import Entry
-from tidemill.codec.remembered import AGAIN_S, Remembered
-from tidemill.contracts.schemas import Schema
+from tidemill.codec.registry.client import Entry
+from tidemill.codec.registry.lookups import AGAIN_S, Remembered
+from tidemill.codec.registry.writers import writer_of
+from tidemill.contracts.schemas.catalog import Schema
 
 CURRENCY = {"type": "enum", "name": "Currency", "namespace": "shop.base", "symbols": ["EUR", "USD"]}
 MONEY = {

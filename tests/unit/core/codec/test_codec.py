@@ -24,7 +24,7 @@ from tests.unit.core.codec.support import (
 )
 from tidemill.codec import Codec
 from tidemill.codec.plain import parse_plain
-from tidemill.codec.registry import Entry
+from tidemill.codec.registry.client import Entry
 from tidemill.errors import ConfigError, DeadLetter, RetryLater
 
 codec = Codec(Catalog(EVENT_V1, EVENT_V2, OTHER))  # type: ignore[arg-type]

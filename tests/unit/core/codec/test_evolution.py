@@ -15,8 +15,8 @@ from tests.unit.core.codec.support import MILLIS, Catalog, DictRegistry, binary,
 from tidemill.codec import Codec
 from tidemill.codec.codec import Decoded
 from tidemill.codec.framing import single_object_header
-from tidemill.contracts.compatibility import reading_problems
-from tidemill.contracts.schemas import Schema, make_schema
+from tidemill.contracts.schemas.catalog import Schema, make_schema
+from tidemill.contracts.schemas.compatibility import reading_problems
 
 VALUES: dict[str, list[Any]] = {
     "int": [7, -(2**31), 2**31 - 1, 2**24 + 1],

@@ -12,7 +12,7 @@ from tests.unit.core.codec.support import Catalog, binary, record
 from tidemill.codec import Codec
 from tidemill.codec.exact import DEEPEST, check_exact
 from tidemill.codec.framing import single_object_header
-from tidemill.contracts.schemas import Schema
+from tidemill.contracts.schemas.catalog import Schema
 from tidemill.errors import DeadLetter
 
 INT = (-(2**31), 2**31 - 1)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidemill.codec import json_rows
-from tidemill.codec.json_quick import QuickReader
-from tidemill.codec.json_values import FieldError
+from tidemill.json import rows
+from tidemill.json.fast_accept import QuickReader
+from tidemill.json.values import FieldError
 
 NODE: dict[str, Any] = {
     "type": "record",
@@ -65,9 +65,9 @@ def outcome(convert: Any, row: Mapping[str, Any]) -> str:
 def ways() -> tuple[Any, Any]:
     """Both ways together, as `from_json` goes, and the long one alone."""
     with pytest.MonkeyPatch.context() as patch:
-        both = json_rows._record(NODE)
-        patch.setattr(json_rows, "QuickReader", lambda node, converters: lambda row: None)
-        return both, json_rows._record(NODE)
+        both = rows._record(NODE)
+        patch.setattr(rows, "QuickReader", lambda node, converters: lambda row: None)
+        return both, rows._record(NODE)
 
 
 @settings(deadline=None)
@@ -78,7 +78,7 @@ def test_a_row_comes_out_the_same_with_and_without_the_short_way(ways: tuple[Any
 
 
 def test_plain_rows_do_go_the_short_way() -> None:
-    converters = {field["name"]: json_rows._compile(field["type"]) for field in NODE["fields"]}
+    converters = {field["name"]: rows._compile(field["type"]) for field in NODE["fields"]}
     quick = QuickReader(NODE, converters)
     datum = quick({"at": 5, "text": "a", "ratio": 1, "big": None, "float": 0.5})
     assert datum == dict.fromkeys(NAMES) | {

@@ -12,7 +12,7 @@ from tests.unit.core.codec.support import Catalog
 from tidemill.codec import Codec
 from tidemill.codec.layout import layout_of
 from tidemill.codec.plain_rows import FEWEST, plain_columns
-from tidemill.contracts.schemas import make_schema
+from tidemill.contracts.schemas.catalog import make_schema
 
 TIME = {"type": "long", "logicalType": "timestamp-millis"}
 TYPES: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tidemill.codec.http_registry import HttpRegistry
-from tidemill.codec.registry import Entry, open_registry
+from tidemill.codec.registry.client import Entry, open_registry
+from tidemill.codec.registry.http import HttpRegistry
 from tidemill.errors import ConfigError, RetryLater
 from tidemill.settings import CommonSettings
 

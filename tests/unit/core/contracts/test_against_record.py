@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.unit.core.contracts.model_text import HEAD, MINIMAL, at, parse
-from tidemill.contracts.model_file import ModelFileError, check_against_record
-from tidemill.contracts.schemas import Schema, make_schema
+from tidemill.contracts.model_file import ModelFileError
+from tidemill.contracts.record_check import check_against_record
+from tidemill.contracts.schemas.catalog import Schema, make_schema
 
 TIME = {"type": "long", "logicalType": "timestamp-millis"}
 FIELDS: dict[str, Any] = {

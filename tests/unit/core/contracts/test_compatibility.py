@@ -10,8 +10,8 @@ from fastavro import schemaless_reader, schemaless_writer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidemill.contracts.compatibility import reading_problems
-from tidemill.contracts.schemas import Schema, make_schema
+from tidemill.contracts.schemas.catalog import Schema, make_schema
+from tidemill.contracts.schemas.compatibility import reading_problems
 
 MILLIS = {"type": "long", "logicalType": "timestamp-millis"}
 MICROS = {"type": "long", "logicalType": "timestamp-micros"}

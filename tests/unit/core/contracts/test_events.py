@@ -13,21 +13,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill.contracts import controls, events, trials
-from tidemill.contracts.datum import Datum, Millis
-from tidemill.contracts.schemas import read_schema
+from tidemill.contracts.events import controls, platform, trials
+from tidemill.contracts.events.datum import Datum, Millis
+from tidemill.contracts.schemas.catalog import read_schema
 
 SCHEMAS = Path(__file__).parents[4] / "schemas"
 TOP_LEVEL: dict[str, type[Datum]] = {
-    "model-version": events.ModelVersion,
-    "model-release": events.ModelRelease,
-    "retrain-request": events.RetrainRequest,
-    "retrain-run": events.RetrainRun,
-    "release-command": events.ReleaseCommand,
+    "model-version": platform.ModelVersion,
+    "model-release": platform.ModelRelease,
+    "retrain-request": platform.RetrainRequest,
+    "retrain-run": platform.RetrainRun,
+    "release-command": platform.ReleaseCommand,
     "arm-report": trials.ArmReport,
-    "drift-event": events.DriftEvent,
-    "model-performance": events.ModelPerformance,
-    "quality-report": events.QualityReport,
+    "drift-event": platform.DriftEvent,
+    "model-performance": platform.ModelPerformance,
+    "quality-report": platform.QualityReport,
     "validator-control": controls.ValidatorControl,
 }
 IN_COLUMNS = {"profile", *(f"{kind}-{task}" for kind in ("label", "prediction") for task in
@@ -132,9 +132,9 @@ def test_times_may_come_as_datetimes() -> None:
         "command_id": "c", "model": "m", "action": "promote", "version": 3, "by": "a", "reason": "",
         "at": datetime(2026, 1, 1, microsecond=7_000, tzinfo=UTC),
     }  # fmt: skip
-    assert events.ReleaseCommand.from_dict(datum).at == 1767225600007
+    assert platform.ReleaseCommand.from_dict(datum).at == 1767225600007
 
 
 def test_a_missing_field_is_an_error_that_names_it() -> None:
     with pytest.raises(KeyError, match="threshold"):
-        events.Evidence.from_dict({"detector": "d", "kind": "k", "subject": "s", "statistic": 1, "detail": ""})
+        platform.Evidence.from_dict({"detector": "d", "kind": "k", "subject": "s", "statistic": 1, "detail": ""})

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.unit.core.contracts.model_text import MINIMAL, parse
-from tidemill.contracts.history import check_history, history_path, main, record_history
-from tidemill.contracts.schemas import read_history, read_schema
+from tidemill.contracts.schemas.catalog import read_history, read_schema
+from tidemill.contracts.schemas.history import check_history, history_path, main, record_history
 from tidemill.errors import ConfigError
 
 TIME = {"type": "long", "logicalType": "timestamp-millis"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tidemill.contracts.model_file import ModelFileError, load_models
-from tidemill.contracts.schemas import SchemaCatalog, make_schema, read_schema
+from tidemill.contracts.schemas.catalog import SchemaCatalog, make_schema, read_schema
 from tidemill.errors import ConfigError
 
 ROOT = Path(__file__).parents[4]

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from tidemill.contracts.history import record_history
 from tidemill.contracts.model_file import ModelSpec, load_models
 from tidemill.contracts.model_file.load import load_model
+from tidemill.contracts.schemas.history import record_history
 from tidemill.contracts.usable import build_each, naming, serve_usable, usable_models
 from tidemill.errors import ConfigError
 

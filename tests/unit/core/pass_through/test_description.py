@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidemill.errors import ConfigError
-from tidemill.kafka.clients import admin, consumer_config, producer_config
+from tidemill.kafka.client.clients import admin, consumer_config, producer_config
 from tidemill.kafka.pass_through import ClientSettings, load_client_settings
 from tidemill.kafka.pass_through.properties import parse_properties
 from tidemill.settings import KafkaSettings

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tidemill.codec.registry import Entry
+from tidemill.codec.registry.client import Entry
 from tidemill.contracts.model_file import ExternalSource, FieldPath
-from tidemill.contracts.schemas import make_schema
+from tidemill.contracts.schemas.catalog import make_schema
 from tidemill.kafka.batch import Batch
 from tidemill.kafka.headers import Headers
 from tidemill.sources.open import open_format

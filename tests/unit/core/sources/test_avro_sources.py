@@ -13,8 +13,8 @@ import pytest
 from fastavro import parse_schema, schemaless_writer
 
 from tests.unit.core.sources.support import AT_MS, FakeRegistry, batch, data, path, reader, row_by_row
-from tidemill.codec.registry import Entry
-from tidemill.contracts.schemas import make_schema
+from tidemill.codec.registry.client import Entry
+from tidemill.contracts.schemas.catalog import make_schema
 from tidemill.errors import RetryLater
 
 MONEY = {

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.core.sources.support import AT_MS, FakeRegistry, batch, data, path, reader, row_by_row
-from tidemill.codec.registry import Entry
-from tidemill.sources.decimals import from_unscaled
-from tidemill.sources.stand_ins import UNAVAILABLE
+from tidemill.codec.registry.client import Entry
+from tidemill.sources.formats.decimals import from_unscaled
+from tidemill.sources.formats.stand_ins import UNAVAILABLE
 
 ROW = {"event_id": "e1", "at": AT_MS, "customer": "c", "amount": 5, "items": 2, "online": False}
 

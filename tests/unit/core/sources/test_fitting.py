@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.core.sources.support import AT_MS, TIME, batch, data, path, reader
-from tidemill.codec.json_rows import FieldError, from_json
 from tidemill.codec.layout import layout_of
-from tidemill.contracts.schemas import make_schema
+from tidemill.contracts.schemas.catalog import make_schema
+from tidemill.json.rows import FieldError, from_json
 from tidemill.sources.fitting import fit_column, fit_value
 
 WANTED = ["string", "int", "long", "float", "double", "boolean", TIME]

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.core.sources.support import AT_MS, FakeRegistry, batch, data, path, reader, row_by_row
-from tidemill.codec.registry import Entry
-from tidemill.sources.json_contract import JsonContract
+from tidemill.codec.registry.client import Entry
+from tidemill.sources.formats.json_contract import JsonContract
 
 GOOD = {"event_id": "e1", "at": AT_MS, "customer": "c", "amount": 5, "items": 2, "online": False, "extra": [1, {}]}
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.unit.core.sources.support import AT_MS, FakeRegistry, batch, data, path, reader, row_by_row
-from tidemill.codec.registry import Entry
+from tidemill.codec.registry.client import Entry
 from tidemill.errors import ConfigError
-from tidemill.sources.proto_schema import SchemaProblem, from_texts
+from tidemill.sources.formats.proto_schema import SchemaProblem, from_texts
 
 MONEY = 'syntax = "proto3"; package shop; message Money { double amount = 1; optional int64 items = 2; }'
 CHARGE = """

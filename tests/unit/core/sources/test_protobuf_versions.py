@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.core.sources.support import AT_MS, FakeRegistry, batch, data, path, reader, row_by_row
-from tidemill.codec.registry import Entry
-from tidemill.sources.proto_schema import ProtoSchema, from_texts
+from tidemill.codec.registry.client import Entry
+from tidemill.sources.formats.proto_schema import ProtoSchema, from_texts
 
 HEAD = 'syntax = "proto3"; package shop; '
 VERSIONS = {

@@ -6,6 +6,6 @@ layer. Needs the extra `access`.
 
 from __future__ import annotations
 
-from tidemill.access.callers import Caller, Scope
+from tidemill.access.credentials.callers import Caller, Scope
 
 __all__ = ["Caller", "Scope"]

@@ -6,8 +6,8 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from tidemill.access.callers import Scope
-from tidemill.access.gate import Client, Gate, Refusal
+from tidemill.access.authorizer import Client, Gate, Refusal
+from tidemill.access.credentials.callers import Scope
 from tidemill.access.metrics import REFUSED
 from tidemill.web.visitors import Visitors
 

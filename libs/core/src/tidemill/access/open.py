@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tidemill.access.gate import Gate
-from tidemill.access.rates import LocalRates, SharedRates, parsed_rate
-from tidemill.access.ring import KeyRing
+from tidemill.access.authorizer import Gate
+from tidemill.access.credentials.ring import KeyRing
+from tidemill.access.credentials.tokens import KeySet, TokenRules, TokenVerifier
+from tidemill.access.limits.rates import LocalRates, SharedRates, parsed_rate
+from tidemill.access.limits.throttle import FailedAttempts, Proxies
 from tidemill.access.settings import AccessSettings
-from tidemill.access.store import KeyStore
-from tidemill.access.throttle import FailedAttempts, Proxies
-from tidemill.access.tokens import KeySet, TokenRules, TokenVerifier
+from tidemill.access.storage.store import KeyStore
 from tidemill.breaker import CircuitBreaker
 from tidemill.clock import SystemClock
 from tidemill.database import connect

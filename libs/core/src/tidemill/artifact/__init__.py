@@ -20,8 +20,8 @@ from tidemill.artifact.manifest import (
     feature_columns,
 )
 from tidemill.artifact.onnx_model import CheckedGraph, OnnxModel, prepare_runtime
-from tidemill.artifact.proof import prove
-from tidemill.artifact.prover import Bounds, Prover
+from tidemill.artifact.sandbox.proof import prove
+from tidemill.artifact.sandbox.prover import Bounds, Prover
 from tidemill.artifact.trusted import ArtifactStore
 
 __all__ = [

@@ -27,7 +27,7 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """`inputs` as `tidemill.features.feature_inputs` makes them; `scores` as `OnnxModel.score` gives them.
+    """`inputs` as `tidemill.rows.features.feature_inputs` makes them; `scores` as `OnnxModel.score` gives them.
 
     `tolerance`: by how much a score may differ, in its own units; None: by 1e-3 of its size and 1e-4, which says little
     of values that are large beside their spread.

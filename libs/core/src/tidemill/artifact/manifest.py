@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from tidemill.artifact.errors import ArtifactError, Reason
-from tidemill.features import FeatureLike, input_kinds
+from tidemill.rows.features import FeatureLike, input_kinds
 
 MANIFEST_FILE = "manifest.json"
 MODEL_FILE = "model.onnx"

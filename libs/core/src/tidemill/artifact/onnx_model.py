@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from tidemill.artifact.errors import ArtifactError, Reason
-from tidemill.artifact.graph_guard import check_graph, prepare_guard
 from tidemill.artifact.manifest import Manifest
-from tidemill.artifact.sealed import SealedFile
+from tidemill.artifact.sandbox.graph_guard import check_graph, prepare_guard
+from tidemill.artifact.sandbox.sealed import SealedFile
 
 MAX_ROWS_AT_ONCE = 16_384
 """Bounds the memory of one run; larger batches are scored in slices."""
@@ -132,8 +132,8 @@ class OnnxModel:
         return self._manifest
 
     def score(self, inputs: Mapping[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """Scores of n rows (n = 0 too) as float64; inputs as `tidemill.features.feature_inputs` makes them. A graph
-        that declares float where a double comes is given the nearest float, and NaN for what no float can hold.
+        """Scores of n rows (n = 0 too) as float64; inputs as `tidemill.rows.features.feature_inputs` makes them. A
+        graph that declares float where a double comes is given the nearest float, and NaN for what no float can hold.
 
         binary [n]: the probability of the positive class. multiclass [n, C]: in the order of the manifest's
         classes. regression [n].

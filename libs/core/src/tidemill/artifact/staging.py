@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from tidemill.artifact.errors import ArtifactError
-from tidemill.contracts.events import Evidence
+from tidemill.contracts.events.platform import Evidence
 from tidemill.stores import absolute, join
 
 IMPORT_DETECTOR = "import"

@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from tidemill.codec.codec import Codec
 from tidemill.codec.framing import BadRecord
-from tidemill.codec.registry import Registry, open_registry
+from tidemill.codec.registry.client import Registry, open_registry
 
 __all__ = ["BadRecord", "Codec", "Registry", "open_registry"]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from fastavro import schemaless_reader, schemaless_writer
 
-from tidemill.codec.avro_writers import writer_of
 from tidemill.codec.exact import check_exact
 from tidemill.codec.framing import (
     CONFLUENT_MAGIC,
@@ -21,9 +20,10 @@ from tidemill.codec.framing import (
     split_frames,
 )
 from tidemill.codec.plain import parse_plain
-from tidemill.codec.registry import Registry
-from tidemill.codec.remembered import Remembered
-from tidemill.contracts.schemas import Schema, SchemaCatalog
+from tidemill.codec.registry.client import Registry
+from tidemill.codec.registry.lookups import Remembered
+from tidemill.codec.registry.writers import writer_of
+from tidemill.contracts.schemas.catalog import Schema, SchemaCatalog
 from tidemill.errors import ConfigError, DeadLetter
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyruhvro
 
-from tidemill.codec.free import is_free
+from tidemill.codec.empty_types import is_free
 from tidemill.codec.lengths import Measure, measures_of
 from tidemill.codec.plain import parse_plain
 

@@ -19,7 +19,7 @@ from fastavro.schema import to_parsing_canonical_form
 from tidemill.codec.exact import check_exact
 from tidemill.codec.framing import BadRecord
 from tidemill.codec.layout import Layout
-from tidemill.contracts.schemas import Schema
+from tidemill.contracts.schemas.catalog import Schema
 
 _PROMOTIONS: Final = {
     "int": {"long", "float", "double"},

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from tidemill.contracts.model_file import ModelSpec
-    from tidemill.contracts.schemas import Schema
+    from tidemill.contracts.schemas.catalog import Schema
 
 EVENT_ID: Final = "event_id"
 ENTITY: Final = "entity"

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from tidemill.contracts.model_file import ModelFileError, ModelSpec
-from tidemill.contracts.model_file.against_record import mistakes_against_record
 from tidemill.contracts.model_file.load import Draft, load_draft, model_files
-from tidemill.contracts.schemas import MODELS_FOLDER, read_schema
+from tidemill.contracts.record_check import mistakes_against_record
+from tidemill.contracts.schemas.catalog import MODELS_FOLDER, read_schema
 from tidemill.errors import ConfigError
 from tidemill.telemetry.metrics import LEFT_OUT
 

@@ -20,9 +20,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidemill.codec.json_values import EXACT, MAX_MILLIS, MIN_MILLIS, WHOLE_64, Convert, FieldError
-from tidemill.codec.whole_times import MEANT
-from tidemill.contracts.model_file.against_record import field_type
+from tidemill.codec.time_units import MEANT
+from tidemill.contracts.record_check import field_type
+from tidemill.json.values import EXACT, MAX_MILLIS, MIN_MILLIS, WHOLE_64, Convert, FieldError
 from tidemill.sources.part import Kind
 
 TICKS_A_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -62,7 +62,7 @@ def settle_column(
     column: pa.Array, wanted: pa.Field, avro: Any, unit: str | None, convert: Convert
 ) -> tuple[pa.Array, dict[int, str]]:
     """A column as the record has it, with what columns don't settle read one by one; and by row why there is no value
-    (null then). `convert`: the field's, of `tidemill.codec.json_rows`.
+    (null then). `convert`: the field's, of `tidemill.json.rows`.
     """
     values, fits = fit_column(column, wanted, avro, unit)
     if fits.all():
@@ -187,7 +187,7 @@ def _true(mask: pa.Array, where_null: bool) -> npt.NDArray[np.bool_]:
 
 
 def fit_value(value: Any, avro: Any, unit: str | None) -> Any:
-    """One value as JSON rows have it (`tidemill.codec.json_rows`), which then says whether it fits."""
+    """One value as JSON rows have it (`tidemill.json.rows`), which then says whether it fits."""
     kind = kind_of(avro)
     if isinstance(value, bool):
         return value

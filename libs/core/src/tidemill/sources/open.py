@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tidemill.codec.registry import Registry
+from tidemill.codec.registry.client import Registry
 from tidemill.contracts.model_file import ExternalSource, ModelSpec
-from tidemill.contracts.schemas import MODELS_FOLDER, Schema, SchemaCatalog, read_schema
+from tidemill.contracts.schemas.catalog import MODELS_FOLDER, Schema, SchemaCatalog, read_schema
 from tidemill.errors import ConfigError
 from tidemill.sources.part import Format
 from tidemill.sources.reader import SourceReader
@@ -35,31 +35,31 @@ def open_format(source: ExternalSource, schemas_dir: Path, registry: Registry | 
     """The format of a source. Libraries are imported only for the format that is there."""
     path = schemas_dir / MODELS_FOLDER / source.schema if source.schema else None
     if source.format == "json":
-        from tidemill.sources.json_text import JsonText
+        from tidemill.sources.formats.json_text import JsonText
 
         return JsonText()
     if source.format == "json-schema":
-        from tidemill.sources.json_schema import JsonSchema
+        from tidemill.sources.formats.json_schema import JsonSchema
 
         return JsonSchema(registry)
     if source.format == "protobuf":
         return _protobuf(source, path, registry)
-    from tidemill.sources.avro import ForeignAvro
+    from tidemill.sources.formats.avro import ForeignAvro
 
     own: list[Schema] = [read_schema(path)] if path else []
     avro = ForeignAvro(registry, own)
     if source.format == "avro":
         return avro
-    from tidemill.sources.debezium import Debezium
-    from tidemill.sources.json_schema import JsonSchema
+    from tidemill.sources.formats.debezium import Debezium
+    from tidemill.sources.formats.json_schema import JsonSchema
 
     return Debezium(avro, JsonSchema(registry))
 
 
 def _protobuf(source: ExternalSource, path: Path | None, registry: Registry | None) -> Format:
     try:
-        from tidemill.sources.proto_schema import SchemaProblem, from_file
-        from tidemill.sources.protobuf import Protobuf
+        from tidemill.sources.formats.proto_schema import SchemaProblem, from_file
+        from tidemill.sources.formats.protobuf import Protobuf
     except ImportError as error:
         raise ConfigError(f"Protobuf sources need the extra `tidemill[protobuf]`: {error}") from error
     own = from_file(path) if path else None

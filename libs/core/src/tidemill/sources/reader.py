@@ -12,18 +12,18 @@ import pyarrow as pa
 from tidemill.codec.codec import Decoded
 from tidemill.codec.columns import concat_in_order
 from tidemill.codec.framing import BadRecord
-from tidemill.codec.json_rows import FieldError, from_json
 from tidemill.codec.layout import Layout, layout_of
 from tidemill.codec.resolution import rows_to_columns
 from tidemill.contracts.model_file import ExternalSource
-from tidemill.contracts.schemas import Schema
+from tidemill.contracts.schemas.catalog import Schema
 from tidemill.errors import ConfigError
+from tidemill.json.rows import FieldError, from_json
 from tidemill.kafka.batch import Batch
 from tidemill.sources.fitting import fit_column, fit_value, kind_of
+from tidemill.sources.formats.stand_ins import taken, taken_column
 from tidemill.sources.part import Format, Kind, Part, Path, Unreadable
 from tidemill.sources.paths import MISSING, value_at
 from tidemill.sources.places import FromRecord, Place, places_of
-from tidemill.sources.stand_ins import taken, taken_column
 
 UNFIT = "UnfitRecord"
 """A record that its format can read and the model's record can't hold: a field is missing, or of another kind."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from tidemill.access.gate import Refusal
+from tidemill.access.authorizer import Refusal
 from tidemill.web.visitors import Headers
 
 __all__ = ["JSON", "media_type", "wrong_type"]

@@ -12,7 +12,7 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from tidemill.access.gate import Refusal
+from tidemill.access.authorizer import Refusal
 
 __all__ = ["Headers", "Names", "Visitors", "is_loopback"]
 

@@ -16,8 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tidemill_learning.release.gate import Finding, Limits, is_better, look, may_go_on, quality_is_known
 from tidemill_learning.release.observed import Observed
+from tidemill_learning.release.sequential_test import Finding, Limits, is_better, look, may_go_on, quality_is_known
 
 Mode = Literal["direct", "shadow", "canary", "blue_green", "ab"]
 Move = Literal["wait", "advance", "promote", "roll_back"]

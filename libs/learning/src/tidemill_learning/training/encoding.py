@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tidemill.features import TOO_LONG
+from tidemill.rows.features import TOO_LONG
 from tidemill_learning.training.examples import Examples, InputSpec
 from tidemill_learning.training.scaling import Frame, frame_of
 from tidemill_learning.training.texts import codes_of, distinct

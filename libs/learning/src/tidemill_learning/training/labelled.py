@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tidemill.features import FeatureLike, feature_inputs
+from tidemill.rows.features import FeatureLike, feature_inputs
 from tidemill_learning.training.examples import Examples, InputSpec, Task
 
 EVENT_ID = "_event_id"

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tidemill.features import FeatureLike, short_texts
+from tidemill.rows.features import FeatureLike, short_texts
 
 
 def distinct(texts: NDArray[np.generic]) -> tuple[list[str], NDArray[np.int64]]:
@@ -30,7 +30,7 @@ def codes_of(texts: NDArray[np.generic], known: Mapping[str, float], other: floa
 
 
 def with_short_texts(table: pa.Table, features: Iterable[FeatureLike]) -> pa.Table:
-    """The table with every category as text of a bounded length (see ``tidemill.features.short_texts``)."""
+    """The table with every category as text of a bounded length (see ``tidemill.rows.features.short_texts``)."""
     for feature in features:
         if feature.kind == "category":
             position = table.schema.get_field_index(feature.name)

@@ -12,15 +12,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tidemill.contracts.model_file import ModelSpec
-from tidemill.features import FeatureLike, feature_inputs, rounded
+from tidemill.rows.features import FeatureLike, feature_inputs, rounded
 from tidemill_learning.gate import MIN_ROWS, Verdict, judge, one_answer
 from tidemill_learning.reference import training_reference
 from tidemill_learning.training.examples import Examples, InputSpec
-from tidemill_learning.training.export import score_name, to_onnx
 from tidemill_learning.training.labelled import input_specs, newest, to_examples
 from tidemill_learning.training.learners import Fitted, fit, refit_params
 from tidemill_learning.training.metrics import measure
-from tidemill_learning.training.parity import Parity, edge_rows, prove_parity, run_graph, tolerance_of
+from tidemill_learning.training.onnx.export import score_name, to_onnx
+from tidemill_learning.training.onnx.parity import Parity, edge_rows, prove_parity, run_graph, tolerance_of
 from tidemill_learning.training.search import NoCandidate, Search, said, search
 from tidemill_learning.training.split import TemporalSplit, known_at, temporal_split
 from tidemill_learning.training.texts import distinct, with_short_texts

@@ -9,11 +9,11 @@ from typing import Any
 
 from tidemill.artifact import REFERENCE_FILE, ArtifactError, ArtifactStore
 from tidemill.codec import Codec
-from tidemill.contracts.events import ModelVersion
-from tidemill.contracts.schemas import Schema
+from tidemill.contracts.events.platform import ModelVersion
+from tidemill.contracts.schemas.catalog import Schema
 from tidemill.errors import DeadLetter, RetryLater
 from tidemill.kafka.batch import Batch
-from tidemill.kafka.broadcast import BroadcastReader
+from tidemill.kafka.client.broadcast import BroadcastReader
 
 _log = logging.getLogger(__name__)
 

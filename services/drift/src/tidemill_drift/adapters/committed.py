@@ -8,8 +8,8 @@ from dataclasses import asdict
 
 from confluent_kafka import TopicPartition
 
-from tidemill.kafka.marks import Mark
-from tidemill_learning.drift.windows import LabelCounts, Place, RestPlace
+from tidemill.kafka.partitions.marks import Mark
+from tidemill_learning.drift.profiling.windows import LabelCounts, Place, RestPlace
 
 Key = tuple[str, int]
 """(topic, partition number)."""

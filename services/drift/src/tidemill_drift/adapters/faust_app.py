@@ -21,22 +21,22 @@ from faust.types.auth import CredentialsT
 from opentelemetry.trace import Tracer
 
 from tidemill.codec import Codec
-from tidemill.contracts.schemas import SchemaCatalog
+from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import DeadLetter, FatalError, RetryLater
 from tidemill.kafka.batch import Output
+from tidemill.kafka.client.publisher import Publisher
 from tidemill.kafka.headers import Headers
 from tidemill.kafka.pass_through.aio import aiokafka_config
-from tidemill.kafka.publisher import Publisher
 from tidemill.service import Heartbeat
 from tidemill.telemetry.traceparent import sampled_contexts
 from tidemill_drift import metrics
 from tidemill_drift.adapters.champions import Champions, Crowned
 from tidemill_drift.adapters.faust_consumer import WholeTransport
-from tidemill_drift.judging import ROLES, Judging, count
+from tidemill_drift.detector_host import ROLES, Judging, count
 from tidemill_drift.settings import DriftSettings
 from tidemill_drift.spans import judging_span, outcome_headers
-from tidemill_learning.drift.detector import Outcome
+from tidemill_learning.drift.detection.detector import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable

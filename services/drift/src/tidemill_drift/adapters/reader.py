@@ -18,12 +18,12 @@ from opentelemetry.trace import Tracer
 
 from tidemill.errors import FatalError, RetryLater
 from tidemill.kafka.batch import Batch, Output
-from tidemill.kafka.clients import admin, consumer_config
-from tidemill.kafka.lagging import Lag
-from tidemill.kafka.marks import Mark
-from tidemill.kafka.publisher import Publisher
-from tidemill.kafka.resuming import log_bounds
-from tidemill.kafka.topic_ids import TopicIds
+from tidemill.kafka.client.clients import admin, consumer_config
+from tidemill.kafka.client.publisher import Publisher
+from tidemill.kafka.partitions.lag import Lag
+from tidemill.kafka.partitions.marks import Mark
+from tidemill.kafka.partitions.resuming import log_bounds
+from tidemill.kafka.partitions.topic_ids import TopicIds
 from tidemill.service import Heartbeat
 from tidemill.telemetry.tracing import batch_span
 from tidemill_drift import metrics
@@ -32,8 +32,8 @@ from tidemill_drift.adapters.standing import Standing
 from tidemill_drift.profiling import Profiling
 from tidemill_drift.settings import DriftSettings
 from tidemill_drift.spans import profile_headers
-from tidemill_learning.drift.partition import Profile
-from tidemill_learning.drift.windows import Place
+from tidemill_learning.drift.profiling.partition import Profile
+from tidemill_learning.drift.profiling.windows import Place
 
 _log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from confluent_kafka import Consumer, KafkaError, Message
 
-from tidemill.kafka.marks import Mark, Resumption, go_on
-from tidemill.kafka.resuming import log_bounds, say
-from tidemill.kafka.topic_ids import TopicIds
-from tidemill_learning.drift.windows import Place
+from tidemill.kafka.partitions.marks import Mark, Resumption, go_on
+from tidemill.kafka.partitions.resuming import log_bounds, say
+from tidemill.kafka.partitions.topic_ids import TopicIds
+from tidemill_learning.drift.profiling.windows import Place
 
 Key = tuple[str, int]
 """(topic, partition number)."""

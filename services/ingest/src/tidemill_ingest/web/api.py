@@ -19,7 +19,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 
 from tidemill.access import Scope
-from tidemill.access.gate import Gate, Refusal
+from tidemill.access.authorizer import Gate, Refusal
 from tidemill.access.middleware import Guarded, Visited
 from tidemill.web.content import JSON, media_type, wrong_type
 from tidemill.web.instrument import Instrument

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from tidemill_trainer.sql_schema import metadata
+from tidemill_trainer.runs.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

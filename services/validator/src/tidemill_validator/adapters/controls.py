@@ -7,22 +7,20 @@ import time
 from collections.abc import Callable, Mapping
 
 from tidemill.codec import Codec
-from tidemill.contracts.controls import ValidatorControl
-from tidemill.contracts.schemas import Schema
+from tidemill.contracts.events.controls import ValidatorControl
+from tidemill.contracts.schemas.catalog import Schema
 from tidemill.errors import DeadLetter, RetryLater
 from tidemill.ids import uuid7
 from tidemill.kafka.batch import Batch
-from tidemill.kafka.broadcast import BroadcastReader
-from tidemill.kafka.publisher import Publisher
+from tidemill.kafka.client.broadcast import BroadcastReader
+from tidemill.kafka.client.publisher import Publisher
 from tidemill.settings import KafkaSettings
-from tidemill_validator import metrics
+from tidemill_validator.paused import Stream
 
 EVERY_S = 0.25
 CATCH_UP_S = 10.0
 
 _log = logging.getLogger(__name__)
-Stream = tuple[str, str]
-"""Model and role."""
 
 
 class Controls:
@@ -93,23 +91,3 @@ class Controls:
                 continue
             self.newest[control.model, control.role] = control
         return self.newest != known
-
-
-def tell(newest: Mapping[Stream, ValidatorControl], streams: Mapping[Stream, str], before: set[str]) -> set[str]:
-    """The raw topics that are paused, with metrics and log lines for what has changed since `before`."""
-    paused = set()
-    for stream, topic in streams.items():
-        control = newest.get(stream)
-        now = control is not None and control.action == "paused"
-        metrics.PAUSED.labels(*stream).set(now)
-        if control is not None and now:
-            paused.add(topic)
-            if topic not in before:
-                _log.error(
-                    "paused %s: %s; look at its dead letters, mend the producer or the rule, then: tidemill resume %s",
-                    topic, control.reason, stream[0],
-                    extra={"model": stream[0], "role": stream[1]},
-                )  # fmt: skip
-        elif control is not None and topic in before:
-            _log.warning("%s goes on: resumed by %s: %s", topic, control.by, control.reason)
-    return paused

@@ -8,13 +8,13 @@ from typing import Any
 
 from tidemill.codec import Codec
 from tidemill.errors import RetryLater
-from tidemill.kafka.bounded import groupless_consumer, watermarks
-from tidemill.kafka.scan import scan
+from tidemill.kafka.client.bounded import groupless_consumer, watermarks
+from tidemill.kafka.client.scan import scan
 from tidemill.settings import KafkaSettings
 from tidemill_validator import metrics
-from tidemill_validator.memory import read_back
-from tidemill_validator.restore import Chunk, Range, read_window
-from tidemill_validator.validate import Stream, StreamValidator
+from tidemill_validator.checks.stream_validator import Stream, StreamValidator
+from tidemill_validator.uniqueness.memory import read_back
+from tidemill_validator.uniqueness.restore import Chunk, Range, read_window
 
 
 class CleanHistory:

@@ -11,14 +11,14 @@ from typing import Any
 from tidemill.clock import SystemClock
 from tidemill.codec import Codec
 from tidemill.contracts.model_file import ModelSpec
-from tidemill.contracts.schemas import Schema, SchemaCatalog
+from tidemill.contracts.schemas.catalog import Schema, SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import DeadLetter, RetryLater
-from tidemill.kafka.scan import scan
+from tidemill.kafka.client.scan import scan
 from tidemill.settings import KafkaSettings
 from tidemill_expectations import event_suite
 from tidemill_validator import metrics
-from tidemill_validator.window_watch import Alarm, WindowWatch
+from tidemill_validator.checks.window_watch import Alarm, WindowWatch
 
 EVERY_S = 5.0
 LEAST_HISTORY = timedelta(days=1)

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from functools import partial
 
 from tidemill.contracts.topics import TopicCatalog
-from tidemill.kafka.clients import admin
-from tidemill.kafka.growth import partition_counts, widen
-from tidemill.kafka.room import Room
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.partitions.growth import partition_counts, widen
+from tidemill.kafka.partitions.room import Room
 from tidemill.settings import KafkaSettings
-from tidemill_validator.validate import Stream
+from tidemill_validator.checks.stream_validator import Stream
 
 
 def room(settings: KafkaSettings, catalog: TopicCatalog, streams: Iterable[Stream]) -> Room:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tidemill.codec import Codec
-from tidemill.contracts.controls import ValidatorControl
-from tidemill.contracts.schemas import Schema
+from tidemill.contracts.events.controls import ValidatorControl
+from tidemill.contracts.schemas.catalog import Schema
 from tidemill.ids import uuid7
-from tidemill.kafka.publisher import Publisher
+from tidemill.kafka.client.publisher import Publisher
 from tidemill.settings import KafkaSettings
 
 ROLE = "raw"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from tidemill.access.tables import metadata
+from tidemill.access.storage.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,11 +1,9 @@
 """The model file: the one thing that a user writes, read into frozen types, with errors that say where.
 
-`load_model` reads one file, `load_models` a folder. What a file says about its record is checked against
-the `.avsc` by
-`check_against_record`, which `SchemaCatalog.load` calls for every model.
+`load_model` reads one file, `load_models` a folder. What a file says about its record is checked against the `.avsc` by
+`tidemill.contracts.record_check`, which `SchemaCatalog.load` asks for every model.
 """
 
-from tidemill.contracts.model_file.against_record import check_against_record
 from tidemill.contracts.model_file.errors import ModelFileError
 from tidemill.contracts.model_file.load import load_model, load_models
 from tidemill.contracts.model_file.spec import (
@@ -41,7 +39,6 @@ __all__ = [
     "Step",
     "Target",
     "Training",
-    "check_against_record",
     "load_model",
     "load_models",
 ]

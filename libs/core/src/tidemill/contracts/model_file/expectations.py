@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, cast
 
-from tidemill.contracts.model_file.nodes import NOT_BUILT, Section, Value, nearest
 from tidemill.contracts.model_file.spec import ExpectationSpec, Severity
 from tidemill.contracts.model_file.vocabulary import (
     ARGUMENTS_NOT_BUILT,
@@ -25,6 +24,7 @@ from tidemill.contracts.model_file.vocabulary import (
     UNIQUE_EXPECTATIONS,
     WINDOW_EXPECTATIONS,
 )
+from tidemill.contracts.model_file.yaml.nodes import NOT_BUILT, Section, Value, nearest
 from tidemill.patterns import linear as patterns
 
 INSTEAD: Final = {

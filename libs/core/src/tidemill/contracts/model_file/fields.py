@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
-from tidemill.contracts.model_file import units
-from tidemill.contracts.model_file.nodes import Value, nearest
 from tidemill.contracts.model_file.spec import PrivacyRule, Step
+from tidemill.contracts.model_file.units import UNITS, conversion
+from tidemill.contracts.model_file.yaml.nodes import Value, nearest
 
 PLAIN_STEPS: Final = ("trim", "lower", "upper", "collapse")
 """Steps on text that take no argument; `collapse` makes every run of white space one space."""
@@ -57,11 +57,11 @@ def _step(item: Value) -> Step:
 
 def _unit(body: Value) -> Step:
     found = body.section(("from", "to"), required=("from", "to"))
-    source, target = (found.read(key, lambda v: v.choice(units.UNITS), "", "") for key in ("from", "to"))
+    source, target = (found.read(key, lambda v: v.choice(UNITS), "", "") for key in ("from", "to"))
     if not found.sure("from", "to"):
         return Step("linear")
     try:
-        factor, offset = units.conversion(source, target)
+        factor, offset = conversion(source, target)
     except ValueError as error:
         raise found.entries["to"].error(f"`{body.path}`: {error}") from error
     return Step("linear", factor=factor, offset=offset)

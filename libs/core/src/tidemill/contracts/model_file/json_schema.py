@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tidemill.contracts.model_file import vocabulary as words
+import tidemill.contracts.model_file.vocabulary as words
 from tidemill.contracts.model_file.expectations import BETWEEN, WHOLE_NUMBERS
 from tidemill.contracts.model_file.fields import PLAIN_STEPS, PRIVACY
 from tidemill.contracts.model_file.load import MODEL_NAME, OPTIONAL, REQUIRED

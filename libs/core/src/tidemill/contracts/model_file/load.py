@@ -12,7 +12,6 @@ from typing import cast
 from tidemill.contracts.model_file.errors import EnoughError, ModelFileError
 from tidemill.contracts.model_file.expectations import read_expectation
 from tidemill.contracts.model_file.fields import read_normalise, read_privacy
-from tidemill.contracts.model_file.nodes import Value, compose
 from tidemill.contracts.model_file.releases import read_release
 from tidemill.contracts.model_file.sections import (
     read_drift,
@@ -24,6 +23,7 @@ from tidemill.contracts.model_file.sections import (
 from tidemill.contracts.model_file.sources import read_source
 from tidemill.contracts.model_file.spec import Drift, ExpectationSpec, ModelSpec, Release, Retrain, Source, Target, Task
 from tidemill.contracts.model_file.vocabulary import ROOT_NOT_BUILT, SUBJECTS
+from tidemill.contracts.model_file.yaml.nodes import Value, compose
 from tidemill.errors import ConfigError
 
 MODEL_NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")

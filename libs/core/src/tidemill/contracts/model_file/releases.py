@@ -6,9 +6,9 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, cast
 
-from tidemill.contracts.model_file import vocabulary as words
-from tidemill.contracts.model_file.nodes import Value
+import tidemill.contracts.model_file.vocabulary as words
 from tidemill.contracts.model_file.spec import Mode, Release, ReleaseLimits
+from tidemill.contracts.model_file.yaml.nodes import Value
 
 
 def read_release(value: Value | None) -> Release:

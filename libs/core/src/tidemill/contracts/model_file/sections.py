@@ -8,8 +8,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 
-from tidemill.contracts.model_file import vocabulary as words
-from tidemill.contracts.model_file.nodes import Section, Value
+import tidemill.contracts.model_file.vocabulary as words
 from tidemill.contracts.model_file.sources import read_label_source
 from tidemill.contracts.model_file.spec import (
     Drift,
@@ -23,6 +22,7 @@ from tidemill.contracts.model_file.spec import (
     Task,
     Training,
 )
+from tidemill.contracts.model_file.yaml.nodes import Section, Value
 
 
 def read_target(value: Value) -> Target:

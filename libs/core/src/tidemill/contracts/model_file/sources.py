@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
-from tidemill.contracts.model_file import vocabulary as words
-from tidemill.contracts.model_file.nodes import Section, Value
+import tidemill.contracts.model_file.vocabulary as words
 from tidemill.contracts.model_file.spec import ExternalSource, FieldPath, SourceFormat, TimeUnit
+from tidemill.contracts.model_file.yaml.nodes import Section, Value
 
 TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")  # Kafka's own rule
 KEYS: Final = ("topic", "format", "event_id", "event_time", "key", "fields", "schema", "message")

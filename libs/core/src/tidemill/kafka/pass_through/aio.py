@@ -94,7 +94,7 @@ def _file(settings: ClientSettings, name: str) -> Iterator[str | None]:
 
 
 def _provider(source: TokenSource) -> Any:
-    from aiokafka.abc import AbstractTokenProvider  # type: ignore[import-untyped]
+    from aiokafka.abc import AbstractTokenProvider
 
     class Provider(AbstractTokenProvider):  # type: ignore[misc]
         async def token(self) -> str:

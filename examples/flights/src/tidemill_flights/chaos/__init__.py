@@ -1,0 +1,1 @@
+"""Kills on the way: each process once, while it works."""

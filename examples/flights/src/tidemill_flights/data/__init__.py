@@ -1,0 +1,1 @@
+"""The flights: prepared, spoilt, shuffled for the control."""

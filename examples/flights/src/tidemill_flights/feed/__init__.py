@@ -1,0 +1,1 @@
+"""How the year gets into the platform: its clock, its stream, its REST clients."""

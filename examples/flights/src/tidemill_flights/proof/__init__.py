@@ -1,0 +1,1 @@
+"""What a run has come to: topics read back, audited, scored, summed up."""

@@ -1,0 +1,1 @@
+"""Commands about versions: trained, imported, signed, on trial, released."""

@@ -1,0 +1,100 @@
+"""`tidemill models new-key` and `tidemill models sign`: who made a version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tidemill_cli.platform_options import platform_options
+from tidemill_operations.acts import note_act
+
+if TYPE_CHECKING:
+    from tidemill.settings import CommonSettings
+    from tidemill_operations.platform import PlatformView
+
+
+@click.command("new-key")
+@click.option("--keep", is_flag=True, help="Do nothing where there is a key already.")
+def new_key(keep: bool) -> None:
+    """Make a key by which models are signed from now on.
+
+    It replaces the private key in TIDEMILL_SIGNING_KEY; its public key is added to TIDEMILL_TRUSTED_KEYS, where those
+    of before stay, so that their versions serve on. Take one out of that file to trust it no longer.
+
+    To change keys where they lie on several machines: add the new public key to the file of every reader first.
+    """
+    from tidemill.artifact.signing import new_keys
+    from tidemill.settings import CommonSettings
+
+    settings = CommonSettings()  # a key is made before there is a platform
+    if keep and settings.signing_key.exists():
+        click.echo(f"there is a key already: {settings.signing_key}")
+        return
+    name = new_keys(settings.signing_key, settings.trusted_keys)
+    click.echo(f"key {name}: {settings.signing_key} signs, {settings.trusted_keys} trusts it")
+
+
+@click.command("sign")
+@click.option("--model", "name", metavar="NAME", help="The model; needless where there is only one.")
+@platform_options
+def sign(platform: PlatformView, name: str | None) -> None:
+    """Sign the versions of a model that nobody has signed yet: those made before versions were signed, or by a key
+    that is no longer trusted.
+
+    Only what the platform's topics name is signed, where it lies below TIDEMILL_ARTIFACTS and has the digest that they
+    state: look at `tidemill models NAME` first.
+    """
+    from tidemill.artifact import ArtifactError
+
+    spec = platform.model(name)
+    known = known_versions(platform, spec.name)
+    signed = 0
+    for number, reference in sorted(known.items()):
+        try:
+            fresh = sign_version(platform.settings, spec.name, reference)
+        except (ArtifactError, OSError) as error:
+            click.echo(f"version {number}: not signed: {error}", err=True)
+            continue
+        signed += fresh
+        click.echo(f"version {number}: {'signed' if fresh else 'is signed already'}")
+    note_act(platform, "models.sign", spec.name, signed=signed)
+
+
+def known_versions(platform: PlatformView, model: str) -> dict[int, dict[str, Any]]:
+    """The artifacts that the platform's topics name, by version."""
+    from tidemill_operations.feed import read_all
+
+    known: dict[int, dict[str, Any]] = {}
+    for run in read_all(platform, "retrain_runs", model):
+        if run.datum["artifact"] is not None and run.datum["version"] is not None:
+            known[run.datum["version"]] = run.datum["artifact"]
+    for item in read_all(platform, "model_versions", model):
+        for arm in (item.datum["champion"], item.datum.get("challenger")):
+            if arm is not None:
+                known[arm["version"]] = arm
+    return known
+
+
+def sign_version(settings: CommonSettings, model: str, reference: dict[str, Any]) -> bool:
+    """Sign a published version; False where a trusted key has done so. Raises ArtifactError, OSError, ConfigError."""
+    from tidemill.artifact import MANIFEST_FILE, ArtifactError, ArtifactStore, Reason
+    from tidemill.artifact.signing import SIGNATURE_FILE, Signer, TrustedKeys
+    from tidemill.stores import absolute, join, write_bytes
+
+    uri, digest = reference["artifact_uri"], reference["manifest_digest"]
+    root = absolute(settings.artifacts)
+    try:
+        ArtifactStore(root, TrustedKeys(settings.trusted_keys)).fetch(model, uri, digest)
+    except ArtifactError as error:
+        if error.reason is not Reason.UNSIGNED:
+            raise
+    else:
+        return False
+    found = ArtifactStore(root).fetch(model, uri, digest)
+    if found.manifest.model != model or found.manifest.version != reference["version"]:
+        raise ArtifactError(
+            f"its {MANIFEST_FILE} is of {found.manifest.model} {found.manifest.version}", Reason.MANIFEST
+        )
+    write_bytes(join(uri, SIGNATURE_FILE), Signer.read(settings.signing_key).sign(found.manifest.to_bytes()))
+    return True

@@ -1,0 +1,1 @@
+"""Commands about the platform itself: its processes, its topics, its keys."""

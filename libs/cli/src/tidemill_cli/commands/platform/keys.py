@@ -1,0 +1,160 @@
+"""`tidemill keys`: who may ask the HTTP interfaces, and what administrators have done."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tidemill_cli.platform_options import platform_options
+from tidemill_operations.acts import audit_engine
+from tidemill_operations.person import who
+
+if TYPE_CHECKING:
+    from tidemill.access.credentials.keys import KeyRecord
+    from tidemill.access.storage.store import Issued, KeyStore
+    from tidemill_operations.platform import PlatformView
+
+SCOPES = ("ingest", "predict", "admin")
+
+
+@click.group()
+def keys() -> None:
+    """Keys of the HTTP interfaces. Only their hashes are stored: a key is shown once, when it is made.
+
+    \b
+    tidemill keys create "web shop" --scope predict --rate 100/second
+    tidemill keys rotate 3f2a9c01d4e7 --grace 1h
+    tidemill keys revoke 3f2a9c01d4e7 --reason "laptop stolen"
+
+    Services know of a change within seconds (TIDEMILL_KEYS_REFRESH_S). Every change is in the audit log.
+    """
+
+
+@keys.command()
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(SCOPES), help="Repeatable.")
+@click.option("--rate", metavar="RATE", help="At most, such as 100/second or 5000/hour; without: the service's own.")
+@click.option("--expires", metavar="SPAN", help="Ends after a time such as 90d or 12h.")
+@platform_options
+def create(platform: PlatformView, name: str, scopes: tuple[str, ...], rate: str | None, expires: str | None) -> None:
+    """Make a key for NAME, whoever is to use it."""
+    from tidemill.access.credentials.callers import Scope
+    from tidemill.access.limits.rates import parsed_rate
+
+    if rate:
+        parsed_rate(rate)
+    until = _now_ms() + _span_ms(expires, "--expires") if expires else None
+    wanted = [Scope(scope) for scope in scopes]
+    _tell(_store(platform).create(name, wanted, who(), rate=rate, expires_at=until))
+
+
+@keys.command()
+@click.argument("key_id")
+@click.option("--grace", metavar="SPAN", help="How long the old secret holds on, such as 1h; without: not at all.")
+@platform_options
+def rotate(platform: PlatformView, key_id: str, grace: str | None) -> None:
+    """Give the key KEY_ID a new secret."""
+    grace_ms = _span_ms(grace, "--grace") if grace else 0
+    _tell(_known(lambda store: store.rotate(key_id, who(), grace_ms), platform))
+
+
+@keys.command()
+@click.argument("key_id")
+@click.option("--reason", default="", help="Why: kept in the audit log.")
+@platform_options
+def revoke(platform: PlatformView, key_id: str, reason: str) -> None:
+    """End the key KEY_ID for ever."""
+    _known(lambda store: store.revoke(key_id, who(), reason), platform)
+    click.echo(f"revoked: {key_id}")
+
+
+@keys.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@platform_options
+def list_(platform: PlatformView, as_json: bool) -> None:
+    """All keys, without their secrets."""
+    from rich.table import Table
+
+    from tidemill_cli.rendering.terminal import console
+
+    rows = [_row(record) for record in _store(platform).all()]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("key", "name", "scopes", "rate", "state", "made", "by", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(
+            row["key"], row["name"], " ".join(row["scopes"]), row["rate"] or "-", row["state"], row["made"], row["by"]
+        )
+    console().print(table, markup=False)
+
+
+@keys.command()
+@click.option("--most", default=50, show_default=True, type=click.IntRange(min=1), help="So many acts, the newest.")
+@platform_options
+def audit(platform: PlatformView, most: int) -> None:
+    """The audit log of administrative acts, newest first, as JSON lines."""
+    from tidemill.access.storage.audit import acts
+
+    for act in acts(audit_engine(platform), most):
+        line = {"at": _iso(act.at), "by": act.by, "act": act.act, "subject": act.subject, "detail": act.detail}
+        click.echo(json.dumps(line))
+
+
+def _store(platform: PlatformView) -> KeyStore:
+    from tidemill.access.storage.store import KeyStore
+    from tidemill.clock import SystemClock
+
+    return KeyStore(audit_engine(platform), SystemClock())
+
+
+def _known(act: Any, platform: PlatformView) -> Any:
+    from tidemill.access.storage.store import UnknownKey
+
+    try:
+        return act(_store(platform))
+    except UnknownKey as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _tell(issued: Issued) -> None:
+    click.echo(f"key {issued.record.key_id} ({', '.join(sorted(issued.record.scopes))}); it is shown this once:")
+    click.echo(issued.text)
+
+
+def _row(record: KeyRecord) -> dict[str, Any]:
+    state = "usable" if record.usable(_now_ms()) else "revoked" if record.revoked_at else "expired"
+    return {
+        "key": record.key_id,
+        "name": record.name,
+        "scopes": sorted(record.scopes),
+        "rate": record.rate,
+        "state": state,
+        "made": _iso(record.created_at),
+        "by": record.created_by,
+        "rotated": record.rotated_at and _iso(record.rotated_at),
+        "expires": record.expires_at and _iso(record.expires_at),
+        "revoked": record.revoked_at and _iso(record.revoked_at),
+    }
+
+
+def _span_ms(text: str, option: str) -> int:
+    from tidemill.contracts.quantities import parse_duration
+
+    try:
+        return int(parse_duration(text).total_seconds() * 1_000)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint=option) from None
+
+
+def _now_ms() -> int:
+    from tidemill.clock import SystemClock
+
+    return SystemClock().now_ms()
+
+
+def _iso(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1_000, UTC).isoformat(timespec="seconds")

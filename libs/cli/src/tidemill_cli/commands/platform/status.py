@@ -1,0 +1,229 @@
+"""`tidemill status`: what runs, what lags, what serves, what drifted."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tidemill_cli.platform_options import platform_options
+from tidemill_operations.standing.groups import PROFILE
+from tidemill_operations.standing.pauses import read_pauses
+
+if TYPE_CHECKING:
+    from tidemill_operations.platform import PlatformView
+
+PROBE_S = 1.0
+JUDGED = "tidemill_validator_records_total"
+BACK_MS = 7 * 24 * 3_600_000
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@platform_options
+def status(platform: PlatformView, as_json: bool) -> None:
+    """What runs, what lags, what serves, what drifted lately, what was set aside, what is paused.
+
+    Processes are known only for a platform that runs on this machine (`tidemill up`).
+    """
+    pauses = read_pauses(platform)
+    aside = _set_aside(platform.facts)
+    uneven = _uneven(platform)
+    found = {
+        "broker": platform.facts.get("broker", {"bootstrap": platform.settings.kafka_bootstrap}),
+        "processes": _processes(platform.facts),
+        "groups": _groups(platform),
+        "models": [
+            {
+                **_model(platform, name),
+                "tombstones": aside.get(name, 0),
+                "paused": [pause.facts() for pause in pauses if pause.model == name],
+                "partitions": uneven[name],
+            }
+            for name in sorted(platform.models)
+        ],
+    }
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        _show(found)
+        for line in filter(None, map(_unsettled, found["models"])):
+            click.secho(line, fg="yellow")
+        for pause in pauses:
+            click.secho(pause.line(), fg="red")
+        for problem in filter(None, uneven.values()):
+            click.secho(f"what has no topic or no room waits: {problem}", fg="red")
+
+
+def _uneven(platform: PlatformView) -> dict[str, str | None]:
+    """By model, which of its topics are missing or have other partition counts, and what to type."""
+    from tidemill.kafka.partitions.growth import lacking, unequal
+    from tidemill_operations.standing.lag import Offsets
+
+    names = {name: platform.topics.model_topics(name) for name in platform.models}
+    present = Offsets(platform.settings).partitions([topic for topics in names.values() for topic in topics.values()])
+    wrong = {name: [told(platform.topics, name, present) for told in (lacking, unequal)] for name in names}
+    return {name: "; ".join(filter(None, told)) or None for name, told in wrong.items()}
+
+
+def _processes(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = []
+    for name, process in facts.get("processes", {}).items():
+        pid, url = process.get("pid"), process.get("url")
+        rows.append({"name": name, "pid": pid, "url": url, "state": _state(pid, url)})
+    return rows
+
+
+def _state(pid: int | None, url: str | None) -> str:
+    if pid is None or not _runs(pid):
+        return "down"
+    if url is None:
+        return "up"
+    if _answers(f"{url}/health/ready") or _answers(f"{url}/health"):
+        return "ready"
+    return "live, not ready" if _answers(f"{url}/health/live") else "up, does not answer"
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _answers(url: str) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=PROBE_S) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _groups(platform: PlatformView) -> list[dict[str, Any]]:
+    from tidemill_operations.standing.lag import Offsets
+    from tidemill_operations.standing.made_anew import MadeAnew
+
+    offsets = Offsets(platform.settings)
+    rows = []
+    for group in offsets.groups(platform.settings.prefix):
+        committed, anew = offsets.committed(group), MadeAnew.of(offsets, group)
+        ends = offsets.ends(sorted({topic for topic, _ in committed}))
+        stands = dict.fromkeys(committed, 0) | anew.done(committed)
+        lag = sum(max(0, ends[at] - offset) for at, offset in stands.items() if at in ends)
+        removed = sum(offsets.removed(group).values())
+        rows.append({"group": group, "lag": lag, "removed_unread": removed, "made_anew": sorted(anew.ids)})
+    return rows
+
+
+def _model(platform: PlatformView, name: str) -> dict[str, Any]:
+    from tidemill_operations.dead_letters.counting import open_about
+    from tidemill_operations.feed import read_all
+    from tidemill_operations.standing.label_counts import labels_met
+    from tidemill_operations.standing.lag import Offsets
+
+    since = int(datetime.now(tz=UTC).timestamp() * 1000) - BACK_MS
+    serving = max((n.datum for n in read_all(platform, "model_versions", name)), key=lambda d: d["epoch"], default=None)
+    runs = read_all(platform, "retrain_runs", name)
+    drift = read_all(platform, "drift_events", name, since)
+    performance = read_all(platform, "model_performance", name, since)
+    of_stream = [news for news in performance if news.datum["source"] != "rest"]
+    offsets = Offsets(platform.settings)
+    names = platform.topics.model_topics(name)
+    letters = [open_about(platform.settings, offsets, names[role]) for role in ("raw_dlq", "labels_raw_dlq")]
+    met = labels_met(platform, name)
+    return {
+        "model": name,
+        "version": serving["champion"]["version"] if serving else None,
+        "epoch": serving["epoch"] if serving else None,
+        "run": _run(runs[-1].datum, runs[-1].at_ms) if runs else None,
+        "last_drift": drift[-1].datum["detail"] if drift else None,
+        "last_drift_at": _moment(drift[-1].at_ms) if drift else None,
+        "metrics": (of_stream or performance)[-1].datum["metrics"] if performance else {},
+        "dead_letters_about": sum(letter.count for letter in letters),
+        "dead_letters_exact": all(letter.exact for letter in letters),
+        "labels": met.labels,
+        "labels_without_event": met.orphans,
+        "labels_without_event_newest": list(met.newest),
+    }
+
+
+def _run(run: dict[str, Any], at_ms: int) -> dict[str, Any]:
+    """What became of the newest retrain request, as far as it is."""
+    return {name: run[name] for name in ("run_id", "cause", "state", "reason", "version")} | {"at": _moment(at_ms)}
+
+
+def _unsettled(model: dict[str, Any]) -> str:
+    """What to know of the newest run of a model: that it waits, has failed or came to nothing. Else an empty text."""
+    run = model["run"]
+    waits = run is not None and run["state"] == "started" and not run["reason"].startswith("attempt ")
+    made_none = run is not None and run["state"] in ("failed", "finished") and run["version"] is None
+    return f"{model['model']}: run ({run['cause']}) {run['state']}: {run['reason']}" if waits or made_none else ""
+
+
+def _set_aside(facts: dict[str, Any]) -> dict[str, int]:
+    """Tombstones and deleted rows by model, as the validators here have counted them since they started."""
+    from tidemill_operations.standing.scrape import scrape
+
+    counts: dict[str, int] = {}
+    for name, process in facts.get("processes", {}).items():
+        if name.startswith("validator"):
+            for labels, value in scrape(process.get("url")).get(JUDGED, []):
+                if labels["outcome"] == "set_aside":
+                    counts[labels["model"]] = counts.get(labels["model"], 0) + int(value)
+    return counts
+
+
+def _moment(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, tz=UTC).isoformat(timespec="seconds")
+
+
+def _show(found: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    from tidemill_cli.rendering.terminal import console as make_console
+
+    console = make_console()
+    broker = found["broker"]
+    console.print(f"{broker.get('name', 'Kafka')} at {broker['bootstrap']}", highlight=False)
+    if found["processes"]:
+        table = Table("process", "pid", "state", "address", box=None, pad_edge=False)
+        for row in found["processes"]:
+            colour = {"ready": "green", "up": "green", "down": "red"}.get(row["state"], "yellow")
+            table.add_row(row["name"], str(row["pid"] or "-"), f"[{colour}]{row['state']}[/]", row["url"] or "")
+        console.print(table)
+    groups = Table("group", "behind by", box=None, pad_edge=False)
+    for row in found["groups"]:
+        open_windows = ", held by its open windows" if PROFILE in row["group"] and row["lag"] else ""
+        lost = f"; {row['removed_unread']:,} were removed unread" if row["removed_unread"] else ""
+        anew = f"; made anew since it began: {', '.join(row['made_anew'])}" if row["made_anew"] else ""
+        groups.add_row(row["group"], f"{row['lag']:,} records{open_windows}{lost}{anew}")
+    console.print(groups, markup=False)
+    models = Table("model", "version", "epoch", "score", "open dead letters", "last drift", box=None, pad_edge=False)
+    for row in found["models"]:
+        score = ", ".join(f"{key} {value:.3f}" for key, value in sorted(row["metrics"].items())[:3])
+        drift = f"{row['last_drift_at']}: {row['last_drift']}" if row["last_drift"] else "none"
+        version = "none yet" if row["version"] is None else str(row["version"])
+        epoch = "" if row["epoch"] is None else str(row["epoch"])
+        about = "" if row["dead_letters_exact"] else "at most "
+        models.add_row(row["model"], version, epoch, score or "-", f"{about}{row['dead_letters_about']:,}", drift)
+    console.print(models, markup=False)
+    for row in found["models"]:
+        if row["labels_without_event"]:
+            told = (
+                f"{row['model']}: {row['labels_without_event']:,} of {row['labels']:,} labels are about no event that"
+            )
+            console.print(
+                f"{told} came where they did: tidemill quality {row['model']} says where they stand", highlight=False
+            )
+        if row["tombstones"]:
+            told = f"{row['model']}: {row['tombstones']:,} tombstones or deleted rows since the validator started"
+            console.print(f"{told}: among the dead letters, and nothing is wrong with them", highlight=False)

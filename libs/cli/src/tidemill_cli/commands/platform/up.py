@@ -1,0 +1,138 @@
+"""`tidemill up` and `tidemill kafka`: run the platform, or its broker alone, until Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tidemill_embedded.platform import Platform
+
+POLL_S = 0.2
+
+
+@click.command()
+@click.option("--kafka", metavar="HOST:PORT", help="Use this Kafka instead of the embedded one.")
+@click.option("--prefix", default="", help="Put before every topic, group and transactional id; for a shared Kafka.")
+@click.option("--models", metavar="NAME,...", default="", help="Models to run; all in models/ by default.")
+@click.option(
+    "--var",
+    "var",
+    type=click.Path(path_type=Path),
+    default=Path("var"),
+    show_default=True,
+    help="Data folder.",
+)
+@click.option("--root", type=click.Path(path_type=Path), default=Path(), help="Folder with schemas/ and models/.")
+@click.option("--fresh", is_flag=True, help="Forget everything in the data folder first.")
+@click.option("--mlflow/--no-mlflow", default=True, show_default=True, help="Run MLflow's own pages too.")
+def up(kafka: str | None, prefix: str, models: str, var: Path, root: Path, fresh: bool, mlflow: bool) -> None:
+    """Run the platform until Ctrl-C; prints its addresses.
+
+    Everything is kept in the data folder and found again at the next start. Then, in another terminal:
+
+    \b
+      tidemill push events.csv --model flight-delay
+      tidemill status
+
+    Each part is waited for while it shows signs of life (log, CPU time, answers): TIDEMILL_START_SILENCE_S says how
+    many seconds without one are too many (60), TIDEMILL_START_MOST_S how long a part may take at most (900).
+    """
+    from tidemill_cli.rendering.terminal import console as make_console
+    from tidemill_embedded.errors import StartInterrupted
+    from tidemill_embedded.platform import Platform, remove_data
+
+    console = make_console()
+    if fresh and var.exists():
+        remove_data(var)
+    platform = Platform(
+        root,
+        var,
+        models=[name.strip() for name in models.split(",") if name.strip()],
+        kafka=kafka,
+        prefix=prefix,
+        mlflow_server=mlflow,
+        on_news=lambda news: console.print(f"[yellow]{news}[/]", highlight=False),
+    )
+    with asked_to_stop() as stop, platform:
+        try:
+            platform.start(progress=lambda text: console.print(text, highlight=False), stop=stop)
+        except StartInterrupted as interrupted:
+            raise click.Abort from interrupted
+        _show(console, platform)
+        while not stop.is_set() and not platform.wait(POLL_S):
+            pass
+        console.print("stopping ...")
+    for name in platform.overdue:
+        console.print(f"{name} did not end in time and was killed", highlight=False)
+    console.print("stopped")
+
+
+@click.command()
+@click.option("--port", type=int, default=9092, show_default=True, help="Preferred port.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=Path("var/kafka"),
+    show_default=True,
+    help="Data folder.",
+)
+def kafka(port: int, data: Path) -> None:
+    """Run the embedded Apache Kafka alone until Ctrl-C; prints its address."""
+    from tidemill_embedded.broker.broker import Broker
+    from tidemill_embedded.errors import PlatformError
+
+    with asked_to_stop() as stop:
+        broker = Broker(data, port)
+        broker.start(progress=click.echo)
+        try:
+            click.echo(
+                f"Apache Kafka {broker.version}: bootstrap {broker.bootstrap}, data and log in {data}. Ctrl-C stops it."
+            )
+            while not stop.wait(POLL_S):
+                if not broker.running():
+                    raise PlatformError(f"Kafka ended by itself. Its log is {broker.log}")
+        finally:
+            broker.stop()
+
+
+@contextmanager
+def asked_to_stop() -> Iterator[threading.Event]:
+    """An event that Ctrl-C or SIGTERM sets, in place of an exception in the middle of anything."""
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _show(console: Console, platform: Platform) -> None:
+    from rich.table import Table
+
+    from tidemill_embedded.services import SERVICES
+
+    serves = {service.name: service.serves for service in SERVICES} | {"mlflow": "runs, parameters, metrics"}
+    table = Table(title="Tidemill is up", title_justify="left", box=None, pad_edge=False)
+    for heading in ("part", "address", "what is there"):
+        table.add_column(heading)
+    table.add_row("Kafka", platform.bootstrap, platform.broker_name)
+    for name, url in platform.addresses.items():
+        table.add_row(name, url, serves[name])
+    console.print(table)
+    console.print("Metrics of each service are at /metrics, health at /health/live and /health/ready.", highlight=False)
+    console.print(f"Logs are in {platform.var / 'logs'}. Ctrl-C stops everything.", highlight=False)

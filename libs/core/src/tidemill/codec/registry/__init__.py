@@ -1,0 +1,1 @@
+"""Schemas by number: a schema registry's client, and what was looked up there."""

@@ -1,0 +1,1 @@
+"""The platform's own events as frozen types, and data from them and to them."""

@@ -1,0 +1,1 @@
+"""YAML with positions: what is read, and where it stood."""

@@ -1,0 +1,1 @@
+"""Avro schemas: read, compared with their history, found by topic."""

@@ -1,0 +1,1 @@
+"""Clients of Kafka: their settings, readers up to an end, writers, topics."""

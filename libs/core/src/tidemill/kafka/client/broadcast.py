@@ -1,0 +1,100 @@
+"""A whole topic for everyone who asks: how replicas learn what must serve, without a group."""
+
+from __future__ import annotations
+
+import time
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+from tidemill.errors import RetryLater
+from tidemill.kafka.batch import Batch
+from tidemill.kafka.client.bounded import Remaining, groupless_consumer, partitions_of, split_errors, watermarks
+from tidemill.settings import KafkaSettings
+
+__all__ = ["BroadcastReader"]
+
+_CHUNK = 1_000
+_CHUNK_S = 0.1
+_FETCH_BUFFER_KB = 1_024
+
+
+class BroadcastReader:
+    """Reads all partitions of a (compacted) topic from the beginning, committed records only, in no group.
+
+    Connects when it is first read. Every record is given out once, by ``catch_up`` or by ``poll``, in
+    offset order per partition. A null value is a tombstone and is given out too. Not thread-safe.
+    """
+
+    def __init__(self, settings: KafkaSettings, topic: str, *, name: str = "broadcast") -> None:
+        self._settings = settings
+        self._topic = topic
+        self._name = name
+        self._consumer: Consumer | None = None
+        self._partitions: list[int] = []
+        self._positions: dict[int, int] = {}
+        self._kept: list[Batch] = []
+
+    def catch_up(self, timeout_s: float) -> list[Batch]:
+        """All records not given out yet, at least up to the end of the topic as it is at this call.
+
+        Raises RetryLater if that end is not reached in time (nothing is lost: the next call goes on),
+        ConfigError if there is no such topic.
+        """
+        deadline = time.monotonic() + timeout_s
+        consumer = self._connected()
+        marks = watermarks(consumer, self._topic, self._partitions)
+        starts = {partition: max(self._positions.get(partition, 0), low) for partition, (low, _) in marks.items()}
+        remaining = Remaining(starts, {partition: high for partition, (_, high) in marks.items()})
+        while remaining.open:
+            self._kept += self._read(consumer, _CHUNK_S)
+            remaining.advance(self._positions)
+            if remaining.open and time.monotonic() > deadline:
+                raise RetryLater(f"{self._topic} could not be read to its end within {timeout_s:.0f} s")
+        return self._take()
+
+    def poll(self, timeout_s: float = 0.0) -> list[Batch]:
+        """Records not given out yet that are there, or come within ``timeout_s``; none while brokers are
+        away.
+        """
+        batches = self._read(self._connected(), timeout_s)
+        return self._take() + batches
+
+    def close(self) -> None:
+        """Release the consumer."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            consumer.close()
+
+    def __enter__(self) -> BroadcastReader:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _connected(self) -> Consumer:
+        if self._consumer is None:
+            consumer = groupless_consumer(
+                self._settings,
+                self._name,
+                queued_max_messages_kbytes=_FETCH_BUFFER_KB,
+                queued_min_messages=_CHUNK,
+            )
+            try:
+                self._partitions = partitions_of(consumer, self._topic)
+            except BaseException:
+                consumer.close()
+                raise
+            consumer.assign([TopicPartition(self._topic, number, OFFSET_BEGINNING) for number in self._partitions])
+            self._consumer = consumer
+        return self._consumer
+
+    def _read(self, consumer: Consumer, timeout_s: float) -> list[Batch]:
+        records, ends = split_errors(consumer.consume(_CHUNK, timeout_s))
+        for tp in consumer.position([TopicPartition(self._topic, number) for number in self._partitions]):
+            reached = max(tp.offset, ends.get(tp.partition, 0))
+            self._positions[tp.partition] = max(self._positions.get(tp.partition, 0), reached)
+        return Batch.from_messages(records)
+
+    def _take(self) -> list[Batch]:
+        kept, self._kept = self._kept, []
+        return kept

@@ -1,0 +1,1 @@
+"""The partitions of a consumer: assigned, marked, lagging, made anew, growing."""

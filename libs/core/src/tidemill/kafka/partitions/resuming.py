@@ -1,0 +1,47 @@
+"""For readers that go on by offsets of their own: what a log holds now, and to say what must be left out.
+
+Where to go on is decided in ``marks``.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from tidemill.errors import RetryLater
+from tidemill.kafka import metrics
+from tidemill.kafka.client.refusals import explain
+from tidemill.kafka.partitions.marks import Resumption
+
+__all__ = ["log_bounds", "say"]
+
+_log = logging.getLogger(__name__)
+_REQUEST_TIMEOUT_S = 5.0
+
+
+def log_bounds(
+    consumer: Consumer, partition: tuple[str, int], timeout_s: float = _REQUEST_TIMEOUT_S
+) -> tuple[int, int]:
+    """First offset of a partition, and its end: for a consumer of committed records where these end (the last stable
+    offset), else the high watermark. Raises RetryLater without an answer in time.
+    """
+    where = f"first offset of {partition[0]}/{partition[1]}"
+    try:
+        found = consumer.get_watermark_offsets(TopicPartition(*partition), timeout=timeout_s)
+    except KafkaException as error:
+        raise RetryLater(f"{where}: {explain(error.args[0])}") from error
+    if found is None:
+        raise RetryLater(f"{where}: no answer in time")
+    return found
+
+
+def say(group: str, partition: tuple[str, int], found: Resumption) -> None:
+    """Log and count that a reader has gone on elsewhere than where it stood; nothing where it has not."""
+    topic, number = partition
+    if found.why is not None:
+        _log.error("%s/%d: %s", topic, number, found.why, extra={"topic": topic, "partition": number})
+    if found.removed:
+        metrics.REMOVED_UNREAD.labels(group, topic).inc(found.removed)
+    if found.anew:
+        metrics.TOPICS_ANEW.labels(group, topic).inc()

@@ -1,0 +1,77 @@
+"""The topics that a member asks for, which any thread may change."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+
+from confluent_kafka import Consumer, KafkaError, Message
+
+from tidemill.kafka import metrics
+from tidemill.kafka.partitions.assignment import Assignment
+
+__all__ = ["Subscription", "leave"]
+
+_CLOSE_S = 5.0
+_log = logging.getLogger(__name__)
+
+
+class Subscription:
+    """Takes effect when the loop applies it. ``topics``: what is asked for by now."""
+
+    def __init__(self, assignment: Assignment, topics: Sequence[str]) -> None:
+        self._assignment = assignment
+        self._lock = threading.Lock()
+        self._wanted = tuple(topics)
+        self.topics: tuple[str, ...] = ()
+        self._absent: set[str] = set()
+
+    def set(self, topics: Sequence[str]) -> None:
+        """Ask for these and no others; none: leave the group. From any thread."""
+        with self._lock:
+            self._wanted = tuple(topics)
+
+    def apply(self, consumer: Consumer) -> None:
+        """Once a turn, on the loop's thread."""
+        with self._lock:
+            wanted = self._wanted
+        self._note_there()
+        if wanted == self.topics:
+            return
+        if wanted:
+            keep = self._assignment
+            consumer.subscribe(list(wanted), on_assign=keep.assign, on_revoke=keep.revoke, on_lost=keep.lose)
+        else:
+            consumer.unsubscribe()
+        self.topics = wanted
+        _log.info("subscribed to %s", ", ".join(wanted) or "nothing")
+
+    def lacks(self, message: Message) -> bool:
+        """Whether a message's error says that a topic is not there while others are: it waits, and that is no trouble
+        of theirs. The client looks for it every half minute.
+        """
+        error, topic = message.error(), str(message.topic())
+        if error is None or error.code() not in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
+            return False
+        there = {name for name, _ in self._assignment.partitions}
+        if topic not in self.topics or topic in there or not there:
+            return False
+        if topic not in self._absent:
+            self._absent.add(topic)
+            metrics.ABSENT.labels(topic).set(1)
+            _log.error("%s is not there, or may not be seen: it waits, the others go on", topic, extra={"topic": topic})
+        return True
+
+    def _note_there(self) -> None:
+        for topic in self._absent & {name for name, _ in self._assignment.partitions} if self._absent else ():
+            self._absent.discard(topic)
+            metrics.ABSENT.labels(topic).set(0)
+            _log.info("%s is there", topic, extra={"topic": topic})
+
+
+def leave(consumer: Consumer) -> None:
+    """Close a consumer; without brokers a farewell can take long, and the session time-out says it too."""
+    closer = threading.Thread(target=consumer.close, name="consumer-close", daemon=True)
+    closer.start()
+    closer.join(_CLOSE_S)

@@ -1,0 +1,65 @@
+"""The ids of topics: what tells a topic that was deleted and made anew from the one before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import Future
+from typing import Any
+
+from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
+
+from tidemill.errors import RetryLater
+from tidemill.kafka.client.refusals import explain
+
+__all__ = ["TopicIds"]
+
+_TIMEOUT_S = 5.0
+_ZERO = "AAAAAAAAAAAAAAAAAAAAAA"
+ASK_EVERY_S = 2.0
+
+
+class TopicIds:
+    """Asks by an admin client of its own, made when it is first needed. Used by one thread."""
+
+    def __init__(self, make_admin: Callable[[], AdminClient]) -> None:
+        self._make_admin = make_admin
+        self._admin: AdminClient | None = None
+        self._asked: dict[str, Future[Any]] = {}
+        self._next = 0.0
+
+    def of(self, topics: Iterable[str]) -> dict[str, str]:
+        """Id by topic; empty where there is no such topic (now), or where it may not be described. Raises RetryLater
+        without brokers.
+        """
+        found = {}
+        for topic, future in self._ask(set(topics)).items():
+            try:
+                found[topic] = _id(future.result(_TIMEOUT_S + 1))
+            except KafkaException as error:
+                if error.args[0].retriable() or error.args[0].code() < 0:
+                    raise RetryLater(f"id of topic {topic}: {explain(error.args[0])}") from error
+                found[topic] = ""
+        return found
+
+    def look(self, topics: Collection[str]) -> dict[str, str]:
+        """What has become known by now of a question that is asked now and then; never waits, never fails."""
+        if self._asked and all(future.done() for future in self._asked.values()):
+            asked, self._asked = self._asked, {}
+            return {topic: _id(future.result()) for topic, future in asked.items() if future.exception() is None}
+        if not self._asked and topics and time.monotonic() >= self._next:
+            self._next = time.monotonic() + ASK_EVERY_S
+            self._asked = self._ask(set(topics))
+        return {}
+
+    def _ask(self, topics: set[str]) -> dict[str, Future[Any]]:
+        if not topics:
+            return {}
+        self._admin = self._admin or self._make_admin()
+        return self._admin.describe_topics(TopicCollection(sorted(topics)), request_timeout=_TIMEOUT_S)
+
+
+def _id(description: Any) -> str:
+    found = str(description.topic_id)
+    return "" if found == _ZERO else found

@@ -1,0 +1,143 @@
+"""What was begun and never ended, by partition: how a record is found that ends its process.
+
+A worker commits with its offset, before its first batch of a partition, how far that batch goes (``marks.Attempt``).
+The batch's own commit takes it away. A process that finds one knows that another has ended within it, for whatever
+reason, and goes through it in small steps, each committed as begun: first of a few records, then one by one. A record
+is suspected only after processes have ended at it while it was the only one at work.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from tidemill.kafka.batch import Batch
+from tidemill.kafka.partitions.marks import Attempt
+
+__all__ = ["FEW", "Attempts", "last_offsets"]
+
+FEW = 64
+"""Records at once where a larger batch was not ended; where these were not either: one."""
+_FRUITLESS_S = 60.0
+_log = logging.getLogger(__name__)
+_Partition = tuple[str, int]
+
+
+@dataclass(slots=True)
+class _Open:
+    """A range up to ``until`` that was begun and not ended; ``last``: that attempt, while we stand where it began."""
+
+    until: int
+    step: int
+    last: Attempt | None
+
+
+class Attempts:
+    """Of the partitions that one member holds. Used by the loop's thread alone."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._open: dict[_Partition, _Open] = {}
+        self._going: set[_Partition] = set()
+        self._written: dict[_Partition, Attempt] = {}
+        self._moved = clock()
+
+    def found(self, partition: _Partition, attempt: Attempt) -> None:
+        """A partition comes in of which this was committed."""
+        step = FEW if attempt.records > FEW else 1
+        self._open[partition] = _Open(attempt.until, step, attempt)
+        self._moved = self._clock()
+        _log.warning(
+            "%s/%d: a process has ended before it was through with what it began here, %d records at once up to offset "
+            "%d, %d times in a row: gone through in steps of %d",
+            *partition, attempt.records, attempt.until - 1, attempt.tries, step,
+        )  # fmt: skip
+
+    def ended(self, partition: _Partition, offset: int) -> None:
+        """What stands before ``offset`` is committed."""
+        self._going.add(partition)
+        self._written.pop(partition, None)
+        self._moved = self._clock()
+        there = self._open.get(partition)
+        if there is not None and offset >= there.until:
+            del self._open[partition]
+            _log.info("%s/%d: through with what was not ended, up to offset %d", *partition, there.until - 1)
+        elif there is not None:
+            there.last = None
+
+    def forget(self, partition: _Partition) -> None:
+        """It has gone, or its log is another."""
+        self._going.discard(partition)
+        self._open.pop(partition, None)
+        self._written.pop(partition, None)
+
+    def suspects(self, held: Collection[str] = ()) -> dict[_Partition, int]:
+        """The partitions to be gone through in steps, but of topics that are held, and how many records at once.
+
+        What has not moved for a minute (its records are in the log no more) is given up: then it goes on as ever.
+        """
+        if not self._open:
+            return {}
+        found = {p: there.step for p, there in self._open.items() if p[0] not in held}
+        if not found:
+            self._moved = self._clock()
+        elif self._clock() - self._moved > _FRUITLESS_S:
+            _log.warning("nothing comes of what was not ended: goes on at full speed")
+            self._open.clear()
+            return {}
+        return found
+
+    def unsettled(self, partitions: int) -> bool:
+        """Whether anything may be due, of so many partitions that are held."""
+        return bool(self._open) or len(self._going) < partitions
+
+    def due(self, batches: Sequence[Batch]) -> bool:
+        """Whether something of these is to be committed as begun, before it is."""
+        partitions = {(batch.topic, number) for batch in batches for number in set(batch.partitions)}
+        return not partitions <= self._going or not self._open.keys().isdisjoint(partitions)
+
+    def too_many(self, batches: Sequence[Batch]) -> bool:
+        """Whether these are more at once than one of their partitions is to be gone through by: it has just come in."""
+        records = sum(map(len, batches))
+        return any(p in self._open and records > self._open[p].step for p in last_offsets(batches))
+
+    def begin(self, batches: Sequence[Batch]) -> dict[_Partition, Attempt]:
+        """What is to be committed as begun before these are; nothing where it has been already."""
+        records = sum(map(len, batches))
+        fresh: dict[_Partition, Attempt] = {}
+        for partition, offset in last_offsets(batches).items():
+            there = self._open.get(partition)
+            if there is None and partition in self._going:
+                continue
+            attempt = Attempt(offset + 1, records)
+            if there is not None and there.last is not None and _alike(there.last, attempt):
+                attempt = Attempt(offset + 1, records, there.last.tries + 1)
+            if self._written.get(partition) != attempt:
+                fresh[partition] = attempt
+        return fresh
+
+    def begun(self, attempts: dict[_Partition, Attempt]) -> None:
+        """These are committed as begun."""
+        self._written |= attempts
+
+    def survived(self, partition: _Partition) -> None:
+        """Whatever came of it, this process was not ended by the attempt that is begun."""
+        self._written.pop(partition, None)
+        if partition in self._open:
+            self._open[partition].last = None
+
+
+def last_offsets(batches: Sequence[Batch]) -> dict[_Partition, int]:
+    """The last offset of each partition."""
+    return {
+        (batch.topic, number): offset
+        for batch in batches
+        for number, offset in zip(batch.partitions, batch.offsets, strict=True)
+    }
+
+
+def _alike(before: Attempt, now: Attempt) -> bool:
+    """Whether it is the same record alone, or more than one both times."""
+    return before.until == now.until if now.records == 1 and before.records == 1 else before.records > 1 < now.records

@@ -1,0 +1,130 @@
+"""The first batch of a partition, and the small steps through what a process before has not ended: committed as begun.
+
+A record alone at which processes have ended ``DEATHS`` times is tried once more, in a child. If that dies of it or
+hangs too, the record is set aside; if not, the record is innocent: whoever ended the processes, it was not it. Where
+this process ends with its child each time (a container whose memory's end is the end of all its processes), the record
+is set aside without a trial after some more.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from typing import Any
+
+from confluent_kafka import Consumer, TopicPartition
+
+from tidemill.kafka import metrics
+from tidemill.kafka.batch import Batch, Output
+from tidemill.kafka.partitions.assignment import Assignment, Partition
+from tidemill.kafka.partitions.marks import Attempt
+from tidemill.kafka.poison.attempts import Attempts
+from tidemill.kafka.poison.child import lives
+from tidemill.kafka.poison.raising import SetAside, where
+from tidemill.kafka.poison.watchdog import Watchdog
+from tidemill.kafka.runtime.executor import Dropped
+from tidemill.kafka.runtime.outputs import Making
+from tidemill.kafka.runtime.pipeline import Line
+
+__all__ = ["DEATHS", "Steps"]
+
+DEATHS = 3
+"""Times that a process ends while a record is the only one at work, before the record is tried in a child."""
+TRIALS = 7
+"""Times that a process ends with the child before the record is set aside without one."""
+_log = logging.getLogger(__name__)
+
+
+class Steps:
+    """Between reading and making a batch. Used by the loop's thread alone, which calls nothing else meanwhile.
+
+    ``process`` is the worker's logic; ``set_aside`` says what to write in place of a record that nobody may look into.
+    """
+
+    def __init__(
+        self,
+        attempts: Attempts,
+        assignment: Assignment,
+        line: Line,
+        process: Callable[[list[Batch]], list[Output]],
+        set_aside: SetAside,
+        watchdog: Watchdog,
+    ) -> None:
+        self._attempts = attempts
+        self._assignment = assignment
+        self._line = line
+        self._process = process
+        self._set_aside = set_aside
+        self._watchdog = watchdog
+        self._stepping = False
+
+    def size(self, consumer: Consumer, held: Collection[str], usual: int) -> int:
+        """How many records to read at most. While some partitions go in steps the others are paused."""
+        suspects = self._attempts.suspects(held)
+        if suspects:
+            consumer.pause([TopicPartition(*p) for p in self._assignment.partitions if p not in suspects])
+        elif self._stepping and self._line.idle:
+            consumer.resume([TopicPartition(*p) for p in self._assignment.partitions if p[0] not in held])
+            self._assignment.rewind(consumer)
+        elif self._stepping:
+            return usual
+        self._stepping = self._watchdog.in_steps = bool(suspects)
+        return min(usual, *suspects.values()) if suspects else usual
+
+    def due(self, batches: list[Batch]) -> bool:
+        """Whether ``take`` must be asked, with nothing on its way."""
+        return self._attempts.unsettled(len(self._assignment.stands)) and self._attempts.due(batches)
+
+    def take(self, making: Making, metadata: Any) -> Making:
+        """Commit as begun what is about to be, and have a record made at once that is alone. Raises what commits and
+        what the logic raise; Dropped for what is to be read again in smaller steps.
+        """
+        if self._attempts.too_many(making.batches):
+            raise Dropped("read in one go with the assignment: to be read again in steps")
+        begun = self._attempts.begin(making.batches)
+        if sum(map(len, making.batches)) > 1 or not begun:
+            self._commit(begun, metadata)
+            return making
+        ((partition, attempt),) = begun.items()
+        if attempt.tries > DEATHS:
+            outputs = self._tried(making.batches[0], partition, attempt, metadata)
+            if outputs is not None:
+                return Making(lambda _: outputs, making.batches)
+            begun = {partition: Attempt(attempt.until, 1)}
+        self._commit(begun, metadata)
+        return self._made(making, partition, metadata)
+
+    def _made(self, making: Making, partition: Partition, metadata: Any) -> Making:
+        """Made to its end, or to an exception; either way the process lives, and that is committed before all else."""
+        try:
+            outputs = list(making)
+        finally:
+            self._survived(partition, metadata)
+        return Making(lambda _: outputs, making.batches)
+
+    def _survived(self, partition: Partition, metadata: Any) -> None:
+        self._attempts.survived(partition)
+        self._commit_marks({partition: None}, metadata)
+
+    def _tried(self, one: Batch, partition: Partition, attempt: Attempt, metadata: Any) -> list[Output] | None:
+        """What to write in place of the record; None where it is innocent."""
+        if attempt.tries <= DEATHS + TRIALS:
+            self._commit({partition: attempt}, metadata)
+            if lives(lambda: self._process([one]), self._watchdog.allowed_s):
+                _log.warning("%s: processes have ended at it, and a trial has not: it goes on", where(one))
+                self._survived(partition, metadata)
+                return None
+        why = f"{attempt.tries} processes have ended, or hung, while this was the only record that they worked at"
+        _log.error("%s is set aside: %s", where(one), why)
+        metrics.KILLING.labels(one.topic).inc()
+        return self._set_aside(one, why)
+
+    def _commit(self, begun: dict[Partition, Attempt], metadata: Any) -> None:
+        if begun:
+            self._commit_marks(begun, metadata)
+            self._attempts.begun(begun)
+
+    def _commit_marks(self, marks: dict[Partition, Attempt] | dict[Partition, None], metadata: Any) -> None:
+        self._line.add(Making(self._process, []), self._assignment.begun(marks), metadata)
+        self._line.write()
+        self._line.settle()

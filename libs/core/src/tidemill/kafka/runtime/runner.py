@@ -1,0 +1,300 @@
+"""The exactly-once loop: consume, transform, produce, with offsets and outputs in one Kafka transaction.
+
+The group's metadata is taken together with the batch and never later: fencing (KIP-447) is by the member's
+generation, so fresh metadata would let offsets of a partition pass that another member has taken over.
+
+While records wait, three batches are on their way at once: one is read, one is made, one is committed (``Line``).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from opentelemetry.trace import Tracer
+
+from tidemill.errors import FatalError, HoldTopics, RetryLater, TidemillError
+from tidemill.kafka import metrics
+from tidemill.kafka.batch import Batch, Output
+from tidemill.kafka.client.clients import admin, member_config, producer_config
+from tidemill.kafka.client.refusals import explain
+from tidemill.kafka.partitions.assignment import Assignment, Partition, StartOffsets
+from tidemill.kafka.partitions.lag import Lag
+from tidemill.kafka.partitions.membership import Membership
+from tidemill.kafka.partitions.subscription import Subscription, leave
+from tidemill.kafka.partitions.topic_ids import TopicIds
+from tidemill.kafka.poison.attempts import Attempts
+from tidemill.kafka.poison.raising import Careful, SetAside
+from tidemill.kafka.poison.steps import Steps
+from tidemill.kafka.poison.watchdog import Watchdog
+from tidemill.kafka.runtime.executor import Dropped, Maker, short_turns
+from tidemill.kafka.runtime.gc_tuning import few_collections
+from tidemill.kafka.runtime.loop_status import Trouble
+from tidemill.kafka.runtime.outputs import Making
+from tidemill.kafka.runtime.pausing import Holds
+from tidemill.kafka.runtime.pipeline import Line
+from tidemill.kafka.runtime.recovery import Recovery
+from tidemill.kafka.runtime.transaction import Aborted, InDoubt, Overdue, TransactionSession
+from tidemill.service.health import Health, Heartbeat
+from tidemill.settings import KafkaSettings
+from tidemill.telemetry.tracing import batch_span
+
+__all__ = ["Partition", "Process", "TransactionalRunner"]
+
+Process = Callable[[list[Batch]], list[Output]]
+"""A worker's pure logic: one batch per topic in, records to write out. Large batches come in pieces."""
+
+_log = logging.getLogger(__name__)
+_IDLE_COMMIT_S = 0.5  # markers of other writers move positions too; that alone is not worth more commits than this
+_AHEAD_LINGER_S = 0.005  # what is made already waits no longer than this for more to be read
+_NO_TROUBLE = (KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET)
+_STUCK_S = 120.0  # a batch, or the hook for new partitions, may take a while
+
+
+class TransactionalRunner:
+    """Runs ``process`` over committed records of ``topics``, exactly once.
+
+    Every record's outputs and its offset become visible together or not at all, whatever is killed in
+    between, provided that ``process`` depends on nothing but its input. Order per partition is kept.
+
+    What exceptions of ``process`` and of the hooks do: ``RetryLater`` waits (as a member of the group, with
+    partitions paused) and tries the same records again, for ever; anything else ends ``run()`` with nothing of the
+    batch written (but ``set_aside`` gives what to write for single records: see ``poison``). A record that ends the
+    process, or takes ``process`` more than ``stuck_after_s``, which ends it too, is found by the processes that come
+    after (see ``attempts``, ``steps``): ``unread`` gives what to write in its place; without it nothing is looked for.
+    Brokers that are away are waited for; ``run()`` raises Fenced where another process took over
+    ``transactional_id``, FatalError where the brokers refuse for good.
+
+    ``process`` and the hooks run one at a time, in the thread of ``run()`` or in another that makes batches:
+    ``start_offsets(partitions)`` gives first offsets of partitions without a committed one;
+    ``on_assigned(partitions)`` runs before the first batch of new partitions and may take seconds;
+    ``on_revoked(partitions)`` after some are gone; ``before_batch()`` between batches; ``on_idle()`` on a turn
+    without records. What was made is not written in every case: the same records may come again.
+    ``batch_size`` and ``linger_s`` bound a batch by records and by time.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        *,
+        group: str,
+        transactional_id: str,
+        topics: Sequence[str],
+        process: Process,
+        stop: threading.Event,
+        batch_size: int = 5_000,
+        linger_s: float = 0.1,
+        start_offsets: StartOffsets | None = None,
+        on_assigned: Callable[[list[Partition]], None] | None = None,
+        on_revoked: Callable[[list[Partition]], None] | None = None,
+        before_batch: Callable[[], None] | None = None,
+        on_idle: Callable[[], None] | None = None,
+        health: Health | None = None,
+        tracer: Tracer | None = None,
+        set_aside: SetAside | None = None,
+        unread: SetAside | None = None,
+        stuck_after_s: float = 300.0,
+        consumer_over: Mapping[str, Any] | None = None,
+        producer_over: Mapping[str, Any] | None = None,
+    ) -> None:
+        # An offset that is not in the log any more is an error, to be counted and said, and not a silent jump.
+        self._consumer_config = member_config(settings, group, **(consumer_over or {})) | {"auto.offset.reset": "error"}
+        self._session = TransactionSession(producer_config(settings, transactional_id, **(producer_over or {})))
+        self._group = group
+        self._watchdog = Watchdog(stuck_after_s)
+        watched = process if unread is None else self._watchdog.watching(process)
+        self._process = watched if set_aside is None else Careful(watched, set_aside)
+        self._stop = stop
+        self._batch_size, self._linger_s = batch_size, linger_s
+        self._on_assigned, self._before_batch, self._on_idle = on_assigned, before_batch, on_idle
+        self._around = (lambda batches: batch_span(tracer, batches, group)) if tracer else None
+        self._trouble = Trouble(_log)
+        self._heartbeat = Heartbeat(_STUCK_S)
+        self._maker = Maker(f"making-{transactional_id}")
+        self._line = Line(self._session, self._maker, self._committed, epoch=lambda: self._holds.topics)
+        attempts = Attempts()
+        self._assignment = Assignment(
+            stop, self._trouble, start_offsets=start_offsets, on_revoked=on_revoked, before_change=self._line.halt,
+            topic_ids=TopicIds(partial(admin, settings)), group=group, attempts=attempts,
+        )  # fmt: skip
+        self._lag = Lag(group)
+        self._holds = Holds(self._assignment)
+        self._steps: Steps | None = None
+        if unread is not None:
+            self._steps = Steps(attempts, self._assignment, self._line, self._process, unread, self._watchdog)
+        self._subscription = Subscription(self._assignment, topics)
+        self._recovery = Recovery(stop, self._session, self._assignment, self._trouble, self._heartbeat)
+        self._joined = False
+        if health is not None:
+            health.add_live("loop", self._heartbeat)
+            health.add_ready("kafka", self._trouble)
+            asked = self._subscription
+            health.add_ready("group", lambda: "not in the group yet" if asked.topics and not self._joined else None)
+
+    @property
+    def assigned(self) -> frozenset[Partition]:
+        """Partitions held now."""
+        return self._assignment.partitions
+
+    def subscribe(self, topics: Sequence[str]) -> None:
+        """Ask for these topics from the next turn on, from any thread. None: leave the group and idle."""
+        self._subscription.set(topics)
+
+    def hold_topics(self, topics: Collection[str]) -> None:
+        """Read these topics, and no others, no further from the next turn on; they stay assigned. From any thread."""
+        self._holds.set(topics)
+
+    def run(self) -> None:
+        """Work until ``stop`` is set; then what is being committed is settled, the rest and the group are left."""
+        consumer = Consumer(self._consumer_config)
+        try:
+            self._watchdog.start()
+            self._recovery.reopen(consumer)
+            with few_collections(), short_turns():
+                while not self._stop.is_set():
+                    self._turn(consumer)
+            self._finish()
+        finally:
+            self._close(consumer)
+
+    def _turn(self, consumer: Consumer) -> None:
+        self._subscription.apply(consumer)
+        self._heartbeat.beat()
+        try:
+            self._step(consumer)
+        except KafkaException as error:
+            raise FatalError(f"group {self._group}: {explain(error.args[0])}") from error
+        except (Dropped, HoldTopics, RetryLater, Aborted, InDoubt) as error:
+            self._recover(consumer, error)
+
+    def _step(self, consumer: Consumer) -> None:
+        if self._holds.changed:
+            self._line.clear()
+        self._find_astray(consumer)
+        self._holds.apply(consumer)
+        self._lag.tell(consumer, self._assignment.stands)
+        started = time.perf_counter()
+        linger_s = min(self._linger_s, _AHEAD_LINGER_S) if len(self._line) else self._linger_s
+        most = self._steps.size(consumer, self._holds.topics, self._batch_size) if self._steps else self._batch_size
+        messages = consumer.consume(most, linger_s)
+        if messages:
+            metrics.STAGE_SECONDS.labels("consume").inc(time.perf_counter() - started)
+        metadata = consumer.consumer_group_metadata()
+        self._joined = Membership.of(metadata).active
+        self._line.check()
+        self._greet()
+        self._work(consumer, messages, metadata)
+
+    def _find_astray(self, consumer: Consumer) -> None:
+        self._assignment.look()
+        if self._assignment.astray:
+            self._write_all_but(0)  # what was read may be in the log no more
+            self._line.settle()
+            self._assignment.find(consumer)
+            self._recovery.rewind(consumer)
+
+    def _work(self, consumer: Consumer, messages: list[Message], metadata: bytes) -> None:
+        held = self._holds.topics
+        records = self._assignment.mine(messages, held)
+        if len(records) < len(messages):
+            self._note_errors(messages)
+        if not records:
+            self._write_all_but(0)
+            self._line.settle()
+            self._idle(consumer, metadata)
+            return
+        if not self._joined:
+            raise Aborted("thrown out of the group: the batch is dropped")
+        with metrics.stage("columns"):
+            batches = self._assignment.batches(records)
+        making = Making(self._process, batches, before=self._before_batch, around=self._around)
+        if self._steps is not None and self._steps.due(batches):
+            self._write_all_but(0)  # and then nothing is on its way
+            self._line.settle()
+            making = self._steps.take(making, metadata)
+        self._line.add(making, self._assignment.moved(consumer, held), metadata)
+        self._write_all_but(1 if len(messages) >= self._batch_size else 0)  # a full batch: there is more to read
+
+    def _write_all_but(self, ahead: int) -> None:
+        while len(self._line) > ahead:
+            self._line.write()
+
+    def _committed(self, making: Making, offsets: list[TopicPartition]) -> None:
+        self._assignment.committed(offsets)
+        self._recovery.committed()
+        metrics.TRANSACTIONS.labels("committed").inc()
+        if making.batches:
+            self._recovery.over()
+        for batch in making.batches:
+            metrics.CONSUMED.labels(batch.topic).inc(len(batch))
+        for topic, records in making.written.items():
+            metrics.PRODUCED.labels(topic).inc(records)
+
+    def _recover(self, consumer: Consumer, error: TidemillError) -> None:
+        """Drop what was read ahead, settle what is being committed, and go back to what was committed for certain."""
+        if isinstance(error, HoldTopics):
+            self.hold_topics(self._holds.topics | error.topics)
+        try:
+            self._line.clear()
+        except (Aborted, InDoubt) as worse:
+            error = worse
+        if isinstance(error, InDoubt):
+            fenced = isinstance(error, Overdue)
+            metrics.TRANSACTIONS.labels("fenced" if fenced else "in_doubt").inc()
+            self._trouble.enter("fenced" if fenced else "transaction in doubt", str(error))
+            self._recovery.reopen(consumer)
+        elif isinstance(error, Aborted):
+            metrics.TRANSACTIONS.labels("aborted").inc()
+            self._recovery.retry(consumer, "transaction aborted", str(error))
+        elif isinstance(error, RetryLater):
+            self._recovery.retry(consumer, "retrying", str(error), error.delay_s)
+        else:
+            self._recovery.rewind(consumer)
+
+    def _idle(self, consumer: Consumer, metadata: bytes) -> None:
+        if self._on_idle is not None:
+            self._on_idle()
+        self._recovery.idle()
+        if self._joined and time.monotonic() - self._line.last_commit > _IDLE_COMMIT_S:
+            offsets = self._assignment.moved(consumer, self._holds.topics)
+            if offsets:
+                self._line.add(Making(self._process, []), offsets, metadata)
+                self._line.write()
+                self._line.settle()
+
+    def _greet(self) -> None:
+        """Tell the worker of new partitions; they stay new until it has taken them."""
+        fresh = self._assignment.fresh
+        if fresh:
+            if self._on_assigned is not None:
+                self._on_assigned(list(fresh))
+            fresh.clear()
+            self._recovery.over()
+
+    def _note_errors(self, messages: list[Message]) -> None:
+        self._assignment.note(messages)
+        for message in messages:
+            error = message.error()
+            if error is None or error.code() in _NO_TROUBLE or self._subscription.lacks(message):
+                continue
+            if error.fatal():
+                raise FatalError(f"group {self._group}: {error.str()}")
+            self._trouble.enter(f"consumer: {error.name()}", explain(error))
+
+    def _finish(self) -> None:
+        try:
+            self._line.clear()
+        except (Aborted, InDoubt) as error:
+            _log.info("the last batch is left to whoever comes next: %s", error)
+
+    def _close(self, consumer: Consumer) -> None:
+        self._line.halt()
+        self._watchdog.close()
+        self._maker.close()
+        self._session.close()
+        leave(consumer)

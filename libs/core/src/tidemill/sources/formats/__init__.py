@@ -1,0 +1,1 @@
+"""The formats in which topics of someone else's are read."""

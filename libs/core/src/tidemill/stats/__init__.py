@@ -1,0 +1,1 @@
+"""Summaries of numbers that add up over processes."""

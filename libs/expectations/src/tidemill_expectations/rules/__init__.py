@@ -1,0 +1,1 @@
+"""The expectations, one file for each kind."""

@@ -1,0 +1,1 @@
+"""Expectations about all rows of a window of event time."""

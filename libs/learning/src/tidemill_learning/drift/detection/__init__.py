@@ -1,0 +1,1 @@
+"""From profiles of all partitions to drift events: the reduce half."""

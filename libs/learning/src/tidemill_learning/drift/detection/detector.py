@@ -1,0 +1,267 @@
+"""The reduce half of drift detection: profiles of all partitions in, drift events, performance and retrain
+requests out.
+
+A pure state machine for one model. What comes out depends on the sequence of profiles and champions that it
+was given; ids follow from model, version and window, so a repeat is the same event. State is versioned
+JSON, compressed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tidemill.contracts.events.platform import DriftEvent, Evidence, ModelPerformance, ModelVersion, RetrainRequest
+from tidemill.ids import deterministic_id
+from tidemill_learning.drift.detection.evidence import (
+    KINDS,
+    WATCHED,
+    Watched,
+    by_version,
+    evidence,
+    extent,
+    shifts,
+    watched,
+)
+from tidemill_learning.drift.detection.findings import Finding
+from tidemill_learning.drift.detection.ordering import Item, WindowOrder
+from tidemill_learning.drift.detection.quality import QualityWatch, Totals
+from tidemill_learning.drift.detection.state import Champion, State, pack, unpack
+from tidemill_learning.drift.profiling.baseline import Baseline
+
+if TYPE_CHECKING:
+    from tidemill.contracts.model_file import ModelSpec
+
+LASTING = 3
+"""Windows in a row for which features must have moved before they ask for retraining by themselves."""
+
+REQUESTED_BY = "drift"
+MOST_TRACES = 128
+"""Trace contexts of profiles that an outcome is linked to: the newest of its track."""
+
+Outcome = DriftEvent | ModelPerformance | RetrainRequest
+_OUTCOMES: dict[str, Any] = {cls.__name__: cls for cls in (DriftEvent, ModelPerformance, RetrainRequest)}
+
+
+class Detector:
+    """One model's drift, over all partitions and versions. The stream and what REST clients ask are judged each by
+    itself, by the same rules.
+
+    Call `crown` for each champion (with its reference), `apply` for each profile in the order of the topic.
+    Both give what is to be written; `last` gives the newest such outputs again, for a process that cannot
+    know whether it wrote them. Raises ValueError for state of an unknown version.
+    """
+
+    def __init__(
+        self, spec: ModelSpec, clean_topic: str, state: bytes | None = None, predictions_topic: str = ""
+    ) -> None:
+        self._spec = spec
+        self._topics = (clean_topic, predictions_topic)
+        self._state = unpack(state) if state else State()
+        orders = self._state.orders
+        self._orders = {
+            t.name: WindowOrder(orders.get(t.name), known_only=t.rest, waits=not t.rest or t.kind == "quality")
+            for t in WATCHED
+        }
+        self._champion = Champion(**self._state.champion) if self._state.champion else None
+        self._baseline: Baseline | None = None
+        self._quality: dict[bool, QualityWatch] = {}
+
+    @property
+    def champion(self) -> Champion | None:
+        """The version that is watched now."""
+        return self._champion
+
+    @property
+    def last(self) -> list[Outcome]:
+        """What the newest profile led to."""
+        return [_OUTCOMES[name].from_dict({"source": None, **datum}) for name, datum in self._state.last]
+
+    @property
+    def last_traces(self) -> list[str]:
+        """The trace contexts of the profiles that led to `last`."""
+        return self._state.last_traces
+
+    def to_bytes(self) -> bytes:
+        """The state; `Detector(spec, topic, state)` and `crown` with the same champion go on from it."""
+        self._state.orders = {name: order.to_state() for name, order in self._orders.items()}
+        if self._quality:
+            self._state.quality, self._state.rest_quality = (self._quality[r].to_state() for r in (False, True))
+        return pack(self._state)
+
+    def crown(self, published: ModelVersion, reference: Mapping[str, Any]) -> None:
+        """Watch this champion. A version that was not watched before starts all detectors anew."""
+        champion = Champion.of(published, *self._topics)
+        same = self._champion is not None and self._champion.version == champion.version
+        self._baseline = Baseline(reference)
+        if not same:
+            self._champion = champion
+            self._state.champion = {name: getattr(champion, name) for name in Champion.__slots__}
+            self._start_anew()
+        if not same or not self._quality:
+            task, states = self._spec.target.task, (self._state.quality, self._state.rest_quality)
+            self._quality = {bool(k): QualityWatch(task, self._baseline, state) for k, state in enumerate(states)}
+
+    def apply(self, profile: Mapping[str, Any], now_ms: int) -> list[Outcome]:
+        """Take in a profile; gives what follows from it. `now_ms` becomes `requested_at` of requests. A profile may
+        have its trace context as `traceparent`.
+        """
+        track = watched(profile)
+        order = self._orders[track.name]
+        if order.is_anew(profile):
+            self._forget_learned(track, str(profile["partition"]))
+        if not order.is_new(profile):
+            return []
+        if self._champion is None or self._baseline is None:
+            return []  # nothing to compare with yet
+        content = None if profile["sealed"] else self._content(track, profile)
+        if content:
+            order.hold(profile, content)
+        outcomes: list[Outcome] = []
+        for item in order.release(self._champion.partitions):
+            group = self._state.groups.setdefault(track.name, [])
+            group.append(item)
+            if len(group) >= order.width(self._champion.partitions):
+                self._state.groups[track.name] = []
+                outcomes += self._look(track, group, now_ms)
+        if outcomes:
+            self._state.last = [[type(outcome).__name__, outcome.to_dict()] for outcome in outcomes]
+            self._state.last_traces = list(self._state.traces.get(track.name, []))
+        return outcomes
+
+    def _start_anew(self) -> None:
+        self._state.quality, self._state.rest_quality, self._state.alarms = {}, {}, {}
+        self._state.windows, self._state.lasting, self._state.traces = {}, {}, {}
+        for track in WATCHED:
+            if track.kind != "quality":  # reduced against the old version's reference; labels are kept as they are
+                self._orders[track.name].drop()
+                self._state.groups[track.name] = []
+
+    def _forget_learned(self, track: Watched, partition: str) -> None:
+        """Offsets of what the champion learned from are those of the topic that was there before."""
+        if self._champion is not None and track.kind == "features":
+            (self._champion.asked if track.rest else self._champion.learned).pop(partition, None)
+
+    def _content(self, track: Watched, profile: Mapping[str, Any]) -> Any:
+        """What is kept of a profile: little, for it waits in the state."""
+        assert self._champion is not None and self._baseline is not None
+        if track.kind == "quality":
+            return [dict(error) for error in profile["errors"]]
+        if track.kind == "predictions":
+            ours = (track.source, self._champion.version, "champion")
+            scores = [s for s in profile["scores"] if (s["source"], s["version"], s["arm"]) == ours]
+            compared = self._baseline.scores(scores[0]) if scores else None
+            return {} if compared is None else {"score": compared.to_state()}
+        learned = self._champion.asked if track.rest else self._champion.learned
+        if profile["first_offset"] <= learned.get(str(profile["partition"]), -1):
+            return None  # it learned from these very rows
+        return {name: c.to_state() for name, c in self._baseline.features(profile).items()}
+
+    def _look(self, track: Watched, group: Sequence[Item], now_ms: int) -> list[Outcome]:
+        window = self._state.windows.get(track.name, 0)
+        self._state.windows[track.name] = window + 1
+        traces = [*self._state.traces.get(track.name, []), *(i["traceparent"] for i in group if "traceparent" in i)]
+        self._state.traces[track.name] = traces[-MOST_TRACES:]
+        if track.kind == "quality":
+            outcomes, findings = self._performance(track, group, window), self._errors(track, group)
+        else:
+            outcomes, findings = [], shifts(KINDS[track.kind], group)
+        if track.kind not in self._spec.drift.watch or not findings:
+            return outcomes
+        outcomes += self._raise(track, findings, group, window)
+        return outcomes + self._request(track, group, window, now_ms)
+
+    def _errors(self, track: Watched, group: Sequence[Item]) -> list[Finding]:
+        assert self._champion is not None
+        ours = (self._champion.version, "champion")
+        errors = [e for item in group for e in item["content"] if (e["version"], e["arm"]) == ours]
+        return self._quality[track.rest].look(errors) if errors else []
+
+    def _performance(self, track: Watched, group: Sequence[Item], window: int) -> list[Outcome]:
+        assert self._champion is not None and self._baseline is not None
+        measured: list[Outcome] = []
+        for (version, arm), errors in by_version(e for item in group for e in item["content"]).items():
+            totals, kind = Totals(errors), Watched("quality", track.rest)
+            measured.append(
+                ModelPerformance(
+                    performance_id=self._id("performance", version, arm, window, *kind.id_parts),
+                    model=self._spec.name,
+                    version=version,
+                    arm=arm,  # type: ignore[arg-type]
+                    window=window,
+                    labels=totals.count,
+                    metrics=totals.metrics(self._spec.target.task),
+                    reference=self._baseline.metrics if version == self._champion.version else {},
+                    **extent(group),
+                    source=track.source,
+                )
+            )
+        return measured
+
+    def _raise(self, track: Watched, findings: Sequence[Finding], group: Sequence[Item], window: int) -> list[Outcome]:
+        """Drift events for alarms that were not there in the window before."""
+        before = self._state.alarms.get(track.name, {})
+        alarms = {f"{f.detector}/{f.subject}": f for f in findings if f.alarm}
+        self._state.alarms[track.name] = {name: evidence(finding, track).to_dict() for name, finding in alarms.items()}
+        self._state.lasting[track.name] = self._state.lasting.get(track.name, 0) + 1 if alarms else 0
+        return [self._event(track, f, group, window) for name, f in sorted(alarms.items()) if name not in before]
+
+    def _event(self, track: Watched, finding: Finding, group: Sequence[Item], window: int) -> DriftEvent:
+        assert self._champion is not None
+        return DriftEvent(
+            event_id=self._id("drift", finding.kind, finding.detector, finding.subject, window, *track.id_parts),
+            model=self._spec.name,
+            version=self._champion.version,
+            kind=finding.kind,
+            detector=finding.detector,
+            subject=finding.subject,
+            statistic=finding.statistic,
+            threshold=finding.threshold,
+            window=window,
+            records=finding.records,
+            detail=track.said(finding.detail),
+            **extent(group),
+            source=track.source,
+        )
+
+    def _request(self, track: Watched, group: Sequence[Item], window: int, now_ms: int) -> list[Outcome]:
+        """Asks in every window in which the alarm lasts: whether it is too early is for the governor to
+        say.
+        """
+        if not self._wanted(track):
+            return []
+        cause: Any = {"quality": "quality", "predictions": "prediction", "features": "drift"}[track.kind]
+        request_id = self._id("retrain", cause, window, *track.id_parts)
+        order = [track.name, *(other.name for other in WATCHED if other != track)]
+        found = [Evidence(**e) for name in order for _, e in sorted(self._state.alarms.get(name, {}).items())]
+        request = RetrainRequest(
+            request_id=request_id,
+            model=self._spec.name,
+            cause=cause,
+            evidence=tuple(found),
+            fingerprint=request_id,
+            requested_by=REQUESTED_BY,
+            requested_at=now_ms,
+            event_time=max(item["ended_at"] for item in group),
+        )
+        return [request]
+
+    def _wanted(self, track: Watched) -> bool:
+        """Whether the alarms of this track ask for retraining, as the model file says.
+
+        Features that move are a reason only where nothing better is watched: weather moves every week, and
+        a model that still ranks and calibrates well has nothing to learn from it. They are evidence all the
+        same.
+        """
+        if not self._state.alarms.get(track.name):
+            return False
+        if track.kind == "quality":
+            return "quality" in self._spec.retrain.on
+        if "drift" not in self._spec.retrain.on:
+            return False
+        alone = not {"predictions", "quality"} & set(self._spec.drift.watch)
+        return track.kind == "predictions" or (alone and self._state.lasting[track.name] >= LASTING)
+
+    def _id(self, *parts: str | int) -> str:
+        assert self._champion is not None
+        return deterministic_id(self._spec.name, self._champion.version, self._champion.epoch, *parts)

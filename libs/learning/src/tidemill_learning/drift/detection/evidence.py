@@ -1,0 +1,95 @@
+"""From merged profiles to what is found in them, and from that to the evidence that is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tidemill.contracts.events.platform import Evidence, OffsetRange
+from tidemill_learning.drift.detection.findings import Finding, Kind, shift
+from tidemill_learning.drift.detection.ordering import Item
+from tidemill_learning.drift.profiling.baseline import Comparison
+
+WatchedKind = Literal["features", "predictions", "quality"]
+KINDS: Mapping[WatchedKind, Kind] = {"features": "feature", "predictions": "prediction", "quality": "quality"}
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A track of profiles that is judged by itself: one kind of one source, the stream's or REST's."""
+
+    kind: WatchedKind
+    rest: bool = False
+
+    @property
+    def name(self) -> str:
+        """Under which it stands in the state."""
+        return f"rest/{self.kind}" if self.rest else self.kind
+
+    @property
+    def source(self) -> str:
+        """As predictions name it."""
+        return "rest" if self.rest else "stream"
+
+    @property
+    def id_parts(self) -> tuple[str, ...]:
+        """What tells its ids from those of the stream."""
+        return ("rest",) if self.rest else ()
+
+    def said(self, detail: str) -> str:
+        """A sentence for people, with where it was seen."""
+        return f"over REST: {detail}" if self.rest else detail
+
+
+WATCHED = tuple(Watched(kind, rest) for rest in (False, True) for kind in KINDS)
+
+
+def watched(profile: Mapping[str, Any]) -> Watched:
+    """The track of a profile."""
+    return Watched(profile["kind"], profile.get("source") == "rest")
+
+
+def shifts(kind: Kind, group: Sequence[Item]) -> list[Finding]:
+    """What has moved in a merged window of features or predictions."""
+    merged: dict[str, Comparison] = {}
+    for item in group:
+        for name, state in item["content"].items():
+            compared = Comparison.from_state(state)
+            merged[name] = merged[name] + compared if name in merged else compared
+    return [finding for name in sorted(merged) for finding in shift(kind, name, merged[name])]
+
+
+def extent(group: Sequence[Item]) -> dict[str, Any]:
+    """Where a merged window lies: the fields that events have of it."""
+    offsets = [
+        OffsetRange(
+            topic=item["topic"],
+            partition=item["partition"],
+            first=item["first_offset"],
+            last=item["last_offset"],
+        )
+        for item in sorted(group, key=lambda item: (item["partition"], item["first_offset"]))
+    ]
+    started, ended = min(item["started_at"] for item in group), max(item["ended_at"] for item in group)
+    return {"started_at": started, "ended_at": ended, "offsets": tuple(offsets)}
+
+
+def evidence(finding: Finding, track: Watched) -> Evidence:
+    """A finding as evidence of a request."""
+    return Evidence(
+        detector=finding.detector,
+        kind=finding.kind,
+        subject=finding.subject,
+        statistic=finding.statistic,
+        threshold=finding.threshold,
+        detail=track.said(finding.detail),
+    )
+
+
+def by_version(errors: Iterable[Mapping[str, Any]]) -> dict[tuple[int, str], list[Mapping[str, Any]]]:
+    """`ErrorProfile`s by version and arm, in their order."""
+    found: dict[tuple[int, str], list[Mapping[str, Any]]] = {}
+    for error in errors:
+        found.setdefault((error["version"], error["arm"]), []).append(error)
+    return {key: found[key] for key in sorted(found)}

@@ -1,0 +1,77 @@
+"""What a detector remembers between profiles, and its bytes."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from tidemill.contracts.events.platform import ModelVersion
+from tidemill_learning.drift.detection.ordering import Item
+
+STATE_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """The version that is watched. `epoch`: since when; `learned`: last offset of its data set per clean
+    partition; `asked`: per partition of the predictions topic, whose REST inputs are learned from too.
+    """
+
+    version: int
+    epoch: int
+    partitions: int
+    digest: str
+    learned: dict[str, int]
+    asked: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, published: ModelVersion, clean_topic: str, predictions_topic: str = "") -> Champion:
+        """From an event of model-versions."""
+        ranges = published.champion.data_set.offsets
+        learned = {str(r.partition): r.last for r in ranges if r.topic == clean_topic}
+        asked = {str(r.partition): r.last for r in ranges if r.topic == predictions_topic}
+        partitions = len(published.start_offsets)
+        return cls(
+            published.champion.version,
+            published.epoch,
+            partitions,
+            published.champion.manifest_digest,
+            learned,
+            asked,
+        )
+
+
+@dataclass(slots=True)
+class State:
+    """What a detector remembers, as plain JSON; see `Detector` for what the parts are. What is of REST stands under
+    names of its own, so state from before it was watched is still state.
+    """
+
+    champion: dict[str, Any] | None = None
+    orders: dict[str, Any] = field(default_factory=dict)
+    groups: dict[str, list[Item]] = field(default_factory=dict)
+    windows: dict[str, int] = field(default_factory=dict)
+    lasting: dict[str, int] = field(default_factory=dict)
+    alarms: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    quality: dict[str, Any] = field(default_factory=dict)
+    rest_quality: dict[str, Any] = field(default_factory=dict)
+    traces: dict[str, list[str]] = field(default_factory=dict)
+    last: list[list[Any]] = field(default_factory=list)
+    last_traces: list[str] = field(default_factory=list)
+
+
+def pack(state: State) -> bytes:
+    """Versioned JSON, compressed; equal states have equal bytes."""
+    document = {"state_version": STATE_VERSION, **{name: getattr(state, name) for name in State.__slots__}}
+    return zlib.compress(json.dumps(document, separators=(",", ":"), sort_keys=True).encode(), 1)
+
+
+def unpack(state: bytes) -> State:
+    """The state that `pack` wrote. Raises ValueError for one of another version."""
+    document = json.loads(zlib.decompress(state))
+    version = document.pop("state_version", None)
+    if version != STATE_VERSION:
+        raise ValueError(f"drift state has version {version}, and this is for version {STATE_VERSION}")
+    return State(**document)

@@ -1,0 +1,56 @@
+"""Predictions and labels by task: what a prediction says, and how wrong it was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from tidemill_learning.drift.labels import error_bins
+from tidemill_learning.drift.labels.label_window import Met
+from tidemill_learning.drift.profiling.score_bins import bin_counts
+
+
+def error_profile(task: str, source: str, version: int, arm: str, met: list[Met]) -> dict[str, Any]:
+    """The record `ErrorProfile` of schemas/profile.avsc from what one source, version and arm met in a window.
+
+    Corrections of labels that counted in an earlier window are no new labels: they stand in a last bucket of count 0,
+    with the difference that they make to every sum, and move their class count.
+    """
+    met = sorted(met, key=lambda m: (m.label_offset, m.prediction_offset))
+    first, corrections = [m for m in met if not m.corrects], [m for m in met if m.corrects]
+    now, then = (_outcomes(task, corrections, before=before) for before in (False, True))
+    outcomes = _outcomes(task, first)
+    histograms: dict[str, list[int]] = {"positives": [], "negatives": []}
+    if task == "binary":
+        for name, sign in (("positives", 1), ("negatives", -1)):
+            counts = [bin_counts(o.p[(o.y > 0) == (sign > 0)]) for o in (outcomes, now, then)]
+            histograms[name] = (counts[0] + counts[1] - counts[2]).tolist()
+    key = {"source": source, "version": version, "arm": arm, "count": len(first)}
+    buckets = error_bins.buckets(outcomes) + ([error_bins.correction(now, then)] if corrections else [])
+    return {**key, "buckets": buckets, **histograms}
+
+
+def _outcomes(task: str, met: list[Met], *, before: bool = False) -> error_bins.Outcomes:
+    labels, outputs = [m.before if before else m.label for m in met], [m.output for m in met]
+    observed_at = [m.observed_at for m in met]
+    if task == "binary":
+        return error_bins.binary(labels, outputs, observed_at)
+    if task == "multiclass":
+        return error_bins.multiclass(labels, outputs, observed_at)
+    return error_bins.regression(labels, outputs, observed_at)
+
+
+def outputs_of(task: str, rows: pa.RecordBatch) -> list[Any]:
+    """What each prediction says: a probability, a value, or (class, probabilities by class)."""
+    if task == "binary":
+        return list(rows.column("probability").to_pylist())
+    if task == "regression":
+        return list(rows.column("value").to_pylist())
+    probabilities = [dict(entries) for entries in rows.column("probabilities").to_pylist()]
+    return list(zip(rows.column("label").to_pylist(), probabilities, strict=True))
+
+
+def score_of(output: Any) -> Any:
+    """What is watched of an output: a probability, a value, or the class."""
+    return output[0] if isinstance(output, tuple) else output

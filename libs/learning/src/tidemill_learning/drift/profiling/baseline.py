@@ -1,0 +1,169 @@
+"""A version's training reference as bins, and windows counted into those bins.
+
+Bins are fixed by the reference: tenths of a number's distribution, the reference's own categories. A window
+reduced to counts per bin is small, and such counts add up over partitions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidemill.stats.sketch import Sketch
+from tidemill_learning.drift.profiling.score_bins import BINS, bin_ends, bins_of
+
+RARE = 0.005
+"""Categories below this share of the reference are watched together: one by one they tell nothing but
+noise.
+"""
+
+Floats = NDArray[np.float64]
+Counted = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A window against the reference: values seen per bin, values expected per bin (same sum), nulls.
+
+    `reference_nulls` is a share; `reference_count` how many values the reference rests on.
+    """
+
+    observed: Floats
+    expected: Floats
+    nulls: int
+    reference_nulls: float
+    reference_count: int
+
+    @property
+    def count(self) -> int:
+        """Values that are not null."""
+        return int(self.observed.sum())
+
+    def __add__(self, other: Comparison) -> Comparison:
+        observed, expected = self.observed + other.observed, self.expected + other.expected
+        return Comparison(observed, expected, self.nulls + other.nulls, self.reference_nulls, self.reference_count)
+
+    def to_state(self) -> Counted:
+        """Plain JSON."""
+        return {
+            "observed": self.observed.tolist(), "expected": self.expected.tolist(), "nulls": self.nulls,
+            "reference_nulls": self.reference_nulls, "reference_count": self.reference_count,
+        }  # fmt: skip
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Comparison:
+        """From `to_state`."""
+        return cls(**{**state, "observed": np.array(state["observed"]), "expected": np.array(state["expected"])})
+
+
+class Baseline:
+    """The document reference.json of one version (see `tidemill_learning.reference`)."""
+
+    def __init__(self, reference: Mapping[str, Any]) -> None:
+        self._reference = reference
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Metrics on rows that the version was not fitted on."""
+        return {name: float(value) for name, value in self._reference["metrics"].items()}
+
+    @property
+    def held_out(self) -> tuple[float, float]:
+        """How many positives and negatives the binary metrics rest on, as far as the reference tells."""
+        rows = float(self._reference.get("held_out_rows", self._reference["rows"]))
+        positives = rows * float(self._reference["predictions"].get("mean", 0.5))
+        return positives, rows - positives
+
+    def features(self, profile: Mapping[str, Any]) -> dict[str, Comparison]:
+        """The features of a profile of kind features, by name; what the reference does not know is left
+        out.
+        """
+        known = self._reference["features"]
+        return {f["name"]: self._feature(known[f["name"]], f) for f in profile["features"] if f["name"] in known}
+
+    def scores(self, score: Mapping[str, Any]) -> Comparison | None:
+        """One `ScoreProfile` against the held-out predictions; None where there is nothing to compare."""
+        predictions = self._reference["predictions"]
+        if score["classes"]:
+            return _categories(predictions["shares"], score["classes"], 0, int(predictions["count"]))
+        quantiles = np.array(predictions.get("quantiles", []), dtype=np.float64)
+        if not len(quantiles):
+            return None
+        count = int(predictions.get("count", self._reference.get("held_out_rows", self._reference["rows"])))
+        if score["sketch"] is not None:
+            return _numbers(quantiles, Sketch.from_datum(score["sketch"]), 0, 0.0, count)
+        return _probabilities(quantiles, np.array(score["bins"], dtype=np.float64), count)
+
+    def _feature(self, known: Mapping[str, Any], feature: Mapping[str, Any]) -> Comparison:
+        nulls, share = int(feature["nulls"]), float(known.get("nulls", 0.0))
+        rows = int(known.get("count", self._reference["rows"]))
+        values = round(rows * (1 - share))
+        if known["kind"] == "category":
+            total = max(1, sum(known["counts"].values()) + known["other"])
+            shares = {name: count / total for name, count in known["counts"].items()}
+            base = _categories(shares, feature["categories"], int(feature["other"]), values)
+        else:
+            quantiles = np.array(known["quantiles"], dtype=np.float64)
+            sketch = Sketch.from_datum(feature["sketch"]) if feature["sketch"] is not None else Sketch()
+            base = _numbers(quantiles, sketch, nulls, share, values)
+        return Comparison(base.observed, base.expected, nulls, share, rows)
+
+
+def _tenths(quantiles: Floats) -> Floats:
+    """The limits between tenths, without repeats; around the value where there is only one; none where
+    there is none.
+    """
+    if not len(quantiles):
+        return quantiles
+    if quantiles[0] == quantiles[-1]:
+        return np.array([quantiles[0] - max(abs(quantiles[0]) * 0.01, 1e-6), quantiles[0]])
+    limits = np.unique(np.quantile(quantiles, np.linspace(0.1, 0.9, 9), method="lower"))
+    below: Floats = limits[limits < quantiles[-1]]
+    return below
+
+
+def _share_up_to(quantiles: Floats, limits: Floats) -> Floats:
+    """The reference's share of values at most each limit, between the percentiles by straight lines."""
+    last = len(quantiles) - 1
+    at = np.searchsorted(quantiles, limits, side="right")
+    low, high = quantiles[np.clip(at - 1, 0, last)], quantiles[np.clip(at, 0, last)]
+    within = np.where(high > low, (limits - low) / np.where(high > low, high - low, 1.0), 0.0)
+    return np.clip((at - 1 + within) / last, 0.0, 1.0)
+
+
+def _numbers(quantiles: Floats, sketch: Sketch, nulls: int, share: float, count: int) -> Comparison:
+    below, used = sketch.below(_tenths(quantiles))
+    return _binned(
+        below.astype(np.float64),
+        _share_up_to(quantiles, used) if len(used) else used,
+        sketch.count,
+        nulls,
+        share,
+        count,
+    )
+
+
+def _probabilities(quantiles: Floats, bins: Floats, count: int) -> Comparison:
+    limits = np.unique(bins_of(_tenths(quantiles)))
+    limits = limits[limits < BINS - 1]
+    below = np.cumsum(bins)[limits]
+    return _binned(below, _share_up_to(quantiles, bin_ends(limits)), int(bins.sum()), 0, 0.0, count)
+
+
+def _binned(below: Floats, shares: Floats, total: int, nulls: int, null_share: float, count: int) -> Comparison:
+    observed = np.diff(np.concatenate(([0.0], below, [float(total)])))
+    expected = np.diff(np.concatenate(([0.0], shares, [1.0]))) * total
+    return Comparison(observed, expected, nulls, null_share, count)
+
+
+def _categories(shares: Mapping[str, float], counts: Mapping[str, int], other: int, count: int) -> Comparison:
+    watched = sorted(name for name, share in shares.items() if share >= RARE)
+    seen = [float(counts.get(name, 0)) for name in watched]
+    total = float(sum(counts.values()) + other)
+    observed = np.array([*seen, total - sum(seen)])
+    parts = [shares[name] for name in watched]
+    return Comparison(observed, np.array([*parts, max(0.0, 1 - sum(parts))]) * total, 0, 0.0, count)

@@ -1,0 +1,1 @@
+"""How a platform stands: lag, pauses, what its processes say of themselves."""

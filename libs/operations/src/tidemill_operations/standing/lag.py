@@ -1,0 +1,153 @@
+"""How far consumer groups are behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tidemill.errors import RetryLater
+from tidemill.settings import KafkaSettings
+
+if TYPE_CHECKING:
+    from tidemill.kafka.partitions.marks import Mark
+
+TIMEOUT_S = 10.0
+LEADER_POLL_S = 0.1
+WITHOUT_LEADER = ("NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE", "UNKNOWN_TOPIC_OR_PART")
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionLag:
+    """One partition of a group: `committed` None where the group has committed nothing there."""
+
+    topic: str
+    partition: int
+    committed: int | None
+    end: int
+
+    @property
+    def records(self) -> int:
+        """Records (transaction markers included) that the group has yet to pass."""
+        return self.end - (self.committed or 0)
+
+
+class Offsets:
+    """Ends of partitions and committed offsets of groups. Not safe to share between threads."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        from tidemill.kafka.client.clients import admin
+
+        self._admin = admin(settings)
+
+    def partitions(self, topics: Sequence[str]) -> dict[str, int]:
+        """Partition count of each topic that exists."""
+        from tidemill.kafka.client.topics import partition_counts
+
+        return partition_counts(self._admin, topics)
+
+    def ends(
+        self, topics: Sequence[str], *, earliest: bool = False, committed: bool = False
+    ) -> dict[tuple[str, int], int]:
+        """The log end (or its beginning, or the end of what is `committed`) of every partition of those topics that
+        exist.
+        """
+        from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
+
+        spec = OffsetSpec.earliest() if earliest else OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        left = [(topic, number) for topic, count in self.partitions(topics).items() for number in range(count)]
+        found: dict[tuple[str, int], int] = {}
+        deadline = time.monotonic() + TIMEOUT_S
+        while left:
+            known, left = self._listed(left, spec, committed, last=time.monotonic() > deadline)
+            found |= known
+            if left:
+                time.sleep(LEADER_POLL_S)
+        return found
+
+    def _listed(
+        self, places: Sequence[tuple[str, int]], spec: Any, committed: bool, last: bool
+    ) -> tuple[dict[tuple[str, int], int], list[tuple[str, int]]]:
+        """The offsets of those partitions that answer, and those without a leader this moment, as a new topic's may be.
+        Raises RetryLater for these where this was the `last` try.
+        """
+        from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+
+        level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
+        wanted = {TopicPartition(*place): spec for place in places}
+        found, left = {}, []
+        for part, future in self._admin.list_offsets(wanted, isolation_level=level, request_timeout=TIMEOUT_S).items():
+            try:
+                found[part.topic, part.partition] = future.result().offset
+            except KafkaException as error:
+                if error.args[0].name() not in WITHOUT_LEADER:
+                    raise
+                if last:
+                    raise RetryLater(f"{part.topic}/{part.partition} has no leader: is a broker down?") from error
+                left.append((part.topic, part.partition))
+        return found, left
+
+    def committed(self, group: str) -> dict[tuple[str, int], int]:
+        """What a group has committed, whatever the topic."""
+        return {(part.topic, part.partition): part.offset for part in self._of_group(group)}
+
+    def removed(self, group: str) -> dict[str, int]:
+        """By topic: offsets that were removed before the group had read them, as its members have committed it."""
+        counts: dict[str, int] = {}
+        for (topic, _), mark in self.marks(group).items():
+            if mark.removed:
+                counts[topic] = counts.get(topic, 0) + mark.removed
+        return counts
+
+    def marks(self, group: str) -> dict[tuple[str, int], Mark]:
+        """What a group has committed of the topics that its offsets belong to."""
+        from tidemill.kafka.partitions.marks import Mark
+
+        return {(part.topic, part.partition): Mark.parse(part.metadata) for part in self._of_group(group)}
+
+    def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
+        """Id by topic, empty where there is none (now). Raises RetryLater without brokers."""
+        from tidemill.kafka.partitions.topic_ids import TopicIds
+
+        return TopicIds(lambda: self._admin).of(topics)
+
+    def going(self, group: str) -> dict[str, int]:
+        """By topic: offsets that have been removed, which the group has yet to find out."""
+        committed = self.committed(group)
+        firsts = self.ends(sorted({topic for topic, _ in committed}), earliest=True)
+        counts: dict[str, int] = {}
+        for at, offset in committed.items():
+            if firsts.get(at, 0) > offset:
+                counts[at[0]] = counts.get(at[0], 0) + firsts[at] - offset
+        return counts
+
+    def _of_group(self, group: str) -> Sequence[Any]:
+        from confluent_kafka import ConsumerGroupTopicPartitions
+
+        request = [ConsumerGroupTopicPartitions(group)]
+        future = self._admin.list_consumer_group_offsets(request, request_timeout=TIMEOUT_S)[group]
+        found = future.result().topic_partitions
+        return [part for part in found if part.offset >= 0]
+
+    def metadata(self, group: str) -> dict[tuple[str, int], str]:
+        """What a group has committed beside its offsets, whatever the topic."""
+        from confluent_kafka import ConsumerGroupTopicPartitions
+
+        request = [ConsumerGroupTopicPartitions(group)]
+        future = self._admin.list_consumer_group_offsets(request, request_timeout=TIMEOUT_S)[group]
+        found = future.result().topic_partitions
+        return {(part.topic, part.partition): part.metadata or "" for part in found if part.offset >= 0}
+
+    def lag(self, group: str, topics: Sequence[str]) -> list[PartitionLag]:
+        """The group's lag on every partition of `topics`."""
+        committed = self.committed(group)
+        return [
+            PartitionLag(topic, partition, committed.get((topic, partition)), end)
+            for (topic, partition), end in sorted(self.ends(topics).items())
+        ]
+
+    def groups(self, prefix: str) -> list[str]:
+        """The consumer groups whose name starts with `prefix`."""
+        listed = self._admin.list_consumer_groups(request_timeout=TIMEOUT_S).result()
+        return sorted(group.group_id for group in listed.valid if group.group_id.startswith(prefix))

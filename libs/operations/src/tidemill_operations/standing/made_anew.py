@@ -1,0 +1,45 @@
+"""Topics that were deleted and made anew while a group read them, by what it has committed and by the ids of now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tidemill_operations.standing.lag import Offsets
+
+Partition = tuple[str, int]
+"""(topic, partition number)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeAnew:
+    """What a group's results name beside their offsets, and what the group has yet to find out."""
+
+    ids: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    """By topic and partition: the id of a topic that was made anew; what is made of its records names it."""
+    times: Mapping[str, int] = field(default_factory=dict)
+    """By topic: how often the group has found it made anew."""
+    unseen: frozenset[Partition] = frozenset()
+    """Where the topic is another one than the one that is committed for: nothing of it has been read for certain."""
+
+    @classmethod
+    def of(cls, offsets: Offsets, group: str, topics: Iterable[str] | None = None) -> MadeAnew:
+        """Of a group, by what it has committed; `topics`: of these alone. Raises RetryLater without brokers."""
+        wanted = None if topics is None else set(topics)
+        marks = {at: mark for at, mark in offsets.marks(group).items() if wanted is None or at[0] in wanted}
+        now = offsets.topic_ids({topic for topic, _ in marks})
+        ids: dict[str, dict[int, str]] = {}
+        times: dict[str, int] = {}
+        unseen = {at for at, mark in marks.items() if mark.anew(now[at[0]])}
+        for (topic, number), mark in marks.items():
+            if (topic, number) in unseen or mark.renewed:
+                ids.setdefault(topic, {})[number] = now[topic] or mark.topic_id
+            if mark.renewed:
+                times[topic] = max(times.get(topic, 0), mark.renewed)
+        return cls(ids, times, frozenset(unseen))
+
+    def done(self, committed: Mapping[Partition, int]) -> dict[Partition, int]:
+        """What is committed of the topics that are there now."""
+        return {at: offset for at, offset in committed.items() if at not in self.unseen}

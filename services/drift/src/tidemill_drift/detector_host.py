@@ -1,0 +1,121 @@
+"""The detectors of all models, kept in agreement with what is stored of them. Knows neither Faust nor
+Kafka.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, MutableMapping
+from typing import Any
+
+from tidemill.contracts.events.platform import DriftEvent, ModelPerformance, ModelVersion, RetrainRequest
+from tidemill.contracts.model_file import ModelSpec
+from tidemill.contracts.topics import TopicCatalog
+from tidemill_drift import metrics
+from tidemill_learning.drift.detection.detector import Detector, Outcome
+
+_log = logging.getLogger(__name__)
+
+ROLES: dict[type[Any], str] = {
+    DriftEvent: "drift_events",
+    ModelPerformance: "model_performance",
+    RetrainRequest: "retrain_requests",
+}
+"""Where each kind of outcome is written."""
+
+
+class Judging:
+    """One detector a model over a store of bytes by model name (Faust's table).
+
+    A detector in memory is used as long as the store holds what it last wrote; otherwise (another process had
+    the partition, a restart) it is rebuilt from the store.
+    """
+
+    def __init__(self, specs: Iterable[ModelSpec], topics: TopicCatalog, store: MutableMapping[bytes, bytes]) -> None:
+        self._specs = {spec.name: spec for spec in specs}
+        self._topics = topics
+        self._store = store
+        self._live: dict[str, tuple[bytes | None, Detector]] = {}
+        self._known: dict[str, tuple[ModelVersion, Mapping[str, Any]]] = {}
+
+    def knows(self, model: str) -> bool:
+        """Whether this process watches the model."""
+        return model in self._specs
+
+    def crown(self, published: ModelVersion, reference: Mapping[str, Any]) -> None:
+        """A model's champion and its training reference, from now on."""
+        if self.knows(published.model):
+            self._known[published.model] = (published, reference)
+            metrics.WATCHED.labels(published.model).set(published.champion.version)
+
+    def apply(self, profile: Mapping[str, Any], now_ms: int) -> tuple[list[Outcome], bytes]:
+        """Take in a profile; gives what must be written, then the state to `keep`."""
+        detector = self._detector(profile["model"])
+        metrics.JUDGED.labels(profile["model"], profile["kind"]).inc()
+        outcomes = detector.apply(profile, now_ms)
+        return outcomes, detector.to_bytes()
+
+    def traces(self, model: str) -> list[bytes]:
+        """The trace contexts of the profiles that the newest outcomes of a model rest on."""
+        return [context.encode() for context in self._detector(model).last_traces]
+
+    def keep(self, model: str, state: bytes) -> None:
+        """Store a model's state: what followed from it is written."""
+        self._store[model.encode()] = state
+        self._live[model] = (state, self._live[model][1])
+        metrics.STATE_BYTES.labels(model).set(len(state))
+
+    def forget(self) -> None:
+        """Drop what is in memory: something went wrong after `apply`, and only the store is true."""
+        self._live = {}
+
+    def last(self) -> list[Outcome]:
+        """The newest outcomes of every stored model."""
+        models = [name for name in self._specs if self._store.get(name.encode()) is not None]
+        return [outcome for model in models for outcome in self._detector(model).last]
+
+    def _detector(self, model: str) -> Detector:
+        stored = self._store.get(model.encode())
+        known, detector = self._live.get(model, (b"", None))
+        if detector is None or known != stored:
+            clean, predictions = (self._topics.name(role, model) for role in ("clean", "predictions"))
+            detector = Detector(self._specs[model], clean, stored, predictions)
+            self._live[model] = (stored, detector)
+            self._reign(model, detector, always=True)
+        self._reign(model, detector)
+        return detector
+
+    def _reign(self, model: str, detector: Detector, always: bool = False) -> None:
+        if model not in self._known:
+            return
+        published, reference = self._known[model]
+        version = published.champion.version
+        if always or detector.champion is None or detector.champion.version != version:
+            detector.crown(published, reference)
+            _log.info("watching version %d", version, extra={"model": model, "model_version": f"{model}:{version}"})
+
+
+def count(outcomes: Iterable[Outcome]) -> None:
+    """Metrics and log lines of what was found."""
+    for outcome in outcomes:
+        if isinstance(outcome, DriftEvent):
+            metrics.EVENTS.labels(outcome.model, outcome.kind, outcome.detector, outcome.source or "stream").inc()
+            text = "%s drift: %s of %s is %.3g, beyond %.3g (%s)"
+            found = (
+                outcome.kind,
+                outcome.detector,
+                outcome.subject,
+                outcome.statistic,
+                outcome.threshold,
+                outcome.detail,
+            )
+            version = f"{outcome.model}:{outcome.version}"
+            level = logging.INFO if outcome.kind == "feature" else logging.WARNING
+            _log.log(level, text, *found, extra={"model": outcome.model, "model_version": version})
+        elif isinstance(outcome, RetrainRequest):
+            metrics.REQUESTS.labels(outcome.model, outcome.cause).inc()
+            _log.warning("asking to retrain for %s", outcome.cause, extra={"model": outcome.model})
+        else:
+            source = outcome.source or "stream"
+            for name, value in outcome.metrics.items():
+                metrics.METRIC.labels(outcome.model, outcome.version, outcome.arm, name, source).set(value)

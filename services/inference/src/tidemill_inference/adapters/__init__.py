@@ -1,1 +1,0 @@
-"""Thin adapters: Kafka on one side, the pure core on the other."""

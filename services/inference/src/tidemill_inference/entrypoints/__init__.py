@@ -1,0 +1,1 @@
+"""The two processes, *serve* and *stream*, wired from settings."""

@@ -1,0 +1,237 @@
+"""`tidemill-inference serve`: predictions by REST."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
+
+import uvicorn
+from confluent_kafka import Producer
+
+from tidemill.breaker import CircuitBreaker
+from tidemill.clock import SystemClock
+from tidemill.codec.layout import layout_of
+from tidemill.errors import ConfigError
+from tidemill.kafka.client.clients import producer_config
+from tidemill.rows.field_rules import read_privacy_key
+from tidemill.service import Health, StopSignal
+from tidemill.telemetry.logs import configure_logging
+from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
+from tidemill.web.doors import Doors
+from tidemill_inference import metrics
+from tidemill_inference.entrypoints.wiring import Platform
+from tidemill_inference.predictions.columns import REST
+from tidemill_inference.predictions.log import FAILURES, REST_S, Entry, PredictionLog
+from tidemill_inference.rest.app import create_app
+from tidemill_inference.rest.dataplane import ModelEndpoint
+from tidemill_inference.rest.fast_path.route import LeanRoute
+from tidemill_inference.rest.fast_path.uvicorn_protocol import lean_protocol
+from tidemill_inference.rest.handler import Limits, LogPredictions, Predicting
+from tidemill_inference.rest.request_checks import Noted, RecordRules
+from tidemill_inference.rest.scheduling.micro_batcher import ENOUGH
+from tidemill_inference.rest.tracing import RequestSpans
+from tidemill_inference.settings import ServeSettings
+
+if TYPE_CHECKING:
+    from tidemill.access.open import Access
+    from tidemill_inference.rest.score_cache.redis import ScoreCache
+
+SERVICE = "inference-serve"
+BACKLOG = 2_048
+SWITCH_S = 0.0005
+LOG_FLUSH_S = 10.0
+LOG_TIMEOUT_MS = 60_000
+"""How long a prediction waits for brokers that are away before it is counted as lost."""
+LOG_BUFFER_KB = 16_384
+LOG_RECORD_BYTES = 1_114_112  # what the predictions topics admit: a prediction carries its input
+
+_log = logging.getLogger(__name__)
+
+
+def run_serve(settings: ServeSettings) -> None:
+    """Serve until SIGTERM or SIGINT: then requests in flight are answered and the log is flushed. Raises
+    ConfigError.
+    """
+    configure_logging(SERVICE, settings.log_level, settings.log_file)
+    stop = StopSignal().install()
+    platform = Platform.load(settings)
+    health = Health()
+    spans = RequestSpans(
+        configure_tracing(SERVICE, settings.model_copy(update={"trace_ratio": 1.0})), settings.trace_ratio
+    )
+    log = _prediction_log(platform, settings)
+    watcher = platform.watcher(on_failure=stop.set)
+    health.add_live("versions", watcher.check)
+    health.add_live("prediction-log", log.check)
+    health.add_ready("models", platform.check_warm)
+    access = _access(settings)
+    if access is not None:
+        health.add_ready("keys", access.ring.check)
+    gate = access.gate if access else None
+    predicting = Predicting(
+        _endpoints(platform, settings),
+        log_into(log, settings),
+        _limits(settings),
+        spans,
+        _cache(settings, platform),
+        together=ENOUGH if settings.gather_requests == "on" else 1,
+    )
+    visitors = settings.visitors()
+    app = create_app(predicting, health, gate=gate, cors_origins=settings.cors_origins, visitors=visitors)
+    _settle()
+    with _listening(settings) as listener, access.ring if access else nullcontext():
+        log.start()
+        watcher.start()
+        try:
+            _server(app, LeanRoute(predicting, gate, visitors), settings, stop).run(sockets=[listener])
+        finally:
+            watcher.close()
+            log.close(LOG_FLUSH_S)
+            shutdown_tracing()
+    if watcher.failure is not None:
+        raise watcher.failure
+
+
+def _settle() -> None:
+    """What is there for good is never looked at by the garbage collector again; and a thread that works hands over
+    within half a millisecond, where the default lets requests wait for five.
+    """
+    gc.collect()
+    gc.freeze()
+    sys.setswitchinterval(SWITCH_S)
+
+
+def _prediction_log(platform: Platform, settings: ServeSettings) -> PredictionLog:
+    config = producer_config(
+        settings,
+        client_id=f"{settings.prefix}prediction-log",
+        queue_buffering_max_messages=settings.prediction_log_size,
+        queue_buffering_max_kbytes=LOG_BUFFER_KB,
+        message_timeout_ms=LOG_TIMEOUT_MS,
+        message_max_bytes=LOG_RECORD_BYTES,
+    )
+    producer = Producer(config)
+    routes = {model: platform.route(model) for model in platform.specs}
+    reports = platform.report_writer(REST)
+    breaker = CircuitBreaker("broker", failures=FAILURES, rest_s=REST_S, on_change=_tell_breaker)
+    return PredictionLog(producer, platform.codec(), routes, settings.prediction_log_size, reports, breaker)
+
+
+def log_into(log: PredictionLog, settings: ServeSettings) -> LogPredictions:
+    """What takes every answered prediction: the log, or nothing where the settings say so."""
+    if settings.prediction_log == "off":
+        return lambda endpoint, answered, traceparents: None
+    return lambda endpoint, answered, traceparents: log.put(Entry(endpoint, answered, traceparents))
+
+
+def _access(settings: ServeSettings) -> Access | None:
+    if settings.auth != "on":
+        return None
+    from tidemill.access.open import open_access
+
+    return open_access(settings, _tell_breaker)
+
+
+def _cache(settings: ServeSettings, platform: Platform) -> ScoreCache | None:
+    if not settings.cache_models or not settings.redis_url:
+        return None
+    from tidemill_inference.rest.score_cache.redis import ScoreCache
+
+    models = list(platform.specs) if settings.cache_models == ("*",) else settings.cache_models
+    unknown = set(models) - platform.specs.keys()
+    if unknown:
+        raise ConfigError(f"TIDEMILL_CACHE_MODELS: there is no model {', '.join(sorted(unknown))}")
+    breaker = CircuitBreaker("redis-cache", on_change=_tell_breaker)
+    return ScoreCache(settings.redis_url, settings.prefix, models, settings.cache_ttl_s, breaker)
+
+
+def _tell_breaker(helper: str, is_open: bool) -> None:
+    metrics.BREAKER_OPEN.labels(helper).set(is_open)
+    _log.warning("%s is %s", helper, "left alone for a while" if is_open else "back")
+
+
+def _limits(settings: ServeSettings) -> Limits:
+    return Limits(
+        settings.max_body_kb * 1_024,
+        settings.max_instances,
+        settings.retry_after_s,
+        settings.max_arrow_kb * 1_024,
+        settings.max_arrow_rows,
+        settings.batch_threads,
+        settings.batch_queue,
+    )
+
+
+def _endpoints(platform: Platform, settings: ServeSettings) -> dict[str, ModelEndpoint]:
+    endpoints: dict[str, ModelEndpoint] = {}
+    key = read_privacy_key(settings.privacy_key_file)
+    for model, spec in platform.specs.items():
+        record = platform.schemas.record(model)
+        layout = layout_of(record.json)
+        if layout is None:
+            raise ConfigError(f"the record of {model} has a type that columns cannot hold")
+        predictor = platform.predictors[model]
+        rules = RecordRules(
+            spec, record, max_ahead_ms=settings.max_ahead_s * 1_000, privacy_key=key, on_noted=_counter(model)
+        )
+        endpoints[model] = ModelEndpoint(spec, record, layout.arrow, predictor, SystemClock().now_ms, rules)
+    return endpoints
+
+
+def _counter(model: str) -> Callable[[Noted], None]:
+    def count(noted: Noted) -> None:
+        metrics.EXPECTATIONS.labels(model, noted.name, noted.column, noted.severity).inc(noted.rows)
+
+    return count
+
+
+@contextmanager
+def _listening(settings: ServeSettings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except OSError as error:
+            where = f"{settings.host}:{settings.port}"
+            raise ConfigError(f"cannot listen on {where} ({error.strerror}): set TIDEMILL_PORT=0") from error
+        listener.listen(BACKLOG)
+        _log.info("listening", extra={"address": f"http://{settings.host}:{listener.getsockname()[1]}"})
+        yield listener
+
+
+def _server(app: object, lean: LeanRoute, settings: ServeSettings, stop: StopSignal) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        http=lean_protocol(lean, Doors(settings.door_limits())),
+        ws="none",
+        proxy_headers=False,  # the gate alone looks at a client's address, and at which proxies are believed
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=settings.drain_s,
+    )
+    return _Server(config, stop)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that watches our stop signal: it would raise the signal again after its end, and nothing would
+    be flushed.
+    """
+
+    def __init__(self, config: uvicorn.Config, stop: StopSignal) -> None:
+        super().__init__(config)
+        self._stop_signal = stop
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or self._stop_signal.is_set()

@@ -1,0 +1,103 @@
+"""Request bodies: bounded, decompressed where they say so, JSON."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import orjson
+from fastapi import Request
+from starlette.requests import ClientDisconnect
+
+from tidemill.access.authorizer import Refusal
+from tidemill.web.content import media_type, wrong_type
+from tidemill_inference.rest.problems import Problem
+
+INSTANCES = "instances"
+
+_WINDOW_BITS = {"gzip": 31, "deflate": 15}
+"""zlib's, by content encoding."""
+
+
+def body_type(request: Request, *known: str) -> str:
+    """The media type of the body, one of `known` (empty where it has none). Raises Problem 415."""
+    try:
+        kind = media_type(request.scope["headers"])
+        if kind not in known:
+            raise wrong_type(kind, [name for name in known if name])
+    except Refusal as refusal:
+        raise Problem(refusal.status, refusal.error, refusal.message) from refusal
+    return kind
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body, decompressed where it is gzip or deflate. Raises Problem 413 as soon as it is larger than `limit`
+    bytes, before or after, 415 for another encoding, 400 where it ends early or is not of its encoding.
+    """
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity" and encoding not in _WINDOW_BITS:
+        raise Problem(415, "unsupported_encoding", "bodies may be plain, gzip or deflate")
+    stated = request.headers.get("content-length", "")
+    if stated.isdigit() and int(stated) > limit:
+        raise _too_large(limit)
+    chunks = bytearray()
+    try:
+        async for chunk in request.stream():
+            chunks += chunk
+            if len(chunks) > limit:
+                raise _too_large(limit)
+    except ClientDisconnect as error:
+        raise Problem(400, "incomplete_body", "the client went away before the body's end") from error
+    return bytes(chunks) if encoding == "identity" else _inflated(bytes(chunks), encoding, limit)
+
+
+def _inflated(data: bytes, encoding: str, limit: int) -> bytes:
+    inflater = zlib.decompressobj(_WINDOW_BITS[encoding])
+    try:
+        body = inflater.decompress(data, limit + 1)
+    except zlib.error as error:
+        raise Problem(400, "malformed_encoding", f"the body is not {encoding}") from error
+    if len(body) > limit:
+        raise _too_large(limit)
+    if not inflater.eof:
+        raise Problem(400, "malformed_encoding", f"the body is not whole {encoding}")
+    if inflater.unused_data:
+        raise Problem(400, "malformed_encoding", f"bytes follow after the end of the {encoding} body: send one member")
+    return body
+
+
+def parse_json(body: bytes) -> dict[str, Any]:
+    """The object of a body. Raises Problem 400 for what is not JSON, 422 for another value than an object."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Problem(400, "malformed_json", f"the body is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise Problem(422, "invalid_body", "the body must be an object")
+    return document
+
+
+def parse_instances(body: bytes, most: int, fields: frozenset[str]) -> tuple[list[Any], bool]:
+    """The instances of a body, and whether it is a batch.
+
+    `{"instances": [...]}` is a batch, unless the model's record has a field of that name; any other object
+    is one instance. Raises Problem 400 for what is not JSON, 422 for more than `most` and for another form.
+    """
+    document = parse_json(body)
+    if INSTANCES not in document or INSTANCES in fields:
+        return [document], False
+    instances = document[INSTANCES]
+    if len(document) > 1 or not isinstance(instances, list) or not instances:
+        raise Problem(422, "invalid_body", '"instances" must stand alone and be a list of one object or more')
+    check_number(len(instances), most)
+    return instances, True
+
+
+def check_number(instances: int, most: int) -> None:
+    """Raise Problem 422 for more than `most` instances."""
+    if instances > most:
+        raise Problem(422, "too_many_instances", f"at most {most} instances in one request, not {instances}")
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(413, "body_too_large", f"the body may have at most {limit} bytes", headers={"Connection": "close"})

@@ -1,0 +1,1 @@
+"""The common request answered inside uvicorn's protocol, before the framework."""

@@ -1,0 +1,231 @@
+"""The common request, answered without the framework: a few JSON instances for our own protocol.
+
+FastAPI's routing, its request and response objects and a task for each request cost several times the prediction. So
+a request that is plain goes from the parser through the same gate, checks, scoring and log, and its answer has the same
+bytes. What is not plain is not taken, and the application answers it.
+
+Nothing here knows the server: `protocol.py` brings requests and takes answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import orjson
+from fastapi import Response
+from opentelemetry.trace import Span
+
+from tidemill.access import Scope
+from tidemill.access.authorizer import NOBODY, Client, Gate, Refusal
+from tidemill.access.metrics import REFUSED
+from tidemill.web.instrument import REQUEST_ID, request_id_of
+from tidemill.web.metrics import requested
+from tidemill.web.visitors import Visitors
+from tidemill_inference.rest.body import parse_instances
+from tidemill_inference.rest.dataplane import ModelEndpoint
+from tidemill_inference.rest.handler import Predicting
+from tidemill_inference.rest.problems import (
+    REFUSALS,
+    Problem,
+    defect_response,
+    problem_response,
+    refusal,
+    render_refusal,
+)
+from tidemill_inference.rest.protocols.v1 import PREDICT
+from tidemill_inference.rest.scheduling.micro_batcher import Part
+from tidemill_inference.rest.tracing import traceparent_of
+
+MOST_BYTES = 65_536
+"""Larger bodies are the application's."""
+JSON_TYPE = b"application/json"
+
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+Named: TypeAlias = dict[bytes, bytes]
+Reply: TypeAlias = Callable[[int, bytes, bytes], None]
+"""Takes status, header lines (each with its end) and body."""
+
+_NOT_PLAIN = frozenset({b"content-encoding", b"transfer-encoding", b"origin", b"expect", b"upgrade", b"sec-fetch-site"})
+"""A body in chunks may be of any size, and uvicorn stops reading one that nobody takes from it."""
+
+
+@dataclass(slots=True)
+class _Call:
+    """One request on its way. `held`: its models, so that none of them is let go before it is answered."""
+
+    endpoint: ModelEndpoint
+    path: str
+    instances: list[Any]
+    batch: bool
+    reply: Reply
+    started: float
+    held: tuple[object, ...]
+    request_id: str = ""
+    credential: str | None = None
+    client: Client = NOBODY
+    traceparent: bytes | None = None
+    onward: bytes = b""
+    span: Span | None = None
+
+
+class LeanRoute:
+    """Answers what is plain. On the event loop alone."""
+
+    def __init__(self, predicting: Predicting, gate: Gate | None, visitors: Visitors | None = None) -> None:
+        """`gate`: who is let in; None where access is off. `visitors`: by which names; None for any."""
+        self._predicting = predicting
+        self._visitors = visitors
+        self._gate = gate
+        self._targets: Mapping[bytes, tuple[ModelEndpoint, frozenset[str]]] = {
+            PREDICT.format(model=model).encode(): (endpoint, frozenset(endpoint.record.field_names))
+            for model, endpoint in predicting.endpoints.items()
+        }
+        self._limit = min(MOST_BYTES, predicting.limits.body_bytes)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def takes(self, target: bytes, headers: Headers) -> Named | None:
+        """The headers of a POST to `target` (their names in lower case) that may be for this way: its body decides.
+        None for one that is not.
+        """
+        if target not in self._targets:
+            return None
+        named = dict(headers)
+        if len(named) != len(headers) or not _NOT_PLAIN.isdisjoint(named):
+            return None
+        if self._visitors is not None and not self._visitors.knows_host(named.get(b"host", b"")):
+            return None
+        if named.get(b"content-type") != JSON_TYPE or int(named.get(b"content-length", 0)) > self._limit:
+            return None
+        return named
+
+    def begin(self, target: bytes, named: Named, body: bytes, reply: Reply, client: Client = NOBODY) -> bool:
+        """Answer a request that `takes` has admitted, now or soon, by one call of `reply`; False where it is not for
+        this way after all, and nothing has been done.
+        """
+        endpoint, fields = self._targets[target]
+        try:
+            instances, batch = parse_instances(body, self._predicting.limits.instances, fields)
+        except Problem:
+            return False  # after the gate, the application says what is wrong
+        if len(body) > self._limit or not self._predicting.gathers(endpoint, len(instances)):
+            return False
+        serving = endpoint.predictor.serving
+        held = serving.hold() if serving is not None else ()
+        if held is None:
+            return False  # a model must be loaded first: not on the event loop
+        call = _Call(endpoint, target.decode(), instances, batch, reply, time.perf_counter(), held)
+        call.credential = _credential(named)
+        call.client = client
+        call.traceparent = named.get(b"traceparent")
+        call.request_id = request_id_of(named.get(REQUEST_ID)).decode()
+        self._admit(call)
+        return True
+
+    def _admit(self, call: _Call) -> None:
+        if self._gate is None:
+            self._predict(call)
+            return
+        try:
+            caller = self._gate.admit_at_once(call.credential, Scope.PREDICT, call.client)
+        except Refusal as refusal:
+            _refuse(call, refusal)
+            return
+        except Exception as error:  # noqa: BLE001 - of whatever kind: the log has it
+            self._fail(call, error)
+            return
+        if caller is not None:
+            self._predict(call)
+            return
+        task = asyncio.get_running_loop().create_task(self._admit_later(call, self._gate))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _admit_later(self, call: _Call, gate: Gate) -> None:
+        try:
+            await gate.admit(call.credential, Scope.PREDICT, call.client)
+        except Refusal as refusal:
+            _refuse(call, refusal)
+        except Exception as error:  # noqa: BLE001 - of whatever kind: the log has it
+            self._fail(call, error)
+        else:
+            self._predict(call)
+
+    def _predict(self, call: _Call) -> None:
+        endpoint, predicting = call.endpoint, self._predicting
+        try:
+            endpoint.predictor.current()
+            checked = endpoint.check(call.instances)
+        except Exception as error:  # noqa: BLE001 - a problem of the request, or a defect that the log has
+            self._fail(call, error)
+            return
+        onward = predicting.spans.unrecorded(call.traceparent)
+        if onward is None:
+            call.span = predicting.spans.start(f"predict {endpoint.spec.name}", call.traceparent)
+            onward = traceparent_of(call.span)
+        call.onward = onward
+        predicting.gathering(endpoint).join(checked, onward, lambda found: self._done(call, found))
+
+    def _done(self, call: _Call, found: Part | Exception) -> None:
+        try:
+            if isinstance(found, Exception):
+                self._fail(call, found)
+            else:
+                _answer(call, found)
+        except Exception as error:  # noqa: BLE001 - of whatever kind: others wait behind this one
+            self._fail(call, error)
+
+    def _fail(self, call: _Call, error: Exception) -> None:
+        if isinstance(error, REFUSALS):
+            problem = refusal(error, self._predicting.limits.retry_after_s)
+            _finish(call, problem_response(call.path, problem))
+        else:
+            _finish(call, defect_response(call.path, call.request_id, error))
+
+
+def _credential(named: Named) -> str | None:
+    """As `tidemill.access.middleware.credential_of`."""
+    given = named.get(b"authorization", b"")
+    if given[:7].lower() == b"bearer ":
+        return given[7:].strip().decode("latin-1")
+    key = named.get(b"x-api-key")
+    return None if key is None else key.strip().decode("latin-1")
+
+
+def _answer(call: _Call, part: Part) -> None:
+    answers = part.answered.answers_of(part.start, part.stop)
+    content = orjson.dumps({"predictions": answers} if call.batch else answers[0])
+    predictions = part.answered.predictions
+    version = predictions.version_name
+    if call.span is not None:
+        call.span.set_attribute("tidemill.model_version", f"{call.endpoint.spec.name}:{version}")
+    head = (
+        b"x-model-version: %b\r\nx-model-epoch: %d\r\ntraceparent: %b\r\ncontent-length: %d\r\n"
+        b"content-type: application/json\r\nx-request-id: %b\r\n"
+    ) % (version.encode(), predictions.serving.epoch, call.onward, len(content), call.request_id.encode())
+    _send(call, 200, head, content)
+
+
+def _refuse(call: _Call, refusal: Refusal) -> None:
+    REFUSED.labels(refusal.error).inc()
+    body = json.dumps(render_refusal(call.path, refusal)).encode()
+    _finish(call, Response(body, refusal.status, dict(refusal.headers), "application/json"))
+
+
+def _finish(call: _Call, response: Response) -> None:
+    """Anything but an answer."""
+    lines = [b"%b: %b\r\n" % header for header in response.raw_headers]
+    lines.append(b"x-request-id: %b\r\n" % call.request_id.encode())
+    _send(call, response.status_code, b"".join(lines), bytes(response.body))
+
+
+def _send(call: _Call, status: int, head: bytes, content: bytes) -> None:
+    if call.span is not None:
+        call.span.end()
+        call.span = None
+    requested("POST", PREDICT, status, time.perf_counter() - call.started)
+    call.reply(status, head, content)

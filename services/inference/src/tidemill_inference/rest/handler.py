@@ -1,0 +1,161 @@
+"""From a request to an answer, whatever the protocol: found, scored, traced, logged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastapi import Request
+from opentelemetry.trace import get_current_span
+from starlette.concurrency import run_in_threadpool
+
+from tidemill.json.values import cut
+from tidemill.telemetry.logs import model_version
+from tidemill_inference.rest.dataplane import Answered, ModelEndpoint, Prepared
+from tidemill_inference.rest.problems import REFUSALS, Problem, refusal
+from tidemill_inference.rest.scheduling.activity import Sharing
+from tidemill_inference.rest.scheduling.batch_queue import BatchLine
+from tidemill_inference.rest.scheduling.cold_load import WantedModels
+from tidemill_inference.rest.scheduling.micro_batcher import ENOUGH, Gathering, Log
+from tidemill_inference.rest.score_cache.keys import cache_keys, read_scores, written_scores
+from tidemill_inference.rest.tracing import RequestSpans
+
+if TYPE_CHECKING:
+    from tidemill_inference.rest.score_cache.redis import ScoreCache
+
+SCORED_IN_PLACE = 32
+"""Up to so many instances are scored on the event loop (about a millisecond); more of them in a thread."""
+
+LogPredictions = Log
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a client may send, and when to come back. `body_bytes` and `instances`: of JSON and tensors; those of
+    Arrow are `arrow_bytes` and `arrow_rows`. `batch_threads`: the requests of more than SCORED_IN_PLACE rows that are
+    worked at once; `batch_queue`: of one model, those that wait.
+    """
+
+    body_bytes: int
+    instances: int
+    retry_after_s: int
+    arrow_bytes: int = 16 << 20
+    arrow_rows: int = 10_000
+    batch_threads: int = 1
+    batch_queue: int = 64
+
+
+class Predicting:
+    """What every protocol shares. `endpoints` by model; `log` takes every answered prediction and must not wait."""
+
+    def __init__(
+        self,
+        endpoints: Mapping[str, ModelEndpoint],
+        log: LogPredictions,
+        limits: Limits,
+        spans: RequestSpans,
+        cache: ScoreCache | None = None,
+        together: int = ENOUGH,
+    ) -> None:
+        """`together`: how many instances of small requests are in one call."""
+        self.endpoints = endpoints
+        self.limits = limits
+        self._log = log
+        self.spans = spans
+        self.sharing = Sharing()
+        self._gatherings = {
+            model: Gathering(endpoint, log, together, self.sharing) for model, endpoint in endpoints.items()
+        }
+        self._cache = cache
+        self._line = BatchLine(limits.batch_threads, limits.batch_queue)
+        self._wanted = WantedModels()
+
+    def endpoint(self, model: str) -> ModelEndpoint:
+        """The endpoint of a model. Raises Problem 404."""
+        found = self.endpoints.get(model)
+        if found is None:
+            known = ", ".join(sorted(self.endpoints))
+            raise Problem(404, "unknown_model", f"no model {cut(model)!r} here: there are {known}")
+        return found
+
+    async def answer(
+        self, request: Request, endpoint: ModelEndpoint, prepare: Callable[[], Prepared], size: int
+    ) -> tuple[Answered, dict[str, str]]:
+        """Predict for what `prepare` makes of the request, `size` instances; the answers and the headers that go
+        with them. Raises Problem.
+        """
+        given = request.headers.get("traceparent", "").encode("latin-1", "replace")
+        traceparent = self.spans.unrecorded(given)
+        if traceparent is None:
+            with self.spans.span(f"predict {endpoint.spec.name}", given) as traceparent:
+                answered = await self._predict(endpoint, prepare, size)
+                self._note(endpoint, answered, traceparent)
+        else:
+            answered = await self._predict(endpoint, prepare, size)
+            self._note(endpoint, answered, traceparent)
+        return answered, headers_of(answered, traceparent)
+
+    def gathers(self, endpoint: ModelEndpoint, size: int) -> bool:
+        """Whether so many instances are answered together with those of others."""
+        return size <= SCORED_IN_PLACE and (self._cache is None or not self._cache.covers(endpoint.spec.name))
+
+    def gathering(self, endpoint: ModelEndpoint) -> Gathering:
+        """Where the requests of a model come together."""
+        return self._gatherings[endpoint.spec.name]
+
+    def _note(self, endpoint: ModelEndpoint, answered: Answered, traceparent: bytes) -> None:
+        _name_version(endpoint, answered)
+        self._log(endpoint, answered, [traceparent] * len(answered))
+
+    async def _cached(self, endpoint: ModelEndpoint, prepare: Callable[[], Prepared]) -> Answered:
+        """Predict by the cache where it knows all rows, else by the model. A trial is never cached: both arms are to
+        be asked.
+        """
+        assert self._cache is not None
+        prepared = prepare()
+        if prepared.serving.challenger is not None:
+            return endpoint.finish(prepared, endpoint.score(prepared))
+        model, keys = endpoint.spec.name, cache_keys(prepared)
+        values = await self._cache.get(model, keys)
+        known = read_scores(prepared.serving, values) if values is not None else None
+        if known is not None:
+            return endpoint.finish(prepared, known)
+        predictions = endpoint.score(prepared)
+        answered = endpoint.finish(prepared, predictions)
+        self._cache.put(dict(zip(keys, written_scores(predictions), strict=True)))
+        return answered
+
+    async def _predict(self, endpoint: ModelEndpoint, prepare: Callable[[], Prepared], size: int) -> Answered:
+        def work() -> Answered:
+            prepared = prepare()
+            return endpoint.finish(prepared, endpoint.score(prepared))
+
+        try:
+            serving = endpoint.predictor.current()
+            _held = serving.hold() or await self._wanted.load(serving)  # so that nothing is loaded in place
+            if size > SCORED_IN_PLACE:
+                del _held  # what waits keeps no model in memory
+                async with self._line.turn(endpoint.spec.name):
+                    return await run_in_threadpool(work)
+            if self._cache is not None and self._cache.covers(endpoint.spec.name):
+                return await self._cached(endpoint, prepare)
+            return work()
+        except REFUSALS as error:
+            raise refusal(error, self.limits.retry_after_s) from error
+
+
+def _name_version(endpoint: ModelEndpoint, answered: Answered) -> None:
+    """Put the version on the span and on the lines of the log."""
+    version = f"{endpoint.spec.name}:{answered.predictions.version_name}"
+    model_version.set(version)
+    get_current_span().set_attribute("tidemill.model_version", version)
+
+
+def headers_of(answered: Answered, traceparent: bytes) -> dict[str, str]:
+    """The headers that go with an answer."""
+    return {
+        "X-Model-Version": answered.predictions.version_name,
+        "X-Model-Epoch": str(answered.predictions.serving.epoch),
+        "traceparent": traceparent.decode(),
+    }

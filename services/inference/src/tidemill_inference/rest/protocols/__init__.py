@@ -1,0 +1,1 @@
+"""The protocols that REST speaks: our own, the Open Inference Protocol, Arrow; and their OpenAPI."""

@@ -1,0 +1,1 @@
+"""What serves: the pair of a published version and its loaded model."""

@@ -1,0 +1,1 @@
+"""From a published version to a model that serves: watched, fetched, loaded, swapped in."""

@@ -1,0 +1,83 @@
+"""Metrics and log lines for what became of published versions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+
+from opentelemetry.trace import SpanKind, get_tracer
+
+from tidemill.artifact import ArtifactError, Reason
+from tidemill.contracts.events.platform import ModelVersion
+from tidemill.kafka.headers import TRACEPARENT
+from tidemill.telemetry.spans import failed
+from tidemill.telemetry.tracing import context_of
+from tidemill_inference import metrics
+from tidemill_inference.serving.serving import Swap
+from tidemill_inference.versions.swapper import Outcome, Step
+
+_log = logging.getLogger(__name__)
+
+
+def begin_to_tell(models: Iterable[str], waiting_s: Callable[[str], float]) -> None:
+    """Give all metrics of refusals their first value: what is born when it rises is overlooked by alerts.
+
+    `waiting_s` is asked at every scrape.
+    """
+    for model in models:
+        metrics.PENDING_SECONDS.labels(model).set_function(lambda model=model: waiting_s(model))  # type: ignore[misc]
+        metrics.POSTPONED.labels(model)
+        for reason in Reason:
+            metrics.REFUSED.labels(model, reason)
+            metrics.REFUSED_EPOCH.labels(model, reason).set(0)
+
+
+def tell(model: str, step: Step, refused: Mapping[int, Reason]) -> None:
+    """Say what a step did. `refused`: the epochs above the one that serves that are refused now, and why."""
+    if step.offer is None:
+        return
+    event = step.offer.event
+    about = {"model": model, "model_version": f"{model}:{event.champion.version}", "epoch": event.epoch}
+    for reason in Reason:
+        metrics.REFUSED_EPOCH.labels(model, reason).set(max((e for e, r in refused.items() if r is reason), default=0))
+    if step.outcome is Outcome.REFUSED:
+        metrics.REFUSED.labels(model, refused[event.epoch]).inc()
+        trace = None if isinstance(step.error, ArtifactError) else step.error  # of a defect, of ours or a library's
+        _log.error("version refused, the one before serves on: %s", step.error, exc_info=trace, extra=about)
+        _trace(model, step)
+    elif step.outcome is Outcome.POSTPONED:
+        metrics.POSTPONED.labels(model).inc()
+        _log.warning("version not loaded yet, tried again: %s", step.error, extra=about)
+    elif step.swap is not None:
+        _tell_swap(model, event, step.swap)
+        swap = {"from_version": step.swap.from_version, "ms_from_event_to_serving": step.swap.ms}
+        _log.info("version serves", extra=about | swap)
+        _trace(model, step)
+
+
+def _trace(model: str, step: Step) -> None:
+    """The span of a swap, or of a refusal, as a child of the release's: from when the event was appended, if it came
+    while this process ran.
+    """
+    assert step.offer is not None
+    event, parent = step.offer.event, context_of([(TRACEPARENT, step.offer.traceparent)])
+    if parent is None:
+        return
+    began = step.offer.appended_ms * 1_000_000 if step.offer.live else None
+    about: dict[str, str | int] = {
+        "tidemill.model_version": f"{model}:{event.champion.version}",
+        "tidemill.epoch": event.epoch,
+    }
+    span = get_tracer("tidemill").start_span(f"swap {model}", parent, SpanKind.CONSUMER, about, start_time=began)
+    if step.error is not None:
+        failed(span, step.error)
+    span.end()
+
+
+def _tell_swap(model: str, event: ModelVersion, swap: Swap) -> None:
+    metrics.MODEL_VERSION.labels(model).set(swap.to_version)
+    metrics.MODEL_EPOCH.labels(model).set(swap.epoch)
+    metrics.CHALLENGER_VERSION.labels(model).set(event.challenger.version if event.challenger else 0)
+    metrics.CHALLENGER_SHARE.labels(model).set(event.challenger_share if event.challenger else 0.0)
+    if swap.ms is not None:
+        metrics.SWAP_SECONDS.labels(model).observe(swap.ms / 1_000)

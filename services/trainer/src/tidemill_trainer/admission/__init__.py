@@ -1,0 +1,1 @@
+"""Retrain requests: read, held against the governor's rules, written down as runs."""

@@ -1,0 +1,147 @@
+"""*admit*: requests from the topic, from the data itself and from the calendar pass the governor into SQL."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tidemill.clock import Clock
+from tidemill.codec import Codec
+from tidemill.contracts.events.platform import Evidence, RetrainRequest
+from tidemill.contracts.model_file import ModelSpec
+from tidemill.contracts.schemas.catalog import SchemaCatalog
+from tidemill.errors import DeadLetter
+from tidemill.ids import deterministic_id
+from tidemill.kafka.headers import TRACEPARENT, find
+from tidemill.telemetry.traceparent import new_traceparent, parse_traceparent
+from tidemill_learning.admission import Policy, Request, decide
+from tidemill_trainer import metrics
+from tidemill_trainer.runs.store import RunStore
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from tidemill.kafka.headers import Headers
+
+log = logging.getLogger(__name__)
+
+
+class Admission:
+    """Turns requests into rows. Thread-safe; a request that was recorded before changes nothing."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        specs: Mapping[str, ModelSpec],
+        codec: Codec,
+        schemas: SchemaCatalog,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._specs = specs
+        self._codec = codec
+        self._reader = schemas.platform("retrain-request")
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def take(self, value: bytes | None, headers: Headers | None) -> None:
+        """Admit or refuse one record of the topic; one that cannot be read, or of another model, is passed
+        over.
+        """
+        try:
+            request = RetrainRequest.from_dict(self._codec.decode_one(value, self._reader))
+        except DeadLetter as error:
+            log.error("a retrain request cannot be read and is passed over: %s", error)
+            return
+        if request.model in self._specs:
+            self.admit(request, find(headers, TRACEPARENT))
+
+    def admit(self, request: RetrainRequest, traceparent: bytes | None = None) -> bool:
+        """Pass one request through the governor; gives whether it was admitted (or ``False`` for a
+        repeat)."""
+        policy = policy_of(self._specs[request.model])
+        asked = Request(request.request_id, request.cause, request.fingerprint, request.event_time)
+        with self._lock:
+            decision = self._store.admit(
+                request, _sampled(traceparent).decode(), lambda past: decide(asked, past, policy)
+            )
+        if decision is None:
+            return False
+        outcome = "accepted" if decision.admitted else "refused"
+        metrics.REQUESTS.labels(request.model, request.cause, outcome).inc()
+        log.info(
+            "retrain request %s for %s (%s) %s: %s",
+            request.request_id,
+            request.model,
+            request.cause,
+            outcome,
+            decision.reason,
+        )
+        return decision.admitted
+
+    def ask_for_first(self, model: str, labelled: int, stream_time_ms: int) -> bool:
+        """There is enough to learn from: ask for the first version. Called again, it asks with a new
+        fingerprint only once the data has grown (so that a failed gate gets its second chance).
+        """
+        wanted = self._specs[model].training.first_after
+        evidence = Evidence(
+            detector="collect",
+            kind="data",
+            subject="labelled_rows",
+            statistic=float(labelled),
+            threshold=float(wanted),
+            detail=f"{labelled} labelled rows, wanted {wanted}",
+        )
+        return self._ask(
+            model,
+            "first_data",
+            f"first_data/{model}/{labelled // max(1, wanted // 4)}",
+            evidence,
+            stream_time_ms,
+        )
+
+    def ask_by_schedule(self, model: str, stream_time_ms: int) -> bool:
+        """Ask for a new version if ``retrain.every`` has passed, in stream time, since the last run."""
+        every = self._specs[model].retrain.every
+        past = self._store.past(model) if every is not None else []
+        if every is None or not past:
+            return False
+        since, wanted = stream_time_ms - past[-1].event_time_ms, _ms(every)
+        if since < wanted:
+            return False
+        evidence = Evidence(
+            detector="calendar",
+            kind="schedule",
+            subject="retrain.every",
+            statistic=float(since),
+            threshold=float(wanted),
+            detail=f"{since / 3_600_000:.1f} h of event time since the last run",
+        )
+        return self._ask(model, "schedule", f"schedule/{model}/{stream_time_ms // wanted}", evidence, stream_time_ms)
+
+    def _ask(self, model: str, cause: str, fingerprint: str, evidence: Evidence, stream_time_ms: int) -> bool:
+        return self.admit(
+            RetrainRequest(
+                request_id=deterministic_id(fingerprint), model=model, cause=cause, evidence=(evidence,),  # type: ignore[arg-type]
+                fingerprint=fingerprint, requested_by="trainer", requested_at=self._clock.now_ms(),
+                event_time=stream_time_ms,
+            )
+        )  # fmt: skip
+
+
+def policy_of(spec: ModelSpec) -> Policy:
+    """The governor's limits as the model file has them."""
+    most = spec.retrain.at_most
+    return Policy(_ms(spec.retrain.cooldown), (most[0], _ms(most[1])) if most else None)
+
+
+def _sampled(traceparent: bytes | None) -> bytes:
+    """A run is rare and always traced: a request outside any sampled trace begins one of its own."""
+    parsed = parse_traceparent(traceparent)
+    return traceparent if traceparent and parsed and parsed[2] else new_traceparent(1.0)
+
+
+def _ms(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1000)

@@ -1,0 +1,1 @@
+"""Clean rows, labels and REST inputs into the training table."""

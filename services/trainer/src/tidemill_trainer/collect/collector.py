@@ -1,0 +1,208 @@
+"""*collect*: clean rows, labels and REST inputs of all models into their training tables.
+
+Start offsets come from the tables, never from Kafka, so the consumer has no group and commits nothing. What the
+topics do not hold any more, or hold anew, is found by ``places``.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tidemill.errors import FatalError, RetryLater
+from tidemill.kafka.batch import Batch
+from tidemill.kafka.client.clients import admin, consumer_config
+from tidemill.kafka.partitions.lag import Lag
+from tidemill.kafka.partitions.topic_ids import TopicIds
+from tidemill.service import Heartbeat
+from tidemill_trainer import metrics
+from tidemill_trainer.collect.positions import Places
+from tidemill_trainer.collect.row_buffer import ModelRows
+from tidemill_trainer.settings import TrainerSettings
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer, Message
+
+log = logging.getLogger(__name__)
+
+ROLES = ("clean", "labels", "predictions")
+COUNT_EVERY_S = 30.0
+"""How often it is asked whether topics have got more partitions: as often as a consumer of a group finds out."""
+
+
+class Collector:
+    """The loop of the *collect* thread. ``after_commit`` is told the model whose table has grown."""
+
+    def __init__(
+        self,
+        settings: TrainerSettings,
+        group: str,
+        models: Sequence[ModelRows],
+        partitions: dict[str, int],
+        after_commit: Callable[[ModelRows], None],
+        stop: threading.Event,
+        heartbeat: Heartbeat,
+        count: Callable[[], dict[str, int]] | None = None,
+        grown: Callable[[ModelRows], None] = lambda model: None,
+    ) -> None:
+        """`count`: asked now and then whether topics have more partitions than at the start; it raises RetryLater.
+        `grown` is told the model whose have, before the first of their records.
+        """
+        self._settings = settings
+        self._group = group
+        self._models = models
+        self._by_topic = {topic: model for model in models for topic in model.topics}
+        self._after_commit = after_commit
+        self._stop = stop
+        self._heartbeat = heartbeat
+        self._partitions: Mapping[str, int] = partitions
+        self._count, self._grown = count, grown
+        self._asked_s = time.monotonic()
+        self._lag = Lag(group)
+        self._places = Places(group, self._by_topic, partitions, TopicIds(partial(admin, settings)))
+        self._all_added = True
+        self.assigned = False
+        self.waits_for: str | None = None
+
+    def unready(self) -> str | None:
+        """Why it does not collect now; None where it does."""
+        return self.waits_for or (None if self.assigned else "collect has no partitions yet")
+
+    def run(self) -> None:
+        """Collect until stopped; what waits then is committed. Raises ``FatalError`` where Kafka refuses for
+        good.
+        """
+        from confluent_kafka import Consumer
+
+        buffer = self._settings.collect_buffer_kb
+        consumer = Consumer(
+            consumer_config(
+                self._settings,
+                self._group,
+                **{
+                    "queued.max.messages.kbytes": buffer,
+                    "queued.min.messages": 2 * self._settings.collect_fetch,
+                    "auto.offset.reset": "error",
+                },
+            )
+        )
+        try:
+            for model in self._models:
+                model.load_counts()
+                self._after_commit(model)
+            self.assigned = self._patiently(lambda: self._begin(consumer))
+            while not self._stop.is_set():
+                self._turn(consumer)
+            for model in self._models:
+                self._commit(consumer, model)
+        finally:
+            self.assigned = False
+            consumer.close()
+
+    def _begin(self, consumer: Consumer) -> None:
+        from confluent_kafka import TopicPartition
+
+        consumer.assign([TopicPartition(*partition, at) for partition, at in self._places.begin(consumer).items()])
+
+    def _look(self, consumer: Consumer) -> None:
+        """Now and then: collect what was added to the topics' partitions, from the beginning."""
+        if self._count is None or time.monotonic() - self._asked_s < COUNT_EVERY_S:
+            return
+        self._asked_s = time.monotonic()
+        try:
+            counts = self._count()
+        except RetryLater as error:
+            log.info("partitions are not known now: %s", error)
+            return
+        more = {topic for topic in self._by_topic if counts[topic] > self._partitions[topic]}
+        if more:
+            self._widen(consumer, {topic: counts[topic] for topic in more})
+
+    def _widen(self, consumer: Consumer, counts: Mapping[str, int]) -> None:
+        from confluent_kafka import OFFSET_BEGINNING, TopicPartition
+
+        added = [(topic, n) for topic, count in counts.items() for n in range(self._partitions[topic], count)]
+        self._partitions = {**self._partitions, **counts}
+        for model in self._models:
+            mine = [place for place in added if place[0] in model.topics]
+            if mine:
+                model.table.add_partitions(mine)
+                self._grown(model)
+        self._places.add(added)
+        consumer.incremental_assign([TopicPartition(*place, OFFSET_BEGINNING) for place in added])
+        log.info("collects %d more partitions", len(added), extra={"topics": sorted(counts)})
+
+    def _turn(self, consumer: Consumer) -> None:
+        self._look(consumer)
+        messages = consumer.consume(self._settings.collect_fetch, timeout=self._settings.poll_s)
+        self._lag.tell(consumer, {partition: max(at, 0) for partition, at in self._places.begun.items()})
+        for batch in Batch.from_messages(_good(messages)):
+            added = self._patiently(lambda batch=batch: self._by_topic[batch.topic].add(batch))  # type: ignore[misc]
+            self._all_added = self._all_added and added
+        self._places.note(messages)
+        self._go_on(consumer)
+        for model in self._models:
+            if model.due(self._settings.collect_every_s, self._settings.collect_rows):
+                self._patiently(lambda model=model: self._commit(consumer, model))  # type: ignore[misc]
+                self._after_commit(model)
+        self._heartbeat.beat()
+
+    def _go_on(self, consumer: Consumer) -> None:
+        """Begin elsewhere what is astray; what waits was read before that, and goes in first. Where brokers do not say
+        where, the next turn asks again: other topics go on.
+        """
+        for model in {topic: self._by_topic[topic] for topic, _ in self._places.astray}.values():
+            self._patiently(model.commit)
+            self._after_commit(model)
+        if self._places.astray and not self._stop.is_set():
+            try:
+                self._places.find(consumer)
+            except RetryLater as error:
+                log.warning("collect goes on with other topics first: %s", error)
+
+    def _commit(self, consumer: Consumer, model: ModelRows) -> None:
+        if self._all_added and model.waiting:
+            model.reach(self._places.positions(consumer, model.topics))
+        model.commit()
+
+    def _patiently(self, work: Callable[[], object]) -> bool:
+        """Try until it works or the process stops (then False): a batch is never left out because a dependency is
+        away.
+        """
+        while not self._stop.is_set():
+            try:
+                work()
+                if self.waits_for:
+                    log.info("collect goes on: it had waited because %s", self.waits_for)
+                self._wait_for(None)
+                return True
+            except RetryLater as error:
+                self._wait_for(str(error))
+                log.warning("collect waits %.1f s: %s", error.delay_s, error)
+                self._heartbeat.beat()
+                self._stop.wait(error.delay_s)
+        return False
+
+    def _wait_for(self, reason: str | None) -> None:
+        self.waits_for = reason
+        metrics.COLLECT_WAITS.set(reason is not None)
+
+
+def _good(messages: list[Message]) -> list[Message]:
+    """The records among what ``consume`` gave; a fatal error ends the process, a passing one is logged."""
+    from confluent_kafka import KafkaError
+
+    good = []
+    for message in messages:
+        error = message.error()
+        if error is None:
+            good.append(message)
+        elif error.fatal():
+            raise FatalError(f"Kafka refuses collect: {error.str()}")
+        elif error.code() != KafkaError._AUTO_OFFSET_RESET:  # that is for ``Places``
+            log.warning("collect: %s", error.str())
+    return good

@@ -1,0 +1,1 @@
+"""What serves and why: the only writer of the published versions."""

@@ -1,0 +1,119 @@
+"""What a finished run or the gate changes about what serves. Pure: one state in, one release or a refusal out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tidemill.contracts.events.platform import Action, Evidence, ModelRef, ModelRelease, ModelVersion, RetrainRun
+from tidemill.errors import TidemillError
+from tidemill.ids import deterministic_id
+from tidemill_learning.release.policy import Decision, Plan
+from tidemill_learning.release.sequential_test import Finding
+
+DIRECT = Plan()
+GATE = "gate"
+
+UNREADABLE_CHAMPION = "champion_unreadable"
+"""Evidence of a run whose gate had to do without the champion: then a person decides."""
+
+
+class NotReleased(TidemillError):
+    """Nothing changes; the message says why."""
+
+
+def run_release_id(run_id: str) -> str:
+    """The id of the release that a run leads to: the same at every attempt."""
+    return deterministic_id("release", "run", run_id)
+
+
+def step_release_id(model: str, epoch: int) -> str:
+    """The id of the release by which the gate ends the step of this epoch."""
+    return deterministic_id("release", GATE, model, epoch)
+
+
+def release_of_run(current: ModelVersion | None, run: RetrainRun, now_ms: int, plan: Plan = DIRECT) -> ModelRelease:
+    """A run that finished and passed its gate is promoted at once (mode *direct*, or nothing serves yet), or its
+    version goes on trial: then it takes the place of a challenger that was on trial before.
+
+    Raises ``NotReleased`` for a run without a version, for one older than what has been published, for a first version
+    that a person must approve, and for one that could not be held against the champion.
+    """
+    if run.state != "finished" or run.artifact is None:
+        raise NotReleased(f"run {run.run_id} has no version: {run.reason}")
+    number = run.artifact.version
+    alone = any(evidence.detector == UNREADABLE_CHAMPION for evidence in run.gate)
+    if alone or (current is None and plan.approval):
+        raise NotReleased(f"version {number} waits: `tidemill release approve {run.model} --version {number}`")
+    if current is not None and number <= newest(current):
+        raise NotReleased(f"version {number} is not newer than {newest(current)}, which serves")
+    if current is None or not plan.steps:
+        action: Action = "promoted"
+        version = crowned(current, run.model, run.artifact, run.start_offsets, now_ms)
+    else:
+        action = "started"
+        version = on_trial(current, run.artifact, plan, now_ms)
+    return ModelRelease(
+        release_id=run_release_id(run.run_id), action=action, by="trainer",
+        reason=_superseding(current, run.reason), evidence=run.gate, published=version,
+    )  # fmt: skip
+
+
+def release_of_decision(current: ModelVersion, decision: Decision, now_ms: int) -> ModelRelease:
+    """What the gate decided about the trial that is published. Raises ``NotReleased`` where it waits."""
+    if current.challenger is None or decision.move == "wait":
+        raise NotReleased(decision.reason)
+    action: Action = "advanced"
+    if decision.move == "advance":
+        version = replace(current, epoch=current.epoch + 1, challenger_share=decision.share, published_at=now_ms)
+    elif decision.move == "promote":
+        action, version = "promoted", crowned(current, current.model, current.challenger, (), now_ms)
+    else:
+        action, version = "rolled_back", crowned(current, current.model, current.champion, (), now_ms)
+    return ModelRelease(
+        release_id=step_release_id(current.model, current.epoch), action=action, by=GATE, reason=decision.reason,
+        evidence=tuple(_evidence(finding, current.challenger.version) for finding in decision.findings),
+        published=version,
+    )  # fmt: skip
+
+
+def newest(current: ModelVersion) -> int:
+    """The newest version that is published, on trial or not."""
+    return max(ref.version for ref in (current.champion, current.challenger) if ref is not None)
+
+
+def crowned(
+    current: ModelVersion | None, model: str, champion: ModelRef, data_set_end: tuple[int, ...], now_ms: int
+) -> ModelVersion:
+    """The next epoch, in which the champion answers alone. Start offsets are those of the first version and are
+    repeated unchanged ever after.
+    """
+    if current is None:
+        return ModelVersion(
+            model=model, epoch=1, mode="direct", champion=champion, challenger=None, challenger_share=0.0,
+            start_offsets=data_set_end, published_at=now_ms,
+        )  # fmt: skip
+    return replace(
+        current, epoch=current.epoch + 1, mode="direct", champion=champion, challenger=None, challenger_share=0.0,
+        published_at=now_ms,
+    )  # fmt: skip
+
+
+def on_trial(current: ModelVersion, challenger: ModelRef, plan: Plan, now_ms: int) -> ModelVersion:
+    """The next epoch, in which a trial begins with its first step."""
+    return replace(
+        current, epoch=current.epoch + 1, mode=plan.mode, challenger=challenger,
+        challenger_share=plan.steps[0].share, published_at=now_ms,
+    )  # fmt: skip
+
+
+def _superseding(current: ModelVersion | None, reason: str) -> str:
+    if current is None or current.challenger is None:
+        return reason
+    return f"{reason}; takes the place of version {current.challenger.version}, which was on trial"
+
+
+def _evidence(finding: Finding, version: int) -> Evidence:
+    return Evidence(
+        detector=finding.test, kind="gate", subject=f"version {version}", statistic=finding.statistic,
+        threshold=finding.threshold, detail=finding.detail,
+    )  # fmt: skip

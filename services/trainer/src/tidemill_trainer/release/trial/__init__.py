@@ -1,0 +1,1 @@
+"""A version that proves itself on traffic."""

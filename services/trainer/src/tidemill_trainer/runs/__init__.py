@@ -1,0 +1,1 @@
+"""Runs in SQL, and the outbox of what is told about them."""

@@ -1,0 +1,72 @@
+"""Sends the run events that SQL holds. After a crash an event may be sent again: readers drop repeats by its
+id.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from tidemill.codec import Codec
+from tidemill.contracts.schemas.catalog import SchemaCatalog
+from tidemill.errors import RetryLater
+from tidemill.kafka.batch import Output
+from tidemill.kafka.headers import TRACEPARENT
+from tidemill.service import Heartbeat
+from tidemill_trainer import metrics
+from tidemill_trainer.runs.store import Outgoing, RunStore
+
+if TYPE_CHECKING:
+    from tidemill.kafka.client.publisher import Publisher
+
+log = logging.getLogger(__name__)
+
+
+class Outbox:
+    """The loop of the *publish* thread."""
+
+    def __init__(
+        self, store: RunStore, publisher: Publisher, codec: Codec, schemas: SchemaCatalog, topic: str,
+        poll_s: float, stop: threading.Event, heartbeat: Heartbeat,
+    ) -> None:  # fmt: skip
+        self._store = store
+        self._publisher = publisher
+        self._codec = codec
+        self._schema = schemas.platform("retrain-run")
+        self._topic = topic
+        self._poll_s = poll_s
+        self._stop = stop
+        self._heartbeat = heartbeat
+
+    def run(self) -> None:
+        """Send until stopped."""
+        while not self._stop.is_set():
+            try:
+                sent = self.send()
+            except RetryLater as error:
+                log.warning("run events wait: %s", error)
+                self._stop.wait(error.delay_s)
+                sent = 0
+            self._heartbeat.beat()
+            if not sent:
+                self._stop.wait(self._poll_s)
+
+    def send(self) -> int:
+        """Send what is waiting and note it as sent; gives how many. Raises ``RetryLater``."""
+        waiting = self._store.unsent()
+        if not waiting:
+            return 0
+        self._publisher.publish_all([self._output(waiting)])
+        self._store.mark_sent([one.id for one in waiting])
+        for one in waiting:
+            metrics.EVENTS_PUBLISHED.labels(one.event.model).inc()
+        return len(waiting)
+
+    def _output(self, waiting: list[Outgoing]) -> Output:
+        return Output(
+            topic=self._topic,
+            values=[self._codec.encode_one(one.event.to_dict(), self._schema) for one in waiting],
+            keys=[one.event.model.encode() for one in waiting],
+            headers=[[(TRACEPARENT, one.traceparent.encode())] for one in waiting],
+        )

@@ -1,0 +1,53 @@
+"""A run as a row, and a row as the event that tells of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tidemill.contracts.events.platform import RetrainRequest
+from tidemill.ids import deterministic_id
+from tidemill_learning.admission import Decision
+
+TOLD = ("run_id", "request_id", "model", "cause", "state", "reason", "version", "artifact", "gate", "metrics")
+"""Columns that stand in the event under the same name."""
+
+
+def new_row(request: RetrainRequest, traceparent: str, decision: Decision, now_ms: int) -> dict[str, Any]:
+    """The row of a request that has just been decided on. Its run id follows from the request's id."""
+    return {
+        "run_id": deterministic_id("run", request.request_id),
+        "request_id": request.request_id,
+        "model": request.model,
+        "cause": request.cause,
+        "fingerprint": request.fingerprint,
+        "evidence": [evidence.to_dict() for evidence in request.evidence],
+        "requested_by": request.requested_by,
+        "requested_at": request.requested_at,
+        "event_time": request.event_time,
+        "traceparent": traceparent,
+        "state": "accepted" if decision.admitted else "refused",
+        "reason": decision.reason,
+        "attempts": 0,
+        "lease_owner": None,
+        "lease_token": None,
+        "lease_until": None,
+        "version": None,
+        "artifact": None,
+        "gate": [],
+        "metrics": {},
+        "start_offsets": [],
+        "created_at": now_ms,
+        "changed_at": now_ms,
+    }
+
+
+def event_id(row: Mapping[str, Any]) -> str:
+    """The same for the same run and state, at every attempt."""
+    return f"{row['run_id']}/{row['state']}"
+
+
+def event(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The datum of the run's ``RetrainRun`` event."""
+    told = {name: row[name] for name in TOLD}
+    return told | {"event_id": event_id(row), "start_offsets": row["start_offsets"], "at": row["changed_at"]}

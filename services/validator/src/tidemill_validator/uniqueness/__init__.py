@@ -1,0 +1,1 @@
+"""Repeats: the memory of what went to clean."""

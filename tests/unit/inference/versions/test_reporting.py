@@ -1,0 +1,60 @@
+"""A swap stands in the trace of the release that it follows; a refusal says no value."""
+
+from __future__ import annotations
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from tests.unit.learning.drift.streams import published
+from tidemill.artifact import Reason
+from tidemill.telemetry.traceparent import format_traceparent
+from tidemill_inference.rest.request_checks import InstanceError, InvalidInstances
+from tidemill_inference.rest.tracing import RequestSpans
+from tidemill_inference.serving.serving import Swap
+from tidemill_inference.versions import reporting
+from tidemill_inference.versions.swapper import Offer, Outcome, Step
+
+RELEASE = format_traceparent(0xA, 0xB, True)
+
+
+@pytest.fixture
+def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(reporting, "get_tracer", provider.get_tracer)
+    return exporter
+
+
+def test_a_swap_is_a_span_from_the_release_to_serving(spans: InMemorySpanExporter) -> None:
+    offer = Offer(published(version=3, epoch=4), 1_700_000_000_000, True, RELEASE)
+    reporting.tell("m", Step(Outcome.SWITCHED, offer, Swap(2, 3, 4, 0, 54)), {})
+    (span,) = spans.get_finished_spans()
+    assert span.parent is not None and (span.parent.trace_id, span.parent.span_id) == (0xA, 0xB)
+    assert span.start_time == 1_700_000_000_000 * 1_000_000
+    assert (span.attributes or {})["tidemill.model_version"] == "m:3"
+
+
+def test_a_refusal_is_a_failed_span_without_what_the_error_says(spans: InMemorySpanExporter) -> None:
+    offer = Offer(published(version=3, epoch=4), 0, True, RELEASE)
+    error = ValueError("golden row 7: Jane Roe")
+    reporting.tell("m", Step(Outcome.REFUSED, offer, error=error), {4: Reason.OTHER})
+    (span,) = spans.get_finished_spans()
+    assert not span.status.is_ok and "Jane" not in span.to_json()
+
+
+def test_a_version_from_outside_any_trace_makes_no_span(spans: InMemorySpanExporter) -> None:
+    reporting.tell("m", Step(Outcome.SWITCHED, Offer(published(), 0, True), Swap(None, 1, 1, 0, None)), {})
+    assert spans.get_finished_spans() == ()
+
+
+def test_the_span_of_a_refused_request_does_not_hold_what_was_sent() -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    requests = RequestSpans(provider.get_tracer("t"))
+    wrong = InvalidInstances([InstanceError(0, "who", "'Jane Roe' is too long", "expect_column_value_lengths")])
+    with pytest.raises(InvalidInstances), requests.span("predict m", RELEASE):
+        raise wrong
+    (span,) = exporter.get_finished_spans()
+    assert not span.status.is_ok and "Jane" not in span.to_json()

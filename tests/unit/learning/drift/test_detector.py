@@ -1,0 +1,206 @@
+"""The state machine: what follows from profiles, and that a restart changes nothing of it."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import Any
+
+import pytest
+
+from tests.unit.learning.drift.streams import logs, model, profiles_of, published, reference
+from tidemill.contracts.events.platform import DriftEvent, ModelPerformance, OffsetRange, RetrainRequest
+from tidemill_learning.drift.detection.detector import Detector, Outcome
+
+PARTITIONS = 2
+
+
+def stream(spec: Any, *parts: dict[str, Any]) -> list[dict[str, Any]]:
+    """Profiles of two partitions whose parts follow each other, in the order in which they end."""
+    found = []
+    for partition in range(PARTITIONS):
+        made = logs(0)
+        first = 0
+        for part in parts:
+            more = logs(partition=partition, first=first, **part)
+            offset = len(made.rows["labels"])
+            made.rows["clean"] += more.rows["clean"]
+            made.rows["predictions"] += more.rows["predictions"]
+            made.rows["labels"] += [(offset + n, row) for n, (_, row) in enumerate(more.rows["labels"])]
+            first += part["count"]
+        found += profiles_of(spec, made, partition)
+    return sorted(found, key=lambda p: (p["ended_at"], p["partition"]))
+
+
+def run(spec: Any, profiles: list[dict[str, Any]], restart: bool = False) -> list[Outcome]:
+    detector = Detector(spec, "c")
+    detector.crown(published(), reference())
+    outcomes: list[Outcome] = []
+    for profile in profiles:
+        if restart:
+            detector = Detector(spec, "c", detector.to_bytes())
+            detector.crown(published(), reference())
+        outcomes += detector.apply(profile, 1_000)
+    return outcomes
+
+
+def of(kind: type[Any], outcomes: list[Outcome]) -> list[Any]:
+    return [outcome for outcome in outcomes if isinstance(outcome, kind)]
+
+
+CALM, WORSE = {"count": 2_000, "seed": 1}, {"count": 2_000, "seed": 2, "worse": 0.3}
+
+
+def test_a_calm_stream_is_measured_and_nothing_is_asked_for() -> None:
+    spec = model(window=200)
+    outcomes = run(spec, stream(spec, {**CALM, "count": 4_000}))
+    assert not of(RetrainRequest, outcomes)
+    assert not of(DriftEvent, outcomes)
+    performance = of(ModelPerformance, outcomes)
+    assert [p.window for p in performance] == list(range(len(performance)))
+    assert len(performance) > 12
+    assert {p.labels for p in performance} == {400}
+    assert {len(p.offsets) for p in performance} == {PARTITIONS}
+
+
+def test_a_worse_stream_gives_events_and_requests_with_evidence() -> None:
+    spec = model(window=200)
+    outcomes = run(spec, stream(spec, CALM, WORSE))
+    event = of(DriftEvent, outcomes)[0]
+    assert (event.kind, event.version, event.statistic > event.threshold) == ("quality", 1, True)
+    request = of(RetrainRequest, outcomes)[0]
+    assert (request.cause, request.requested_at) == ("quality", 1_000)
+    assert {e.kind for e in request.evidence} == {"quality"}
+    assert request.event_time == event.ended_at
+
+
+def test_every_window_of_a_lasting_alarm_asks_under_an_id_of_its_own_and_tells_once() -> None:
+    spec = model(window=200)
+    outcomes = run(spec, stream(spec, CALM, {**WORSE, "count": 4_000}))
+    requests, events = of(RetrainRequest, outcomes), of(DriftEvent, outcomes)
+    assert len(requests) > 5
+    assert len({r.request_id for r in requests}) == len(requests)
+    assert len({(e.detector, e.subject) for e in events}) == len(events)
+
+
+def test_a_restart_after_every_profile_changes_nothing() -> None:
+    spec = model(window=200)
+    profiles = stream(spec, CALM, WORSE)
+    assert run(spec, profiles, restart=True) == run(spec, profiles)
+
+
+def test_profiles_that_come_twice_change_nothing() -> None:
+    spec = model(window=200)
+    profiles = stream(spec, CALM, WORSE)
+    twice = [p for n in range(len(profiles)) for p in (profiles[n], *profiles[max(0, n - 5) : n + 1])]
+    assert run(spec, twice) == run(spec, profiles)
+
+
+def test_the_newest_outcomes_are_kept_to_be_sent_again() -> None:
+    spec = model(window=200)
+    detector = Detector(spec, "c")
+    detector.crown(published(), reference())
+    newest: list[Outcome] = []
+    for profile in stream(spec, CALM, WORSE):
+        newest = detector.apply(profile, 0) or newest
+    assert Detector(spec, "c", detector.to_bytes()).last == newest
+
+
+def test_only_kinds_that_the_model_file_names_ask_for_retraining() -> None:
+    spec = model(window=200, on=("drift",))
+    outcomes = run(spec, stream(spec, CALM, WORSE))
+    assert [e for e in of(DriftEvent, outcomes) if e.kind == "quality"]
+    assert not of(RetrainRequest, outcomes)
+
+
+def test_what_is_not_watched_raises_nothing_but_is_measured() -> None:
+    spec = model(window=200, watch=("features",))
+    outcomes = run(spec, stream(spec, CALM, WORSE))
+    assert {type(outcome) for outcome in outcomes} == {ModelPerformance}
+
+
+def shifted(profiles: list[dict[str, Any]], above: int) -> list[dict[str, Any]]:
+    for profile in profiles:
+        for feature in profile["features"]:
+            if feature["name"] == "c" and profile["window"] >= above:
+                feature["categories"] = {"z": feature["count"]}
+    return profiles
+
+
+@pytest.mark.parametrize(("watch", "asks"), [(("features",), True), (("features", "predictions", "quality"), False)])
+def test_features_alone_ask_only_where_nothing_better_is_watched(watch: Any, asks: bool) -> None:
+    spec = model(window=200, watch=watch)
+    outcomes = run(spec, shifted(stream(spec, {**CALM, "count": 3_000}), above=4))
+    assert [e.subject for e in of(DriftEvent, outcomes)] == ["c"]
+    requests = of(RetrainRequest, outcomes)
+    assert bool(requests) == asks
+    assert all(r.cause == "drift" for r in requests)
+
+
+def test_predictions_that_move_ask_for_retraining() -> None:
+    spec = model(window=200)
+    profiles = stream(spec, {**CALM, "count": 3_000})
+    for profile in profiles:
+        for score in profile["scores"]:
+            score["bins"] = score["bins"][30:] + score["bins"][:30] if profile["window"] >= 5 else score["bins"]
+    requests = of(RetrainRequest, run(spec, profiles))
+    assert requests[0].cause == "prediction"
+    assert [e.subject for e in requests[0].evidence] == ["score"]
+
+
+def test_a_new_champion_starts_anew_and_the_old_one_is_still_measured() -> None:
+    spec = model(window=200)
+    profiles = stream(spec, CALM, {**WORSE, "count": 1_000}, {**CALM, "version": 2, "seed": 3})
+    detector = Detector(spec, "c")
+    detector.crown(published(1, 1), reference())
+    outcomes: list[Outcome] = []
+    for profile in profiles:
+        if any(s["version"] == 2 for s in profile["scores"]) and detector.champion and detector.champion.version == 1:
+            detector.crown(published(2, 2), reference())
+            outcomes = []
+        outcomes += detector.apply(profile, 0)
+    assert {p.version for p in of(ModelPerformance, outcomes)} == {1, 2}
+    assert not of(RetrainRequest, outcomes)
+    old = next(p for p in of(ModelPerformance, outcomes) if p.version == 1)
+    assert old.reference == {}
+
+
+def test_windows_that_the_champion_learned_from_are_not_compared_with_it() -> None:
+    spec = model(window=200)
+    learned = [OffsetRange(topic="c", partition=p, first=0, last=10**9) for p in range(PARTITIONS)]
+    detector = Detector(spec, "c")
+    detector.crown(published(offsets=learned), reference())
+    profiles = shifted(stream(spec, CALM), above=0)
+    assert not [o for p in profiles for o in detector.apply(p, 0) if isinstance(o, DriftEvent)]
+
+
+def test_nothing_is_found_before_there_is_a_champion() -> None:
+    spec = model(window=200)
+    detector = Detector(spec, "c")
+    assert not [o for p in stream(spec, CALM) for o in detector.apply(p, 0)]
+    assert detector.champion is None
+
+
+def test_state_of_another_version_is_refused() -> None:
+    state = zlib.compress(json.dumps({"state_version": 99}).encode())
+    with pytest.raises(ValueError, match="99"):
+        Detector(model(), "c", state)
+
+
+def test_windows_of_a_topic_made_anew_are_compared_though_the_champion_learned_from_such_offsets_of_the_old_one() -> (
+    None
+):
+    spec = model(window=200)
+    learned = [OffsetRange(topic="c", partition=p, first=0, last=10**9) for p in range(PARTITIONS)]
+    detector = Detector(spec, "c")
+    detector.crown(published(offsets=learned), reference())
+    profiles = shifted(stream(spec, CALM), above=0)
+    for profile in profiles:
+        detector.apply(profile, 0)
+    outcomes = []
+    for profile in profiles:
+        detector = Detector(spec, "c", detector.to_bytes())
+        detector.crown(published(offsets=learned), reference())
+        outcomes += detector.apply(profile | {"topic_id": "second"}, 0)
+    assert of(DriftEvent, outcomes), "the same windows, and of another topic"
+    assert not [o for p in profiles for o in detector.apply(p, 0)], "of the old one"

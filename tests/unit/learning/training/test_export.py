@@ -1,0 +1,110 @@
+"""The graph is the learner: every candidate, every task, edge rows, borders between two numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.learning.examples import FEATURES, labelled
+from tidemill.artifact import FeatureColumn, Manifest, OnnxModel, feature_columns
+from tidemill_learning.training.examples import Examples, Task
+from tidemill_learning.training.labelled import input_specs, to_examples
+from tidemill_learning.training.learners import SETTINGS, Fitted, fit
+from tidemill_learning.training.onnx.export import to_onnx
+from tidemill_learning.training.onnx.parity import ParityError, edge_rows, prove_parity, run_graph
+from tidemill_learning.training.onnx.trees import floor32
+
+TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
+SMALL = {"n_estimators": 5, "max_iter": 25}
+
+
+def fitted(task: Task, candidate: str) -> tuple[Fitted, Examples]:
+    examples = to_examples(labelled(task), FEATURES, task)
+    params = {key: SMALL.get(key, value) for key, value in SETTINGS[candidate][0].items()}
+    return fit(candidate, params, task, input_specs(FEATURES), examples.take(np.arange(900)), None, seed=1), examples
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("candidate", sorted(SETTINGS))
+def test_the_graph_scores_like_the_learner_on_a_thousand_rows_and_at_the_edges(task: Task, candidate: str) -> None:
+    model, examples = fitted(task, candidate)
+    proof = prove_parity(model, to_onnx(model), examples.inputs, input_specs(FEATURES))
+    assert proof.rows > 1_500 and proof.largest <= proof.tolerance
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("candidate", sorted(SETTINGS))
+def test_serving_loads_the_graph_and_gives_the_same_scores(task: Task, candidate: str) -> None:
+    model, examples = fitted(task, candidate)
+    manifest = Manifest(
+        model="toy",
+        version=1,
+        task=task,
+        output="value" if task == "regression" else "probabilities",
+        features=feature_columns(FEATURES),
+        classes=model.classes,
+        positive_class="true" if task == "binary" else None,
+    )
+    assert all(isinstance(column, FeatureColumn) for column in manifest.features)
+    scores = OnnxModel.load(to_onnx(model), manifest).score(examples.inputs)
+    np.testing.assert_allclose(scores, model.score(examples.inputs), rtol=1e-4, atol=2e-5)
+    if task == "multiclass":
+        np.testing.assert_allclose(scores.sum(axis=1), 1.0, atol=1e-5)
+
+
+def test_the_graph_names_the_class_with_the_largest_probability() -> None:
+    import onnxruntime
+
+    for task in ("binary", "multiclass"):
+        for candidate in SETTINGS:
+            model, examples = fitted(task, candidate)
+            session = onnxruntime.InferenceSession(to_onnx(model), providers=["CPUExecutionProvider"])
+            label, probabilities = session.run(["label", "probabilities"], examples.inputs)
+            best = np.argmax(probabilities, axis=1)
+            expected = best if task == "binary" else np.array(model.classes, dtype=object)[best]
+            assert np.mean(label == expected) > 0.999, (task, candidate)  # a tie may fall either way
+
+
+def test_the_graph_holds_standard_operators_of_the_fixed_opset_only() -> None:
+    for candidate in SETTINGS:
+        model, _ = fitted("binary", candidate)
+        graph = onnx.load_from_string(to_onnx(model))
+        assert {(one.domain, one.version) for one in graph.opset_import} == {("", 17), ("ai.onnx.ml", 3)}
+        assert {node.domain for node in graph.graph.node} <= {"", "ai.onnx.ml"}
+
+
+@given(
+    st.floats(-(2.0**99), 2.0**99, allow_subnormal=False),
+    st.floats(-(2.0**99), 2.0**99, width=32, allow_subnormal=False),
+)
+def test_a_threshold_rounded_down_splits_float32_values_exactly(threshold: float, value: float) -> None:
+    rounded = floor32(np.array([threshold]))[0]
+    assert (np.float64(np.float32(value)) <= threshold) == (np.float32(value) <= rounded)
+
+
+def test_rows_that_lie_on_a_threshold_go_the_same_way() -> None:
+    model, examples = fitted("binary", "gradient_boosting")
+    nodes = np.concatenate([tree[0].nodes for tree in model.estimator._predictors])
+    winds = nodes["num_threshold"][(nodes["is_leaf"] == 0) & (nodes["feature_idx"] == 1)]
+    values = np.concatenate([winds, np.nextafter(winds, 9), np.nextafter(winds, -9)])
+    inputs = {name: np.repeat(column[:1], len(values), axis=0) for name, column in examples.inputs.items()}
+    inputs["wind"] = values.reshape(-1, 1)
+    np.testing.assert_allclose(run_graph(to_onnx(model), inputs, "binary"), model.score(inputs), atol=1e-6)
+
+
+def test_a_graph_that_is_not_the_learner_is_refused() -> None:
+    one, examples = fitted("binary", "gradient_boosting")
+    other, _ = fitted("binary", "logistic_regression")
+    with pytest.raises(ParityError, match="differs by"):
+        prove_parity(one, to_onnx(other), examples.inputs, input_specs(FEATURES))
+
+
+def test_edge_rows_follow_the_given_rows() -> None:
+    _, examples = fitted("binary", "logistic_regression")
+    edges = edge_rows(dict(examples.inputs), input_specs(FEATURES))
+    added = {name: column[len(examples) :, 0] for name, column in edges.items()}
+    assert added["place"][0] == "" and np.isnan(added["wind"][0])
+    assert any(str(value).startswith("\u2603") for value in added["place"])

@@ -1,0 +1,120 @@
+"""One training from end to end, pure: labelled rows in, a challenger with its evidence out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tests.unit.learning.examples import FEATURES, MINUTE, START, labelled, spec, with_gate
+from tidemill.contracts.model_file.spec import Gate
+from tidemill_learning.training.examples import Task
+from tidemill_learning.training.onnx.parity import run_graph
+from tidemill_learning.training.search import search
+from tidemill_learning.training.train import Champion, Trained, train
+
+CUT_OFF = START + 10_000 * MINUTE
+
+
+def still() -> Callable[[], float]:
+    """A clock that stands still: every trial fits into the budget."""
+    return lambda: 0.0
+
+
+def ticking(seconds: float) -> Callable[[], float]:
+    """A clock that is so much later at every look."""
+    ticks = count()
+    return lambda: next(ticks) * seconds
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_a_challenger_comes_with_graph_proof_golden_rows_reference_and_metrics(task: Task) -> None:
+    trained = train(spec(task), labelled(task), CUT_OFF, still())
+    metric = "r2" if task == "regression" else "roc_auc"
+    assert trained.metrics[metric] > (0.5 if task == "regression" else 0.75)
+    inputs, scores = trained.golden
+    np.testing.assert_allclose(run_graph(trained.graph, inputs, task), scores, rtol=1e-4, atol=2e-5)
+    assert trained.parity.rows > trained.rows["test"]
+    assert trained.rows["fitted"] + trained.rows["test"] < trained.rows["labelled"], "the gap for labels is left"
+    assert set(trained.reference["features"]) == {"place", "wind", "rain"}
+    assert trained.reference["metrics"] == trained.metrics
+    assert trained.verdict.passed
+
+
+def test_the_same_rows_give_the_same_bytes() -> None:
+    one, other = (train(spec("binary"), labelled("binary"), CUT_OFF, still()) for _ in range(2))
+    assert one.graph == other.graph and one.reference == other.reference and one.metrics == other.metrics
+
+
+def test_another_seed_changes_a_forest() -> None:
+    model = spec("binary", "random_forest")
+    other = replace(model, training=replace(model.training, seed=8))
+    rows = labelled("binary", 400)
+    assert train(model, rows, CUT_OFF, still()).graph != train(other, rows, CUT_OFF, still()).graph
+
+
+def test_labels_observed_after_the_cut_off_are_not_used() -> None:
+    trained = train(spec("binary"), labelled("binary"), START + 1_000 * MINUTE, still())
+    assert trained.reference["event_time"][1] < START + 970 * MINUTE
+    assert trained.rows["fitted"] + trained.rows["test"] < 970
+
+
+def test_a_spent_budget_starts_no_further_trial_and_no_refit() -> None:
+    model = spec("binary", "logistic_regression", "gradient_boosting", "random_forest")
+    hasty = replace(model, training=replace(model.training, budget=timedelta(seconds=1)))
+    trained = train(hasty, labelled("binary"), CUT_OFF, ticking(0.9))
+    assert [trial.candidate for trial in trained.search.trials] == ["logistic_regression"]
+    assert trained.rows["fitted"] < trained.rows["labelled"] * 0.71, "the tune part was not fitted on"
+
+
+def test_every_candidate_is_tried_once_before_any_is_tried_again() -> None:
+    trained = train(spec("binary", "gradient_boosting", "logistic_regression"), labelled("binary"), CUT_OFF, still())
+    names = [trial.candidate for trial in trained.search.trials]
+    assert names == ["gradient_boosting", "logistic_regression", "gradient_boosting"]
+    assert trained.candidate in names and search is not None
+
+
+class Rival:
+    """A champion that answers with another challenger's graph."""
+
+    def __init__(self, trained: Trained, fitted_until_ms: int) -> None:
+        self._trained = trained
+        self.classes = trained.classes
+        self.features = FEATURES
+        self.fitted_until_ms = fitted_until_ms
+
+    def score(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        return run_graph(self._trained.graph, inputs, "binary")
+
+
+def test_the_challenger_is_held_against_the_champion_on_rows_that_neither_was_fitted_on() -> None:
+    stale = train(spec("binary"), labelled("binary", flipped=True), CUT_OFF, still())
+    champion: Champion = Rival(stale, START)
+    trained = train(with_gate(spec("binary"), Gate(0.6, 0.01)), labelled("binary", seed=3), CUT_OFF, still(), champion)
+    assert trained.verdict.passed and [f.rule for f in trained.verdict.findings] == ["at_least", "better_by"]
+    assert trained.champion_metrics["roc_auc"] < 0.5 < trained.gate_metrics["roc_auc"]
+
+
+def test_a_challenger_that_is_worse_does_not_pass() -> None:
+    good = train(spec("binary"), labelled("binary"), CUT_OFF, still())
+    worse = with_gate(spec("binary"), Gate(None, 0.2))
+    trained = train(worse, labelled("binary", seed=3), CUT_OFF, still(), Rival(good, START))
+    assert not trained.verdict.passed and "better by" in trained.verdict.reason
+
+
+def test_a_champion_that_has_seen_all_rows_cannot_be_judged_on_them() -> None:
+    good = train(spec("binary"), labelled("binary"), CUT_OFF, still())
+    trained = train(spec("binary"), labelled("binary"), CUT_OFF, still(), Rival(good, CUT_OFF))
+    assert not trained.verdict.passed and trained.rows["gate"] == 0
+
+
+def test_rows_of_one_class_are_refused_with_a_reason() -> None:
+    rows = labelled("binary", 400)
+    same = rows.set_column(rows.schema.get_field_index("_label"), "_label", pa.array([True] * 400))
+    with pytest.raises(ValueError, match="one class only"):
+        train(spec("binary"), same, CUT_OFF, still())

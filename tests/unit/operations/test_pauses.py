@@ -1,0 +1,67 @@
+"""What `tidemill status` says of paused topics and of tombstones."""
+
+from __future__ import annotations
+
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+from tidemill_cli.commands.platform.status import _set_aside
+from tidemill_operations.standing.pauses import standing
+
+
+def control(model: str, role: str, action: str, at: int = 0) -> dict[str, Any]:
+    return {"model": model, "role": role, "action": action, "at": at, "reason": f"because {at}"}
+
+
+def test_the_newest_control_of_each_model_and_role_says_whether_it_is_paused() -> None:
+    found = standing(
+        [
+            control("a", "raw", "paused", 1), control("a", "labels_raw", "paused", 2), control("b", "raw", "paused", 3),
+            control("a", "raw", "resumed", 4), control("b", "raw", "resumed", 5), control("b", "raw", "paused", 6_000),
+        ]
+    )  # fmt: skip
+
+    assert [(pause.model, pause.role, pause.since_ms) for pause in found] == [
+        ("a", "labels_raw", 2),
+        ("b", "raw", 6_000),
+    ]
+
+
+def test_a_pause_is_told_with_its_reason_its_time_and_the_command_that_ends_it() -> None:
+    (pause,) = standing([control("loan", "raw", "paused", 1_700_000_000_000)])
+
+    assert pause.line() == (
+        "loan: events are paused since 2023-11-14T22:13:20+00:00: because 1700000000000. "
+        "Look at `tidemill dlq list --model loan`, mend the cause, then: tidemill resume loan"
+    )
+    assert pause.facts()["command"] == "tidemill resume loan"
+
+
+def test_tombstones_are_counted_by_model_over_all_validators_that_answer() -> None:
+    text = b"".join(
+        b'tidemill_validator_records_total{model="%s",role="%s",outcome="%s"} %d\n' % line
+        for line in [
+            (b"loan", b"raw", b"set_aside", 3), (b"loan", b"labels_raw", b"set_aside", 2),
+            (b"loan", b"raw", b"dead", 9),
+        ]
+    )  # fmt: skip
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        processes = {"validator": {"url": url}, "validator-2": {"url": url}, "ingest": {"url": url}, "validator-3": {}}
+        assert _set_aside({"processes": processes}) == {"loan": 10}
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,74 @@
+"""A topic that waits for a registry waits by itself, ever longer, and goes on by itself."""
+
+from __future__ import annotations
+
+from tests.unit.validator.conftest import Desk
+from tidemill.errors import HoldTopics, RetryLater
+from tidemill.kafka.batch import Batch
+from tidemill_validator.topic_waits import LONGEST_S, Waiting
+from tidemill_validator.worker import Worker
+
+
+def test_a_topic_is_asked_again_ever_more_rarely_until_it_works() -> None:
+    now = 0.0
+    waiting = Waiting(lambda: now)
+    spans = []
+    for _ in range(8):
+        waiting.add("a", RetryLater(delay_s=1))
+        began = now
+        while not waiting.due():
+            now += 0.5
+        spans.append(now - began)
+    assert spans == [1, 2, 4, 8, 16, LONGEST_S, LONGEST_S, LONGEST_S]
+
+    waiting.over("a")
+    assert waiting.reason() is None
+    waiting.add("a", RetryLater("a's registry is away", delay_s=1))
+    waiting.add("b", RetryLater("b's registry is away", delay_s=5))
+    assert waiting.reason() == (
+        "a waits, the others go on: a's registry is away; b waits, the others go on: b's registry is away"
+    )
+    waiting.gone("b")
+    assert waiting.reason() == "a waits, the others go on: a's registry is away"
+    assert waiting.topics == {"a", "b"}
+    now += 1
+    assert waiting.due()
+    assert waiting.topics == {"b"}
+
+
+def test_only_the_topic_whose_registry_is_away_is_held_and_it_is_let_go_again(desk: Desk) -> None:
+    away = True
+
+    class Source:
+        def decode(self, batch: Batch) -> None:
+            if away:
+                raise RetryLater("the registry is away", delay_s=0)
+
+    desk.labels._source = Source()  # type: ignore[assignment]
+    held: list[set[str]] = []
+    worker = Worker([desk.events, desk.labels], lambda validator, partitions: None, hold=lambda t: held.append(set(t)))
+    labels = desk.batch([desk.label("a")])
+    labels = Batch(
+        desk.labels.stream.topic, labels.partitions, labels.offsets, labels.timestamps_ms, labels.keys, labels.values,
+        labels.headers,
+    )  # fmt: skip
+    events = desk.batch([desk.event("a")])
+    events = Batch(
+        desk.events.stream.topic, events.partitions, events.offsets, events.timestamps_ms, events.keys, events.values,
+        events.headers,
+    )  # fmt: skip
+    worker.on_assigned([(desk.events.stream.topic, 0)])
+    for _ in range(2):
+        try:
+            worker.process([events, labels])
+        except HoldTopics as error:
+            assert error.topics == {desk.labels.stream.topic}
+        else:
+            raise AssertionError("the labels should have been held")
+        worker.look()
+        assert held[-1] <= {desk.labels.stream.topic}
+    assert worker.process([events])
+
+    away = False
+    worker.look()
+    assert held[-1] == set()
