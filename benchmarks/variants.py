@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import onnx
 import pyarrow as pa
+from onnx import numpy_helper
 
 from benchmarks.graph import boosted, manifest_of
 from tidemill.artifact import OnnxModel
@@ -56,7 +57,8 @@ def _shifted(graph: bytes, by: float) -> bytes:
     model = onnx.load_from_string(graph)
     for node in model.graph.node:
         for attribute in node.attribute:
-            if attribute.name == "base_values":
-                attribute.floats[0] += by
+            if attribute.name == "base_values_as_tensor":
+                base = numpy_helper.to_array(attribute.t) + by
+                attribute.t.CopyFrom(numpy_helper.from_array(base, attribute.t.name))
                 return bytes(model.SerializeToString())
     raise ValueError("the graph has no base to shift")
