@@ -68,7 +68,7 @@ def build(
     tracer: Tracer,
     stop: threading.Event,
 ) -> dict[str, Callable[[], None]] | None:
-    """The loops of all parts by name, ready to run as threads. None if stopped while waiting for Kafka."""
+    """The loops of all parts by name, ready to run as threads. None if stopped while waiting for Kafka or a store."""
     share_one_heap()
     counts = patiently(lambda: _partitions(settings, specs, catalog), stop)
     if counts is None:
@@ -86,7 +86,9 @@ def build(
         settings.max_attempts,
     )
     patiently(store.release_own_leases, stop)
-    models = [_model_rows(settings, spec, catalog, schemas, counts) for spec in specs.values()]
+    models = _all_rows(settings, specs, catalog, schemas, counts, stop)
+    if models is None:
+        return None
     places = {model.spec.name: _place(settings, model, catalog) for model in models}
     admission = Admission(store, specs, _codec(settings, schemas), schemas, clock)
     child = TrainingChild(child_environment(settings), stop)
@@ -215,6 +217,14 @@ def _partitions(settings: TrainerSettings, specs: Mapping[str, ModelSpec], catal
             told = ", ".join(sorted(names))
             log.warning("%s waits, the others go on: no topics %s; `tidemill topics apply` creates them", model, told)
     return {**dict.fromkeys((name for names in absent.values() for name in names), 0), **counts}
+
+
+def _all_rows(
+    settings: TrainerSettings, specs: Mapping[str, ModelSpec], catalog: TopicCatalog, schemas: SchemaCatalog,
+    counts: Mapping[str, int], stop: threading.Event,
+) -> list[ModelRows] | None:  # fmt: skip
+    """The rows of all models, with their tables open, as soon as the tables' store lets it; None if stopped first."""
+    return patiently(lambda: [_model_rows(settings, spec, catalog, schemas, counts) for spec in specs.values()], stop)
 
 
 def _model_rows(

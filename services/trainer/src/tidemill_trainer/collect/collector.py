@@ -20,6 +20,7 @@ from tidemill.kafka.partitions.lag import Lag
 from tidemill.kafka.partitions.topic_ids import TopicIds
 from tidemill.service import Heartbeat
 from tidemill_trainer import metrics
+from tidemill_trainer.collect.news import News
 from tidemill_trainer.collect.positions import Places
 from tidemill_trainer.collect.row_buffer import ModelRows
 from tidemill_trainer.settings import TrainerSettings
@@ -56,7 +57,7 @@ class Collector:
         self._group = group
         self._models = models
         self._by_topic = {topic: model for model in models for topic in model.topics}
-        self._after_commit = after_commit
+        self._news = News(after_commit)
         self._stop = stop
         self._heartbeat = heartbeat
         self._partitions: Mapping[str, int] = partitions
@@ -92,13 +93,12 @@ class Collector:
         )
         try:
             for model in self._models:
-                model.load_counts()
-                self._after_commit(model)
+                self._patiently(model.load_counts)
+                self._news.of(model)
             self.assigned = self._patiently(lambda: self._begin(consumer))
             while not self._stop.is_set():
                 self._turn(consumer)
-            for model in self._models:
-                self._commit(consumer, model)
+            self._commit_last(consumer)
         finally:
             self.assigned = False
             consumer.close()
@@ -148,7 +148,8 @@ class Collector:
         for model in self._models:
             if model.due(self._settings.collect_every_s, self._settings.collect_rows):
                 self._patiently(lambda model=model: self._commit(consumer, model))  # type: ignore[misc]
-                self._after_commit(model)
+                self._news.of(model)
+        self._news.tell()
         self._heartbeat.beat()
 
     def _go_on(self, consumer: Consumer) -> None:
@@ -157,7 +158,7 @@ class Collector:
         """
         for model in {topic: self._by_topic[topic] for topic, _ in self._places.astray}.values():
             self._patiently(model.commit)
-            self._after_commit(model)
+            self._news.of(model)
         if self._places.astray and not self._stop.is_set():
             try:
                 self._places.find(consumer)
@@ -168,6 +169,14 @@ class Collector:
         if self._all_added and model.waiting:
             model.reach(self._places.positions(consumer, model.topics))
         model.commit()
+
+    def _commit_last(self, consumer: Consumer) -> None:
+        """What waits at a stop, once: what cannot be committed now is read again after the next start."""
+        for model in self._models:
+            try:
+                self._commit(consumer, model)
+            except RetryLater as error:
+                log.warning("%d rows are not in yet, and are read again: %s", model.waiting, error)
 
     def _patiently(self, work: Callable[[], object]) -> bool:
         """Try until it works or the process stops (then False): a batch is never left out because a dependency is

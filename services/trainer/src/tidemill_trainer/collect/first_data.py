@@ -28,7 +28,9 @@ class FirstData:
         self._has_version: set[str] = set()
 
     def after_commit(self, model: ModelRows) -> None:
-        """Ask for the first version where it is time, or for one by schedule."""
+        """Ask for the first version where it is time, or for one by schedule. Raises RetryLater where the database or
+        the table's store is full or away: nothing has been asked then, and the next call does it.
+        """
         name, known = model.spec.name, model.committed
         if known.newest_ms is None:
             return
@@ -41,10 +43,10 @@ class FirstData:
             1 + LOOK_AGAIN_AFTER
         ):
             return
-        self._looked_at[name] = known.labels
         labelled = count_labelled(model)
         if labelled >= wanted:
             self._admission.ask_for_first(name, labelled, known.newest_ms)
+        self._looked_at[name] = known.labels
 
 
 def count_labelled(model: ModelRows) -> int:

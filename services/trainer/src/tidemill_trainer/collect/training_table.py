@@ -19,7 +19,7 @@ from typing import Any
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from tidemill.errors import RetryLater
 from tidemill_learning.training.labelled import EVENT_ID, LABEL
@@ -78,11 +78,13 @@ class TrainingTable:
         """For each partition that has any rows behind it, the offset that comes next; from the
         snapshot held. ``ids`` of topics: rows of these very topics.
         """
-        return committed_ends(self._table, self._partitions, ids) | self._restarted
+        with _store_may_fail("read"):
+            return committed_ends(self._table, self._partitions, ids) | self._restarted
 
     def keeps_id(self, partition: tuple[str, int]) -> bool:
         """Whether the snapshot held knows of which topic its rows of this partition are."""
-        return last_of(self._table, partition) is not None
+        with _store_may_fail("read"):
+            return last_of(self._table, partition) is not None
 
     def restart(self, partition: tuple[str, int], at: int) -> None:
         """Take rows of this partition from ``at`` on, whatever end is committed, until its next commit: its log has
@@ -126,9 +128,11 @@ class TrainingTable:
         raise RetryLater("the training table is written by others all the time")
 
     def counts(self) -> dict[str, KindCount]:
-        """Per kind what the log knows; from the snapshot held."""
+        """Per kind what the log knows; from the snapshot held. Raises ``RetryLater`` where the store is away."""
         found: dict[str, KindCount] = {}
-        for file in _files(self._table):
+        with _store_may_fail("read"):
+            files = _files(self._table)
+        for file in files:
             old = found.get(file["partition._kind"], KindCount())
             rows = int(file["num_records"])
             nulls = file.get("null_count._label")
@@ -149,17 +153,19 @@ class TrainingTable:
             self._table.optimize.compact(target_size=COMPACT_TO_BYTES, max_concurrent_tasks=1)
 
     def column(self, kind: str, name: str) -> pa.ChunkedArray:
-        """One column of one kind of rows, from the snapshot held."""
+        """One column of one kind of rows, from the snapshot held. Raises ``RetryLater`` where the store is away."""
         import pyarrow.dataset as ds
 
-        return self._table.to_pyarrow_dataset().to_table(columns=[name], filter=ds.field(KIND) == kind).column(name)
+        with _store_may_fail("read"):
+            return self._table.to_pyarrow_dataset().to_table(columns=[name], filter=ds.field(KIND) == kind).column(name)
 
     def labelled_ids(self, kinds: Iterable[str]) -> pa.Array:
-        """Ids, each once, of events whose label came with them."""
+        """Ids, each once, of events whose label came with them. Raises ``RetryLater`` where the store is away."""
         import pyarrow.dataset as ds
 
         wanted = ds.field(KIND).isin(list(kinds)) & ds.field(LABEL).is_valid()
-        found = self._table.to_pyarrow_dataset().to_table(columns=[EVENT_ID], filter=wanted)
+        with _store_may_fail("read"):
+            found = self._table.to_pyarrow_dataset().to_table(columns=[EVENT_ID], filter=wanted)
         return found.column(EVENT_ID).unique()
 
     def _commit(self, rows: pa.Table, moved: Ends, ids: Mapping[str, str]) -> None:
@@ -177,22 +183,28 @@ class TrainingTable:
 
 
 @contextmanager
-def _store_may_fail() -> Iterator[None]:
+def _store_may_fail(done: str = "written") -> Iterator[None]:
     """What the store says, a full disk among it, reaches us as ``OSError`` or, wrapped by Delta Lake, as its own bare
     error; that passes, and nothing is committed by it. Its other errors are the table's, and passed on.
     """
     try:
         yield
     except OSError as error:
-        raise _unwritten(error) from error
+        raise _not_now(error, done) from error
     except DeltaError as error:
-        if type(error) is not DeltaError or not any(word in str(error) for word in STORE_SAYS):
+        if not _of_store(error):
             raise
-        raise _unwritten(error) from error
+        raise _not_now(error, done) from error
 
 
-def _unwritten(error: Exception) -> RetryLater:
-    said = f"the training table cannot be written: {error}: make room in its store (TIDEMILL_TABLES), or bring it back"
+def _of_store(error: DeltaError) -> bool:
+    if type(error) is TableNotFoundError:  # there is none yet, and no room for one
+        return "Could not create local directory" in str(error)
+    return type(error) is DeltaError and any(word in str(error) for word in STORE_SAYS)
+
+
+def _not_now(error: Exception, done: str) -> RetryLater:
+    said = f"the training table cannot be {done}: {error}: make room in its store (TIDEMILL_TABLES), or bring it back"
     return RetryLater(said, delay_s=STORE_DELAY_S)
 
 

@@ -1,0 +1,120 @@
+"""Rows are collected while the runs database is away, and what was to be asked there is asked once it is back."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer
+
+from tests.support.polling import until
+from tests.unit.trainer.fixtures import CLEAN, LABELS, PARTS, SCHEMA, SPEC, events, labels
+from tidemill.clock import FixedClock
+from tidemill.codec import Codec
+from tidemill.contracts.model_file import load_models
+from tidemill.contracts.schemas.catalog import SchemaCatalog
+from tidemill.contracts.topics import TopicCatalog
+from tidemill.service import Heartbeat
+from tidemill_trainer.admission.admission import Admission
+from tidemill_trainer.collect import news
+from tidemill_trainer.collect.collector import Collector
+from tidemill_trainer.collect.first_data import FirstData
+from tidemill_trainer.collect.row_buffer import ModelRows
+from tidemill_trainer.collect.training_table import TrainingTable
+from tidemill_trainer.runs.database import connect, migrate
+from tidemill_trainer.runs.store import RunStore
+from tidemill_trainer.settings import TrainerSettings
+from tidemill_trainer.wiring import _all_rows
+
+
+class Bench:
+    """A model's collecting, a database in a folder that can be away, and a consumer without a broker."""
+
+    def __init__(self, schemas: SchemaCatalog, folder: Path) -> None:
+        self.database, self.elsewhere = folder / "database", folder / "elsewhere"
+        self.database.mkdir()
+        self.engine = connect(f"sqlite:///{self.database / 'trainer.db'}")
+        migrate(self.engine)
+        self.store = RunStore(self.engine, FixedClock(1), "trainer-0", 30, 2)
+        admission = Admission(self.store, {"tide": SPEC}, Codec(schemas), schemas, FixedClock(1))
+        topics = {CLEAN: "clean", LABELS: "labels"}
+        self.table = TrainingTable((folder / "table").as_uri(), SCHEMA, PARTS)
+        self.model = ModelRows(SPEC, Codec(schemas), schemas, topics, self.table, SCHEMA, lambda: 0.0)
+        settings = TrainerSettings(kafka_bootstrap="127.0.0.1:1", collect_every_s=0.1, collect_rows=1, poll_s=0.01)
+        after = FirstData(admission, self.store).after_commit
+        partitions = dict.fromkeys(topics, 2)
+        self.collector = Collector(settings, "g", [self.model], partitions, after, threading.Event(), Heartbeat(60))
+        self.consumer = Consumer({"bootstrap.servers": "127.0.0.1:1", "group.id": "g"})
+
+    def take_away(self) -> None:
+        self.engine.dispose()
+        self.database.rename(self.elsewhere)
+
+    def bring_back(self) -> None:
+        self.elsewhere.rename(self.database)
+
+    def turn(self, first: int, count: int) -> None:
+        """One turn of the loop, after these events and their labels have been read."""
+        self.model._parts += [events(first, count), labels(first, count)]
+        self.model._ends |= {(CLEAN, 0): first + count, (LABELS, 0): first + count}
+        self.model.waiting += 2 * count
+        self.collector._turn(self.consumer)
+
+
+@pytest.fixture
+def bench(root: Path, tmp_path: Path) -> Bench:
+    return Bench(SchemaCatalog.load(root / "schemas", {}), tmp_path)
+
+
+def test_rows_go_on_into_the_table_while_the_database_is_away_and_a_version_is_asked_for_once_it_is_back(
+    bench: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(news, "AGAIN_AFTER_S", 0.0)
+    bench.take_away()
+    bench.turn(0, 12)
+    assert "whether tide needs a version is asked again" in caplog.text
+    bench.turn(12, 1)
+    assert bench.table.ends() == {(CLEAN, 0): 13, (LABELS, 0): 13}
+    bench.bring_back()
+
+    def asked() -> int:
+        bench.collector._turn(bench.consumer)
+        return len(bench.store.unsent())
+
+    until(lambda: asked() == 1, 30, "the first version is asked for, without another commit")
+    assert bench.store.unsent()[0].event.cause == "first_data"
+
+
+def test_rows_that_cannot_be_committed_at_a_stop_do_not_end_the_others_with_a_failure(
+    bench: Bench, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.model._parts.append(events(0, 3))
+    bench.model.waiting = 3
+    log = tmp_path / "table" / "_delta_log"
+    log.rename(tmp_path / "log")
+    log.write_text("no folder")  # the store cannot be written
+    bench.collector._commit_last(bench.consumer)
+    assert "3 rows are not in yet, and are read again" in caplog.text
+
+
+def test_a_start_waits_for_the_store_of_the_tables_and_says_so(
+    root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    specs = load_models(root / "models")
+    schemas, topics = SchemaCatalog.load(root / "schemas", specs), TopicCatalog.load(root / "schemas", "")
+    counts = dict.fromkeys(topics.all_topics(specs), 1)
+    store = tmp_path / "store"
+    store.write_text("no folder")  # nothing can be written there, as on a full disk
+    settings = TrainerSettings(tables=store.as_uri())
+    opened: list[list[ModelRows] | None] = []
+    work = threading.Thread(
+        target=lambda: opened.append(_all_rows(settings, specs, topics, schemas, counts, threading.Event())),
+        daemon=True,
+    )
+    work.start()
+    until(lambda: "waiting: the training table cannot be written" in caplog.text, 60, "it says what it waits for")
+    store.unlink()
+    work.join(60)
+    [rows] = opened
+    assert rows is not None and [model.spec.name for model in rows] == list(specs)
