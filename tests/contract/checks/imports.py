@@ -33,7 +33,7 @@ EDGES = {
         "entrypoints/*", "predictions/log.py", "versions/watcher.py", "rest/app.py", "rest/body.py", "rest/handler.py",
         "rest/problems.py", "rest/fast_path/*", "rest/protocols/v1.py", "rest/protocols/v2.py",
         "rest/protocols/arrow.py", "rest/protocols/describe.py", "rest/protocols/openapi.py",
-        "rest/scheduling/round_robin.py", "rest/score_cache/redis.py",
+        "rest/scheduling/middleware.py", "rest/score_cache/redis.py",
     ),
     "trainer": (
         "admission/request_reader.py", "collect/collector.py", "collect/positions.py", "mlflow/*", "migrations/*",

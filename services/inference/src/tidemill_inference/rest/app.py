@@ -33,7 +33,7 @@ from tidemill_inference.rest.problems import (
 from tidemill_inference.rest.protocols.openapi import describe_api
 from tidemill_inference.rest.protocols.v1 import add_v1
 from tidemill_inference.rest.protocols.v2 import add_v2
-from tidemill_inference.rest.scheduling.round_robin import Turns
+from tidemill_inference.rest.scheduling.middleware import Turns
 
 __all__ = ["create_app"]
 
@@ -84,7 +84,7 @@ def create_app(
     _add_description(app, predicting.endpoints, predicting.limits)
     layered: ASGIApp = DocsPages(app, "Tidemill inference")
     if len(predicting.endpoints) > 1:
-        layered = Turns(layered, predicting.endpoints, predicting.sharing)
+        layered = Turns(layered, predicting.endpoints, predicting.scheduler)
     if gate is not None:
         layered = Guarded(layered, gate, scope_of, render_refusal)
     if cors_origins:

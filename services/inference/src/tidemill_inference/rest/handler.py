@@ -14,10 +14,9 @@ from tidemill.json.values import cut
 from tidemill.telemetry.logs import model_version
 from tidemill_inference.rest.dataplane import Answered, ModelEndpoint, Prepared
 from tidemill_inference.rest.problems import REFUSALS, Problem, refusal
-from tidemill_inference.rest.scheduling.activity import Sharing
-from tidemill_inference.rest.scheduling.batch_queue import BatchLine
 from tidemill_inference.rest.scheduling.cold_load import WantedModels
-from tidemill_inference.rest.scheduling.micro_batcher import ENOUGH, Gathering, Log
+from tidemill_inference.rest.scheduling.micro_batcher import ENOUGH, Log, MicroBatcher
+from tidemill_inference.rest.scheduling.scheduler import Scheduler
 from tidemill_inference.rest.score_cache.keys import cache_keys, read_scores, written_scores
 from tidemill_inference.rest.tracing import RequestSpans
 
@@ -63,12 +62,11 @@ class Predicting:
         self.limits = limits
         self._log = log
         self.spans = spans
-        self.sharing = Sharing()
-        self._gatherings = {
-            model: Gathering(endpoint, log, together, self.sharing) for model, endpoint in endpoints.items()
+        self.scheduler = Scheduler(limits.batch_threads, limits.batch_queue)
+        self._batchers = {
+            model: MicroBatcher(endpoint, log, self.scheduler, together) for model, endpoint in endpoints.items()
         }
         self._cache = cache
-        self._line = BatchLine(limits.batch_threads, limits.batch_queue)
         self._wanted = WantedModels()
 
     def endpoint(self, model: str) -> ModelEndpoint:
@@ -96,13 +94,13 @@ class Predicting:
             self._note(endpoint, answered, traceparent)
         return answered, headers_of(answered, traceparent)
 
-    def gathers(self, endpoint: ModelEndpoint, size: int) -> bool:
+    def batches(self, endpoint: ModelEndpoint, size: int) -> bool:
         """Whether so many instances are answered together with those of others."""
         return size <= SCORED_IN_PLACE and (self._cache is None or not self._cache.covers(endpoint.spec.name))
 
-    def gathering(self, endpoint: ModelEndpoint) -> Gathering:
+    def batcher(self, endpoint: ModelEndpoint) -> MicroBatcher:
         """Where the requests of a model come together."""
-        return self._gatherings[endpoint.spec.name]
+        return self._batchers[endpoint.spec.name]
 
     def _note(self, endpoint: ModelEndpoint, answered: Answered, traceparent: bytes) -> None:
         _name_version(endpoint, answered)
@@ -136,7 +134,7 @@ class Predicting:
             _held = serving.hold() or await self._wanted.load(serving)  # so that nothing is loaded in place
             if size > SCORED_IN_PLACE:
                 del _held  # what waits keeps no model in memory
-                async with self._line.turn(endpoint.spec.name):
+                async with self.scheduler.thread(endpoint.spec.name):
                     return await run_in_threadpool(work)
             if self._cache is not None and self._cache.covers(endpoint.spec.name):
                 return await self._cached(endpoint, prepare)

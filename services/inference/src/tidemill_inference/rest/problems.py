@@ -15,13 +15,13 @@ from starlette.exceptions import HTTPException
 from tidemill.access.authorizer import Refusal
 from tidemill_inference.model_cache.lazy_model import NotLoaded
 from tidemill_inference.rest.request_checks import InstanceError, InvalidInstances
-from tidemill_inference.rest.scheduling.batch_queue import LineFull
+from tidemill_inference.rest.scheduling.scheduler import QueueFull
 from tidemill_inference.serving.serving import NoVersion
 
 SHOWN_ERRORS = 100
 V2 = "/v2"
 
-REFUSALS = (InvalidInstances, NoVersion, NotLoaded, LineFull)
+REFUSALS = (InvalidInstances, NoVersion, NotLoaded, QueueFull)
 """What a prediction may raise that is no defect."""
 
 _log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def refusal(error: Exception, retry_after_s: int) -> Problem:
         return Problem(422, "invalid_instance", str(error), error.errors, total=error.total)
     if isinstance(error, NotLoaded):
         return Problem(503, "not_loaded", str(error), headers={"Retry-After": str(math.ceil(error.delay_s))})
-    code = "busy" if isinstance(error, LineFull) else "no_version"
+    code = "busy" if isinstance(error, QueueFull) else "no_version"
     return Problem(503, code, str(error), headers={"Retry-After": str(retry_after_s)})
 
 

@@ -12,8 +12,8 @@ from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, ToyModel, endpoin
 from tidemill.artifact import ArtifactError
 from tidemill_inference.rest.dataplane import Answered, ModelEndpoint
 from tidemill_inference.rest.request_checks import InvalidInstances
-from tidemill_inference.rest.scheduling.activity import Sharing
-from tidemill_inference.rest.scheduling.micro_batcher import ALONE, ENOUGH, Gathering, Part
+from tidemill_inference.rest.scheduling.micro_batcher import ENOUGH, MicroBatcher, Part
+from tidemill_inference.rest.scheduling.scheduler import ALONE, Scheduler
 from tidemill_inference.serving.serving import Predictor, Serving
 
 
@@ -40,7 +40,7 @@ class World:
         trial = replace(event(1), challenger=event(3).champion) if challenger else event(1)
         predictor.switch(Serving(trial, model, NOW_MS, challenger), NOW_MS, live=True)
         self.endpoint = endpoint(predictor)
-        self.gathering = Gathering(self.endpoint, self._log)
+        self.batcher = MicroBatcher(self.endpoint, self._log, Scheduler())
 
     def _log(self, of: ModelEndpoint, answered: Answered, traceparents: Any) -> None:
         self.logged.append((answered.event_ids, list(traceparents)))
@@ -49,7 +49,7 @@ class World:
         """The probabilities for one request; its trace is named after its first distance."""
         checked = self.endpoint.check([{"event_id": f"e{d}", FEATURE: d} for d in distances])
         answered: asyncio.Future[Part | Exception] = asyncio.get_running_loop().create_future()
-        self.gathering.join(checked, f"t{distances[0]}".encode(), answered.set_result)
+        self.batcher.join(checked, f"t{distances[0]}".encode(), answered.set_result)
         part = await answered
         if isinstance(part, Exception):
             raise part
@@ -91,7 +91,7 @@ def test_a_call_has_no_more_than_so_many_rows() -> None:
 
 def test_gathering_can_be_switched_off() -> None:
     world = World(Counting())
-    world.gathering = Gathering(world.endpoint, world._log, most=1)
+    world.batcher = MicroBatcher(world.endpoint, world._log, Scheduler(), most=1)
     world.ask_all((100.0,), (200.0,))
     assert world.model.calls == [1, 1]
 
@@ -130,17 +130,17 @@ def order_of(*asked: tuple[str, bool, int]) -> list[str]:
     """The order in which models are answered that are asked at once, and were a moment ago: name, whether it gains by
     batches, requests.
     """
-    sharing, order = Sharing(), list[str]()
+    scheduler, order = Scheduler(), list[str]()
     for name, _, _ in asked:
-        sharing.note(name)
+        scheduler.note(name)
 
     async def run() -> None:
-        gatherings = {}
+        batchers = {}
         for name, gains, _ in asked:
             world = World(Counting())
             world.model.gains_by_batches = gains
             world.endpoint.spec = replace(world.endpoint.spec, name=name)
-            gatherings[name] = (world, Gathering(world.endpoint, lambda *_: None, sharing=sharing))
+            batchers[name] = (world, MicroBatcher(world.endpoint, lambda *_: None, scheduler))
         ended = asyncio.get_running_loop().create_future()
 
         def done(name: str) -> None:
@@ -149,9 +149,9 @@ def order_of(*asked: tuple[str, bool, int]) -> list[str]:
                 ended.set_result(None)
 
         for name, _, number in asked:
-            world, gathering = gatherings[name]
+            world, batcher = batchers[name]
             for _ in range(number):
-                gathering.join(world.endpoint.check([{FEATURE: 1.0}]), b"", lambda _, name=name: done(name))
+                batcher.join(world.endpoint.check([{FEATURE: 1.0}]), b"", lambda _, name=name: done(name))
         await asyncio.wait_for(ended, 10)
 
     asyncio.run(run())
@@ -180,7 +180,7 @@ def test_while_one_model_alone_is_asked_it_waits_for_no_rounds() -> None:
     async def run() -> None:
         checked = world.endpoint.check([{FEATURE: 1.0}])
         for _ in range(9):
-            world.gathering.join(checked, b"", lambda _: order.append("answer"))
+            world.batcher.join(checked, b"", lambda _: order.append("answer"))
         asyncio.get_running_loop().call_soon(order.append, "next")
         await asyncio.sleep(0)
 

@@ -112,7 +112,7 @@ class LeanRoute:
             instances, batch = parse_instances(body, self._predicting.limits.instances, fields)
         except Problem:
             return False  # after the gate, the application says what is wrong
-        if len(body) > self._limit or not self._predicting.gathers(endpoint, len(instances)):
+        if len(body) > self._limit or not self._predicting.batches(endpoint, len(instances)):
             return False
         serving = endpoint.predictor.serving
         held = serving.hold() if serving is not None else ()
@@ -168,7 +168,7 @@ class LeanRoute:
             call.span = predicting.spans.start(f"predict {endpoint.spec.name}", call.traceparent)
             onward = traceparent_of(call.span)
         call.onward = onward
-        predicting.gathering(endpoint).join(checked, onward, lambda found: self._done(call, found))
+        predicting.batcher(endpoint).join(checked, onward, lambda found: self._done(call, found))
 
     def _done(self, call: _Call, found: Part | Exception) -> None:
         try:

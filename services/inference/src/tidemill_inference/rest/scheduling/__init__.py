@@ -1,1 +1,1 @@
-"""In which order requests of several models are scored, and which of them together."""
+"""In which order requests of several models are answered, and which of them together."""

@@ -1,4 +1,4 @@
-"""The line of large requests, counted: no clock and no socket."""
+"""Threads for large requests, shared by models, counted: no clock and no socket."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidemill_inference.rest.scheduling.batch_queue import BatchLine, LineFull
+from tidemill_inference.rest.scheduling.scheduler import QueueFull, Scheduler
 
 
-def worked(line: BatchLine, models: Sequence[str]) -> tuple[list[str], int]:
+def worked(scheduler: Scheduler, models: Sequence[str]) -> tuple[list[str], int]:
     """The order in which requests of these models, made at once, are worked, and how many at most at a time."""
     order: list[str] = []
     now, most = 0, 0
 
     async def work(model: str) -> None:
         nonlocal now, most
-        async with line.turn(model):
+        async with scheduler.thread(model):
             order.append(model)
             now += 1
             most = max(most, now)
@@ -35,7 +35,7 @@ def worked(line: BatchLine, models: Sequence[str]) -> tuple[list[str], int]:
 
 
 def test_a_model_waits_for_one_request_of_each_other_and_not_for_all_of_theirs() -> None:
-    order, most = worked(BatchLine(1, 100), ["busy"] * 30 + ["other"] * 3)
+    order, most = worked(Scheduler(1, 100), ["busy"] * 30 + ["other"] * 3)
     assert order[:7] == ["busy", "other", "busy", "other", "busy", "other", "busy"]
     assert (len(order), most) == (33, 1)
 
@@ -46,7 +46,7 @@ def test_a_model_waits_for_one_request_of_each_other_and_not_for_all_of_theirs()
 )
 @settings(max_examples=50, deadline=None)
 def test_every_request_is_worked_once_and_no_model_twice_while_another_waits(threads: int, asked: list[str]) -> None:
-    order, most = worked(BatchLine(threads, 100), asked)
+    order, most = worked(Scheduler(threads, 100), asked)
     assert sorted(order) == sorted(asked)
     assert most <= threads
     for model in set(asked):
@@ -60,15 +60,15 @@ def test_every_request_is_worked_once_and_no_model_twice_while_another_waits(thr
 
 
 def test_the_line_of_a_model_is_bounded_and_the_others_have_their_own() -> None:
-    line = BatchLine(1, 2)
+    scheduler = Scheduler(1, 2)
 
     async def ask() -> None:
-        async with line.turn("busy"):
-            waiting = [asyncio.ensure_future(_through(line, "busy")) for _ in range(2)]
+        async with scheduler.thread("busy"):
+            waiting = [asyncio.ensure_future(_through(scheduler, "busy")) for _ in range(2)]
             await asyncio.sleep(0)
-            with pytest.raises(LineFull, match="of busy wait already"):
-                await _through(line, "busy")
-            waiting.append(asyncio.ensure_future(_through(line, "other")))
+            with pytest.raises(QueueFull, match="of busy wait already"):
+                await _through(scheduler, "busy")
+            waiting.append(asyncio.ensure_future(_through(scheduler, "other")))
             await asyncio.sleep(0)
         await asyncio.gather(*waiting)
 
@@ -76,35 +76,35 @@ def test_the_line_of_a_model_is_bounded_and_the_others_have_their_own() -> None:
 
 
 def test_who_goes_away_while_waiting_gives_the_place_on() -> None:
-    line = BatchLine(1, 10)
+    scheduler = Scheduler(1, 10)
 
     async def ask() -> None:
-        async with line.turn("a"):
-            gone = asyncio.ensure_future(_through(line, "a"))
-            stays = asyncio.ensure_future(_through(line, "a"))
+        async with scheduler.thread("a"):
+            gone = asyncio.ensure_future(_through(scheduler, "a"))
+            stays = asyncio.ensure_future(_through(scheduler, "a"))
             await asyncio.sleep(0)
             gone.cancel()
         await asyncio.wait_for(stays, 5)
-        await asyncio.wait_for(_through(line, "b"), 5)
+        await asyncio.wait_for(_through(scheduler, "b"), 5)
 
     asyncio.run(ask())
 
 
 def test_who_goes_away_in_the_moment_of_its_turn_gives_it_back() -> None:
-    line = BatchLine(1, 10)
+    scheduler = Scheduler(1, 10)
 
     async def ask() -> None:
-        async with line.turn("a"):
-            gone = asyncio.ensure_future(_through(line, "a"))
+        async with scheduler.thread("a"):
+            gone = asyncio.ensure_future(_through(scheduler, "a"))
             await asyncio.sleep(0)
         gone.cancel()  # its turn has been set, and it has not run yet
         await asyncio.wait([gone])
         assert gone.cancelled()
-        await asyncio.wait_for(_through(line, "b"), 5)
+        await asyncio.wait_for(_through(scheduler, "b"), 5)
 
     asyncio.run(ask())
 
 
-async def _through(line: BatchLine, model: str) -> None:
-    async with line.turn(model):
+async def _through(scheduler: Scheduler, model: str) -> None:
+    async with scheduler.thread(model):
         await asyncio.sleep(0)

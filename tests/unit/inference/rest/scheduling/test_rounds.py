@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tidemill_inference.rest.scheduling.activity import WINDOW_S, Sharing
-from tidemill_inference.rest.scheduling.round_robin import Rounds, Turns, asked_model
+from tidemill_inference.rest.scheduling.middleware import Turns, asked_model
+from tidemill_inference.rest.scheduling.scheduler import WINDOW_S, Scheduler
 
 
 def scope(model: str, tail: str = "predict", version: str = "v1") -> Scope:
@@ -28,10 +28,10 @@ class Application:
 
 def turns_of(application: ASGIApp, *models: str, each: int) -> Turns:
     """Where all of them were asked a moment ago."""
-    sharing = Sharing(lambda: 0.0)
+    scheduler = Scheduler(each=each, monotonic_s=lambda: 0.0)
     for model in ("another", *models):
-        sharing.note(model)
-    return Turns(application, models, sharing, Rounds(each))
+        scheduler.note(model)
+    return Turns(application, models, scheduler)
 
 
 async def receive() -> dict[str, object]:
@@ -82,7 +82,8 @@ def test_two_busy_models_alternate_whatever_their_numbers() -> None:
 
 def test_a_model_that_alone_is_asked_waits_for_no_rounds() -> None:
     application = Application()
-    turns = Turns(application, ["a", "b"], None, Rounds(1))
+    scheduler = Scheduler(each=1)
+    turns = Turns(application, ["a", "b"], scheduler)
 
     async def ask(models: str) -> str:
         application.begun.clear()
@@ -91,41 +92,39 @@ def test_a_model_that_alone_is_asked_waits_for_no_rounds() -> None:
 
     async def story() -> None:
         assert await ask("aaa") == "aaa"
-        assert not turns._sharing.several
-        assert await ask("abaaab") == "abaaba"
+        assert not scheduler.several
+        assert await ask("abaaab") == "ababaa"  # by turns: the first of each round is who waited longest for one
 
     asyncio.run(story())
 
 
 def test_models_share_the_loop_for_a_minute_after_another_was_asked() -> None:
     now = [0.0]
-    sharing = Sharing(lambda: now[0])
+    scheduler = Scheduler(monotonic_s=lambda: now[0])
     for model in "aaa":
-        sharing.note(model)
-    assert not sharing.several
+        scheduler.note(model)
+    assert not scheduler.several
     now[0] = 5.0
-    sharing.note("b")
-    assert sharing.several
+    scheduler.note("b")
+    assert scheduler.several
     now[0] = 5.0 + WINDOW_S + 1
-    sharing.note("b")
-    assert not sharing.several
+    scheduler.note("b")
+    assert not scheduler.several
 
 
 def test_a_model_keeps_the_order_of_its_requests() -> None:
-    application = Application()
-    turns = turns_of(application, "a", "b", each=2)
+    begun: list[str] = []
+
+    async def note(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.append(scope["path"])
+
+    turns = turns_of(note, "a", "b", each=2)
 
     async def ask() -> None:
         await asyncio.gather(
             *(turns(scope("a", f"versions/{number}/infer", "v2"), receive, send) for number in range(9))
         )
 
-    begun: list[str] = []
-
-    async def note(scope: Scope, receive: Receive, send: Send) -> None:
-        begun.append(scope["path"])
-
-    turns._app = note
     asyncio.run(ask())
     assert begun == [f"/v2/models/a/versions/{number}/infer" for number in range(9)]
 
