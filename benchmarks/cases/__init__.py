@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.cases import audit, codec, latency, load, memory, rest, scale, stream, swap, validator
+from benchmarks.cases import audit, codec, fast_path, latency, load, memory, rest, scale, stream, swap, validator
 from benchmarks.result import Result
 from benchmarks.sizes import Sizes
 
@@ -18,6 +18,7 @@ CASES: dict[str, Callable[[Sizes], Result]] = {
     "scale": scale.scale,
     "audit": audit.audit,
     "rest": rest.rest,
+    "fast-path": fast_path.fast_path,
     "load": load.load,
     "swap": swap.swap,
     "memory": memory.memory,
