@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from tidemill.access.authorizer import Client, Gate, Refusal
@@ -39,7 +39,6 @@ class Visited:
         if scope["type"] == "http":
             refusal = self._visitors.refusal(scope["method"], scope["headers"])
             if refusal is not None:
-                REFUSED.labels(refusal.error).inc()
                 await _refuse(send, refusal, self._render(scope["path"], refusal))
                 return
         await self._app(scope, receive, send)
@@ -58,16 +57,17 @@ class Guarded:
         needed = self._scope_of(scope["path"]) if scope["type"] == "http" else None
         if needed is not None:
             try:
-                caller = await self._gate.admit(credential_of(scope["headers"]), needed, client_of(scope))
+                caller = await self._gate.admit(
+                    credential_of(scope["headers"]), needed, client_of(scope.get("client"), scope["headers"])
+                )
             except Refusal as refusal:
-                REFUSED.labels(refusal.error).inc()
                 await _refuse(send, refusal, self._render(scope["path"], refusal))
                 return
             scope.setdefault("state", {})["caller"] = caller.name
         await self._app(scope, receive, send)
 
 
-def credential_of(headers: list[tuple[bytes, bytes]]) -> str | None:
+def credential_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     """The key or token of a request: `Authorization: Bearer ...` (RFC 6750), else `X-API-Key: ...`."""
     other = None
     for name, value in headers:
@@ -78,15 +78,22 @@ def credential_of(headers: list[tuple[bytes, bytes]]) -> str | None:
     return other
 
 
-def client_of(scope: Any) -> Client:
-    """Where a request comes from."""
-    hops = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
-    return (scope.get("client") or ("",))[0], b",".join(hops)
+def client_of(peer: tuple[str, int] | None, headers: Iterable[tuple[bytes, bytes]]) -> Client:
+    """Where a request comes from; `peer` is the other end of its connection."""
+    hops = [value for name, value in headers if name == b"x-forwarded-for"]
+    return peer[0] if peer else "", b",".join(hops)
+
+
+def refused(refusal: Refusal, body: dict[str, Any]) -> tuple[dict[str, str], bytes]:
+    """A refusal as it is answered, and counted: headers (names in lower case) and content."""
+    REFUSED.labels(refusal.error).inc()
+    data = json.dumps(body).encode()
+    own = {name.lower(): value for name, value in refusal.headers.items()}
+    return {"content-type": "application/json", "content-length": str(len(data)), **own}, data
 
 
 async def _refuse(send: Send, refusal: Refusal, body: dict[str, Any]) -> None:
-    data = json.dumps(body).encode()
-    headers = {"content-type": "application/json", "content-length": str(len(data)), **refusal.headers}
-    encoded = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    headers, data = refused(refusal, body)
+    encoded = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": refusal.status, "headers": encoded})
     await send({"type": "http.response.body", "body": data})

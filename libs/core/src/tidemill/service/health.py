@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 __all__ = ["Check", "Health", "Heartbeat", "Report"]
 
@@ -19,6 +20,16 @@ class Report:
 
     ok: bool
     reasons: dict[str, str]
+
+    @property
+    def status(self) -> int:
+        """As HTTP says it."""
+        return 200 if self.ok else 503
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The body of the answer, for JSON."""
+        return {"status": "ok" if self.ok else "failed", "reasons": self.reasons}
 
 
 class Health:

@@ -13,10 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
 from prometheus_client import REGISTRY, CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 
 from tidemill.errors import ConfigError
 from tidemill.service.health import Health
+from tidemill.web.metrics import exposition
 from tidemill.web.visitors import Visitors, is_loopback
 
 __all__ = ["DEADLINE_S", "MOST_CONNECTIONS", "HealthServer"]
@@ -156,12 +156,11 @@ def _handler(health: Health, registry: CollectorRegistry, visitors: Visitors) ->
                 return
             path = self.path.partition("?")[0]
             if path == "/metrics":
-                encode, content_type = choose_encoder(self.headers.get("Accept", ""))
-                self._answer(200, content_type, encode(registry))
+                content, content_type = exposition(self.headers.get("Accept"), registry)
+                self._answer(200, content_type, content)
             elif path in ("/health/live", "/health/ready"):
                 report = health.live() if path.endswith("live") else health.ready()
-                body = {"status": "ok" if report.ok else "failed", "reasons": report.reasons}
-                self._answer(200 if report.ok else 503, "application/json", json.dumps(body).encode())
+                self._answer(report.status, "application/json", json.dumps(report.content).encode())
             else:
                 self._answer(404, "text/plain; charset=utf-8", b"try /metrics, /health/live or /health/ready\n")
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+from prometheus_client.exposition import choose_encoder
 
-__all__ = ["CONNECTIONS_CLOSED", "OTHER", "UNMATCHED", "requested"]
+__all__ = ["CONNECTIONS_CLOSED", "OTHER", "UNMATCHED", "exposition", "requested"]
 
 UNMATCHED = "unmatched"
 """The path of a request that no route takes, or that is refused before the routes."""
@@ -31,6 +32,12 @@ CONNECTIONS_CLOSED = Counter(
     "others), full.",
     ["reason"],
 )
+
+
+def exposition(accept: str | None, registry: CollectorRegistry = REGISTRY) -> tuple[bytes, str]:
+    """All metrics in the form that the header `accept` asks for, and its content type."""
+    encode, content_type = choose_encoder(accept or "")
+    return encode(registry), content_type
 
 
 def requested(method: str, path: str, status: int, seconds: float) -> None:

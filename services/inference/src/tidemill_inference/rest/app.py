@@ -7,8 +7,6 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.telemetry import TelemetryConfig
-from prometheus_client import REGISTRY
-from prometheus_client.exposition import choose_encoder
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
@@ -18,6 +16,7 @@ from tidemill.access.authorizer import Gate
 from tidemill.access.middleware import Guarded, Visited
 from tidemill.service import Health, Report
 from tidemill.web.instrument import Instrument
+from tidemill.web.metrics import exposition
 from tidemill.web.pages import PAGES, DocsPages
 from tidemill.web.visitors import Visitors
 from tidemill_inference.rest.dataplane import ModelEndpoint
@@ -118,10 +117,9 @@ def _add_operations(app: FastAPI, health: Health) -> None:
 
     @app.get("/metrics")
     async def metrics(request: Request) -> Response:
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(REGISTRY), media_type=content_type)
+        content, content_type = exposition(request.headers.get("accept"))
+        return Response(content, headers={"Content-Type": content_type})
 
 
 def _report(report: Report) -> Response:
-    content = {"status": "ok" if report.ok else "failed", "reasons": report.reasons}
-    return json_response(content, 200 if report.ok else 503, None if report.ok else {"Retry-After": "2"})
+    return json_response(report.content, report.status, None if report.ok else {"Retry-After": "2"})

@@ -10,7 +10,7 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from tidemill.access.authorizer import Refusal
-from tidemill.web.content import media_type, wrong_type
+from tidemill.web.content import BodyTooLarge, known_type, read_bounded
 from tidemill_inference.rest.problems import Problem
 
 INSTANCES = "instances"
@@ -22,12 +22,9 @@ _WINDOW_BITS = {"gzip": 31, "deflate": 15}
 def body_type(request: Request, *known: str) -> str:
     """The media type of the body, one of `known` (empty where it has none). Raises Problem 415."""
     try:
-        kind = media_type(request.scope["headers"])
-        if kind not in known:
-            raise wrong_type(kind, [name for name in known if name])
+        return known_type(request.scope["headers"], known)
     except Refusal as refusal:
         raise Problem(refusal.status, refusal.error, refusal.message) from refusal
-    return kind
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -37,18 +34,13 @@ async def read_body(request: Request, limit: int) -> bytes:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity" and encoding not in _WINDOW_BITS:
         raise Problem(415, "unsupported_encoding", "bodies may be plain, gzip or deflate")
-    stated = request.headers.get("content-length", "")
-    if stated.isdigit() and int(stated) > limit:
-        raise _too_large(limit)
-    chunks = bytearray()
     try:
-        async for chunk in request.stream():
-            chunks += chunk
-            if len(chunks) > limit:
-                raise _too_large(limit)
+        body = await read_bounded(request.stream(), request.headers.get("content-length", ""), limit)
+    except BodyTooLarge as error:
+        raise _too_large(limit) from error
     except ClientDisconnect as error:
         raise Problem(400, "incomplete_body", "the client went away before the body's end") from error
-    return bytes(chunks) if encoding == "identity" else _inflated(bytes(chunks), encoding, limit)
+    return body if encoding == "identity" else _inflated(body, encoding, limit)
 
 
 def _inflated(data: bytes, encoding: str, limit: int) -> bytes:

@@ -18,7 +18,8 @@ from tidemill_inference.rest.scheduling.cold_load import WantedModels
 from tidemill_inference.rest.scheduling.micro_batcher import ENOUGH, Log, MicroBatcher
 from tidemill_inference.rest.scheduling.scheduler import Scheduler
 from tidemill_inference.rest.score_cache.keys import cache_keys, read_scores, written_scores
-from tidemill_inference.rest.tracing import RequestSpans
+from tidemill_inference.rest.tracing import RequestSpans, note_version, span_name
+from tidemill_inference.serving.serving import Predictions
 
 if TYPE_CHECKING:
     from tidemill_inference.rest.score_cache.redis import ScoreCache
@@ -86,13 +87,13 @@ class Predicting:
         given = request.headers.get("traceparent", "").encode("latin-1", "replace")
         traceparent = self.spans.unrecorded(given)
         if traceparent is None:
-            with self.spans.span(f"predict {endpoint.spec.name}", given) as traceparent:
+            with self.spans.span(span_name(endpoint.spec.name), given) as traceparent:
                 answered = await self._predict(endpoint, prepare, size)
                 self._note(endpoint, answered, traceparent)
         else:
             answered = await self._predict(endpoint, prepare, size)
             self._note(endpoint, answered, traceparent)
-        return answered, headers_of(answered, traceparent)
+        return answered, headers_of(answered.predictions, traceparent)
 
     def batches(self, endpoint: ModelEndpoint, size: int) -> bool:
         """Whether so many instances are answered together with those of others."""
@@ -103,7 +104,7 @@ class Predicting:
         return self._batchers[endpoint.spec.name]
 
     def _note(self, endpoint: ModelEndpoint, answered: Answered, traceparent: bytes) -> None:
-        _name_version(endpoint, answered)
+        model_version.set(note_version(get_current_span(), answered.predictions))
         self._log(endpoint, answered, [traceparent] * len(answered))
 
     async def _cached(self, endpoint: ModelEndpoint, prepare: Callable[[], Prepared]) -> Answered:
@@ -143,17 +144,10 @@ class Predicting:
             raise refusal(error, self.limits.retry_after_s) from error
 
 
-def _name_version(endpoint: ModelEndpoint, answered: Answered) -> None:
-    """Put the version on the span and on the lines of the log."""
-    version = f"{endpoint.spec.name}:{answered.predictions.version_name}"
-    model_version.set(version)
-    get_current_span().set_attribute("tidemill.model_version", version)
-
-
-def headers_of(answered: Answered, traceparent: bytes) -> dict[str, str]:
-    """The headers that go with an answer."""
+def headers_of(predictions: Predictions, traceparent: bytes) -> dict[str, str]:
+    """The headers that go with an answer; their names in lower case, as they are sent."""
     return {
-        "X-Model-Version": answered.predictions.version_name,
-        "X-Model-Epoch": str(answered.predictions.serving.epoch),
+        "x-model-version": predictions.version_name,
+        "x-model-epoch": str(predictions.serving.epoch),
         "traceparent": traceparent.decode(),
     }

@@ -13,6 +13,7 @@ from tidemill.kafka.headers import TRACEPARENT
 from tidemill.telemetry.spans import span_of
 from tidemill.telemetry.traceparent import format_traceparent, parse_traceparent, unsampled_traceparent
 from tidemill.telemetry.tracing import context_of, current_traceparent
+from tidemill_inference.serving.serving import Predictions
 
 
 class RequestSpans:
@@ -46,6 +47,18 @@ class RequestSpans:
         parent = context_of([(TRACEPARENT, header)]) or Context()
         with span_of(self._tracer, name, context=parent, kind=SpanKind.SERVER):
             yield current_traceparent() or unsampled_traceparent()
+
+
+def span_name(model: str) -> str:
+    """What the span of a prediction is called."""
+    return f"predict {model}"
+
+
+def note_version(span: Span, predictions: Predictions) -> str:
+    """Put the version that answers on a span; gives it as MODEL:VERSION."""
+    version = f"{predictions.serving.event.model}:{predictions.version_name}"
+    span.set_attribute("tidemill.model_version", version)
+    return version
 
 
 def traceparent_of(span: Span) -> bytes:

@@ -13,16 +13,16 @@ import orjson
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.telemetry import TelemetryConfig
-from prometheus_client import REGISTRY
-from prometheus_client.exposition import choose_encoder
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 
 from tidemill.access import Scope
 from tidemill.access.authorizer import Gate, Refusal
 from tidemill.access.middleware import Guarded, Visited
-from tidemill.web.content import JSON, media_type, wrong_type
+from tidemill.service import Report
+from tidemill.web.content import JSON, BodyTooLarge, known_type, read_bounded
 from tidemill.web.instrument import Instrument
+from tidemill.web.metrics import exposition
 from tidemill.web.pages import PAGES, DocsPages
 from tidemill.web.visitors import Visitors
 from tidemill_ingest.answers import Accepted, Problem
@@ -142,18 +142,18 @@ def create_app(
 
     @app.get("/health/live", tags=["health"], summary="The process answers.")
     async def live() -> dict[str, Any]:
-        return {"status": "ok", "reasons": {}}
+        return Report(ok=True, reasons={}).content
 
     @app.get("/health/ready", tags=["health"], summary="Kafka answers, so that events can be stored.")
     async def is_ready() -> Response:
         reason = await ready()
-        body = {"status": "failed" if reason else "ok", "reasons": {"kafka": reason} if reason else {}}
-        return Orjson(body, status_code=503 if reason else 200)
+        report = Report(ok=not reason, reasons={"kafka": reason} if reason else {})
+        return Orjson(report.content, status_code=report.status)
 
     @app.get("/metrics", tags=["health"], summary="Prometheus metrics.", response_class=Response)
     async def metrics(request: Request) -> Response:
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(REGISTRY), headers={"Content-Type": content_type})
+        content, content_type = exposition(request.headers.get("accept"))
+        return Response(content, headers={"Content-Type": content_type})
 
     written = app.openapi
     app.openapi = lambda: docs.with_security(written())  # type: ignore[method-assign]
@@ -207,12 +207,9 @@ def _refuse_encoded(request: Request) -> None:
 def _content_type(request: Request) -> str:
     """The body's type. Rejected with 415 where it is none that is read here."""
     try:
-        kind = media_type(request.scope["headers"])
-        if kind != JSON and kind not in NDJSON_TYPES:
-            raise wrong_type(kind, (JSON, "application/x-ndjson"))
+        return known_type(request.scope["headers"], {JSON, *NDJSON_TYPES}, told=(JSON, "application/x-ndjson"))
     except Refusal as refusal:
         raise Rejected(refusal.status, Problem(error=refusal.error, message=refusal.message)) from refusal
-    return kind
 
 
 def _wants_ids(request: Request) -> bool:
@@ -224,21 +221,11 @@ def _wants_ids(request: Request) -> bool:
 
 async def _read(request: Request, limit: int) -> bytes:
     """The body; Rejected with 413 as soon as it is known to be larger than `limit` bytes."""
-    declared = request.headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared) > limit:
-        raise _too_large(limit)
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
-def _too_large(limit: int) -> Rejected:
-    return Rejected(413, Problem(error="too_large", message=f"a body has at most {limit} bytes: send less at once"))
+    try:
+        return await read_bounded(request.stream(), request.headers.get("content-length", ""), limit)
+    except BodyTooLarge as error:
+        message = f"a body has at most {limit} bytes: send less at once"
+        raise Rejected(413, Problem(error="too_large", message=message)) from error
 
 
 def _answer(status: int, answer: Accepted | Problem, retry_after_s: int) -> Response:

@@ -10,7 +10,6 @@ Nothing here knows the server: `protocol.py` brings requests and takes answers.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,13 +21,14 @@ from opentelemetry.trace import Span
 
 from tidemill.access import Scope
 from tidemill.access.authorizer import NOBODY, Client, Gate, Refusal
-from tidemill.access.metrics import REFUSED
+from tidemill.access.middleware import credential_of, refused
+from tidemill.web.content import JSON
 from tidemill.web.instrument import REQUEST_ID, request_id_of
 from tidemill.web.metrics import requested
 from tidemill.web.visitors import Visitors
 from tidemill_inference.rest.body import parse_instances
 from tidemill_inference.rest.dataplane import ModelEndpoint
-from tidemill_inference.rest.handler import Predicting
+from tidemill_inference.rest.handler import Predicting, headers_of
 from tidemill_inference.rest.problems import (
     REFUSALS,
     Problem,
@@ -37,13 +37,13 @@ from tidemill_inference.rest.problems import (
     refusal,
     render_refusal,
 )
-from tidemill_inference.rest.protocols.v1 import PREDICT
+from tidemill_inference.rest.protocols.v1 import PREDICT, content_of
 from tidemill_inference.rest.scheduling.micro_batcher import Part
-from tidemill_inference.rest.tracing import traceparent_of
+from tidemill_inference.rest.tracing import note_version, span_name, traceparent_of
 
 MOST_BYTES = 65_536
 """Larger bodies are the application's."""
-JSON_TYPE = b"application/json"
+JSON_TYPE = JSON.encode()
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 Named: TypeAlias = dict[bytes, bytes]
@@ -119,7 +119,7 @@ class LeanRoute:
         if held is None:
             return False  # a model must be loaded first: not on the event loop
         call = _Call(endpoint, target.decode(), instances, batch, reply, time.perf_counter(), held)
-        call.credential = _credential(named)
+        call.credential = credential_of(named.items())
         call.client = client
         call.traceparent = named.get(b"traceparent")
         call.request_id = request_id_of(named.get(REQUEST_ID)).decode()
@@ -165,7 +165,7 @@ class LeanRoute:
             return
         onward = predicting.spans.unrecorded(call.traceparent)
         if onward is None:
-            call.span = predicting.spans.start(f"predict {endpoint.spec.name}", call.traceparent)
+            call.span = predicting.spans.start(span_name(endpoint.spec.name), call.traceparent)
             onward = traceparent_of(call.span)
         call.onward = onward
         predicting.batcher(endpoint).join(checked, onward, lambda found: self._done(call, found))
@@ -187,45 +187,32 @@ class LeanRoute:
             _finish(call, defect_response(call.path, call.request_id, error))
 
 
-def _credential(named: Named) -> str | None:
-    """As `tidemill.access.middleware.credential_of`."""
-    given = named.get(b"authorization", b"")
-    if given[:7].lower() == b"bearer ":
-        return given[7:].strip().decode("latin-1")
-    key = named.get(b"x-api-key")
-    return None if key is None else key.strip().decode("latin-1")
-
-
 def _answer(call: _Call, part: Part) -> None:
-    answers = part.answered.answers_of(part.start, part.stop)
-    content = orjson.dumps({"predictions": answers} if call.batch else answers[0])
     predictions = part.answered.predictions
-    version = predictions.version_name
     if call.span is not None:
-        call.span.set_attribute("tidemill.model_version", f"{call.endpoint.spec.name}:{version}")
-    head = (
-        b"x-model-version: %b\r\nx-model-epoch: %d\r\ntraceparent: %b\r\ncontent-length: %d\r\n"
-        b"content-type: application/json\r\nx-request-id: %b\r\n"
-    ) % (version.encode(), predictions.serving.epoch, call.onward, len(content), call.request_id.encode())
-    _send(call, 200, head, content)
+        note_version(call.span, predictions)
+    content = orjson.dumps(content_of(part.answered.answers_of(part.start, part.stop), call.batch))
+    headers = headers_of(predictions, call.onward)
+    headers["content-length"] = str(len(content))
+    headers["content-type"] = JSON
+    _send(call, 200, headers, content)
 
 
 def _refuse(call: _Call, refusal: Refusal) -> None:
-    REFUSED.labels(refusal.error).inc()
-    body = json.dumps(render_refusal(call.path, refusal)).encode()
-    _finish(call, Response(body, refusal.status, dict(refusal.headers), "application/json"))
+    headers, content = refused(refusal, render_refusal(call.path, refusal))
+    _send(call, refusal.status, headers, content)
 
 
 def _finish(call: _Call, response: Response) -> None:
     """Anything but an answer."""
-    lines = [b"%b: %b\r\n" % header for header in response.raw_headers]
-    lines.append(b"x-request-id: %b\r\n" % call.request_id.encode())
-    _send(call, response.status_code, b"".join(lines), bytes(response.body))
+    _send(call, response.status_code, response.headers, bytes(response.body))
 
 
-def _send(call: _Call, status: int, head: bytes, content: bytes) -> None:
+def _send(call: _Call, status: int, headers: Mapping[str, str], content: bytes) -> None:
     if call.span is not None:
         call.span.end()
         call.span = None
+    lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+    lines.append(f"x-request-id: {call.request_id}\r\n")
     requested("POST", PREDICT, status, time.perf_counter() - call.started)
-    call.reply(status, head, content)
+    call.reply(status, "".join(lines).encode("latin-1", "replace"), content)

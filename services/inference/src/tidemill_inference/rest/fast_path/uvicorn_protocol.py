@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from tidemill.access.middleware import client_of
 from tidemill.web.doors import DoorLimits, Doors
 from tidemill.web.protocol import TimedProtocol
 from tidemill_inference.rest.fast_path.route import LeanRoute, Named
@@ -62,7 +63,7 @@ class LeanProtocol(TimedProtocol):
             return
         cycle.more_body = False
         body = bytes(cycle.body)
-        client = (self.client[0] if self.client else "", cycle.named.get(b"x-forwarded-for", b""))
+        client = client_of(self.client, cycle.named.items())
         if not self.route.begin(self.url, cycle.named, body, self._reply_to(cycle), client):
             self._hand_on(cycle, body)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import FastAPI, Request, Response
 
 from tidemill.web.content import JSON
@@ -48,4 +50,9 @@ def add_v1(app: FastAPI, predicting: Predicting) -> None:
         answered, headers = await predicting.answer(
             request, endpoint, lambda: endpoint.prepare(instances), len(instances)
         )
-        return json_response({"predictions": answered.answers} if batch else answered.answers[0], headers=headers)
+        return json_response(content_of(answered.answers, batch), headers=headers)
+
+
+def content_of(answers: list[dict[str, Any]], batch: bool) -> dict[str, Any]:
+    """The body of an answer: `{"predictions": [...]}` to a batch, else the prediction itself."""
+    return {"predictions": answers} if batch else answers[0]
