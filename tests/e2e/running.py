@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.support import service_process
 
 LAST_LINES = 60
 
@@ -36,15 +36,9 @@ def tidemill(
     When `timeout_s` runs out it is interrupted, as by Ctrl-C, so that it can end its processes; the code is
     then -1.
     """
-    command = [sys.executable, "-m", "tidemill_cli", *arguments]
-    process = subprocess.Popen(
-        command,
-        cwd=root,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=_environment() | dict(settings or {}),
-    )
+    env = service_process.environment({}, inherit=False) | dict(settings or {})
+    outputs = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    process = service_process.start(service_process.CLI, *arguments, env=env, cwd=root, **outputs)
     try:
         output, _ = process.communicate(timeout=timeout_s)
         return process.returncode, output
@@ -60,8 +54,3 @@ def run_demo(root: Path, var: Path, *arguments: str, timeout_s: float) -> Run:
     path = var / "summary.json"
     summary = json.loads(path.read_text()) if path.exists() else {}
     return Run(code, output, summary)
-
-
-def _environment() -> dict[str, str]:
-    """No settings of a platform of the person who runs the tests."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("TIDEMILL_")}

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.support import service_process
 from tests.support.polling import until
 from tidemill_embedded.services import SERVICES
 
@@ -36,20 +36,9 @@ pytestmark = pytest.mark.timeout(600)
 
 
 def up(root: Path, var: Path, *arguments: str) -> subprocess.Popen[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "tidemill_cli",
-        "up",
-        "--root",
-        str(root),
-        "--var",
-        str(var),
-        "--no-mlflow",
-    ]
-    return subprocess.Popen(
-        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=root
-    )
+    command = ["up", "--root", str(root), "--var", str(var), "--no-mlflow", *arguments]
+    outputs = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return service_process.start(service_process.CLI, *command, env=os.environ, cwd=root, **outputs)
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +74,7 @@ def alive(pid: int) -> bool:
 
 def told(settings: dict[str, str], root: Path, *arguments: str) -> str:
     """What a command prints about the platform with these settings."""
-    command = [sys.executable, "-m", "tidemill_cli", *arguments]
-    done = subprocess.run(command, cwd=root, env=os.environ | settings, capture_output=True, text=True, check=False)
+    done = service_process.run(*arguments, env=os.environ | settings, cwd=root, timeout_s=120)
     assert done.returncode == 0, (arguments, done.stdout, done.stderr)
     return done.stdout
 

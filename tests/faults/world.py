@@ -14,6 +14,7 @@ import pyarrow as pa
 from tests.faults.order import order_by_key
 from tests.faults.recording import Fault, size
 from tests.faults.service import Service
+from tests.support import service_process
 from tests.support.polling import until
 from tests.support.toy_models import publish_toy
 from tidemill.kafka.batch import Output
@@ -100,7 +101,7 @@ class World:
             "artifacts": (self.folder / "artifacts").as_uri(), "log_file": log, "session_timeout_ms": SESSION_MS,
             "partitions": self.partitions, **settings,
         }  # fmt: skip
-        environment = os.environ | {f"TIDEMILL_{name.upper()}": str(value) for name, value in given.items()}
+        environment = service_process.environment(given)
         environment["PYTHONDONTWRITEBYTECODE"] = ""  # who starts often should not compile its modules anew
         command = [sys.executable, *COMMANDS[kind]]
         child = spawn(command, environment, self.folder / f"{kind}-{instance}.console", self.folder)

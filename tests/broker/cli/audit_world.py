@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 
+from tests.support import service_process
 from tests.support.toy_models import publish_toy
 from tidemill.kafka.batch import Output
 from tidemill.kafka.client.clients import admin
@@ -113,6 +112,4 @@ class AuditWorld:
             "kafka_bootstrap": settings.kafka_bootstrap, "prefix": settings.prefix, "schemas": settings.schemas,
             "models_dir": settings.models_dir, "models": MODEL, **over,
         }  # fmt: skip
-        environment = os.environ | {f"TIDEMILL_{name.upper()}": str(value) for name, value in given.items()}
-        command = [sys.executable, "-m", "tidemill_cli", "audit", *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        return service_process.run("audit", *arguments, env=service_process.environment(given), timeout_s=120)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support import service_process
 from tidemill.contracts.model_file import load_models
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.batch import Output
@@ -94,9 +93,9 @@ class DeadLetterWorld:
             "kafka_bootstrap": self.settings.kafka_bootstrap, "prefix": self.settings.prefix,
             "schemas": self.settings.schemas, "models_dir": self.settings.models_dir, "models": MODEL,
         }  # fmt: skip
-        environment = os.environ | {f"TIDEMILL_{name.upper()}": str(value) for name, value in given.items()}
-        command = [sys.executable, "-m", "tidemill_cli", "dlq", *arguments]
-        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        env = service_process.environment(given)
+        outputs = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return service_process.start(service_process.CLI, "dlq", *arguments, env=env, **outputs)
 
     def run(self, *arguments: str) -> str:
         """The same, to its end; its output."""

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support import service_process
 from tests.support.signing import signer
 from tidemill.artifact import FeatureColumn, Manifest, write_artifact
 from tidemill.codec import Codec
@@ -63,9 +63,8 @@ class World:
 
     def start(self, part: str, program: str = "tidemill_drift") -> subprocess.Popen[bytes]:
         """Start `profile` or `detect` as a process; `program` is the module that runs it."""
-        command = [sys.executable, "-m", program, part]
-        with (self.folder / f"{part}-{len(self.processes)}.log").open("wb") as log:
-            process = subprocess.Popen(command, env=self.environment, cwd=ROOT, stdout=log, stderr=log)
+        log = self.folder / f"{part}-{len(self.processes)}.log"
+        process = service_process.start(program, part, env=self.environment, log=log, cwd=ROOT)
         self.processes.append(process)
         return process
 

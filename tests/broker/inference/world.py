@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +14,7 @@ from typing import Any
 import httpx
 import pyarrow as pa
 
+from tests.support import service_process
 from tests.support.plain_models import plain_models
 from tests.support.polling import until
 from tests.support.toy_models import publish_toy
@@ -116,25 +115,14 @@ class World:
 
     def start(self, command: str, **settings: object) -> Process:
         """`tidemill-inference COMMAND` as a process of its own."""
-        environment = {
-            **os.environ,
-            "TIDEMILL_KAFKA_BOOTSTRAP": self.settings.kafka_bootstrap,
-            "TIDEMILL_PREFIX": self.settings.prefix,
-            "TIDEMILL_SCHEMAS": str(self.settings.schemas),
-            "TIDEMILL_MODELS_DIR": str(self.settings.models_dir),
-            "TIDEMILL_MODELS": ",".join(self.names),
-            "TIDEMILL_PORT": "0",
-            "TIDEMILL_ARTIFACTS": self.store,
-            "TIDEMILL_SESSION_TIMEOUT_MS": "6000",
-            "TIDEMILL_TRANSACTION_TIMEOUT_MS": "5000",
-            **{f"TIDEMILL_{name.upper()}": str(value) for name, value in settings.items()},
-        }
-        popen = subprocess.Popen(
-            [sys.executable, "-m", "tidemill_inference", command],
-            env=environment,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        given: dict[str, object] = {
+            "kafka_bootstrap": self.settings.kafka_bootstrap, "prefix": self.settings.prefix,
+            "schemas": self.settings.schemas, "models_dir": self.settings.models_dir, "models": ",".join(self.names),
+            "port": 0, "artifacts": self.store, "session_timeout_ms": 6_000, "transaction_timeout_ms": 5_000,
+            **settings,
+        }  # fmt: skip
+        env = service_process.environment(given)
+        popen = service_process.start("tidemill_inference", command, env=env, stderr=subprocess.PIPE, text=True)
         process = Process(popen, self._folder / f"{command}-{len(self._processes)}.log")
         self._processes.append(process)
         return process

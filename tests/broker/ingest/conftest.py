@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support import service_process
 from tests.support.polling import until
 from tidemill.codec import Codec
 from tidemill.contracts.model_file import load_models
@@ -106,8 +105,7 @@ def serve(prefix: str, root: Path, tmp_path: Path) -> Iterator[Serve]:
             "log_file": str(tmp_path / "ingest.log"),
             **over,
         }
-        environment = os.environ | {f"TIDEMILL_{name.upper()}": value for name, value in given.items()}
-        process = subprocess.Popen([sys.executable, "-m", "tidemill_ingest"], env=environment)
+        process = service_process.start("tidemill_ingest", env=service_process.environment(given))
         running.append(process)
         server = Server(settings, topics, Codec(schemas), schemas, process, f"http://127.0.0.1:{port}")
         until(server.alive, 60, "ingest answers")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.broker.registry.apicurio import Apicurio
+from tests.support import service_process
 from tidemill.codec.registry.http import HttpRegistry
 
 MODEL = "flight-delay"
@@ -42,13 +43,10 @@ def check(root: Path, schemas: Path) -> Callable[[str | None], subprocess.Comple
     """Runs the command where no Kafka is, nor a platform file."""
 
     def run(url: str | None) -> subprocess.CompletedProcess[str]:
-        given = {"SCHEMAS": str(schemas), "MODELS_DIR": str(root / "models"), "MODELS": MODEL}
-        given |= {"SCHEMA_REGISTRY_URL": url} if url else {}
-        command = [sys.executable, "-m", "tidemill_cli", "topics", "check"]
-        environment = {f"TIDEMILL_{name}": value for name, value in given.items()}
-        return subprocess.run(
-            command, env=environment, cwd=schemas.parent, capture_output=True, text=True, timeout=60, check=False
-        )
+        given = {"schemas": schemas, "models_dir": root / "models", "models": MODEL}
+        given |= {"schema_registry_url": url} if url else {}
+        env = service_process.environment(given, inherit=False)
+        return service_process.run("topics", "check", env=env, cwd=schemas.parent)
 
     return run
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from sqlalchemy import insert
 
 from tests.broker.inference.world import FEATURE, MODEL, PARTITIONS, Process, ready
 from tests.broker.inference.world import World as InferenceWorld
+from tests.support import service_process
 from tests.support.polling import until
 from tests.support.toy_models import publish_toy
 from tidemill.contracts.events.platform import ModelRelease, ModelVersion, ReleaseCommand, RetrainRun
@@ -67,23 +66,20 @@ class World(InferenceWorld):
             "PARTS": "release",
             "POLL_S": "0.1",
         }
-        return os.environ | {f"TIDEMILL_{name}": str(value) for name, value in places.items()}
+        return service_process.environment(places)
 
     def start_release(self) -> subprocess.Popen[bytes]:
         """The trainer's release part alone; it logs to `release.log`."""
-        with (self.folder / "release.log").open("ab") as log:
-            trainer = subprocess.Popen(
-                [sys.executable, "-m", "tidemill_trainer"], env=self.environment(), stderr=log, stdout=log
-            )
+        log = self.folder / "release.log"
+        trainer = service_process.start("tidemill_trainer", env=self.environment(), log=log)
         self._trainers.append(trainer)
         return trainer
 
     def start_profile(self) -> None:
         """*profile*, which joins labels to predictions; it logs to `profile.log`."""
-        with (self.folder / "profile.log").open("ab") as log:
-            environment = self.environment() | {"TIDEMILL_BATCH_LINGER_MS": "50"}
-            command = [sys.executable, "-m", "tidemill_drift", "profile"]
-            self._trainers.append(subprocess.Popen(command, env=environment, stderr=log, stdout=log))
+        env = self.environment() | {"TIDEMILL_BATCH_LINGER_MS": "50"}
+        log = self.folder / "profile.log"
+        self._trainers.append(service_process.start("tidemill_drift", "profile", env=env, log=log))
 
     def push_labelled(self, first: int, count: int) -> None:
         """Events a minute apart, and half an hour later whether they were late: the farther, the likelier."""
@@ -151,8 +147,7 @@ class World(InferenceWorld):
 
     def tidemill(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The command line."""
-        command = [sys.executable, "-m", "tidemill_cli", *arguments]
-        return subprocess.run(command, env=self.environment(), capture_output=True, text=True, timeout=90, check=False)
+        return service_process.run(*arguments, env=self.environment(), timeout_s=90)
 
     def releases(self) -> list[ModelRelease]:
         """Everything on model-releases."""

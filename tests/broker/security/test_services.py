@@ -5,9 +5,7 @@ more rights than `tidemill topics plan` prints.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.broker.security.secured import Secured
+from tests.support import service_process
 from tests.support.polling import until
 from tidemill.kafka.client.scan import scan
 from tidemill.settings import KafkaSettings
@@ -111,12 +110,8 @@ def platform(secured: Secured, prefix: str, root: Path, tmp_path: Path) -> Itera
 
 def run(platform: Platform, variables: dict[str, str], *arguments: str) -> tuple[int, str]:
     """The command line with these settings alone."""
-    keep = {name: value for name, value in os.environ.items() if not name.startswith("TIDEMILL_")}
-    environment = {**keep, **platform.shared(), **variables}
-    command = [sys.executable, "-m", "tidemill_cli", *arguments]
-    answer = subprocess.run(
-        command, env=environment, cwd=platform.folder, capture_output=True, text=True, timeout=120, check=False
-    )
+    env = service_process.environment({}, inherit=False) | platform.shared() | variables
+    answer = service_process.run(*arguments, env=env, timeout_s=120, cwd=platform.folder)
     return answer.returncode, answer.stdout + answer.stderr
 
 

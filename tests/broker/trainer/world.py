@@ -5,11 +5,9 @@ and read.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tests.support import service_process
 from tests.support.polling import until
 from tidemill.codec import Codec
 from tidemill.contracts.events.platform import ModelRelease, ModelVersion, ReleaseCommand, RetrainRequest, RetrainRun
@@ -116,20 +115,14 @@ class World:
             "TRANSACTION_TIMEOUT_MS": "5000",
             "LOG_LEVEL": "INFO",
         }
-        return os.environ | {f"TIDEMILL_{name}": value for name, value in (places | self._extra).items()}
+        return service_process.environment(places | self._extra)
 
     def start(self, **extra: str) -> subprocess.Popen[bytes]:
         """Start the trainer; logs go to ``trainer.log`` in the folder."""
         self._extra = extra
-        with (self.folder / "trainer.log").open("ab") as log:
-            self._log_at_start = log.tell()
-            self.trainer = subprocess.Popen(
-                [sys.executable, "-m", "tidemill_trainer"],
-                cwd=self.folder,
-                env=self.environment(),
-                stderr=log,
-                stdout=log,
-            )
+        log = self.folder / "trainer.log"
+        self._log_at_start = log.stat().st_size if log.exists() else 0
+        self.trainer = service_process.start("tidemill_trainer", env=self.environment(), log=log, cwd=self.folder)
         return self.trainer
 
     def stop(self) -> int:

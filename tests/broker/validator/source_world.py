@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from confluent_kafka.cimpl import NewTopic
 from fastavro import parse_schema, schemaless_writer
 
 from tests.broker.validator.registry_stub import Schemas, registry_stub
+from tests.support import service_process
 from tests.support.polling import until
 from tidemill.contracts.model_file import load_models
 from tidemill.contracts.topics import TopicCatalog
@@ -138,18 +137,16 @@ class World:
             "schemas": self.settings.schemas, "models_dir": self.settings.models_dir,
             "schema_registry_url": self.settings.schema_registry_url, "log_level": "WARNING",
         }  # fmt: skip
-        environment = os.environ | {f"TIDEMILL_{name.upper()}": str(value) for name, value in given.items()}
-        return subprocess.Popen([sys.executable, "-m", "tidemill_validator"], env=environment)
+        return service_process.start("tidemill_validator", env=service_process.environment(given))
 
     def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The command line as a process, to its end."""
-        environment = os.environ | {
-            "TIDEMILL_KAFKA_BOOTSTRAP": self.settings.kafka_bootstrap, "TIDEMILL_PREFIX": self.settings.prefix,
-            "TIDEMILL_SCHEMAS": str(self.settings.schemas), "TIDEMILL_MODELS_DIR": str(self.settings.models_dir),
-            "TIDEMILL_SCHEMA_REGISTRY_URL": str(self.settings.schema_registry_url),
+        given = {
+            "kafka_bootstrap": self.settings.kafka_bootstrap, "prefix": self.settings.prefix,
+            "schemas": self.settings.schemas, "models_dir": self.settings.models_dir,
+            "schema_registry_url": self.settings.schema_registry_url,
         }  # fmt: skip
-        command = [sys.executable, "-m", "tidemill_cli", *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        return service_process.run(*arguments, env=service_process.environment(given))
 
     def read(self, role: str, model: str = "payment") -> list[Any]:
         """(partition, offset, key, value, headers) of every committed record."""

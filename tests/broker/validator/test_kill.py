@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import os
 import random
 import subprocess
-import sys
 from pathlib import Path
 
 from tests.broker.validator.conftest import AT_MS, MODEL, Bench
+from tests.support import service_process
 from tests.support.polling import until
 from tidemill.kafka.dead_letters import parse_dead_letter
 from tidemill.kafka.headers import ORIGIN
@@ -28,8 +27,7 @@ def spawn(bench: Bench, log: Path) -> subprocess.Popen[bytes]:
         "transaction_timeout_ms": 5_000,
         "log_file": log,
     }
-    environment = os.environ | {f"TIDEMILL_{name.upper()}": str(value) for name, value in given.items()}
-    return subprocess.Popen([sys.executable, "-m", "tidemill_validator"], env=environment)
+    return service_process.start("tidemill_validator", env=service_process.environment(given))
 
 
 def test_killed_in_the_middle_it_still_writes_everything_exactly_once(bench: Bench, tmp_path: Path) -> None:
