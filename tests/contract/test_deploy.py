@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+IMAGES = (ROOT / "deploy/Dockerfile").read_text(encoding="utf-8")
 SERVICES = ("ingest", "validator", "trainer", "inference", "drift")
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 DASHBOARDS = sorted((ROOT / "deploy/grafana/dashboards").glob("*.json"))
@@ -66,7 +67,8 @@ def test_every_service_runs_in_compose_from_its_own_image_and_is_scraped(service
     targets = {t.split(":")[0] for job in scraped for config in job["static_configs"] for t in config["targets"]}
     assert running <= targets
     for name in running:
-        assert COMPOSE[name]["build"]["dockerfile"] == f"services/{service}/Dockerfile"
+        build = COMPOSE[name]["build"]
+        assert (build["dockerfile"], build["target"]) == ("deploy/Dockerfile", service)
 
 
 def test_everything_in_compose_that_stays_up_is_health_checked() -> None:
@@ -83,18 +85,30 @@ def test_everything_in_compose_that_stays_up_is_health_checked() -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_an_image_is_built_in_stages_and_runs_without_root(service: str) -> None:
-    text = (ROOT / "services" / service / "Dockerfile").read_text()
-    assert re.findall(r"^ARG PYTHON_IMAGE=(.*)", text, flags=re.MULTILINE) == ["python:3.11-slim-bookworm"]
-    assert re.findall(r"^FROM (.*)", text, flags=re.MULTILINE) == ["${PYTHON_IMAGE} AS build", "${PYTHON_IMAGE}"]
-    user = re.findall(r"^USER (\S+)", text, flags=re.MULTILINE)
-    assert user and user[-1].split(":")[0] not in ("root", "0")
-    assert "HEALTHCHECK" in text
-    assert f"COPY services/{service}/requirements.txt" in text
+    last = stage(service)
+    assert "FROM service AS" in last
+    assert f"COPY --from=build-{service} /app/venv /app/venv" in last
+    assert f"COPY services/{service}/requirements.txt" in stage(f"build-{service}")
+    assert "USER 10001:10001" in stage("service")
+    assert "HEALTHCHECK" in stage("service")
+
+
+def test_every_image_stands_on_one_base_that_a_person_may_choose() -> None:
+    assert re.findall(r"^ARG PYTHON_IMAGE=(.*)", IMAGES, flags=re.MULTILINE) == ["python:3.11-slim-bookworm"]
+    stages = re.findall(r"^FROM (\S+) AS (\S+)$", IMAGES, flags=re.MULTILINE)
+    assert len(stages) == len(re.findall(r"^FROM ", IMAGES, flags=re.MULTILINE))
+    assert {base for base, _ in stages} <= {"${PYTHON_IMAGE}", *(name for _, name in stages)}
+
+
+def stage(name: str) -> str:
+    """The text of one stage of the images' file."""
+    (found,) = re.findall(rf"^FROM \S+ AS {name}$.*?(?=^FROM |\Z)", IMAGES, flags=re.MULTILINE | re.DOTALL)
+    return str(found)
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_an_image_copies_every_package_of_ours_that_the_service_imports(service: str) -> None:
-    text = (ROOT / "services" / service / "Dockerfile").read_text()
+    text = stage("build") + stage(f"build-{service}")
     imported = set()
     for path in (ROOT / "services" / service / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -144,23 +158,20 @@ def test_a_service_has_no_password_but_its_own() -> None:
         assert owners <= {own}, name
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("*/*/Dockerfile")), ids=lambda path: path.parent.name)
-def test_what_an_image_copies_reaches_the_engine_by_rules_that_docker_20_10_reads(path: Path) -> None:
+def test_what_an_image_copies_reaches_the_engine_by_rules_that_docker_20_10_reads() -> None:
     """Its client takes no wildcard behind `!`: an exception that has one lets nothing through."""
     rules = [line for line in (ROOT / ".dockerignore").read_text().split("\n") if line and line[0] != "#"]
     let_in = [rule[1:] for rule in rules if rule.startswith("!")]
     assert not any("*" in rule for rule in let_in)
-    copied = re.findall(r"^COPY (?!--from)(\S+) ", path.read_text(), flags=re.MULTILINE)
+    copied = re.findall(r"^COPY (?!--from)(\S+) ", IMAGES, flags=re.MULTILINE)
     assert copied
     for source in copied:
         assert any(source == rule or source.startswith(f"{rule}/") for rule in let_in), source
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("*/*/Dockerfile")), ids=lambda path: path.parent.name)
-def test_an_image_asks_no_registry_for_a_front_end_and_has_no_pip_of_its_own_in_its_environment(path: Path) -> None:
-    text = path.read_text()
-    assert "# syntax" not in text
-    assert "python -m venv --without-pip /app/venv" in text
+def test_an_image_asks_no_registry_for_a_front_end_and_has_no_pip_of_its_own_in_its_environment() -> None:
+    assert "# syntax" not in IMAGES
+    assert "python -m venv --without-pip /app/venv" in stage("build")
 
 
 def test_the_image_of_the_command_has_no_broker_and_no_demo() -> None:

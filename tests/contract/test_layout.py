@@ -67,7 +67,7 @@ def repository(root: Path) -> Path:
 def test_a_missing_file_service_or_marker_is_found(tmp_path: Path) -> None:
     root = repository(tmp_path)
     assert package_problems(root) == []
-    (root / "services/drift/Dockerfile").unlink()
+    (root / "services/drift/requirements.txt").unlink()
     (root / "services/ingest/src/tidemill_ingest/py.typed").unlink()
     (root / "services/trainer/pyproject.toml").unlink()
     (root / "services/billing").mkdir()
@@ -75,7 +75,7 @@ def test_a_missing_file_service_or_marker_is_found(tmp_path: Path) -> None:
     assert package_problems(root) == [
         "services/trainer is missing",
         "services/billing is not one of the five services",
-        "services/drift has no Dockerfile",
+        "services/drift has no requirements.txt",
         "services/ingest/src/tidemill_ingest has no py.typed",
     ]
 

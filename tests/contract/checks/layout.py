@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.contract.checks.sources import sources
 
 SERVICES = {"ingest", "validator", "trainer", "inference", "drift"}
-SERVICE_FILES = ("pyproject.toml", "README.md", "Dockerfile")
+SERVICE_FILES = ("pyproject.toml", "README.md", "requirements.txt")
 SERVICE_MODULES = ("__init__.py", "__main__.py", "main.py", "settings.py", "metrics.py")
 LONGEST_FILE = 300
 MOST_MODULES = 12
