@@ -16,6 +16,7 @@ PER_MODEL = {"raw", "labels_raw", "clean", "labels", "raw_dlq", "labels_raw_dlq"
 SHARED = {
     "profiles", "quality_reports", "drift_events", "model_performance", "retrain_requests", "retrain_runs",
     "release_commands", "arm_reports", "model_versions", "model_releases", "drift_state", "validator_controls",
+    "source_topics",
 }  # fmt: skip
 HEADERS = 64 * 1024
 each = pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.role)
@@ -55,7 +56,7 @@ def test_topics_of_a_model_have_the_models_partitions_and_others_one(spec: Topic
 @each
 def test_the_key_follows_the_kind_of_topic(spec: TopicSpec) -> None:
     if not spec.per_model:
-        assert spec.key == "model"
+        assert spec.key == ("topic" if spec.role == "source_topics" else "model")
     else:
         assert spec.key == ("as-came" if spec.role.endswith("dlq") else "entity")
 

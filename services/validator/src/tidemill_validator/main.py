@@ -41,6 +41,7 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
     from tidemill.contracts.schemas.catalog import SchemaCatalog
     from tidemill.contracts.topics import TopicCatalog
     from tidemill.contracts.usable import serve_usable
+    from tidemill.kafka.partitions.known_topics import KnownTopics
     from tidemill.kafka.runtime.runner import TransactionalRunner
     from tidemill.rows.field_rules import read_privacy_key
     from tidemill.service import Health
@@ -78,6 +79,7 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
         validators, CleanHistory(settings, codec, settings.max_seen_ids).restore, controls,
         room=room(settings, topics, [validator.stream for validator in validators]),
     )  # fmt: skip
+    known_topics = KnownTopics(settings, topics.name("source_topics"), f"source-topics-{name}")
     health = Health()
     health.add_ready("waiting", worker.waits)
     runner = TransactionalRunner(
@@ -98,6 +100,7 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
         set_aside=worker.set_aside,
         unread=worker.unread,
         stuck_after_s=settings.stuck_after_s,
+        known_topics=known_topics,
     )
     worker.hold = runner.hold_topics
     hosts = settings.allowed_hosts
@@ -114,6 +117,7 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
             runner.run()
         finally:
             controls.close()
+            known_topics.close()
             shutdown_tracing()
 
 

@@ -22,7 +22,7 @@ from tidemill_operations.platform import PlatformView
 from tidemill_operations.standing import groups
 from tidemill_operations.standing.label_counts import labels_met
 from tidemill_operations.standing.lag import Offsets
-from tidemill_operations.standing.made_anew import MadeAnew
+from tidemill_operations.standing.made_anew import NOTHING, MadeAnew
 
 RESULTS = ("predictions", "clean", "raw_dlq", "labels", "labels_raw_dlq")
 MOST_REASONS = 100
@@ -119,7 +119,8 @@ class TopicAuditor:
 
     def _committed(self, offsets: Offsets, name: str, roles: Sequence[str]) -> Mapping[tuple[str, int], int]:
         group = self._view.topics.group(name)
-        anew = MadeAnew.of(offsets, group, [self._names[role] for role in roles])
+        kept = offsets.known(self._view.topics.name("source_topics")) if name == self._workers.validator else NOTHING
+        anew = MadeAnew.of(offsets, group, [self._names[role] for role in roles], kept)
         self._ids |= anew.ids
         return anew.done(offsets.committed(group))
 

@@ -198,17 +198,24 @@ def _made_anew(platform: PlatformView) -> list[Finding]:
     have meant it, and what was in the old ones is gone.
     """
     from tidemill_operations.standing.lag import Offsets
-    from tidemill_operations.standing.made_anew import MadeAnew
+    from tidemill_operations.standing.made_anew import MadeAnew, unbegun
 
     offsets, findings, todo = Offsets(platform.settings), [], "see docs/runbooks/removed.md"
+    waiting = set(unbegun(offsets, offsets.known(platform.topics.name("source_topics"))))
     for group in offsets.groups(platform.settings.prefix):
         anew = MadeAnew.of(offsets, group)
+        waiting -= {topic for topic, _ in anew.unseen}
         for topic in sorted({topic for topic, _ in anew.unseen}):
             text = f"{topic} was deleted and made anew, and {group} has not begun the new one"
             findings.append(warn("made anew", text, f"is its worker running? It begins by itself; {todo}"))
         for topic, times in sorted(anew.times.items()):
-            text = f"{topic} was deleted and made anew while {group} read it ({times}x): it went on at the first offset"
+            text = (
+                f"{topic} was deleted and made anew since {group} reads it ({times}x): it went on at the first offset"
+            )
             findings.append(ok("made anew", text))
+    for topic in sorted(waiting):
+        text = f"{topic} was deleted and made anew while no validator ran, and none has begun the new one"
+        findings.append(warn("made anew", text, f"start a validator: it begins by itself; {todo}"))
     return findings or [ok("made anew", "no topic was made anew while a group read it")]
 
 

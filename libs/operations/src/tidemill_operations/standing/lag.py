@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ class Offsets:
     def __init__(self, settings: KafkaSettings) -> None:
         from tidemill.kafka.client.clients import admin
 
+        self._settings = settings
         self._admin = admin(settings)
 
     def partitions(self, topics: Sequence[str]) -> dict[str, int]:
@@ -105,6 +106,12 @@ class Offsets:
         from tidemill.kafka.partitions.marks import Mark
 
         return {(part.topic, part.partition): Mark.parse(part.metadata) for part in self._of_group(group)}
+
+    def known(self, topic: str) -> Mapping[str, Mark]:
+        """By topic that validators read, what they keep of it on this one (role `source_topics`)."""
+        from tidemill.kafka.partitions.known_topics import read_known
+
+        return read_known(self._settings, topic)
 
     def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
         """Id by topic, empty where there is none (now). Raises RetryLater without brokers."""

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tidemill.kafka.partitions.marks import Mark
     from tidemill_operations.standing.lag import Offsets
 
 Partition = tuple[str, int]
 """(topic, partition number)."""
+
+NOTHING: Mapping[str, Mark] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +28,12 @@ class MadeAnew:
     """Where the topic is another one than the one that is committed for: nothing of it has been read for certain."""
 
     @classmethod
-    def of(cls, offsets: Offsets, group: str, topics: Iterable[str] | None = None) -> MadeAnew:
-        """Of a group, by what it has committed; `topics`: of these alone. Raises RetryLater without brokers."""
+    def of(
+        cls, offsets: Offsets, group: str, topics: Iterable[str] | None = None, known: Mapping[str, Mark] = NOTHING
+    ) -> MadeAnew:
+        """Of a group, by what it has committed; `topics`: of these alone, and of those of which nothing is committed
+        (Kafka deletes it with the topic) by what is `known`, kept elsewhere. Raises RetryLater without brokers.
+        """
         wanted = None if topics is None else set(topics)
         marks = {at: mark for at, mark in offsets.marks(group).items() if wanted is None or at[0] in wanted}
         now = offsets.topic_ids({topic for topic, _ in marks})
@@ -38,8 +45,24 @@ class MadeAnew:
                 ids.setdefault(topic, {})[number] = now[topic] or mark.topic_id
             if mark.renewed:
                 times[topic] = max(times.get(topic, 0), mark.renewed)
+        read = {topic for topic, _ in marks}
+        for topic, topic_id in _renewed(offsets, known, (wanted or set()) - read).items():
+            ids[topic] = dict.fromkeys(range(offsets.partitions([topic]).get(topic, 0)), topic_id)
         return cls(ids, times, frozenset(unseen))
 
     def done(self, committed: Mapping[Partition, int]) -> dict[Partition, int]:
         """What is committed of the topics that are there now."""
         return {at: offset for at, offset in committed.items() if at not in self.unseen}
+
+
+def unbegun(offsets: Offsets, known: Mapping[str, Mark]) -> list[str]:
+    """Topics that are others now than the ones that are known: nobody has begun them."""
+    now = offsets.topic_ids(known)
+    return sorted(topic for topic, mark in known.items() if mark.anew(now[topic]))
+
+
+def _renewed(offsets: Offsets, known: Mapping[str, Mark], topics: Iterable[str]) -> dict[str, str]:
+    """Of these topics those that were made anew, with their ids of now."""
+    asked = {topic: known[topic] for topic in topics if topic in known}
+    now = offsets.topic_ids(asked)
+    return {topic: now[topic] for topic, mark in asked.items() if mark.renewed or mark.anew(now[topic])}

@@ -16,8 +16,9 @@ from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException
 from tidemill.errors import RetryLater
 from tidemill.kafka.batch import Batch
 from tidemill.kafka.client.refusals import explain
+from tidemill.kafka.partitions.known_topics import KnownTopics
 from tidemill.kafka.partitions.marks import Attempt, Mark, Resumption, go_on
-from tidemill.kafka.partitions.resuming import log_bounds, say
+from tidemill.kafka.partitions.resuming import log_bounds, say, say_unread
 from tidemill.kafka.partitions.topic_ids import TopicIds
 from tidemill.kafka.poison.attempts import Attempts
 from tidemill.kafka.runtime.backoff import Backoff
@@ -49,6 +50,7 @@ class Assignment:
         topic_ids: TopicIds | None = None,
         group: str = "",
         attempts: Attempts | None = None,
+        known_topics: KnownTopics | None = None,
     ) -> None:
         self._stop = stop
         self._trouble = trouble
@@ -56,7 +58,7 @@ class Assignment:
         self._on_revoked = on_revoked
         self._before_change = before_change
         self._topic_ids = topic_ids
-        self._group = group
+        self._group, self._known_topics = group, known_topics
         self._attempts = attempts or Attempts()
         self._stands: dict[Partition, int] = {}
         self._marks: dict[Partition, Mark] = {}
@@ -179,7 +181,20 @@ class Assignment:
             # The client has stopped to fetch it and takes no seek: it begins anew.
             consumer.incremental_unassign([TopicPartition(*partition)])
             consumer.incremental_assign([TopicPartition(*partition, found.start)])
+        self._settle(ids, {})
         self.astray.clear()
+
+    def _settle(self, ids: Mapping[str, str], fresh: Mapping[Partition, int]) -> None:
+        """Keep the ids of what is read where they outlive it. ``fresh``: partitions that nothing committed tells of,
+        with their starts; were their topics made anew while nobody read them, that is said now.
+        """
+        if self._known_topics is None:
+            return
+        settled = self._known_topics.settle(ids, self._marks, fresh)
+        self._marks |= settled.marks
+        self._unstored.update(settled.marks)
+        for partition in sorted(partition for partition in fresh if partition[0] in settled.anew):
+            say_unread(self._group, partition, fresh[partition], self._marks[partition])
 
     def _take(self, partition: Partition, found: Resumption) -> None:
         self._stands[partition], self._marks[partition] = found.start, found.mark
@@ -253,16 +268,20 @@ class Assignment:
                 wanted = self._start_offsets(new)
                 starts |= {p: max(starts[p], wanted[p]) for p in new if p in wanted}
             self._unstored.update(new)
-        self._marks |= marks
-        for partition, (offset, mark) in committed.items():
-            if offset >= 0 and mark.anew(ids[partition[0]]):
-                low, high = log_bounds(consumer, partition)
-                found = go_on(offset, mark, low, high, ids[partition[0]])
-                self._take(partition, found)
-                starts[partition] = found.start
-            elif offset >= 0 and mark.attempt is not None:
+        known = {p: (at, mark) for p, (at, mark) in committed.items() if at >= 0}
+        moved = {
+            p: go_on(at, mark, *log_bounds(consumer, p), ids[p[0]])
+            for p, (at, mark) in known.items()
+            if mark.anew(ids[p[0]])
+        }
+        self._marks |= marks | {partition: found.mark for partition, found in moved.items()}
+        self._settle(ids, {p: starts[p] for p in partitions if p not in known or not known[p][1].topic_id})
+        for partition, found in moved.items():
+            self._take(partition, found)
+        for partition, (_, mark) in known.items():
+            if partition not in moved and mark.attempt is not None:
                 self._attempts.found(partition, mark.attempt)
-        return starts
+        return starts | {partition: found.start for partition, found in moved.items()}
 
 
 def describe(partitions: Iterable[Partition]) -> str:

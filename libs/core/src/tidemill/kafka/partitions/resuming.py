@@ -12,9 +12,9 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from tidemill.errors import RetryLater
 from tidemill.kafka import metrics
 from tidemill.kafka.client.refusals import explain
-from tidemill.kafka.partitions.marks import Resumption
+from tidemill.kafka.partitions.marks import Mark, Resumption
 
-__all__ = ["log_bounds", "say"]
+__all__ = ["log_bounds", "say", "say_unread"]
 
 _log = logging.getLogger(__name__)
 _REQUEST_TIMEOUT_S = 5.0
@@ -34,6 +34,12 @@ def log_bounds(
     if found is None:
         raise RetryLater(f"{where}: no answer in time")
     return found
+
+
+def say_unread(group: str, partition: tuple[str, int], start: int, mark: Mark) -> None:
+    """Log and count that a topic was made anew while nobody of the group read it."""
+    why = f"the topic was deleted and made anew while nobody read it: begun at offset {start}"
+    say(group, partition, Resumption(start, mark, 0, why, anew=True))
 
 
 def say(group: str, partition: tuple[str, int], found: Resumption) -> None:

@@ -24,6 +24,7 @@ from tidemill.kafka.batch import Batch, Output
 from tidemill.kafka.client.clients import admin, member_config, producer_config
 from tidemill.kafka.client.refusals import explain
 from tidemill.kafka.partitions.assignment import Assignment, Partition, StartOffsets
+from tidemill.kafka.partitions.known_topics import KnownTopics
 from tidemill.kafka.partitions.lag import Lag
 from tidemill.kafka.partitions.membership import Membership
 from tidemill.kafka.partitions.subscription import Subscription, leave
@@ -62,20 +63,20 @@ class TransactionalRunner:
     Every record's outputs and its offset become visible together or not at all, whatever is killed in
     between, provided that ``process`` depends on nothing but its input. Order per partition is kept.
 
-    What exceptions of ``process`` and of the hooks do: ``RetryLater`` waits (as a member of the group, with
-    partitions paused) and tries the same records again, for ever; anything else ends ``run()`` with nothing of the
-    batch written (but ``set_aside`` gives what to write for single records: see ``poison``). A record that ends the
-    process, or takes ``process`` more than ``stuck_after_s``, which ends it too, is found by the processes that come
-    after (see ``attempts``, ``steps``): ``unread`` gives what to write in its place; without it nothing is looked for.
-    Brokers that are away are waited for; ``run()`` raises Fenced where another process took over
-    ``transactional_id``, FatalError where the brokers refuse for good.
+    What exceptions of ``process`` and of the hooks do: ``RetryLater`` waits (as a member of the group, with partitions
+    paused) and tries the same records again, for ever; anything else ends ``run()`` with nothing of the batch written
+    (but ``set_aside`` gives what to write for single records: see ``poison``). A record that ends the process, or takes
+    ``process`` more than ``stuck_after_s``, which ends it too, is found by the processes that come after (see
+    ``attempts``, ``steps``): ``unread`` gives what to write in its place; without it nothing is looked for. Brokers
+    that are away are waited for; ``run()`` raises Fenced where another took over ``transactional_id``, FatalError where
+    the brokers refuse for good.
 
     ``process`` and the hooks run one at a time, in the thread of ``run()`` or in another that makes batches:
-    ``start_offsets(partitions)`` gives first offsets of partitions without a committed one;
-    ``on_assigned(partitions)`` runs before the first batch of new partitions and may take seconds;
-    ``on_revoked(partitions)`` after some are gone; ``before_batch()`` between batches; ``on_idle()`` on a turn
-    without records. What was made is not written in every case: the same records may come again.
-    ``batch_size`` and ``linger_s`` bound a batch by records and by time.
+    ``start_offsets(partitions)`` gives first offsets of partitions without a committed one; ``on_assigned(partitions)``
+    runs before the first batch of new partitions and may take seconds; ``on_revoked(partitions)`` after some are gone;
+    ``before_batch()`` between batches; ``on_idle()`` on a turn without records. What was made is not written in every
+    case: the same records may come again. ``batch_size`` and ``linger_s`` bound a batch by records and by time.
+    ``known_topics`` knows topics that were made anew while nobody read them.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class TransactionalRunner:
         set_aside: SetAside | None = None,
         unread: SetAside | None = None,
         stuck_after_s: float = 300.0,
+        known_topics: KnownTopics | None = None,
         consumer_over: Mapping[str, Any] | None = None,
         producer_over: Mapping[str, Any] | None = None,
     ) -> None:
@@ -113,17 +115,15 @@ class TransactionalRunner:
         self._batch_size, self._linger_s = batch_size, linger_s
         self._on_assigned, self._before_batch, self._on_idle = on_assigned, before_batch, on_idle
         self._around = (lambda batches: batch_span(tracer, batches, group)) if tracer else None
-        self._trouble = Trouble(_log)
-        self._heartbeat = Heartbeat(_STUCK_S)
+        self._trouble, self._heartbeat = Trouble(_log), Heartbeat(_STUCK_S)
         self._maker = Maker(f"making-{transactional_id}")
         self._line = Line(self._session, self._maker, self._committed, epoch=lambda: self._holds.topics)
         attempts = Attempts()
         self._assignment = Assignment(
             stop, self._trouble, start_offsets=start_offsets, on_revoked=on_revoked, before_change=self._line.halt,
-            topic_ids=TopicIds(partial(admin, settings)), group=group, attempts=attempts,
+            topic_ids=TopicIds(partial(admin, settings)), group=group, attempts=attempts, known_topics=known_topics,
         )  # fmt: skip
-        self._lag = Lag(group)
-        self._holds = Holds(self._assignment)
+        self._lag, self._holds = Lag(group), Holds(self._assignment)
         self._steps: Steps | None = None
         if unread is not None:
             self._steps = Steps(attempts, self._assignment, self._line, self._process, unread, self._watchdog)
