@@ -13,7 +13,7 @@ from opentelemetry.trace import Tracer
 from tests.unit.learning.drift.streams import logs, model, profiler, published, reference
 from tidemill.contracts.events.platform import RetrainRequest
 from tidemill.telemetry.traceparent import format_traceparent, parse_traceparent
-from tidemill_drift.spans import judging_span, outcome_headers, profile_headers
+from tidemill_drift.spans import judge_span, outcome_headers, profile_headers
 from tidemill_learning.drift.detection.detector import Detector
 
 PROFILE: dict[str, Any] = {
@@ -31,7 +31,7 @@ def tracing() -> tuple[Tracer, InMemorySpanExporter]:
 def test_a_window_of_which_nothing_is_sampled_costs_no_span(tracing: tuple[Tracer, InMemorySpanExporter]) -> None:
     tracer, exporter = tracing
     assert profile_headers(tracer, PROFILE, []) is None
-    with judging_span(tracer, "m", None), outcome_headers(tracer, "m", []) as headers:
+    with judge_span(tracer, "m", None), outcome_headers(tracer, "m", []) as headers:
         assert headers is None
     assert exporter.get_finished_spans() == ()
 
@@ -43,7 +43,7 @@ def test_a_trace_goes_on_from_records_to_a_profile_to_what_follows(
     headers = profile_headers(tracer, PROFILE, [format_traceparent(n, n, True) for n in range(1, 301)])
     assert headers is not None
     context = headers[0][1]
-    with judging_span(tracer, "m", context), outcome_headers(tracer, "m", [context or b""]) as onward:
+    with judge_span(tracer, "m", context), outcome_headers(tracer, "m", [context or b""]) as onward:
         assert onward is not None
     spans = {span.name: span for span in exporter.get_finished_spans() if span.name != "profile m quality"}
     linked = [link for span in exporter.get_finished_spans() if span.name == "profile m quality" for link in span.links]
@@ -72,7 +72,7 @@ def test_a_request_is_linked_to_the_profiles_that_it_rests_on_and_a_restart_keep
     first = len(calm.rows["labels"])
     calm.rows["labels"] += [(first + n, row) for n, (_, row) in enumerate(worse.rows["labels"])]
     reading, detector = profiler(spec), Detector(spec, "c")
-    detector.crown(published(partitions=1), reference())
+    detector.set_champion(published(partitions=1), reference())
     traces: list[str] = []
     for start in range(0, len(calm.rows["labels"]) - 100, 100):
         found = reading.predictions(*calm.batch("predictions", start, start + 100))
@@ -81,7 +81,7 @@ def test_a_request_is_linked_to_the_profiles_that_it_rests_on_and_a_restart_keep
             traces.append(f"00-{len(traces) + 1:032x}-{1:016x}-01")
             outcomes = detector.apply({**profile, "traceparent": traces[-1]}, 5)
             detector = Detector(spec, "c", detector.to_bytes())
-            detector.crown(published(partitions=1), reference())
+            detector.set_champion(published(partitions=1), reference())
             if any(isinstance(outcome, RetrainRequest) for outcome in outcomes):
                 assert detector.last_traces == traces[: len(detector.last_traces)]
                 assert len(detector.last_traces) >= len(traces) - 1

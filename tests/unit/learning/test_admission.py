@@ -5,13 +5,15 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill_learning.admission import MAX_DOUBLINGS, Decision, PastRun, Policy, Request, State, decide
+from tidemill_learning.admission import MAX_DOUBLINGS, AdmissionDecision, PastRun, Policy, Request, State, decide
 
 HOUR = 3_600_000
 POLICY = Policy(cooldown_ms=12 * HOUR, at_most=(3, 24 * HOUR))
 
 
-def ask(hour: float, cause: str = "drift", fingerprint: str = "new", past: list[PastRun] | None = None) -> Decision:
+def ask(
+    hour: float, cause: str = "drift", fingerprint: str = "new", past: list[PastRun] | None = None
+) -> AdmissionDecision:
     return decide(Request("r", cause, fingerprint, int(hour * HOUR)), past or [], POLICY)
 
 

@@ -55,22 +55,22 @@ MAX_DOUBLINGS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class AdmissionDecision:
     """``admitted``, or refused for ``reason`` (one sentence that names the rule)."""
 
     admitted: bool
     reason: str
 
 
-def decide(request: Request, past: Sequence[PastRun], policy: Policy) -> Decision:
+def decide(request: Request, past: Sequence[PastRun], policy: Policy) -> AdmissionDecision:
     """Apply the rules in order; the first that refuses gives the reason. ``past``: oldest first, of this
     model.
     """
     for rule in (_one_at_a_time, _fingerprint, _first_only_once, _cooldown, _at_most, _backoff):
         refusal = rule(request, past, policy)
         if refusal is not None:
-            return Decision(False, refusal)
-    return Decision(True, f"{request.cause}: no rule is against it")
+            return AdmissionDecision(False, refusal)
+    return AdmissionDecision(True, f"{request.cause}: no rule is against it")
 
 
 def _one_at_a_time(request: Request, past: Sequence[PastRun], policy: Policy) -> str | None:

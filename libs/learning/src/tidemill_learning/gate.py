@@ -25,7 +25,7 @@ SAME_SHARE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RuleResult:
     """One rule and what was found: becomes an ``Evidence`` record of kind ``gate``."""
 
     rule: str
@@ -37,20 +37,20 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """``passed`` only if every finding did. ``note``: what there is to say where no rule applied."""
+class GateResult:
+    """``passed`` only if every rule did. ``note``: what there is to say where no rule applied."""
 
     passed: bool
-    findings: tuple[Finding, ...]
+    results: tuple[RuleResult, ...]
     note: str = ""
 
     @property
     def reason(self) -> str:
         """One sentence for people, never empty."""
-        return "; ".join(finding.detail for finding in self.findings) or self.note
+        return "; ".join(result.detail for result in self.results) or self.note
 
 
-def judge(
+def apply_gate(
     metric: str,
     challenger: float | None,
     champion: float | None,
@@ -59,7 +59,7 @@ def judge(
     better_by: float,
     rows: int,
     classes: Sequence[str] | None = None,
-) -> Verdict:
+) -> GateResult:
     """Apply the model file's gate to the two scores on the same ``rows``, whose labels are of these ``classes``
     (``None``: the target is no class).
 
@@ -68,14 +68,14 @@ def judge(
     (``challenger`` is ``None``) never passes.
     """
     if challenger is None:
-        return Verdict(False, (_undefined(metric, rows, classes),))
-    findings: list[Finding] = []
+        return GateResult(False, (_undefined(metric, rows, classes),))
+    results: list[RuleResult] = []
     if at_least is not None:
-        findings.append(_floor(metric, challenger, at_least, rows))
+        results.append(_floor(metric, challenger, at_least, rows))
     if champion is not None:
-        findings.append(_margin(metric, challenger, champion, better_by, rows))
+        results.append(_margin(metric, challenger, champion, better_by, rows))
     note = f"{metric} {_shown(challenger)} on {rows} rows; no champion to beat, and the model file sets no floor"
-    return Verdict(all(finding.passed for finding in findings), tuple(findings), note)
+    return GateResult(all(result.passed for result in results), tuple(results), note)
 
 
 def one_answer(scores: NDArray[np.float64], spread: float = 1.0) -> str:
@@ -95,16 +95,18 @@ def one_answer(scores: NDArray[np.float64], spread: float = 1.0) -> str:
     return f"it answers {answer} for {same} of {len(scores)} rows: it has learned nothing"
 
 
-def _undefined(metric: str, rows: int, classes: Sequence[str] | None) -> Finding:
+def _undefined(metric: str, rows: int, classes: Sequence[str] | None) -> RuleResult:
     """Why a metric has no value. What was found are rows, or classes: never a value of the metric."""
     detail = f"{metric} is not defined on the {rows} newest labelled rows"
     if rows < MIN_ROWS:
         why = f"{detail}: at least {MIN_ROWS} are wanted that neither model was fitted on"
-        return Finding("enough_rows", "rows", float(rows), float(MIN_ROWS), False, why)
+        return RuleResult("enough_rows", "rows", float(rows), float(MIN_ROWS), False, why)
     if classes is not None and len(classes) < 2:
         why = f"{detail}: all are of one class ({', '.join(classes)[:100]}); labels of another class are awaited"
-        return Finding("several_classes", "classes", float(len(classes)), 2.0, False, why)
-    return Finding("defined", "rows", float(rows), float(MIN_ROWS), False, f"{detail}: their labels are all the same")
+        return RuleResult("several_classes", "classes", float(len(classes)), 2.0, False, why)
+    return RuleResult(
+        "defined", "rows", float(rows), float(MIN_ROWS), False, f"{detail}: their labels are all the same"
+    )
 
 
 def _shown(value: float) -> str:
@@ -112,15 +114,15 @@ def _shown(value: float) -> str:
     return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e7 else f"{value:.5g}"
 
 
-def _floor(metric: str, challenger: float, at_least: float, rows: int) -> Finding:
+def _floor(metric: str, challenger: float, at_least: float, rows: int) -> RuleResult:
     passed = gain(metric, challenger, at_least) >= 0
     word = "at most" if metric in LOWER_IS_BETTER else "at least"
     detail = f"{metric} {_shown(challenger)}, wanted {word} {at_least:g}, on {rows} rows"
-    return Finding("at_least", metric, challenger, at_least, passed, detail)
+    return RuleResult("at_least", metric, challenger, at_least, passed, detail)
 
 
-def _margin(metric: str, challenger: float, champion: float, better_by: float, rows: int) -> Finding:
+def _margin(metric: str, challenger: float, champion: float, better_by: float, rows: int) -> RuleResult:
     found = gain(metric, challenger, champion)
     sides = f"{metric} {_shown(challenger)} against the champion's {_shown(champion)}"
     detail = f"{sides}, wanted better by {better_by:g}, on {rows} rows"
-    return Finding("better_by", metric, found, better_by, found >= better_by, detail)
+    return RuleResult("better_by", metric, found, better_by, found >= better_by, detail)

@@ -24,7 +24,7 @@ ROLES: dict[type[Any], str] = {
 """Where each kind of outcome is written."""
 
 
-class Judging:
+class DetectorHost:
     """One detector a model over a store of bytes by model name (Faust's table).
 
     A detector in memory is used as long as the store holds what it last wrote; otherwise (another process had
@@ -42,7 +42,7 @@ class Judging:
         """Whether this process watches the model."""
         return model in self._specs
 
-    def crown(self, published: ModelVersion, reference: Mapping[str, Any]) -> None:
+    def set_champion(self, published: ModelVersion, reference: Mapping[str, Any]) -> None:
         """A model's champion and its training reference, from now on."""
         if self.knows(published.model):
             self._known[published.model] = (published, reference)
@@ -91,7 +91,7 @@ class Judging:
         published, reference = self._known[model]
         version = published.champion.version
         if always or detector.champion is None or detector.champion.version != version:
-            detector.crown(published, reference)
+            detector.set_champion(published, reference)
             _log.info("watching version %d", version, extra={"model": model, "model_version": f"{model}:{version}"})
 
 

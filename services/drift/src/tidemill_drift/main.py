@@ -121,12 +121,12 @@ async def _run_app(
     stop: threading.Event, tracer: Tracer,
 ) -> None:  # fmt: skip
     from tidemill_drift.adapters.faust_app import DetectApp
-    from tidemill_drift.detector_host import Judging
+    from tidemill_drift.detector_host import DetectorHost
 
-    def judging(store: MutableMapping[bytes, bytes]) -> Judging:
-        return Judging(contract.models.values(), contract.topics, store)
+    def host(store: MutableMapping[bytes, bytes]) -> DetectorHost:
+        return DetectorHost(contract.models.values(), contract.topics, store)
 
-    app = DetectApp(settings, contract.topics, contract.schemas, contract.codec, judging, champions, publisher, tracer)
+    app = DetectApp(settings, contract.topics, contract.schemas, contract.codec, host, champions, publisher, tracer)
     health.add_live("loop", app.heartbeat)
     health.add_ready("table", lambda: None if app.ready else "the table is not restored yet")
     await app.run(stop)

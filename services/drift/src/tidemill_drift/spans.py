@@ -33,7 +33,7 @@ def profile_headers(tracer: Tracer, profile: Mapping[str, Any], contexts: Sequen
 
 
 @contextmanager
-def judging_span(tracer: Tracer, model: str, traceparent: bytes | None) -> Iterator[None]:
+def judge_span(tracer: Tracer, model: str, traceparent: bytes | None) -> Iterator[None]:
     """The span of taking in one profile, as a child of its own, if that is sampled."""
     parsed = parse_traceparent(traceparent)
     if parsed is None or not parsed[2]:

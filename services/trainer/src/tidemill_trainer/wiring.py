@@ -36,7 +36,7 @@ from tidemill_trainer.release.audit import ReleaseAudit
 from tidemill_trainer.release.published import Published
 from tidemill_trainer.release.releaser import Releaser
 from tidemill_trainer.release.topic_reader import TopicReader
-from tidemill_trainer.release.trial.evaluator import TrialJudge
+from tidemill_trainer.release.trial.evaluator import TrialEvaluator
 from tidemill_trainer.release.trial.evidence import Trial
 from tidemill_trainer.release.trial.follower import TrialFollower
 from tidemill_trainer.release.trial.vetting import vetted
@@ -126,7 +126,7 @@ def build(
         specs,
         {name: ExclusiveWriter(settings, catalog.transactional_id(f"release-{name}")) for name in specs},
         published,
-        _judge(settings, specs, catalog, schemas, published),
+        _trial_evaluator(settings, specs, catalog, schemas, published),
         store,
         ReleaseAudit(engine),
         clock,
@@ -173,20 +173,20 @@ def build(
     return {part: loop for part, (loop, _) in loops.items() if part in settings.parts}
 
 
-def _judge(
+def _trial_evaluator(
     settings: TrainerSettings,
     specs: Mapping[str, ModelSpec],
     catalog: TopicCatalog,
     schemas: SchemaCatalog,
     published: Published,
-) -> TrialJudge:
+) -> TrialEvaluator:
     def follow(trial: Trial) -> TrialFollower:
         return TrialFollower(settings, catalog, _codec(settings, schemas), schemas, trial)
 
     store = ArtifactStore.of(settings)
     bounds = Bounds(settings.proof_timeout_s, settings.proof_memory_mb << 20)
     vets = {name: partial(vetted, model=name, store=store, bounds=bounds) for name in specs}
-    return TrialJudge(specs, published, follow, SystemClock(), vets)
+    return TrialEvaluator(specs, published, follow, SystemClock(), vets)
 
 
 def patiently(work: Callable[[], T], stop: threading.Event) -> T | None:

@@ -34,12 +34,12 @@ def stream(spec: Any, *parts: dict[str, Any]) -> list[dict[str, Any]]:
 
 def run(spec: Any, profiles: list[dict[str, Any]], restart: bool = False) -> list[Outcome]:
     detector = Detector(spec, "c")
-    detector.crown(published(), reference())
+    detector.set_champion(published(), reference())
     outcomes: list[Outcome] = []
     for profile in profiles:
         if restart:
             detector = Detector(spec, "c", detector.to_bytes())
-            detector.crown(published(), reference())
+            detector.set_champion(published(), reference())
         outcomes += detector.apply(profile, 1_000)
     return outcomes
 
@@ -99,7 +99,7 @@ def test_profiles_that_come_twice_change_nothing() -> None:
 def test_the_newest_outcomes_are_kept_to_be_sent_again() -> None:
     spec = model(window=200)
     detector = Detector(spec, "c")
-    detector.crown(published(), reference())
+    detector.set_champion(published(), reference())
     newest: list[Outcome] = []
     for profile in stream(spec, CALM, WORSE):
         newest = detector.apply(profile, 0) or newest
@@ -152,11 +152,11 @@ def test_a_new_champion_starts_anew_and_the_old_one_is_still_measured() -> None:
     spec = model(window=200)
     profiles = stream(spec, CALM, {**WORSE, "count": 1_000}, {**CALM, "version": 2, "seed": 3})
     detector = Detector(spec, "c")
-    detector.crown(published(1, 1), reference())
+    detector.set_champion(published(1, 1), reference())
     outcomes: list[Outcome] = []
     for profile in profiles:
         if any(s["version"] == 2 for s in profile["scores"]) and detector.champion and detector.champion.version == 1:
-            detector.crown(published(2, 2), reference())
+            detector.set_champion(published(2, 2), reference())
             outcomes = []
         outcomes += detector.apply(profile, 0)
     assert {p.version for p in of(ModelPerformance, outcomes)} == {1, 2}
@@ -169,7 +169,7 @@ def test_windows_that_the_champion_learned_from_are_not_compared_with_it() -> No
     spec = model(window=200)
     learned = [OffsetRange(topic="c", partition=p, first=0, last=10**9) for p in range(PARTITIONS)]
     detector = Detector(spec, "c")
-    detector.crown(published(offsets=learned), reference())
+    detector.set_champion(published(offsets=learned), reference())
     profiles = shifted(stream(spec, CALM), above=0)
     assert not [o for p in profiles for o in detector.apply(p, 0) if isinstance(o, DriftEvent)]
 
@@ -193,14 +193,14 @@ def test_windows_of_a_topic_made_anew_are_compared_though_the_champion_learned_f
     spec = model(window=200)
     learned = [OffsetRange(topic="c", partition=p, first=0, last=10**9) for p in range(PARTITIONS)]
     detector = Detector(spec, "c")
-    detector.crown(published(offsets=learned), reference())
+    detector.set_champion(published(offsets=learned), reference())
     profiles = shifted(stream(spec, CALM), above=0)
     for profile in profiles:
         detector.apply(profile, 0)
     outcomes = []
     for profile in profiles:
         detector = Detector(spec, "c", detector.to_bytes())
-        detector.crown(published(offsets=learned), reference())
+        detector.set_champion(published(offsets=learned), reference())
         outcomes += detector.apply(profile | {"topic_id": "second"}, 0)
     assert of(DriftEvent, outcomes), "the same windows, and of another topic"
     assert not [o for p in profiles for o in detector.apply(p, 0)], "of the old one"

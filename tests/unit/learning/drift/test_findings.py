@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.learning.drift.streams import reference
 from tidemill.stats.sketch import Sketch
-from tidemill_learning.drift.detection.findings import psi, psi_noise, shift
+from tidemill_learning.drift.detection.shift_detectors import psi, psi_noise, shift
 from tidemill_learning.drift.profiling.baseline import Baseline, Comparison
 from tidemill_learning.drift.profiling.score_bins import bin_counts
 

@@ -198,12 +198,12 @@ def test_many_labels_of_a_model_without_a_stream_hold_up_nothing(monkeypatch: py
 
 def run(spec: Any, *parts: Asked, partitions: int = 1, champion: Any = None) -> list[Outcome]:
     detector, found = Detector(spec, "c", predictions_topic="p"), []
-    detector.crown(champion or published(partitions=4), reference())
+    detector.set_champion(champion or published(partitions=4), reference())
     profiles = [p for number, part in enumerate(parts) for p in side_by_side(spec, part, number)]
     for profile in sorted(profiles, key=lambda p: (p["ended_at"], p["partition"])):
         found += detector.apply(profile, 5)
         detector = Detector(spec, "c", detector.to_bytes(), "p")
-        detector.crown(champion or published(partitions=4), reference())
+        detector.set_champion(champion or published(partitions=4), reference())
     return found
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tidemill_learning.release.observed import Calls, Observed
-from tidemill_learning.release.policy import Decision, Plan, decide
-from tidemill_learning.release.sequential_test import look
+from tidemill_learning.release.policy import Plan, TrialDecision, decide
+from tidemill_learning.release.sequential_test import harm_tests
 
 HOLD = 60_000
 CANARY = Plan(mode="canary", hold_ms=HOLD, labels=100)
@@ -23,7 +23,7 @@ def quiet(rows: int = 1_000, labels: int = 0) -> Observed:
     return seen
 
 
-def move(plan: Plan, share: float, seen: Observed, held: int = HOLD, approved: bool = False) -> Decision:
+def move(plan: Plan, share: float, seen: Observed, held: int = HOLD, approved: bool = False) -> TrialDecision:
     return decide(plan, share, seen, held, "roc_auc", approved=approved)
 
 
@@ -54,13 +54,13 @@ def test_proof_of_harm_rolls_back_in_every_mode_at_any_time(mode: str) -> None:
     plan = replace(CANARY, mode=mode)  # type: ignore[arg-type]
     found = move(plan, plan.steps[0].share, failing, held=0)
     assert found.move == "roll_back" and "10 of 1100 records without an answer" in found.reason
-    assert [f.test for f in found.findings if f.harm] == ["errors"]
+    assert [f.test for f in found.tests if f.harm] == ["errors"]
 
 
 def test_a_slow_challenger_is_rolled_back_but_not_where_the_champion_is_as_slow() -> None:
     seen = quiet(0)
     seen.note_calls(Calls(200, 0, 200, 0), Calls(200, 60, 200, 0), this_step=True)
-    assert [f.test for f in look(seen, CANARY.limits, "roc_auc") if f.harm] == ["latency"]
+    assert [f.test for f in harm_tests(seen, CANARY.limits, "roc_auc") if f.harm] == ["latency"]
     seen.note_calls(Calls(200, 150, 200, 0), Calls(), this_step=True)
     assert move(CANARY, 0.05, seen).move == "wait", "the machine is slow, not the challenger; nor may it go on"
 
@@ -68,17 +68,17 @@ def test_a_slow_challenger_is_rolled_back_but_not_where_the_champion_is_as_slow(
 def test_scores_that_lie_elsewhere_are_harm() -> None:
     seen = quiet()
     seen.note_scores([1, 9], [5_000, 0], [0, 5_000])
-    assert [f.test for f in look(seen, CANARY.limits, "roc_auc") if f.harm] == ["scores"]
+    assert [f.test for f in harm_tests(seen, CANARY.limits, "roc_auc") if f.harm] == ["scores"]
 
 
 def test_scores_that_lie_where_they_lay_on_held_out_rows_are_no_harm() -> None:
     seen = quiet()
     seen.note_scores([1, 9], [5_000, 0], [0, 5_000])
     seen.expected_scores.update({9: 900, 2: 100})
-    assert not [f for f in look(seen, CANARY.limits, "roc_auc") if f.harm]
+    assert not [f for f in harm_tests(seen, CANARY.limits, "roc_auc") if f.harm]
     seen.expected_scores.clear()
     seen.expected_scores.update({1: 1_000})
-    (found,) = [f for f in look(seen, CANARY.limits, "roc_auc") if f.harm]
+    (found,) = [f for f in harm_tests(seen, CANARY.limits, "roc_auc") if f.harm]
     assert found.test == "scores" and "from its own on held-out rows" in found.detail
 
 

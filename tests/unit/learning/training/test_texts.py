@@ -46,7 +46,7 @@ def test_one_text_of_900_kilobytes_costs_its_own_bytes() -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert trained.verdict.passed and peak < 100_000_000, f"{peak:,} bytes"
+    assert trained.gate.passed and peak < 100_000_000, f"{peak:,} bytes"
 
 
 @pytest.mark.parametrize("candidate", CANDIDATES)

@@ -16,7 +16,7 @@ from tidemill.contracts.model_file.spec import Gate
 from tidemill_learning.training.examples import Task
 from tidemill_learning.training.onnx.parity import run_graph
 from tidemill_learning.training.search import search
-from tidemill_learning.training.train import Champion, Trained, train
+from tidemill_learning.training.train import ChampionModel, Trained, train
 
 CUT_OFF = START + 10_000 * MINUTE
 
@@ -43,7 +43,7 @@ def test_a_challenger_comes_with_graph_proof_golden_rows_reference_and_metrics(t
     assert trained.rows["fitted"] + trained.rows["test"] < trained.rows["labelled"], "the gap for labels is left"
     assert set(trained.reference["features"]) == {"place", "wind", "rain"}
     assert trained.reference["metrics"] == trained.metrics
-    assert trained.verdict.passed
+    assert trained.gate.passed
 
 
 def test_the_same_rows_give_the_same_bytes() -> None:
@@ -68,13 +68,13 @@ def test_a_spent_budget_starts_no_further_trial_and_no_refit() -> None:
     model = spec("binary", "logistic_regression", "gradient_boosting", "random_forest")
     hasty = replace(model, training=replace(model.training, budget=timedelta(seconds=1)))
     trained = train(hasty, labelled("binary"), CUT_OFF, ticking(0.9))
-    assert [trial.candidate for trial in trained.search.trials] == ["logistic_regression"]
+    assert [one.candidate for one in trained.search.attempts] == ["logistic_regression"]
     assert trained.rows["fitted"] < trained.rows["labelled"] * 0.71, "the tune part was not fitted on"
 
 
 def test_every_candidate_is_tried_once_before_any_is_tried_again() -> None:
     trained = train(spec("binary", "gradient_boosting", "logistic_regression"), labelled("binary"), CUT_OFF, still())
-    names = [trial.candidate for trial in trained.search.trials]
+    names = [one.candidate for one in trained.search.attempts]
     assert names == ["gradient_boosting", "logistic_regression", "gradient_boosting"]
     assert trained.candidate in names and search is not None
 
@@ -94,9 +94,9 @@ class Rival:
 
 def test_the_challenger_is_held_against_the_champion_on_rows_that_neither_was_fitted_on() -> None:
     stale = train(spec("binary"), labelled("binary", flipped=True), CUT_OFF, still())
-    champion: Champion = Rival(stale, START)
+    champion: ChampionModel = Rival(stale, START)
     trained = train(with_gate(spec("binary"), Gate(0.6, 0.01)), labelled("binary", seed=3), CUT_OFF, still(), champion)
-    assert trained.verdict.passed and [f.rule for f in trained.verdict.findings] == ["at_least", "better_by"]
+    assert trained.gate.passed and [f.rule for f in trained.gate.results] == ["at_least", "better_by"]
     assert trained.champion_metrics["roc_auc"] < 0.5 < trained.gate_metrics["roc_auc"]
 
 
@@ -104,13 +104,13 @@ def test_a_challenger_that_is_worse_does_not_pass() -> None:
     good = train(spec("binary"), labelled("binary"), CUT_OFF, still())
     worse = with_gate(spec("binary"), Gate(None, 0.2))
     trained = train(worse, labelled("binary", seed=3), CUT_OFF, still(), Rival(good, START))
-    assert not trained.verdict.passed and "better by" in trained.verdict.reason
+    assert not trained.gate.passed and "better by" in trained.gate.reason
 
 
 def test_a_champion_that_has_seen_all_rows_cannot_be_judged_on_them() -> None:
     good = train(spec("binary"), labelled("binary"), CUT_OFF, still())
     trained = train(spec("binary"), labelled("binary"), CUT_OFF, still(), Rival(good, CUT_OFF))
-    assert not trained.verdict.passed and trained.rows["gate"] == 0
+    assert not trained.gate.passed and trained.rows["gate"] == 0
 
 
 def test_rows_of_one_class_are_refused_with_a_reason() -> None:

@@ -20,7 +20,7 @@ from tidemill_cli.app import cli
 from tidemill_operations.predict import version as versions
 from tidemill_operations.predict.parts import OtherJob, Parts
 from tidemill_operations.predict.scoring import record_outputs, score
-from tidemill_operations.predict.topics import CleanScorer, TopicSink, score_topic
+from tidemill_operations.predict.topics import TopicPredictor, TopicSink, score_topic
 from tidemill_operations.predict.version import Version
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -163,10 +163,10 @@ def clean_batch(first: int, distances: list[float | None], partition: int = 1) -
 
 def test_the_clean_topic_is_scored_anew_into_parts_with_its_positions(tmp_path: Path) -> None:
     parts = Parts(tmp_path / "out.parquet", {"job": 1})
-    scorer = CleanScorer(SPECS[MODEL], SCHEMAS.record(MODEL), Codec(SCHEMAS), TOY)
+    predictor = TopicPredictor(SPECS[MODEL], SCHEMAS.record(MODEL), Codec(SCHEMAS), TOY)
     batches = [clean_batch(0, [100.0, None, 200.0]), clean_batch(4, [300.0])]
     told: list[int] = []
-    score_topic(batches, scorer, parts, {"0": 0, "1": 0}, told.append)
+    score_topic(batches, predictor, parts, {"0": 0, "1": 0}, told.append)
     assert parts.next == {"0": 0, "1": 6}
     assert (parts.rows, parts.errors, told) == (3 + 0, 3, [4, 2])
     parts.finish()
@@ -185,10 +185,10 @@ def test_on_a_topic_they_are_predictions_whose_ids_are_the_same_when_they_are_wr
         published.extend(zip([topic] * len(keys), keys, values, partitions, strict=True))
 
     schema, codec = SCHEMAS.prediction(MODEL), Codec(SCHEMAS)
-    scorer = CleanScorer(SPECS[MODEL], SCHEMAS.record(MODEL), codec, TOY)
+    predictor = TopicPredictor(SPECS[MODEL], SCHEMAS.record(MODEL), codec, TOY)
     for name in ("a", "b"):
         sink = TopicSink(publish, "mine", codec, schema, MODEL, TOY, Parts(tmp_path / f"{name}.parquet", {}))
-        score_topic([clean_batch(0, [100.0, 200.0])], scorer, sink, {"1": 0}, lambda more: None)
+        score_topic([clean_batch(0, [100.0, 200.0])], predictor, sink, {"1": 0}, lambda more: None)
         assert sink.next == {"1": 3}
     rows = codec.decode([value for _, _, value, _ in published], schema).rows.to_pylist()
     assert [(row["event_id"], row["version"], row["epoch"], row["input_offset"]) for row in rows[:2]] == [

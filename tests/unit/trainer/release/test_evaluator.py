@@ -25,13 +25,13 @@ from tidemill.contracts.events.platform import ModelRef, ModelRelease, ModelVers
 from tidemill.contracts.events.trials import ArmReport
 from tidemill.contracts.model_file import Release
 from tidemill.stats.score_buckets import score_buckets
-from tidemill_learning.release.policy import Decision, Plan
+from tidemill_learning.release.policy import Plan, TrialDecision
 from tidemill_trainer.release.audit import ReleaseAudit
 from tidemill_trainer.release.commands import release_of_command
 from tidemill_trainer.release.plans import plan_of
 from tidemill_trainer.release.published import Published
 from tidemill_trainer.release.transitions import NotReleased, release_of_decision, release_of_run
-from tidemill_trainer.release.trial.evaluator import TrialJudge
+from tidemill_trainer.release.trial.evaluator import TrialEvaluator
 from tidemill_trainer.release.trial.evidence import Trial
 from tidemill_trainer.release.trial.vetting import Unfit, expected_scores, vetted
 
@@ -62,7 +62,7 @@ class World:
         self.followers: list[Follower] = []
         canary = Release(mode="canary", hold=timedelta(seconds=1), labels=0)
         specs = {"tide": replace(SPEC, release=canary)}
-        self.judge = TrialJudge(specs, self.published, self._follow, self.clock, self._vet)  # type: ignore[arg-type]
+        self.judge = TrialEvaluator(specs, self.published, self._follow, self.clock, self._vet)  # type: ignore[arg-type]
         self.unfit = False
         self.plan = plan_of(specs["tide"])
         self.note(release_of_run(None, finished(1), 0, self.plan))
@@ -175,7 +175,7 @@ def test_whatever_comes_epochs_rise_by_one_and_somebody_always_serves(
             elif kind == "command":
                 release = release_of_command(current, command(*what), None, KNOWN.get, 9, plan)
             elif current is not None:
-                release = release_of_decision(current, Decision(what, "because", share=0.5), 9)
+                release = release_of_decision(current, TrialDecision(what, "because", share=0.5), 9)
             else:
                 continue
         except NotReleased:

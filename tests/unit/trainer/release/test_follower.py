@@ -9,7 +9,7 @@ import pytest
 from tests.unit.trainer.fixtures import finished, reference, serving
 from tests.unit.trainer.release.trial_fixtures import CANARY, command, commanded, profile, report, trial
 from tidemill.contracts.events.platform import ModelVersion
-from tidemill_learning.release.policy import Decision
+from tidemill_learning.release.policy import TrialDecision
 from tidemill_trainer.release.commands import refused
 from tidemill_trainer.release.transitions import NotReleased, release_of_decision, release_of_run
 from tidemill_trainer.release.trial.evidence import Trial
@@ -33,21 +33,21 @@ def test_a_newer_version_takes_the_place_of_the_challenger() -> None:
 
 
 def test_the_gate_moves_the_share_ends_the_trial_or_takes_the_challenger_out() -> None:
-    on = release_of_decision(trial(), Decision("advance", "quiet", share=0.5), 9)
+    on = release_of_decision(trial(), TrialDecision("advance", "quiet", share=0.5), 9)
     assert (on.action, on.published.challenger_share, on.published.epoch, on.by) == ("advanced", 0.5, 3, "gate")
-    end = release_of_decision(trial(1.0), Decision("promote", "quiet"), 9)
+    end = release_of_decision(trial(1.0), TrialDecision("promote", "quiet"), 9)
     assert (end.action, end.published.champion.version, end.published.challenger) == ("promoted", 2, None)
-    out = release_of_decision(trial(), Decision("roll_back", "errors"), 9)
+    out = release_of_decision(trial(), TrialDecision("roll_back", "errors"), 9)
     assert (out.action, out.published.champion.version, out.published.challenger) == ("rolled_back", 1, None)
     assert out.published.start_offsets == trial().start_offsets
     with pytest.raises(NotReleased):
-        release_of_decision(trial(), Decision("wait", "held"), 9)
+        release_of_decision(trial(), TrialDecision("wait", "held"), 9)
 
 
 def test_a_decision_of_one_step_has_one_id() -> None:
-    one, other = (release_of_decision(trial(), Decision("promote", "x"), at) for at in (9, 10))
+    one, other = (release_of_decision(trial(), TrialDecision("promote", "x"), at) for at in (9, 10))
     assert one.release_id == other.release_id
-    assert one.release_id != release_of_decision(trial(epoch=3), Decision("promote", "x"), 9).release_id
+    assert one.release_id != release_of_decision(trial(epoch=3), TrialDecision("promote", "x"), 9).release_id
 
 
 def test_people_end_a_trial_either_way() -> None:

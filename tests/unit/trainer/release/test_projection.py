@@ -17,7 +17,7 @@ from tidemill.clock import FixedClock
 from tidemill_trainer.mlflow import projection as module
 from tidemill_trainer.mlflow.projection import REST_S, Projection, files_of, projection
 from tidemill_trainer.mlflow.tracking import Tracking
-from tidemill_trainer.training.imported import adopt
+from tidemill_trainer.training.imported import version_of_import
 
 STORE = ArtifactStore("file:///nowhere")
 ARM = {"version": 1, "artifact_uri": "file:///nowhere", "manifest_digest": "0"}
@@ -33,7 +33,7 @@ def closed() -> Iterator[str]:
 
 def test_a_version_is_made_where_mlflow_is_away(tmp_path: Path, closed: str) -> None:
     told = projection(closed, ArtifactStore(tmp_path.as_uri()), 10)
-    found = adopt(
+    found = version_of_import(
         SPEC, staged(tmp_path), 4, "run4", store=ArtifactStore(tmp_path.as_uri()), tracking=told, clock=FixedClock(99)
     )["artifact"]  # fmt: skip
     artifact = fetch_artifact(found["artifact_uri"], found["manifest_digest"])

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from tests.unit.trainer.fixtures import reference, request
 from tidemill.clock import FixedClock
-from tidemill_learning.admission import Decision
+from tidemill_learning.admission import AdmissionDecision
 from tidemill_trainer.runs.database import connect, migrate
 from tidemill_trainer.runs.store import Claim, LeaseLost, Outcome, RunStore
 
@@ -32,8 +32,8 @@ def store(engine: Engine, clock: FixedClock, owner: str = "trainer-0") -> RunSto
     return RunStore(engine, clock, owner, lease_s=30, max_attempts=2)
 
 
-def admit(runs: RunStore, request_id: str = "q1", **over: str) -> Decision | None:
-    return runs.admit(request(request_id, **over), TRACE, lambda past: Decision(True, "fine"))  # type: ignore[arg-type]
+def admit(runs: RunStore, request_id: str = "q1", **over: str) -> AdmissionDecision | None:
+    return runs.admit(request(request_id, **over), TRACE, lambda past: AdmissionDecision(True, "fine"))  # type: ignore[arg-type]
 
 
 def claimed(runs: RunStore) -> Claim:
@@ -48,14 +48,14 @@ def states(runs: RunStore) -> list[str]:
 
 def test_a_request_is_recorded_once_however_often_it_comes(engine: Engine, clock: FixedClock) -> None:
     runs = store(engine, clock)
-    assert admit(runs) == Decision(True, "fine")
+    assert admit(runs) == AdmissionDecision(True, "fine")
     assert admit(runs) is None
     assert states(runs) == ["accepted"]
 
 
 def test_a_refusal_is_recorded_and_told_with_its_reason_and_is_not_worked_on(engine: Engine, clock: FixedClock) -> None:
     runs = store(engine, clock)
-    runs.admit(request(), TRACE, lambda past: Decision(False, "cooldown"))
+    runs.admit(request(), TRACE, lambda past: AdmissionDecision(False, "cooldown"))
     (told,) = runs.unsent()
     assert (told.event.state, told.event.reason) == ("refused", "cooldown")
     assert runs.claim() is None and runs.past("tide") == []
@@ -66,7 +66,9 @@ def test_the_governor_sees_the_admitted_runs_of_its_model_oldest_first(engine: E
     admit(runs, "q1")
     clock.advance(1)
     seen: list[str] = []
-    runs.admit(request("q2"), TRACE, lambda past: seen.extend(run.request_id for run in past) or Decision(True, ""))  # type: ignore[func-returns-value]
+    runs.admit(
+        request("q2"), TRACE, lambda past: seen.extend(run.request_id for run in past) or AdmissionDecision(True, "")
+    )  # type: ignore[func-returns-value]
     assert seen == ["q1"]
 
 

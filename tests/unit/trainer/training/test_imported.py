@@ -44,10 +44,10 @@ from tidemill.artifact.staging import (
 from tidemill.clock import FixedClock
 from tidemill.contracts.events.platform import Evidence, RetrainRequest, RetrainRun
 from tidemill.service import Heartbeat
-from tidemill_learning.admission import Decision
+from tidemill_learning.admission import AdmissionDecision
 from tidemill_trainer.runs.database import connect, migrate
 from tidemill_trainer.runs.store import RunStore
-from tidemill_trainer.training.imported import adopt
+from tidemill_trainer.training.imported import version_of_import
 from tidemill_trainer.training.run_loop import Trainer
 
 SAMPLE = pa.record_batch(
@@ -96,14 +96,14 @@ def staged(
     return Staged(uri, write_artifact(uri, files, replace(manifest, **over)))
 
 
-def adopted(folder: Path, place: Staged) -> dict[str, Any]:
-    return adopt(
+def imported(folder: Path, place: Staged) -> dict[str, Any]:
+    return version_of_import(
         SPEC, place, 4, "run4", store=ArtifactStore(folder.as_uri()), tracking=Silent(), clock=FixedClock(99),  # type: ignore[arg-type]
     )  # fmt: skip
 
 
 def test_it_becomes_an_artifact_as_any_other_with_the_samples_reference(tmp_path: Path) -> None:
-    found = adopted(tmp_path, staged(tmp_path))
+    found = imported(tmp_path, staged(tmp_path))
     reference = found["artifact"]
     artifact = fetch_artifact(reference["artifact_uri"], reference["manifest_digest"])
     assert set(artifact.files) == {MODEL_FILE, GOLDEN_FILE, REFERENCE_FILE}
@@ -125,10 +125,10 @@ def test_an_import_that_nobody_trusted_has_signed_is_no_version(tmp_path: Path) 
     place = staged(tmp_path)
     store = ArtifactStore(tmp_path.as_uri(), TrustedKeys(trusted), private)
     with pytest.raises(ArtifactError, match="not signed"):
-        adopt(SPEC, place, 4, "run4", store=store, tracking=Silent(), clock=FixedClock(99))  # type: ignore[arg-type]
+        version_of_import(SPEC, place, 4, "run4", store=store, tracking=Silent(), clock=FixedClock(99))  # type: ignore[arg-type]
     manifest = Path(place.uri.removeprefix("file://"), "manifest.json")
     manifest.with_name("manifest.sig").write_bytes(Signer.read(private).sign(manifest.read_bytes()))
-    made = adopt(SPEC, place, 4, "run4", store=store, tracking=Silent(), clock=FixedClock(99))  # type: ignore[arg-type]
+    made = version_of_import(SPEC, place, 4, "run4", store=store, tracking=Silent(), clock=FixedClock(99))  # type: ignore[arg-type]
     version = made["artifact"]
     assert store.fetch("tide", version["artifact_uri"], version["manifest_digest"]).manifest.version == 4
 
@@ -148,7 +148,7 @@ def test_an_import_that_nobody_trusted_has_signed_is_no_version(tmp_path: Path) 
 )
 def test_what_does_not_fit_is_no_version(tmp_path: Path, wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ArtifactError, match=said):
-        adopted(tmp_path, staged(tmp_path, **wrong))
+        imported(tmp_path, staged(tmp_path, **wrong))
 
 
 def test_nothing_is_taken_from_another_place_or_after_it_was_changed(tmp_path: Path) -> None:
@@ -156,10 +156,10 @@ def test_nothing_is_taken_from_another_place_or_after_it_was_changed(tmp_path: P
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     with pytest.raises(ArtifactError, match="no place for imports"):
-        adopted(elsewhere, place)
+        imported(elsewhere, place)
     (tmp_path / "tide" / "import-1" / MODEL_FILE).write_bytes(foreign_graph(["wind"], ["gauge"], weight=2.0))
     with pytest.raises(ArtifactError):
-        adopted(tmp_path, place)
+        imported(tmp_path, place)
 
 
 def test_a_place_is_one_for_imports_however_the_root_is_written(
@@ -200,7 +200,7 @@ class Child:
         while_waiting()
         try:
             place = Staged(line["uri"], line["digest"])
-            found = adopt(
+            found = version_of_import(
                 SPEC, place, line["version"], line["run_id"],
                 store=ArtifactStore(self._folder.as_uri()), tracking=Silent(), clock=FixedClock(99),  # type: ignore[arg-type]
             )  # fmt: skip
@@ -221,7 +221,7 @@ def worked(folder: Path, place: Staged) -> tuple[list[RetrainRun], Child]:
         request_id="r", model="tide", cause="manual", evidence=(asks,), fingerprint="f", requested_by="ada",
         requested_at=1, event_time=1,
     )  # fmt: skip
-    store.admit(wish, "00-" + "1" * 32 + "-" + "2" * 16 + "-01", lambda past: Decision(True, "why not"))
+    store.admit(wish, "00-" + "1" * 32 + "-" + "2" * 16 + "-01", lambda past: AdmissionDecision(True, "why not"))
     child = Child(folder)
     stop = threading.Event()
     trainer = Trainer(
@@ -237,7 +237,7 @@ def worked(folder: Path, place: Staged) -> tuple[list[RetrainRun], Child]:
 def test_a_run_that_asks_for_an_import_finishes_with_a_version_and_without_a_training(tmp_path: Path) -> None:
     told, child = worked(tmp_path, staged(tmp_path))
     assert [event.state for event in told] == ["accepted", "started", "finished"]
-    assert [order["do"] for order in child.orders] == ["adopt"]
+    assert [order["do"] for order in child.orders] == ["import"]
     last = told[-1]
     assert (last.version, last.reason, last.start_offsets) == (1, "imported", (10, 11))
     assert last.artifact is not None

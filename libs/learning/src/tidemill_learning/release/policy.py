@@ -17,7 +17,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tidemill_learning.release.observed import Observed
-from tidemill_learning.release.sequential_test import Finding, Limits, is_better, look, may_go_on, quality_is_known
+from tidemill_learning.release.sequential_test import (
+    HarmTest,
+    Limits,
+    harm_tests,
+    is_better,
+    may_go_on,
+    quality_is_known,
+)
 
 Mode = Literal["direct", "shadow", "canary", "blue_green", "ab"]
 Move = Literal["wait", "advance", "promote", "roll_back"]
@@ -25,7 +32,7 @@ STAGES = (0.05, 0.5, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TrialStep:
     """One step: the challenger's share, and whether a person must let it go on."""
 
     share: float
@@ -44,7 +51,7 @@ class Plan:
     limits: Limits = field(default_factory=Limits)
 
     @property
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[TrialStep, ...]:
         """The steps in order; none where a version takes over at once."""
         shares: dict[str, tuple[float, ...]] = {
             "direct": (),
@@ -53,8 +60,8 @@ class Plan:
             "blue_green": (1.0,),
             "ab": (self.stages[0] if self.stages != STAGES else 0.5,),
         }
-        before = (Step(0.0, approval=True),) if self.approval else ()
-        return (*before, *(Step(share) for share in shares[self.mode] if not (before and share == 0.0)))
+        before = (TrialStep(0.0, approval=True),) if self.approval else ()
+        return (*before, *(TrialStep(share) for share in shares[self.mode] if not (before and share == 0.0)))
 
     def step_of(self, share: float) -> int:
         """The step with this share; after a change of the plan the last one that is not above it, or the first."""
@@ -63,42 +70,44 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class TrialDecision:
     """What to do, why, and what it rests on. `share`: the challenger's from now on (advance only)."""
 
     move: Move
     reason: str
-    findings: tuple[Finding, ...] = ()
+    tests: tuple[HarmTest, ...] = ()
     share: float = 0.0
 
 
-def decide(plan: Plan, share: float, seen: Observed, held_ms: int, metric: str, *, approved: bool = False) -> Decision:
+def decide(
+    plan: Plan, share: float, seen: Observed, held_ms: int, metric: str, *, approved: bool = False
+) -> TrialDecision:
     """The next move of a trial whose challenger has this share.
 
     `held_ms`: since the step was published. `approved`: a person has let the trial go on. Proof of harm comes
     before everything; else a step lasts for `hold`, and for as long as the gate or a person asks.
     """
-    findings = tuple(look(seen, plan.limits, metric))
-    harm = [finding for finding in findings if finding.harm]
+    tests = tuple(harm_tests(seen, plan.limits, metric))
+    harm = [test for test in tests if test.harm]
     if harm:
-        return Decision("roll_back", "; ".join(f"{f.test}: {f.detail}" for f in harm), findings)
+        return TrialDecision("roll_back", "; ".join(f"{f.test}: {f.detail}" for f in harm), tests)
     steps = plan.steps
     if not steps:
-        return Decision("promote", "the model file asks for no trial any more", findings)
+        return TrialDecision("promote", "the model file asks for no trial any more", tests)
     at = plan.step_of(share)
     wait = _why_wait(plan, steps[at], seen, held_ms, approved)
     if wait is not None:
-        return Decision("wait", wait, findings)
+        return TrialDecision("wait", wait, tests)
     if at + 1 < len(steps):
         nxt = steps[at + 1].share
-        return Decision("advance", f"nothing speaks against it after {held_ms / 1000:.0f} s", findings, nxt)
+        return TrialDecision("advance", f"nothing speaks against it after {held_ms / 1000:.0f} s", tests, nxt)
     wait = _why_not_end(plan, seen, approved)
     if wait is not None:
-        return Decision("wait", wait, findings)
-    return Decision("promote", "nothing speaks against it after its last step", findings)
+        return TrialDecision("wait", wait, tests)
+    return TrialDecision("promote", "nothing speaks against it after its last step", tests)
 
 
-def _why_wait(plan: Plan, step: Step, seen: Observed, held_ms: int, approved: bool) -> str | None:
+def _why_wait(plan: Plan, step: TrialStep, seen: Observed, held_ms: int, approved: bool) -> str | None:
     if step.approval and not approved:
         return "a person must approve it"
     if held_ms < plan.hold_ms and not (step.approval and approved):

@@ -1,4 +1,4 @@
-"""The gate between stages: is there proof of harm, or enough to go on?
+"""The tests between the steps of a trial: is there proof of harm, or enough to go on?
 
 Four tests, each valid at any time, share `ALPHA`: the chance that a challenger that is no worse than its limits
 and its champion is ever rolled back is at most 5 %, however often one looks and however long the trial lasts
@@ -42,7 +42,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class HarmTest:
     """One test's result: what was found, the limit it was held against, and whether it is proof of harm."""
 
     test: str
@@ -52,7 +52,7 @@ class Finding:
     detail: str
 
 
-def look(seen: Observed, limits: Limits, metric: str) -> list[Finding]:
+def harm_tests(seen: Observed, limits: Limits, metric: str) -> list[HarmTest]:
     """All four tests on what was seen so far. `metric`: what quality is compared by."""
     return [
         _errors(seen, limits),
@@ -62,7 +62,7 @@ def look(seen: Observed, limits: Limits, metric: str) -> list[Finding]:
     ]
 
 
-def _errors(seen: Observed, limits: Limits) -> Finding:
+def _errors(seen: Observed, limits: Limits) -> HarmTest:
     new, old = seen.challenger, seen.champion
     log_evidence = rate_above(limits.errors, new.rows, new.failed)
     # What fails for both is not the challenger's fault.
@@ -71,10 +71,10 @@ def _errors(seen: Observed, limits: Limits) -> Finding:
         f"{new.failed} of {new.rows} records without an answer ({new.error_rate:.2%}; champion "
         f"{old.error_rate:.2%}), {limits.errors:.2%} allowed; {_weight(log_evidence, NEEDED)}"
     )
-    return Finding("errors", new.error_rate, limits.errors, harm, detail)
+    return HarmTest("errors", new.error_rate, limits.errors, harm, detail)
 
 
-def _latency(seen: Observed, limits: Limits) -> Finding:
+def _latency(seen: Observed, limits: Limits) -> HarmTest:
     new, old = seen.challenger, seen.champion
     log_evidence = rate_above(SLOW_SHARE, new.calls, new.slow)
     harm = log_evidence >= NEEDED and new.slow_rate > old.slow_rate
@@ -82,10 +82,10 @@ def _latency(seen: Observed, limits: Limits) -> Finding:
         f"{new.slow} of {new.calls} calls took longer than {limits.p95_ms:g} ms ({new.slow_rate:.2%}; champion "
         f"{old.slow_rate:.2%}), {SLOW_SHARE:.0%} may; {_weight(log_evidence, NEEDED)}"
     )
-    return Finding("latency", new.slow_rate, SLOW_SHARE, harm, detail)
+    return HarmTest("latency", new.slow_rate, SLOW_SHARE, harm, detail)
 
 
-def _scores(seen: Observed, limits: Limits) -> Finding:
+def _scores(seen: Observed, limits: Limits) -> HarmTest:
     """A version that was trained because the world moved may well answer otherwise than the champion; but then as it
     did on held-out rows. Harm is what is far from both.
     """
@@ -96,17 +96,17 @@ def _scores(seen: Observed, limits: Limits) -> Finding:
     proven = min(proven_distance(scores, seen.challenger_scores, SHARE) for scores in known.values())
     found = " and ".join(f"{value:.3f} from {name}" for name, value in apart.items())
     detail = f"the distribution of {n} scores is {found}, surely {proven:.3f}; {limits.shift:.2f} may be"
-    return Finding("scores", min(apart.values()), limits.shift, proven > limits.shift, detail)
+    return HarmTest("scores", min(apart.values()), limits.shift, proven > limits.shift, detail)
 
 
-def _quality(seen: Observed, metric: str) -> Finding:
+def _quality(seen: Observed, metric: str) -> HarmTest:
     gains = seen.gains
     log_evidence = gains.worse.log_evidence
     detail = (
         f"{metric} {gains.mean:+.4f} against the champion on {gains.labels} labels; {_weight(log_evidence, NEEDED)} "
         "that it is worse"
     )
-    return Finding("quality", gains.mean, 0.0, log_evidence >= NEEDED, detail)
+    return HarmTest("quality", gains.mean, 0.0, log_evidence >= NEEDED, detail)
 
 
 def may_go_on(seen: Observed, limits: Limits) -> str | None:

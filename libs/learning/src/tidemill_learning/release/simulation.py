@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tidemill_learning.drift.profiling.score_bins import bin_counts
 from tidemill_learning.release.gains import auc_gains
 from tidemill_learning.release.observed import Calls, Observed
-from tidemill_learning.release.policy import Decision, Plan, decide
+from tidemill_learning.release.policy import Plan, TrialDecision, decide
 
 CANARY = Plan(mode="canary", hold_ms=3_000)
 
@@ -52,7 +52,7 @@ class Course:
     labels: int
     rows: int
     exposed: int
-    decision: Decision
+    decision: TrialDecision
 
 
 def run(scene: Scene, rng: np.random.Generator, plan: Plan = CANARY) -> Course:

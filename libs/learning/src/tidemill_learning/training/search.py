@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Attempt:
     """One candidate with one setting: its metrics on the tune part and the seconds it took, or why it ``failed``."""
 
     candidate: str
@@ -33,7 +33,7 @@ class Trial:
 class Search:
     """What was tried, in order, and what can be used, best by the wanted metric first (at least one)."""
 
-    trials: tuple[Trial, ...]
+    attempts: tuple[Attempt, ...]
     ranked: tuple[Fitted, ...]
     skipped: tuple[str, ...]
 
@@ -45,7 +45,9 @@ class Search:
     @property
     def failures(self) -> tuple[str, ...]:
         """Who cannot be used and why, once each."""
-        return tuple(dict.fromkeys(f"{trial.candidate}: {trial.failed}" for trial in self.trials if trial.failed))
+        return tuple(
+            dict.fromkeys(f"{attempt.candidate}: {attempt.failed}" for attempt in self.attempts if attempt.failed)
+        )
 
 
 class NoCandidate(ValueError):
@@ -63,28 +65,28 @@ def search(
     monotonic: Callable[[], float],
     seed: int,
 ) -> Search:
-    """Fit on ``parts.fit``, judge on ``parts.tune``; every candidate's first setting before any second one.
+    """Fit on ``parts.fit``, measure on ``parts.tune``; every candidate's first setting before any second one.
 
-    The first trial always runs, and while all have failed the next one does. A later one starts only if as long as the
-    longest so far still fits into the budget, so the budget is passed by at most one surprise. ``monotonic`` gives
+    The first attempt always runs, and while all have failed the next one does. A later one starts only if as long as
+    the longest so far still fits into the budget, so the budget is passed by at most one surprise. ``monotonic`` gives
     seconds. A candidate whose fit raises, whose scores are not finite or are the same for every row has failed. Raises
     ``NoCandidate`` where all have.
     """
     began = monotonic()
-    trials: list[Trial] = []
+    attempts: list[Attempt] = []
     skipped: list[str] = []
     usable: list[tuple[float | None, Fitted]] = []
     for candidate, params in _plan(candidates):
-        longest = max((trial.seconds for trial in trials), default=0.0)
+        longest = max((attempt.seconds for attempt in attempts), default=0.0)
         if usable and monotonic() - began + longest > budget_s:
             skipped.append(candidate)
             continue
         started = monotonic()
         fitted, metrics, failed = _tried(candidate, params, task, specs, parts, seed)
-        trials.append(Trial(candidate, params, metrics, monotonic() - started, failed))
+        attempts.append(Attempt(candidate, params, metrics, monotonic() - started, failed))
         if fitted is not None:
             usable.append((metrics.get(metric), fitted))
-    found = Search(tuple(trials), tuple(fitted for _, fitted in _ranked(metric, usable)), tuple(skipped))
+    found = Search(tuple(attempts), tuple(fitted for _, fitted in _ranked(metric, usable)), tuple(skipped))
     if not usable:
         raise NoCandidate("; ".join(found.failures))
     return found
@@ -93,7 +95,7 @@ def search(
 def _tried(
     candidate: str, params: Params, task: Task, specs: Sequence[InputSpec], parts: TemporalSplit, seed: int
 ) -> tuple[Fitted | None, dict[str, float], str]:
-    """One trial. Whatever a learner raises is its own failure: another one may do with the same rows."""
+    """One attempt. Whatever a learner raises is its own failure: another one may do with the same rows."""
     try:
         fitted = fit(candidate, params, task, specs, parts.fit, parts.tune, seed)
         scores = fitted.score(parts.tune.inputs)
@@ -120,4 +122,4 @@ def _ranked(metric: str, usable: list[tuple[float | None, Fitted]]) -> list[tupl
 
 def _plan(candidates: Sequence[str]) -> list[tuple[str, Params]]:
     rounds = zip_longest(*([(name, params) for params in SETTINGS[name]] for name in candidates))
-    return [trial for one in rounds for trial in one if trial is not None]
+    return [attempt for one in rounds for attempt in one if attempt is not None]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.rows.features import FeatureLike, feature_inputs, rounded
-from tidemill_learning.gate import MIN_ROWS, Verdict, judge, one_answer
+from tidemill_learning.gate import MIN_ROWS, GateResult, apply_gate, one_answer
 from tidemill_learning.reference import training_reference
 from tidemill_learning.training.examples import Examples, InputSpec
 from tidemill_learning.training.labelled import input_specs, newest, to_examples
@@ -37,7 +37,7 @@ REFIT_COST = 1.6
 Array = NDArray[np.generic]
 
 
-class Champion(Protocol):
+class ChampionModel(Protocol):
     """The serving model as the gate sees it."""
 
     @property
@@ -56,7 +56,7 @@ class Trained:
     ``graph``: ONNX bytes, proved equal to the learner on ``parity.rows`` rows; ``output``: its output with the scores.
     ``golden``: inputs and the graph's scores of them; ``golden_tolerance``: how far another machine's may differ.
     ``metrics``: of the graph on the test part; ``champion_metrics`` and ``gate_metrics``: both models on the gate's
-    rows. ``notes``: what a person should know of it beside the verdict (who could not be used, a part that was
+    rows. ``notes``: what a person should know of it beside the gate's result (who could not be used, a part that was
     widened).
     """
 
@@ -72,15 +72,15 @@ class Trained:
     metrics: dict[str, float]
     gate_metrics: dict[str, float]
     champion_metrics: dict[str, float]
-    verdict: Verdict
+    gate: GateResult
     search: Search
     rows: dict[str, int]
     notes: tuple[str, ...] = ()
 
     @property
     def reason(self) -> str:
-        """The verdict and the notes, for people."""
-        return "; ".join((self.verdict.reason, *self.notes))
+        """The gate's result and the notes, for people."""
+        return "; ".join((self.gate.reason, *self.notes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def train(
     labelled: pa.Table,
     cut_off_ms: int,
     monotonic: Callable[[], float],
-    champion: Champion | None = None,
+    champion: ChampionModel | None = None,
 ) -> Trained:
     """Split, search within the budget, fit the best again on fit + tune, export, prove, and judge what the graph
     answers on the test part. A candidate that cannot be exported or proved gives way to the next.
@@ -170,14 +170,14 @@ def _made(spec: ModelSpec, best: Fitted, parts: TemporalSplit, specs: tuple[Inpu
 
 
 def _judged(
-    spec: ModelSpec, table: pa.Table, made: _Made, test: Examples, found: Search, champion: Champion | None,
+    spec: ModelSpec, table: pa.Table, made: _Made, test: Examples, found: Search, champion: ChampionModel | None,
     notes: tuple[str, ...],
 ) -> Trained:  # fmt: skip
     best, scores = made.fitted, made.scores
     metrics = measure(best.task, test.target, scores, best.classes)
     ours, theirs, rows = _side_by_side(table, best, test, scores, champion)
     gate = spec.training.gate
-    verdict = judge(
+    result = apply_gate(
         spec.training.metric,
         ours.get(spec.training.metric),
         theirs.get(spec.training.metric) if champion is not None else None,
@@ -192,7 +192,7 @@ def _judged(
         candidate=best.candidate, params=best.params, classes=best.classes, graph=made.graph,
         output=score_name(best.task, golden), parity=made.parity,
         golden=(golden, run_graph(made.graph, golden, best.task)), golden_tolerance=GOLDEN_SLACK * tolerance_of(best),
-        reference=reference, metrics=metrics, gate_metrics=ours, champion_metrics=theirs, verdict=verdict, search=found,
+        reference=reference, metrics=metrics, gate_metrics=ours, champion_metrics=theirs, gate=result, search=found,
         rows={
             "labelled": table.num_rows, "fitted": len(made.fitted_on), "test": len(test), "gate": len(rows),
         },
@@ -210,7 +210,7 @@ def _labels(best: Fitted, rows: Examples) -> tuple[str, ...] | None:
 
 
 def _side_by_side(
-    table: pa.Table, best: Fitted, test: Examples, scores: NDArray[np.float64], champion: Champion | None
+    table: pa.Table, best: Fitted, test: Examples, scores: NDArray[np.float64], champion: ChampionModel | None
 ) -> tuple[dict[str, float], dict[str, float], Examples]:
     """Metrics of challenger and champion on the test rows that the champion was not fitted on either; these rows."""
     if champion is None:
@@ -230,7 +230,7 @@ def _golden(test: Examples, specs: tuple[InputSpec, ...]) -> dict[str, Array]:
 
 
 def _seconds(found: Search) -> float:
-    return max(trial.seconds for trial in found.trials if trial.candidate == found.best.candidate)
+    return max(attempt.seconds for attempt in found.attempts if attempt.candidate == found.best.candidate)
 
 
 def _span(rows: Examples) -> tuple[int, int]:

@@ -93,7 +93,7 @@ class TopicAuditor:
             since_ms=since_ms,
             start_offsets=None if starts is None else tuple(starts),
             records=dict(self._records),
-            findings=(events.finding(), labels.finding(), ledger.finding()),
+            balances=(events.balance(), labels.balance(), ledger.balance()),
             stream_predictions=counts["stream"],
             rest_predictions=counts["rest"],
             unreadable_predictions=unreadable,

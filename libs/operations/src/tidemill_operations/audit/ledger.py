@@ -26,7 +26,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Balance:
     """One relation between a source topic and what was made of it. It holds where nothing is `wrong`.
 
     `expected`: source records that were worked on; `missing`: those without a result; `duplicated`: results
@@ -104,7 +104,7 @@ class Ledger:
         """Results that name no position in the source."""
         self._strangers += count
 
-    def finding(self) -> Finding:
+    def balance(self) -> Balance:
         """The result, once both sides have been read."""
         known = OffsetBits()
         known.merge(self._expected)
@@ -112,7 +112,7 @@ class Ledger:
         unknown = self._met.count_without(known)
         self._list("missing", self._expected.first_without(self._met, MOST_EXAMPLES))
         self._list("strangers", self._met.first_without(known, MOST_EXAMPLES))
-        return Finding(
+        return Balance(
             name=self.name,
             expected=len(self._expected),
             missing=self._expected.count_without(self._met),

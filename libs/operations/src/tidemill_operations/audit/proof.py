@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tidemill_operations.audit.ledger import Finding, Tally
+from tidemill_operations.audit.ledger import Balance, Tally
 from tidemill_operations.standing.label_counts import LabelsMet
 
 PROVED, DISPROVED = 0, 1
@@ -15,7 +15,7 @@ PROVED, DISPROVED = 0, 1
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The result for one model. `records` by role; `findings` in the order of the path; `start_offsets` None where
+    """The result for one model. `records` by role; `balances` in the order of the path; `start_offsets` None where
     no version has been released; `waiting` records do not disprove: nobody has worked on them yet.
     """
 
@@ -23,7 +23,7 @@ class Proof:
     since_ms: int | None
     start_offsets: tuple[int, ...] | None
     records: Mapping[str, int]
-    findings: tuple[Finding, ...]
+    balances: tuple[Balance, ...]
     stream_predictions: int
     rest_predictions: int
     unreadable_predictions: int
@@ -46,13 +46,13 @@ class Proof:
     @property
     def holds(self) -> bool:
         """Nothing is lost, nothing twice, no epoch goes back."""
-        return not any(finding.wrong for finding in self.findings) and not (
+        return not any(balance.wrong for balance in self.balances) and not (
             self.epochs_back or self.unreadable_predictions or self.removed_unread
         )
 
     @property
     def waiting(self) -> int:
-        return sum(finding.waiting for finding in self.findings)
+        return sum(balance.waiting for balance in self.balances)
 
     @property
     def exit_code(self) -> int:
@@ -61,21 +61,21 @@ class Proof:
     @property
     def lost(self) -> int:
         """Source records that were passed and have no result."""
-        return sum(finding.missing for finding in self.findings)
+        return sum(balance.missing for balance in self.balances)
 
     @property
     def duplicated(self) -> int:
         """Results that should not be there."""
-        return sum(finding.duplicated + finding.strangers for finding in self.findings)
+        return sum(balance.duplicated + balance.strangers for balance in self.balances)
 
     @property
     def disordered(self) -> int:
-        return sum(finding.disordered for finding in self.findings)
+        return sum(balance.disordered for balance in self.balances)
 
     @property
     def tallies(self) -> dict[str, Tally]:
-        """By finding, where everything was to be done by now."""
-        found = {finding.name: finding.tally for finding in self.findings}
+        """By balance, where everything was to be done by now."""
+        found = {balance.name: balance.tally for balance in self.balances}
         found["epochs of predictions"] = Tally(duplicated=self.epochs_back + self.unreadable_predictions)
         return found
 
@@ -97,7 +97,7 @@ class Proof:
             "epochs_back": self.epochs_back,
             "unreadable_predictions": self.unreadable_predictions,
             "predictions": {"stream": self.stream_predictions, "rest": self.rest_predictions},
-            "findings": [asdict(finding) for finding in self.findings],
+            "findings": [asdict(balance) for balance in self.balances],
             "dead_reasons": dict(self.dead_reasons.most_common()),
             "seconds": round(self.seconds, 1),
             "position_bytes": self.position_bytes,

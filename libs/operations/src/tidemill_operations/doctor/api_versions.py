@@ -50,7 +50,7 @@ def _exactly(connection: socket.socket, length: int) -> bytes:
     return data
 
 
-def judge(versions: Iterable[tuple[str, dict[int, int]]], group_protocol: str) -> list[Finding]:
+def check_api_versions(versions: Iterable[tuple[str, dict[int, int]]], group_protocol: str) -> list[Finding]:
     """What the brokers' versions mean for us."""
     findings = []
     for address, most in versions:

@@ -102,7 +102,7 @@ def _features(platform: PlatformView) -> list[Finding]:
             found.append((address.strip(), api_versions.ask(address.strip(), tls)))
         except OSError as error:
             findings.append(warn("features", f"{address.strip()}: {error}", "is this address still a broker's?"))
-    return findings + api_versions.judge(found, settings.group_protocol)
+    return findings + api_versions.check_api_versions(found, settings.group_protocol)
 
 
 def _seen_by(service: str, plan: Plan, platform: PlatformView) -> Plan:

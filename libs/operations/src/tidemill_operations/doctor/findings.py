@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Verdict(StrEnum):
+class Status(StrEnum):
     """`ok`; `warn`: works, and should be looked at; `fail`: will not work."""
 
     OK = "ok"
@@ -20,23 +20,27 @@ class Finding:
     """One line: what was looked at, how it is, and what to do where it is not well."""
 
     check: str
-    verdict: Verdict
+    status: Status
     text: str
     todo: str = ""
 
+    def to_dict(self) -> dict[str, str]:
+        """As JSON has it, where the status has the name that it had at first."""
+        return {"check": self.check, "verdict": self.status.value, "text": self.text, "todo": self.todo}
+
 
 def ok(check: str, text: str) -> Finding:
-    return Finding(check, Verdict.OK, text)
+    return Finding(check, Status.OK, text)
 
 
 def warn(check: str, text: str, todo: str = "") -> Finding:
-    return Finding(check, Verdict.WARN, text, todo)
+    return Finding(check, Status.WARN, text, todo)
 
 
 def fail(check: str, text: str, todo: str = "") -> Finding:
-    return Finding(check, Verdict.FAIL, text, todo)
+    return Finding(check, Status.FAIL, text, todo)
 
 
 def exit_code(findings: Iterable[Finding]) -> int:
     """1 where anything fails; warnings do not count."""
-    return int(any(finding.verdict is Verdict.FAIL for finding in findings))
+    return int(any(finding.status is Status.FAIL for finding in findings))

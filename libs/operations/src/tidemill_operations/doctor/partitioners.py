@@ -37,14 +37,14 @@ def check_partitioners(platform: PlatformView, partitions: dict[str, int]) -> li
                 continue
             samples[topic] = sample = list(_newest(platform, topic))
             if not platform.topics.is_external(role, model):
-                findings.append(judge(topic, sample, partitions[topic], labels=role == "labels_raw"))
+                findings.append(check_sample(topic, sample, partitions[topic], labels=role == "labels_raw"))
         if len(samples) == BOTH and any(platform.topics.is_external(role, model) for role in ("raw", "labels_raw")):
             (events, of_events), (labels, of_labels) = samples.items()
-            findings.append(judge_pair(events, labels, of_events, of_labels))
+            findings.append(check_pair(events, labels, of_events, of_labels))
     return findings
 
 
-def judge_pair(events: str, labels: str, of_events: Sample, of_labels: Sample) -> Finding:
+def check_pair(events: str, labels: str, of_events: Sample, of_labels: Sample) -> Finding:
     """Whether keys that stand on both topics are in the same partition of each."""
     places: dict[bytes, set[int]] = {}
     for key, number in of_events:
@@ -62,7 +62,7 @@ def judge_pair(events: str, labels: str, of_events: Sample, of_labels: Sample) -
     return fail("partitioner", f"{text}: labels do not meet their predictions", ADVICE)
 
 
-def judge(topic: str, sample: Sample, partitions: int, *, labels: bool) -> Finding:
+def check_sample(topic: str, sample: Sample, partitions: int, *, labels: bool) -> Finding:
     """Whether the keys of a topic are where murmur2 puts them."""
     keyed = [(key, number) for key, number in sample if key is not None]
     if not keyed:

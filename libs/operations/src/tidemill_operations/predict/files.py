@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NO_NUMBER = "the model gives no number for these values"
 
 
-class FileScorer:
+class FilePredictor:
     """Scores chunks of a file as the stream would: normalised, checked, personal values hidden."""
 
     def __init__(
@@ -73,7 +73,9 @@ class FileScorer:
                 errors[lines[row]].append(NO_NUMBER)
 
 
-def score_file(chunks: Iterable[Chunk], scorer: FileScorer, parts: Parts, advanced: Callable[[int], None]) -> None:
+def score_file(
+    chunks: Iterable[Chunk], predictor: FilePredictor, parts: Parts, advanced: Callable[[int], None]
+) -> None:
     """Score what is not in whole parts yet. `advanced` is told the rows of the file that are done."""
     done = int(parts.next or 0)
     row = 0
@@ -81,7 +83,7 @@ def score_file(chunks: Iterable[Chunk], scorer: FileScorer, parts: Parts, advanc
         row += chunk.rows
         if row <= done:
             continue
-        frame, errors = scorer.score(chunk, row - chunk.rows)
+        frame, errors = predictor.score(chunk, row - chunk.rows)
         parts.add(frame, row, errors)
         advanced(row)
 

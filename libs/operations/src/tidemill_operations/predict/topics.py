@@ -33,7 +33,7 @@ class Sink(Protocol):
     def add(self, frame: pl.DataFrame, next_: Any, errors: int = 0) -> None: ...
 
 
-class CleanScorer:
+class TopicPredictor:
     """Scores records of the clean topic: they are normalised, checked and hidden already."""
 
     def __init__(self, spec: ModelSpec, record: Schema, codec: Codec, version: Version) -> None:
@@ -69,12 +69,12 @@ class CleanScorer:
 
 
 def score_topic(
-    batches: Iterable[Batch], scorer: CleanScorer, sink: Sink, start: Positions, advanced: Callable[[int], None]
+    batches: Iterable[Batch], predictor: TopicPredictor, sink: Sink, start: Positions, advanced: Callable[[int], None]
 ) -> None:
     """Score batch by batch. `start`: where the scan began; `advanced` is told how many records more are done."""
     position = dict(start)
     for batch in batches:
-        frame, errors = scorer.score(batch)
+        frame, errors = predictor.score(batch)
         for partition, offset in zip(batch.partitions, batch.offsets, strict=True):
             position[str(partition)] = max(position.get(str(partition), 0), offset + 1)
         sink.add(frame, dict(position), errors)

@@ -16,7 +16,7 @@ AROUND_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Station:
     """One station. `stage`: raw, clean, dead letter, prediction, label (raw), label. `facts`: what there is
     to say.
     """
@@ -33,7 +33,7 @@ class Path:
 
     event_id: str
     model: str
-    steps: list[Step] = field(default_factory=list)
+    steps: list[Station] = field(default_factory=list)
     epochs: dict[int, int] = field(default_factory=dict)
     """Version by epoch of the predictions."""
     traces: set[str] = field(default_factory=set)
@@ -41,10 +41,10 @@ class Path:
 
     def add(self, stage: str, record: Record, facts: dict[str, Any]) -> None:
         """Adds a station, once."""
-        if any(step.place == record.place for step in self.steps):
+        if any(station.place == record.place for station in self.steps):
             return
-        self.steps.append(Step(stage, record.place, record.at_ms, facts))
-        self.steps.sort(key=lambda step: step.at_ms)
+        self.steps.append(Station(stage, record.place, record.at_ms, facts))
+        self.steps.sort(key=lambda station: station.at_ms)
         if context := find(record.headers, TRACEPARENT):
             self.traces.add(context.decode().split("-")[1])
 
@@ -95,7 +95,7 @@ def _of_prediction(lookup: Lookup, model: str, record: Record, since_ms: int, id
     if clean is not None:
         _add_clean(path, clean)
         _add_raw_of(path, lookup, clean)
-    earliest = min((step.at_ms for step in path.steps), default=since_ms)
+    earliest = min((station.at_ms for station in path.steps), default=since_ms)
     bounds = Bounds((record.partition,), earliest if clean is not None else min(since_ms, earliest))
     _add_event(path, lookup, bounds, id_field)
     return path
@@ -123,7 +123,7 @@ def _add_event(path: Path, lookup: Lookup, bounds: Bounds, id_field: str) -> Non
     for record in lookup.containing("clean", path.event_id, bounds):
         if record.datum and record.datum[id_field] == path.event_id:
             _add_clean(path, record)
-            if all(step.stage != "raw" for step in path.steps):  # its id need not stand in its bytes
+            if all(station.stage != "raw" for station in path.steps):  # its id need not stand in its bytes
                 _add_raw_of(path, lookup, record)
     for record in lookup.containing("raw_dlq", path.event_id, bounds):
         if record.datum is None or record.datum[id_field] == path.event_id:
@@ -149,7 +149,7 @@ def _add_by_position(path: Path, lookup: Lookup, partition: int, offset: int, si
 
 def _after_raw(path: Path, bounds: Bounds) -> Bounds:
     """What is made of a raw record comes after it; only its label may have been pushed before."""
-    pushed = [step.at_ms for step in path.steps if step.stage == "raw"]
+    pushed = [station.at_ms for station in path.steps if station.stage == "raw"]
     return replace(bounds, since_ms=max(bounds.since_ms, min(pushed) - AROUND_MS)) if pushed else bounds
 
 

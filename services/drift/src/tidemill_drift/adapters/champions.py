@@ -18,7 +18,7 @@ from tidemill.kafka.client.broadcast import BroadcastReader
 _log = logging.getLogger(__name__)
 
 CATCH_UP_S = 30.0
-Crowned = tuple[ModelVersion, Mapping[str, Any]]
+NewChampion = tuple[ModelVersion, Mapping[str, Any]]
 
 
 class Champions:
@@ -32,14 +32,14 @@ class Champions:
         self._pending: dict[str, ModelVersion] = {}
         self._digests: dict[str, str] = {}
 
-    def catch_up(self) -> list[Crowned]:
+    def catch_up(self) -> list[NewChampion]:
         """The newest champion of each model. Raises RetryLater where brokers or the artifact store are
         away.
         """
         self._note(self._reader.catch_up(CATCH_UP_S))
         return self._fetch()
 
-    def poll(self) -> list[Crowned]:
+    def poll(self) -> list[NewChampion]:
         """Champions that are new since. Raises RetryLater where the artifact store is away."""
         self._note(self._reader.poll(0.0))
         return self._fetch()
@@ -58,15 +58,15 @@ class Champions:
             if self._digests.get(published.model) != published.champion.manifest_digest:
                 self._pending[published.model] = published
 
-    def _fetch(self) -> list[Crowned]:
-        crowned = []
+    def _fetch(self) -> list[NewChampion]:
+        new = []
         for model, published in list(self._pending.items()):
             reference = _reference(published, self._store)
             del self._pending[model]
             self._digests[model] = published.champion.manifest_digest
             if reference is not None:
-                crowned.append((published, reference))
-        return crowned
+                new.append((published, reference))
+        return new
 
 
 def _reference(published: ModelVersion, store: ArtifactStore) -> Mapping[str, Any] | None:

@@ -31,11 +31,11 @@ from tidemill.kafka.pass_through.aio import aiokafka_config
 from tidemill.service import Heartbeat
 from tidemill.telemetry.traceparent import sampled_contexts
 from tidemill_drift import metrics
-from tidemill_drift.adapters.champions import Champions, Crowned
+from tidemill_drift.adapters.champions import Champions, NewChampion
 from tidemill_drift.adapters.faust_consumer import WholeTransport
-from tidemill_drift.detector_host import ROLES, Judging, count
+from tidemill_drift.detector_host import ROLES, DetectorHost, count
 from tidemill_drift.settings import DriftSettings
-from tidemill_drift.spans import judging_span, outcome_headers
+from tidemill_drift.spans import judge_span, outcome_headers
 from tidemill_learning.drift.detection.detector import Outcome
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class DetectApp:
         topics: TopicCatalog,
         schemas: SchemaCatalog,
         codec: Codec,
-        judging: Callable[[Any], Judging],
+        host: Callable[[Any], DetectorHost],
         champions: Champions,
         publisher: Publisher,
         tracer: Tracer,
@@ -90,7 +90,7 @@ class DetectApp:
         self._table = self._app.Table(
             "drift", key_type=bytes, value_type=bytes, partitions=1, changelog_topic=changelog
         )
-        self._judging = judging(self._table)
+        self._host = host(self._table)
         profiles = self._app.topic(
             topics.name("profiles"), key_serializer="raw", value_serializer="raw", value_type=bytes
         )
@@ -99,7 +99,7 @@ class DetectApp:
 
     async def run(self, stop: threading.Event) -> None:
         """Runs until stopped; raises what went wrong in the agent."""
-        self._crown(await self._patiently(self._champions.catch_up))
+        self._set_champions(await self._patiently(self._champions.catch_up))
         self._app.finalize()
         try:
             await self._app.start()
@@ -123,7 +123,7 @@ class DetectApp:
                 await self._take(event.value, int(message.timestamp * 1000), _traceparent(message.headers))
             except Exception as error:
                 # Faust would log it and go on with the next profile: this one would be lost.
-                self._judging.forget()
+                self._host.forget()
                 self._failure = error
                 raise
             event.ack()
@@ -137,35 +137,35 @@ class DetectApp:
             raise FatalError(f"Faust left out profiles {expected} to {message.offset - 1}: they must be read again")
 
     async def _take(self, value: bytes, appended_ms: int, traceparent: bytes | None) -> None:
-        self._crown(await self._patiently(self._champions.poll))
+        self._set_champions(await self._patiently(self._champions.poll))
         try:
             profile = self._codec.decode_one(value, self._profile_schema)
         except DeadLetter as error:
             metrics.UNREADABLE.labels("", "profiles").inc()
             _log.error("a profile cannot be read and is left out: %s", error)
             return
-        if not self._judging.knows(profile["model"]):
+        if not self._host.knows(profile["model"]):
             return
         model = profile["model"]
         if traceparent is not None:
             profile["traceparent"] = traceparent.decode()
-        with judging_span(self._tracer, model, traceparent):
-            outcomes, state = self._judging.apply(profile, appended_ms)
+        with judge_span(self._tracer, model, traceparent):
+            outcomes, state = self._host.apply(profile, appended_ms)
             count(outcomes)
             await self._write(model, outcomes)
-        self._judging.keep(model, state)
+        self._host.keep(model, state)
 
     async def _send_again(self) -> None:
         """Runs once the table is restored: whether the newest outcomes were stored is not known, and ids
         tell repeats.
         """
-        for outcome in self._judging.last():
+        for outcome in self._host.last():
             await self._write(outcome.model, [outcome])
         self.ready = True
 
     async def _write(self, model: str, outcomes: Sequence[Outcome]) -> None:
         if outcomes:
-            with outcome_headers(self._tracer, model, self._judging.traces(model)) as headers:
+            with outcome_headers(self._tracer, model, self._host.traces(model)) as headers:
                 outputs = [self._output(outcome, headers) for outcome in outcomes]
                 await self._patiently(lambda: self._publisher.publish_all(outputs))
 
@@ -174,9 +174,9 @@ class DetectApp:
         value = self._codec.encode_one(outcome.to_dict(), self._schemas.for_topic(role))
         return Output(self._topics.name(role), [value], [outcome.model.encode()], headers=[headers])
 
-    def _crown(self, crowned: Sequence[Crowned]) -> None:
-        for published, reference in crowned:
-            self._judging.crown(published, reference)
+    def _set_champions(self, new: Sequence[NewChampion]) -> None:
+        for published, reference in new:
+            self._host.set_champion(published, reference)
 
     async def _patiently(self, call: Callable[[], Any]) -> Any:
         """The result of a blocking call, repeated for as long as its dependency is away."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tidemill.contracts.events.platform import Action, Evidence, ModelRef, ModelRelease, ModelVersion, ReleaseCommand
 from tidemill.ids import deterministic_id
 from tidemill_learning.release.policy import Plan
-from tidemill_trainer.release.transitions import DIRECT, NotReleased, crowned, newest
+from tidemill_trainer.release.transitions import DIRECT, NotReleased, newest, with_champion
 
 Find = Callable[[int], tuple[ModelRef, tuple[int, ...]] | None]
 """Version to its artifact and the end of its data set."""
@@ -41,11 +41,11 @@ def release_of_command(
     if current is not None and number == current.champion.version:
         if current.challenger is None or command.action == "promote":
             raise NotReleased(f"version {number} serves already")
-        return _commanded(command, crowned(current, command.model, current.champion, (), now_ms), "rolled_back")
+        return _commanded(command, with_champion(current, command.model, current.champion, (), now_ms), "rolled_back")
     if command.action == "rollback" and (current is None or number > current.champion.version):
         raise NotReleased(f"version {number} is not an earlier version")
     action: Action = "rolled_back" if command.action == "rollback" else "promoted"
-    return _commanded(command, _crowned(current, command, number, find, now_ms), action)
+    return _commanded(command, _promoted(current, command, number, find, now_ms), action)
 
 
 def refused(current: ModelVersion, command: ReleaseCommand, why: str) -> ModelRelease:
@@ -71,10 +71,10 @@ def _approved(
     if current is None:
         if command.version is None:
             raise NotReleased("nothing serves yet: name the version")
-        return _commanded(command, _crowned(None, command, command.version, find, now_ms), "promoted")
+        return _commanded(command, _promoted(None, command, command.version, find, now_ms), "promoted")
     challenger = current.challenger
     if challenger is None and command.version is not None and command.version > newest(current):
-        return _commanded(command, _crowned(current, command, command.version, find, now_ms), "promoted")
+        return _commanded(command, _promoted(current, command, command.version, find, now_ms), "promoted")
     if challenger is None or command.version not in (None, challenger.version):
         raise NotReleased(f"version {command.version or '?'} is not on trial")
     if not plan.steps or not plan.steps[plan.step_of(current.challenger_share)].approval:
@@ -89,19 +89,19 @@ def _rejected(current: ModelVersion | None, command: ReleaseCommand, now_ms: int
         raise NotReleased(f"version {command.version} serves: roll back instead")
     challenger = current.challenger
     if challenger is not None and command.version in (None, challenger.version):
-        return _commanded(command, crowned(current, command.model, current.champion, (), now_ms), "rejected")
+        return _commanded(command, with_champion(current, command.model, current.champion, (), now_ms), "rejected")
     if command.version is None:
         raise NotReleased("no version is named, and none is on trial")
     return _commanded(command, current, "rejected")
 
 
-def _crowned(
+def _promoted(
     current: ModelVersion | None, command: ReleaseCommand, number: int, find: Find, now_ms: int
 ) -> ModelVersion:
     found = find(number)
     if found is None:
         raise NotReleased(f"version {number} of {command.model} is not known, or did not pass its gate")
-    return crowned(current, command.model, found[0], found[1], now_ms)
+    return with_champion(current, command.model, found[0], found[1], now_ms)
 
 
 def _commanded(command: ReleaseCommand, version: ModelVersion, action: Action) -> ModelRelease:

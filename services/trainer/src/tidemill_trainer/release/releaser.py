@@ -32,7 +32,7 @@ from tidemill_trainer.release.plans import plan_of
 from tidemill_trainer.release.published import Published
 from tidemill_trainer.release.topic_reader import TopicReader, headers_of
 from tidemill_trainer.release.transitions import NotReleased, release_of_run, run_release_id
-from tidemill_trainer.release.trial.evaluator import TrialJudge
+from tidemill_trainer.release.trial.evaluator import TrialEvaluator
 from tidemill_trainer.runs.spans import release_span
 from tidemill_trainer.runs.store import RunStore
 
@@ -52,11 +52,11 @@ class Releaser:
     def __init__(
         self, catalog: TopicCatalog, codec: Codec, schemas: SchemaCatalog, reader: TopicReader,
         specs: Mapping[str, ModelSpec], writers: Mapping[str, ExclusiveWriter], published: Published,
-        judge: TrialJudge, store: RunStore, audit: ReleaseAudit, clock: Clock, tracer: Tracer, poll_s: float,
+        evaluator: TrialEvaluator, store: RunStore, audit: ReleaseAudit, clock: Clock, tracer: Tracer, poll_s: float,
         stop: threading.Event, heartbeat: Heartbeat,
     ) -> None:  # fmt: skip
         self._specs = specs
-        self._judge = judge
+        self._evaluator = evaluator
         self._audit = audit
         self._catalog = catalog
         self._codec = codec
@@ -84,7 +84,7 @@ class Releaser:
                 self._heartbeat.beat()
         finally:
             self._reader.close()
-            self._judge.close()
+            self._evaluator.close()
             self._published.close()
             for writer in self._writers.values():
                 writer.close()
@@ -93,7 +93,7 @@ class Releaser:
         try:
             self._settle()
             self._handle_all(self._reader.poll(self._poll_s))
-            for release in self._judge.look():
+            for release in self._evaluator.look():
                 self._publish(release, None)
         except RetryLater as error:
             log.warning("release tries again: %s", error)

@@ -1,4 +1,4 @@
-"""What a finished run or the gate changes about what serves. Pure: one state in, one release or a refusal out."""
+"""What a finished run or a decision changes about what serves. Pure: one state in, one release or a refusal out."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import replace
 from tidemill.contracts.events.platform import Action, Evidence, ModelRef, ModelRelease, ModelVersion, RetrainRun
 from tidemill.errors import TidemillError
 from tidemill.ids import deterministic_id
-from tidemill_learning.release.policy import Decision, Plan
-from tidemill_learning.release.sequential_test import Finding
+from tidemill_learning.release.policy import Plan, TrialDecision
+from tidemill_learning.release.sequential_test import HarmTest
 
 DIRECT = Plan()
 GATE = "gate"
@@ -27,7 +27,7 @@ def run_release_id(run_id: str) -> str:
 
 
 def step_release_id(model: str, epoch: int) -> str:
-    """The id of the release by which the gate ends the step of this epoch."""
+    """The id of the release by which a decision ends the step of this epoch."""
     return deterministic_id("release", GATE, model, epoch)
 
 
@@ -48,7 +48,7 @@ def release_of_run(current: ModelVersion | None, run: RetrainRun, now_ms: int, p
         raise NotReleased(f"version {number} is not newer than {newest(current)}, which serves")
     if current is None or not plan.steps:
         action: Action = "promoted"
-        version = crowned(current, run.model, run.artifact, run.start_offsets, now_ms)
+        version = with_champion(current, run.model, run.artifact, run.start_offsets, now_ms)
     else:
         action = "started"
         version = on_trial(current, run.artifact, plan, now_ms)
@@ -58,20 +58,20 @@ def release_of_run(current: ModelVersion | None, run: RetrainRun, now_ms: int, p
     )  # fmt: skip
 
 
-def release_of_decision(current: ModelVersion, decision: Decision, now_ms: int) -> ModelRelease:
-    """What the gate decided about the trial that is published. Raises ``NotReleased`` where it waits."""
+def release_of_decision(current: ModelVersion, decision: TrialDecision, now_ms: int) -> ModelRelease:
+    """What was decided about the trial that is published. Raises ``NotReleased`` where it waits."""
     if current.challenger is None or decision.move == "wait":
         raise NotReleased(decision.reason)
     action: Action = "advanced"
     if decision.move == "advance":
         version = replace(current, epoch=current.epoch + 1, challenger_share=decision.share, published_at=now_ms)
     elif decision.move == "promote":
-        action, version = "promoted", crowned(current, current.model, current.challenger, (), now_ms)
+        action, version = "promoted", with_champion(current, current.model, current.challenger, (), now_ms)
     else:
-        action, version = "rolled_back", crowned(current, current.model, current.champion, (), now_ms)
+        action, version = "rolled_back", with_champion(current, current.model, current.champion, (), now_ms)
     return ModelRelease(
         release_id=step_release_id(current.model, current.epoch), action=action, by=GATE, reason=decision.reason,
-        evidence=tuple(_evidence(finding, current.challenger.version) for finding in decision.findings),
+        evidence=tuple(_evidence(test, current.challenger.version) for test in decision.tests),
         published=version,
     )  # fmt: skip
 
@@ -81,7 +81,7 @@ def newest(current: ModelVersion) -> int:
     return max(ref.version for ref in (current.champion, current.challenger) if ref is not None)
 
 
-def crowned(
+def with_champion(
     current: ModelVersion | None, model: str, champion: ModelRef, data_set_end: tuple[int, ...], now_ms: int
 ) -> ModelVersion:
     """The next epoch, in which the champion answers alone. Start offsets are those of the first version and are
@@ -112,8 +112,8 @@ def _superseding(current: ModelVersion | None, reason: str) -> str:
     return f"{reason}; takes the place of version {current.challenger.version}, which was on trial"
 
 
-def _evidence(finding: Finding, version: int) -> Evidence:
+def _evidence(test: HarmTest, version: int) -> Evidence:
     return Evidence(
-        detector=finding.test, kind="gate", subject=f"version {version}", statistic=finding.statistic,
-        threshold=finding.threshold, detail=finding.detail,
+        detector=test.test, kind="gate", subject=f"version {version}", statistic=test.statistic,
+        threshold=test.threshold, detail=test.detail,
     )  # fmt: skip

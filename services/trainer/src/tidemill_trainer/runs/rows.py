@@ -7,13 +7,13 @@ from typing import Any
 
 from tidemill.contracts.events.platform import RetrainRequest
 from tidemill.ids import deterministic_id
-from tidemill_learning.admission import Decision
+from tidemill_learning.admission import AdmissionDecision
 
 TOLD = ("run_id", "request_id", "model", "cause", "state", "reason", "version", "artifact", "gate", "metrics")
 """Columns that stand in the event under the same name."""
 
 
-def new_row(request: RetrainRequest, traceparent: str, decision: Decision, now_ms: int) -> dict[str, Any]:
+def new_row(request: RetrainRequest, traceparent: str, decision: AdmissionDecision, now_ms: int) -> dict[str, Any]:
     """The row of a request that has just been decided on. Its run id follows from the request's id."""
     return {
         "run_id": deterministic_id("run", request.request_id),

@@ -17,11 +17,11 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from tidemill.clock import Clock
 from tidemill.contracts.events.platform import Evidence, ModelRef, RetrainRequest, RetrainRun
 from tidemill.errors import RetryLater, TidemillError
-from tidemill_learning.admission import Decision, PastRun
+from tidemill_learning.admission import AdmissionDecision, PastRun
 from tidemill_trainer.runs.rows import event, event_id, new_row
 from tidemill_trainer.runs.tables import outbox, runs, versions
 
-Decide = Callable[[Sequence[PastRun]], Decision]
+Decide = Callable[[Sequence[PastRun]], AdmissionDecision]
 
 
 class LeaseLost(TidemillError):
@@ -80,7 +80,7 @@ class RunStore:
         with self._begin() as connection:
             connection.execute(select(1))
 
-    def admit(self, request: RetrainRequest, traceparent: str, decide: Decide) -> Decision | None:
+    def admit(self, request: RetrainRequest, traceparent: str, decide: Decide) -> AdmissionDecision | None:
         """Decide on a request and record it, accepted or refused. ``None`` if it was recorded before (a
         repeat).
         """

@@ -13,7 +13,7 @@ from tidemill.contracts.events.platform import ModelRef
 
 
 class ServingChampion:
-    """A published version under the protocol ``tidemill_learning.training.train.Champion``."""
+    """A published version under the protocol ``tidemill_learning.training.train.ChampionModel``."""
 
     def __init__(self, model: OnnxModel, fitted_until_ms: int) -> None:
         self._model = model

@@ -38,7 +38,7 @@ from tidemill_learning.reference import reference_bytes, training_reference
 from tidemill_trainer.training.tracker import Logged, Tracker
 
 
-def adopt(
+def version_of_import(
     spec: ModelSpec, staged: Staged, version: int, run_id: str, *, store: ArtifactStore, tracking: Tracker, clock:
     Clock, bounds: Bounds | None = None,
 ) -> dict[str, Any]:  # fmt: skip

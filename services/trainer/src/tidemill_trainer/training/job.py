@@ -35,7 +35,7 @@ from tidemill_trainer.footprint import give_memory_back
 from tidemill_trainer.release.transitions import UNREADABLE_CHAMPION
 from tidemill_trainer.training.champion import ServingChampion
 from tidemill_trainer.training.data_set import Loaded, load_data_set
-from tidemill_trainer.training.imported import adopt
+from tidemill_trainer.training.imported import version_of_import
 from tidemill_trainer.training.revision import is_commit
 from tidemill_trainer.training.tracker import Logged, Tracker
 
@@ -101,12 +101,12 @@ class Job:
             raise
         give_memory_back()
         self._held = (order, loaded, trained, tracking_run)
-        alone = f"; {unreadable}; the new version waits for a person" if unreadable and trained.verdict.passed else ""
-        if not trained.verdict.passed:
+        alone = f"; {unreadable}; the new version waits for a person" if unreadable and trained.gate.passed else ""
+        if not trained.gate.passed:
             told = f"{order.model} {order.cause} {moment(loaded.cut_off_ms)[:10]}, gate not passed"
             self.tracking.end(tracking_run, name=told)
         return {
-            "passed": trained.verdict.passed,
+            "passed": trained.gate.passed,
             "reason": trained.reason + alone,
             "gate": [evidence.to_dict() for evidence in (*_evidence(trained), *_unread(order, unreadable))],
             "champion_unreadable": bool(unreadable),
@@ -149,9 +149,9 @@ class Job:
             tracking_run=tracking_run, data_set=loaded.data_set,
         ).to_dict()  # fmt: skip
 
-    def adopt(self, model: str, staged: Staged, version: int, run_id: str) -> dict[str, Any]:
-        """Make a version of a model that was trained elsewhere; see `adopt.adopt`."""
-        return adopt(
+    def import_staged(self, model: str, staged: Staged, version: int, run_id: str) -> dict[str, Any]:
+        """Make a version of a model that was trained elsewhere; see `imported.version_of_import`."""
+        return version_of_import(
             self.specs[model], staged, version, run_id,
             store=self.store, tracking=self.tracking, clock=self.clock, bounds=self.bounds,
         )  # fmt: skip
@@ -222,7 +222,7 @@ def _params(spec: ModelSpec, loaded: Loaded, trained: Trained) -> dict[str, obje
 def _metrics(trained: Trained, seconds: float) -> dict[str, float]:
     tried = {
         f"tune.{k}.{t.candidate}.{name}": v
-        for k, t in enumerate(trained.search.trials)
+        for k, t in enumerate(trained.search.attempts)
         for name, v in t.metrics.items()
     }
     rival = {f"champion.{name}": value for name, value in trained.champion_metrics.items()}
@@ -236,15 +236,15 @@ def _facts(loaded: Loaded, trained: Trained) -> dict[str, str]:
         "tidemill.data_set.table": loaded.data_set.table_uri,
         "tidemill.data_set.version": str(loaded.data_set.table_version),
         "tidemill.data_set.offsets": offsets[:4_000],
-        "tidemill.gate": "passed" if trained.verdict.passed else "not passed",
+        "tidemill.gate": "passed" if trained.gate.passed else "not passed",
     }
 
 
 def _evidence(trained: Trained) -> list[Evidence]:
     return [
         Evidence(
-            detector=finding.rule, kind="gate", subject=finding.metric, statistic=finding.statistic,
-            threshold=finding.threshold, detail=finding.detail,
+            detector=result.rule, kind="gate", subject=result.metric, statistic=result.statistic,
+            threshold=result.threshold, detail=result.detail,
         )
-        for finding in trained.verdict.findings
+        for result in trained.gate.results
     ]  # fmt: skip

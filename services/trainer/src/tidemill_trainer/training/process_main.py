@@ -95,9 +95,9 @@ def _do(job: Any, order: Mapping[str, Any]) -> dict[str, Any]:
         return dict(job.train(_order(order)))
     if order["do"] == "export":
         return {"artifact": job.export(int(order["version"]))}
-    if order["do"] == "adopt":
+    if order["do"] == "import":
         staged = Staged(order["uri"], order["digest"])
-        return dict(job.adopt(order["model"], staged, int(order["version"]), order["run_id"]))
+        return dict(job.import_staged(order["model"], staged, int(order["version"]), order["run_id"]))
     if order["do"] == "aliases":
         job.tracking.follow(job.specs[order["model"]], order["arms"])
         return {}

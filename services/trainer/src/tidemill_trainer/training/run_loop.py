@@ -108,7 +108,7 @@ class Trainer:
         with run_span(self._tracer, claim) as (span, claim), metrics.TRAIN_SECONDS.labels(claim.model).time():
             try:
                 staged = staged_in(claim.evidence)
-                outcome = self._adopted(claim, staged) if staged else self._trained(claim, span)
+                outcome = self._imported(claim, staged) if staged else self._trained(claim, span)
                 self._store.finish(claim, outcome)
             except Refused as error:
                 self._store.fail(claim, str(error))
@@ -135,17 +135,17 @@ class Trainer:
             span.set_attribute(name, value)
         return self._outcome(claim, trained)
 
-    def _adopted(self, claim: Claim, staged: Staged) -> Outcome:
+    def _imported(self, claim: Claim, staged: Staged) -> Outcome:
         """A model that was trained elsewhere: nothing is learned and nobody beaten, but everything is verified."""
         version = self._store.version_of(claim)
         order = {
-            "do": "adopt", "model": claim.model, "run_id": claim.run_id, "version": version,
+            "do": "import", "model": claim.model, "run_id": claim.run_id, "version": version,
             "uri": staged.uri, "digest": staged.digest,
         }  # fmt: skip
-        adopted = self._patiently(claim, order, EXPORT_TIMEOUT_S)
-        gate = tuple(Evidence.from_dict(item) for item in adopted["gate"])
-        reference = ModelRef.from_dict(adopted["artifact"])
-        return Outcome("imported", gate, {}, tuple(adopted["start_offsets"]), version, reference)
+        imported = self._patiently(claim, order, EXPORT_TIMEOUT_S)
+        gate = tuple(Evidence.from_dict(item) for item in imported["gate"])
+        reference = ModelRef.from_dict(imported["artifact"])
+        return Outcome("imported", gate, {}, tuple(imported["start_offsets"]), version, reference)
 
     def _outcome(self, claim: Claim, trained: Mapping[str, Any]) -> Outcome:
         gate = tuple(Evidence.from_dict(item) for item in trained["gate"])

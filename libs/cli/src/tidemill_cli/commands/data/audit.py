@@ -101,7 +101,7 @@ def show(console: Console, proof: Proof) -> None:
     table.add_column("exactly once")
     for heading in ("records", "missing", "twice", "unknown", "disordered", "waiting"):
         table.add_column(heading, justify="right")
-    for item in proof.findings:
+    for item in proof.balances:
         numbers = (item.expected, item.missing, item.duplicated, item.strangers, item.disordered, item.waiting)
         table.add_row(item.name, *(f"{number:,}" for number in numbers))
     console.print(table)
@@ -112,7 +112,7 @@ def show(console: Console, proof: Proof) -> None:
         f"{proof.unreadable_predictions:,} unreadable; epochs that go back: {proof.epochs_back:,}",
         soft_wrap=True,
     )
-    for item in proof.findings:
+    for item in proof.balances:
         for kind, places in item.examples.items():
             console.print(f"{kind}: {', '.join(places)}", highlight=False, soft_wrap=True)
     for topic, count in proof.removed_unread.items():

@@ -15,7 +15,7 @@ from tidemill_cli.platform_options import platform_options
 if TYPE_CHECKING:
     from tidemill.contracts.model_file import ModelSpec
     from tidemill_operations.platform import PlatformView
-    from tidemill_operations.predict.files import FileScorer
+    from tidemill_operations.predict.files import FilePredictor
     from tidemill_operations.predict.parts import Parts
     from tidemill_operations.predict.version import Version
     from tidemill_operations.push.files.choices import Choices
@@ -84,7 +84,7 @@ def _file(
     if again:
         forget(target)
     digest = file_digest(file)
-    scorer = _scorer(platform, spec, version, file, digest, mapped, key_file, choices)
+    predictor = _predictor(platform, spec, version, file, digest, mapped, key_file, choices)
     parts = Parts(
         target, {"file": digest, "model": spec.name, "version": version.number, "map": list(mapped)} | _said(choices)
     )
@@ -98,19 +98,19 @@ def _file(
             advance(row - done)
             done = row
 
-        score_file(read_chunks(file, CHUNK_ROWS, choices), scorer, parts, advanced)
+        score_file(read_chunks(file, CHUNK_ROWS, choices), predictor, parts, advanced)
     _conclude(parts, version, f"in {target}")
 
 
-def _scorer(
+def _predictor(
     platform: PlatformView, spec: ModelSpec, version: Version, file: Path, digest: str, mapped: tuple[str, ...],
     key_file: Path | None, choices: Choices,
-) -> FileScorer:  # fmt: skip
+) -> FilePredictor:  # fmt: skip
     from datetime import UTC, datetime, timedelta
 
     from tidemill.rows.field_rules import FieldRules, read_privacy_key
     from tidemill_expectations import event_suite
-    from tidemill_operations.predict.files import FileScorer
+    from tidemill_operations.predict.files import FilePredictor
     from tidemill_operations.push.files.reading import read_chunks
     from tidemill_operations.push.naming import roles_of
     from tidemill_operations.push.records import RecordMaker, TimeLine, parse_renames
@@ -130,7 +130,7 @@ def _scorer(
         )
     if unknown := maker.unknown_columns(first.frame.columns):
         click.echo(f"left out, since the record has no such field: {', '.join(unknown)}", err=True)
-    return FileScorer(
+    return FilePredictor(
         maker, version, event_suite(spec).expectations, FieldRules.normalising(spec.normalise),
         FieldRules.hiding(spec.privacy, required, read_privacy_key(key_file)), spec.event_id,
     )  # fmt: skip
@@ -149,7 +149,7 @@ def _clean(
 ) -> None:  # fmt: skip
     from tidemill.kafka.client.scan import bounds, scan
     from tidemill_operations.predict.parts import Parts, forget
-    from tidemill_operations.predict.topics import CleanScorer, Sink, TopicSink, score_topic
+    from tidemill_operations.predict.topics import Sink, TopicPredictor, TopicSink, score_topic
 
     clean = platform.topics.name("clean", spec.name)
     if topic is not None:
@@ -161,7 +161,7 @@ def _clean(
         forget(target)
     job = {"from": start, "model": spec.name, "version": version.number, "topic": topic, "input": clean}
     parts = Parts(target, job | {"cluster": platform.settings.kafka_bootstrap})
-    scorer = CleanScorer(spec, platform.schemas.record(spec.name), platform.codec, version)
+    predictor = TopicPredictor(spec, platform.schemas.record(spec.name), platform.codec, version)
     begun = parts.next
     if begun is None:
         begun = _first_positions(bounds(platform.settings, clean, **_place(start)), start)
@@ -175,7 +175,7 @@ def _clean(
     left = sum(max(0, end[n] - first.get(n, 0)) for n in end)
     batches = scan(platform.settings, clean, start=first, end=end, batch_size=CHUNK_ROWS)
     with _progress(clean, left + parts.rows, parts.rows) as advance:
-        score_topic(batches, scorer, sink, begun, advance)
+        score_topic(batches, predictor, sink, begun, advance)
     if topic is None:
         _conclude(parts, version, f"in {target}")
         return

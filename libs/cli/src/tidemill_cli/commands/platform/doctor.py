@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -45,10 +44,10 @@ def doctor(platform: PlatformView, service: str, try_transactions: bool, as_json
 
     findings = examine(platform, service, try_transactions=try_transactions)
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
+        click.echo(json.dumps([finding.to_dict() for finding in findings], indent=1))
     else:
         for finding in findings:
-            click.secho(f"{finding.verdict:<5}", fg=COLOURS[finding.verdict.value], nl=False)
+            click.secho(f"{finding.status:<5}", fg=COLOURS[finding.status.value], nl=False)
             click.echo(f"{finding.check:<12}{finding.text}")
             if finding.todo:
                 click.echo(f"{'':17}-> {finding.todo}")

@@ -15,18 +15,18 @@ from tidemill.contracts.events.platform import DriftEvent, Evidence, ModelPerfor
 from tidemill.ids import deterministic_id
 from tidemill_learning.drift.detection.evidence import (
     KINDS,
-    WATCHED,
-    Watched,
+    TRACKS,
+    Track,
     by_version,
     evidence,
     extent,
     shifts,
-    watched,
+    track_of,
 )
-from tidemill_learning.drift.detection.findings import Finding
 from tidemill_learning.drift.detection.ordering import Item, WindowOrder
 from tidemill_learning.drift.detection.quality import QualityWatch, Totals
-from tidemill_learning.drift.detection.state import Champion, State, pack, unpack
+from tidemill_learning.drift.detection.shift_detectors import DetectorResult
+from tidemill_learning.drift.detection.state import State, WatchedVersion, pack, unpack
 from tidemill_learning.drift.profiling.baseline import Baseline
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Detector:
     """One model's drift, over all partitions and versions. The stream and what REST clients ask are judged each by
     itself, by the same rules.
 
-    Call `crown` for each champion (with its reference), `apply` for each profile in the order of the topic.
+    Call `set_champion` for each champion (with its reference), `apply` for each profile in the order of the topic.
     Both give what is to be written; `last` gives the newest such outputs again, for a process that cannot
     know whether it wrote them. Raises ValueError for state of an unknown version.
     """
@@ -61,14 +61,14 @@ class Detector:
         orders = self._state.orders
         self._orders = {
             t.name: WindowOrder(orders.get(t.name), known_only=t.rest, waits=not t.rest or t.kind == "quality")
-            for t in WATCHED
+            for t in TRACKS
         }
-        self._champion = Champion(**self._state.champion) if self._state.champion else None
+        self._champion = WatchedVersion(**self._state.champion) if self._state.champion else None
         self._baseline: Baseline | None = None
         self._quality: dict[bool, QualityWatch] = {}
 
     @property
-    def champion(self) -> Champion | None:
+    def champion(self) -> WatchedVersion | None:
         """The version that is watched now."""
         return self._champion
 
@@ -83,20 +83,20 @@ class Detector:
         return self._state.last_traces
 
     def to_bytes(self) -> bytes:
-        """The state; `Detector(spec, topic, state)` and `crown` with the same champion go on from it."""
+        """The state; `Detector(spec, topic, state)` and `set_champion` with the same champion go on from it."""
         self._state.orders = {name: order.to_state() for name, order in self._orders.items()}
         if self._quality:
             self._state.quality, self._state.rest_quality = (self._quality[r].to_state() for r in (False, True))
         return pack(self._state)
 
-    def crown(self, published: ModelVersion, reference: Mapping[str, Any]) -> None:
+    def set_champion(self, published: ModelVersion, reference: Mapping[str, Any]) -> None:
         """Watch this champion. A version that was not watched before starts all detectors anew."""
-        champion = Champion.of(published, *self._topics)
+        champion = WatchedVersion.of(published, *self._topics)
         same = self._champion is not None and self._champion.version == champion.version
         self._baseline = Baseline(reference)
         if not same:
             self._champion = champion
-            self._state.champion = {name: getattr(champion, name) for name in Champion.__slots__}
+            self._state.champion = {name: getattr(champion, name) for name in WatchedVersion.__slots__}
             self._start_anew()
         if not same or not self._quality:
             task, states = self._spec.target.task, (self._state.quality, self._state.rest_quality)
@@ -106,7 +106,7 @@ class Detector:
         """Take in a profile; gives what follows from it. `now_ms` becomes `requested_at` of requests. A profile may
         have its trace context as `traceparent`.
         """
-        track = watched(profile)
+        track = track_of(profile)
         order = self._orders[track.name]
         if order.is_anew(profile):
             self._forget_learned(track, str(profile["partition"]))
@@ -132,17 +132,17 @@ class Detector:
     def _start_anew(self) -> None:
         self._state.quality, self._state.rest_quality, self._state.alarms = {}, {}, {}
         self._state.windows, self._state.lasting, self._state.traces = {}, {}, {}
-        for track in WATCHED:
+        for track in TRACKS:
             if track.kind != "quality":  # reduced against the old version's reference; labels are kept as they are
                 self._orders[track.name].drop()
                 self._state.groups[track.name] = []
 
-    def _forget_learned(self, track: Watched, partition: str) -> None:
+    def _forget_learned(self, track: Track, partition: str) -> None:
         """Offsets of what the champion learned from are those of the topic that was there before."""
         if self._champion is not None and track.kind == "features":
             (self._champion.asked if track.rest else self._champion.learned).pop(partition, None)
 
-    def _content(self, track: Watched, profile: Mapping[str, Any]) -> Any:
+    def _content(self, track: Track, profile: Mapping[str, Any]) -> Any:
         """What is kept of a profile: little, for it waits in the state."""
         assert self._champion is not None and self._baseline is not None
         if track.kind == "quality":
@@ -157,31 +157,31 @@ class Detector:
             return None  # it learned from these very rows
         return {name: c.to_state() for name, c in self._baseline.features(profile).items()}
 
-    def _look(self, track: Watched, group: Sequence[Item], now_ms: int) -> list[Outcome]:
+    def _look(self, track: Track, group: Sequence[Item], now_ms: int) -> list[Outcome]:
         window = self._state.windows.get(track.name, 0)
         self._state.windows[track.name] = window + 1
         traces = [*self._state.traces.get(track.name, []), *(i["traceparent"] for i in group if "traceparent" in i)]
         self._state.traces[track.name] = traces[-MOST_TRACES:]
         if track.kind == "quality":
-            outcomes, findings = self._performance(track, group, window), self._errors(track, group)
+            outcomes, results = self._performance(track, group, window), self._errors(track, group)
         else:
-            outcomes, findings = [], shifts(KINDS[track.kind], group)
-        if track.kind not in self._spec.drift.watch or not findings:
+            outcomes, results = [], shifts(KINDS[track.kind], group)
+        if track.kind not in self._spec.drift.watch or not results:
             return outcomes
-        outcomes += self._raise(track, findings, group, window)
+        outcomes += self._raise(track, results, group, window)
         return outcomes + self._request(track, group, window, now_ms)
 
-    def _errors(self, track: Watched, group: Sequence[Item]) -> list[Finding]:
+    def _errors(self, track: Track, group: Sequence[Item]) -> list[DetectorResult]:
         assert self._champion is not None
         ours = (self._champion.version, "champion")
         errors = [e for item in group for e in item["content"] if (e["version"], e["arm"]) == ours]
         return self._quality[track.rest].look(errors) if errors else []
 
-    def _performance(self, track: Watched, group: Sequence[Item], window: int) -> list[Outcome]:
+    def _performance(self, track: Track, group: Sequence[Item], window: int) -> list[Outcome]:
         assert self._champion is not None and self._baseline is not None
         measured: list[Outcome] = []
         for (version, arm), errors in by_version(e for item in group for e in item["content"]).items():
-            totals, kind = Totals(errors), Watched("quality", track.rest)
+            totals, kind = Totals(errors), Track("quality", track.rest)
             measured.append(
                 ModelPerformance(
                     performance_id=self._id("performance", version, arm, window, *kind.id_parts),
@@ -198,33 +198,35 @@ class Detector:
             )
         return measured
 
-    def _raise(self, track: Watched, findings: Sequence[Finding], group: Sequence[Item], window: int) -> list[Outcome]:
+    def _raise(
+        self, track: Track, results: Sequence[DetectorResult], group: Sequence[Item], window: int
+    ) -> list[Outcome]:
         """Drift events for alarms that were not there in the window before."""
         before = self._state.alarms.get(track.name, {})
-        alarms = {f"{f.detector}/{f.subject}": f for f in findings if f.alarm}
-        self._state.alarms[track.name] = {name: evidence(finding, track).to_dict() for name, finding in alarms.items()}
+        alarms = {f"{f.detector}/{f.subject}": f for f in results if f.alarm}
+        self._state.alarms[track.name] = {name: evidence(result, track).to_dict() for name, result in alarms.items()}
         self._state.lasting[track.name] = self._state.lasting.get(track.name, 0) + 1 if alarms else 0
         return [self._event(track, f, group, window) for name, f in sorted(alarms.items()) if name not in before]
 
-    def _event(self, track: Watched, finding: Finding, group: Sequence[Item], window: int) -> DriftEvent:
+    def _event(self, track: Track, result: DetectorResult, group: Sequence[Item], window: int) -> DriftEvent:
         assert self._champion is not None
         return DriftEvent(
-            event_id=self._id("drift", finding.kind, finding.detector, finding.subject, window, *track.id_parts),
+            event_id=self._id("drift", result.kind, result.detector, result.subject, window, *track.id_parts),
             model=self._spec.name,
             version=self._champion.version,
-            kind=finding.kind,
-            detector=finding.detector,
-            subject=finding.subject,
-            statistic=finding.statistic,
-            threshold=finding.threshold,
+            kind=result.kind,
+            detector=result.detector,
+            subject=result.subject,
+            statistic=result.statistic,
+            threshold=result.threshold,
             window=window,
-            records=finding.records,
-            detail=track.said(finding.detail),
+            records=result.records,
+            detail=track.said(result.detail),
             **extent(group),
             source=track.source,
         )
 
-    def _request(self, track: Watched, group: Sequence[Item], window: int, now_ms: int) -> list[Outcome]:
+    def _request(self, track: Track, group: Sequence[Item], window: int, now_ms: int) -> list[Outcome]:
         """Asks in every window in which the alarm lasts: whether it is too early is for the governor to
         say.
         """
@@ -232,7 +234,7 @@ class Detector:
             return []
         cause: Any = {"quality": "quality", "predictions": "prediction", "features": "drift"}[track.kind]
         request_id = self._id("retrain", cause, window, *track.id_parts)
-        order = [track.name, *(other.name for other in WATCHED if other != track)]
+        order = [track.name, *(other.name for other in TRACKS if other != track)]
         found = [Evidence(**e) for name in order for _, e in sorted(self._state.alarms.get(name, {}).items())]
         request = RetrainRequest(
             request_id=request_id,
@@ -246,7 +248,7 @@ class Detector:
         )
         return [request]
 
-    def _wanted(self, track: Watched) -> bool:
+    def _wanted(self, track: Track) -> bool:
         """Whether the alarms of this track ask for retraining, as the model file says.
 
         Features that move are a reason only where nothing better is watched: weather moves every week, and

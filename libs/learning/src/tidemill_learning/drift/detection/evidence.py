@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tidemill.contracts.events.platform import Evidence, OffsetRange
-from tidemill_learning.drift.detection.findings import Finding, Kind, shift
 from tidemill_learning.drift.detection.ordering import Item
+from tidemill_learning.drift.detection.shift_detectors import DetectorResult, Kind, shift
 from tidemill_learning.drift.profiling.baseline import Comparison
 
 WatchedKind = Literal["features", "predictions", "quality"]
@@ -16,7 +16,7 @@ KINDS: Mapping[WatchedKind, Kind] = {"features": "feature", "predictions": "pred
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class Track:
     """A track of profiles that is judged by itself: one kind of one source, the stream's or REST's."""
 
     kind: WatchedKind
@@ -42,22 +42,22 @@ class Watched:
         return f"over REST: {detail}" if self.rest else detail
 
 
-WATCHED = tuple(Watched(kind, rest) for rest in (False, True) for kind in KINDS)
+TRACKS = tuple(Track(kind, rest) for rest in (False, True) for kind in KINDS)
 
 
-def watched(profile: Mapping[str, Any]) -> Watched:
+def track_of(profile: Mapping[str, Any]) -> Track:
     """The track of a profile."""
-    return Watched(profile["kind"], profile.get("source") == "rest")
+    return Track(profile["kind"], profile.get("source") == "rest")
 
 
-def shifts(kind: Kind, group: Sequence[Item]) -> list[Finding]:
+def shifts(kind: Kind, group: Sequence[Item]) -> list[DetectorResult]:
     """What has moved in a merged window of features or predictions."""
     merged: dict[str, Comparison] = {}
     for item in group:
         for name, state in item["content"].items():
             compared = Comparison.from_state(state)
             merged[name] = merged[name] + compared if name in merged else compared
-    return [finding for name in sorted(merged) for finding in shift(kind, name, merged[name])]
+    return [result for name in sorted(merged) for result in shift(kind, name, merged[name])]
 
 
 def extent(group: Sequence[Item]) -> dict[str, Any]:
@@ -75,15 +75,15 @@ def extent(group: Sequence[Item]) -> dict[str, Any]:
     return {"started_at": started, "ended_at": ended, "offsets": tuple(offsets)}
 
 
-def evidence(finding: Finding, track: Watched) -> Evidence:
-    """A finding as evidence of a request."""
+def evidence(found: DetectorResult, track: Track) -> Evidence:
+    """What a detector found, as evidence of a request."""
     return Evidence(
-        detector=finding.detector,
-        kind=finding.kind,
-        subject=finding.subject,
-        statistic=finding.statistic,
-        threshold=finding.threshold,
-        detail=track.said(finding.detail),
+        detector=found.detector,
+        kind=found.kind,
+        subject=found.subject,
+        statistic=found.statistic,
+        threshold=found.threshold,
+        detail=track.said(found.detail),
     )
 
 

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from tidemill_learning.drift.detection.findings import SIGMAS, Finding
 from tidemill_learning.drift.detection.regime import LEAST, Regime
+from tidemill_learning.drift.detection.shift_detectors import SIGMAS, DetectorResult
 from tidemill_learning.drift.labels.error_bins import BUCKET
 from tidemill_learning.drift.profiling.baseline import Baseline
 from tidemill_learning.drift.profiling.score_bins import roc_auc, roc_auc_error
@@ -114,7 +114,7 @@ class QualityWatch:
         """Plain JSON."""
         return {name: regime.to_state() for name, regime in self._regimes.items()}
 
-    def look(self, errors: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    def look(self, errors: Sequence[Mapping[str, Any]]) -> list[DetectorResult]:
         """Take in the champion's `ErrorProfile`s of one merged window, in the order of time."""
         buckets = sorted((b for error in errors for b in error["buckets"]), key=lambda b: int(b["until"]))
         spread = None if self._task != "regression" else self._baseline.metrics.get("rmse")
@@ -125,10 +125,10 @@ class QualityWatch:
                     series[name].append(value)
                     self._regimes[name].add(value)
         totals = Totals(errors)
-        findings = [self._residual(name, series[name], totals) for name in series if series[name]]
-        return findings + self._ranking(totals) + self._growth(totals)
+        results = [self._residual(name, series[name], totals) for name in series if series[name]]
+        return results + self._ranking(totals) + self._growth(totals)
 
-    def _residual(self, name: str, values: list[float], totals: Totals) -> Finding:
+    def _residual(self, name: str, values: list[float], totals: Totals) -> DetectorResult:
         regime = self._regimes[name]
         threshold = max(EFFECT * math.sqrt(BUCKET), SIGMAS / math.sqrt(max(1, regime.width)))
         window, now = math.fsum(values) / len(values), regime.mean
@@ -137,18 +137,18 @@ class QualityWatch:
         seen, expected = totals.sums["outcome"] / n, totals.sums["expected"] / n
         since = f"so for the last {regime.width * BUCKET} labels"
         detail = f"mean outcome {seen:.3f} where {expected:.3f} was expected; {since}"
-        return Finding("quality", "adwin", name, agreed, threshold, totals.count, detail)
+        return DetectorResult("quality", "adwin", name, agreed, threshold, totals.count, detail)
 
-    def _ranking(self, totals: Totals) -> list[Finding]:
+    def _ranking(self, totals: Totals) -> list[DetectorResult]:
         auc, reference = totals.auc, self._baseline.metrics.get("roc_auc")
         if self._task != "binary" or auc is None or reference is None or totals.count < LEAST_LABELS:
             return []
         error = math.hypot(totals.auc_error, roc_auc_error(reference, *self._baseline.held_out))
         threshold = max(AUC_LOSS, SIGMAS * error)
         detail = f"{auc:.3f} where {reference:.3f} was measured after training"
-        return [Finding("quality", "hanley-mcneil", "roc_auc", reference - auc, threshold, totals.count, detail)]
+        return [DetectorResult("quality", "hanley-mcneil", "roc_auc", reference - auc, threshold, totals.count, detail)]
 
-    def _growth(self, totals: Totals) -> list[Finding]:
+    def _growth(self, totals: Totals) -> list[DetectorResult]:
         reference = self._baseline.metrics.get("rmse")
         if self._task != "regression" or not reference or totals.count < LEAST_LABELS:
             return []
@@ -156,7 +156,7 @@ class QualityWatch:
         if rmse is None:
             return []
         detail = f"{rmse:.4g} where {reference:.4g} was measured after training"
-        return [Finding("quality", "error-growth", "rmse", rmse / reference, ERROR_GROWTH, totals.count, detail)]
+        return [DetectorResult("quality", "error-growth", "rmse", rmse / reference, ERROR_GROWTH, totals.count, detail)]
 
 
 def _residuals(bucket: Bucket, spread: float | None) -> dict[str, float]:

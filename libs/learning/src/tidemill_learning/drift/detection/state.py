@@ -14,7 +14,7 @@ STATE_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Champion:
+class WatchedVersion:
     """The version that is watched. `epoch`: since when; `learned`: last offset of its data set per clean
     partition; `asked`: per partition of the predictions topic, whose REST inputs are learned from too.
     """
@@ -27,7 +27,7 @@ class Champion:
     asked: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, published: ModelVersion, clean_topic: str, predictions_topic: str = "") -> Champion:
+    def of(cls, published: ModelVersion, clean_topic: str, predictions_topic: str = "") -> WatchedVersion:
         """From an event of model-versions."""
         ranges = published.champion.data_set.offsets
         learned = {str(r.partition): r.last for r in ranges if r.topic == clean_topic}

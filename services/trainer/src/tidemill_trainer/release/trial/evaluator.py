@@ -1,4 +1,4 @@
-"""Holds the gate over every trial that is published: reads its evidence, and says what it leads to."""
+"""Evaluates every trial that is published: reads its evidence, and says what it leads to."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from tidemill.clock import Clock
 from tidemill.contracts.events.platform import ModelRef, ModelRelease, ModelVersion
 from tidemill.contracts.model_file import ModelSpec
-from tidemill_learning.release.policy import Decision, decide
-from tidemill_learning.release.sequential_test import Finding
+from tidemill_learning.release.policy import TrialDecision, decide
+from tidemill_learning.release.sequential_test import HarmTest
 from tidemill_trainer import metrics
 from tidemill_trainer.release.plans import metric_of, plan_of
 from tidemill_trainer.release.published import Published
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 Vet = Callable[[ModelRef, str], Counter[int]]
 
 
-class TrialJudge:
+class TrialEvaluator:
     """One follower a trial. Not thread-safe."""
 
     def __init__(
@@ -49,7 +49,7 @@ class TrialJudge:
 
     def look(self) -> list[ModelRelease]:
         """What the evidence leads to now; nothing for trials that wait. Raises RetryLater while brokers are away."""
-        found = [self._judge(model) for model in self._specs]
+        found = [self._evaluate(model) for model in self._specs]
         return [release for release in found if release is not None]
 
     def close(self) -> None:
@@ -57,7 +57,7 @@ class TrialJudge:
         for model in list(self._followers):
             self._drop(model)
 
-    def _judge(self, model: str) -> ModelRelease | None:
+    def _evaluate(self, model: str) -> ModelRelease | None:
         current, began = self._published.current(model), self._published.trial(model)
         if current is None or current.challenger is None or began is None:
             self._drop(model)
@@ -73,8 +73,10 @@ class TrialJudge:
             try:
                 trial.seen.expected_scores = self._vets[model](current.challenger, self._specs[model].target.task)
             except Unfit as error:
-                found = Finding("artifact", 0.0, 0.0, True, str(error))
-                return release_of_decision(current, Decision("roll_back", str(error), (found,)), self._clock.now_ms())
+                found = HarmTest("artifact", 0.0, 0.0, True, str(error))
+                return release_of_decision(
+                    current, TrialDecision("roll_back", str(error), (found,)), self._clock.now_ms()
+                )
             follower = self._followers[model] = self._follow(trial)
         follower.poll()
         if not follower.caught_up:
@@ -84,7 +86,7 @@ class TrialJudge:
             return None
         return release_of_decision(current, decision, self._clock.now_ms())
 
-    def _decide(self, current: ModelVersion, trial: Trial) -> Decision:
+    def _decide(self, current: ModelVersion, trial: Trial) -> TrialDecision:
         spec, model = self._specs[current.model], current.model
         seen = trial.at(current.epoch)
         held_ms = self._clock.now_ms() - current.published_at

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.learning.drift.streams import logs, model, profiles_of, published, reference
 from tidemill.contracts.events.platform import DriftEvent, ModelPerformance, RetrainRequest
 from tidemill.contracts.topics import TopicCatalog
-from tidemill_drift.detector_host import ROLES, Judging
+from tidemill_drift.detector_host import ROLES, DetectorHost
 from tidemill_learning.drift.detection.detector import Outcome
 
 SPEC = model(window=200)
@@ -30,59 +30,59 @@ def stream() -> list[dict[str, Any]]:
     return sorted(profiles_of(SPEC, calm), key=lambda p: int(p["ended_at"]))
 
 
-def judge(topics: TopicCatalog, store: dict[bytes, bytes]) -> Judging:
-    judging = Judging([SPEC], topics, store)
-    judging.crown(published(partitions=1), reference())
-    return judging
+def host_of(topics: TopicCatalog, store: dict[bytes, bytes]) -> DetectorHost:
+    host = DetectorHost([SPEC], topics, store)
+    host.set_champion(published(partitions=1), reference())
+    return host
 
 
-def feed(judging: Judging, profiles: list[dict[str, Any]]) -> list[Outcome]:
+def feed(host: DetectorHost, profiles: list[dict[str, Any]]) -> list[Outcome]:
     found: list[Outcome] = []
     for profile in profiles:
-        outcomes, state = judging.apply(profile, 0)
-        judging.keep("m", state)
+        outcomes, state = host.apply(profile, 0)
+        host.keep("m", state)
         found += outcomes
     return found
 
 
 def test_a_restart_goes_on_from_the_store(topics: TopicCatalog) -> None:
     profiles, store = stream(), {}  # type: ignore[var-annotated]
-    whole = feed(judge(topics, {}), profiles)
-    parts = feed(judge(topics, store), profiles[:20]) + feed(judge(topics, store), profiles[20:])
+    whole = feed(host_of(topics, {}), profiles)
+    parts = feed(host_of(topics, store), profiles[:20]) + feed(host_of(topics, store), profiles[20:])
     assert parts == whole
     assert any(isinstance(outcome, RetrainRequest) for outcome in whole)
 
 
 def test_what_was_not_stored_is_taken_in_again_with_the_same_outcome(topics: TopicCatalog) -> None:
-    profiles, judging = stream(), judge(topics, {})
+    profiles, host = stream(), host_of(topics, {})
     found = []
     for profile in profiles:
-        first, _ = judging.apply(profile, 0)
-        judging.forget()  # writing its outcomes failed
-        again, state = judging.apply(profile, 0)
-        judging.keep("m", state)
+        first, _ = host.apply(profile, 0)
+        host.forget()  # writing its outcomes failed
+        again, state = host.apply(profile, 0)
+        host.keep("m", state)
         assert again == first
         found += again
-    assert found == feed(judge(topics, {}), profiles)
+    assert found == feed(host_of(topics, {}), profiles)
 
 
 def test_a_store_that_another_process_has_moved_on_wins_over_memory(topics: TopicCatalog) -> None:
     profiles, store = stream(), {}  # type: ignore[var-annotated]
-    mine, other = judge(topics, store), judge(topics, store)
+    mine, other = host_of(topics, store), host_of(topics, store)
     found = feed(mine, profiles[:10]) + feed(other, profiles[10:25]) + feed(mine, profiles[25:])
-    assert found == feed(judge(topics, {}), profiles)
+    assert found == feed(host_of(topics, {}), profiles)
 
 
 def test_the_newest_outcomes_can_be_sent_again(topics: TopicCatalog) -> None:
     store: dict[bytes, bytes] = {}
-    found = feed(judge(topics, store), stream())
-    assert judge(topics, store).last()[-1] == found[-1]
+    found = feed(host_of(topics, store), stream())
+    assert host_of(topics, store).last()[-1] == found[-1]
 
 
 def test_a_model_of_others_is_left_alone(topics: TopicCatalog) -> None:
-    judging = Judging([SPEC], topics, {})
-    assert not judging.knows("another")
-    assert judging.last() == []
+    host = DetectorHost([SPEC], topics, {})
+    assert not host.knows("another")
+    assert host.last() == []
 
 
 def test_every_outcome_has_a_topic(topics: TopicCatalog) -> None:

@@ -33,7 +33,7 @@ quiet together.
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DetectorResult:
     """A statistic, the threshold that it was held against, and the values (or labels) that it rests on."""
 
     kind: Kind
@@ -50,17 +50,17 @@ class Finding:
         return self.statistic > self.threshold
 
 
-def shift(kind: Kind, subject: str, compared: Comparison) -> list[Finding]:
+def shift(kind: Kind, subject: str, compared: Comparison) -> list[DetectorResult]:
     """PSI, and the change of the share of nulls, of one feature or of the scores; none for too few values."""
     total = compared.count + compared.nulls
     if total < LEAST_VALUES:
         return []
-    findings = []
+    results = []
     if compared.count >= LEAST_VALUES and compared.reference_count and len(compared.observed) > 1:
-        findings.append(_psi(kind, subject, compared))
+        results.append(_psi(kind, subject, compared))
     if kind == "feature":
-        findings.append(_nulls(subject, compared, total))
-    return findings
+        results.append(_nulls(subject, compared, total))
+    return results
 
 
 def psi(compared: Comparison) -> float:
@@ -85,19 +85,19 @@ def psi_noise(bins: int, n: int, m: int) -> float:
     return (1 / n + 1 / m) * (freedom + SIGMAS * math.sqrt(2 * freedom))
 
 
-def _psi(kind: Kind, subject: str, compared: Comparison) -> Finding:
+def _psi(kind: Kind, subject: str, compared: Comparison) -> DetectorResult:
     threshold = SHIFTED + psi_noise(len(compared.observed), compared.count, compared.reference_count)
     at = int(np.argmax(np.abs(compared.observed - compared.expected)))
     seen, expected = compared.observed[at] / compared.count, compared.expected[at] / compared.count
     where = f"most of all bin {at + 1} of {len(compared.observed)}"
     detail = f"{where}: {seen:.0%} of the values where training had {expected:.0%}"
-    return Finding(kind, "psi", subject, psi(compared), threshold, compared.count, detail)
+    return DetectorResult(kind, "psi", subject, psi(compared), threshold, compared.count, detail)
 
 
-def _nulls(subject: str, compared: Comparison, total: int) -> Finding:
+def _nulls(subject: str, compared: Comparison, total: int) -> DetectorResult:
     share, reference = compared.nulls / total, compared.reference_nulls
     pooled = (compared.nulls + reference * compared.reference_count) / (total + compared.reference_count)
     error = math.sqrt(pooled * (1 - pooled) * (1 / total + 1 / max(1, compared.reference_count)))
     threshold = max(NULLS_MOVED, SIGMAS * error)
     detail = f"{share:.0%} are null where training had {reference:.0%}"
-    return Finding("feature", "nulls", subject, abs(share - reference), threshold, total, detail)
+    return DetectorResult("feature", "nulls", subject, abs(share - reference), threshold, total, detail)
