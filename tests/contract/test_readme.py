@@ -29,9 +29,3 @@ def test_the_example_model_is_a_model(tmp_path: Path) -> None:
     models = load_models(tmp_path / "models")
     catalog = SchemaCatalog.load(schemas, models)
     assert models["loan"].target.label not in catalog.record("loan").field_names
-
-
-def test_every_link_of_the_readme_leads_somewhere() -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / "README.md").read_text())
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
