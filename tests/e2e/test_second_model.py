@@ -17,7 +17,7 @@ import pytest
 
 from tests.e2e.running import tidemill
 from tests.support.polling import until
-from tidemill_embedded.platform import Platform
+from tidemill_embedded.platform import Platform, PlatformOptions
 
 MODEL = "telecom-churn"
 ROWS = 7_043
@@ -50,7 +50,7 @@ def checkout(root: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def platform(checkout: Path, tmp_path: Path, kafka: str, prefix: str) -> Iterator[Platform]:
-    with Platform(checkout, tmp_path / "var", kafka=kafka, prefix=prefix) as platform:
+    with Platform(checkout, tmp_path / "var", PlatformOptions(kafka=kafka, prefix=prefix)) as platform:
         yield platform.start()
 
 

@@ -21,7 +21,7 @@ from tests.support.polling import until
 from tidemill.settings import CommonSettings
 from tidemill.telemetry.traceparent import format_traceparent
 from tidemill_embedded.cleanup import delete_prefixed
-from tidemill_embedded.platform import Platform
+from tidemill_embedded.platform import Platform, PlatformOptions
 from tidemill_operations.feed import read_all
 from tidemill_operations.platform import PlatformView
 
@@ -79,7 +79,8 @@ def platform(
         "TIDEMILL_OTLP_ENDPOINT": receiver.url, "TIDEMILL_TRACE_RATIO": "0", "OTEL_BSP_SCHEDULE_DELAY": "500",
         "TIDEMILL_COLLECT_EVERY_S": "1",
     }  # fmt: skip
-    with Platform(folder, folder / "var", kafka=kafka, prefix=prefix, partitions=1, env_overrides=settings) as platform:
+    options = PlatformOptions(kafka=kafka, prefix=prefix, partitions=1, env_overrides=settings)
+    with Platform(folder, folder / "var", options) as platform:
         yield platform.start()
     delete_prefixed(_view(platform).settings, groups=False)
 

@@ -28,9 +28,11 @@ def test_rows_of_partitions_that_were_added_are_collected_once(world: World, mon
     count = partial(wiring._partitions, settings, world.specs, world.catalog)
     rows = wiring._model_rows(settings, world.specs[MODEL], world.catalog, world.schemas, count())
     stop, grown = threading.Event(), []
-    collecting = collector.Collector(
-        settings, "collect", [rows], count(), lambda model: None, stop, Heartbeat(60), count, grown.append
-    )
+    context = collector.CollectorContext(
+        settings=settings, group="collect", models=[rows], partitions=count(), after_commit=lambda model: None,
+        stop=stop, heartbeat=Heartbeat(60), count=count, grown=grown.append,
+    )  # fmt: skip
+    collecting = collector.Collector(context)
     thread = threading.Thread(target=collecting.run)
     thread.start()
     try:

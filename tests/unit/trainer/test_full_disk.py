@@ -18,7 +18,7 @@ from tests.support.polling import until
 from tests.unit.trainer.fixtures import CLEAN, PARTS, SCHEMA, events
 from tidemill.errors import RetryLater
 from tidemill.service import Heartbeat
-from tidemill_trainer.collect.collector import Collector
+from tidemill_trainer.collect.collector import Collector, CollectorContext
 from tidemill_trainer.collect.rows import EVENT
 from tidemill_trainer.settings import TrainerSettings
 from tidemill_trainer.collect.training_table import TrainingTable
@@ -35,7 +35,10 @@ def waits():
     return REGISTRY.get_sample_value("tidemill_trainer_collect_waits")
 
 stop = threading.Event()
-collector = Collector(TrainerSettings(), "g", [], {}, lambda model: None, stop, Heartbeat(60))
+collector = Collector(CollectorContext(
+    settings=TrainerSettings(), group="g", models=[], partitions={}, after_commit=lambda model: None, stop=stop,
+    heartbeat=Heartbeat(60),
+))
 collector.assigned = True
 assert collector.unready() is None and not waits()
 limit(100)

@@ -19,7 +19,7 @@ import numpy as np
 
 from tidemill.contracts.model_file import ModelSpec
 from tidemill_embedded.errors import PlatformError, StartInterrupted
-from tidemill_embedded.platform import Platform, remove_data
+from tidemill_embedded.platform import Platform, PlatformOptions, remove_data
 from tidemill_flights.chaos.kills import Kill, Killer
 from tidemill_flights.chaos.victims import at_work
 from tidemill_flights.data.flights import Flights, load_flights, prepared_flights
@@ -27,7 +27,7 @@ from tidemill_flights.data.permute import permuted
 from tidemill_flights.data.spoil import Spoil, draw
 from tidemill_flights.feed.rest_clients import Predicting, Pushing, json_rows
 from tidemill_flights.feed.sim_clock import SimClock
-from tidemill_flights.feed.streaming import Streamer
+from tidemill_flights.feed.streaming import StreamContext, Streamer
 from tidemill_flights.live import Observer
 from tidemill_flights.memory import MemoryWatch
 from tidemill_flights.proof.conclusion import Seen, conclude
@@ -83,14 +83,10 @@ def run_demo(options: Options, console: Console, stop: threading.Event) -> bool:
     remove_data(folder)
     prefix = f"demo-{secrets.token_hex(4)}-" if options.kafka else ""
     news: list[str] = []
-    platform = Platform(
-        options.root,
-        folder,
-        models=[MODEL],
-        kafka=options.kafka,
-        prefix=prefix,
-        on_news=lambda text: news.append(str(text)),
+    told = PlatformOptions(
+        models=[MODEL], kafka=options.kafka, prefix=prefix, on_news=lambda text: news.append(str(text))
     )
+    platform = Platform(options.root, folder, told)
     try:
         with platform:
             platform.start(progress=lambda text: _progress(console, stop, text), stop=stop)
@@ -177,10 +173,12 @@ class _Demo:
         whole_ms = int(flights.scheduled[-1] - flights.scheduled[0])
         speed = whole_ms / (options.seconds * options.fraction * 1000)
         clock = SimClock(float(flights.scheduled[0]), speed, LONGEST_STEP_S * 1000 * speed)
-        return Streamer(
-            flights, self.spec, view.topics, view.schemas, view.new_codec(), Sender(view.settings, "demo"),
-            clock, fates, by_rest, self.pushing.put, self.observer.pace, view.settings.trace_ratio,
+        context = StreamContext(
+            flights=flights, spec=self.spec, topics=view.topics, schemas=view.schemas, codec=view.new_codec(),
+            sender=Sender(view.settings, "demo"), clock=clock, fates=fates, by_rest=by_rest, rest=self.pushing.put,
+            pace=self.observer.pace, trace_ratio=view.settings.trace_ratio,
         )  # fmt: skip
+        return Streamer(context)
 
     def _current_flight(self) -> dict[str, Any]:
         """The flight that the stream has just reached, as a client would send it."""

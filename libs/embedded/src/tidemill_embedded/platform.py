@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,56 +13,37 @@ from typing import Any
 from tidemill_embedded import services as parts
 from tidemill_embedded.broker.broker import Broker
 from tidemill_embedded.errors import PlatformError
+from tidemill_embedded.options import PlatformOptions
 from tidemill_embedded.ports import HOST, Ports, is_listening
-from tidemill_embedded.processes.restart_policy import RestartPolicy
-from tidemill_embedded.processes.supervisor import Ended, ProcessSpec, Supervisor
+from tidemill_embedded.processes.supervisor import ProcessSpec, Supervisor
 from tidemill_embedded.run_file import RunFile, remove_data
 from tidemill_embedded.start.coming_up import ComingUp
 from tidemill_embedded.start.probe import answers
-from tidemill_embedded.start.settings import StartSettings
 
-__all__ = ["Platform", "remove_data"]
-
-DEFAULT_PARTITIONS = 4
+__all__ = ["Platform", "PlatformOptions", "remove_data"]
 
 
 class Platform:
     """The platform of one data folder.
 
     `root` is the checkout (`schemas/`, `models/`); `var` the data folder, where everything is kept and found
-    again at the next start; `models` the names to serve (empty: all in `models/`); `kafka` another cluster's
-    HOST:PORT instead of the embedded broker; `prefix` goes before every topic, group and transactional id;
-    `env_overrides` are further variables for all services, and `service_env` for one by its name.
+    again at the next start; `options` the rest (`PlatformOptions`).
 
     Names: broker (embedded only), ingest, validator, serve, stream, trainer, profile, detect, mlflow (only
     where asked for).
 
-        with Platform(root, var, models=["flight-delay"]) as platform:
+        with Platform(root, var, PlatformOptions(models=["flight-delay"])) as platform:
             platform.start(progress=print)
             platform.addresses["ingest"]          # http://127.0.0.1:8081
             platform.kill("validator")            # comes back
     """
 
-    def __init__(
-        self,
-        root: Path,
-        var: Path,
-        *,
-        models: Sequence[str] = (),
-        kafka: str | None = None,
-        prefix: str = "",
-        env_overrides: Mapping[str, str] | None = None,
-        service_env: Mapping[str, Mapping[str, str]] | None = None,
-        mlflow_server: bool = False,
-        partitions: int = DEFAULT_PARTITIONS,
-        policy: RestartPolicy | None = None,
-        on_news: Callable[[Ended], None] = lambda news: None,
-        start: StartSettings | None = None,
-    ) -> None:
+    def __init__(self, root: Path, var: Path, options: PlatformOptions | None = None) -> None:
+        options = options or PlatformOptions()
         self.root = root.resolve()
         self.var = var.resolve()
-        self.models = tuple(models)
-        self.prefix = prefix
+        self.models = tuple(options.models)
+        self.prefix = options.prefix
         self.addresses: dict[str, str] = {}
         """URL by service name once `start` has chosen ports."""
         self.logs: dict[str, Path] = {}
@@ -70,16 +51,16 @@ class Platform:
         """The TIDEMILL_* variables that the services share: what another process needs to talk to this
         platform.
         """
-        self._kafka = kafka
-        self._partitions = partitions
-        self._overrides = dict(env_overrides or {})
-        self._service_env = {name: dict(env) for name, env in (service_env or {}).items()}
-        self._mlflow = mlflow_server
+        self._kafka = kafka = options.kafka
+        self._partitions = options.partitions
+        self._overrides = dict(options.env_overrides)
+        self._service_env = {name: dict(env) for name, env in options.service_env.items()}
+        self._mlflow = options.mlflow_server
         self._ports = Ports()
-        start = start or StartSettings()
+        start = options.start
         self._broker = None if kafka else Broker(self.var / "kafka", parts.BROKER_PORT, ports=self._ports, start=start)
         self._run_file = RunFile(self.var)
-        self._supervisor = Supervisor(self.root, policy or RestartPolicy(), on_news=on_news, on_start=self._started)
+        self._supervisor = Supervisor(self.root, options.policy, on_news=options.on_news, on_start=self._started)
         self._started_at = 0.0
         self._coming_up = ComingUp(self._supervisor, start)
 

@@ -120,13 +120,17 @@ async def _run_app(
     settings: DriftSettings, contract: _Contract, champions: Champions, publisher: Publisher, health: Health,
     stop: threading.Event, tracer: Tracer,
 ) -> None:  # fmt: skip
-    from tidemill_drift.adapters.faust_app import DetectApp
+    from tidemill_drift.adapters.faust_app import DetectApp, DetectContext
     from tidemill_drift.detector_host import DetectorHost
 
     def host(store: MutableMapping[bytes, bytes]) -> DetectorHost:
         return DetectorHost(contract.models.values(), contract.topics, store)
 
-    app = DetectApp(settings, contract.topics, contract.schemas, contract.codec, host, champions, publisher, tracer)
+    context = DetectContext(
+        settings=settings, topics=contract.topics, schemas=contract.schemas, codec=contract.codec, host=host,
+        champions=champions, publisher=publisher, tracer=tracer,
+    )  # fmt: skip
+    app = DetectApp(context)
     health.add_live("loop", app.heartbeat)
     health.add_ready("table", lambda: None if app.ready else "the table is not restored yet")
     await app.run(stop)

@@ -26,7 +26,7 @@ from tidemill.kafka.client.topics import partition_counts
 from tidemill.service import Health, Heartbeat
 from tidemill_trainer.admission.admission import Admission
 from tidemill_trainer.admission.request_reader import RequestReader
-from tidemill_trainer.collect.collector import ROLES, Collector
+from tidemill_trainer.collect.collector import ROLES, Collector, CollectorContext
 from tidemill_trainer.collect.first_data import FirstData
 from tidemill_trainer.collect.row_buffer import ModelRows
 from tidemill_trainer.collect.rows import table_schema
@@ -34,18 +34,18 @@ from tidemill_trainer.collect.training_table import TrainingTable
 from tidemill_trainer.footprint import share_one_heap
 from tidemill_trainer.release.audit import ReleaseAudit
 from tidemill_trainer.release.published import Published
-from tidemill_trainer.release.releaser import Releaser
+from tidemill_trainer.release.releaser import Releaser, ReleaserContext
 from tidemill_trainer.release.topic_reader import TopicReader
 from tidemill_trainer.release.trial.evaluator import TrialEvaluator
 from tidemill_trainer.release.trial.evidence import Trial
 from tidemill_trainer.release.trial.follower import TrialFollower
 from tidemill_trainer.release.trial.vetting import vetted
 from tidemill_trainer.runs.database import connect, migrate
-from tidemill_trainer.runs.outbox import Outbox
+from tidemill_trainer.runs.outbox import Outbox, OutboxContext
 from tidemill_trainer.runs.store import RunStore
 from tidemill_trainer.settings import Part, TrainerSettings
 from tidemill_trainer.training.process import TrainingChild, child_environment
-from tidemill_trainer.training.run_loop import Place, Trainer
+from tidemill_trainer.training.run_loop import Place, Trainer, TrainerContext
 
 log = logging.getLogger(__name__)
 
@@ -99,63 +99,38 @@ def build(
         _codec(settings, schemas),
         schemas,
     )
-    collector = Collector(
-        settings,
-        catalog.group("trainer-collect"),
-        models,
-        counts,
-        FirstData(admission, store).after_commit,
-        stop,
-        _heartbeat(health, settings, "collect"),
-        partial(_partitions, settings, specs, catalog),
-        lambda model: places.update({model.spec.name: _place(settings, model, catalog)}),
-    )
+    collecting = CollectorContext(
+        settings=settings, group=catalog.group("trainer-collect"), models=models, partitions=counts,
+        after_commit=FirstData(admission, store).after_commit, stop=stop,
+        heartbeat=_heartbeat(health, settings, "collect"), count=partial(_partitions, settings, specs, catalog),
+        grown=lambda model: places.update({model.spec.name: _place(settings, model, catalog)}),
+    )  # fmt: skip
+    collector = Collector(collecting)
     requests = RequestReader(
         TopicReader(settings, catalog.group("trainer-admit"), _named(catalog, counts, "retrain_requests")),
         admission, settings.poll_s, stop, _heartbeat(health, settings, "admit"),
     )  # fmt: skip
-    releaser = Releaser(
-        catalog,
-        _codec(settings, schemas),
-        schemas,
-        TopicReader(
-            settings,
-            catalog.group("trainer-release"),
-            _named(catalog, counts, "retrain_runs", "release_commands"),
-        ),
-        specs,
-        {name: ExclusiveWriter(settings, catalog.transactional_id(f"release-{name}")) for name in specs},
-        published,
-        _trial_evaluator(settings, specs, catalog, schemas, published),
-        store,
-        ReleaseAudit(engine),
-        clock,
-        tracer,
-        settings.poll_s,
-        stop,
-        _heartbeat(health, settings, "release"),
-    )
-    outbox = Outbox(
-        store,
-        Publisher(settings, name="trainer-runs"),
-        _codec(settings, schemas),
-        schemas,
-        catalog.name("retrain_runs"),
-        settings.poll_s,
-        stop,
-        _heartbeat(health, settings, "publish"),
-    )
-    trainer = Trainer(
-        settings,
-        store,
-        child,
-        places,
-        published.current,
-        releaser.caught_up,
-        tracer,
-        stop,
-        _heartbeat(health, settings, "train"),
-    )
+    watched = _named(catalog, counts, "retrain_runs", "release_commands")
+    releasing = ReleaserContext(
+        catalog=catalog, codec=_codec(settings, schemas), schemas=schemas,
+        reader=TopicReader(settings, catalog.group("trainer-release"), watched), specs=specs,
+        writers={name: ExclusiveWriter(settings, catalog.transactional_id(f"release-{name}")) for name in specs},
+        published=published, evaluator=_trial_evaluator(settings, specs, catalog, schemas, published), store=store,
+        audit=ReleaseAudit(engine), clock=clock, tracer=tracer, poll_s=settings.poll_s, stop=stop,
+        heartbeat=_heartbeat(health, settings, "release"),
+    )  # fmt: skip
+    releaser = Releaser(releasing)
+    publishing = OutboxContext(
+        store=store, publisher=Publisher(settings, name="trainer-runs"), codec=_codec(settings, schemas),
+        schemas=schemas, topic=catalog.name("retrain_runs"), poll_s=settings.poll_s, stop=stop,
+        heartbeat=_heartbeat(health, settings, "publish"),
+    )  # fmt: skip
+    outbox = Outbox(publishing)
+    training = TrainerContext(
+        settings=settings, store=store, child=child, places=places, champion=published.current,
+        champion_known=releaser.caught_up, tracer=tracer, stop=stop, heartbeat=_heartbeat(health, settings, "train"),
+    )  # fmt: skip
+    trainer = Trainer(training)
     health.add_ready("starting", lambda: None)
     health.add_ready("database", store.ping)
     loops: dict[Part, tuple[Callable[[], None], Callable[[], str | None]]] = {

@@ -20,7 +20,7 @@ from tidemill_cli.app import cli
 from tidemill_operations.predict import version as versions
 from tidemill_operations.predict.parts import OtherJob, Parts
 from tidemill_operations.predict.scoring import record_outputs, score
-from tidemill_operations.predict.topics import TopicPredictor, TopicSink, score_topic
+from tidemill_operations.predict.topics import PredictionTopic, TopicPredictor, TopicSink, score_topic
 from tidemill_operations.predict.version import Version
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -187,7 +187,8 @@ def test_on_a_topic_they_are_predictions_whose_ids_are_the_same_when_they_are_wr
     schema, codec = SCHEMAS.prediction(MODEL), Codec(SCHEMAS)
     predictor = TopicPredictor(SPECS[MODEL], SCHEMAS.record(MODEL), codec, TOY)
     for name in ("a", "b"):
-        sink = TopicSink(publish, "mine", codec, schema, MODEL, TOY, Parts(tmp_path / f"{name}.parquet", {}))
+        target = PredictionTopic(publish=publish, topic="mine", codec=codec, schema=schema, model=MODEL)
+        sink = TopicSink(target, TOY, Parts(tmp_path / f"{name}.parquet", {}))
         score_topic([clean_batch(0, [100.0, 200.0])], predictor, sink, {"1": 0}, lambda more: None)
         assert sink.next == {"1": 3}
     rows = codec.decode([value for _, _, value, _ in published], schema).rows.to_pylist()

@@ -13,7 +13,7 @@ from tests.support.orders import orders
 from tidemill.codec import Codec
 from tidemill_operations.push.files.reading import read_chunks
 from tidemill_operations.push.naming import no_entity, no_id, roles_of
-from tidemill_operations.push.records import Encoded, RecordMaker
+from tidemill_operations.push.records import Encoded, RecordMaker, RowOptions
 
 AT = "2026-11-01T10:00:00Z"
 LABEL = {"event_id": "o1", "label": True, "event_time": AT, "observed_at": AT, "customer": "c1"}
@@ -30,7 +30,7 @@ class Desk:
         self.codec = Codec(schemas)
 
     def maker(self, **how: Any) -> RecordMaker:
-        return RecordMaker(self.codec, self.schema, self.roles, "digest", {}, None, **how)
+        return RecordMaker(self.codec, self.schema, self.roles, "digest", RowOptions(**how))
 
     def encoded(self, rows: list[dict[str, Any]], ending: str = "csv", **how: Any) -> Encoded:
         path = self._folder / f"rows.{ending}"
@@ -142,7 +142,7 @@ def test_a_column_that_is_mapped_to_a_field_stands_before_one_of_that_name(label
     path.write_text(
         "event_id,mine,label,event_time,observed_at,entity\nx,o1,yes,2024-01-01T00:00:00Z,2024-02-01T00:00:00Z,c1\n"
     )
-    maker = RecordMaker(labels.codec, labels.schema, labels.roles, "d", {"mine": "event_id"}, None)
+    maker = RecordMaker(labels.codec, labels.schema, labels.roles, "d", RowOptions(renames={"mine": "event_id"}))
     (chunk,) = read_chunks(path, 10)
     encoded = maker.encode(chunk, 0)
     assert encoded.keys == [b"c1"] and labels.read(encoded)[0]["event_id"] == "o1"

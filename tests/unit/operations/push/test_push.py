@@ -19,7 +19,7 @@ from tidemill.telemetry.traceparent import parse_traceparent
 from tidemill_operations.push.checkpoint import Checkpoint, Progress, file_digest
 from tidemill_operations.push.files.reading import read_chunks
 from tidemill_operations.push.naming import Roles
-from tidemill_operations.push.records import RecordMaker, TimeLine, parse_renames
+from tidemill_operations.push.records import RecordMaker, RowOptions, TimeLine, parse_renames
 from tidemill_operations.push.run import ErrorReport, Throttle, push
 from tidemill_operations.push.sending import NotDelivered
 from tidemill_operations.push.tracing import Tracing, Unkept, tracing_of
@@ -64,7 +64,8 @@ class Case:
     def maker(self) -> RecordMaker:
         digest = file_digest(self.path)
         record = self.schemas.record("telecom-churn")
-        return RecordMaker(self.codec, record, ROLES, digest, parse_renames(("months=tenure",)), TIMES, make_ids=True)
+        options = RowOptions(renames=parse_renames(("months=tenure",)), times=TIMES, make_ids=True)
+        return RecordMaker(self.codec, record, ROLES, digest, options)
 
     def push(self, sender: Collecting, tracing: Tracing | None = None) -> Progress:
         chunks = read_chunks(self.path, 2)
@@ -140,7 +141,7 @@ def test_a_damaged_checkpoint_is_said_and_not_guessed_around(case: Case) -> None
 
 
 def test_columns_that_fill_no_field_and_fields_that_no_column_fills_are_known(case: Case) -> None:
-    maker = RecordMaker(case.codec, case.schemas.record("telecom-churn"), ROLES, "digest", {}, None)
+    maker = RecordMaker(case.codec, case.schemas.record("telecom-churn"), ROLES, "digest")
     assert maker.unknown_columns(["contract", "colour", "customer_id"]) == ["colour"]
     assert maker.missing_fields(["contract"]) == ["billed_at"]
 
@@ -152,7 +153,11 @@ def test_a_label_without_its_own_entity_field_is_keyed_by_the_column_beside_it(c
     )
     schema = case.schemas.label("telecom-churn")
     maker = RecordMaker(
-        case.codec, schema, Roles("event_id", "event_time", "customer_id", labels=True), "d", {"left": "label"}, None
+        case.codec,
+        schema,
+        Roles("event_id", "event_time", "customer_id", labels=True),
+        "d",
+        RowOptions(renames={"left": "label"}),
     )
     (chunk,) = read_chunks(path, 10)
     encoded = maker.encode(chunk, 0)

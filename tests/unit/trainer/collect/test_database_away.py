@@ -18,7 +18,7 @@ from tidemill.contracts.topics import TopicCatalog
 from tidemill.service import Heartbeat
 from tidemill_trainer.admission.admission import Admission
 from tidemill_trainer.collect import news
-from tidemill_trainer.collect.collector import Collector
+from tidemill_trainer.collect.collector import Collector, CollectorContext
 from tidemill_trainer.collect.first_data import FirstData
 from tidemill_trainer.collect.row_buffer import ModelRows
 from tidemill_trainer.collect.training_table import TrainingTable
@@ -44,7 +44,11 @@ class Bench:
         settings = TrainerSettings(kafka_bootstrap="127.0.0.1:1", collect_every_s=0.1, collect_rows=1, poll_s=0.01)
         after = FirstData(admission, self.store).after_commit
         partitions = dict.fromkeys(topics, 2)
-        self.collector = Collector(settings, "g", [self.model], partitions, after, threading.Event(), Heartbeat(60))
+        context = CollectorContext(
+            settings=settings, group="g", models=[self.model], partitions=partitions, after_commit=after,
+            stop=threading.Event(), heartbeat=Heartbeat(60),
+        )  # fmt: skip
+        self.collector = Collector(context)
         self.consumer = Consumer({"bootstrap.servers": "127.0.0.1:1", "group.id": "g"})
 
     def take_away(self) -> None:

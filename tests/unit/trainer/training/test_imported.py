@@ -48,7 +48,7 @@ from tidemill_learning.admission import AdmissionDecision
 from tidemill_trainer.runs.database import connect, migrate
 from tidemill_trainer.runs.store import RunStore
 from tidemill_trainer.training.imported import version_of_import
-from tidemill_trainer.training.run_loop import Trainer
+from tidemill_trainer.training.run_loop import Trainer, TrainerContext
 
 SAMPLE = pa.record_batch(
     {
@@ -224,10 +224,11 @@ def worked(folder: Path, place: Staged) -> tuple[list[RetrainRun], Child]:
     store.admit(wish, "00-" + "1" * 32 + "-" + "2" * 16 + "-01", lambda past: AdmissionDecision(True, "why not"))
     child = Child(folder)
     stop = threading.Event()
-    trainer = Trainer(
-        SimpleNamespace(store_wait_s=60, lease_s=60, train_timeout_s=60), store, child, {}, lambda model: None, stop,  # type: ignore[arg-type]
-        NoOpTracer(), stop, Heartbeat(),
+    context = TrainerContext(
+        settings=SimpleNamespace(store_wait_s=60, lease_s=60, train_timeout_s=60), store=store, child=child, places={},  # type: ignore[arg-type]
+        champion=lambda model: None, champion_known=stop, tracer=NoOpTracer(), stop=stop, heartbeat=Heartbeat(),
     )  # fmt: skip
+    trainer = Trainer(context)
     claim = store.claim()
     assert claim is not None
     trainer._work(claim)

@@ -45,36 +45,48 @@ class StreamState:
     failure: BaseException | None = None
 
 
-class Streamer(Background):
-    """The producer of the demo, in a thread of its own.
-
-    `fates`: int8 [n] of `Spoil`. `by_rest`: bool [n], rows that are handed to `rest` and go through ingest
-    instead. `pace` is asked at every tick how fast the platform lets us go, 0 to 1.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamContext:
+    """What is streamed, and by what means. `fates`: int8 [n] of `Spoil`. `by_rest`: bool [n], rows that are handed to
+    `rest` and go through ingest instead. `pace` is asked at every tick how fast the platform lets us go, 0 to 1.
     """
 
-    def __init__(
-        self, flights: Flights, spec: ModelSpec, topics: TopicCatalog, schemas: SchemaCatalog, codec: Codec,
-        sender: Sender, clock: SimClock, fates: np.ndarray, by_rest: np.ndarray,
-        rest: Callable[[pa.RecordBatch], None],
-        pace: Callable[[], float], trace_ratio: float,
-    ) -> None:  # fmt: skip
+    flights: Flights
+    spec: ModelSpec
+    topics: TopicCatalog
+    schemas: SchemaCatalog
+    codec: Codec
+    sender: Sender
+    clock: SimClock
+    fates: np.ndarray
+    by_rest: np.ndarray
+    rest: Callable[[pa.RecordBatch], None]
+    pace: Callable[[], float]
+    trace_ratio: float
+
+
+class Streamer(Background):
+    """The producer of the demo, in a thread of its own."""
+
+    def __init__(self, context: StreamContext) -> None:
         super().__init__("streamer")
-        self.state = StreamState(clock.now)
+        flights, spec, schemas = context.flights, context.spec, context.schemas
+        self.state = StreamState(context.clock.now)
         self._flights = flights
         self._batch = flights.table.combine_chunks().to_batches()[0]
         self._spec = spec
-        self._raw = topics.name("raw", spec.name)
-        self._labels = topics.name("labels_raw", spec.name)
+        self._raw = context.topics.name("raw", spec.name)
+        self._labels = context.topics.name("labels_raw", spec.name)
         self._label_schema = schemas.label(spec.name)
-        self._codec = codec
-        self._spoiler = Spoiler(codec, schemas.record(spec.name))
-        self._sender = sender
-        self._clock = clock
-        self._fates = fates
-        self._by_rest = by_rest
-        self._rest = rest
-        self._pace = pace
-        self._trace_ratio = trace_ratio
+        self._codec = context.codec
+        self._spoiler = Spoiler(context.codec, schemas.record(spec.name))
+        self._sender = context.sender
+        self._clock = context.clock
+        self._fates = context.fates
+        self._by_rest = context.by_rest
+        self._rest = context.rest
+        self._pace = context.pace
+        self._trace_ratio = context.trace_ratio
         self._label_row = 0
         self._scheduled_labels = flights.observed[flights.by_observed]
         self._again: list[tuple[bytes, bytes, Headers]] = []

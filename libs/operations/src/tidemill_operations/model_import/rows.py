@@ -31,16 +31,15 @@ def sample_of_file(platform: PlatformView, spec: ModelSpec, file: Path) -> tuple
     from tidemill_operations.push.checkpoint import file_digest
     from tidemill_operations.push.files.reading import read_chunks
     from tidemill_operations.push.naming import roles_of
-    from tidemill_operations.push.records import RecordMaker, TimeLine
+    from tidemill_operations.push.records import RecordMaker, RowOptions, TimeLine
 
     chunk = next(iter(read_chunks(file, SAMPLE_ROWS)), None)
     if chunk is None:
         raise ValueError(f"{file.name} has no rows")
     roles = roles_of(spec, platform.schemas, labels=False)
     times = TimeLine.parse("2000-01-01T00:00:00Z/1s")  # for a file that says none
-    maker = RecordMaker(
-        platform.codec, platform.schemas.record(spec.name), roles, file_digest(file), {}, times, make_ids=True
-    )
+    options = RowOptions(times=times, make_ids=True)
+    maker = RecordMaker(platform.codec, platform.schemas.record(spec.name), roles, file_digest(file), options)
     if missing := maker.missing_fields(chunk.frame.columns):
         raise ValueError(f"{file.name} has no column for {', '.join(missing)}")
     frame, lines, errors = maker.records(chunk, 0)

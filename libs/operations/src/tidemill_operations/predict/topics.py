@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
@@ -81,21 +82,28 @@ def score_topic(
         advanced(len(batch))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionTopic:
+    """Where predictions of a model go. `publish(topic, keys, values, partitions)` returns when all is acknowledged."""
+
+    publish: Callable[[str, list[bytes], list[bytes], list[int]], None]
+    topic: str
+    codec: Codec
+    schema: Schema
+    model: str
+
+
 class TopicSink:
     """Predictions as records of the model's prediction schema on a topic, in the partition of their input; a small file
     says how far it has come. What is written twice after a break has the same prediction id.
     """
 
-    def __init__(
-        self, publish: Callable[[str, list[bytes], list[bytes], list[int]], None], topic: str, codec: Codec,
-        schema: Schema, model: str, version: Version, state: Parts,
-    ) -> None:  # fmt: skip
-        """`publish(topic, keys, values, partitions)` returns when all is acknowledged."""
-        self._publish = publish
-        self._topic = topic
-        self._codec = codec
-        self._schema = schema
-        self._model = model
+    def __init__(self, target: PredictionTopic, version: Version, state: Parts) -> None:
+        self._publish = target.publish
+        self._topic = target.topic
+        self._codec = target.codec
+        self._schema = target.schema
+        self._model = target.model
         self._version = version
         self._state = state
 

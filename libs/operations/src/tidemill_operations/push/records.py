@@ -57,6 +57,25 @@ class Encoded:
     lines: list[int] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowOptions:
+    """How rows of a file become records.
+
+    `renames`: the field that a column fills, by the column's name; `times`: event times of a file that has none;
+    `make_ids`: rows without event id get one; `need_entity`: a label without its event's entity is wrong, else it is
+    keyed by its event id; `choices`: how texts are read.
+    """
+
+    renames: Mapping[str, str] = field(default_factory=dict)
+    times: TimeLine | None = None
+    make_ids: bool = False
+    need_entity: bool = True
+    choices: Choices = DEFAULT
+
+
+AS_THEY_ARE = RowOptions()
+
+
 class RecordMaker:
     """Makes records of one schema from chunks of one file.
 
@@ -66,25 +85,21 @@ class RecordMaker:
     """
 
     def __init__(
-        self, codec: Codec, schema: Schema, roles: Roles, digest: str,
-        renames: Mapping[str, str], times: TimeLine | None, *, make_ids: bool = False, need_entity: bool = True,
-        choices: Choices = DEFAULT,
-    ) -> None:  # fmt: skip
-        """`make_ids`: rows without event id get one. `need_entity`: a label without its event's entity is wrong; else
-        it is keyed by its event id.
-        """
+        self, codec: Codec, schema: Schema, roles: Roles, digest: str, options: RowOptions = AS_THEY_ARE
+    ) -> None:
+        """`digest`: SHA-256 of the file, in hex, from which ids are made."""
         self._codec = codec
         self._schema = schema
         self._roles = roles
         self._digest = digest
-        self._renames = dict(renames)
-        self._times = times
-        self._make_ids = make_ids
-        self._choices = choices
+        self._renames = dict(options.renames)
+        self._times = options.times
+        self._make_ids = options.make_ids
+        self._choices = options.choices
         self.in_1970 = In1970()
         self._fields = record_fields(schema.json["fields"])
         beside = roles.labels and roles.entity not in schema.field_names
-        self._beside = [Field(roles.entity, "string", nullable=not need_entity)] if beside else []
+        self._beside = [Field(roles.entity, "string", nullable=not options.need_entity)] if beside else []
 
     def unknown_columns(self, columns: list[str]) -> list[str]:
         """Columns of the file that fill no field: they are left out."""

@@ -12,6 +12,7 @@ import logging
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,27 +48,32 @@ LOOK_EVERY_S = 0.1
 MAX_STATE_BYTES = 1_000_000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectContext:
+    """What *detect* works with. `host` makes the detectors on a store: Faust's table."""
+
+    settings: DriftSettings
+    topics: TopicCatalog
+    schemas: SchemaCatalog
+    codec: Codec
+    host: Callable[[Any], DetectorHost]
+    champions: Champions
+    publisher: Publisher
+    tracer: Tracer
+
+
 class DetectApp:
     """Runs Faust inside a running event loop until `stop` is set."""
 
-    def __init__(
-        self,
-        settings: DriftSettings,
-        topics: TopicCatalog,
-        schemas: SchemaCatalog,
-        codec: Codec,
-        host: Callable[[Any], DetectorHost],
-        champions: Champions,
-        publisher: Publisher,
-        tracer: Tracer,
-    ) -> None:
+    def __init__(self, context: DetectContext) -> None:
+        settings, topics, schemas = context.settings, context.topics, context.schemas
         self._settings = settings
         self._topics = topics
         self._schemas = schemas
-        self._codec = codec
-        self._champions = champions
-        self._publisher = publisher
-        self._tracer = tracer
+        self._codec = context.codec
+        self._champions = context.champions
+        self._publisher = context.publisher
+        self._tracer = context.tracer
         self._failure: BaseException | None = None
         self.heartbeat = Heartbeat()
         self.ready = False
@@ -90,7 +96,7 @@ class DetectApp:
         self._table = self._app.Table(
             "drift", key_type=bytes, value_type=bytes, partitions=1, changelog_topic=changelog
         )
-        self._host = host(self._table)
+        self._host = context.host(self._table)
         profiles = self._app.topic(
             topics.name("profiles"), key_serializer="raw", value_serializer="raw", value_type=bytes
         )

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,36 +36,44 @@ COUNT_EVERY_S = 30.0
 """How often it is asked whether topics have got more partitions: as often as a consumer of a group finds out."""
 
 
-class Collector:
-    """The loop of the *collect* thread. ``after_commit`` is told the model whose table has grown."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectorContext:
+    """What the *collect* thread works with.
 
-    def __init__(
-        self,
-        settings: TrainerSettings,
-        group: str,
-        models: Sequence[ModelRows],
-        partitions: dict[str, int],
-        after_commit: Callable[[ModelRows], None],
-        stop: threading.Event,
-        heartbeat: Heartbeat,
-        count: Callable[[], dict[str, int]] | None = None,
-        grown: Callable[[ModelRows], None] = lambda model: None,
-    ) -> None:
-        """`count`: asked now and then whether topics have more partitions than at the start; it raises RetryLater.
-        `grown` is told the model whose have, before the first of their records.
-        """
-        self._settings = settings
-        self._group = group
-        self._models = models
-        self._by_topic = {topic: model for model in models for topic in model.topics}
-        self._news = News(after_commit)
-        self._stop = stop
-        self._heartbeat = heartbeat
-        self._partitions: Mapping[str, int] = partitions
-        self._count, self._grown = count, grown
+    `after_commit` is told the model whose table has grown. `count`: asked now and then whether topics have more
+    partitions than at the start; it raises RetryLater. `grown` is told the model whose have, before the first of their
+    records.
+    """
+
+    settings: TrainerSettings
+    group: str
+    models: Sequence[ModelRows]
+    partitions: Mapping[str, int]
+    after_commit: Callable[[ModelRows], None]
+    stop: threading.Event
+    heartbeat: Heartbeat
+    count: Callable[[], dict[str, int]] | None = None
+    grown: Callable[[ModelRows], None] = lambda model: None
+
+
+class Collector:
+    """The loop of the *collect* thread."""
+
+    def __init__(self, context: CollectorContext) -> None:
+        self._settings = context.settings
+        self._group = context.group
+        self._models = context.models
+        self._by_topic = {topic: model for model in context.models for topic in model.topics}
+        self._news = News(context.after_commit)
+        self._stop = context.stop
+        self._heartbeat = context.heartbeat
+        self._partitions = context.partitions
+        self._count, self._grown = context.count, context.grown
         self._asked_s = time.monotonic()
-        self._lag = Lag(group)
-        self._places = Places(group, self._by_topic, partitions, TopicIds(partial(admin, settings)))
+        self._lag = Lag(context.group)
+        self._places = Places(
+            context.group, self._by_topic, dict(context.partitions), TopicIds(partial(admin, context.settings))
+        )
         self._all_added = True
         self.assigned = False
         self.waits_for: str | None = None

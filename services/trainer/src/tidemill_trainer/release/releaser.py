@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
 from opentelemetry.trace import Tracer
@@ -46,32 +47,52 @@ log = logging.getLogger(__name__)
 CATCH_UP_S = 30.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaserContext:
+    """What the *release* thread works with.
+
+    `reader`: of retrain-runs and release-commands; `writers`: one a model, which fences any other; `evaluator`: of
+    trials; `poll_s`: how long it waits for records, in s.
+    """
+
+    catalog: TopicCatalog
+    codec: Codec
+    schemas: SchemaCatalog
+    reader: TopicReader
+    specs: Mapping[str, ModelSpec]
+    writers: Mapping[str, ExclusiveWriter]
+    published: Published
+    evaluator: TrialEvaluator
+    store: RunStore
+    audit: ReleaseAudit
+    clock: Clock
+    tracer: Tracer
+    poll_s: float
+    stop: threading.Event
+    heartbeat: Heartbeat
+
+
 class Releaser:
     """The loop of the *release* thread."""
 
-    def __init__(
-        self, catalog: TopicCatalog, codec: Codec, schemas: SchemaCatalog, reader: TopicReader,
-        specs: Mapping[str, ModelSpec], writers: Mapping[str, ExclusiveWriter], published: Published,
-        evaluator: TrialEvaluator, store: RunStore, audit: ReleaseAudit, clock: Clock, tracer: Tracer, poll_s: float,
-        stop: threading.Event, heartbeat: Heartbeat,
-    ) -> None:  # fmt: skip
-        self._specs = specs
-        self._evaluator = evaluator
-        self._audit = audit
-        self._catalog = catalog
-        self._codec = codec
-        self._schemas = schemas
-        self._reader = reader
-        self._writers = writers
-        self._published = published
-        self._store = store
-        self._clock = clock
-        self._tracer = tracer
-        self._poll_s = poll_s
-        self._stop = stop
-        self._heartbeat = heartbeat
-        self._runs_topic = catalog.name("retrain_runs")
-        for model in writers:
+    def __init__(self, context: ReleaserContext) -> None:
+        self._specs = context.specs
+        self._evaluator = context.evaluator
+        self._audit = context.audit
+        self._catalog = context.catalog
+        self._codec = context.codec
+        self._schemas = context.schemas
+        self._reader = context.reader
+        self._writers = context.writers
+        self._published = context.published
+        self._store = context.store
+        self._clock = context.clock
+        self._tracer = context.tracer
+        self._poll_s = context.poll_s
+        self._stop = context.stop
+        self._heartbeat = context.heartbeat
+        self._runs_topic = context.catalog.name("retrain_runs")
+        for model in context.writers:
             for action in get_args(Action):
                 metrics.RELEASES.labels(model, action)  # a counter that begins at 1 has not increased
         self.caught_up = threading.Event()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tidemill.codec import Codec
@@ -23,21 +24,34 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxContext:
+    """What the *publish* thread works with. `topic`: retrain-runs; `poll_s`: how long it waits where nothing is to be
+    sent, in s.
+    """
+
+    store: RunStore
+    publisher: Publisher
+    codec: Codec
+    schemas: SchemaCatalog
+    topic: str
+    poll_s: float
+    stop: threading.Event
+    heartbeat: Heartbeat
+
+
 class Outbox:
     """The loop of the *publish* thread."""
 
-    def __init__(
-        self, store: RunStore, publisher: Publisher, codec: Codec, schemas: SchemaCatalog, topic: str,
-        poll_s: float, stop: threading.Event, heartbeat: Heartbeat,
-    ) -> None:  # fmt: skip
-        self._store = store
-        self._publisher = publisher
-        self._codec = codec
-        self._schema = schemas.platform("retrain-run")
-        self._topic = topic
-        self._poll_s = poll_s
-        self._stop = stop
-        self._heartbeat = heartbeat
+    def __init__(self, context: OutboxContext) -> None:
+        self._store = context.store
+        self._publisher = context.publisher
+        self._codec = context.codec
+        self._schema = context.schemas.platform("retrain-run")
+        self._topic = context.topic
+        self._poll_s = context.poll_s
+        self._stop = context.stop
+        self._heartbeat = context.heartbeat
 
     def run(self) -> None:
         """Send until stopped."""

@@ -50,30 +50,34 @@ class StoreTrouble(Exception):
     """A store is full or away: it is waited for."""
 
 
-class Trainer:
-    """The loop of the *train* thread. ``champion`` gives what serves now, once ``champion_known`` is set."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainerContext:
+    """What the *train* thread works with. `champion` gives what serves now, once `champion_known` is set."""
 
-    def __init__(
-        self,
-        settings: TrainerSettings,
-        store: RunStore,
-        child: TrainingChild,
-        places: Mapping[str, Place],
-        champion: Callable[[str], ModelVersion | None],
-        champion_known: threading.Event,
-        tracer: Tracer,
-        stop: threading.Event,
-        heartbeat: Heartbeat,
-    ) -> None:
-        self._settings = settings
-        self._store = store
-        self._child = child
-        self._places = places
-        self._champion = champion
-        self._champion_known = champion_known
-        self._tracer = tracer
-        self._stop = stop
-        self._heartbeat = heartbeat
+    settings: TrainerSettings
+    store: RunStore
+    child: TrainingChild
+    places: Mapping[str, Place]
+    champion: Callable[[str], ModelVersion | None]
+    champion_known: threading.Event
+    tracer: Tracer
+    stop: threading.Event
+    heartbeat: Heartbeat
+
+
+class Trainer:
+    """The loop of the *train* thread."""
+
+    def __init__(self, context: TrainerContext) -> None:
+        self._settings = context.settings
+        self._store = context.store
+        self._child = context.child
+        self._places = context.places
+        self._champion = context.champion
+        self._champion_known = context.champion_known
+        self._tracer = context.tracer
+        self._stop = context.stop
+        self._heartbeat = context.heartbeat
         self._aliases: dict[str, int] = {}
         self._mlflow_rests_until = 0.0
 

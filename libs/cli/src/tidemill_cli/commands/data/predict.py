@@ -113,14 +113,14 @@ def _predictor(
     from tidemill_operations.predict.files import FilePredictor
     from tidemill_operations.push.files.reading import read_chunks
     from tidemill_operations.push.naming import roles_of
-    from tidemill_operations.push.records import RecordMaker, TimeLine, parse_renames
+    from tidemill_operations.push.records import RecordMaker, RowOptions, TimeLine, parse_renames
 
     record = platform.schemas.record(spec.name)
     required = frozenset(f["name"] for f in record.json["fields"] if "null" not in f["type"])
     now = TimeLine(datetime.now(UTC), timedelta(0))  # for a file that says no times
     roles = roles_of(spec, platform.schemas, labels=False)
-    renames = parse_renames(mapped)
-    maker = RecordMaker(platform.codec, record, roles, digest, renames, now, make_ids=True, choices=choices)
+    options = RowOptions(renames=parse_renames(mapped), times=now, make_ids=True, choices=choices)
+    maker = RecordMaker(platform.codec, record, roles, digest, options)
     first = next(iter(read_chunks(file, 100, choices)), None)
     if first is None:
         raise click.ClickException(f"{file.name} has no rows")
@@ -149,7 +149,7 @@ def _clean(
 ) -> None:  # fmt: skip
     from tidemill.kafka.client.scan import bounds, scan
     from tidemill_operations.predict.parts import Parts, forget
-    from tidemill_operations.predict.topics import Sink, TopicPredictor, TopicSink, score_topic
+    from tidemill_operations.predict.topics import PredictionTopic, Sink, TopicPredictor, TopicSink, score_topic
 
     clean = platform.topics.name("clean", spec.name)
     if topic is not None:
@@ -171,7 +171,10 @@ def _clean(
     sink: Sink = parts
     if topic is not None:
         schema = platform.schemas.prediction(spec.name)
-        sink = TopicSink(_publisher(platform), topic, platform.codec, schema, spec.name, version, parts)
+        onto = PredictionTopic(
+            publish=_publisher(platform), topic=topic, codec=platform.codec, schema=schema, model=spec.name
+        )
+        sink = TopicSink(onto, version, parts)
     left = sum(max(0, end[n] - first.get(n, 0)) for n in end)
     batches = scan(platform.settings, clean, start=first, end=end, batch_size=CHUNK_ROWS)
     with _progress(clean, left + parts.rows, parts.rows) as advance:

@@ -125,14 +125,14 @@ def _maker(
     platform: PlatformView, spec: ModelSpec, digest: str, roles: Roles, mapped: tuple[str, ...],
     times: str | None, choices: Choices, *, make_ids: bool, need_entity: bool,
 ) -> RecordMaker:  # fmt: skip
-    from tidemill_operations.push.records import RecordMaker, TimeLine, parse_renames
+    from tidemill_operations.push.records import RecordMaker, RowOptions, TimeLine, parse_renames
 
     schema = platform.schemas.label(spec.name) if roles.labels else platform.schemas.record(spec.name)
     line = TimeLine.parse(times) if times else None
-    return RecordMaker(
-        platform.codec, schema, roles, digest, parse_renames(mapped), line, make_ids=make_ids, need_entity=need_entity,
-        choices=choices,
-    )  # fmt: skip
+    options = RowOptions(
+        renames=parse_renames(mapped), times=line, make_ids=make_ids, need_entity=need_entity, choices=choices
+    )
+    return RecordMaker(platform.codec, schema, roles, digest, options)
 
 
 def _no_use_of_no_entity(roles: Roles) -> str:

@@ -49,7 +49,7 @@ def up(kafka: str | None, prefix: str, models: str, var: Path, root: Path, fresh
     """
     from tidemill_cli.rendering.terminal import console as make_console
     from tidemill_embedded.errors import StartInterrupted
-    from tidemill_embedded.platform import Platform, remove_data
+    from tidemill_embedded.platform import Platform, PlatformOptions, remove_data
 
     console = make_console()
     if fresh and var.exists():
@@ -57,11 +57,13 @@ def up(kafka: str | None, prefix: str, models: str, var: Path, root: Path, fresh
     platform = Platform(
         root,
         var,
-        models=[name.strip() for name in models.split(",") if name.strip()],
-        kafka=kafka,
-        prefix=prefix,
-        mlflow_server=mlflow,
-        on_news=lambda news: console.print(f"[yellow]{news}[/]", highlight=False),
+        PlatformOptions(
+            models=[name.strip() for name in models.split(",") if name.strip()],
+            kafka=kafka,
+            prefix=prefix,
+            mlflow_server=mlflow,
+            on_news=lambda news: console.print(f"[yellow]{news}[/]", highlight=False),
+        ),
     )
     with asked_to_stop() as stop, platform:
         try:
