@@ -43,9 +43,10 @@ types: setup ## mypy, strict
 	@echo "== types"
 	@$(PY) -m mypy
 
-unit: setup ## tests of pure code, no broker
+unit: setup ## tests of pure code and the examples in docstrings, no broker
 	@echo "== unit tests"
 	@$(PYTEST) tests/unit $(TWO_AT_ONCE)
+	@$(PYTEST) --doctest-modules libs/learning/src libs/core/src/tidemill/stats
 
 contract: setup ## checks of the repository itself
 	@echo "== contract tests"

@@ -63,8 +63,11 @@ class AdmissionDecision:
 
 
 def decide(request: Request, past: Sequence[PastRun], policy: Policy) -> AdmissionDecision:
-    """Apply the rules in order; the first that refuses gives the reason. ``past``: oldest first, of this
-    model.
+    """Apply the rules in order; the first that refuses gives the reason. ``past``: oldest first, of this model.
+
+    >>> request = Request("q2", "drift", "moved", event_time_ms=3_600_000)
+    >>> decide(request, [], Policy(cooldown_ms=7_200_000)).admitted
+    True
     """
     for rule in (_one_at_a_time, _fingerprint, _first_only_once, _cooldown, _at_most, _backoff):
         refusal = rule(request, past, policy)

@@ -65,7 +65,13 @@ def apply_gate(
 
     ``at_least`` is a floor (a ceiling for metrics in which less is better). ``better_by`` is the margin over the
     champion, in units of the metric; 0 lets an equal challenger pass. A metric that the rows do not define
-    (``challenger`` is ``None``) never passes.
+    (``challenger`` is ``None``) never passes. A gate before release:
+    Breck et al., The ML Test Score, IEEE Big Data 2017.
+
+    >>> apply_gate("roc_auc", 0.72, 0.70, at_least=0.6, better_by=0.01, rows=500).passed
+    True
+    >>> apply_gate("rmse", 3.0, 2.5, at_least=None, better_by=0.0, rows=500).reason
+    "rmse 3.0000 against the champion's 2.5000, wanted better by 0, on 500 rows"
     """
     if challenger is None:
         return GateResult(False, (_undefined(metric, rows, classes),))

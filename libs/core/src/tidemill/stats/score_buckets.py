@@ -27,6 +27,9 @@ def score_buckets(task: str, scores: NDArray[Any]) -> Places:
 
     `scores`: binary, probabilities [n]; multiclass, probabilities [n, classes], of which the likeliest class counts;
     regression, values [n]. All finite.
+
+    >>> score_buckets("binary", np.array([0.001, 0.5, 0.999])).tolist()
+    [13, 100, 186]
     """
     if task == "binary":
         return probability_buckets(scores)

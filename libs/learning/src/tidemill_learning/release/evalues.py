@@ -61,6 +61,11 @@ class MeanBelow(_MeanBets):
     Betting on a bounded mean (Waudby-Smith, Ramdas: Estimating means of bounded random variables by betting,
     JRSS B 86, 2024). Null: given the past, each value's mean is at least `level`. Nothing else is assumed, so means may
     move from value to value.
+
+    >>> losses = MeanBelow()
+    >>> losses.add([-0.2] * 40)
+    >>> losses.log_evidence > math.log(1 / 0.05)  # proof at level 5 %
+    True
     """
 
     def __init__(self, level: float = 0.0) -> None:
@@ -69,7 +74,13 @@ class MeanBelow(_MeanBets):
 
 
 class MeanAbove(_MeanBets):
-    """Evidence that the mean of values in [-1, 1] lies above `level`: the mirror image of `MeanBelow`."""
+    """Evidence that the mean of values in [-1, 1] lies above `level`: the mirror image of `MeanBelow`.
+
+    >>> gains = MeanAbove(-0.02)
+    >>> gains.add([0.1, -0.1] * 50)
+    >>> gains.log_evidence < math.log(1 / 0.05)  # 100 values do not rule out a loss of 0.02
+    True
+    """
 
     def __init__(self, level: float = 0.0) -> None:
         """`level` in (-1, 0]."""
@@ -81,7 +92,11 @@ def rate_above(limit: float, trials: int, hits: int) -> float:
 
     The average likelihood ratio of rates above the limit to the limit itself. Null: given the past, each trial
     is a hit with probability at most `limit` (then each ratio's mean is at most 1). Raises ValueError for a
-    limit that is not in (0, 1) or for counts that cannot be.
+    limit that is not in (0, 1) or for counts that cannot be. Mixture SPRT: Robbins, Annals of Mathematical Statistics
+    41, 1970.
+
+    >>> rate_above(0.001, 1_000, 1) < 0 < rate_above(0.001, 1_000, 20)
+    True
     """
     if not 0 < limit < 1:
         raise ValueError(f"the limit {limit} is not between 0 and 1")

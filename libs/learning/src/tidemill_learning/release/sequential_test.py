@@ -34,7 +34,9 @@ LEAST_ROWS = 100
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the model file allows. `errors`, `shift`: shares; `p95_ms` milliseconds of a scoring call."""
+    """What the model file allows: `errors`, share of records without an answer, 0 to 1; `p95_ms`, milliseconds of a
+    scoring call, above 0; `shift`, distance of two distributions of scores (Kolmogorov, Smirnov), 0 to 1.
+    """
 
     errors: float = 0.001
     p95_ms: float = 500.0
@@ -53,7 +55,16 @@ class HarmTest:
 
 
 def harm_tests(seen: Observed, limits: Limits, metric: str) -> list[HarmTest]:
-    """All four tests on what was seen so far. `metric`: what quality is compared by."""
+    """All four tests on what was seen so far. `metric`: the name of what quality is compared by, for people.
+
+    Valid at any time (Ville: Étude critique de la notion de collectif, 1939; for the scores, Howard, Ramdas: Bernoulli
+    28, 2022): the chance of a false proof of harm, in a whole trial, is at most `ALPHA`.
+
+    >>> seen = Observed()
+    >>> seen.note_calls(Calls(100, 0, 100, 0, 100), Calls(100, 0, 100, 5, 95), this_step=True)
+    >>> [test.test for test in harm_tests(seen, Limits(errors=0.001), "roc_auc") if test.harm]
+    ['errors']
+    """
     return [
         _errors(seen, limits),
         _latency(seen, limits),

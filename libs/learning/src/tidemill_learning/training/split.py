@@ -2,8 +2,7 @@
 
 A random split would let a model see tomorrow's weather while it is judged on today. Rows are cut by event
 time, and a part may only hold labels that were known before the next part begins (purging; López de Prado,
-Advances in
-Financial Machine Learning, 2018, chapter 7).
+Advances in Financial Machine Learning, 2018, chapter 7).
 """
 
 from __future__ import annotations

@@ -44,8 +44,12 @@ _OUTCOMES: dict[str, Any] = {cls.__name__: cls for cls in (DriftEvent, ModelPerf
 
 
 class Detector:
-    """One model's drift, over all partitions and versions. The stream and what REST clients ask are judged each by
-    itself, by the same rules.
+    """One model's drift, over all partitions and versions. The stream and what REST clients ask are looked at each by
+    itself, by the same rules (drift of features, scores and errors apart: Gama et al.: A Survey on Concept Drift
+    Adaptation, ACM Computing Surveys 46, 2014).
+
+    `spec`: what is watched and what asks for a retraining; `clean_topic`, `predictions_topic`: whose offsets the data
+    sets of champions name; `state`: what `to_bytes` gave, None at first.
 
     Call `set_champion` for each champion (with its reference), `apply` for each profile in the order of the topic.
     Both give what is to be written; `last` gives the newest such outputs again, for a process that cannot

@@ -60,7 +60,10 @@ SUMS = (
 
 
 class Totals:
-    """Sums over buckets, and class counts per bin, of one version and arm in one merged window."""
+    """Sums over buckets, and class counts per bin, of one version and arm in one merged window.
+
+    `errors`: records `ErrorProfile` of schemas/profile.avsc. Metrics have the names and units that training uses.
+    """
 
     def __init__(self, errors: Iterable[Mapping[str, Any]]) -> None:
         errors = list(errors)
@@ -102,7 +105,19 @@ class Totals:
 
 
 class QualityWatch:
-    """The champion's quality over time."""
+    """The champion's quality over time: calibration, Spiegelhalter's residual, ranking, growth of the error.
+
+    `task`: binary, multiclass or regression. `baseline`: the version's reference, with its metrics on held-out rows.
+    `state`: what `to_state` gave. Spiegelhalter: Statistics in Medicine 5, 1986; Hanley, McNeil: Radiology 143, 1982;
+    Bifet, Gavaldà: SDM 2007.
+
+    >>> at = {"until": 0, "count": 100, "outcome": 60.0, "expected": 20.0, "variance": 16.0, "squared": 32.0}
+    >>> at |= {"absolute": 52.0, "spiegelhalter": 0.0, "spiegelhalter_variance": 1.0, "log_loss": 99.0, "wrong": 60}
+    >>> watch = QualityWatch("binary", Baseline({"metrics": {}}))
+    >>> results = watch.look([{"buckets": [at] * 20, "positives": [], "negatives": []}])
+    >>> [(result.detector, result.subject) for result in results if result.alarm]
+    [('adwin', 'calibration')]
+    """
 
     def __init__(self, task: str, baseline: Baseline, state: Mapping[str, Any] | None = None) -> None:
         state = state or {}

@@ -35,8 +35,16 @@ class _Adwin(Protocol):
 
 
 class Regime:
-    """The level of a sequence since its last change. State is the sequence itself; ADWIN is rebuilt from
-    it.
+    """The level of a sequence since its last change: `mean`, in the sequence's unit, of its last `width` values.
+
+    `state`: what `to_state` gave, the sequence itself; ADWIN (confidence `DELTA`) is rebuilt from it. Bifet, Gavaldà:
+    Learning from Time-Changing Data with Adaptive Windowing, SDM 2007.
+
+    >>> regime = Regime()
+    >>> for value in [0.0] * 100 + [3.0] * 100:
+    ...     regime.add(value)
+    >>> regime.mean > 2.5 and 90 <= regime.width <= 110
+    True
     """
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
