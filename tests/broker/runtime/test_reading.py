@@ -6,8 +6,10 @@ import time
 
 import pytest
 from confluent_kafka import Producer
+from prometheus_client import REGISTRY
 
 from tests.broker.runtime.harness import World
+from tests.support.made_anew import make_anew
 from tests.support.polling import until
 from tidemill.errors import ConfigError, RetryLater
 from tidemill.kafka.batch import Output
@@ -100,6 +102,29 @@ def test_a_broadcast_reader_gives_every_record_once_and_knows_when_it_has_caught
         assert (found[0].keys, found[0].values) == ([b"a"], [None])
         open_transaction(world, b"4").abort_transaction(10)
         assert reader.catch_up(20) == []
+
+
+def test_a_broadcast_reader_begins_a_topic_that_was_made_anew_at_its_first_record_and_says_so(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    topic = f"{world.settings.prefix}versions"
+    world.create(topic, partitions=1)
+    with Publisher(world.settings) as publisher, BroadcastReader(world.settings, topic) as reader:
+        publisher.publish_all([Output(topic, [b"old %d" % number for number in range(3)])])
+        assert len([value for batch in reader.catch_up(20) for value in batch.values]) == 3
+        make_anew(world.settings, topic, lambda: world.create(topic, partitions=1))
+        new = [b"new %d" % number for number in range(8)]  # at once longer than what was read of the old one
+        publisher.publish_all([Output(topic, list[bytes | None](new))])
+        found: list[bytes | None] = []
+
+        def begun() -> bool:
+            found.extend(value for batch in reader.poll(0.2) for value in batch.values)
+            labels = {"group": f"{world.settings.prefix}broadcast", "topic": topic}
+            known = REGISTRY.get_sample_value("tidemill_topic_made_anew_total", labels)
+            return known == 1 and found[-len(new) :] == new
+
+        until(begun, 60, lambda: f"the new topic is read from its beginning, but {found}")
+    assert f"{topic}: the topic was deleted and made anew: read from its beginning" in caplog.text
 
 
 def test_a_broadcast_reader_reads_a_compacted_topic_with_an_empty_tail(world: World) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from functools import partial
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from tidemill.errors import RetryLater
+from tidemill.kafka import metrics
 from tidemill.kafka.batch import Batch
 from tidemill.kafka.client.bounded import Remaining, groupless_consumer, partitions_of, split_errors, watermarks
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.partitions.topic_ids import TopicIds
 from tidemill.settings import KafkaSettings
 
 __all__ = ["BroadcastReader"]
 
+_log = logging.getLogger(__name__)
 _CHUNK = 1_000
 _CHUNK_S = 0.1
 _FETCH_BUFFER_KB = 1_024
@@ -22,13 +28,17 @@ class BroadcastReader:
     """Reads all partitions of a (compacted) topic from the beginning, committed records only, in no group.
 
     Connects when it is first read. Every record is given out once, by ``catch_up`` or by ``poll``, in
-    offset order per partition. A null value is a tombstone and is given out too. Not thread-safe.
+    offset order per partition. A null value is a tombstone and is given out too. A topic that was deleted and made
+    anew, which its id tells (asked for every two seconds), is read from its beginning, and that is logged and counted;
+    what was read of it before that is given out again. Not thread-safe.
     """
 
     def __init__(self, settings: KafkaSettings, topic: str, *, name: str = "broadcast") -> None:
         self._settings = settings
         self._topic = topic
         self._name = name
+        self._ids = TopicIds(partial(admin, settings))
+        self._id = ""
         self._consumer: Consumer | None = None
         self._partitions: list[int] = []
         self._positions: dict[int, int] = {}
@@ -41,6 +51,7 @@ class BroadcastReader:
         ConfigError if there is no such topic.
         """
         deadline = time.monotonic() + timeout_s
+        self._look()
         consumer = self._connected()
         marks = watermarks(consumer, self._topic, self._partitions)
         starts = {partition: max(self._positions.get(partition, 0), low) for partition, (low, _) in marks.items()}
@@ -56,6 +67,7 @@ class BroadcastReader:
         """Records not given out yet that are there, or come within ``timeout_s``; none while brokers are
         away.
         """
+        self._look()
         batches = self._read(self._connected(), timeout_s)
         return self._take() + batches
 
@@ -71,6 +83,18 @@ class BroadcastReader:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
+    def _look(self) -> None:
+        """Now and then: where the topic is another one by now, it is begun."""
+        found = self._ids.look([self._topic]).get(self._topic, "")
+        if not found or self._consumer is None:
+            return
+        if self._id and found != self._id:
+            _log.error("%s: the topic was deleted and made anew: read from its beginning", self._topic)
+            metrics.TOPICS_ANEW.labels(f"{self._settings.prefix}{self._name}", self._topic).inc()
+            self.close()
+            self._positions = {}
+        self._id = found
+
     def _connected(self) -> Consumer:
         if self._consumer is None:
             consumer = groupless_consumer(
@@ -81,6 +105,7 @@ class BroadcastReader:
             )
             try:
                 self._partitions = partitions_of(consumer, self._topic)
+                self._id = self._id or self._ids.of([self._topic])[self._topic]
             except BaseException:
                 consumer.close()
                 raise
