@@ -7,7 +7,7 @@ import pytest
 from tests.unit.inference.fakes import NOW_MS, SCHEMAS, ToyModel, codec, event
 from tidemill.artifact import FeatureColumn, Manifest
 from tidemill.contracts.schemas.catalog import Schema
-from tidemill_inference.predictions.columns import answer, prediction_rows
+from tidemill_inference.predictions.columns import prediction_rows
 from tidemill_inference.serving.serving import Predictions, Serving
 
 FEATURES = (FeatureColumn("distance", "number"),)
@@ -75,12 +75,3 @@ def test_a_regression_survives_the_wire() -> None:
 )
 def test_no_scores_are_no_predictions(manifest: Manifest, scores: np.ndarray, schema: str) -> None:
     assert encoded(manifest, scores, SCHEMAS.platform(schema)) == []
-
-
-def test_an_answer_has_the_typed_output_of_the_task() -> None:
-    assert answer(BINARY, np.float64(0.25)) == {"probability": 0.25}
-    assert answer(REGRESSION, np.float64(1.5)) == {"value": 1.5}
-    assert answer(MULTICLASS, np.array([0.2, 0.5, 0.3])) == {
-        "label": "b",
-        "probabilities": {"a": 0.2, "b": 0.5, "c": 0.3},
-    }

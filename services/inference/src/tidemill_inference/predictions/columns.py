@@ -1,43 +1,19 @@
-"""Scores as columns of the prediction record, and as the fields of a REST answer."""
+"""Scores as columns of the prediction record."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidemill.artifact import Manifest
-from tidemill_inference.serving.scorer import Scores
+from tidemill.artifact.outputs import output_columns
 from tidemill_inference.serving.serving import Predictions
 
 STREAM = "stream"
 REST = "rest"
 CHAMPION = "champion"
 CHALLENGER = "challenger"
-
-
-def output_columns(manifest: Manifest, scores: Scores, classes: tuple[str, ...] | None = None) -> dict[str, pa.Array]:
-    """The typed output of n rows by the model's task.
-
-    binary: `probability` double. multiclass: `label` string, the likeliest class (the first of equals), and
-    `probabilities` map of string to double; `classes` says what the columns of its scores stand for (None: the
-    manifest's). regression: `value` double.
-    """
-    if manifest.task == "binary":
-        return {"probability": pa.array(scores)}
-    if manifest.task == "regression":
-        return {"value": pa.array(scores)}
-    known = pa.array(manifest.classes if classes is None else classes, pa.string())
-    n, width = scores.shape
-    offsets = pa.array(np.arange(0, (n + 1) * width, width, dtype=np.int32))
-    keys = known.take(pa.array(np.tile(np.arange(width), n)))
-    return {
-        "label": known.take(pa.array(scores.argmax(axis=1))),
-        "probabilities": pa.MapArray.from_arrays(offsets, keys, pa.array(scores.ravel())),
-    }
 
 
 def prediction_rows(
@@ -65,7 +41,7 @@ def prediction_rows(
         "event_time": event_times,
         "predicted_at": _times(predicted_at_ms, n),
         "epoch": pa.repeat(pa.scalar(serving.epoch, pa.int64()), n),
-        **output_columns(serving.model.manifest, predictions.scores, serving.classes),
+        **output_columns(serving.model.manifest.task, predictions.scores, serving.classes),
         **_arm_columns(predictions, n),
         **inputs,
     }
@@ -85,30 +61,10 @@ def _arm_columns(predictions: Predictions, n: int) -> dict[str, pa.Array]:
     challenged = pa.array(both.challenged)
     scores, said = both.others
     champion, challenger = (pa.scalar(arm.version, pa.int32()) for arm in (both.champion, both.challenger))
-    said_rows, nothing = pa.array(said), pa.scalar(None)
-    others = output_columns(serving.model.manifest, scores, serving.classes)
+    others = output_columns(serving.model.manifest.task, scores, serving.classes, missing=~said)
     return {
         "version": pc.if_else(challenged, challenger, champion),
         "arm": pc.if_else(challenged, CHALLENGER, CHAMPION),
         "other_version": pc.if_else(challenged, champion, challenger),
-        **{f"other_{name}": _kept(column, said_rows, nothing) for name, column in others.items()},
+        **{f"other_{name}": column for name, column in others.items()},
     }
-
-
-def _kept(column: pa.Array, rows: pa.Array, nothing: pa.Scalar) -> pa.Array:
-    """The column with null in all other rows."""
-    positions = pc.if_else(rows, pa.array(range(len(column)), pa.int64()), nothing.cast(pa.int64()))
-    return column.take(positions)
-
-
-def answer(manifest: Manifest, score: Any, classes: tuple[str, ...] | None = None) -> dict[str, Any]:
-    """The typed output of one row as plain JSON values; `score` is one row of the scores, over `classes` (the
-    manifest's where None).
-    """
-    if manifest.task == "binary":
-        return {"probability": float(score)}
-    if manifest.task == "regression":
-        return {"value": float(score)}
-    names = manifest.classes if classes is None else classes
-    probabilities = {name: float(p) for name, p in zip(names, score, strict=True)}
-    return {"label": names[int(np.argmax(score))], "probabilities": probabilities}

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tidemill.artifact.outputs import output_row
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas.catalog import Schema
 from tidemill.ids import uuid7_batch
 from tidemill.rows.features import feature_inputs
 from tidemill.rows.row_features import RowInputs, fits
 from tidemill_inference import metrics
-from tidemill_inference.predictions.columns import REST, answer
+from tidemill_inference.predictions.columns import REST
 from tidemill_inference.predictions.records import ColumnRecords, Records, RowRecords, record_keys
 from tidemill_inference.rest.arrow_cast import as_record
 from tidemill_inference.rest.request_checks import MODEL_RULE, Datum, InstanceError, InvalidInstances, RecordRules
@@ -92,7 +93,7 @@ class Answered:
 
     def answers_of(self, start: int, stop: int) -> list[dict[str, Any]]:
         """The same for the instances from `start` to `stop` (without it)."""
-        serving, manifest = self.predictions.serving, self.predictions.serving.model.manifest
+        serving, task = self.predictions.serving, self.predictions.serving.model.manifest.task
         model, epoch, classes = serving.event.model, serving.epoch, serving.classes
         return [
             {
@@ -101,7 +102,7 @@ class Answered:
                 "model": model,
                 "version": version,
                 "epoch": epoch,
-                **answer(manifest, score, classes),
+                **output_row(task, score, classes),
             }
             for prediction_id, event_id, version, score in zip(
                 self.prediction_ids[start:stop],

@@ -8,11 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from tidemill.artifact.outputs import OUTPUTS
 from tidemill_learning.drift.labels.label_window import Met
 from tidemill_learning.drift.labels.outcomes import outputs_of
 from tidemill_learning.release.gains import auc_gains, brier_gains, nearer_gains
 
-OUTPUTS = {"binary": ("probability",), "multiclass": ("label", "probabilities"), "regression": ("value",)}
 CHALLENGER = "challenger"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from tidemill_inference.predictions.columns import output_columns
+from tidemill.artifact.outputs import output_columns
 from tidemill_inference.rest.arrow_cast import check_columns
 from tidemill_inference.rest.arrow_sizes import decoded_bytes
 from tidemill_inference.rest.body import check_number
@@ -73,7 +73,7 @@ def write_answers(answered: Answered) -> bytes:
         "event_id": pa.array(answered.event_ids, pa.string()),
         "version": pa.array(answered.predictions.versions, pa.int32()),
         "epoch": pa.repeat(pa.scalar(serving.epoch, pa.int64()), n),
-        **output_columns(serving.model.manifest, answered.predictions.scores, serving.classes),
+        **output_columns(serving.model.manifest.task, answered.predictions.scores, serving.classes),
     }
     rows = pa.record_batch(columns).replace_schema_metadata({"model": serving.event.model})
     sink = pa.BufferOutputStream()

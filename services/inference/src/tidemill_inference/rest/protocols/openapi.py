@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tidemill.artifact.outputs import OUTPUTS
 from tidemill_inference.rest.dataplane import ModelEndpoint
 from tidemill_inference.rest.handler import Limits
 from tidemill_inference.rest.protocols.arrow import ARROW
@@ -139,13 +140,15 @@ def _operations() -> Node:
 
 
 def _prediction(endpoint: ModelEndpoint) -> Node:
-    typed: Node = {
-        "binary": {"probability": {"type": "number", "minimum": 0, "maximum": 1}},
-        "multiclass": {"label": _TEXT, "probabilities": {"type": "object", "additionalProperties": _NUMBER}},
-        "regression": {"value": _NUMBER},
+    of_outputs: Node = {
+        "probability": {"type": "number", "minimum": 0, "maximum": 1},
+        "label": _TEXT,
+        "probabilities": {"type": "object", "additionalProperties": _NUMBER},
+        "value": _NUMBER,
     }
+    typed = {name: of_outputs[name] for name in OUTPUTS[endpoint.spec.target.task]}
     identity = {"prediction_id": _TEXT, "event_id": _TEXT, "model": {"const": endpoint.spec.name}}
-    return _object({**identity, "version": _WHOLE, "epoch": _WHOLE, **typed[endpoint.spec.target.task]})
+    return _object({**identity, "version": _WHOLE, "epoch": _WHOLE, **typed})
 
 
 def _tensors(endpoint: ModelEndpoint) -> Node:
