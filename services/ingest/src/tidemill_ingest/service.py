@@ -15,7 +15,7 @@ from tidemill.clock import Clock
 from tidemill.codec import Codec
 from tidemill.contracts.identity import EVENT_ID, event_names, label_names
 from tidemill.contracts.model_file import ModelSpec
-from tidemill.contracts.record_check import field_type
+from tidemill.contracts.schemas.avro_types import field_type
 from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.contracts.usable import build_each

@@ -7,7 +7,7 @@ from typing import Any
 
 from tidemill.codec import Codec
 from tidemill.contracts.model_file import ModelSpec
-from tidemill.contracts.record_check import field_type
+from tidemill.contracts.schemas.avro_types import field_type
 from tidemill.contracts.schemas.catalog import Schema, SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.contracts.usable import build_each

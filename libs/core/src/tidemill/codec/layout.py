@@ -19,6 +19,7 @@ import pyruhvro
 from tidemill.codec.empty_types import is_free
 from tidemill.codec.lengths import Measure, measures_of
 from tidemill.codec.plain import parse_plain
+from tidemill.contracts.schemas.avro_types import beside_null, branches, is_nullable
 
 _PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "string", "bytes"})
 # What pyruhvro 0.4 was seen to read and write byte for byte like fastavro. Any other logical type is given
@@ -60,7 +61,7 @@ def layout_of(schema: dict[str, Any]) -> Layout | None:
     except ValueError:  # its parser is stricter than the specification, about names for example
         return None
     arrow = pa.schema([_public_field(wire_arrow.field(f["name"]), f["type"]) for f in fields])
-    required = tuple(f["name"] for f in fields if not _nullable(f["type"]))
+    required = tuple(f["name"] for f in fields if not is_nullable(f["type"]))
     return Layout(wire_text, parse_plain(schema), wire_arrow, arrow, required, measures_of(schema))
 
 
@@ -68,8 +69,8 @@ def _supported(node: Any) -> bool:
     if isinstance(node, str):
         return node in _PRIMITIVES
     if isinstance(node, list):
-        plain = [branch for branch in node if branch != "null"]
-        return len(plain) == 1 and _supported(plain[0])
+        one = beside_null(node)
+        return one is not None and _supported(one)
     kind = node["type"]
     if kind == "record":
         return all(_supported(field["type"]) for field in node["fields"])
@@ -101,10 +102,6 @@ def _wire_fields(fields: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"name": field["name"], "type": _wire_type(field["type"])} for field in fields]
 
 
-def _nullable(node: Any) -> bool:
-    return node == "null" or (isinstance(node, list) and "null" in node)
-
-
 def _public_field(wire: pa.Field, node: Any) -> pa.Field:
     if _wire_name(node) == "bytes":
         return wire.with_type(pa.binary())
@@ -125,19 +122,19 @@ def _public_field(wire: pa.Field, node: Any) -> pa.Field:
 def _inside(node: Any, part: str) -> Any:
     """What an array or map is of, behind a nullable union and behind {"type": ...}."""
     if isinstance(node, list):
-        return _inside(next(branch for branch in node if branch != "null"), part)
+        return _inside(branches(node)[0], part)
     return node[part] if part in node else _inside(node["type"], part)
 
 
 def _record(node: Any) -> Any:
     """The record behind a nullable union and behind {"type": ...}."""
     if isinstance(node, list):
-        return _record(next(branch for branch in node if branch != "null"))
+        return _record(branches(node)[0])
     return node if node["type"] == "record" else _record(node["type"])
 
 
 def _wire_name(node: Any) -> Any:
     """The name of the type behind a nullable union and behind {"type": ...}."""
     if isinstance(node, list):
-        return _wire_name(next((branch for branch in node if branch != "null"), "null"))
+        return _wire_name(next(iter(branches(node)), "null"))
     return _wire_name(node["type"]) if isinstance(node, dict) else node

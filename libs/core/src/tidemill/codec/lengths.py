@@ -10,6 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tidemill.contracts.schemas.avro_types import beside_null
+
 Measure = Callable[[pa.Array], tuple[int, bool]]
 """Bytes of a column's values; and whether a number takes the longest form of its type, which has idle bits: what stood
 there may have been a larger number."""
@@ -43,8 +45,8 @@ def shortest_form(rows: pa.RecordBatch, measures: Mapping[str, Measure]) -> tupl
 
 def _measure(node: Any) -> Measure | None:
     if isinstance(node, list):
-        plain = [branch for branch in node if branch != "null"]
-        inner = _measure(plain[0]) if len(plain) == 1 and len(node) == 2 else None
+        one = beside_null(node)
+        inner = _measure(one) if one is not None and len(node) == 2 else None
         if inner is None:
             return None
         return _nullable(inner)

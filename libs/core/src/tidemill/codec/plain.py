@@ -7,6 +7,8 @@ from typing import Any
 
 from fastavro import parse_schema
 
+from tidemill.contracts.schemas.avro_types import branches
+
 MOST_VALUES = 50_000
 DEEPEST = 128
 
@@ -84,5 +86,5 @@ class _Datum:
 
 def _branch(union: list[Any], default: Any) -> Any:
     """The branch that a default is of: the first, or since Avro 1.12 the one beside null."""
-    rest = [branch for branch in union if branch != "null"]
+    rest = branches(union)
     return "null" if default is None or not rest else rest[0]

@@ -19,6 +19,7 @@ from fastavro.schema import to_parsing_canonical_form
 from tidemill.codec.exact import check_exact
 from tidemill.codec.framing import BadRecord
 from tidemill.codec.layout import Layout
+from tidemill.contracts.schemas.avro_types import beside_null
 from tidemill.contracts.schemas.catalog import Schema
 
 _PROMOTIONS: Final = {
@@ -34,7 +35,7 @@ def changed_meaning(writer: Schema, reader: Schema) -> str | None:
     written = {field["name"]: field["type"] for field in writer.fields}
     for field in reader.fields:
         name = _written_name(field, written)
-        was, now = (_logical(_beside_null(kind)) for kind in (written.get(name or ""), field["type"]))
+        was, now = (_logical(beside_null(kind)) for kind in (written.get(name or ""), field["type"]))
         if was and now and was != now:
             return f"the field {field['name']} was {was} and is {now} now"
     return None
@@ -68,7 +69,7 @@ def _written_name(field: dict[str, Any], written: Mapping[str, Any]) -> str | No
 
 def _movable(written: Any, read: Any) -> bool:
     """Whether every value but null of one parsed type is one of the other, as it is or promoted."""
-    was, now = _beside_null(written), _beside_null(read)
+    was, now = beside_null(written), beside_null(read)
     if was is None or now is None or _logical(was) != _logical(now):
         return False
     if _kind(was) == _kind(now) == "enum":
@@ -76,14 +77,6 @@ def _movable(written: Any, read: Any) -> bool:
     if _kind(now) in _PROMOTIONS.get(_kind(was), ()):
         return True
     return bool(to_parsing_canonical_form(was) == to_parsing_canonical_form(now))
-
-
-def _beside_null(kind: Any) -> Any:
-    """The one type beside null; None where there are several or none."""
-    if not isinstance(kind, list):
-        return kind
-    rest = [branch for branch in kind if branch != "null"]
-    return rest[0] if len(rest) == 1 else None
 
 
 def _kind(node: Any) -> str:

@@ -13,6 +13,7 @@ from tidemill.contracts.model_file.expectations import value_kind
 from tidemill.contracts.model_file.spec import ExpectationSpec, ModelSpec
 from tidemill.contracts.model_file.vocabulary import TYPES
 from tidemill.contracts.model_file.yaml.nodes import nearest
+from tidemill.contracts.schemas.avro_types import field_type
 
 if TYPE_CHECKING:
     from tidemill.contracts.schemas.catalog import Schema
@@ -102,22 +103,6 @@ def mistakes_against_record(spec: ModelSpec, record: Schema) -> Iterator[ModelFi
     for i, expectation in enumerate(spec.expectations):
         yield from _check_expectation(spec, types, f"expectations[{i}].column", expectation)
     yield from _check_fields(spec, types, {event_id, event_time, label})
-
-
-def field_type(avro: Any) -> tuple[str, bool]:
-    """An Avro type as (name, nullable): a logical type by its name, a union of null and one type as that
-    type.
-
-    Anything else that is nested (records, arrays, wider unions) has its Avro name, or `union`, and fits
-    nothing here.
-    """
-    if isinstance(avro, list):
-        others = [branch for branch in avro if branch != "null"]
-        name = field_type(others[0])[0] if len(others) == 1 else "union"
-        return name, len(others) < len(avro)
-    if isinstance(avro, dict):
-        return str(avro.get("logicalType", avro["type"])), False
-    return str(avro), avro == "null"
 
 
 def _need(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from tidemill.codec.time_units import MEANT
+from tidemill.contracts.schemas.avro_types import beside_null, is_nullable
 from tidemill.json.values import EXACT, INT32, INT64, MAX_MILLIS, MIN_MILLIS, Convert, FieldError
 
 __all__ = ["QuickReader"]
@@ -72,12 +73,10 @@ class QuickReader:
 def _kind(node: Any) -> tuple[bool, str]:
     """Whether null is admitted, and the type as `_ACCEPTS` names it; another text where it has none."""
     if isinstance(node, list):
-        others = [branch for branch in node if branch != "null"]
-        if len(others) != 1:
-            return "null" in node, ""
-        return len(others) < len(node), _kind(others[0])[1]
+        one = beside_null(node)
+        return is_nullable(node), "" if one is None else _kind(one)[1]
     if isinstance(node, str):
-        return node == "null", node
+        return is_nullable(node), node
     logical = node.get("logicalType")
     return False, f"{node['type']}:{logical}" if logical else str(node["type"])
 

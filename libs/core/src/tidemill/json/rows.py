@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from tidemill.contracts.schemas.avro_types import branches, is_nullable
 from tidemill.contracts.schemas.catalog import Schema
 from tidemill.errors import ConfigError
 from tidemill.json.fast_accept import QuickReader
@@ -96,7 +97,7 @@ def _absent(field: Mapping[str, Any]) -> Callable[[str], Any]:
     """What a record gets for a field that the row leaves out."""
     if "default" in field:
         return lambda path: field["default"]
-    if field["type"] == "null" or (isinstance(field["type"], list) and "null" in field["type"]):
+    if is_nullable(field["type"]):
         return lambda path: None
 
     def missing(path: str) -> Any:
@@ -149,11 +150,11 @@ def _enum(node: Mapping[str, Any]) -> Convert:
     return convert
 
 
-def _union(branches: list[Any]) -> Convert:
-    others = [branch for branch in branches if branch != "null"]
+def _union(union: list[Any]) -> Convert:
+    others = branches(union)
     alone = len(others) == 1  # else a whole number is for the branch of numbers, and never text
     converters = [string if branch == "string" and not alone else _compile(branch) for branch in others]
-    nullable = len(converters) < len(branches)
+    nullable = is_nullable(union)
 
     def convert(value: Any, path: str) -> Any:
         if value is None and nullable:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tidemill.contracts.model_file.spec import PrivacyRule, Step
-from tidemill.contracts.record_check import field_type
+from tidemill.contracts.schemas.avro_types import field_type
 from tidemill.errors import ConfigError
 from tidemill.rows.memo import Remembering
 

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemill.codec.time_units import MEANT
-from tidemill.contracts.record_check import field_type
+from tidemill.contracts.schemas.avro_types import field_type
 from tidemill.json.values import EXACT, MAX_MILLIS, MIN_MILLIS, WHOLE_64, Convert, FieldError
 from tidemill.sources.part import Kind
 

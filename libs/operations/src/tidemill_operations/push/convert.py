@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemill.codec.layout import layout_of
+from tidemill.contracts.schemas.avro_types import beside_null, is_nullable
 from tidemill.contracts.schemas.catalog import make_schema
 from tidemill.json.rows import Convert, field_converters
 from tidemill.json.values import FieldError
@@ -69,13 +70,11 @@ def record_fields(avro_fields: Sequence[dict[str, Any]]) -> list[Field]:
 def _field(avro: dict[str, Any]) -> Field:
     import json
 
-    branches = avro["type"] if isinstance(avro["type"], list) else [avro["type"]]
-    plain = [branch for branch in branches if branch != "null"]
-    node = plain[0] if len(plain) == 1 else None
+    node = beside_null(avro["type"])
     timed = isinstance(node, dict) and node.get("logicalType") == "timestamp-millis"
     kind = "time" if timed else str(node["type"]) if isinstance(node, dict) else str(node)
-    field = Field(avro["name"], kind, len(plain) < len(branches), json.dumps(node), avro.get("default"))
-    if node is None or kind in ("record", "array", "map", "fixed") or _rule_or_none(field) is None:
+    field = Field(avro["name"], kind, is_nullable(avro["type"]), json.dumps(node), avro.get("default"))
+    if node is None or kind in ("null", "record", "array", "map", "fixed") or _rule_or_none(field) is None:
         raise ValueError(f"the field {avro['name']!r} has a type that a column of a file cannot hold: {avro['type']}")
     return field
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tidemill.contracts.identity import event_names, label_names
-from tidemill.contracts.record_check import field_type
+from tidemill.contracts.schemas.avro_types import field_type
 from tidemill_operations.push.files.reading import RowError
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from tidemill.contracts.model_file import ModelSpec
+from tidemill.contracts.schemas.avro_types import is_nullable
 from tidemill.contracts.schemas.catalog import Schema
 from tidemill.json.rows import FieldError, from_json
 from tidemill.rows.field_rules import FieldRules, HiddenRecords, normalised_record
@@ -87,7 +88,7 @@ class RecordRules:
         self._on_noted = on_noted
         self.expectations = event_suite(spec).expectations
         self._checks = RowChecks(self.expectations)
-        required = frozenset(f["name"] for f in record.json["fields"] if not _nullable(f["type"]))
+        required = frozenset(f["name"] for f in record.json["fields"] if not is_nullable(f["type"]))
         self._normalise = FieldRules.normalising(spec.normalise)
         self._hide = FieldRules.hiding(spec.privacy, required, privacy_key)
         types = {field["name"]: field["type"] for field in record.json["fields"]}
@@ -208,7 +209,3 @@ def _type_at(instance: Mapping[str, Any], path: str) -> str:
     """The type at a path such as `a.b[2]`; of its first field where it goes further than can be followed."""
     name = path if path in instance else path.replace("[", ".").partition(".")[0]
     return json_type(instance[name]) if name in instance else ABSENT
-
-
-def _nullable(kind: Any) -> bool:
-    return kind == "null" or (isinstance(kind, list) and "null" in kind)

@@ -108,6 +108,7 @@ def _predictor(
 ) -> FilePredictor:  # fmt: skip
     from datetime import UTC, datetime, timedelta
 
+    from tidemill.contracts.schemas.avro_types import is_nullable
     from tidemill.rows.field_rules import FieldRules, read_privacy_key
     from tidemill_expectations import event_suite
     from tidemill_operations.predict.files import FilePredictor
@@ -116,7 +117,7 @@ def _predictor(
     from tidemill_operations.push.records import RecordMaker, RowOptions, TimeLine, parse_renames
 
     record = platform.schemas.record(spec.name)
-    required = frozenset(f["name"] for f in record.json["fields"] if "null" not in f["type"])
+    required = frozenset(f["name"] for f in record.json["fields"] if not is_nullable(f["type"]))
     now = TimeLine(datetime.now(UTC), timedelta(0))  # for a file that says no times
     roles = roles_of(spec, platform.schemas, labels=False)
     options = RowOptions(renames=parse_renames(mapped), times=now, make_ids=True, choices=choices)

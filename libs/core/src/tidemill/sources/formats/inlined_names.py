@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from tidemill.contracts.schemas.avro_types import beside_null
+
 MOST_COPIES = 2_000
 _NAMED = ("record", "enum", "fixed")
 _LOGICAL = (None, "timestamp-millis", "timestamp-micros", "date", "uuid")
@@ -16,8 +18,8 @@ def is_columnar(node: Any, path: Sequence[str]) -> bool:
     only, and to nothing whose meaning columns lose (a decimal, say). True where there is no such field.
     """
     if isinstance(node, list):
-        branches = [branch for branch in node if branch != "null"]
-        return len(branches) == 1 and is_columnar(branches[0], path)
+        one = beside_null(node)
+        return one is not None and is_columnar(one, path)
     if not isinstance(node, dict):
         return True
     if not path:

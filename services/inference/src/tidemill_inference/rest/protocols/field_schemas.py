@@ -12,6 +12,7 @@ from typing import Any
 
 from tidemill.codec.time_units import MEANT
 from tidemill.contracts.model_file import ModelSpec
+from tidemill.contracts.schemas.avro_types import branches, is_nullable
 from tidemill_expectations import Between, Expectation, InSet, LengthsBetween, MatchRegex, NotInSet, NotNull, Null
 from tidemill_inference.rest.dataplane import ModelEndpoint
 
@@ -48,7 +49,7 @@ def field_schema(field: Mapping[str, Any], spec: ModelSpec, rules: list[Expectat
     schema = _typed(field["type"], as_feature=numeric)
     steps = spec.normalise.get(field["name"], ())
     free = any(step.kind in ("map", "linear") for step in steps)
-    nullable = _nullable(field["type"])
+    nullable = is_nullable(field["type"])
     told = [] if free else rules
     for rule in rules if free else ():
         if isinstance(rule, NotNull):
@@ -105,8 +106,8 @@ def _lower(schema: Schema, key: str, bound: float) -> None:
 
 def _typed(kind: Any, *, as_feature: bool = False) -> Schema:
     if isinstance(kind, list):
-        branches = [_typed(branch, as_feature=as_feature) for branch in kind if branch != "null"]
-        return branches[0] if len(branches) == 1 else {"anyOf": branches}
+        typed = [_typed(branch, as_feature=as_feature) for branch in branches(kind)]
+        return typed[0] if len(typed) == 1 else {"anyOf": typed}
     logical = kind.get("logicalType") if isinstance(kind, dict) else None
     name = kind["type"] if isinstance(kind, dict) else kind
     if logical in ("timestamp-millis", "timestamp-micros"):
@@ -151,7 +152,7 @@ def _millis() -> list[Schema]:
 
 
 def _maybe_null(kind: Any) -> Schema:
-    return _or_null(_typed(kind)) if _nullable(kind) else _typed(kind)
+    return _or_null(_typed(kind)) if is_nullable(kind) else _typed(kind)
 
 
 def _or_null(schema: Schema) -> Schema:
@@ -161,9 +162,5 @@ def _or_null(schema: Schema) -> Schema:
     return {**with_null, "enum": [*schema["enum"], None]} if "enum" in schema else with_null
 
 
-def _nullable(kind: Any) -> bool:
-    return kind == "null" or (isinstance(kind, list) and "null" in kind)
-
-
 def _needed(field: Mapping[str, Any]) -> bool:
-    return "default" not in field and not _nullable(field["type"])
+    return "default" not in field and not is_nullable(field["type"])

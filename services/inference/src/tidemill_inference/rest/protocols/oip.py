@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from tidemill.artifact.outputs import LABEL, OUTPUTS, SCORES, likeliest
+from tidemill.contracts.schemas.avro_types import beside_null
 from tidemill.json.rows import LISTED_FIELDS
 from tidemill.json.values import cut
 from tidemill.nearest import did_you_mean
@@ -37,8 +39,8 @@ def field_types(endpoint: ModelEndpoint) -> dict[str, str]:
 def avro_type(kind: Any) -> str:
     """The name of an Avro type below null and logical types; empty for a union of several."""
     if isinstance(kind, list):
-        others = [branch for branch in kind if branch != "null"]
-        return avro_type(others[0]) if len(others) == 1 else ""
+        one = beside_null(kind)
+        return "" if one is None else avro_type(one)
     return str(kind["type"]) if isinstance(kind, dict) else str(kind)
 
 
@@ -61,13 +63,9 @@ def outputs_of(endpoint: ModelEndpoint) -> list[dict[str, Any]]:
     task = endpoint.spec.target.task
     serving = endpoint.predictor.serving
     classes = len(serving.classes) if serving else -1
-    typed: dict[str, list[tuple[str, str, list[int]]]] = {
-        "binary": [("probability", "FP64", [-1])],
-        "multiclass": [("label", BYTES, [-1]), ("probabilities", "FP64", [-1, classes])],
-        "regression": [("value", "FP64", [-1])],
-    }
-    found = [*typed[task], ("prediction_id", BYTES, [-1]), ("event_id", BYTES, [-1])]
-    return [{"name": name, "datatype": datatype, "shape": shape} for name, datatype, shape in found]
+    scores = {"name": SCORES[task], "datatype": "FP64", "shape": [-1, classes] if task == "multiclass" else [-1]}
+    texts = [{"name": name, "datatype": BYTES, "shape": [-1]} for name in (LABEL, "prediction_id", "event_id")]
+    return [texts[0], scores, *texts[1:]] if LABEL in OUTPUTS[task] else [scores, *texts[1:]]
 
 
 def rows_of(tensors: list[Tensor], endpoint: ModelEndpoint) -> int:
@@ -124,20 +122,13 @@ def _is_matrix(tensors: list[Tensor], endpoint: ModelEndpoint) -> bool:
 
 def answer_outputs(answered: Answered) -> dict[str, Output]:
     """All outputs of an answer by name. Content types are those by which MLServer's codecs decode them."""
-    scores = answered.predictions.scores
-    manifest = answered.predictions.serving.model.manifest
-    text = {"content_type": "str"}
-    if manifest.task == "binary":
-        found = [Output("probability", "FP64", scores, {"content_type": "np"})]
-    elif manifest.task == "regression":
-        found = [Output("value", "FP64", scores, {"content_type": "np"})]
-    else:
-        labels = np.array(answered.predictions.serving.classes, dtype=object)[scores.argmax(axis=1)]
-        found = [
-            Output("label", BYTES, labels, text),
-            Output("probabilities", "FP64", scores, {"content_type": "np"}),
-        ]
+    scores, serving = answered.predictions.scores, answered.predictions.serving
+    task, text = serving.model.manifest.task, {"content_type": "str"}
+    found = []
+    if LABEL in OUTPUTS[task]:
+        found.append(Output(LABEL, BYTES, np.array(serving.classes, dtype=object)[likeliest(scores)], text))
     found += [
+        Output(SCORES[task], "FP64", scores, {"content_type": "np"}),
         Output("prediction_id", BYTES, np.array(answered.prediction_ids, dtype=object), text),
         Output("event_id", BYTES, np.array(answered.event_ids, dtype=object), text),
     ]
