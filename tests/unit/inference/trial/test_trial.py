@@ -20,7 +20,8 @@ from tidemill_inference.predictions.trial_tally import ArmTally
 from tidemill_inference.serving.scorer import Scorer
 from tidemill_inference.serving.serving import Predictor, Serving
 from tidemill_inference.stream.process import StreamProcess
-from tidemill_inference.versions.swapper import Offer, Swapper
+from tidemill_inference.versions.offers import Offer
+from tidemill_inference.versions.swapper import Swapper
 
 KEYS = [f"k{n}".encode() for n in range(200)]
 ROWS = distances(*[float(n % 100) for n in range(200)])

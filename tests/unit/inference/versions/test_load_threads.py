@@ -13,8 +13,9 @@ from tidemill.contracts.events.platform import ModelVersion
 from tidemill_inference.serving.scorer import Scorer
 from tidemill_inference.serving.serving import Predictor
 from tidemill_inference.versions.load_threads import Loads
+from tidemill_inference.versions.offers import Offer, Outcome, Step
 from tidemill_inference.versions.reporting import begin_to_tell, tell
-from tidemill_inference.versions.swapper import Offer, Outcome, Step, Swapper
+from tidemill_inference.versions.swapper import Swapper
 
 OTHER = "weather"
 

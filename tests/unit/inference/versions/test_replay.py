@@ -17,7 +17,7 @@ from tidemill.contracts.events.platform import ModelVersion
 from tidemill_inference.serving.scorer import Scorer
 from tidemill_inference.serving.serving import Predictor
 from tidemill_inference.versions.swapper import Swapper
-from tidemill_inference.versions.watcher import VersionWatcher
+from tidemill_inference.versions.watcher import VersionWatcher, WatcherParts
 
 MODELS = (MODEL, "weather")
 RETRIES_S = 60.0  # longer than any delay of a retry
@@ -83,12 +83,14 @@ class Worker:
         }
         self._history = history
         self.watcher = VersionWatcher(
-            self.topic,  # type: ignore[arg-type]
-            codec(),
-            SCHEMA,
-            self._swappers,
-            on_switch=self._switched,
-            spawn=self.loads.append,
+            WatcherParts(
+                reader=self.topic,  # type: ignore[arg-type]
+                codec=codec(),
+                schema=SCHEMA,
+                swappers=self._swappers,
+                on_switch=self._switched,
+                spawn=self.loads.append,
+            )
         )
 
     def _switched(self, model: str) -> None:
@@ -132,7 +134,7 @@ def replays(draw: st.DrawFn) -> list[Published]:
     ]
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     replay=replays(),
     bad=st.sets(versions, max_size=2),

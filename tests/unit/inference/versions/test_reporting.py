@@ -14,7 +14,7 @@ from tidemill_inference.rest.request_checks import InstanceError, InvalidInstanc
 from tidemill_inference.rest.tracing import RequestSpans
 from tidemill_inference.serving.serving import Swap
 from tidemill_inference.versions import reporting
-from tidemill_inference.versions.swapper import Offer, Outcome, Step
+from tidemill_inference.versions.offers import Offer, Outcome, Step
 
 RELEASE = format_traceparent(0xA, 0xB, True)
 

@@ -11,7 +11,8 @@ from tidemill.artifact import ArtifactError, Reason
 from tidemill.contracts.events.platform import ModelVersion
 from tidemill_inference.serving.scorer import Scorer
 from tidemill_inference.serving.serving import Predictor
-from tidemill_inference.versions.swapper import Offer, Outcome, Swapper
+from tidemill_inference.versions.offers import Offer, Outcome
+from tidemill_inference.versions.swapper import Swapper
 
 
 class World:

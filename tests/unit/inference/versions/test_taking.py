@@ -15,7 +15,8 @@ from tidemill.artifact import ArtifactError
 from tidemill.contracts.events.platform import ModelVersion
 from tidemill_inference.serving.scorer import Scorer
 from tidemill_inference.serving.serving import NoVersion, Predictor
-from tidemill_inference.versions.swapper import Offer, Outcome, Step, Swapper
+from tidemill_inference.versions.offers import Offer, Outcome, Step
+from tidemill_inference.versions.swapper import Swapper
 
 
 class World:

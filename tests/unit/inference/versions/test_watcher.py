@@ -13,7 +13,7 @@ from tidemill.errors import RetryLater
 from tidemill_inference.serving.scorer import Scorer
 from tidemill_inference.serving.serving import Predictor
 from tidemill_inference.versions.swapper import Swapper
-from tidemill_inference.versions.watcher import VersionWatcher
+from tidemill_inference.versions.watcher import VersionWatcher, WatcherParts
 
 
 class World:
@@ -32,14 +32,16 @@ class World:
             for predictor in (self.predictor, Predictor("weather"))
         }
         self.watcher = VersionWatcher(
-            self.topic,  # type: ignore[arg-type]
-            codec(),
-            SCHEMA,
-            swappers,
-            poll_s=0.001,
-            on_switch=self.switched.append,
-            on_failure=self.failed.set,
-            on_turn=self.turned.set,
+            WatcherParts(
+                reader=self.topic,  # type: ignore[arg-type]
+                codec=codec(),
+                schema=SCHEMA,
+                swappers=swappers,
+                poll_s=0.001,
+                on_switch=self.switched.append,
+                on_failure=self.failed.set,
+                on_turn=self.turned.set,
+            )
         )
 
     def _load(self, wanted: ModelVersion) -> Scorer:

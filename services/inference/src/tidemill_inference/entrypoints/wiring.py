@@ -26,7 +26,7 @@ from tidemill_inference.stream.process import Route
 from tidemill_inference.versions.fetcher import Fetcher
 from tidemill_inference.versions.loader import loader
 from tidemill_inference.versions.swapper import Swapper
-from tidemill_inference.versions.watcher import VersionWatcher
+from tidemill_inference.versions.watcher import VersionWatcher, WatcherParts
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +96,18 @@ class Platform:
                 swappers[model] = Swapper(predictor, load, clock.now_ms, time.monotonic)
             else:
                 swappers[model] = Swapper(predictor, shelving.load, clock.now_ms, time.monotonic, shelving.take)
-        return VersionWatcher(
-            BroadcastReader(self.settings, self.topics.name("model_versions"), name="versions"),
-            self.codec(),
-            self.schemas.for_topic("model_versions"),
-            swappers,
+        parts = WatcherParts(
+            reader=BroadcastReader(self.settings, self.topics.name("model_versions"), name="versions"),
+            codec=self.codec(),
+            schema=self.schemas.for_topic("model_versions"),
+            swappers=swappers,
             poll_s=self.settings.swap_poll_ms / 1_000,
             on_switch=on_switch,
             on_failure=on_failure,
             stop=stop,
             on_turn=large,
         )
+        return VersionWatcher(parts)
 
     def _shelving(
         self,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Mapping
 
-from tidemill_inference.versions.swapper import Offer, Step, Swapper
+from tidemill_inference.versions.offers import Offer, Step
+from tidemill_inference.versions.swapper import Swapper
 
 Spawn = Callable[[Callable[[], None]], None]
 

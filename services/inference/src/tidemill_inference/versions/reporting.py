@@ -14,7 +14,7 @@ from tidemill.telemetry.spans import failed
 from tidemill.telemetry.tracing import context_of
 from tidemill_inference import metrics
 from tidemill_inference.serving.serving import Swap
-from tidemill_inference.versions.swapper import Outcome, Step
+from tidemill_inference.versions.offers import Outcome, Step
 
 _log = logging.getLogger(__name__)
 

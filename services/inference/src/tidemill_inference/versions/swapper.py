@@ -7,47 +7,17 @@ highest epoch among those offered that is fit to serve, and what serves never go
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 
 from tidemill.artifact import ArtifactError, Reason
 from tidemill.contracts.events.platform import ModelVersion
 from tidemill_inference.serving.scorer import Scorer
-from tidemill_inference.serving.serving import Predictor, Serving, Swap
+from tidemill_inference.serving.serving import Predictor, Serving
+from tidemill_inference.versions.offers import Offer, Outcome, Step
+from tidemill_inference.versions.provisional_start import ProvisionalStart
 
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """An event of model-versions. `appended_ms`: the record's timestamp. `live`: it came while this process
-    ran. `traceparent`: the context of its release.
-    """
-
-    event: ModelVersion
-    appended_ms: int
-    live: bool
-    traceparent: bytes | None = None
-
-
-class Outcome(StrEnum):
-    """What a step did."""
-
-    NOTHING = "nothing"
-    SWITCHED = "switched"
-    REFUSED = "refused"
-    POSTPONED = "postponed"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """The outcome of one step, with what it was about."""
-
-    outcome: Outcome
-    offer: Offer | None = None
-    swap: Swap | None = None
-    error: Exception | None = None
 
 
 class Swapper:
@@ -61,10 +31,9 @@ class Swapper:
     store is away (tried again). It is called for a challenger in the champion's place, too. A version that is
     loaded already is not loaded again: a stage that moves costs nothing.
 
-    `take`, where models are loaded when wanted, gives a model that is not loaded yet. It is called in the place of
-    `load` for the first version that serves here, if its event is older than the process and it is no trial: nothing
-    has answered before it, so nothing is lost where it turns out to be unfit. Then `disprove` is called, `withdraw`
-    goes back to nothing, and the next best that was offered takes its place.
+    `take`, where models are loaded when wanted, gives a model that is not loaded yet, in the place of `load` for the
+    first version that serves here (see `ProvisionalStart`). Where it turns out to be unfit `disprove` is called,
+    `withdraw` goes back to nothing, and the next best that was offered takes its place.
     """
 
     def __init__(
@@ -77,10 +46,7 @@ class Swapper:
     ) -> None:
         self._predictor = predictor
         self._load = load
-        self._take = take
-        self._takes = False
-        self._taken: Offer | None = None
-        self._disproved: tuple[int, Exception] | None = None
+        self._provisional = ProvisionalStart(take)
         self._now_ms = now_ms
         self._monotonic_s = monotonic_s
         self._candidates: dict[int, Offer] = {}
@@ -93,7 +59,7 @@ class Swapper:
     @property
     def settled(self) -> bool:
         """Nothing that was offered remains to be loaded."""
-        return not self._pending() and self._disproved is None
+        return not self._pending() and not self._provisional.is_disproved
 
     @property
     def waiting_s(self) -> float:
@@ -121,21 +87,18 @@ class Swapper:
 
     def disprove(self, epoch: int, error: Exception) -> None:
         """An epoch that was taken is unfit, and has answered nothing; from any thread."""
-        self._disproved = (epoch, error)
+        self._provisional.disprove(epoch, error)
 
     def withdraw(self) -> Step:
         """Go back to nothing from what was taken, if it is disproved; that counts as its refusal."""
-        disproved, taken = self._disproved, self._taken
-        if disproved is None:
+        withdrawn = self._provisional.withdrawn()
+        if withdrawn is None:
             return Step(Outcome.NOTHING)
-        self._disproved = None
-        if taken is None or taken.event.epoch != disproved[0]:
-            return Step(Outcome.NOTHING)
+        offer, error = withdrawn
         self._predictor.withdraw()
-        self._taken = None
         self._since_s |= dict.fromkeys(self._candidates, self._monotonic_s())
-        self._candidates[taken.event.epoch] = taken
-        return self._refuse(taken, disproved[1])
+        self._candidates[offer.event.epoch] = offer
+        return self._refuse(offer, error)
 
     def step(self) -> Step:
         """Load the newest candidate, if there is one and its time has come, and switch to it."""
@@ -152,7 +115,7 @@ class Swapper:
         if pending := self._pending():
             offer = self._candidates[max(pending)]
             if all(self._held(event) is not None for event in _arms(offer.event)):
-                return self._switch(offer, self._loaded(offer))
+                return self._switch(offer, self._loaded(offer), loaded=True)
         return Step(Outcome.NOTHING)
 
     def begin(self) -> Offer | None:
@@ -164,16 +127,14 @@ class Swapper:
             return None
         self._loading = True
         offer = self._candidates[max(pending)]
-        first = self._predictor.serving is None and not offer.live and offer.event.challenger is None
-        self._takes = first and self._take is not None
+        self._provisional.admit(offer, serves=self._predictor.serving is not None)
         return offer
 
     def load(self, offer: Offer) -> Serving | Exception:
         """Load what `begin` gave; gives, and never raises, what stood against it."""
         try:
-            if self._takes and self._take is not None:
-                return Serving(offer.event, self._take(offer.event), offer.appended_ms)
-            return self._loaded(offer)
+            taken = self._provisional.take(offer.event)
+            return self._loaded(offer) if taken is None else Serving(offer.event, taken, offer.appended_ms)
         except Exception as error:  # noqa: BLE001 - whatever a version breaks, the one before serves on
             return error
 
@@ -186,10 +147,11 @@ class Swapper:
             return self._postpone(offer, loaded)
         if isinstance(loaded, Exception):
             return self._refuse(offer, loaded)
-        return self._switch(offer, loaded, taken=self._takes)
+        return self._switch(offer, loaded, loaded=False)
 
-    def _switch(self, offer: Offer, serving: Serving, *, taken: bool = False) -> Step:
-        self._taken = offer if taken else None
+    def _switch(self, offer: Offer, serving: Serving, *, loaded: bool) -> Step:
+        """`loaded`: for certain; else it may be provisional."""
+        self._provisional.switched(offer, loaded=loaded)
         swap = self._predictor.switch(serving, self._now_ms(), live=offer.live)
         self._forget_up_to(serving.epoch)
         return Step(Outcome.SWITCHED, offer, swap)
@@ -205,7 +167,7 @@ class Swapper:
     def _held(self, event: ModelVersion) -> Scorer | None:
         """The model of the event's champion, if it is loaded; what was taken has yet to be proved."""
         now = self._predictor.serving
-        if now is not None and self._taken is None:
+        if now is not None and not self._provisional.stands:
             if now.event.champion == event.champion:
                 return now.model
             if now.challenger is not None and now.event.challenger == event.champion:
@@ -229,7 +191,7 @@ class Swapper:
     def _forget_up_to(self, epoch: int) -> None:
         """What is below is kept where `epoch` was taken: it may turn out to be unfit."""
         self._since_s = {e: since for e, since in self._since_s.items() if e > epoch}
-        if self._taken is None:
+        if not self._provisional.stands:
             self._candidates = {e: offer for e, offer in self._candidates.items() if e > epoch}
             self._refused = {e: reason for e, reason in self._refused.items() if e > epoch}
         else:
@@ -242,7 +204,7 @@ class Swapper:
 
     def _is_news(self, epoch: int) -> bool:
         now = self._epoch()
-        return epoch > now or (epoch < now and self._taken is not None)
+        return epoch > now or (epoch < now and self._provisional.stands)
 
     def _epoch(self) -> int:
         serving = self._predictor.serving
