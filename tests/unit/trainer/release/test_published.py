@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.unit.trainer.fixtures import finished
 from tidemill.codec import Codec
 from tidemill.contracts.schemas.catalog import SchemaCatalog
+from tidemill.errors import RetryLater
+from tidemill.kafka.batch import Batch
+from tidemill.kafka.client.broadcast import BroadcastReader
 from tidemill.settings import KafkaSettings
 from tidemill_trainer.release.published import Published
 from tidemill_trainer.release.transitions import release_of_run, run_release_id
@@ -35,3 +40,28 @@ def test_a_release_that_is_read_after_it_was_noted_counts_once() -> None:
     current = known.current("tide")
     assert current is not None and current.epoch == 2
     assert known.previous("tide") == 1
+
+
+def test_versions_that_were_read_count_though_the_releases_cannot_be_read_just_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Readers of the test's own in place of the brokers: each hands its records over once, as the real one does."""
+    known, version = published(), release_of_run(None, finished(1), 7).published
+    value = Codec(SCHEMAS).encode_one(version.to_dict(), SCHEMAS.platform("model-version"))
+    answers: dict[str, list[list[Batch] | RetryLater]] = {
+        "trainer-versions": [[Batch("versions", [0], [0], [0], [b"tide"], [value], [None])], []],
+        "trainer-releases": [RetryLater("brokers are away"), []],
+    }
+
+    def catch_up(reader: BroadcastReader, timeout_s: float) -> list[Batch]:
+        answer = answers["trainer-versions" if reader is known._versions else "trainer-releases"].pop(0)
+        if isinstance(answer, RetryLater):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(BroadcastReader, "catch_up", catch_up)
+    with pytest.raises(RetryLater):
+        known.catch_up(1.0)
+    known.catch_up(1.0)
+    current = known.current("tide")
+    assert current is not None and current.epoch == 1

@@ -47,12 +47,12 @@ class Published:
         self._approved: dict[str, int] = {}
 
     def catch_up(self, timeout_s: float) -> None:
-        """Read both topics to their ends. Raises ``RetryLater``."""
-        versions = self._versions.catch_up(timeout_s)
-        releases = self._releases.catch_up(timeout_s)
-        for value in _values(versions):
+        """Read both topics to their ends. Raises ``RetryLater``; what was read by then counts, for a reader hands each
+        record over once.
+        """
+        for value in _values(self._versions.catch_up(timeout_s)):
             self._note_version(ModelVersion.from_dict(self._codec.decode_one(value, self._version_schema)))
-        for value in _values(releases):
+        for value in _values(self._releases.catch_up(timeout_s)):
             self._note_release(ModelRelease.from_dict(self._codec.decode_one(value, self._release_schema)))
 
     def note(self, release: ModelRelease) -> None:
