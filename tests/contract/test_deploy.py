@@ -127,6 +127,13 @@ def test_inference_installs_neither_scikit_learn_nor_mlflow() -> None:
     assert names & {"scikit-learn", "mlflow", "mlflow-skinny", "polars", "pandas"} == set()
 
 
+def test_the_validator_installs_no_polars() -> None:
+    locked = (ROOT / "services/validator/requirements.txt").read_text()
+    names = set(re.findall(r"^([a-z0-9_.-]+)==", locked, flags=re.MULTILINE))
+    assert "pyarrow" in names
+    assert names & {"polars", "pandas", "scikit-learn", "mlflow", "onnxruntime"} == set()
+
+
 def test_no_secret_in_compose_has_a_default_and_the_script_makes_each() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     asked = set(re.findall(r"\$\{(\w+):\?", text))

@@ -16,7 +16,7 @@ def test_every_import_keeps_the_rules() -> None:
 
 
 def tree(root: Path, **modules: str) -> Path:
-    """A repository with two services and two libs; `modules` maps `group__package__module` to its text."""
+    """A repository with three services and three libs; `modules` maps `group__package__module` to its text."""
     (root / "services/trainer/src/tidemill_trainer/runs").mkdir(parents=True)
     (root / "services/trainer/src/tidemill_trainer/runs/outbox.py").touch()
     for group, package, name in (
@@ -25,6 +25,7 @@ def tree(root: Path, **modules: str) -> Path:
         ("libs", "cli", "tidemill_cli"),
         ("services", "inference", "tidemill_inference"),
         ("services", "trainer", "tidemill_trainer"),
+        ("services", "validator", "tidemill_validator"),
     ):
         folder = root / group / package / "src" / name
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,6 +65,7 @@ def tree(root: Path, **modules: str) -> Path:
         ("libs__learning__gate", "import httpx", "logic imports no client"),
         ("services__inference__entrypoints__serve", "import sklearn", "not in this service's image"),
         ("services__inference__main", "from polars import DataFrame", "not in this service's image"),
+        ("services__validator__checks__outputs", "import polars", "not in this service's image"),
     ],
 )
 def test_a_forbidden_import_is_found(tmp_path: Path, place: str, text: str, problem: str) -> None:

@@ -74,6 +74,11 @@ def test_inference_has_neither_scikit_learn_nor_mlflow_nor_polars(
     assert run_in(isolated("services/inference"), "-c", code, cwd=tmp_path).stdout.strip() == "[]"
 
 
+def test_the_validator_has_no_polars(isolated: Callable[[str], Path], tmp_path: Path) -> None:
+    code = "import importlib.util as u; print(u.find_spec('polars'))"
+    assert run_in(isolated("services/validator"), "-c", code, cwd=tmp_path).stdout.strip() == "None"
+
+
 def test_the_import_probe_sees_what_it_is_there_to_see(tmp_path: Path) -> None:
     package = tmp_path / "tidemill_bad"
     package.mkdir()

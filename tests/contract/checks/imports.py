@@ -58,7 +58,10 @@ VALUE_TYPES = {
 }
 """Batches, headers and dead letters are values, room is a rule: logic uses them, and they import no client."""
 
-NEVER = {"inference": {"sklearn", "skl2onnx", "mlflow", "polars", "pandas"}}
+NEVER = {
+    "inference": {"sklearn", "skl2onnx", "mlflow", "polars", "pandas"},
+    "validator": {"sklearn", "skl2onnx", "mlflow", "onnxruntime", "polars", "pandas"},
+}
 """What a service must not import anywhere, its image being kept small by it."""
 
 

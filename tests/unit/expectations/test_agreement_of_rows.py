@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
-import polars as pl
+import pyarrow as pa
+import pyarrow.compute
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.expectations.test_agreement import failing
 from tidemill_expectations import (
     Expectation,
     ExpectationError,
@@ -29,33 +31,38 @@ from tidemill_expectations.columns import ColumnChecks
 INT64 = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, 1, 2**53, 2**53 + 1])
 FLOATS = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from([0.0, -0.0, 1.0, 2.0**53])
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=3) | st.sampled_from(["a", "b"])
-Column = tuple[pl.DataType, st.SearchStrategy[object]]
-NUMBERS: list[Column] = [(pl.Int64(), INT64), (pl.Float64(), FLOATS)]
+Column = tuple[pa.DataType, st.SearchStrategy[object]]
+FLOATS_32 = st.floats(width=32)
+NUMBERS: list[Column] = [(pa.int64(), INT64), (pa.float64(), FLOATS)]
 COMPARABLE: list[list[Column]] = [
     [NUMBERS[0], NUMBERS[0]],
     [NUMBERS[0], NUMBERS[1]],
     [NUMBERS[1], NUMBERS[1]],
-    [(pl.String(), TEXT), (pl.String(), TEXT)],
-    [(pl.Boolean(), st.booleans()), (pl.Boolean(), st.booleans())],
+    [(pa.float32(), FLOATS_32), (pa.int32(), st.integers(-3, 3))],
+    [(pa.string(), TEXT), (pa.string(), TEXT)],
+    [(pa.bool_(), st.booleans()), (pa.bool_(), st.booleans())],
 ]
 few = settings(max_examples=60, deadline=None)
 
 
-def assert_forms_agree(rule: Expectation, frame: pl.DataFrame) -> None:
-    mask = ColumnChecks([rule], frame.schema).failures(frame)["0"]
-    rows = list(frame.iter_rows(named=True))
-    assert mask.dtype == pl.Boolean
-    assert mask.to_list() == [rule.fails_row(row) for row in rows]
-    for row, failed in zip(rows, mask, strict=True):
+def assert_forms_agree(rule: Expectation, rows: pa.RecordBatch) -> None:
+    plain = [pa.compute.cast(c, pa.int64()) if pa.types.is_timestamp(c.type) else c for c in rows.columns]
+    values = pa.RecordBatch.from_arrays(plain, names=rows.schema.names).to_pylist()
+    wanted = [rule.fails_row(row) for row in values]
+    shifted = pa.Table.from_batches([rows, rows]).combine_chunks().to_batches()
+    parts = [rows, pa.Table.from_batches([rows.slice(0, 1), rows.slice(1)], schema=rows.schema)]
+    parts += [batch.slice(rows.num_rows) for batch in shifted]
+    assert all(failing([rule], part) == [wanted] for part in parts)
+    for row, failed in zip(values, wanted, strict=True):
         assert not failed or rule.explain_row(row).startswith(rule.columns[0])
 
 
-def frame_of(data: st.DataObject, names: str, columns: list[Column]) -> pl.DataFrame:
+def frame_of(data: st.DataObject, names: str, columns: list[Column]) -> pa.RecordBatch:
     size = data.draw(st.integers(0, 12))
-    return pl.DataFrame(
+    return pa.record_batch(
         {
-            name: pl.Series(data.draw(st.lists(st.none() | values, min_size=size, max_size=size)), dtype=dtype)
-            for name, (dtype, values) in zip(names, columns, strict=True)
+            name: pa.array(data.draw(st.lists(st.none() | values, min_size=size, max_size=size)), kind)
+            for name, (kind, values) in zip(names, columns, strict=True)
         }
     )
 
@@ -86,7 +93,7 @@ def test_uniqueness_within_a_record_says_the_same_of_columns_and_of_a_row(
 @few
 @given(data=st.data())
 def test_opposites_say_the_same_of_a_column_and_of_a_row(data: st.DataObject) -> None:
-    text, number = frame_of(data, "x", [(pl.String(), TEXT)]), frame_of(data, "x", [NUMBERS[1]])
+    text, number = frame_of(data, "x", [(pa.string(), TEXT)]), frame_of(data, "x", [NUMBERS[1]])
     for frame in (text, number):
         assert_forms_agree(Null("x"), frame)
     assert_forms_agree(NotInSet("x", frozenset({"a", "b"})), text)
@@ -98,16 +105,14 @@ def test_opposites_say_the_same_of_a_column_and_of_a_row(data: st.DataObject) ->
 
 
 def test_a_time_pair_is_compared_in_milliseconds() -> None:
-    at = pl.Series([1, 2, None], dtype=pl.Int64)
-    frame = pl.DataFrame(
-        {"x": at.cast(pl.Datetime("ms", "UTC")), "y": pl.Series([2, 1, 5]).cast(pl.Datetime("ms", "UTC"))}
-    )
+    kind = pa.timestamp("ms", "UTC")
+    frame = pa.record_batch({"x": pa.array([1, 2, None], kind), "y": pa.array([2, 1, 5], kind)})
     assert_forms_agree(PairGreater("x", "y"), frame)
     assert PairGreater("x", "y").explain_row({"x": 1, "y": 2}) == "x is 1, not above y, which is 2"
 
 
 def test_columns_that_cannot_be_compared_are_refused() -> None:
-    schema = {"x": pl.String(), "y": pl.Int64()}
+    schema = pa.schema({"x": pa.string(), "y": pa.int64()})
     for rule in (PairEqual("x", "y"), UniqueWithinRecord(("x", "y"))):
         with pytest.raises(ExpectationError, match="cannot compare x, y of types"):
             ColumnChecks([rule], schema)
@@ -115,8 +120,8 @@ def test_columns_that_cannot_be_compared_are_refused() -> None:
 
 
 def test_a_type_that_a_column_does_not_have_is_refused_before_the_first_record() -> None:
-    with pytest.raises(ExpectationError, match="is not for column 'x' of type String"):
-        ColumnChecks([OfType("x", ("int",))], {"x": pl.String()})
+    with pytest.raises(ExpectationError, match="is not for column 'x' of type string"):
+        ColumnChecks([OfType("x", ("int",))], pa.schema({"x": pa.string()}))
     assert OfType("x", ("int",)).fails(True)
     assert not OfType("x", ("float64",)).fails(math.nan)
 

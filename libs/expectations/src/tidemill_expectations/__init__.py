@@ -1,8 +1,8 @@
 """Expectations over columns and rows, in the vocabulary of Great Expectations.
 
-One expectation has two forms that agree: `failures` (a polars expression over a column) and `fails` (a
-function of one value); the commonest have a third over Arrow columns (`tidemill_expectations.kernels.arrow`). Rows are
-checked without polars and pyarrow installed: only `columns`, `kernels` and what makes summaries need them.
+One expectation has two forms that agree: a function of one row (`Expectation.fails_row`) and a kernel over Arrow
+columns (`tidemill_expectations.kernels`). Rows are checked without numpy and pyarrow installed: only `columns`,
+`kernels` and what makes summaries need them.
 """
 
 from __future__ import annotations

@@ -1,19 +1,18 @@
-"""What an expectation is: one rule about rows, with a form for columns and a form for a single row."""
+"""What an expectation is: one rule about rows, and its form for a single row.
+
+Its form for columns, its kernel, stands apart (`tidemill_expectations.kernels`): rows are checked without pyarrow.
+"""
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from tidemill.errors import ConfigError
 from tidemill_expectations.times import iso, span
-
-if TYPE_CHECKING:
-    import polars as pl
 
 Severity: TypeAlias = Literal["critical", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
@@ -32,9 +31,8 @@ class Expectation(ABC):
     """One rule about a row. Immutable, stateless, safe to share between threads.
 
     Missing values, null and NaN alike, pass everything but `expect_column_values_to_not_be_null`, as Great
-    Expectations has it on pandas. `fails_row(row)` and `failures_in(schema)` agree for every row that columns
-    of those types can hold. Most rules are about one column: they give the two as `fails(v)` and
-    `failures(dtype)`.
+    Expectations has it on pandas. `fails_row(row)` and the rule's kernel agree for every row that columns of
+    those types can hold. Most rules are about one column: they say it as `fails(value)`.
     """
 
     __slots__ = ()
@@ -65,13 +63,6 @@ class Expectation(ABC):
         """
 
     @abstractmethod
-    def failures_in(self, schema: Mapping[str, pl.DataType]) -> pl.Expr:
-        """A polars expression over a frame of that schema: Boolean, no nulls, true where a row breaks it.
-
-        Raises ExpectationError where the rule is not for columns of such types.
-        """
-
-    @abstractmethod
     def explain_row(self, row: Mapping[str, object]) -> str:
         """Why a failing row fails, in one clause that starts with the first column."""
 
@@ -90,9 +81,6 @@ class ColumnExpectation(Expectation):
     def fails_row(self, row: Mapping[str, object]) -> bool:
         return self.fails(row.get(self.column))
 
-    def failures_in(self, schema: Mapping[str, pl.DataType]) -> pl.Expr:
-        return self.failures(schema[self.column])
-
     def explain_row(self, row: Mapping[str, object]) -> str:
         return self.explain(row.get(self.column))
 
@@ -100,17 +88,17 @@ class ColumnExpectation(Expectation):
     def fails(self, value: object) -> bool:
         """Whether one value breaks the rule."""
 
-    @abstractmethod
-    def failures(self, dtype: pl.DataType) -> pl.Expr:
-        """The column form, for `column` of type `dtype`."""
+    def test(self) -> Callable[[object], bool]:
+        """`fails`, made ready to be asked of many values."""
+        return self.fails
 
     @abstractmethod
     def explain(self, value: object) -> str:
         """Why a failing value fails, in one clause that starts with the column."""
 
-    def unsuited(self, dtype: object) -> ExpectationError:
+    def unsuited(self, kind: object) -> ExpectationError:
         """The error for a column of a type that the rule is not for."""
-        return ExpectationError(f"{self.name} is not for column {self.column!r} of type {dtype}")
+        return ExpectationError(f"{self.name} is not for column {self.column!r} of type {kind}")
 
 
 def arguments_of(rule: Any, without: tuple[str, ...] = ()) -> str:
@@ -136,7 +124,7 @@ NOT_ARGUMENTS = ("column", "column_a", "column_b", "column_list", "severity", "t
 
 def is_missing(value: object) -> bool:
     """Null, or the NaN that stands for it in a float column."""
-    return value is None or (isinstance(value, float) and math.isnan(value))
+    return value is None or (isinstance(value, float) and value != value)
 
 
 def shown(value: object) -> str:

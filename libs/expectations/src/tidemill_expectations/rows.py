@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tidemill_expectations.base import ColumnExpectation, Expectation
-from tidemill_expectations.kernels.row_tests import holding
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +21,14 @@ class RowChecks:
 
     def __init__(self, expectations: Iterable[Expectation]) -> None:
         self._expectations = tuple(expectations)
-        self._columns = [(r.column, holding(r)) for r in self._expectations if isinstance(r, ColumnExpectation)]
-        self._others = [r for r in self._expectations if not isinstance(r, ColumnExpectation)]
+        self._columns = [(r.column, r.test()) for r in self._expectations if isinstance(r, ColumnExpectation)]
+        self._others = [r.fails_row for r in self._expectations if not isinstance(r, ColumnExpectation)]
 
     def check(self, row: Mapping[str, object]) -> tuple[Failure, ...]:
         """What the row breaks, in the order of the expectations; a column that the row lacks counts as
         null.
         """
-        if self._surely_holds(row):
+        if not self._breaks_any(row):
             return ()
         return tuple(
             Failure(expectation, expectation.explain_row(row))
@@ -37,9 +36,10 @@ class RowChecks:
             if expectation.fails_row(row)
         )
 
-    def _surely_holds(self, row: Mapping[str, object]) -> bool:
+    def _breaks_any(self, row: Mapping[str, object]) -> bool:
+        """The common case is that it breaks nothing: the rules about one column are asked without a way round."""
         get = row.get
-        for column, holds in self._columns:
-            if not holds(get(column)):
-                return False
-        return not any(rule.fails_row(row) for rule in self._others)
+        for column, fails in self._columns:
+            if fails(get(column)):
+                return True
+        return any(fails_row(row) for fails_row in self._others)

@@ -54,6 +54,7 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
     from tidemill_validator.adapters.quality_watch import start_watch
     from tidemill_validator.adapters.room import room
     from tidemill_validator.adapters.window_pause import WindowPause
+    from tidemill_validator.encoded_topic import EncodedTopic
     from tidemill_validator.worker import Worker, build_validators
 
     configure_logging(SERVICE, settings.log_level, settings.log_file)
@@ -108,10 +109,8 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
         _log.info("metrics and health on port %d", server.port, extra={"port": server.port, "models": list(models)})
         _await_topics(settings, topics, list(models), stop)
         own = Codec(schemas, registry)
-        pause = WindowPause(
-            settings, topics.name("validator_controls"), own, schemas.platform("validator-control"), name,
-            controls.newest.get, SystemClock().now_ms,
-        )  # fmt: skip
+        pauses = EncodedTopic(name=controls_topic, schema=control, codec=own)
+        pause = WindowPause(settings, pauses, name, newest=controls.newest.get, now_ms=SystemClock().now_ms)
         start_watch(settings, models.values(), topics, schemas, own, pause, stop)
         try:
             runner.run()

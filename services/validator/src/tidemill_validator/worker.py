@@ -19,8 +19,9 @@ from tidemill.service.footprint import Trimmer
 from tidemill.sources import SourceReader
 from tidemill_expectations import Suite, event_suite, label_suite
 from tidemill_validator.checks.flood import Flooded, FloodGuard
-from tidemill_validator.checks.row_checks import Judge, Rules
+from tidemill_validator.checks.row_checks import Fields, Judge, Rules
 from tidemill_validator.checks.stream_validator import Stream, StreamValidator
+from tidemill_validator.encoded_topic import EncodedTopic
 from tidemill_validator.paused import Pauses, tell
 from tidemill_validator.topic_waits import Waiting
 
@@ -179,19 +180,16 @@ def build_validators(
     a schema do not fit or for any other reason, is left out; raises ConfigError where none is left. `open_source`
     gives the reader of a topic of someone else's.
     """
-    report = (topics.name("quality_reports"), schemas.platform("quality-report"))
+    reports = EncodedTopic(name=topics.name("quality_reports"), schema=schemas.platform("quality-report"), codec=codec)
 
     def build(spec: ModelSpec) -> list[StreamValidator]:
         validators = []
         for stream, suite, rules in _streams(spec, topics, schemas, privacy_key):
-            columns = [stream.event_id] if stream.key is None else [stream.event_id, stream.key]
-            judge = Judge(
-                codec, stream.schema, suite, columns=columns, event_time=stream.event_time,
-                max_ahead_ms=max_ahead_ms, rules=rules,
-                other_times=("observed_at",) if stream.role == "labels_raw" else (),
-            )  # fmt: skip
+            judge = Judge(codec, stream.schema, suite, _fields(stream), max_ahead_ms=max_ahead_ms, rules=rules)
             source, guard = open_source(spec, stream.role), FloodGuard(stream.topic, *flood) if flood else None
-            validators.append(StreamValidator(stream, judge, codec, *report, max_seen_ids, source, guard))
+            validators.append(
+                StreamValidator(stream, judge, reports, max_seen_ids=max_seen_ids, source=source, flood=guard)
+            )
         return validators
 
     return [validator for several in build_each(models, build).values() for validator in several]
@@ -222,6 +220,14 @@ def _streams(
         most_seen=IMPLIED_SEEN if labels.implied else None,
     )
     return [(of_events, events, _rules(spec, of_events.schema, key)), (of_labels, labels, Rules())]
+
+
+def _fields(stream: Stream) -> Fields:
+    return Fields(
+        event_time=stream.event_time,
+        kept=(stream.event_id,) if stream.key is None else (stream.event_id, stream.key),
+        other_times=("observed_at",) if stream.role == "labels_raw" else (),
+    )
 
 
 def _rules(spec: ModelSpec, schema: Schema, key: bytes | None) -> Rules:

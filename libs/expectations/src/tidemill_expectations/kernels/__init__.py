@@ -1,1 +1,1 @@
-"""Expectations over Arrow columns."""
+"""Expectations over Arrow columns: one kernel a rule."""

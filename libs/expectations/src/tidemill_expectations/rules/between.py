@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from tidemill_expectations.base import ColumnExpectation, ExpectationError, Severity, is_missing, is_number, shown
 from tidemill_expectations.times import iso, to_millis
-
-if TYPE_CHECKING:
-    import polars as pl
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
@@ -47,19 +46,23 @@ class Between(ColumnExpectation):
         number = value if is_number(value) else to_millis(value)
         return not isinstance(number, int | float) or self._below(number) or self._above(number)
 
-    def failures(self, dtype: pl.DataType) -> pl.Expr:
-        import polars as pl
+    def test(self) -> Callable[[object], bool]:
+        """Numbers that lie inside are let through at once."""
+        lowest, highest = self.integer_bounds
+        low = -sys.float_info.max if self.min_value is None else float(self.min_value)
+        high = sys.float_info.max if self.max_value is None else float(self.max_value)
+        low = math.nextafter(low, math.inf) if self.strict_min else low
+        high = math.nextafter(high, -math.inf) if self.strict_max else high
+        fails = self.fails
 
-        column = pl.col(self.column)
-        if dtype == pl.Datetime and dtype.time_unit == "ms":  # type: ignore[attr-defined]
-            return self._outside_integers(column.to_physical())
-        if self.times:
-            raise self.unsuited(dtype)
-        if dtype.is_integer():
-            return self._outside_integers(column.cast(pl.Int64))
-        if dtype.is_float():
-            return self._outside_floats(column.cast(pl.Float64))
-        raise self.unsuited(dtype)
+        def test(value: object) -> bool:
+            if value.__class__ is float:
+                return not low <= value <= high and fails(value)
+            if value.__class__ is int and lowest <= value <= highest:
+                return False
+            return value is not None and fails(value)
+
+        return test
 
     def explain(self, value: object) -> str:
         number = value if is_number(value) else to_millis(value)
@@ -91,29 +94,6 @@ class Between(ColumnExpectation):
             INT64_MAX if self.max_value is None else _highest_integer(self.max_value, self.strict_max),
         )
 
-    def _outside_integers(self, column: pl.Expr) -> pl.Expr:
-        """Both sides of each comparison are int64."""
-        import polars as pl
-
-        lowest, highest = self.integer_bounds
-        if lowest > INT64_MAX or highest < INT64_MIN:
-            return column.is_not_null()
-        below = column < pl.lit(max(lowest, INT64_MIN), pl.Int64)
-        above = column > pl.lit(min(highest, INT64_MAX), pl.Int64)
-        return (below | above).fill_null(False)
-
-    def _outside_floats(self, column: pl.Expr) -> pl.Expr:
-        import polars as pl
-
-        failing = pl.lit(False)
-        if self.min_value is not None:
-            bound = pl.lit(float(self.min_value), pl.Float64)
-            failing = failing | ((column <= bound) if self.strict_min else (column < bound))
-        if self.max_value is not None:
-            bound = pl.lit(float(self.max_value), pl.Float64)
-            failing = failing | ((column >= bound) if self.strict_max else (column > bound))
-        return (failing & column.is_not_nan()).fill_null(False)
-
 
 def _lowest_integer(bound: int | float, strict: bool) -> int:
     return math.floor(bound) + 1 if strict else math.ceil(bound)
@@ -123,15 +103,19 @@ def _highest_integer(bound: int | float, strict: bool) -> int:
     return math.ceil(bound) - 1 if strict else math.floor(bound)
 
 
+def _is_finite(bound: int | float) -> bool:
+    return isinstance(bound, int) or math.isfinite(bound)
+
+
 def _refuse_inexact(expectation: Between, bound: object) -> None:
     """A bound that a float cannot hold would be another bound in a float column."""
     if bound is None:
         return
-    if not isinstance(bound, int | float) or isinstance(bound, bool) or not math.isfinite(bound):
+    if not isinstance(bound, int | float) or isinstance(bound, bool) or not _is_finite(bound):
         raise ExpectationError(
             f"{expectation.name} of {expectation.column!r}: {bound!r} is not a finite number or a time"
         )
-    if int(float(bound)) != int(bound):
+    if abs(bound) > sys.float_info.max or int(float(bound)) != int(bound):
         raise ExpectationError(
             f"{expectation.name} of {expectation.column!r}: {bound} is too long to be compared exactly"
         )

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from tidemill_expectations.base import ColumnExpectation, Severity, is_missing, is_number, shown
-
-if TYPE_CHECKING:
-    import polars as pl
 
 FLOAT32_MAX = 3.4028234663852886e38
 
@@ -27,19 +24,11 @@ class Finite(ColumnExpectation):
     severity: Severity = "critical"
 
     def fails(self, value: object) -> bool:
-        if is_missing(value) or isinstance(value, bool):
+        if value.__class__ is float or value.__class__ is int:  # the common case
+            return not -FLOAT32_MAX <= value <= FLOAT32_MAX and value == value  # NaN is missing
+        if value is None or isinstance(value, bool) or is_missing(value):
             return False
         return not is_number(value) or not -FLOAT32_MAX <= value <= FLOAT32_MAX  # type: ignore[operator]
-
-    def failures(self, dtype: pl.DataType) -> pl.Expr:
-        import polars as pl
-
-        if dtype.is_integer() or dtype == pl.Boolean:
-            return pl.repeat(False, pl.len(), dtype=pl.Boolean)
-        if not dtype.is_float():
-            raise self.unsuited(dtype)
-        column = pl.col(self.column).cast(pl.Float64)
-        return ((column.abs() > FLOAT32_MAX) & column.is_not_nan()).fill_null(False)
 
     def explain(self, value: object) -> str:
         return f"{self.column} is {shown(value)}, not a finite number that a model can use"

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from tidemill_expectations.base import ColumnExpectation, ExpectationError, Severity, is_missing
-
-if TYPE_CHECKING:
-    import polars as pl
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +31,9 @@ class LengthsBetween(ColumnExpectation):
             )
 
     def fails(self, value: object) -> bool:
-        if is_missing(value):
-            return False
         if not isinstance(value, str):
-            return True
+            return value is not None and not is_missing(value)
         return len(value) < (self.min_value or 0) or (self.max_value is not None and len(value) > self.max_value)
-
-    def failures(self, dtype: pl.DataType) -> pl.Expr:
-        import polars as pl
-
-        if dtype not in (pl.String, pl.Categorical, pl.Enum):
-            raise self.unsuited(dtype)
-        length = pl.col(self.column).cast(pl.String).str.len_chars()
-        failing = length < (self.min_value or 0)
-        if self.max_value is not None:
-            failing = failing | (length > self.max_value)
-        return failing.fill_null(False)
 
     def explain(self, value: object) -> str:
         if not isinstance(value, str):

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from tidemill_expectations.base import ColumnExpectation, Severity, is_missing
-
-if TYPE_CHECKING:
-    import polars as pl
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +18,7 @@ class NotNull(ColumnExpectation):
     severity: Severity = "critical"
 
     def fails(self, value: object) -> bool:
-        return is_missing(value)
-
-    def failures(self, dtype: pl.DataType) -> pl.Expr:
-        import polars as pl
-
-        column = pl.col(self.column)
-        if dtype.is_float():
-            return column.is_null() | column.is_nan().fill_null(False)
-        return column.is_null()
+        return value is None or (value != value and is_missing(value))
 
     def explain(self, value: object) -> str:
         return f"{self.column} is {'missing' if value is None else 'NaN'}"

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from tidemill.contracts.model_file.vocabulary import TYPES
 from tidemill_expectations.base import ColumnExpectation, ExpectationError, Severity, is_missing, shown
-
-if TYPE_CHECKING:
-    import polars as pl
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +38,6 @@ class OfType(ColumnExpectation):
 
     def fails(self, value: object) -> bool:
         return not is_missing(value) and not self.kinds & _kinds_of(value)
-
-    def failures(self, dtype: pl.DataType) -> pl.Expr:
-        import polars as pl
-
-        found = {
-            "text": dtype in (pl.String, pl.Categorical, pl.Enum),
-            "integer": dtype.is_integer(),
-            "float": dtype.is_float(),
-            "boolean": dtype == pl.Boolean,
-            "time": dtype == pl.Datetime,
-        }
-        if not any(found[kind] for kind in self.kinds):
-            raise self.unsuited(dtype)
-        return pl.repeat(False, pl.len(), dtype=pl.Boolean)
 
     def explain(self, value: object) -> str:
         return f"{self.column} is {shown(value)}, not of type {' or '.join(self.type_list)}"

@@ -5,14 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from tidemill.contracts.model_file.vocabulary import IGNORE_PAIR
 from tidemill_expectations.base import Expectation, ExpectationError, Severity, is_missing, shown
-from tidemill_expectations.compared import comparable, comparable_columns
-
-if TYPE_CHECKING:
-    import polars as pl
+from tidemill_expectations.compared import comparable
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +40,6 @@ class Pair(Expectation):
             return missing < ignored[self.ignore_row_if]
         pair = comparable(a, b)
         return pair is None or not self._holds(*pair)
-
-    def failures_in(self, schema: Mapping[str, pl.DataType]) -> pl.Expr:
-        pair = comparable_columns(self.columns, schema)
-        if pair is None:
-            types = " and ".join(str(schema[name]) for name in self.columns)
-            raise ExpectationError(f"{self.name} cannot compare {self.subject} of types {types}")
-        a, b = pair
-        missing = {
-            "both_values_are_missing": a.is_null() ^ b.is_null(),
-            "either_value_is_missing": a.is_null() & ~a.is_null(),
-            "never": a.is_null() | b.is_null(),
-        }[self.ignore_row_if]
-        holds: pl.Expr = self._holds(a, b)
-        return (~holds).fill_null(False) | missing
 
     @abstractmethod
     def _holds(self, a: Any, b: Any) -> Any:

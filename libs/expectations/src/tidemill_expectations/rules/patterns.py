@@ -1,22 +1,19 @@
-"""Several patterns at once, and SQL's LIKE: the relatives of expect_column_values_to_match_regex."""
+"""What all rules about patterns have in common; several patterns at once, and SQL's LIKE."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from tidemill.patterns.linear import Pattern, PatternError, like, regex
 from tidemill_expectations.base import ColumnExpectation, ExpectationError, Severity, is_missing, shown
-from tidemill_expectations.distinct import failing_texts
-
-if TYPE_CHECKING:
-    import polars as pl
 
 
-class TextPatterns(ColumnExpectation):
-    """Patterns that a string must, or must not, match: found in linear time, as `MatchRegex` has it. A text too long
-    for one of them breaks the rule.
+class PatternRule(ColumnExpectation):
+    """Patterns that a string must, or must not, match. Both forms ask RE2 for what Python would find, in linear time
+    (`tidemill.patterns`). A text that is too long for one of them (`Pattern.longest_text`) breaks the rule, and its
+    opposite too.
     """
 
     __slots__ = ()
@@ -51,7 +48,8 @@ class TextPatterns(ColumnExpectation):
         """Characters; a longer text is not looked into."""
         return min(self.compiled(pattern).longest_text for pattern in self.given)
 
-    def _breaks(self, text: str) -> bool:
+    def breaks(self, text: str) -> bool:
+        """Whether a text breaks the rule."""
         if len(text) > self.longest_text:
             return True
         found = (self.compiled(pattern).found_in(text) for pattern in self.given)
@@ -59,12 +57,9 @@ class TextPatterns(ColumnExpectation):
         return matches is self.unwanted
 
     def fails(self, value: object) -> bool:
-        if is_missing(value):
-            return False
-        return not isinstance(value, str) or self._breaks(value)
-
-    def failures(self, dtype: pl.DataType) -> pl.Expr:
-        return failing_texts(self, dtype, self._breaks)
+        if isinstance(value, str):
+            return self.breaks(value)
+        return value is not None and not is_missing(value)
 
     def explain(self, value: object) -> str:
         if isinstance(value, str) and len(value) > self.longest_text:
@@ -76,7 +71,7 @@ class TextPatterns(ColumnExpectation):
 
 
 @dataclass(frozen=True, slots=True)
-class MatchRegexList(TextPatterns):
+class MatchRegexList(PatternRule):
     """A match of one of the expressions, or of all with `match_on: all`, is found somewhere in every string."""
 
     name: ClassVar[str] = "expect_column_values_to_match_regex_list"
@@ -110,7 +105,7 @@ class NotMatchRegexList(MatchRegexList):
 
 
 @dataclass(frozen=True, slots=True)
-class MatchLike(TextPatterns):
+class MatchLike(PatternRule):
     """Every string is as SQL's LIKE has it: % stands for any text, _ for one character, case counts."""
 
     name: ClassVar[str] = "expect_column_values_to_match_like_pattern"
@@ -139,7 +134,7 @@ class NotMatchLike(MatchLike):
 
 
 @dataclass(frozen=True, slots=True)
-class MatchLikeList(TextPatterns):
+class MatchLikeList(PatternRule):
     """One of the LIKE patterns fits every string, or all of them with `match_on: all`."""
 
     name: ClassVar[str] = "expect_column_values_to_match_like_pattern_list"

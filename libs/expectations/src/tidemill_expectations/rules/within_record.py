@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
 from itertools import combinations
-from operator import and_, or_
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from tidemill.contracts.model_file.vocabulary import IGNORE_LIST
 from tidemill_expectations.base import Expectation, ExpectationError, Severity, is_missing, shown
-from tidemill_expectations.compared import comparable, comparable_columns
-
-if TYPE_CHECKING:
-    import polars as pl
+from tidemill_expectations.compared import comparable
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +44,6 @@ class UniqueWithinRecord(Expectation):
             return False
         there = [value for value in values if not is_missing(value)]
         return missing > 1 or any(_same(a, b) for a, b in combinations(there, 2))
-
-    def failures_in(self, schema: Mapping[str, pl.DataType]) -> pl.Expr:
-        columns = comparable_columns(self.column_list, schema)
-        if columns is None:
-            types = ", ".join(str(schema[name]) for name in self.column_list)
-            raise ExpectationError(f"{self.name} cannot compare {self.subject} of types {types}")
-        same = reduce(or_, (a.eq_missing(b) for a, b in combinations(columns, 2)))
-        nulls = [column.is_null() for column in columns]
-        if self.ignore_row_if == "any_value_is_missing":
-            return same & ~reduce(or_, nulls)
-        return same if self.ignore_row_if == "never" else same & ~reduce(and_, nulls)
 
     def explain_row(self, row: Mapping[str, object]) -> str:
         values = ", ".join(shown(row.get(name)) for name in self.column_list)

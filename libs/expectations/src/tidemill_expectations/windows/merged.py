@@ -1,7 +1,7 @@
 """Windows merged over batches and partitions, and the verdicts on them.
 
 Fed with the data of `quality-reports`, in any order; a report that comes again is not counted again where the
-reader drops repeats by `report_id`. Pure and without a clock: the present time is handed in. Needs polars.
+reader drops repeats by `report_id`. Pure and without a clock: the present time is handed in.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Numbers are summarised by a DDSketch (`tidemill.stats.sketch`), different values by the smallest of their hashes (KMV;
 Bar-Yossef et al., "Counting distinct elements in a data stream", RANDOM 2002): both give the same result in
 whatever order and parts the rows come. Different values are counted exactly up to `KEPT_HASHES` and to about
-6 % beyond. Not finite numbers count as missing. Needs numpy and polars.
+6 % beyond. Not finite numbers count as missing. Needs numpy and pyarrow.
 """
 
 from __future__ import annotations
@@ -14,9 +14,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import polars as pl
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from tidemill.stats.sketch import Sketch
+from tidemill_expectations.kernels.columns import plain
 
 KEPT_HASHES = 256
 HASHES = 2**64
@@ -46,22 +50,20 @@ class ColumnSummary:
             return len(hashes)
         return float(round((KEPT_HASHES - 1) * HASHES / max(hashes)))
 
-    def add(self, values: pl.Series, *, sketch: bool, distinct: bool) -> None:
+    def add(self, values: pa.Array, *, sketch: bool, distinct: bool) -> None:
         """Count a part of the column."""
-        if values.dtype.is_float():
-            values = values.set(~values.is_finite().fill_null(False), None)
-        there = values.drop_nulls()
+        there = _there(plain(values))
         self.count += len(there)
         self.missing += len(values) - len(there)
-        if there.dtype.is_numeric() and len(there):
-            numbers = there.cast(pl.Float64).to_numpy()
+        if is_numeric(there.type) and len(there):
+            numbers = _doubles(there)
             self.total += float(numbers.sum())
             self.low, self.high = min(self.low, float(numbers.min())), max(self.high, float(numbers.max()))
             if sketch:
                 self.sketch = self.sketch or Sketch()
                 self.sketch.add(numbers)
         if distinct:
-            self._keep(map(hash_of, there.unique().to_list()))
+            self._keep(map(hash_of, _different(there)))
 
     def merge(self, other: ColumnSummary) -> None:
         """Add what another saw."""
@@ -155,3 +157,43 @@ def hash_of(value: object) -> int:
     """64 bits of a value, the same wherever and whenever: 1, 1.0 and True are three values."""
     text = f"{type(value).__name__}:{value!r}".encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
+
+
+def is_numeric(kind: pa.DataType) -> bool:
+    """Whether sums and quantiles can be told of a column of that type."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _there(column: pa.Array) -> pa.Array:
+    """The values that are there; of numbers, those that are finite."""
+    if pa.types.is_floating(column.type):
+        return column.filter(pa.array(np.isfinite(column.to_numpy(zero_copy_only=False))))
+    return column.drop_null()
+
+
+def _doubles(column: pa.Array) -> npt.NDArray[np.float64]:
+    """The nearest double of each number. Arrow's cast of decimals is not: 9303.05 becomes 9303.050000000001."""
+    if pa.types.is_decimal(column.type):
+        column = column.cast(pa.string())
+    return column.cast(pa.float64(), safe=False).to_numpy()  # type: ignore[no-any-return]
+
+
+def _different(column: pa.Array) -> list[Any]:
+    """The values as Python holds them, each at least once; -0.0 is 0.0."""
+    if pa.types.is_floating(column.type):
+        numbers: list[Any] = np.unique(column.to_numpy() + 0.0).tolist()
+        return numbers
+    if not pa.types.is_nested(column.type):
+        column = pc.unique(column)
+    try:
+        values: list[Any] = column.to_pylist(maps_as_pydicts="strict")
+    except (ValueError, OverflowError):  # times that no datetime can be: by the number
+        values = [_as_python(value) for value in column]
+    return values
+
+
+def _as_python(value: pa.Scalar) -> Any:
+    try:
+        return value.as_py()
+    except (ValueError, OverflowError):
+        return value.value

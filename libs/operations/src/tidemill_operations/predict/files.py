@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -59,11 +60,13 @@ class FilePredictor:
         return _shaped(pl.concat([made, failed], how="diagonal").sort("line"), self._version), len(failed)
 
     def _check(self, rows: pa.RecordBatch, lines: list[int], errors: dict[int, list[str]]) -> None:
-        frame = pl.DataFrame(pl.from_arrow(rows))
-        checks = ColumnChecks(self._expectations, frame.schema)
-        for rule, mask in zip(checks.expectations, checks.failures(frame), strict=True):
-            for row in mask.arg_true().to_list():
-                errors[lines[row]].append(rule.explain_row(frame.row(row, named=True)))
+        checks = ColumnChecks(self._expectations, rows.schema)
+        for rule, mask in zip(checks.expectations, checks.failures(rows), strict=True):
+            if mask is None:
+                continue
+            failing = pl.DataFrame(pl.from_arrow(rows.select(rule.columns).filter(pa.array(mask))))
+            for row, values in zip(np.flatnonzero(mask).tolist(), failing.iter_rows(named=True), strict=True):
+                errors[lines[row]].append(rule.explain_row(values))
 
     @staticmethod
     def _note_unscored(columns: dict[str, pa.Array], lines: list[int], errors: dict[int, list[str]]) -> None:

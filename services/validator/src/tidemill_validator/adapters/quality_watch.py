@@ -11,7 +11,7 @@ from typing import Any
 from tidemill.clock import SystemClock
 from tidemill.codec import Codec
 from tidemill.contracts.model_file import ModelSpec
-from tidemill.contracts.schemas.catalog import Schema, SchemaCatalog
+from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import DeadLetter, RetryLater
 from tidemill.kafka.client.scan import scan
@@ -19,6 +19,7 @@ from tidemill.settings import KafkaSettings
 from tidemill_expectations import event_suite
 from tidemill_validator import metrics
 from tidemill_validator.checks.window_watch import Alarm, WindowWatch
+from tidemill_validator.encoded_topic import EncodedTopic
 
 EVERY_S = 5.0
 LEAST_HISTORY = timedelta(days=1)
@@ -38,16 +39,15 @@ class QualityWatch:
     def __init__(
         self,
         settings: KafkaSettings,
-        topic: str,
-        codec: Codec,
-        schema: Schema,
+        reports: EncodedTopic,
         watches: Sequence[WindowWatch],
+        *,
         pause: Pause,
         now_ms: Callable[[], int],
         longest: timedelta,
     ) -> None:
-        """`codec`: for this thread alone. `longest`: the longest window of all."""
-        self._settings, self._topic, self._codec, self._schema = settings, topic, codec, schema
+        """`longest`: the longest window of all."""
+        self._settings, self._read = settings, reports
         self._watches, self._pause, self._now_ms = watches, pause, now_ms
         self._history = max(LEAST_HISTORY, WINDOWS_BACK * longest)
         self._next: dict[int, int] = {}
@@ -78,13 +78,13 @@ class QualityWatch:
 
     def _reports(self) -> Iterator[dict[str, Any]]:
         since = None if self._next else self._now_ms() - int(self._history.total_seconds() * 1000)
-        for batch in scan(self._settings, self._topic, start=self._next or None, since_ms=since):
+        for batch in scan(self._settings, self._read.name, start=self._next or None, since_ms=since):
             for partition, offset, value in zip(batch.partitions, batch.offsets, batch.values, strict=True):
                 self._next[partition] = offset + 1
                 try:
-                    yield self._codec.decode_one(value, self._schema)
+                    yield self._read.decode(value)
                 except DeadLetter as error:
-                    _log.error("a record on %s is no quality report: %s", self._topic, error.reason)
+                    _log.error("a record on %s is no quality report: %s", self._read.name, error.reason)
 
     def _tell(self, alarm: Alarm) -> None:
         severity = alarm.judged.severity
@@ -126,13 +126,11 @@ def start_watch(
         return None
     watch = QualityWatch(
         settings,
-        topics.name("quality_reports"),
-        codec,
-        schemas.platform("quality-report"),
+        EncodedTopic(name=topics.name("quality_reports"), schema=schemas.platform("quality-report"), codec=codec),
         watches,
-        pause,
-        SystemClock().now_ms,
-        max(rule.over for own in rules.values() for rule in own),
+        pause=pause,
+        now_ms=SystemClock().now_ms,
+        longest=max(rule.over for own in rules.values() for rule in own),
     )
     thread = threading.Thread(target=watch.run, args=(stop,), name="quality-watch", daemon=True)
     thread.start()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tidemill.codec import Codec
 from tidemill.contracts.events.controls import ValidatorControl
-from tidemill.contracts.schemas.catalog import Schema
 from tidemill.ids import uuid7
 from tidemill.kafka.client.publisher import Publisher
 from tidemill.settings import KafkaSettings
+from tidemill_validator.encoded_topic import EncodedTopic
 
 ROLE = "raw"
 
@@ -20,17 +19,16 @@ class WindowPause:
     def __init__(
         self,
         settings: KafkaSettings,
-        topic: str,
-        codec: Codec,
-        schema: Schema,
+        controls: EncodedTopic,
         worker: str,
+        *,
         newest: Callable[[tuple[str, str]], ValidatorControl | None],
         now_ms: Callable[[], int],
     ) -> None:
         """`newest`: the newest control of a model and role, None where there is none."""
         self._publisher = Publisher(settings, name=f"window-pause-{worker}")
-        self._topic, self._codec, self._schema = topic, codec, schema
-        self._worker, self._newest, self._now_ms = worker, newest, now_ms
+        self._controls, self._worker = controls, worker
+        self._newest, self._now_ms = newest, now_ms
 
     def __call__(self, model: str, reason: str, at_ms: int) -> None:
         """Pause the events of a model, unless something was said about them since `at_ms`, when the window was seen
@@ -43,5 +41,5 @@ class WindowPause:
             control_id=uuid7(), model=model, role=ROLE, action="paused", admitted=(), by=self._worker, reason=reason,
             at=self._now_ms(),
         )  # fmt: skip
-        value = self._codec.encode_one(control.to_dict(), self._schema, self._topic)
-        self._publisher.publish(self._topic, value, key=model.encode())
+        value = self._controls.encode(control.to_dict())
+        self._publisher.publish(self._controls.name, value, key=model.encode())

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,7 +20,7 @@ from tidemill.codec.codec import Decoded
 from tidemill.contracts.schemas.catalog import Schema
 from tidemill.rows.field_rules import FieldRules
 from tidemill_expectations import Expectation, ExpectationError, Suite, Windowed
-from tidemill_expectations.columns import BatchChecks
+from tidemill_expectations.columns import ColumnChecks
 from tidemill_expectations.times import iso
 from tidemill_expectations.windows.accumulate import WindowChecks
 
@@ -82,6 +81,17 @@ class Rules:
     private: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fields:
+    """What a judge must know of a record's fields. `kept`: those to keep beside what expectations look at.
+    `other_times`: those that may lie no further ahead than the event time may.
+    """
+
+    event_time: str
+    kept: tuple[str, ...] = ()
+    other_times: tuple[str, ...] = ()
+
+
 class Judge:
     """Judges batches of one topic's values. One per thread, as the codec that it uses."""
 
@@ -90,33 +100,28 @@ class Judge:
         codec: Codec,
         schema: Schema,
         suite: Suite,
+        fields: Fields,
         *,
-        columns: Sequence[str],
-        event_time: str,
         max_ahead_ms: int,
         rules: Rules | None = None,
-        other_times: Sequence[str] = (),
     ) -> None:
-        """`columns`: fields to keep beside those that expectations look at. `other_times`: fields that may lie no
-        further ahead than the event time may. Raises ExpectationError where the suite does not fit the schema.
-        """
+        """Raises ExpectationError where the suite does not fit the schema."""
         self._codec = codec
         self._schema = schema
-        self._event_time = event_time
+        self._fields = fields
         self._max_ahead_ms = max_ahead_ms
-        self._other_times = tuple(other_times)
         self._rules = rules or Rules()
         empty = codec.decode([], schema).rows
         later = [c for rule in (*suite.uniques, *suite.windows) for c in rule.columns]
         if any(isinstance(rule, Windowed) and rule.needs_columns for rule in suite.windows):
             later = list(empty.schema.names)
-        self._kept = list(dict.fromkeys([*columns, event_time, *later]))
+        self._kept = list(dict.fromkeys([*fields.kept, fields.event_time, *later]))
         wanted = dict.fromkeys([*self._kept, *(c for e in suite.expectations for c in e.columns)])
         missing = [name for name in wanted if name not in empty.schema.names]
         if missing:
             raise ExpectationError(f"the schema {schema.name!r} has no field {', '.join(missing)}")
-        self._checks = BatchChecks(suite.expectations, empty.schema)
-        self.windows = WindowChecks(suite.windows, _frame(empty, self._kept).schema, event_time)
+        self._checks = ColumnChecks(suite.expectations, empty.schema)
+        self.windows = WindowChecks(suite.windows, empty.select(self._kept).schema, fields.event_time)
 
     def judge(
         self, values: Sequence[bytes | None], timestamps_ms: Positions | Sequence[int], decoded: Decoded | None = None
@@ -129,7 +134,7 @@ class Judge:
         decoded = decoded or self._codec.decode(values, self._schema)
         record, changed = self._rules.normalise.apply(decoded.rows)
         changed |= foreign
-        known = _known_times(record, self._event_time)
+        known = _known_times(record, self._fields.event_time)
         rows = record.num_rows
         judgement = Judgement(record, changed, known, decoded.index, np.arange(rows, dtype=np.int64))
         for bad in decoded.bad:
@@ -140,16 +145,16 @@ class Judge:
             if mask is not None:
                 self._note(judgement, expectation, mask, alive)
         at = np.asarray(timestamps_ms, dtype=np.int64)
-        self._check_ahead(judgement, self._event_time, known, at, alive)
-        for name in self._other_times:
+        self._check_ahead(judgement, self._fields.event_time, known, at, alive)
+        for name in self._fields.other_times:
             self._check_ahead(judgement, name, _known_times(record, name), at, alive)
         judgement.passing = np.flatnonzero(alive)
         self._hide(judgement)
         return judgement
 
-    def frame(self, judgement: Judgement) -> pl.DataFrame:
+    def kept(self, judgement: Judgement) -> pa.RecordBatch:
         """The columns that rules by window look at, all rows; times as they are."""
-        return _frame(judgement.record, self._kept)
+        return judgement.record.select(self._kept)
 
     def _hide(self, judgement: Judgement) -> None:
         """The privacy rules, after the checks: from here on nothing sees the personal values."""
@@ -195,12 +200,6 @@ class Judge:
             text = f"{name} is {iso(time_ms)}, after {iso(limit_ms)}, the latest that is believed"
             reason = Reason(EVENT_TIME_AHEAD, name, text)
             judgement.dead.setdefault(position, []).append(reason)
-
-
-def _frame(rows: Any, columns: list[str]) -> pl.DataFrame:
-    frame = pl.from_arrow(rows.select(columns))
-    assert isinstance(frame, pl.DataFrame)
-    return frame
 
 
 def _known_times(record: pa.RecordBatch, name: str) -> Positions:

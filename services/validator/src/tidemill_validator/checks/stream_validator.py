@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tidemill.codec import Codec
 from tidemill.contracts.schemas.catalog import Schema
 from tidemill.kafka.batch import Batch, Output
 from tidemill.rows.field_rules import TextRule
@@ -25,6 +24,7 @@ from tidemill_validator.checks.partition_slices import Coordinates, Picked, by_p
 from tidemill_validator.checks.record_keys import Keys
 from tidemill_validator.checks.reports import in_parts, quality_reports
 from tidemill_validator.checks.row_checks import Failed, Judge, Judgement, Positions, Reason
+from tidemill_validator.encoded_topic import EncodedTopic
 from tidemill_validator.uniqueness.memory import Memory, keys_of
 
 
@@ -74,21 +74,20 @@ class StreamValidator:
         self,
         stream: Stream,
         judge: Judge,
-        codec: Codec,
-        report_topic: str,
-        report_schema: Schema,
+        reports: EncodedTopic,
+        *,
         max_seen_ids: int,
         source: SourceReader | None = None,
         flood: FloodGuard | None = None,
     ) -> None:
-        """`source`: reads the records where they are someone else's, in another format than the platform's."""
+        """`reports`: of quality; its codec encodes clean records too. `source`: reads the records where they are
+        someone else's, in another format than the platform's.
+        """
         self.stream = stream
         self._source = source
         self.flood = flood
         self._judge = judge
-        self._codec = codec
-        self._report_topic = report_topic
-        self._report_schema = report_schema
+        self._reports_to = reports
         self._max_seen_ids = max_seen_ids
         self._keys = Keys(stream.event_id, stream.key, stream.hidden_key, foreign=source is not None)
         self._seen: dict[int, Memory] = {}
@@ -199,7 +198,7 @@ class StreamValidator:
             return None
         rows = accepted[changed]
         record = judgement.record if len(rows) == judgement.record.num_rows else judgement.record.take(pa.array(rows))
-        encoded: list[bytes | None] = [*self._codec.encode(record, self.stream.schema, self.stream.clean)]
+        encoded: list[bytes | None] = [*self._reports_to.codec.encode(record, self.stream.schema, self.stream.clean)]
         if changed.all():
             return encoded
         values = list(picked.of(batch.values))
@@ -212,21 +211,21 @@ class StreamValidator:
         dead = integers(list(judgement.dead))
         reports = quality_reports(self.stream.model, self.stream.topic, at, dead, judgement.failed, newest)
         data = [part for report in reports for part in in_parts(report, windows.get(report.partition, []))]
-        values = [self._codec.encode_one(datum, self._report_schema, self._report_topic) for datum in data]
-        return Output(self._report_topic, values, keys=[self.stream.model.encode()] * len(values))
+        values: list[bytes | None] = [self._reports_to.encode(datum) for datum in data]
+        return Output(self._reports_to.name, values, keys=[self.stream.model.encode()] * len(values))
 
     def _by_window(
         self, judgement: Judgement, accepted: Positions, partitions: Positions
     ) -> tuple[dict[int, int], dict[int, list[dict[str, Any]]]]:
         """Greatest event time, and window summaries, of the accepted rows by partition."""
         times = judgement.times[accepted]
-        frame = self._judge.frame(judgement) if self._judge.windows.spans else None
+        kept = self._judge.kept(judgement) if self._judge.windows.spans else None
         newest: dict[int, int] = {}
         windows: dict[int, list[dict[str, Any]]] = {}
         for partition, mine in by_partition(partitions):
             newest[partition] = int(times[mine].max())
-            if frame is not None:
-                found = self._judge.windows.summaries(frame[accepted[mine]])
+            if kept is not None:
+                found = self._judge.windows.summaries(kept.take(pa.array(accepted[mine])))
                 windows[partition] = [summary.to_datum(over, start) for over, start, summary in found]
         return newest, windows
 
