@@ -15,8 +15,10 @@ HELD = (
     "libs/learning",
     "libs/operations",
     "services/drift",
+    "services/inference",
     "services/ingest",
     "services/trainer",
+    "services/validator",
 )
 """Folders in which the rule holds."""
 
