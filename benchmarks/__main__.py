@@ -13,9 +13,9 @@ import time
 from collections.abc import Sequence
 
 from benchmarks.cases import CASES
-from benchmarks.result import Result
-from benchmarks.sizes import FULL, QUICK, Sizes
-from benchmarks.world import VAR
+from benchmarks.harness.result import Result
+from benchmarks.harness.sizes import FULL, QUICK, Sizes
+from benchmarks.harness.world import VAR
 
 TERMINATED = 143
 _log = logging.getLogger(__name__)

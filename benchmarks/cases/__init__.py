@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.cases import audit, codec, fast_path, latency, load, memory, rest, scale, stream, swap, validator
-from benchmarks.result import Result
-from benchmarks.sizes import Sizes
+from benchmarks.harness.result import Result
+from benchmarks.harness.sizes import Sizes
 
 CASES: dict[str, Callable[[Sizes], Result]] = {
     "decode": codec.decode,

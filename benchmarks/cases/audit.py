@@ -17,9 +17,9 @@ from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartiti
 
 from benchmarks.cases.stream import release_all
 from benchmarks.events import MODEL
-from benchmarks.result import Goal, Result
-from benchmarks.sizes import Sizes
-from benchmarks.world import CHUNK, FILL_S, VAR, World, world
+from benchmarks.harness.result import Goal, Result
+from benchmarks.harness.sizes import Sizes
+from benchmarks.harness.world import CHUNK, FILL_S, VAR, World, world
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.batch import Output
 from tidemill.kafka.client.clients import admin, producer_config

@@ -12,9 +12,9 @@ from typing import Any
 from fastavro import schemaless_reader, schemaless_writer
 
 from benchmarks.events import MODEL, payments
-from benchmarks.result import Goal, Result, rotated
-from benchmarks.sizes import Sizes
-from benchmarks.world import contract
+from benchmarks.harness.result import Goal, Result, rotated
+from benchmarks.harness.sizes import Sizes
+from benchmarks.harness.world import contract
 from tidemill.codec import Codec
 from tidemill.contracts.model_file import load_models
 from tidemill.contracts.schemas.catalog import Schema, SchemaCatalog

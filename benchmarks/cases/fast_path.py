@@ -9,11 +9,11 @@ from typing import Any
 
 from benchmarks.cases.rest import PREDICT, PREFIX, Bodies, await_answer, guarded, make_key
 from benchmarks.cases.stream import release_all
-from benchmarks.children import Child
-from benchmarks.firing import JSON_HEADERS, fire
-from benchmarks.result import Goal, Result, rotated, told
-from benchmarks.sizes import Sizes
-from benchmarks.world import world
+from benchmarks.harness.children import Child
+from benchmarks.harness.result import Goal, Result, rotated, told
+from benchmarks.harness.sizes import Sizes
+from benchmarks.harness.world import world
+from benchmarks.load.firing import JSON_HEADERS, fire
 
 PARTITIONS = 4
 ROUNDS = 3

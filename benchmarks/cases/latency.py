@@ -10,12 +10,12 @@ import numpy as np
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.cases.stream import release_all
-from benchmarks.children import Child, drained, service
 from benchmarks.events import BAD_EVERY, MODEL, bad_among, encoded, payments
-from benchmarks.pace import paced
-from benchmarks.result import Goal, Result
-from benchmarks.sizes import Sizes
-from benchmarks.world import TRACE, World, world
+from benchmarks.harness.children import Child, drained, service
+from benchmarks.harness.result import Goal, Result
+from benchmarks.harness.sizes import Sizes
+from benchmarks.harness.world import TRACE, World, world
+from benchmarks.load.open_loop import paced
 from tidemill.kafka.client.bounded import groupless_consumer
 from tidemill.kafka.client.clients import producer_config
 from tidemill.kafka.headers import TRACEPARENT

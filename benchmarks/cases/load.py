@@ -11,16 +11,16 @@ from contextlib import contextmanager
 from statistics import median
 from typing import Any
 
-from benchmarks.bar import ERRORS, OUR_P99_MS, P95_MS, P99_MS
 from benchmarks.cases.rest import guarded, lost, make_key
 from benchmarks.cases.stream import release_all
-from benchmarks.children import Child
 from benchmarks.events import MODEL, payments
-from benchmarks.firing import JSON_HEADERS, fire
-from benchmarks.rest import await_path, predict_url, write_bodies
-from benchmarks.result import Goal, Result, rotated, told
-from benchmarks.sizes import Sizes
-from benchmarks.world import World, world
+from benchmarks.harness.children import Child
+from benchmarks.harness.result import Goal, Result, rotated, told
+from benchmarks.harness.sizes import Sizes
+from benchmarks.harness.world import World, world
+from benchmarks.load.firing import JSON_HEADERS, fire
+from benchmarks.load.goals import ERRORS, OUR_P99_MS, P95_MS, P99_MS
+from benchmarks.load.serve import await_path, predict_url, write_bodies
 
 LOG_COST = 1.1
 CONNECTIONS = 128

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.children import Child, service
 from benchmarks.events import MODEL, payments
-from benchmarks.firing import Firing, fire
-from benchmarks.graph import announce, boosted, files_of, written
-from benchmarks.heavy import KINDS
-from benchmarks.rest import await_path, described, predict_url, write_bodies
-from benchmarks.result import Goal, Result, told
-from benchmarks.sampling import Samples, in_models, sampled
-from benchmarks.sizes import Sizes
-from benchmarks.world import World, world
+from benchmarks.graphs.boosted import announce, boosted, files_of, written
+from benchmarks.graphs.large_graphs import KINDS
+from benchmarks.harness.children import Child, service
+from benchmarks.harness.result import Goal, Result, told
+from benchmarks.harness.sampling import Samples, in_models, sampled
+from benchmarks.harness.sizes import Sizes
+from benchmarks.harness.world import World, world
+from benchmarks.load.firing import Firing, fire
+from benchmarks.load.serve import await_path, described, predict_url, write_bodies
 from tidemill.artifact import MODEL_FILE
 from tidemill.contracts.model_file import ModelSpec, load_models
 from tidemill.kafka.client.publisher import Publisher

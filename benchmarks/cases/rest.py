@@ -13,13 +13,13 @@ from statistics import median
 from typing import Any
 
 from benchmarks.cases.stream import release_all
-from benchmarks.children import Child, python, service
 from benchmarks.events import MODEL, payments
-from benchmarks.firing import JSON_HEADERS, fire
-from benchmarks.result import Goal, Result, rotated, told
-from benchmarks.sizes import Sizes
-from benchmarks.venvs import interpreter
-from benchmarks.world import World, world
+from benchmarks.harness.children import Child, python, service
+from benchmarks.harness.result import Goal, Result, rotated, told
+from benchmarks.harness.sizes import Sizes
+from benchmarks.harness.venvs import interpreter
+from benchmarks.harness.world import World, world
+from benchmarks.load.firing import JSON_HEADERS, fire
 from tidemill.access.credentials.callers import Scope
 from tidemill.access.migrate import migrate_access
 from tidemill.access.storage.store import KeyStore

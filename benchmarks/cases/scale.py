@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from statistics import median
 
 from benchmarks.cases.stream import release_all
-from benchmarks.children import Child, drained, measured, service, stages
 from benchmarks.events import MODEL, bad_among
-from benchmarks.result import Goal, Result, told
-from benchmarks.sizes import Sizes
-from benchmarks.world import World, world
+from benchmarks.harness.children import Child, drained, measured, service, stages
+from benchmarks.harness.result import Goal, Result, told
+from benchmarks.harness.sizes import Sizes
+from benchmarks.harness.world import World, world
 
 RSS_MB, PARTITIONS_TIMES, MODELS_TIMES = 20.0, 1.2, 2.0
 PARTITIONS = 4

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 from benchmarks.cases.validator import PARTITIONS, WARM_UP, limit
-from benchmarks.children import Child, measured, service, stages
 from benchmarks.events import MODEL
-from benchmarks.graph import announce, boosted, publish
-from benchmarks.peers import STREAMS, Rival
-from benchmarks.result import Goal, Result, rotated, told
-from benchmarks.sizes import Sizes
-from benchmarks.world import World, world
+from benchmarks.graphs.boosted import announce, boosted, publish
+from benchmarks.harness.children import Child, measured, service, stages
+from benchmarks.harness.peers import STREAMS, Rival
+from benchmarks.harness.result import Goal, Result, rotated, told
+from benchmarks.harness.sizes import Sizes
+from benchmarks.harness.world import World, world
 from tidemill.contracts.model_file import load_models
 from tidemill.kafka.client.publisher import Publisher
 

@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow.compute as pc
 
 from benchmarks.events import MODEL
-from benchmarks.fight import BODIES, PARTITIONS, WARM_S, Outcome, fight
-from benchmarks.result import Goal, Result, told
-from benchmarks.sizes import Sizes
-from benchmarks.swapping import during, once, stepped_back, went_back
-from benchmarks.variants import TOLERANCE, Variants
-from benchmarks.world import World, world
+from benchmarks.graphs.variants import TOLERANCE, Variants
+from benchmarks.harness.result import Goal, Result, told
+from benchmarks.harness.sizes import Sizes
+from benchmarks.harness.world import World, world
+from benchmarks.load.swap_findings import during, once, stepped_back, went_back
+from benchmarks.load.swap_under_load import BODIES, PARTITIONS, WARM_S, Outcome, fight
 from tidemill.contracts.model_file import load_models
 
 SHARES = (1.0, 0.8, 0.6, 0.4, 0.2)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from statistics import median
 
-from benchmarks.children import Child, measured, python, service, stages
 from benchmarks.events import MODEL, bad_among
-from benchmarks.peers import VALIDATORS, Rival
-from benchmarks.result import Goal, Result, rotated, told
-from benchmarks.sizes import Sizes
-from benchmarks.world import PRIVACY_KEY, World, world
+from benchmarks.harness.children import Child, measured, python, service, stages
+from benchmarks.harness.peers import VALIDATORS, Rival
+from benchmarks.harness.result import Goal, Result, rotated, told
+from benchmarks.harness.sizes import Sizes
+from benchmarks.harness.world import PRIVACY_KEY, World, world
 
 PARTITIONS = 4
 LINGER_S = 0.05

@@ -6,24 +6,14 @@ import sys
 
 import faust
 
+from benchmarks.rivals import faust_app
 from benchmarks.rivals.payment import origin
 from benchmarks.rivals.prediction import Scorer
 
 
 def application(bootstrap: str, source: str, target: str, graph: str) -> faust.App:
     """The agent, as Faust's guide writes one."""
-    app = faust.App(
-        f"{target}-faust",
-        broker=f"kafka://{bootstrap}",
-        store="memory://",
-        consumer_auto_offset_reset="earliest",
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        web_enabled=False,
-        producer_linger=0.01,
-        producer_max_batch_size=262_144,
-        stream_wait_empty=False,
-    )
+    app = faust_app.application(bootstrap, target)
     clean = app.topic(source, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw")
     predictions = app.topic(target, value_serializer="raw", key_serializer="raw")
     scorer = Scorer(graph)

@@ -6,23 +6,13 @@ import sys
 
 import faust
 
+from benchmarks.rivals import faust_app
 from benchmarks.rivals.payment import Checker, origin
 
 
 def application(bootstrap: str, source: str, target: str, key_file: str = "") -> faust.App:
     """The agent, as Faust's guide writes one."""
-    app = faust.App(
-        f"{target}-faust",
-        broker=f"kafka://{bootstrap}",
-        store="memory://",
-        consumer_auto_offset_reset="earliest",
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        web_enabled=False,
-        producer_linger=0.01,
-        producer_max_batch_size=262_144,
-        stream_wait_empty=False,
-    )
+    app = faust_app.application(bootstrap, target)
     raw = app.topic(source, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw")
     clean = app.topic(target, value_serializer="raw", key_serializer="raw")
     dead = app.topic(f"{target}-dlq", value_serializer="raw", key_serializer="raw")

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from benchmarks.bar import ERRORS, P95_MS, P99_MS
+from benchmarks.load.goals import ERRORS, P95_MS, P99_MS
 
 from tests.contract.contract import ROOT
 from tests.unit.inference.rest_app import shipped_endpoints

@@ -13,7 +13,7 @@ from tests.support.polling import until
 PARENT = """
 import sys, time
 from pathlib import Path
-from benchmarks import children
+from benchmarks.harness import children
 children.VAR = Path(sys.argv[1])
 print(children.python("http.server", "0", "--bind", "127.0.0.1").popen.pid, flush=True)
 time.sleep(600)

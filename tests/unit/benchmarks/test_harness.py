@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from benchmarks.__main__ import main
 from benchmarks.cases import CASES
-from benchmarks.children import stages
 from benchmarks.events import BAD_EVERY, bad_among, payments
-from benchmarks.result import Goal, Result, rotated
-from benchmarks.sizes import QUICK
-from benchmarks.world import Written, contract
+from benchmarks.harness.children import stages
+from benchmarks.harness.result import Goal, Result, rotated
+from benchmarks.harness.sizes import QUICK
+from benchmarks.harness.world import Written, contract
 
 from tidemill.contracts.model_file import load_models
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from benchmarks.sampling import in_models
+from benchmarks.harness.sampling import in_models
 
 
 def test_memory_is_counted_in_models_above_the_process_without_one() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from benchmarks.swapping import AFTER_MS, during, once, stepped_back, went_back
+from benchmarks.load.swap_findings import AFTER_MS, during, once, stepped_back, went_back
 from hypothesis import given
 from hypothesis import strategies as st
 

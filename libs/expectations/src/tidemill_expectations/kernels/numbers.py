@@ -19,10 +19,16 @@ def between(rule: Between, kind: pa.DataType) -> Kernel:
         outside = outside_integers(*rule.integer_bounds, np.int64)
         return lambda column: outside(column.view(pa.int64()))
     if pa.types.is_integer(kind) and not rule.times:
-        return outside_integers(*rule.integer_bounds, kind.to_pandas_dtype())
+        return outside_integers(*rule.integer_bounds, integer_type(kind))
     if pa.types.is_floating(kind) and not rule.times:
         return _outside_floats(rule)
     raise rule.unsuited(kind)
+
+
+def integer_type(kind: pa.DataType) -> type[np.integer[Any]]:
+    """numpy's type for one of Arrow's whole numbers. (Arrow's own answer imports pandas, which no worker has.)"""
+    found: type[np.integer[Any]] = np.dtype(str(kind)).type
+    return found
 
 
 def outside_integers(lowest: int, highest: int, dtype: type[np.integer[Any]]) -> Kernel:

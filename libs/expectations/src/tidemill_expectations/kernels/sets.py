@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemill_expectations.kernels.columns import Kernel, Mask, bools, floats, if_any, is_text
+from tidemill_expectations.kernels.numbers import integer_type
 from tidemill_expectations.rules.in_set import InSet, NotInSet, Scalar
 
 
@@ -26,7 +27,7 @@ def _members(rule: InSet, kind: pa.DataType) -> pa.Array:
     if rule.kind == "boolean" and pa.types.is_boolean(kind):
         return pa.array([*rule.value_set], kind)
     if rule.kind == "number" and pa.types.is_integer(kind):
-        limits = np.iinfo(kind.to_pandas_dtype())
+        limits = np.iinfo(integer_type(kind))
         whole = (int(m) for m in rule.value_set if m == int(m))
         return pa.array([m for m in whole if limits.min <= m <= limits.max], kind)
     raise rule.unsuited(kind)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.events import payments
-from benchmarks.world import World
+from benchmarks.harness.world import World
 from tidemill.artifact import (
     GOLDEN_FILE,
     MODEL_FILE,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from confluent_kafka import Producer
 
 from benchmarks.events import MODEL, encoded, payments
-from benchmarks.world import TRACE, World
+from benchmarks.harness.world import TRACE, World
 from tidemill.kafka.client.clients import producer_config
 from tidemill.kafka.headers import TRACEPARENT
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.events import MODEL
-from benchmarks.world import World
+from benchmarks.harness.world import World
 from tidemill.kafka.client.scan import scan
 
 COLUMNS = (

@@ -10,16 +10,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from benchmarks.children import Child, drained, last_words, service
 from benchmarks.events import MODEL, payments
-from benchmarks.firing import Firing, fire
-from benchmarks.graph import announce, publish
-from benchmarks.pace import Pushing
-from benchmarks.readback import Answers, answers, predictions, published_ms
-from benchmarks.rest import await_path, described, predict_url, write_bodies
-from benchmarks.sizes import Sizes
-from benchmarks.variants import Variants
-from benchmarks.world import World
+from benchmarks.graphs.boosted import announce, publish
+from benchmarks.graphs.variants import Variants
+from benchmarks.harness.children import Child, drained, last_words, service
+from benchmarks.harness.sizes import Sizes
+from benchmarks.harness.world import World
+from benchmarks.load.firing import Firing, fire
+from benchmarks.load.open_loop import Pushing
+from benchmarks.load.readback import Answers, answers, predictions, published_ms
+from benchmarks.load.serve import await_path, described, predict_url, write_bodies
 from tidemill.contracts.events.platform import ModelVersion
 from tidemill.contracts.model_file import load_models
 from tidemill.kafka.client.publisher import Publisher

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.children import Child, measured, python
 from benchmarks.events import bad_among
-from benchmarks.sizes import Sizes
-from benchmarks.venvs import interpreter
-from benchmarks.world import World
+from benchmarks.harness.children import Child, measured, python
+from benchmarks.harness.sizes import Sizes
+from benchmarks.harness.venvs import interpreter
+from benchmarks.harness.world import World
 
 
 @dataclass(frozen=True, slots=True)

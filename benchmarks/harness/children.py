@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.world import ROOT, VAR, World, Written
+from benchmarks.harness.world import ROOT, VAR, World, Written
 from tidemill_embedded.ports import Ports
 from tidemill_embedded.processes.children import kill_group, spawn
 

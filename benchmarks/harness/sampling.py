@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from benchmarks.children import Child
+from benchmarks.harness.children import Child
 
 SAMPLE_S = 0.005
 

@@ -9,7 +9,7 @@ import onnx
 import pyarrow as pa
 from onnx import numpy_helper
 
-from benchmarks.graph import boosted, manifest_of
+from benchmarks.graphs.boosted import boosted, manifest_of
 from tidemill.artifact import OnnxModel
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.rows.features import feature_inputs

@@ -11,8 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from benchmarks.children import Child
 from benchmarks.events import MODEL
+from benchmarks.harness.children import Child
 
 READY_S = 60.0
 POLL_S = 0.05

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.events import HERE
-from benchmarks.world import VAR
+from benchmarks.harness.world import VAR
 
 
 def interpreter(name: str = "rivals") -> str:

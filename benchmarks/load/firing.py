@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.children import Child, python
+from benchmarks.harness.children import Child, python
 
 PATIENCE_S = 60.0
 JSON_HEADERS = {"content-type": "application/json"}

@@ -1,0 +1,1 @@
+"""Models of the benchmarks, as the trainer would make them."""

@@ -1,0 +1,1 @@
+"""What every benchmark runs in: its broker, its processes, its sizes, its findings."""
