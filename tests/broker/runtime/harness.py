@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from confluent_kafka import TopicPartition
 from confluent_kafka.cimpl import NewTopic
 
-from tidemill.kafka.batch import Batch, Output
+from tests.support.in_memory_kafka import InMemoryKafka
+from tests.support.workers import FunctionWorker, passing_to
+from tidemill.kafka.batch import Output
 from tidemill.kafka.client.bounded import groupless_consumer, watermarks
 from tidemill.kafka.client.clients import admin
 from tidemill.kafka.client.publisher import Publisher
 from tidemill.kafka.client.scan import scan
+from tidemill.kafka.runtime.config import KAFKA, Clients, RunnerConfig
 from tidemill.kafka.runtime.runner import TransactionalRunner
+from tidemill.kafka.worker import Worker
+from tidemill.service import Health
 from tidemill.settings import KafkaSettings
 
 
 class World:
     """One test's topics ``in`` and ``out`` under its prefix."""
+
+    clients = KAFKA
 
     def __init__(self, kafka: str, prefix: str, *, partitions: int = 4, group_protocol: Any = "classic") -> None:
         self.settings = KafkaSettings(
@@ -41,19 +48,27 @@ class World:
         for future in client.create_topics(new).values():
             future.result()
 
-    def feed(self, first: int, count: int) -> None:
-        """Records with the values ``first`` … in turn over the partitions."""
+    def feed(self, first: int, count: int, topic: str | None = None) -> None:
+        """Records with the values ``first`` … in turn over the partitions (of ``in``)."""
         numbers = range(first, first + count)
         values = [b"%d" % number for number in numbers]
         with Publisher(self.settings, name="feed") as publisher:
             publisher.publish_all(
-                [Output(self.source, values, values, [number % self.partitions for number in numbers])]
+                [Output(topic or self.source, values, values, [number % self.partitions for number in numbers])]
             )
 
     def written(self, *, uncommitted: bool = False) -> list[int]:
         """All values in ``out``, sorted."""
         batches = scan(self.settings, self.sink, read_uncommitted=uncommitted)
         return sorted(int(value) for batch in batches for value in batch.values if value is not None)
+
+    def written_in_order(self) -> dict[int, list[int]]:
+        """The values in ``out`` by partition, in the order of the log."""
+        found: dict[int, list[int]] = {}
+        for batch in scan(self.settings, self.sink):
+            for number, value in zip(batch.partitions, batch.values, strict=True):
+                found.setdefault(number, []).append(int(value or b"-1"))
+        return found
 
     def open_transactions(self) -> bool:
         """True while a partition of ``out`` has records that are neither committed nor aborted."""
@@ -82,6 +97,30 @@ class World:
             consumer.close()
 
 
+class InMemoryWorld(World):
+    """The same in memory, on the tests' own fake of Kafka."""
+
+    def __init__(self, *, partitions: int = 4) -> None:
+        self._kafka = InMemoryKafka()
+        self.clients = self._kafka.clients()
+        super().__init__("nowhere:1", "in-memory.", partitions=partitions)
+
+    def create(self, *topics: str, partitions: int | None = None, config: dict[str, str] | None = None) -> None:
+        for topic in topics:
+            self._kafka.create(topic, partitions or self.partitions)
+
+    def feed(self, first: int, count: int, topic: str | None = None) -> None:
+        for number in range(first, first + count):
+            self._kafka.append(topic or self.source, number % self.partitions, b"%d" % number)
+
+    def written(self, *, uncommitted: bool = False) -> list[int]:
+        return sorted(value for values in self.written_in_order().values() for value in values)
+
+    def written_in_order(self) -> dict[int, list[int]]:
+        logs = {number: list(self._kafka.logs[self.sink, number]) for number in range(self.partitions)}
+        return {number: [int(value) for value, _, _ in log] for number, log in logs.items() if log}
+
+
 class Running:
     """A runner at work in a thread; ``error`` is what ended it."""
 
@@ -105,29 +144,29 @@ class Running:
 
 
 @contextmanager
-def running(world: World, *, process: Any = None, name: str = "0", **more: Any) -> Iterator[Running]:
-    """A runner over the world's topics until the block ends."""
+def running(
+    world: World,
+    *,
+    worker: Worker | None = None,
+    process: Any = None,
+    name: str = "0",
+    health: Health | None = None,
+    clients: Clients | None = None,
+    **more: Any,
+) -> Iterator[Running]:
+    """A runner over the world's topics until the block ends; ``more``: hooks of the worker, the runner's settings."""
     stop = threading.Event()
-    runner = TransactionalRunner(
-        world.settings,
+    hooks = {hook: more.pop(hook) for hook in FunctionWorker.HOOKS & more.keys()}
+    config = RunnerConfig(
+        settings=world.settings,
         group=world.group,
         transactional_id=f"{world.settings.prefix}worker-{name}",
         topics=more.pop("topics", [world.source]),
-        process=process or passing_to(world.sink),
-        stop=stop,
         **more,
     )
-    work = Running(runner, stop)
+    worker = worker or FunctionWorker(process or passing_to(world.sink), **hooks)
+    work = Running(TransactionalRunner(config, worker, stop, health=health, clients=clients or world.clients), stop)
     try:
         yield work
     finally:
         work.end()
-
-
-def passing_to(topic: str) -> Any:
-    """Logic that writes every record unchanged to the same partition of ``topic``."""
-
-    def process(batches: Sequence[Batch]) -> list[Output]:
-        return [Output(topic, b.values, b.keys, b.partitions, b.headers) for b in batches]
-
-    return process

@@ -15,7 +15,9 @@ from collections.abc import Callable
 
 from tidemill.kafka.batch import Batch, Output
 from tidemill.kafka.dead_letters import dead_letter_headers
+from tidemill.kafka.runtime.config import RunnerConfig
 from tidemill.kafka.runtime.runner import TransactionalRunner
+from tidemill.kafka.worker import TolerantWorker
 from tidemill.service import StopSignal, run_service
 from tidemill.settings import KafkaSettings
 from tidemill.telemetry.logs import configure_logging
@@ -43,7 +45,22 @@ def main() -> None:
         kafka_bootstrap=bootstrap, prefix=prefix, session_timeout_ms=6_000, transaction_timeout_ms=5_000
     )
 
-    def process(batches: list[Batch]) -> list[Output]:
+    config = RunnerConfig(
+        settings=settings,
+        group=f"{prefix}group",
+        transactional_id=f"{prefix}worker-0",
+        topics=[f"{prefix}in"],
+        batch_size=500,
+        stuck_after_s=float(stuck_after_s),
+    )
+    TransactionalRunner(config, Mortal(prefix), StopSignal().install()).run()
+
+
+class Mortal(TolerantWorker):
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+
+    def process(self, batches: list[Batch]) -> list[Output]:
         alone = "alone" if sum(map(len, batches)) == 1 else "among"
         for batch in batches:
             for value in batch.values:
@@ -51,23 +68,14 @@ def main() -> None:
                 if deed:
                     os.write(1, b"at %s %s\n" % (number, alone.encode()))
                     DEEDS[deed]()
-        return [Output(f"{prefix}out", [_number(v) for v in b.values], b.keys, b.partitions) for b in batches]
+        return [Output(f"{self._prefix}out", [_number(v) for v in b.values], b.keys, b.partitions) for b in batches]
 
-    def unread(one: Batch, why: str) -> list[Output]:
+    def set_aside(self, one: Batch, why: str) -> list[Output]:
+        return self.unread(one, why)
+
+    def unread(self, one: Batch, why: str) -> list[Output]:
         headers = dead_letter_headers(one.topic, one.partitions[0], one.offsets[0], "ProcessingFailed", why)
-        return [Output(f"{prefix}dead", one.values, one.keys, one.partitions, [headers])]
-
-    TransactionalRunner(
-        settings,
-        group=f"{prefix}group",
-        transactional_id=f"{prefix}worker-0",
-        topics=[f"{prefix}in"],
-        process=process,
-        stop=StopSignal().install(),
-        batch_size=500,
-        unread=unread,
-        stuck_after_s=float(stuck_after_s),
-    ).run()
+        return [Output(f"{self._prefix}dead", one.values, one.keys, one.partitions, [headers])]
 
 
 def _number(value: bytes | None) -> bytes:

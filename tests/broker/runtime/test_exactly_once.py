@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from tests.broker.runtime.harness import World, passing_to, running
+from tests.broker.runtime.harness import World, running
 from tests.support.polling import until
+from tests.support.workers import passing_to
 from tidemill.errors import Fenced, RetryLater
 from tidemill.kafka.batch import Batch, Output
 
@@ -114,7 +115,7 @@ def test_the_batch_of_a_member_that_was_thrown_out_is_dropped(world: World) -> N
         if not frozen.is_set():
             frozen.set()
             thaw.wait(60)
-        return passing_to(world.sink)(batches)  # type: ignore[no-any-return]
+        return passing_to(world.sink)(batches)
 
     patience = {"max_poll_interval_ms": 6_000}
     with running(world, name="0", process=freeze_once, consumer_over=patience) as slow:
@@ -159,7 +160,7 @@ def test_work_that_is_to_be_retried_is_retried_in_order_and_written_once(world: 
         if next(failures, None) is not None:
             seen.clear()
             raise RetryLater("the registry is away", delay_s=0.2)
-        return passing_to(world.sink)(batches)  # type: ignore[no-any-return]
+        return passing_to(world.sink)(batches)
 
     world.feed(0, 1_000)
     with running(world, process=fail_three_times, batch_size=300):

@@ -8,11 +8,11 @@ import time
 import pytest
 from confluent_kafka import Producer
 
-from tests.broker.runtime.harness import World, passing_to, running
+from tests.broker.runtime.harness import World, running
 from tests.support.polling import until
+from tests.support.workers import passing_to
 from tidemill.errors import RetryLater
-from tidemill.kafka.batch import Batch, Output
-from tidemill.kafka.runtime.runner import Partition
+from tidemill.kafka.batch import Batch, Output, Partition
 from tidemill.service import Health
 
 
@@ -91,10 +91,10 @@ def test_new_partitions_are_told_before_their_first_batch_even_where_that_must_b
 
     def process(batches: list[Batch]) -> list[Output]:
         story.append("batch")
-        return passing_to(world.sink)(batches)  # type: ignore[no-any-return]
+        return passing_to(world.sink)(batches)
 
     world.feed(0, 8)
-    with running(world, process=process, on_assigned=greet, before_batch=lambda: story.append("before")):
+    with running(world, process=process, assigned=greet, before_batch=lambda: story.append("before")):
         until(lambda: len(world.written()) == 8, 60, "all written")
     assert story[:3] == ["assigned 4"] * 3
     assert story[3:5] == ["before", "batch"]
@@ -106,7 +106,7 @@ def test_topics_can_be_changed_while_the_worker_runs(world: World) -> None:
     world.feed(0, 8)
     health = Health()
     revoked: list[Partition] = []
-    with running(world, topics=[], health=health, on_revoked=revoked.extend) as work:
+    with running(world, topics=[], health=health, revoked=revoked.extend) as work:
         until(lambda: health.ready().ok, 60, "idle without topics is ready")
         assert work.runner.assigned == frozenset()
         work.runner.subscribe([world.source])

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
-from tests.broker.runtime.harness import World, passing_to, running
+from tests.broker.runtime.harness import World, running
 from tests.support.polling import until
+from tests.support.workers import passing_to
 from tidemill.kafka.batch import Batch, Output
-from tidemill.kafka.runtime import transaction
+from tidemill.kafka.runtime.config import Clients
 
 WAIT_S = 60
 
@@ -24,7 +25,7 @@ def world(kafka: str, prefix: str) -> World:
 class SlowCommits:
     """While ``held`` is cleared, commits of the session's producers wait; ``waiting`` tells of the first."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self) -> None:
         self.held, self.waiting = threading.Event(), threading.Event()
         self.held.set()
         outer = self
@@ -36,7 +37,7 @@ class SlowCommits:
                     assert outer.held.wait(WAIT_S)
                 return super().commit_transaction(*args)
 
-        monkeypatch.setattr(transaction, "Producer", SlowProducer)
+        self.clients = Clients(producer=SlowProducer)
 
 
 def in_order(world: World, seen: list[tuple[int, int]]) -> bool:
@@ -50,10 +51,10 @@ def in_order(world: World, seen: list[tuple[int, int]]) -> bool:
 
 
 def test_a_revocation_waits_for_the_commit_in_flight_and_what_was_read_ahead_is_read_again(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World,
 ) -> None:
-    slow = SlowCommits(monkeypatch)
-    with running(world, name="0", batch_size=100) as first:
+    slow = SlowCommits()
+    with running(world, name="0", batch_size=100, clients=slow.clients) as first:
         world.feed(0, 400)
         until(lambda: len(world.written()) == 400, WAIT_S, "the first member works")
         slow.held.clear()
@@ -90,7 +91,7 @@ def test_a_worker_stopped_within_a_backlog_is_followed_without_a_gap_or_a_repeat
 
     def process(batches: list[Batch]) -> list[Output]:
         seen.extend((p, o) for b in batches for p, o in zip(b.partitions, b.offsets, strict=True))
-        return passing_to(world.sink)(batches)  # type: ignore[no-any-return]
+        return passing_to(world.sink)(batches)
 
     for part in (500, 2_000):
         with running(world, process=process, batch_size=50) as work:
@@ -103,16 +104,15 @@ def test_a_worker_stopped_within_a_backlog_is_followed_without_a_gap_or_a_repeat
     assert set(world.lag().values()) == {0}
 
 
-def test_a_commit_that_fails_takes_what_was_read_ahead_with_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_commit_that_fails_takes_what_was_read_ahead_with_it(world: World) -> None:
     """The first worker hangs in a commit while a second process takes its id: what it made meanwhile is not written."""
-    slow = SlowCommits(monkeypatch)
-    with running(world, name="0", batch_size=100) as zombie:
+    slow = SlowCommits()
+    with running(world, name="0", batch_size=100, clients=slow.clients) as zombie:
         world.feed(0, 400)
         until(lambda: len(world.written()) == 400, WAIT_S, "the first works")
         slow.held.clear()
         world.feed(400, 2_000)
         assert slow.waiting.wait(WAIT_S)
-        monkeypatch.setattr(transaction, "Producer", Producer)
         with running(world, name="0", batch_size=100) as heir:
             until(lambda: heir.runner._session.is_open, WAIT_S, "the second has the id")
             until(lambda: bool(heir.runner._subscription.topics), WAIT_S, "and the first is fenced")

@@ -11,8 +11,9 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from tests.broker.runtime.harness import passing_to
+from tests.support.workers import FunctionWorker, passing_to
 from tidemill.kafka.runtime import transaction
+from tidemill.kafka.runtime.config import RunnerConfig
 from tidemill.kafka.runtime.runner import TransactionalRunner
 from tidemill.service import StopSignal, run_service
 from tidemill.settings import KafkaSettings
@@ -41,13 +42,15 @@ def main() -> None:
         kafka_bootstrap=bootstrap, prefix=prefix, session_timeout_ms=6_000, transaction_timeout_ms=5_000
     )
     TransactionalRunner(
-        settings,
-        group=f"{prefix}group",
-        transactional_id=f"{prefix}worker-{instance}",
-        topics=[f"{prefix}in"],
-        process=passing_to(f"{prefix}out"),
-        stop=stop,
-        batch_size=500,
+        RunnerConfig(
+            settings=settings,
+            group=f"{prefix}group",
+            transactional_id=f"{prefix}worker-{instance}",
+            topics=[f"{prefix}in"],
+            batch_size=500,
+        ),
+        FunctionWorker(passing_to(f"{prefix}out")),
+        stop,
     ).run()
 
 

@@ -22,12 +22,14 @@ from confluent_kafka.cimpl import NewTopic
 from tests.broker.security.conftest import TokenServer
 from tests.broker.security.secured import PASSWORD, Secured
 from tests.support.polling import until
+from tests.support.workers import FunctionWorker
 from tidemill.errors import FatalError, RetryLater
 from tidemill.kafka.client.clients import admin
 from tidemill.kafka.client.publisher import ExclusiveWriter, Publisher
 from tidemill.kafka.client.scan import scan
 from tidemill.kafka.client.topics import partition_counts
 from tidemill.kafka.pass_through.aio import aiokafka_config
+from tidemill.kafka.runtime.config import RunnerConfig
 from tidemill.kafka.runtime.runner import TransactionalRunner
 from tidemill.service import Health
 from tidemill.settings import KafkaSettings
@@ -198,10 +200,8 @@ def test_a_group_or_topic_that_is_not_allowed_makes_a_worker_wait_and_say_why(
     make_topic(secured, topic)
     allow(secured, "User:emil", ResourceType.TRANSACTIONAL_ID, transaction, "WRITE", "DESCRIBE")
     settings, stop, health = settings_of(monkeypatch, secured.variables("emil")), threading.Event(), Health()
-    runner = TransactionalRunner(
-        settings, group=group, transactional_id=transaction, topics=[topic], process=lambda _: [], stop=stop,
-        health=health,
-    )  # fmt: skip
+    config = RunnerConfig(settings=settings, group=group, transactional_id=transaction, topics=[topic])
+    runner = TransactionalRunner(config, FunctionWorker(lambda _: []), stop, health=health)
     thread = threading.Thread(target=runner.run, daemon=True)
     thread.start()
     try:

@@ -55,8 +55,11 @@ VALUE_TYPES = {
     "tidemill.kafka.headers",
     "tidemill.kafka.dead_letters",
     "tidemill.kafka.partitions.room",
+    "tidemill.kafka.worker",
 }
-"""Batches, headers and dead letters are values, room is a rule: logic uses them, and they import no client."""
+"""Batches, headers and dead letters are values, room is a rule, a worker is what logic is to the loop: logic uses them,
+and they import no client.
+"""
 
 NEVER = {
     "inference": {"sklearn", "skl2onnx", "mlflow", "polars", "pandas"},

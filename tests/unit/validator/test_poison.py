@@ -12,7 +12,7 @@ from tidemill.errors import RetryLater
 from tidemill.kafka.batch import Batch, Output
 from tidemill.kafka.dead_letters import parse_dead_letter
 from tidemill.kafka.poison.raising import TRIES, Careful
-from tidemill_validator.worker import Worker, build_validators
+from tidemill_validator.worker import ValidatorWorker, build_validators
 
 
 class Defective:
@@ -31,7 +31,9 @@ class Defective:
 
 
 def test_a_record_that_ends_processes_is_a_dead_letter_without_a_look_at_it(desk: Desk) -> None:
-    worker = Worker([desk.events, desk.events], lambda validator, numbers: None)  # as of two models of one topic
+    worker = ValidatorWorker(
+        [desk.events, desk.events], lambda validator, numbers: None
+    )  # as of two models of one topic
     outputs = worker.unread(desk.batch([b"whatever"]), "4 processes have ended")
     letters = [(o.topic, list(o.values), parse_dead_letter((o.headers or [None])[0])) for o in outputs]
     assert [(topic, values) for topic, values, _ in letters] == [(desk.events.stream.dead, [b"whatever"])] * 2
@@ -46,7 +48,7 @@ def test_one_record_that_judging_fails_on_is_set_aside_and_the_others_are_judged
     ids = ["a", "b", "poison", "c", "a", "d"]  # the second "a" repeats the first
     values = [desk.event(event_id) for event_id in ids]
     monkeypatch.setattr(desk.events, "_judge", Defective(desk.events._judge, values[2]))
-    worker = Worker([desk.events], lambda validator, numbers: None)
+    worker = ValidatorWorker([desk.events], lambda validator, numbers: None)
     careful = Careful(worker.process, worker.set_aside)
     batch: Batch = desk.batch(values)
     for _ in range(TRIES - 1):

@@ -6,7 +6,7 @@ from tests.unit.validator.conftest import Desk
 from tidemill.errors import HoldTopics, RetryLater
 from tidemill.kafka.batch import Batch
 from tidemill_validator.topic_waits import LONGEST_S, Waiting
-from tidemill_validator.worker import Worker
+from tidemill_validator.worker import ValidatorWorker
 
 
 def test_a_topic_is_asked_again_ever_more_rarely_until_it_works() -> None:
@@ -46,7 +46,9 @@ def test_only_the_topic_whose_registry_is_away_is_held_and_it_is_let_go_again(de
 
     desk.labels._source = Source()  # type: ignore[assignment]
     held: list[set[str]] = []
-    worker = Worker([desk.events, desk.labels], lambda validator, partitions: None, hold=lambda t: held.append(set(t)))
+    worker = ValidatorWorker(
+        [desk.events, desk.labels], lambda validator, partitions: None, hold=lambda t: held.append(set(t))
+    )
     labels = desk.batch([desk.label("a")])
     labels = Batch(
         desk.labels.stream.topic, labels.partitions, labels.offsets, labels.timestamps_ms, labels.keys, labels.values,
@@ -57,7 +59,7 @@ def test_only_the_topic_whose_registry_is_away_is_held_and_it_is_let_go_again(de
         desk.events.stream.topic, events.partitions, events.offsets, events.timestamps_ms, events.keys, events.values,
         events.headers,
     )  # fmt: skip
-    worker.on_assigned([(desk.events.stream.topic, 0)])
+    worker.assigned([(desk.events.stream.topic, 0)])
     for _ in range(2):
         try:
             worker.process([events, labels])
@@ -65,10 +67,10 @@ def test_only_the_topic_whose_registry_is_away_is_held_and_it_is_let_go_again(de
             assert error.topics == {desk.labels.stream.topic}
         else:
             raise AssertionError("the labels should have been held")
-        worker.look()
+        worker.before_batch()
         assert held[-1] <= {desk.labels.stream.topic}
     assert worker.process([events])
 
     away = False
-    worker.look()
+    worker.before_batch()
     assert held[-1] == set()

@@ -42,6 +42,7 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
     from tidemill.contracts.topics import TopicCatalog
     from tidemill.contracts.usable import serve_usable
     from tidemill.kafka.partitions.known_topics import KnownTopics
+    from tidemill.kafka.runtime.config import RunnerConfig
     from tidemill.kafka.runtime.runner import TransactionalRunner
     from tidemill.rows.field_rules import read_privacy_key
     from tidemill.service import Health
@@ -55,7 +56,7 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
     from tidemill_validator.adapters.room import room
     from tidemill_validator.adapters.window_pause import WindowPause
     from tidemill_validator.encoded_topic import EncodedTopic
-    from tidemill_validator.worker import Worker, build_validators
+    from tidemill_validator.worker import ValidatorWorker, build_validators
 
     configure_logging(SERVICE, settings.log_level, settings.log_file)
     tracer = configure_tracing(SERVICE, settings)
@@ -76,33 +77,24 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
     name = f"validator-{settings.worker_set}-{settings.instance}"
     controls_topic, control = topics.name("validator_controls"), schemas.platform("validator-control")
     controls = Controls(settings, controls_topic, codec, control, name, SystemClock().now_ms)
-    worker = Worker(
+    worker = ValidatorWorker(
         validators, CleanHistory(settings, codec, settings.max_seen_ids).restore, controls,
         room=room(settings, topics, [validator.stream for validator in validators]),
     )  # fmt: skip
     known_topics = KnownTopics(settings, topics.name("source_topics"), f"source-topics-{name}")
     health = Health()
     health.add_ready("waiting", worker.waits)
-    runner = TransactionalRunner(
-        settings,
+    config = RunnerConfig(
+        settings=settings,
         group=topics.group(f"validator-{settings.worker_set}"),
-        transactional_id=topics.transactional_id(f"validator-{settings.worker_set}-{settings.instance}"),
+        transactional_id=topics.transactional_id(name),
         topics=worker.topics,
-        process=worker.process,
-        stop=stop,
         batch_size=settings.batch_size,
         linger_s=settings.batch_linger_ms / 1000,
-        on_assigned=worker.on_assigned,
-        on_revoked=worker.on_revoked,
-        before_batch=worker.look,
-        on_idle=worker.idle,
-        health=health,
-        tracer=tracer,
-        set_aside=worker.set_aside,
-        unread=worker.unread,
         stuck_after_s=settings.stuck_after_s,
         known_topics=known_topics,
     )
+    runner = TransactionalRunner(config, worker, stop, health=health, tracer=tracer)
     worker.hold = runner.hold_topics
     hosts = settings.allowed_hosts
     with HealthServer(health, host=settings.host, port=settings.port, allowed_hosts=hosts) as server:

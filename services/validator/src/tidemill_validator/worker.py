@@ -1,4 +1,4 @@
-"""All streams of one validator process behind the hooks of the exactly-once runner."""
+"""All streams of one validator process, as a worker of the exactly-once loop."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from tidemill.contracts.schemas.catalog import Schema, SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.contracts.usable import build_each
 from tidemill.errors import HoldTopics, RetryLater, TidemillError
-from tidemill.kafka.batch import Batch, Output
+from tidemill.kafka.batch import Batch, Output, Partition
 from tidemill.kafka.partitions.room import Room
+from tidemill.kafka.worker import TolerantWorker
 from tidemill.rows.field_rules import FieldRules, privacy_rule
 from tidemill.service.footprint import Trimmer
 from tidemill.sources import SourceReader
@@ -35,7 +36,7 @@ OpenSource = Callable[[ModelSpec, str], SourceReader | None]
 Restore = Callable[[StreamValidator, Sequence[int]], None]
 
 
-class Worker:
+class ValidatorWorker(TolerantWorker):
     """Routes batches to the validator of their topic, and partitions that come and go to its memory.
 
     A topic whose records need a registry that is away, or refuses, waits by itself; the others go on.
@@ -115,7 +116,7 @@ class Worker:
         """For a record that ends whoever validates it: its dead letters, of all models that read it."""
         return [validator.dead(one, f"{ENDED} ({why})") for validator in self._validators[one.topic]]
 
-    def look(self) -> None:
+    def before_batch(self) -> None:
         """Between batches: has anybody paused a topic, or let it go on?"""
         roomy = self._room.due() if self._room is not None else []
         if self._room is not None and roomy:
@@ -128,7 +129,7 @@ class Worker:
 
     def idle(self) -> None:
         """On a turn without records: as between batches, and freed memory goes back to the system."""
-        self.look()
+        self.before_batch()
         self._trim()
 
     def _apply(self) -> None:
@@ -144,7 +145,7 @@ class Worker:
         self._paused = tell(newest, topics, self._paused)
         self.hold(self._held)
 
-    def on_assigned(self, partitions: Sequence[tuple[str, int]]) -> None:
+    def assigned(self, partitions: list[Partition]) -> None:
         """New partitions: read back what they must know before their first record is judged, and what is paused.
 
         A topic with partitions that its outputs have not got waits until they have.
@@ -156,12 +157,12 @@ class Worker:
         self.hold(self._held)
         self._begin(roomy)
 
-    def _begin(self, partitions: Sequence[tuple[str, int]]) -> None:
+    def _begin(self, partitions: Sequence[Partition]) -> None:
         for topic, numbers in _by_topic(partitions).items():
             for validator in self._validators[topic]:
                 self._restore(validator, numbers)
 
-    def on_revoked(self, partitions: Sequence[tuple[str, int]]) -> None:
+    def revoked(self, partitions: list[Partition]) -> None:
         """Partitions that have gone: forget them."""
         if self._room is not None:
             self._room.drop(partitions)
@@ -250,7 +251,7 @@ def _topics(model: str, role: str, clean: str, topics: TopicCatalog, schemas: Sc
     }
 
 
-def _by_topic(partitions: Sequence[tuple[str, int]]) -> dict[str, list[int]]:
+def _by_topic(partitions: Sequence[Partition]) -> dict[str, list[int]]:
     grouped: dict[str, list[int]] = {}
     for topic, number in partitions:
         grouped.setdefault(topic, []).append(number)

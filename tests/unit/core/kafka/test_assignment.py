@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
+from tests.support.workers import FunctionWorker
 from tests.unit.core.kafka.fakes import FakeConsumer, failure
 from tidemill.errors import RetryLater
-from tidemill.kafka.partitions.assignment import Assignment, Partition
+from tidemill.kafka.batch import Partition
+from tidemill.kafka.partitions.assignment import Assignment
 from tidemill.kafka.runtime.loop_status import Trouble
 
 
@@ -16,8 +19,9 @@ def tps(*numbers: int) -> list[TopicPartition]:
     return [TopicPartition("in", number) for number in numbers]
 
 
-def make(**more: object) -> Assignment:
-    return Assignment(threading.Event(), Trouble(logging.getLogger("test")), **more)  # type: ignore[arg-type]
+def make(**hooks: Callable[..., object]) -> Assignment:
+    worker = FunctionWorker(lambda batches: [], **hooks)
+    return Assignment(threading.Event(), Trouble(logging.getLogger("test")), worker)
 
 
 def offsets(partitions: list[TopicPartition]) -> dict[int, int]:
@@ -95,7 +99,7 @@ def test_after_doubt_the_brokers_say_where_to_go_on() -> None:
 def test_what_is_revoked_or_lost_is_forgotten_and_told() -> None:
     consumer = FakeConsumer({})
     told: list[Partition] = []
-    assignment = make(on_revoked=told.extend)
+    assignment = make(revoked=told.extend)
     assignment.assign(consumer, tps(0, 1, 2))  # type: ignore[arg-type]
     assignment.revoke(consumer, tps(0))  # type: ignore[arg-type]
     assignment.lose(consumer, tps(1))  # type: ignore[arg-type]
@@ -117,6 +121,6 @@ def test_a_worker_that_stops_takes_no_partitions() -> None:
     stop = threading.Event()
     stop.set()
     consumer = FakeConsumer({})
-    assignment = Assignment(stop, Trouble(logging.getLogger("test")))
+    assignment = Assignment(stop, Trouble(logging.getLogger("test")), FunctionWorker(lambda batches: []))
     assignment.assign(consumer, tps(0))  # type: ignore[arg-type]
     assert assignment.partitions == frozenset()

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import settings as slower
 from hypothesis import strategies as st
 
+from tests.support.workers import FunctionWorker
 from tests.unit.core.kafka.fakes import FakeConsumer
-from tidemill.kafka.batch import Batch, Output
-from tidemill.kafka.partitions.assignment import Assignment, Partition
+from tidemill.kafka.batch import Batch, Output, Partition
+from tidemill.kafka.partitions.assignment import Assignment
 from tidemill.kafka.partitions.marks import Attempt, Mark
 from tidemill.kafka.poison import steps as steps_module
 from tidemill.kafka.poison.attempts import FEW, Attempts
@@ -69,12 +70,11 @@ class Process:
         self.dead = False
         log.at_work = self
         self.orders: list[tuple[Making, list[TopicPartition]]] = []
-        self.attempts = Attempts()
-        self.assignment = Assignment(
-            threading.Event(), Trouble(logging.getLogger("test")), attempts=self.attempts
-        )  # fmt: skip
+        worker = FunctionWorker(self.process)
+        self.assignment = Assignment(threading.Event(), Trouble(logging.getLogger("test")), worker)
+        self.attempts = self.assignment.attempts
         self.steps = Steps(
-            self.attempts, self.assignment, self, self.process, self.set_aside, Watchdog(60.0)  # type: ignore[arg-type]
+            self.assignment, self, self.process, self.set_aside, Watchdog(60.0)  # type: ignore[arg-type]
         )  # fmt: skip
         self.assignment.assign(log, [TopicPartition(IN, 0), TopicPartition(IN, 1)])  # type: ignore[arg-type]
 

@@ -11,7 +11,10 @@ from tidemill.kafka.headers import Headers, source_name
 if TYPE_CHECKING:
     from confluent_kafka import Message
 
-__all__ = ["Batch", "Output"]
+__all__ = ["Batch", "Output", "Partition"]
+
+Partition = tuple[str, int]
+"""(topic, partition number)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from tidemill.kafka.client.refusals import ClientErrors
 from tidemill.kafka.pass_through.librdkafka import librdkafka_config
 from tidemill.settings import KafkaSettings
 
-__all__ = ["Admin", "admin", "client_config", "consumer_config", "member_config", "producer_config"]
+__all__ = ["Admin", "Config", "admin", "client_config", "consumer_config", "member_config", "producer_config"]
 
 Config = dict[str, Any]
 _CLASSIC_ONLY = frozenset(

@@ -14,7 +14,7 @@ from dataclasses import replace
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from tidemill.errors import RetryLater
-from tidemill.kafka.batch import Batch
+from tidemill.kafka.batch import Batch, Partition
 from tidemill.kafka.client.refusals import explain
 from tidemill.kafka.partitions.known_topics import KnownTopics
 from tidemill.kafka.partitions.marks import Attempt, Mark, Resumption, go_on
@@ -23,14 +23,9 @@ from tidemill.kafka.partitions.topic_ids import TopicIds
 from tidemill.kafka.poison.attempts import Attempts
 from tidemill.kafka.runtime.backoff import Backoff
 from tidemill.kafka.runtime.loop_status import Trouble
+from tidemill.kafka.worker import Worker
 
-__all__ = ["Assignment", "Partition", "StartOffsets"]
-
-Partition = tuple[str, int]
-"""(topic, partition number)."""
-
-StartOffsets = Callable[[list[Partition]], Mapping[Partition, int]]
-"""Asked for partitions without a committed offset; those that it leaves out begin at their first record."""
+__all__ = ["Assignment"]
 
 _log = logging.getLogger(__name__)
 _REQUEST_TIMEOUT_S = 5.0
@@ -43,23 +38,24 @@ class Assignment:
         self,
         stop: threading.Event,
         trouble: Trouble,
+        worker: Worker,
         *,
-        start_offsets: StartOffsets | None = None,
-        on_revoked: Callable[[list[Partition]], None] | None = None,
         before_change: Callable[[], None] = lambda: None,
         topic_ids: TopicIds | None = None,
         group: str = "",
-        attempts: Attempts | None = None,
         known_topics: KnownTopics | None = None,
     ) -> None:
+        """``worker`` is asked for start offsets and told what is revoked. ``topic_ids``: None where nobody asks
+        whether a topic was made anew. ``group`` is for the log. ``known_topics`` keeps ids where they outlive topics.
+        """
         self._stop = stop
         self._trouble = trouble
-        self._start_offsets = start_offsets
-        self._on_revoked = on_revoked
+        self._worker = worker
         self._before_change = before_change
         self._topic_ids = topic_ids
         self._group, self._known_topics = group, known_topics
-        self._attempts = attempts or Attempts()
+        self.attempts = Attempts()
+        """What was begun in the partitions held, and not ended."""
         self._stands: dict[Partition, int] = {}
         self._marks: dict[Partition, Mark] = {}
         self.astray: set[Partition] = set()
@@ -136,7 +132,7 @@ class Assignment:
             partition = (tp.topic, tp.partition)
             if partition in self._stands:
                 if tp.offset > self._stands[partition]:
-                    self._attempts.ended(partition, tp.offset)
+                    self.attempts.ended(partition, tp.offset)
                 self._stands[partition] = tp.offset
                 self._unstored.discard(partition)
 
@@ -199,7 +195,7 @@ class Assignment:
     def _take(self, partition: Partition, found: Resumption) -> None:
         self._stands[partition], self._marks[partition] = found.start, found.mark
         self._unstored.add(partition)
-        self._attempts.forget(partition)
+        self.attempts.forget(partition)
         say(self._group, partition, found)
 
     def _marked(self, partition: Partition, offset: int) -> TopicPartition:
@@ -241,10 +237,10 @@ class Assignment:
             self._marks.pop(partition, None)
             self.astray.discard(partition)
             self._unstored.discard(partition)
-            self._attempts.forget(partition)
+            self.attempts.forget(partition)
         self.fresh = [partition for partition in self.fresh if partition in self._stands]
-        if self._on_revoked is not None and partitions:
-            self._on_revoked(partitions)
+        if partitions:
+            self._worker.revoked(partitions)
 
     def _starts(self, consumer: Consumer, partitions: list[Partition]) -> dict[Partition, int]:
         backoff = Backoff()
@@ -264,9 +260,8 @@ class Assignment:
         new = [partition for partition, offset in starts.items() if offset < 0]
         if new:
             starts |= {partition: log_bounds(consumer, partition)[0] for partition in new}
-            if self._start_offsets is not None:
-                wanted = self._start_offsets(new)
-                starts |= {p: max(starts[p], wanted[p]) for p in new if p in wanted}
+            wanted = self._worker.start_offsets(new)
+            starts |= {p: max(starts[p], wanted[p]) for p in new if p in wanted}
             self._unstored.update(new)
         known = {p: (at, mark) for p, (at, mark) in committed.items() if at >= 0}
         moved = {
@@ -280,7 +275,7 @@ class Assignment:
             self._take(partition, found)
         for partition, (_, mark) in known.items():
             if partition not in moved and mark.attempt is not None:
-                self._attempts.found(partition, mark.attempt)
+                self.attempts.found(partition, mark.attempt)
         return starts | {partition: found.start for partition, found in moved.items()}
 
 

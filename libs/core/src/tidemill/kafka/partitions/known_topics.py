@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from tidemill.errors import ConfigError
+from tidemill.kafka.batch import Partition
 from tidemill.kafka.client.broadcast import BroadcastReader
 from tidemill.kafka.client.publisher import Publisher
 from tidemill.kafka.partitions.marks import Mark
@@ -19,9 +20,6 @@ from tidemill.settings import KafkaSettings
 __all__ = ["KnownTopics", "Settled", "read_known"]
 
 CATCH_UP_S = 10.0
-
-Partition = tuple[str, int]
-"""(topic, partition number)."""
 
 
 @dataclass(frozen=True, slots=True)

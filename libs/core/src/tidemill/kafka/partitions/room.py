@@ -8,13 +8,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from tidemill.errors import RetryLater
 from tidemill.kafka import metrics
+from tidemill.kafka.batch import Partition
 
 __all__ = ["Room"]
 
 LONGEST_S = 15.0
-
-Partition = tuple[str, int]
-"""(topic, partition number)."""
 
 _log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from tidemill.kafka.batch import Batch
+from tidemill.kafka.batch import Batch, Partition
 from tidemill.kafka.partitions.marks import Attempt
 
 __all__ = ["FEW", "Attempts", "last_offsets"]
@@ -22,7 +22,6 @@ FEW = 64
 """Records at once where a larger batch was not ended; where these were not either: one."""
 _FRUITLESS_S = 60.0
 _log = logging.getLogger(__name__)
-_Partition = tuple[str, int]
 
 
 @dataclass(slots=True)
@@ -39,12 +38,12 @@ class Attempts:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._open: dict[_Partition, _Open] = {}
-        self._going: set[_Partition] = set()
-        self._written: dict[_Partition, Attempt] = {}
+        self._open: dict[Partition, _Open] = {}
+        self._going: set[Partition] = set()
+        self._written: dict[Partition, Attempt] = {}
         self._moved = clock()
 
-    def found(self, partition: _Partition, attempt: Attempt) -> None:
+    def found(self, partition: Partition, attempt: Attempt) -> None:
         """A partition comes in of which this was committed."""
         step = FEW if attempt.records > FEW else 1
         self._open[partition] = _Open(attempt.until, step, attempt)
@@ -55,7 +54,7 @@ class Attempts:
             *partition, attempt.records, attempt.until - 1, attempt.tries, step,
         )  # fmt: skip
 
-    def ended(self, partition: _Partition, offset: int) -> None:
+    def ended(self, partition: Partition, offset: int) -> None:
         """What stands before ``offset`` is committed."""
         self._going.add(partition)
         self._written.pop(partition, None)
@@ -67,13 +66,13 @@ class Attempts:
         elif there is not None:
             there.last = None
 
-    def forget(self, partition: _Partition) -> None:
+    def forget(self, partition: Partition) -> None:
         """It has gone, or its log is another."""
         self._going.discard(partition)
         self._open.pop(partition, None)
         self._written.pop(partition, None)
 
-    def suspects(self, held: Collection[str] = ()) -> dict[_Partition, int]:
+    def suspects(self, held: Collection[str] = ()) -> dict[Partition, int]:
         """The partitions to be gone through in steps, but of topics that are held, and how many records at once.
 
         What has not moved for a minute (its records are in the log no more) is given up: then it goes on as ever.
@@ -103,10 +102,10 @@ class Attempts:
         records = sum(map(len, batches))
         return any(p in self._open and records > self._open[p].step for p in last_offsets(batches))
 
-    def begin(self, batches: Sequence[Batch]) -> dict[_Partition, Attempt]:
+    def begin(self, batches: Sequence[Batch]) -> dict[Partition, Attempt]:
         """What is to be committed as begun before these are; nothing where it has been already."""
         records = sum(map(len, batches))
-        fresh: dict[_Partition, Attempt] = {}
+        fresh: dict[Partition, Attempt] = {}
         for partition, offset in last_offsets(batches).items():
             there = self._open.get(partition)
             if there is None and partition in self._going:
@@ -118,18 +117,18 @@ class Attempts:
                 fresh[partition] = attempt
         return fresh
 
-    def begun(self, attempts: dict[_Partition, Attempt]) -> None:
+    def begun(self, attempts: dict[Partition, Attempt]) -> None:
         """These are committed as begun."""
         self._written |= attempts
 
-    def survived(self, partition: _Partition) -> None:
+    def survived(self, partition: Partition) -> None:
         """Whatever came of it, this process was not ended by the attempt that is begun."""
         self._written.pop(partition, None)
         if partition in self._open:
             self._open[partition].last = None
 
 
-def last_offsets(batches: Sequence[Batch]) -> dict[_Partition, int]:
+def last_offsets(batches: Sequence[Batch]) -> dict[Partition, int]:
     """The last offset of each partition."""
     return {
         (batch.topic, number): offset

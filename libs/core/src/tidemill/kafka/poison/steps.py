@@ -15,10 +15,9 @@ from typing import Any
 from confluent_kafka import Consumer, TopicPartition
 
 from tidemill.kafka import metrics
-from tidemill.kafka.batch import Batch, Output
-from tidemill.kafka.partitions.assignment import Assignment, Partition
+from tidemill.kafka.batch import Batch, Output, Partition
+from tidemill.kafka.partitions.assignment import Assignment
 from tidemill.kafka.partitions.marks import Attempt
-from tidemill.kafka.poison.attempts import Attempts
 from tidemill.kafka.poison.child import lives
 from tidemill.kafka.poison.raising import SetAside, where
 from tidemill.kafka.poison.watchdog import Watchdog
@@ -43,14 +42,13 @@ class Steps:
 
     def __init__(
         self,
-        attempts: Attempts,
         assignment: Assignment,
         line: Line,
         process: Callable[[list[Batch]], list[Output]],
         set_aside: SetAside,
         watchdog: Watchdog,
     ) -> None:
-        self._attempts = attempts
+        self._attempts = assignment.attempts
         self._assignment = assignment
         self._line = line
         self._process = process

@@ -11,28 +11,25 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from opentelemetry.trace import Tracer
 
 from tidemill.errors import FatalError, HoldTopics, RetryLater, TidemillError
 from tidemill.kafka import metrics
-from tidemill.kafka.batch import Batch, Output
-from tidemill.kafka.client.clients import admin, member_config, producer_config
+from tidemill.kafka.batch import Batch, Output, Partition
 from tidemill.kafka.client.refusals import explain
-from tidemill.kafka.partitions.assignment import Assignment, Partition, StartOffsets
-from tidemill.kafka.partitions.known_topics import KnownTopics
+from tidemill.kafka.partitions.assignment import Assignment
 from tidemill.kafka.partitions.lag import Lag
 from tidemill.kafka.partitions.membership import Membership
 from tidemill.kafka.partitions.subscription import Subscription, leave
 from tidemill.kafka.partitions.topic_ids import TopicIds
-from tidemill.kafka.poison.attempts import Attempts
-from tidemill.kafka.poison.raising import Careful, SetAside
+from tidemill.kafka.poison.raising import Careful
 from tidemill.kafka.poison.steps import Steps
 from tidemill.kafka.poison.watchdog import Watchdog
+from tidemill.kafka.runtime.config import KAFKA, Clients, RunnerConfig
 from tidemill.kafka.runtime.executor import Dropped, Maker, short_turns
 from tidemill.kafka.runtime.gc_tuning import few_collections
 from tidemill.kafka.runtime.loop_status import Trouble
@@ -41,14 +38,11 @@ from tidemill.kafka.runtime.pausing import Holds
 from tidemill.kafka.runtime.pipeline import Line
 from tidemill.kafka.runtime.recovery import Recovery
 from tidemill.kafka.runtime.transaction import Aborted, InDoubt, Overdue, TransactionSession
+from tidemill.kafka.worker import TolerantWorker, Worker
 from tidemill.service.health import Health, Heartbeat
-from tidemill.settings import KafkaSettings
 from tidemill.telemetry.tracing import batch_span
 
-__all__ = ["Partition", "Process", "TransactionalRunner"]
-
-Process = Callable[[list[Batch]], list[Output]]
-"""A worker's pure logic: one batch per topic in, records to write out. Large batches come in pieces."""
+__all__ = ["TransactionalRunner"]
 
 _log = logging.getLogger(__name__)
 _IDLE_COMMIT_S = 0.5  # markers of other writers move positions too; that alone is not worth more commits than this
@@ -58,76 +52,45 @@ _STUCK_S = 120.0  # a batch, or the hook for new partitions, may take a while
 
 
 class TransactionalRunner:
-    """Runs ``process`` over committed records of ``topics``, exactly once.
+    """Runs a worker over committed records of ``config.topics``, exactly once. ``Worker`` says what it promises to it.
 
     Every record's outputs and its offset become visible together or not at all, whatever is killed in
     between, provided that ``process`` depends on nothing but its input. Order per partition is kept.
 
-    What exceptions of ``process`` and of the hooks do: ``RetryLater`` waits (as a member of the group, with partitions
-    paused) and tries the same records again, for ever; anything else ends ``run()`` with nothing of the batch written
-    (but ``set_aside`` gives what to write for single records: see ``poison``). A record that ends the process, or takes
-    ``process`` more than ``stuck_after_s``, which ends it too, is found by the processes that come after (see
-    ``attempts``, ``steps``): ``unread`` gives what to write in its place; without it nothing is looked for. Brokers
-    that are away are waited for; ``run()`` raises Fenced where another took over ``transactional_id``, FatalError where
-    the brokers refuse for good.
-
-    ``process`` and the hooks run one at a time, in the thread of ``run()`` or in another that makes batches:
-    ``start_offsets(partitions)`` gives first offsets of partitions without a committed one; ``on_assigned(partitions)``
-    runs before the first batch of new partitions and may take seconds; ``on_revoked(partitions)`` after some are gone;
-    ``before_batch()`` between batches; ``on_idle()`` on a turn without records. What was made is not written in every
-    case: the same records may come again. ``batch_size`` and ``linger_s`` bound a batch by records and by time.
-    ``known_topics`` knows topics that were made anew while nobody read them.
+    Brokers that are away are waited for; ``run()`` raises Fenced where another process took over the transactional
+    id, FatalError where the brokers refuse for good, and what the worker raises beside ``RetryLater`` and
+    ``HoldTopics``. A ``process`` that takes more than ``config.stuck_after_s`` ends this process, where the worker is
+    a ``TolerantWorker``.
     """
 
     def __init__(
         self,
-        settings: KafkaSettings,
-        *,
-        group: str,
-        transactional_id: str,
-        topics: Sequence[str],
-        process: Process,
+        config: RunnerConfig,
+        worker: Worker,
         stop: threading.Event,
-        batch_size: int = 5_000,
-        linger_s: float = 0.1,
-        start_offsets: StartOffsets | None = None,
-        on_assigned: Callable[[list[Partition]], None] | None = None,
-        on_revoked: Callable[[list[Partition]], None] | None = None,
-        before_batch: Callable[[], None] | None = None,
-        on_idle: Callable[[], None] | None = None,
+        *,
         health: Health | None = None,
         tracer: Tracer | None = None,
-        set_aside: SetAside | None = None,
-        unread: SetAside | None = None,
-        stuck_after_s: float = 300.0,
-        known_topics: KnownTopics | None = None,
-        consumer_over: Mapping[str, Any] | None = None,
-        producer_over: Mapping[str, Any] | None = None,
+        clients: Clients = KAFKA,
     ) -> None:
-        # An offset that is not in the log any more is an error, to be counted and said, and not a silent jump.
-        self._consumer_config = member_config(settings, group, **(consumer_over or {})) | {"auto.offset.reset": "error"}
-        self._session = TransactionSession(producer_config(settings, transactional_id, **(producer_over or {})))
-        self._group = group
-        self._watchdog = Watchdog(stuck_after_s)
-        watched = process if unread is None else self._watchdog.watching(process)
-        self._process = watched if set_aside is None else Careful(watched, set_aside)
-        self._stop = stop
-        self._batch_size, self._linger_s = batch_size, linger_s
-        self._on_assigned, self._before_batch, self._on_idle = on_assigned, before_batch, on_idle
-        self._around = (lambda batches: batch_span(tracer, batches, group)) if tracer else None
+        self._config, self._worker, self._stop, self._clients = config, worker, stop, clients
+        self._session = TransactionSession(config.producer(), factory=clients.producer)
+        self._watchdog = Watchdog(config.stuck_after_s)
+        self._process = self._bearing(worker)
+        self._around = (lambda batches: batch_span(tracer, batches, config.group)) if tracer else None
         self._trouble, self._heartbeat = Trouble(_log), Heartbeat(_STUCK_S)
-        self._maker = Maker(f"making-{transactional_id}")
+        self._maker = Maker(f"making-{config.transactional_id}")
         self._line = Line(self._session, self._maker, self._committed, epoch=lambda: self._holds.topics)
-        attempts = Attempts()
         self._assignment = Assignment(
-            stop, self._trouble, start_offsets=start_offsets, on_revoked=on_revoked, before_change=self._line.halt,
-            topic_ids=TopicIds(partial(admin, settings)), group=group, attempts=attempts, known_topics=known_topics,
+            stop, self._trouble, worker, before_change=self._line.halt,
+            topic_ids=TopicIds(partial(clients.admin, config.settings)), group=config.group,
+            known_topics=config.known_topics,
         )  # fmt: skip
-        self._lag, self._holds = Lag(group), Holds(self._assignment)
+        self._lag, self._holds = Lag(config.group), Holds(self._assignment)
         self._steps: Steps | None = None
-        if unread is not None:
-            self._steps = Steps(attempts, self._assignment, self._line, self._process, unread, self._watchdog)
-        self._subscription = Subscription(self._assignment, topics)
+        if isinstance(worker, TolerantWorker):
+            self._steps = Steps(self._assignment, self._line, self._process, worker.unread, self._watchdog)
+        self._subscription = Subscription(self._assignment, config.topics)
         self._recovery = Recovery(stop, self._session, self._assignment, self._trouble, self._heartbeat)
         self._joined = False
         if health is not None:
@@ -135,6 +98,11 @@ class TransactionalRunner:
             health.add_ready("kafka", self._trouble)
             asked = self._subscription
             health.add_ready("group", lambda: "not in the group yet" if asked.topics and not self._joined else None)
+
+    def _bearing(self, worker: Worker) -> Callable[[list[Batch]], list[Output]]:
+        if not isinstance(worker, TolerantWorker):
+            return worker.process
+        return Careful(self._watchdog.watching(worker.process), worker.set_aside)
 
     @property
     def assigned(self) -> frozenset[Partition]:
@@ -151,7 +119,7 @@ class TransactionalRunner:
 
     def run(self) -> None:
         """Work until ``stop`` is set; then what is being committed is settled, the rest and the group are left."""
-        consumer = Consumer(self._consumer_config)
+        consumer = self._clients.consumer(self._config.consumer())
         try:
             self._watchdog.start()
             self._recovery.reopen(consumer)
@@ -168,7 +136,7 @@ class TransactionalRunner:
         try:
             self._step(consumer)
         except KafkaException as error:
-            raise FatalError(f"group {self._group}: {explain(error.args[0])}") from error
+            raise FatalError(f"group {self._config.group}: {explain(error.args[0])}") from error
         except (Dropped, HoldTopics, RetryLater, Aborted, InDoubt) as error:
             self._recover(consumer, error)
 
@@ -179,8 +147,11 @@ class TransactionalRunner:
         self._holds.apply(consumer)
         self._lag.tell(consumer, self._assignment.stands)
         started = time.perf_counter()
-        linger_s = min(self._linger_s, _AHEAD_LINGER_S) if len(self._line) else self._linger_s
-        most = self._steps.size(consumer, self._holds.topics, self._batch_size) if self._steps else self._batch_size
+        linger_s, most = self._config.linger_s, self._config.batch_size
+        if len(self._line):
+            linger_s = min(linger_s, _AHEAD_LINGER_S)
+        if self._steps is not None:
+            most = self._steps.size(consumer, self._holds.topics, most)
         messages = consumer.consume(most, linger_s)
         if messages:
             metrics.STAGE_SECONDS.labels("consume").inc(time.perf_counter() - started)
@@ -212,13 +183,13 @@ class TransactionalRunner:
             raise Aborted("thrown out of the group: the batch is dropped")
         with metrics.stage("columns"):
             batches = self._assignment.batches(records)
-        making = Making(self._process, batches, before=self._before_batch, around=self._around)
+        making = Making(self._process, batches, before=self._worker.before_batch, around=self._around)
         if self._steps is not None and self._steps.due(batches):
             self._write_all_but(0)  # and then nothing is on its way
             self._line.settle()
             making = self._steps.take(making, metadata)
         self._line.add(making, self._assignment.moved(consumer, held), metadata)
-        self._write_all_but(1 if len(messages) >= self._batch_size else 0)  # a full batch: there is more to read
+        self._write_all_but(1 if len(messages) >= self._config.batch_size else 0)  # a full batch: there is more to read
 
     def _write_all_but(self, ahead: int) -> None:
         while len(self._line) > ahead:
@@ -257,8 +228,7 @@ class TransactionalRunner:
             self._recovery.rewind(consumer)
 
     def _idle(self, consumer: Consumer, metadata: bytes) -> None:
-        if self._on_idle is not None:
-            self._on_idle()
+        self._worker.idle()
         self._recovery.idle()
         if self._joined and time.monotonic() - self._line.last_commit > _IDLE_COMMIT_S:
             offsets = self._assignment.moved(consumer, self._holds.topics)
@@ -271,8 +241,7 @@ class TransactionalRunner:
         """Tell the worker of new partitions; they stay new until it has taken them."""
         fresh = self._assignment.fresh
         if fresh:
-            if self._on_assigned is not None:
-                self._on_assigned(list(fresh))
+            self._worker.assigned(list(fresh))
             fresh.clear()
             self._recovery.over()
 
@@ -283,7 +252,7 @@ class TransactionalRunner:
             if error is None or error.code() in _NO_TROUBLE or self._subscription.lacks(message):
                 continue
             if error.fatal():
-                raise FatalError(f"group {self._group}: {error.str()}")
+                raise FatalError(f"group {self._config.group}: {error.str()}")
             self._trouble.enter(f"consumer: {error.name()}", explain(error))
 
     def _finish(self) -> None:
