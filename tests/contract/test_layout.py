@@ -8,12 +8,14 @@ import pytest
 
 from tests.contract.checks.layout import (
     LONGEST_FILE,
+    LONGEST_MAIN,
     MOST_MODULES,
     SERVICE_FILES,
     SERVICE_MODULES,
     SERVICES,
     folder_problems,
     length_problems,
+    main_problems,
     package_problems,
     unfinished_problems,
 )
@@ -27,6 +29,19 @@ def test_every_service_has_its_files() -> None:
 
 def test_no_source_is_too_long() -> None:
     assert length_problems(ROOT) == []
+
+
+def test_every_service_is_entered_through_a_short_main() -> None:
+    assert main_problems(ROOT) == []
+
+
+def test_a_main_that_wires_is_found(tmp_path: Path) -> None:
+    root = repository(tmp_path)
+    main = root / "services/drift/src/tidemill_drift/main.py"
+    main.write_text("x = 1\n" * LONGEST_MAIN)
+    assert main_problems(root) == []
+    main.write_text("x = 1\n" * (LONGEST_MAIN + 1))
+    assert main_problems(root) == ["services/drift/src/tidemill_drift/main.py has 41 lines: more than 40 are wiring"]
 
 
 def test_no_folder_has_more_modules_than_a_person_looks_through() -> None:

@@ -21,8 +21,8 @@ from tidemill.kafka.client.clients import admin
 from tidemill.kafka.client.publisher import Publisher
 from tidemill.kafka.client.scan import scan
 from tidemill.kafka.client.topics import ensure_topics
-from tidemill_validator.main import run
 from tidemill_validator.settings import ValidatorSettings
+from tidemill_validator.wiring import run
 
 MODEL = "flight-delay"
 AT_MS = 1_359_651_900_000

@@ -16,6 +16,7 @@ SERVICES = {"ingest", "validator", "trainer", "inference", "drift"}
 SERVICE_FILES = ("pyproject.toml", "README.md", "requirements.txt")
 SERVICE_MODULES = ("__init__.py", "__main__.py", "main.py", "settings.py", "metrics.py")
 LONGEST_FILE = 300
+LONGEST_MAIN = 40
 MOST_MODULES = 12
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 MACHINE_PATH = re.compile(r"(?<![\w./])/(?:work|tmp|root|home)/\w")
@@ -49,6 +50,17 @@ def length_problems(root: Path) -> list[str]:
         f"{source.where} has {lines} lines: more than {LONGEST_FILE} are more than one idea"
         for source, lines in lengths
         if lines > LONGEST_FILE
+    ]
+
+
+def main_problems(root: Path) -> list[str]:
+    """Services whose ``main.py`` is more than the command: what builds the parts stands in ``wiring.py``."""
+    mains = sorted(root.glob("services/*/src/*/main.py"))
+    lengths = [(path, len(path.read_text(encoding="utf-8").splitlines())) for path in mains]
+    return [
+        f"{path.relative_to(root)} has {lines} lines: more than {LONGEST_MAIN} are wiring"
+        for path, lines in lengths
+        if lines > LONGEST_MAIN
     ]
 
 

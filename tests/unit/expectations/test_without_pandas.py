@@ -8,8 +8,8 @@ from pathlib import Path
 
 CODE = """
 import sys
-from tidemill.service import {module}
-{module}.leave_out("pandas")
+from tidemill.service.footprint import leave_out
+leave_out("pandas")
 import pytest
 code = pytest.main(["-q", "tests/unit/expectations/test_recorded_verdicts.py"])
 sys.exit(code or "pandas" in sys.modules)
@@ -17,6 +17,5 @@ sys.exit(code or "pandas" in sys.modules)
 
 
 def test_recorded_batches_are_judged_alike_in_a_process_without_pandas(root: Path) -> None:
-    code = CODE.format(module="lean")
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", CODE], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3_000:] + done.stderr[-1_000:]

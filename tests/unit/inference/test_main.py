@@ -87,7 +87,7 @@ def test_the_share_of_recorded_requests_is_the_ratio() -> None:
 
 def test_pyarrow_does_not_pull_pandas_into_a_service() -> None:
     code = (
-        "import sys, tidemill_inference.main as m; m.run_service = lambda entry: 0; m.main(['stream']); "
+        "import sys, tidemill_inference.main as m; m.run_service = lambda entry, package: 0; m.main(['stream']); "
         "import pyarrow as pa; pa.array(['a']); print('pandas' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

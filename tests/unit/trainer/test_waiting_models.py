@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import RetryLater
+from tidemill.service.contract import Contract
 from tidemill_trainer import wiring
 from tidemill_trainer.settings import TrainerSettings
 
@@ -23,13 +26,15 @@ def test_topics_of_one_model_that_are_missing_are_waited_for_and_the_others_are_
         wiring, "partition_counts", lambda admin, names: {name: there[name] for name in names if name in there}
     )
     settings = TrainerSettings()
-    specs: dict[str, Any] = {"fine": None, "later": None}
+    schemas = SchemaCatalog.load(root / "schemas", {})
+    both: Any = {"fine": None, "later": None}
+    contract = Contract(settings, both, catalog, schemas)
     with caplog.at_level(logging.WARNING):
-        counts = wiring._partitions(settings, specs, catalog)
+        counts = wiring.topic_partitions(settings, contract)
     assert (counts[catalog.name("clean", "fine")], counts[catalog.name("clean", "later")]) == (4, 0)
     assert "later waits, the others go on" in caplog.text and catalog.name("clean", "later") in caplog.text
     with pytest.raises(RetryLater, match="topics are not there yet"):
-        wiring._partitions(settings, {"later": None}, catalog)  # type: ignore[dict-item]
+        wiring.topic_partitions(settings, replace(contract, models={"later": both["later"]}))
     del there[catalog.name("retrain_requests")]
     with pytest.raises(RetryLater, match=catalog.name("retrain_requests")):
-        wiring._partitions(settings, specs, catalog)
+        wiring.topic_partitions(settings, contract)

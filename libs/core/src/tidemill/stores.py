@@ -96,16 +96,6 @@ def _write(uri: str, data: bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
-def list_names(uri: str) -> list[str]:
-    """The plain names below `uri`, sorted; empty where there is nothing yet."""
-    filesystem, path = _resolve(uri)
-    try:
-        found = filesystem.ls(path, detail=False)
-    except FileNotFoundError:
-        return []
-    return sorted(str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in found)
-
-
 def _resolve(uri: str) -> tuple[Any, str]:
     filesystem, path = fsspec.core.url_to_fs(uri)
     return filesystem, str(path)

@@ -74,11 +74,6 @@ class Platform:
         """Name and version, such as `Apache Kafka 4.1.1 (embedded)`."""
         return f"Apache Kafka {self._broker.version} (embedded)" if self._broker else f"Kafka at {self._kafka}"
 
-    @property
-    def changed_ports(self) -> dict[str, tuple[int, int]]:
-        """By name: (preferred, chosen instead), where the preferred one was taken."""
-        return dict(self._ports.changed)
-
     def start(
         self, progress: Callable[[str], None] = lambda text: None, *, stop: threading.Event | None = None
     ) -> Platform:

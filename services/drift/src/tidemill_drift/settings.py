@@ -21,6 +21,3 @@ class DriftSettings(CommonSettings):
     seal_after_s: float = Field(
         30.0, gt=0, description="profile: seconds without a record after which a partition is sealed as idle."
     )
-    artifact_wait_s: float = Field(
-        1.0, gt=0, description="detect: seconds before the artifact store is asked again when it is away."
-    )

@@ -1,17 +1,10 @@
-"""Keeps both processes small: optional imports of others that it has no use for, and memory that is given
-back.
-"""
+"""What keeps both of the trainer's processes small."""
 
 from __future__ import annotations
 
-import ctypes
-import sys
-from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from types import ModuleType
+from tidemill.service.footprint import leave_out, share_arenas
 
-UNUSED = frozenset({"pandas", "polars"})
+UNUSED = ("pandas", "polars")
 """MLflow, scikit-learn and pyarrow import them where they are installed: 70 MB for tables that are Arrow
 here.
 """
@@ -25,28 +18,9 @@ MEMORY_ENVIRONMENT = {
 """One heap instead of one per library and thread: what one step frees the next one can use."""
 
 
-M_ARENA_MAX = -8
-"""Of glibc's ``malloc.h``."""
-
-
-class NotInstalled(MetaPathFinder):
-    """Answers as if these packages were not installed in this process."""
-
-    def __init__(self, names: frozenset[str]) -> None:
-        self._names = names
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """Raises ``ModuleNotFoundError`` for the packages, leaves all others to the next finder."""
-        if fullname.partition(".")[0] in self._names:
-            raise ModuleNotFoundError(f"{fullname} is left out of the training process", name=fullname)
-        return None
-
-
 def leave_out_unused() -> None:
     """Before anything large is imported."""
-    sys.meta_path.insert(0, NotInstalled(UNUSED))
+    leave_out(*UNUSED)
 
 
 def share_one_heap() -> None:
@@ -56,13 +30,4 @@ def share_one_heap() -> None:
     import pyarrow as pa
 
     pa.set_memory_pool(pa.system_memory_pool())
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
-    if set_option is not None:
-        set_option(M_ARENA_MAX, 1)
-
-
-def give_memory_back() -> None:
-    """After a job: return freed heap pages to the system, where the C library can."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    share_arenas(1)

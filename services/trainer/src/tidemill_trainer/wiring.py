@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TypeVar
+from pathlib import Path
 
 from opentelemetry.trace import Tracer
 
 from tidemill.access.migrate import migrate_access
 from tidemill.artifact import ArtifactStore, Bounds
 from tidemill.clock import SystemClock
-from tidemill.codec import Codec
 from tidemill.codec.layout import layout_of
-from tidemill.codec.registry.client import open_registry
 from tidemill.contracts.model_file import ModelSpec
-from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import ConfigError, RetryLater
 from tidemill.kafka.client.clients import admin
 from tidemill.kafka.client.publisher import ExclusiveWriter, Publisher
 from tidemill.kafka.client.topics import partition_counts
 from tidemill.service import Health, Heartbeat
+from tidemill.service.contract import Contract
+from tidemill.service.patience import patiently
+from tidemill.service.server import HealthServer
+from tidemill.telemetry.logs import configure_logging
+from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
 from tidemill_trainer.admission.admission import Admission
 from tidemill_trainer.admission.request_reader import RequestReader
 from tidemill_trainer.collect.collector import ROLES, Collector, CollectorContext
@@ -32,6 +36,7 @@ from tidemill_trainer.collect.row_buffer import ModelRows
 from tidemill_trainer.collect.rows import table_schema
 from tidemill_trainer.collect.training_table import TrainingTable
 from tidemill_trainer.footprint import share_one_heap
+from tidemill_trainer.part_threads import Parts
 from tidemill_trainer.release.audit import ReleaseAudit
 from tidemill_trainer.release.published import Published
 from tidemill_trainer.release.releaser import Releaser, ReleaserContext
@@ -49,7 +54,7 @@ from tidemill_trainer.training.run_loop import Place, Trainer, TrainerContext
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
+SERVICE = "trainer"
 
 STUCK_AFTER_S = 180.0
 """Longer than any single step that does not beat: a commit to the table, the training process's start."""
@@ -60,20 +65,34 @@ PLATFORM_TOPICS = (
 )  # fmt: skip
 
 
+def serve(settings: TrainerSettings, stop: threading.Event) -> None:
+    """Run all parts until ``stop`` is set. Raises what ended them otherwise."""
+    configure_logging(SERVICE, settings.log_level, settings.log_file)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every revision, at every start
+    settings = with_absolute_places(settings)
+    contract = Contract.load(settings)
+    health = Health()
+    hosts = settings.allowed_hosts
+    with HealthServer(health, host=settings.host, port=settings.port, allowed_hosts=hosts) as server:
+        print(f"trainer: http://{settings.host}:{server.port}/metrics", file=sys.stderr)
+        health.add_ready("starting", lambda: "the trainer is starting")
+        try:
+            loops = build(settings, contract, health, configure_tracing(SERVICE, settings), stop)
+            if loops is not None:
+                Parts(loops, stop).run()
+        finally:
+            shutdown_tracing()
+
+
 def build(
-    settings: TrainerSettings,
-    specs: Mapping[str, ModelSpec],
-    catalog: TopicCatalog,
-    health: Health,
-    tracer: Tracer,
-    stop: threading.Event,
+    settings: TrainerSettings, contract: Contract, health: Health, tracer: Tracer, stop: threading.Event
 ) -> dict[str, Callable[[], None]] | None:
     """The loops of all parts by name, ready to run as threads. None if stopped while waiting for Kafka or a store."""
+    specs, catalog, schemas = contract.models, contract.topics, contract.schemas
     share_one_heap()
-    counts = patiently(lambda: _partitions(settings, specs, catalog), stop)
+    counts = patiently(lambda: topic_partitions(settings, contract), stop)
     if counts is None:
         return None
-    schemas = SchemaCatalog.load(settings.schemas, specs)
     clock = SystemClock()
     engine = connect(settings.database_url)
     migrate(engine)
@@ -86,23 +105,23 @@ def build(
         settings.max_attempts,
     )
     patiently(store.release_own_leases, stop)
-    models = _all_rows(settings, specs, catalog, schemas, counts, stop)
+    models = open_tables(settings, contract, counts, stop)
     if models is None:
         return None
     places = {model.spec.name: _place(settings, model, catalog) for model in models}
-    admission = Admission(store, specs, _codec(settings, schemas), schemas, clock)
+    admission = Admission(store, specs, contract.codec(), schemas, clock)
     child = TrainingChild(child_environment(settings), stop)
     published = Published(
         settings,
         catalog.name("model_versions"),
         catalog.name("model_releases"),
-        _codec(settings, schemas),
+        contract.codec(),
         schemas,
     )
     collecting = CollectorContext(
         settings=settings, group=catalog.group("trainer-collect"), models=models, partitions=counts,
         after_commit=FirstData(admission, store).after_commit, stop=stop,
-        heartbeat=_heartbeat(health, settings, "collect"), count=partial(_partitions, settings, specs, catalog),
+        heartbeat=_heartbeat(health, settings, "collect"), count=partial(topic_partitions, settings, contract),
         grown=lambda model: places.update({model.spec.name: _place(settings, model, catalog)}),
     )  # fmt: skip
     collector = Collector(collecting)
@@ -112,16 +131,16 @@ def build(
     )  # fmt: skip
     watched = _named(catalog, counts, "retrain_runs", "release_commands")
     releasing = ReleaserContext(
-        catalog=catalog, codec=_codec(settings, schemas), schemas=schemas,
+        catalog=catalog, codec=contract.codec(), schemas=schemas,
         reader=TopicReader(settings, catalog.group("trainer-release"), watched), specs=specs,
         writers={name: ExclusiveWriter(settings, catalog.transactional_id(f"release-{name}")) for name in specs},
-        published=published, evaluator=_trial_evaluator(settings, specs, catalog, schemas, published), store=store,
+        published=published, evaluator=_trial_evaluator(settings, contract, published), store=store,
         audit=ReleaseAudit(engine), clock=clock, tracer=tracer, poll_s=settings.poll_s, stop=stop,
         heartbeat=_heartbeat(health, settings, "release"),
     )  # fmt: skip
     releaser = Releaser(releasing)
     publishing = OutboxContext(
-        store=store, publisher=Publisher(settings, name="trainer-runs"), codec=_codec(settings, schemas),
+        store=store, publisher=Publisher(settings, name="trainer-runs"), codec=contract.codec(),
         schemas=schemas, topic=catalog.name("retrain_runs"), poll_s=settings.poll_s, stop=stop,
         heartbeat=_heartbeat(health, settings, "publish"),
     )  # fmt: skip
@@ -148,38 +167,22 @@ def build(
     return {part: loop for part, (loop, _) in loops.items() if part in settings.parts}
 
 
-def _trial_evaluator(
-    settings: TrainerSettings,
-    specs: Mapping[str, ModelSpec],
-    catalog: TopicCatalog,
-    schemas: SchemaCatalog,
-    published: Published,
-) -> TrialEvaluator:
+def _trial_evaluator(settings: TrainerSettings, contract: Contract, published: Published) -> TrialEvaluator:
     def follow(trial: Trial) -> TrialFollower:
-        return TrialFollower(settings, catalog, _codec(settings, schemas), schemas, trial)
+        return TrialFollower(settings, contract.topics, contract.codec(), contract.schemas, trial)
 
     store = ArtifactStore.of(settings)
     bounds = Bounds(settings.proof_timeout_s, settings.proof_memory_mb << 20)
-    vets = {name: partial(vetted, model=name, store=store, bounds=bounds) for name in specs}
-    return TrialEvaluator(specs, published, follow, SystemClock(), vets)
+    vets = {name: partial(vetted, model=name, store=store, bounds=bounds) for name in contract.models}
+    return TrialEvaluator(contract.models, published, follow, SystemClock(), vets)
 
 
-def patiently(work: Callable[[], T], stop: threading.Event) -> T | None:
-    """Do ``work`` as soon as what it depends on is there; None if the process is stopped first."""
-    while not stop.is_set():
-        try:
-            return work()
-        except RetryLater as error:
-            log.warning("waiting: %s", error)
-            stop.wait(error.delay_s)
-    return None
-
-
-def _partitions(settings: TrainerSettings, specs: Mapping[str, ModelSpec], catalog: TopicCatalog) -> dict[str, int]:
+def topic_partitions(settings: TrainerSettings, contract: Contract) -> dict[str, int]:
     """Partition count of every topic that the trainer uses; 0 for those of models that wait for theirs: they are
     collected as soon as they are there. Raises ``RetryLater`` until the platform's and those of one model are there.
     """
-    models = {model: [catalog.name(role, model) for role in ROLES] for model in specs}
+    catalog = contract.topics
+    models = {model: [catalog.name(role, model) for role in ROLES] for model in contract.models}
     shared = [catalog.name(role) for role in PLATFORM_TOPICS]
     counts = partition_counts(admin(settings), [*shared, *(name for names in models.values() for name in names)])
     absent = {model: [name for name in names if name not in counts] for model, names in models.items()}
@@ -194,23 +197,16 @@ def _partitions(settings: TrainerSettings, specs: Mapping[str, ModelSpec], catal
     return {**dict.fromkeys((name for names in absent.values() for name in names), 0), **counts}
 
 
-def _all_rows(
-    settings: TrainerSettings, specs: Mapping[str, ModelSpec], catalog: TopicCatalog, schemas: SchemaCatalog,
-    counts: Mapping[str, int], stop: threading.Event,
-) -> list[ModelRows] | None:  # fmt: skip
+def open_tables(
+    settings: TrainerSettings, contract: Contract, counts: Mapping[str, int], stop: threading.Event
+) -> list[ModelRows] | None:
     """The rows of all models, with their tables open, as soon as the tables' store lets it; None if stopped first."""
-    return patiently(lambda: [_model_rows(settings, spec, catalog, schemas, counts) for spec in specs.values()], stop)
+    specs = contract.models.values()
+    return patiently(lambda: [model_rows(settings, spec, contract, counts) for spec in specs], stop)
 
 
-def _model_rows(
-    settings: TrainerSettings,
-    spec: ModelSpec,
-    catalog: TopicCatalog,
-    schemas: SchemaCatalog,
-    counts: Mapping[str, int],
-) -> ModelRows:
-    import time
-
+def model_rows(settings: TrainerSettings, spec: ModelSpec, contract: Contract, counts: Mapping[str, int]) -> ModelRows:
+    catalog, schemas = contract.topics, contract.schemas
     topics = {catalog.name(role, spec.name): role for role in ROLES}
     record = layout_of(schemas.record(spec.name).json)
     if record is None:
@@ -220,7 +216,7 @@ def _model_rows(
     table = TrainingTable(f"{settings.tables}/{settings.prefix}{spec.name}", schema, partitions)
     return ModelRows(
         spec,
-        _codec(settings, schemas),
+        contract.codec(),
         schemas,
         topics,
         table,
@@ -239,14 +235,19 @@ def _named(catalog: TopicCatalog, counts: Mapping[str, int], *roles: str) -> dic
     return {catalog.name(role): counts[catalog.name(role)] for role in roles}
 
 
-def _codec(settings: TrainerSettings, schemas: SchemaCatalog) -> Codec:
-    """One for each thread: a codec is not thread-safe."""
-    return Codec(schemas, open_registry(settings))
-
-
 def _heartbeat(health: Health, settings: TrainerSettings, part: Part) -> Heartbeat:
     """What the part's loop beats, and liveness asks after where that part runs in this process."""
     beat = Heartbeat(STUCK_AFTER_S)
     if part in settings.parts:
         health.add_live(part, beat)
     return beat
+
+
+def with_absolute_places(settings: TrainerSettings) -> TrainerSettings:
+    """Artifacts and tables as URIs that mean the same in every process: events carry them."""
+    return settings.model_copy(update={"artifacts": as_uri(settings.artifacts), "tables": as_uri(settings.tables)})
+
+
+def as_uri(place: str) -> str:
+    """A folder as ``file://`` URI; a URI as it is, without a slash at its end."""
+    return place.rstrip("/") if "://" in place else Path(place).resolve().as_uri()

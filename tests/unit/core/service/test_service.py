@@ -8,6 +8,7 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from importlib.metadata import version
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter
@@ -50,6 +51,13 @@ def test_health_and_metrics_are_served_with_reasons() -> None:
         assert status == 200
         assert "tidemill_tested_total 1.0" in body
         assert get(server.port, "/")[0] == 404
+
+
+def test_metrics_say_which_service_and_version_a_process_is() -> None:
+    assert run_service(lambda: None, "tidemill") == 0
+    with HealthServer(Health()) as server:
+        _, body = get(server.port, "/metrics")
+    assert f'tidemill_build_info{{service="tidemill",version="{version("tidemill")}"}} 1.0' in body
 
 
 def test_what_is_not_live_is_not_ready_and_a_broken_check_is_a_failed_one() -> None:

@@ -16,6 +16,7 @@ from tidemill.contracts.model_file import load_models
 from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.service import Heartbeat
+from tidemill.service.contract import Contract
 from tidemill_trainer.admission.admission import Admission
 from tidemill_trainer.collect import news
 from tidemill_trainer.collect.collector import Collector, CollectorContext
@@ -25,7 +26,7 @@ from tidemill_trainer.collect.training_table import TrainingTable
 from tidemill_trainer.runs.database import connect, migrate
 from tidemill_trainer.runs.store import RunStore
 from tidemill_trainer.settings import TrainerSettings
-from tidemill_trainer.wiring import _all_rows
+from tidemill_trainer.wiring import open_tables
 
 
 class Bench:
@@ -111,9 +112,10 @@ def test_a_start_waits_for_the_store_of_the_tables_and_says_so(
     store = tmp_path / "store"
     store.write_text("no folder")  # nothing can be written there, as on a full disk
     settings = TrainerSettings(tables=store.as_uri())
+    contract = Contract(settings, specs, topics, schemas)
     opened: list[list[ModelRows] | None] = []
     work = threading.Thread(
-        target=lambda: opened.append(_all_rows(settings, specs, topics, schemas, counts, threading.Event())),
+        target=lambda: opened.append(open_tables(settings, contract, counts, threading.Event())),
         daemon=True,
     )
     work.start()

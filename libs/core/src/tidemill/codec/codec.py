@@ -15,7 +15,6 @@ from tidemill.codec.framing import (
     BadRecord,
     Frame,
     confluent_header,
-    header_of,
     single_object_header,
     split_frames,
 )
@@ -142,11 +141,6 @@ class Codec:
         if not isinstance(datum, dict):
             raise DeadLetter(f"not a {reader.name} record")
         return datum
-
-    def written_with(self, value: bytes) -> Schema | None:
-        """The schema that a framed value was written with; None where its header or its schema is unknown."""
-        writer = self._writer(header_of(value)) if header_of(value) else None
-        return writer if isinstance(writer, Schema) else None
 
     def _decode_frame(
         self, frame: Frame, reader: Schema, layout: Layout

@@ -29,13 +29,10 @@ def measures_of(schema: Mapping[str, Any]) -> dict[str, Measure] | None:
     return None if None in found.values() else found  # type: ignore[return-value]
 
 
-def shortest_bytes(rows: pa.RecordBatch, measures: Mapping[str, Measure]) -> int:
-    """The sum over all rows of the bytes of their shortest binary encoding (Avro specification 1.11)."""
-    return shortest_form(rows, measures)[0]
-
-
 def shortest_form(rows: pa.RecordBatch, measures: Mapping[str, Measure]) -> tuple[int, bool]:
-    """The same; and whether a number of the rows may have been a larger one, of which the lowest bits were kept."""
+    """The sum over all rows of the bytes of their shortest binary encoding (Avro specification 1.11); and whether a
+    number of the rows may have been a larger one, of which the lowest bits were kept.
+    """
     total, in_doubt = 0, False
     for name, measure in measures.items():
         size, full = measure(rows.column(name))

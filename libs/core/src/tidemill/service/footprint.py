@@ -1,19 +1,26 @@
-"""Memory that a process does not use goes back to the system, where its C library is glibc (nothing happens elsewhere).
+"""Keeps a process small: optional imports of its libraries that it has no use for, and memory that is given back.
 
-glibc gives each thread that allocates an arena of its own and keeps freed pages inside of arenas. The clients' threads
-hand records to each other, so that after a burst every arena holds pages that nobody uses.
+Memory goes back to the system where its C library is glibc (nothing happens elsewhere). glibc gives each thread that
+allocates an arena of its own and keeps freed pages inside of arenas. The clients' threads hand records to each other,
+so that after a burst every arena holds pages that nobody uses.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-__all__ = ["LargeLoads", "Trimmer", "give_back", "map_large_blocks", "resident_bytes", "share_arenas"]
+__all__ = [
+    "LargeLoads", "Trimmer", "give_back", "leave_out", "map_large_blocks", "resident_bytes", "share_arenas",
+]  # fmt: skip
 
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
 """Of glibc's ``malloc.h``."""
@@ -25,11 +32,32 @@ _MAPPED_BYTES = 4 << 20
 _PAGES = Path("/proc/self/statm")
 
 
-def share_arenas() -> None:
-    """Let all threads share two arenas. Called before threads are started."""
+def leave_out(*packages: str) -> None:
+    """Let `packages` seem not to be installed in this process; what is imported already stays.
+
+    pyarrow imports pandas, where it is installed, as soon as it makes an array from a list: 40 MB and
+    seconds of start-up for nothing.
+    """
+    sys.meta_path.insert(0, _NotInstalled(frozenset(packages)))
+
+
+class _NotInstalled(MetaPathFinder):
+    def __init__(self, packages: frozenset[str]) -> None:
+        self._packages = packages
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname.partition(".")[0] in self._packages:
+            raise ModuleNotFoundError(f"{fullname} is left out of this process", name=fullname)
+        return None
+
+
+def share_arenas(arenas: int = _ARENAS) -> None:
+    """Let all threads share so many arenas. Called before threads are started."""
     set_option = _c_function("mallopt")
     if set_option is not None:
-        set_option(_M_ARENA_MAX, _ARENAS)
+        set_option(_M_ARENA_MAX, arenas)
 
 
 def map_large_blocks() -> None:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from tidemill.errors import ConfigError, FatalError, Fenced
 from tidemill.service.footprint import share_arenas
+from tidemill.telemetry.metrics import build_info
 
 __all__ = ["CLEAN", "CONFIG", "CRASH", "FENCED", "run_service"]
 
@@ -21,12 +22,15 @@ FENCED = 3
 _log = logging.getLogger(__name__)
 
 
-def run_service(main: Callable[[], object]) -> int:
+def run_service(main: Callable[[], object], package: str | None = None) -> int:
     """Run ``main`` and say how it ended: 0 clean, 1 crash, 2 configuration, 3 fenced by another process.
 
-    Expected failures are said in one line on stderr and in the log; defects with their traceback.
+    Expected failures are said in one line on stderr and in the log; defects with their traceback. ``package``: the
+    distribution that this process is made of; its version is told in ``tidemill_build_info``.
     """
     share_arenas()
+    if package is not None:
+        build_info(package)
     try:
         main()
     except ValidationError as error:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 from prometheus_client import Gauge
 
 __all__ = ["FAST_SECONDS", "LEFT_OUT", "SLOW_SECONDS", "build_info"]
@@ -22,6 +24,6 @@ _BUILD = Gauge(
 )
 
 
-def build_info(service: str, version: str) -> None:
-    """Publish which service and version this process is."""
-    _BUILD.labels(service, version).set(1)
+def build_info(package: str) -> None:
+    """Publish which service and version this process is: an installed distribution's name and version."""
+    _BUILD.labels(package, version(package)).set(1)

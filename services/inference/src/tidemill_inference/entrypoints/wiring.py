@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from tidemill.artifact import ArtifactStore, Bounds, Manifest, OnnxModel, Prover, prepare_runtime
 from tidemill.clock import SystemClock
-from tidemill.codec import Codec, open_registry
+from tidemill.codec import Codec
 from tidemill.contracts.events.platform import ModelVersion
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
-from tidemill.contracts.usable import serve_usable
 from tidemill.kafka.client.broadcast import BroadcastReader
+from tidemill.service.contract import Contract
 from tidemill.service.footprint import LargeLoads, map_large_blocks
 from tidemill_inference.model_cache.cache import Shelving, taker
 from tidemill_inference.predictions.trial_reports import ReportWriter
@@ -34,26 +34,33 @@ class Platform:
     """The contract as this process sees it, and one predictor per model."""
 
     settings: InferenceSettings
-    topics: TopicCatalog
-    specs: Mapping[str, ModelSpec]
-    schemas: SchemaCatalog
+    contract: Contract
     predictors: Mapping[str, Predictor]
 
     @classmethod
     def load(cls, settings: InferenceSettings) -> Platform:
         """Read the contract and the model files that the settings name. Raises ConfigError."""
-        specs = serve_usable(settings.models_dir, settings.schemas, settings.models)
-        return cls(
-            settings=settings,
-            topics=TopicCatalog.load(settings.schemas, settings.prefix, specs),
-            specs=specs,
-            schemas=SchemaCatalog.load(settings.schemas, specs),
-            predictors={model: Predictor(model) for model in specs},
-        )
+        contract = Contract.load(settings)
+        return cls(settings, contract, {model: Predictor(model) for model in contract.models})
+
+    @property
+    def topics(self) -> TopicCatalog:
+        """All topics by role and model."""
+        return self.contract.topics
+
+    @property
+    def specs(self) -> Mapping[str, ModelSpec]:
+        """The model files by model."""
+        return self.contract.models
+
+    @property
+    def schemas(self) -> SchemaCatalog:
+        """All schemas by role and model."""
+        return self.contract.schemas
 
     def codec(self) -> Codec:
         """A codec; each thread needs its own."""
-        return Codec(self.schemas, open_registry(self.settings))
+        return self.contract.codec()
 
     def route(self, model: str) -> Route:
         """Where the model's records come from and where its predictions go."""

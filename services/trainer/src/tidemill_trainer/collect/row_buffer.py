@@ -12,6 +12,7 @@ from tidemill.codec import Codec
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.kafka.batch import Batch
+from tidemill.service.footprint import give_back
 from tidemill_learning.training.labelled import EVENT_TIME, LABEL
 from tidemill_trainer import metrics
 from tidemill_trainer.collect.rows import (
@@ -26,7 +27,6 @@ from tidemill_trainer.collect.rows import (
 )
 from tidemill_trainer.collect.table_ends import Ends
 from tidemill_trainer.collect.training_table import TrainingTable
-from tidemill_trainer.footprint import give_memory_back
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ class ModelRows:
         metrics.COLLECT_LAG.labels(self.spec.name).set(0)
         self._count(fresh)
         self._tidy()
-        give_memory_back()
+        give_back()
         return int(fresh.num_rows)
 
     def _tidy(self) -> None:

@@ -29,9 +29,9 @@ from tidemill.artifact.staging import Staged
 from tidemill.clock import Clock
 from tidemill.contracts.events.platform import Evidence, ModelRef
 from tidemill.contracts.model_file import ModelSpec
+from tidemill.service.footprint import give_back
 from tidemill_learning.reference import reference_bytes
 from tidemill_learning.training.train import Trained, train
-from tidemill_trainer.footprint import give_memory_back
 from tidemill_trainer.release.transitions import UNREADABLE_CHAMPION
 from tidemill_trainer.training.champion import ServingChampion
 from tidemill_trainer.training.data_set import Loaded, load_data_set
@@ -82,7 +82,7 @@ class Job:
         try:
             began = time.monotonic()
             loaded = load_data_set(order.table_uri, spec, order.clean_topic, order.partitions)
-            give_memory_back()
+            give_back()
             champion, unreadable = self._champion(order)
             trained = train(spec, loaded.rows, loaded.cut_off_ms, time.monotonic, champion)
             seconds = time.monotonic() - began
@@ -99,7 +99,7 @@ class Job:
         except BaseException:
             self.tracking.end(tracking_run, failed=True, name=f"{name}, failed")
             raise
-        give_memory_back()
+        give_back()
         self._held = (order, loaded, trained, tracking_run)
         alone = f"; {unreadable}; the new version waits for a person" if unreadable and trained.gate.passed else ""
         if not trained.gate.passed:

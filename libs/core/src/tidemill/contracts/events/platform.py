@@ -13,7 +13,6 @@ from typing import Literal
 
 from tidemill.contracts.events.datum import Datum, Millis
 
-EvidenceKind = Literal["feature", "prediction", "quality", "data", "gate", "manual", "schedule"]
 """What Evidence.kind may be; a string in the schema, so that kinds can be added."""
 
 Mode = Literal["direct", "shadow", "canary", "blue_green", "ab"]

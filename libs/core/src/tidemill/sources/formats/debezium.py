@@ -33,7 +33,6 @@ class Debezium:
     """Tells the encodings apart by a value's first bytes and takes the envelope off."""
 
     def __init__(self, avro: ForeignAvro, json_schema: JsonSchema) -> None:
-        self._avro = avro
         self._forms: dict[str, Format] = {
             "avro": avro, "framed": json_schema, "wrapped": JsonText(), "plain": JsonText()
         }  # fmt: skip

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 PROGRAM = """
-from tidemill.service.lean import leave_out
+from tidemill.service.footprint import leave_out
 leave_out("colorsys")
 try:
     import colorsys
