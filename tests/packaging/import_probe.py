@@ -21,6 +21,9 @@ from contextlib import redirect_stderr, redirect_stdout
 WATCHED = {"socket.connect", "socket.getaddrinfo", "socket.bind", "socket.sendto"}
 # Alembic runs this file by itself, as a script with its own context; it is no module to import.
 SCRIPTS = {"tidemill_trainer.migrations.env"}
+# Set where they are not set already, before a library is imported that reports its use: a package of ours has no other
+# moment for that. Nothing is done by them that depends on the platform.
+SILENCING = {"ORT_DISABLE_TELEMETRY", "MLFLOW_DISABLE_TELEMETRY"}
 found: list[str] = []
 
 
@@ -56,6 +59,8 @@ def note_reader(name: str) -> None:
     """Blames the module that asked: the nearest caller outside this file and the standard library's mapping
     helpers.
     """
+    if name in SILENCING:
+        return
     frame = sys._getframe(2)
     while frame is not None and frame.f_globals.get("__name__") in (
         "__main__",
