@@ -73,9 +73,7 @@ def uv() -> str:
 
 
 def compile_lock(requirements: list[str], target: Path, what: str, constraint: Path | None = None) -> None:
-    """Resolves `requirements` and writes `target`. Versions that stand in it stay, unless --upgrade is
-    given.
-    """
+    """Resolves `requirements` and writes `target`. Versions that stand in it stay, unless --upgrade is given."""
     part = target.with_suffix(".part")
     part.write_text(target.read_text() if target.exists() and "--upgrade" not in sys.argv else "")
     command = [uv(), "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "-"]

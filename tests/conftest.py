@@ -67,9 +67,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """HOST:PORT of the run's broker: that of TIDEMILL_KAFKA_BOOTSTRAP where it is set, else an embedded
-    one.
-    """
+    """HOST:PORT of the run's broker: that of TIDEMILL_KAFKA_BOOTSTRAP where it is set, else an embedded one."""
     given = os.environ.get("TIDEMILL_KAFKA_BOOTSTRAP")
     if given:
         yield given
@@ -82,9 +80,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def prefix(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A prefix for topics, groups and transactional ids that no other test has; what it named is deleted
-    after.
-    """
+    """A prefix for topics, groups and transactional ids that no other test has; what it named is deleted after."""
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:40].strip("-")
     prefix = f"t-{name}-{uuid.uuid4().hex[:6]}-"
     yield prefix

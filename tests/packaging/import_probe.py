@@ -1,8 +1,7 @@
 """Imports a package with everything watched that an import must not do; prints what it found as JSON.
 
-Run with an isolated Python: `python import_probe.py PACKAGE`. Every module of the package is imported.
-Reported are connections and name look-ups by anyone, reads of the environment by modules of ours, and lines
-logged or printed.
+Run with an isolated Python: `python import_probe.py PACKAGE`. Every module of the package is imported. Reported are
+connections and name look-ups by anyone, reads of the environment by modules of ours, and lines logged or printed.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class InMemoryMessage:
 
 
 class InMemoryKafka:
-    """All members are of one group. Thread-safe: ``changed`` guards everything."""
+    """All members are of one group. Thread-safe: `changed` guards everything."""
 
     def __init__(self) -> None:
         self.changed = threading.Condition()

@@ -10,7 +10,7 @@ from tidemill.kafka.worker import Worker
 
 
 class FunctionWorker(Worker):
-    """Does what it is given, and nothing where it is given nothing: ``FunctionWorker(process, assigned=…, idle=…)``."""
+    """Does what it is given, and nothing where it is given nothing: `FunctionWorker(process, assigned=…, idle=…)`."""
 
     HOOKS = frozenset({"start_offsets", "assigned", "revoked", "before_batch", "idle"})
 
@@ -43,7 +43,7 @@ class FunctionWorker(Worker):
 
 
 def passing_to(topic: str) -> Callable[[Sequence[Batch]], list[Output]]:
-    """Logic that writes every record unchanged to the same partition of ``topic``."""
+    """Logic that writes every record unchanged to the same partition of `topic`."""
 
     def process(batches: Sequence[Batch]) -> list[Output]:
         return [Output(topic, b.values, b.keys, b.partitions, b.headers) for b in batches]

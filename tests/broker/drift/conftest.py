@@ -78,9 +78,7 @@ class World:
         return any(text in path.read_text(errors="replace") for path in self.folder.glob("*.log"))
 
     def publish_version(self, version: int) -> None:
-        """A champion whose reference expects a quarter of true labels and scores spread evenly from 0.1 to
-        0.4.
-        """
+        """A champion whose reference expects a quarter of true labels and scores spread evenly from 0.1 to 0.4."""
         reference = {
             "features": {
                 "distance": {

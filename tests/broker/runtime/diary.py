@@ -14,7 +14,7 @@ from tidemill.kafka.worker import TolerantWorker, Worker
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One call: ``records`` are (partition, offset, value) in the order in which they were given."""
+    """One call: `records` are (partition, offset, value) in the order in which they were given."""
 
     what: str
     partitions: tuple[Partition, ...] = ()
@@ -32,7 +32,7 @@ class Hooks:
 
 
 class DiaryWorker(Worker):
-    """``calls``: all in their order; ``overlaps``: those that came while another had not returned."""
+    """`calls`: all in their order; `overlaps`: those that came while another had not returned."""
 
     def __init__(self, sink: str, hooks: Hooks | None = None) -> None:
         self._pass = passing_to(sink)

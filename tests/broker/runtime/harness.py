@@ -25,7 +25,7 @@ from tidemill.settings import KafkaSettings
 
 
 class World:
-    """One test's topics ``in`` and ``out`` under its prefix."""
+    """One test's topics `in` and `out` under its prefix."""
 
     clients = KAFKA
 
@@ -49,7 +49,7 @@ class World:
             future.result()
 
     def feed(self, first: int, count: int, topic: str | None = None) -> None:
-        """Records with the values ``first`` … in turn over the partitions (of ``in``)."""
+        """Records with the values `first` … in turn over the partitions (of `in`)."""
         numbers = range(first, first + count)
         values = [b"%d" % number for number in numbers]
         with Publisher(self.settings, name="feed") as publisher:
@@ -58,12 +58,12 @@ class World:
             )
 
     def written(self, *, uncommitted: bool = False) -> list[int]:
-        """All values in ``out``, sorted."""
+        """All values in `out`, sorted."""
         batches = scan(self.settings, self.sink, read_uncommitted=uncommitted)
         return sorted(int(value) for batch in batches for value in batch.values if value is not None)
 
     def written_in_order(self) -> dict[int, list[int]]:
-        """The values in ``out`` by partition, in the order of the log."""
+        """The values in `out` by partition, in the order of the log."""
         found: dict[int, list[int]] = {}
         for batch in scan(self.settings, self.sink):
             for number, value in zip(batch.partitions, batch.values, strict=True):
@@ -71,7 +71,7 @@ class World:
         return found
 
     def open_transactions(self) -> bool:
-        """True while a partition of ``out`` has records that are neither committed nor aborted."""
+        """True while a partition of `out` has records that are neither committed nor aborted."""
         ends = []
         for level in ("read_committed", "read_uncommitted"):
             consumer = groupless_consumer(self.settings, "ends", isolation_level=level)
@@ -82,7 +82,7 @@ class World:
         return ends[0] != ends[1]
 
     def lag(self) -> dict[int, int]:
-        """End offset (markers and aborted records counted) minus committed offset per partition of ``in``; -1
+        """End offset (markers and aborted records counted) minus committed offset per partition of `in`; -1
         where nothing is committed.
         """
         numbers = range(self.partitions)
@@ -122,7 +122,7 @@ class InMemoryWorld(World):
 
 
 class Running:
-    """A runner at work in a thread; ``error`` is what ended it."""
+    """A runner at work in a thread; `error` is what ended it."""
 
     def __init__(self, runner: TransactionalRunner, stop: threading.Event) -> None:
         self.runner = runner
@@ -154,7 +154,7 @@ def running(
     clients: Clients | None = None,
     **more: Any,
 ) -> Iterator[Running]:
-    """A runner over the world's topics until the block ends; ``more``: hooks of the worker, the runner's settings."""
+    """A runner over the world's topics until the block ends; `more`: hooks of the worker, the runner's settings."""
     stop = threading.Event()
     hooks = {hook: more.pop(hook) for hook in FunctionWorker.HOOKS & more.keys()}
     config = RunnerConfig(

@@ -1,7 +1,7 @@
-"""A worker that some records end: ``mortal.py BOOTSTRAP PREFIX STUCK_AFTER_S``.
+"""A worker that some records end: `mortal.py BOOTSTRAP PREFIX STUCK_AFTER_S`.
 
-What a record does to the process stands in its value behind its number, ``1234 segv``. Each record is told on the
-console before it is worked at, ``at 1234 alone``, or ``among``.
+What a record does to the process stands in its value behind its number, `1234 segv`. Each record is told on the
+console before it is worked at, `at 1234 alone`, or `among`.
 """
 
 from __future__ import annotations

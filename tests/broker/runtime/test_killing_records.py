@@ -23,7 +23,7 @@ from tidemill.kafka.poison.watchdog import STUCK
 
 
 class Mortal:
-    """The worker, started again and again; ``codes``: how it ended each time."""
+    """The worker, started again and again; `codes`: how it ended each time."""
 
     def __init__(self, world: World, folder: Path, stuck_after_s: float) -> None:
         self.world, self.folder = world, folder

@@ -23,7 +23,7 @@ def world(kafka: str, prefix: str) -> World:
 
 
 class SlowCommits:
-    """While ``held`` is cleared, commits of the session's producers wait; ``waiting`` tells of the first."""
+    """While `held` is cleared, commits of the session's producers wait; `waiting` tells of the first."""
 
     def __init__(self) -> None:
         self.held, self.waiting = threading.Event(), threading.Event()

@@ -1,6 +1,6 @@
-"""What ``Worker`` promises, on a fake (in memory, of the tests' own) and on a real broker: the same tests for both.
+"""What `Worker` promises, on a fake (in memory, of the tests' own) and on a real broker: the same tests for both.
 
-``-k in_memory`` needs no broker.
+`-k in_memory` needs no broker.
 """
 
 from __future__ import annotations

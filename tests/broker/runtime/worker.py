@@ -1,7 +1,7 @@
-"""A worker in a process of its own that can be killed: ``worker.py BOOTSTRAP PREFIX INSTANCE [stall]``.
+"""A worker in a process of its own that can be killed: `worker.py BOOTSTRAP PREFIX INSTANCE [stall]`.
 
-With ``stall`` it stops within its first transaction, everything produced and nothing committed, says
-``stalled`` and goes on when it is told a line.
+With `stall` it stops within its first transaction, everything produced and nothing committed, says
+`stalled` and goes on when it is told a line.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ RECORD = {
 
 @dataclass
 class World:
-    """One test's platform; everything lies under ``folder`` and behind ``settings.prefix``."""
+    """One test's platform; everything lies under `folder` and behind `settings.prefix`."""
 
     root: Path
     folder: Path
@@ -118,7 +118,7 @@ class World:
         return service_process.environment(places | self._extra)
 
     def start(self, **extra: str) -> subprocess.Popen[bytes]:
-        """Start the trainer; logs go to ``trainer.log`` in the folder."""
+        """Start the trainer; logs go to `trainer.log` in the folder."""
         self._extra = extra
         log = self.folder / "trainer.log"
         self._log_at_start = log.stat().st_size if log.exists() else 0
@@ -146,7 +146,7 @@ class World:
         return text in self.log()[self._log_at_start :]
 
     def push_events(self, first: int, count: int) -> None:
-        """Clean events number ``first`` and on, one a minute; the wind decides the tide, with some noise."""
+        """Clean events number `first` and on, one a minute; the wind decides the tide, with some noise."""
         numbers = np.arange(first, first + count)
         rows = pa.record_batch(
             {

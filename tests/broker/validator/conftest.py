@@ -31,9 +31,7 @@ PARTITIONS = 4
 
 @dataclass
 class Bench:
-    """What a test of the validator needs: pushing to raw, reading anything, starting and stopping
-    validators.
-    """
+    """What a test of the validator needs: pushing to raw, reading anything, starting and stopping validators."""
 
     settings: ValidatorSettings
     topics: TopicCatalog

@@ -54,7 +54,7 @@ def length_problems(root: Path) -> list[str]:
 
 
 def main_problems(root: Path) -> list[str]:
-    """Services whose ``main.py`` is more than the command: what builds the parts stands in ``wiring.py``."""
+    """Services whose `main.py` is more than the command: what builds the parts stands in `wiring.py`."""
     mains = sorted(root.glob("services/*/src/*/main.py"))
     lengths = [(path, len(path.read_text(encoding="utf-8").splitlines())) for path in mains]
     return [

@@ -50,7 +50,7 @@ def with_gate(model: ModelSpec, gate: Gate) -> ModelSpec:
 
 
 def labelled(task: Task, count: int = 1_500, *, seed: int = 0, flipped: bool = False) -> pa.Table:
-    """``count`` rows, one a minute, as ``join_labels`` gives them; the label depends on place and wind."""
+    """`count` rows, one a minute, as `join_labels` gives them; the label depends on place and wind."""
     random = np.random.default_rng(seed)
     place = random.choice(["a", "b", "c", "rare"], count, p=[0.5, 0.3, 0.19, 0.01])
     wind = random.normal(size=count)

@@ -28,9 +28,8 @@ def give_back() -> None:
 class MemoryWatch(Background):
     """Samples PSS (a page shared by n processes counts 1/n in each) of this process and all its descendants.
 
-    `names`: process ids of named processes; descendants count for the named process above them, the rest for
-    "demo". On systems without /proc the resident set size stands in, which counts shared pages more than
-    once.
+    `names`: process ids of named processes; descendants count for the named process above them, the rest for "demo". On
+    systems without /proc the resident set size stands in, which counts shared pages more than once.
     """
 
     def __init__(self, names: Callable[[], dict[str, int]]) -> None:

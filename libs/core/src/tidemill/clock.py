@@ -36,5 +36,5 @@ class FixedClock:
         return self.time_ms
 
     def advance(self, ms: int) -> None:
-        """Move the clock forward by ``ms`` milliseconds."""
+        """Move the clock forward by `ms` milliseconds."""
         self.time_ms += ms

@@ -1,7 +1,7 @@
 """The one small tree of failures: the class says what the runtime must do.
 
-``RetryLater`` waits and tries the same work again, ``DeadLetter`` sets one record aside,
-``FatalError`` ends the process. Everything else is a defect and ends the process with a traceback.
+`RetryLater` waits and tries the same work again, `DeadLetter` sets one record aside,
+`FatalError` ends the process. Everything else is a defect and ends the process with a traceback.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class TidemillError(Exception):
 class RetryLater(TidemillError):
     """A dependency is away: nothing is wrong with the data, the same work is tried again.
 
-    ``delay_s`` is the least time to wait, in seconds. Never leads to a dead letter.
+    `delay_s` is the least time to wait, in seconds. Never leads to a dead letter.
     """
 
     def __init__(self, message: str = "a dependency is away", *, delay_s: float = 1.0) -> None:
@@ -27,7 +27,7 @@ class RetryLater(TidemillError):
 
 
 class DeadLetter(TidemillError):
-    """One record can never be processed: it is set aside with ``reason`` and the rest goes on."""
+    """One record can never be processed: it is set aside with `reason` and the rest goes on."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

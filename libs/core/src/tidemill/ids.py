@@ -1,7 +1,7 @@
 """Identifiers: UUIDv7 where an id should carry its time, name-based where a repeat must be the same.
 
-UUIDv7 is RFC 9562 section 5.7: 48 bits of Unix milliseconds, 12 bits ``rand_a``, 62 bits ``rand_b``. Ids of
-one batch share their millisecond and count upwards in ``rand_a`` and the top of ``rand_b`` (section 6.2,
+UUIDv7 is RFC 9562 section 5.7: 48 bits of Unix milliseconds, 12 bits `rand_a`, 62 bits `rand_b`. Ids of
+one batch share their millisecond and count upwards in `rand_a` and the top of `rand_b` (section 6.2,
 method 1: a fixed-length counter seeded at random), so that they sort in the order in which they were made.
 """
 
@@ -39,9 +39,9 @@ def uuid7() -> str:
 
 
 def uuid7_batch(n: int, now_ms: int) -> list[str]:
-    """``n`` UUIDv7s of the millisecond ``now_ms``, strictly increasing as text within the batch.
+    """`n` UUIDv7s of the millisecond `now_ms`, strictly increasing as text within the batch.
 
-    Raises ValueError if ``n`` is more than 33 million or the time does not fit in 48 bits.
+    Raises ValueError if `n` is more than 33 million or the time does not fit in 48 bits.
     """
     if n == 1:
         return [_uuid7(now_ms)]
@@ -73,7 +73,7 @@ def _first_counter(n: int, now_ms: int) -> int:
 
 
 def uuid7_column(n: int, now_ms: int) -> pa.StringArray:
-    """As ``uuid7_batch``, as a column of text and eight times as fast; raises the same."""
+    """As `uuid7_batch`, as a column of text and eight times as fast; raises the same."""
     import numpy as np
     import pyarrow as pa
 

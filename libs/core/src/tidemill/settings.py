@@ -1,6 +1,6 @@
-"""Settings that all services share, read from the environment when they are built (``TIDEMILL_*``).
+"""Settings that all services share, read from the environment when they are built (`TIDEMILL_*`).
 
-A service subclasses ``CommonSettings`` and adds its own documented fields.
+A service subclasses `CommonSettings` and adds its own documented fields.
 """
 
 from __future__ import annotations

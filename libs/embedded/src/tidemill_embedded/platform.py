@@ -192,9 +192,7 @@ class Platform:
         self._run_file.release()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Waits until the platform ends by itself; whether it has. Raises PlatformError where it has given
-        up.
-        """
+        """Waits until the platform ends by itself; whether it has. Raises PlatformError where it has given up."""
         ended = self._supervisor.wait(timeout_s)
         self.check()
         return ended

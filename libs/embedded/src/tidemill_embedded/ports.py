@@ -21,9 +21,7 @@ _noted: dict[int, IO[str]] = {}
 
 
 class Ports:
-    """Hands out ports on this machine, none of them twice, and remembers which were not the preferred
-    ones.
-    """
+    """Hands out ports on this machine, none of them twice, and remembers which were not the preferred ones."""
 
     def __init__(self) -> None:
         self._taken: set[int] = set()

@@ -22,9 +22,7 @@ SHOWN_CHARACTERS = 60
 
 
 class ExpectationError(ConfigError):
-    """An expectation that can never be checked: unknown name or argument, or a column of a type it is not
-    for.
-    """
+    """An expectation that can never be checked: unknown name or argument, or a column of a type it is not for."""
 
 
 class Expectation(ABC):

@@ -52,10 +52,9 @@ def build(
 ) -> Rule:
     """The expectation of that name with Great Expectations' own arguments.
 
-    `within` is for uniqueness alone, which needs it. `mostly` makes a rule about rows one by window; `over` is
-    the window of those (a day, if None). Without `severity`: warning by window, else critical. Raises
-    ExpectationError for an unknown name or argument, a missing or senseless one; the message names the
-    nearest known.
+    `within` is for uniqueness alone, which needs it. `mostly` makes a rule about rows one by window; `over` is the
+    window of those (a day, if None). Without `severity`: warning by window, else critical. Raises ExpectationError for
+    an unknown name or argument, a missing or senseless one; the message names the nearest known.
     """
     if name not in KNOWN:
         raise ExpectationError(f"unknown expectation {name!r}{_nearest(name, KNOWN)}")

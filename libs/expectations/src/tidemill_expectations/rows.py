@@ -25,9 +25,7 @@ class RowChecks:
         self._others = [r.fails_row for r in self._expectations if not isinstance(r, ColumnExpectation)]
 
     def check(self, row: Mapping[str, object]) -> tuple[Failure, ...]:
-        """What the row breaks, in the order of the expectations; a column that the row lacks counts as
-        null.
-        """
+        """What the row breaks, in the order of the expectations; a column that the row lacks counts as null."""
         if not self._breaks_any(row):
             return ()
         return tuple(

@@ -29,9 +29,7 @@ LATEST_EVENT = to_millis(datetime(2200, 1, 1, tzinfo=UTC))
 UNIQUE_WITHIN = timedelta(days=365)
 """How far back in event time a repeated event id is looked for where the model file does not say."""
 LONGEST_EVENT_ID = 256
-"""Event ids are held in memory, in keys and in indexes: a bound keeps one producer's mistake from filling
-them.
-"""
+"""Event ids are held in memory, in keys and in indexes: a bound keeps one producer's mistake from filling them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ FREE_OF_COOLDOWN = frozenset({"manual", "first_data"})
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked. ``event_time_ms``: stream time of the evidence."""
+    """What is asked. `event_time_ms`: stream time of the evidence."""
 
     request_id: str
     cause: str
@@ -29,9 +29,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """An earlier run of the same model. ``event_time_ms`` is its request's; ``version``: what it made, if
-    anything.
-    """
+    """An earlier run of the same model. `event_time_ms` is its request's; `version`: what it made, if anything."""
 
     request_id: str
     cause: str
@@ -43,12 +41,12 @@ class PastRun:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """From the model file, in milliseconds of event time. ``at_most``: runs within a duration."""
+    """From the model file, in milliseconds of event time. `at_most`: runs within a duration."""
 
     cooldown_ms: int
     at_most: tuple[int, int] | None = None
     backoff_ms: int = 3_600_000
-    """After a failure; doubled for each further failure in a row, up to ``MAX_DOUBLINGS`` times."""
+    """After a failure; doubled for each further failure in a row, up to `MAX_DOUBLINGS` times."""
 
 
 MAX_DOUBLINGS = 6
@@ -56,14 +54,14 @@ MAX_DOUBLINGS = 6
 
 @dataclass(frozen=True, slots=True)
 class AdmissionDecision:
-    """``admitted``, or refused for ``reason`` (one sentence that names the rule)."""
+    """`admitted`, or refused for `reason` (one sentence that names the rule)."""
 
     admitted: bool
     reason: str
 
 
 def decide(request: Request, past: Sequence[PastRun], policy: Policy) -> AdmissionDecision:
-    """Apply the rules in order; the first that refuses gives the reason. ``past``: oldest first, of this model.
+    """Apply the rules in order; the first that refuses gives the reason. `past`: oldest first, of this model.
 
     >>> request = Request("q2", "drift", "moved", event_time_ms=3_600_000)
     >>> decide(request, [], Policy(cooldown_ms=7_200_000)).admitted

@@ -26,7 +26,7 @@ SAME_SHARE = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class RuleResult:
-    """One rule and what was found: becomes an ``Evidence`` record of kind ``gate``."""
+    """One rule and what was found: becomes an `Evidence` record of kind `gate`."""
 
     rule: str
     metric: str
@@ -38,7 +38,7 @@ class RuleResult:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """``passed`` only if every rule did. ``note``: what there is to say where no rule applied."""
+    """`passed` only if every rule did. `note`: what there is to say where no rule applied."""
 
     passed: bool
     results: tuple[RuleResult, ...]
@@ -60,13 +60,12 @@ def apply_gate(
     rows: int,
     classes: Sequence[str] | None = None,
 ) -> GateResult:
-    """Apply the model file's gate to the two scores on the same ``rows``, whose labels are of these ``classes``
-    (``None``: the target is no class).
+    """Apply the model file's gate to the two scores on the same `rows`, whose labels are of these `classes`
+    (`None`: the target is no class).
 
-    ``at_least`` is a floor (a ceiling for metrics in which less is better). ``better_by`` is the margin over the
-    champion, in units of the metric; 0 lets an equal challenger pass. A metric that the rows do not define
-    (``challenger`` is ``None``) never passes. A gate before release:
-    Breck et al., The ML Test Score, IEEE Big Data 2017.
+    `at_least` is a floor (a ceiling for metrics in which less is better). `better_by` is the margin over the champion,
+    in units of the metric; 0 lets an equal challenger pass. A metric that the rows do not define (`challenger` is
+    `None`) never passes. A gate before release: Breck et al., The ML Test Score, IEEE Big Data 2017.
 
     >>> apply_gate("roc_auc", 0.72, 0.70, at_least=0.6, better_by=0.01, rows=500).passed
     True
@@ -85,7 +84,7 @@ def apply_gate(
 
 
 def one_answer(scores: NDArray[np.float64], spread: float = 1.0) -> str:
-    """What is wrong with ``scores`` ([n] or [n, C]) that are the same for (nearly) every row, else an empty text.
+    """What is wrong with `scores` ([n] or [n, C]) that are the same for (nearly) every row, else an empty text.
 
     A model whose one branch only strangers take (a fill value among temperatures) answers all others the same: it has
     learned nothing, whatever its metric is.

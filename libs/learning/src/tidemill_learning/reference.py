@@ -1,9 +1,8 @@
 """The training reference: what features, predictions and quality looked like when a model was made.
 
-It travels with the model as ``reference.json``; drift is measured against it. Features are the record's own
-values before any encoding, over the rows that the model was fitted on. Predictions and metrics are from rows
-it was
-*not* fitted on: a model looks better, and surer, on what it has seen.
+It travels with the model as `reference.json`; drift is measured against it. Features are the record's own values before
+any encoding, over the rows that the model was fitted on. Predictions and metrics are from rows it was *not* fitted on:
+a model looks better, and surer, on what it has seen.
 """
 
 from __future__ import annotations
@@ -37,14 +36,12 @@ def training_reference(
 ) -> dict[str, Any]:
     """The reference as a plain document (finite numbers, text and lists only).
 
-    ``features``: per feature of kind number ``quantiles`` (101 values; empty where all were null), ``nulls``
-    (share) and ``count`` (rows); of kind category ``counts`` (the 200 most frequent; a null is not among
-    them),
-    ``other`` (rows of all the rest), ``nulls``, ``count``. Time features are left out: they move by nature.
-    ``predictions``: ``quantiles`` and ``mean`` of P(positive) or of the value; for classes ``means``,
-    ``quantiles`` per class
-    and ``shares`` of the class found. ``rows``: fitted rows; ``held_out_rows``: those behind predictions and
-    metrics; ``event_time``: first and last event that was fitted on, epoch ms.
+    `features`: per feature of kind number `quantiles` (101 values; empty where all were null), `nulls` (share) and
+    `count` (rows); of kind category `counts` (the 200 most frequent; a null is not among them), `other` (rows of all
+    the rest), `nulls`, `count`. Time features are left out: they move by nature. `predictions`: `quantiles` and `mean`
+    of P(positive) or of the value; for classes `means`, `quantiles` per class and `shares` of the class found. `rows`:
+    fitted rows; `held_out_rows`: those behind predictions and metrics; `event_time`: first and last event that was
+    fitted on, epoch ms.
     """
     return {
         "features": {

@@ -11,7 +11,7 @@ class WrongUse(ConfigError):
     """What was asked for is named wrongly or not at all: the message says what to say instead. Exit code 2."""
 
     def __init__(self, message: str, option: str | None = None) -> None:
-        """``option``: the command line's option that the message is about."""
+        """`option`: the command line's option that the message is about."""
         super().__init__(message)
         self.option = option
 

@@ -76,8 +76,7 @@ def read_all(view: PlatformView, role: str, model: str | None = None, since_ms: 
     """All records of a platform topic that are there now, of one model where it is named, from a time of the
     log on.
 
-    In order per partition; repeats of an event are dropped by their id. Nothing where the topic does not
-    exist.
+    In order per partition; repeats of an event are dropped by their id. Nothing where the topic does not exist.
     """
     from tidemill.errors import ConfigError
     from tidemill.kafka.client.scan import scan

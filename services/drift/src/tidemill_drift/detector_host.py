@@ -1,6 +1,4 @@
-"""The detectors of all models, kept in agreement with what is stored of them. Knows neither Faust nor
-Kafka.
-"""
+"""The detectors of all models, kept in agreement with what is stored of them. Knows neither Faust nor Kafka."""
 
 from __future__ import annotations
 

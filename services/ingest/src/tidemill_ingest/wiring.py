@@ -39,9 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 def run(settings: IngestSettings) -> None:
-    """Serves until SIGTERM or SIGINT, then ends requests under way. Raises ConfigError where the port is
-    taken.
-    """
+    """Serves until SIGTERM or SIGINT, then ends requests under way. Raises ConfigError where the port is taken."""
     configure_logging(SERVICE, settings.log_level, settings.log_file)
     quieten()
     app = build_app(settings, configure_tracing(SERVICE, settings))

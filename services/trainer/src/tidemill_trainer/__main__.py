@@ -1,4 +1,4 @@
-"""``python -m tidemill_trainer``."""
+"""`python -m tidemill_trainer`."""
 
 from __future__ import annotations
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from tidemill.service.footprint import leave_out, share_arenas
 
 UNUSED = ("pandas", "polars")
-"""MLflow, scikit-learn and pyarrow import them where they are installed: 70 MB for tables that are Arrow
-here.
-"""
+"""MLflow, scikit-learn and pyarrow import them where they are installed: 70 MB for tables that are Arrow here."""
 
 MEMORY_ENVIRONMENT = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
@@ -24,7 +22,7 @@ def leave_out_unused() -> None:
 
 
 def share_one_heap() -> None:
-    """What ``MEMORY_ENVIRONMENT`` does at a process's start, for one that runs already: before threads are
+    """What `MEMORY_ENVIRONMENT` does at a process's start, for one that runs already: before threads are
     started.
     """
     import pyarrow as pa

@@ -7,16 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 GRACE_S = 15.0
 """How long the parts have to end after a stop; what is under way is safe to drop."""
 
 
 class Parts:
-    """Runs named loops as threads. The first that fails stops the others, and its exception is raised by
-    ``run``.
-    """
+    """Runs named loops as threads. The first that fails stops the others, and its exception is raised by `run`."""
 
     def __init__(self, loops: Mapping[str, Callable[[], None]], stop: threading.Event) -> None:
         self._stop = stop
@@ -35,7 +33,7 @@ class Parts:
         for thread in self._threads:
             thread.join(timeout=max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
-                log.warning("%s did not end in time and is left behind", thread.name)
+                _log.warning("%s did not end in time and is left behind", thread.name)
         if self._failures:
             raise self._failures[0]
 
@@ -43,7 +41,7 @@ class Parts:
         try:
             loop()
         except BaseException as error:
-            log.exception("%s has failed", name)
+            _log.exception("%s has failed", name)
             self._failures.append(error)
         finally:
             self._stop.set()

@@ -14,7 +14,7 @@ PARTS: tuple[Part, ...] = ("collect", "admit", "train", "release", "publish")
 
 
 class TrainerSettings(CommonSettings):
-    """The trainer's own settings (``TIDEMILL_*``)."""
+    """The trainer's own settings (`TIDEMILL_*`)."""
 
     parts: Annotated[tuple[Part, ...], NoDecode] = Field(
         PARTS,

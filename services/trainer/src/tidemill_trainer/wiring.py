@@ -52,7 +52,7 @@ from tidemill_trainer.settings import Part, TrainerSettings
 from tidemill_trainer.training.process import TrainingChild, child_environment
 from tidemill_trainer.training.run_loop import Place, Trainer, TrainerContext
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 SERVICE = "trainer"
 
@@ -66,7 +66,7 @@ PLATFORM_TOPICS = (
 
 
 def serve(settings: TrainerSettings, stop: threading.Event) -> None:
-    """Run all parts until ``stop`` is set. Raises what ended them otherwise."""
+    """Run all parts until `stop` is set. Raises what ended them otherwise."""
     configure_logging(SERVICE, settings.log_level, settings.log_file)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every revision, at every start
     settings = with_absolute_places(settings)
@@ -179,7 +179,7 @@ def _trial_evaluator(settings: TrainerSettings, contract: Contract, published: P
 
 def topic_partitions(settings: TrainerSettings, contract: Contract) -> dict[str, int]:
     """Partition count of every topic that the trainer uses; 0 for those of models that wait for theirs: they are
-    collected as soon as they are there. Raises ``RetryLater`` until the platform's and those of one model are there.
+    collected as soon as they are there. Raises `RetryLater` until the platform's and those of one model are there.
     """
     catalog = contract.topics
     models = {model: [catalog.name(role, model) for role in ROLES] for model in contract.models}
@@ -193,7 +193,7 @@ def topic_partitions(settings: TrainerSettings, contract: Contract) -> dict[str,
     for model, names in absent.items():
         if names:
             told = ", ".join(sorted(names))
-            log.warning("%s waits, the others go on: no topics %s; `tidemill topics apply` creates them", model, told)
+            _log.warning("%s waits, the others go on: no topics %s; `tidemill topics apply` creates them", model, told)
     return {**dict.fromkeys((name for names in absent.values() for name in names), 0), **counts}
 
 
@@ -249,5 +249,5 @@ def with_absolute_places(settings: TrainerSettings) -> TrainerSettings:
 
 
 def as_uri(place: str) -> str:
-    """A folder as ``file://`` URI; a URI as it is, without a slash at its end."""
+    """A folder as `file://` URI; a URI as it is, without a slash at its end."""
     return place.rstrip("/") if "://" in place else Path(place).resolve().as_uri()

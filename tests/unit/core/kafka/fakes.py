@@ -13,7 +13,7 @@ def failure(code: int, *, fatal: bool = False, retriable: bool = False, abort: b
 
 
 class FakeProducer:
-    """Records calls; raises what ``failures`` has for a method's name, once."""
+    """Records calls; raises what `failures` has for a method's name, once."""
 
     def __init__(self, config: dict[str, Any], failures: dict[str, Exception] | None = None) -> None:
         self.config = config

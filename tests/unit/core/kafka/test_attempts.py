@@ -63,7 +63,7 @@ class Log(FakeConsumer):
 
 
 class Process:
-    """One process over the log, until it is through or dies. ``lives_for``: commits after which it is killed."""
+    """One process over the log, until it is through or dies. `lives_for`: commits after which it is killed."""
 
     def __init__(self, log: Log, usual: int, lives_for: int | None) -> None:
         self.log, self.usual, self.left = log, usual, lives_for

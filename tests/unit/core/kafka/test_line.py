@@ -22,7 +22,7 @@ WAIT_S = 30
 
 
 class SlowProducer(FakeProducer):
-    """A commit takes until ``release`` is set."""
+    """A commit takes until `release` is set."""
 
     def __init__(self, config: dict[str, Any], failures: dict[str, Exception], release: threading.Event) -> None:
         super().__init__(config, failures)
@@ -35,7 +35,7 @@ class SlowProducer(FakeProducer):
 
 
 class Bench:
-    """A line over a fake producer; batch ``n`` is one record with the value and offset ``n``."""
+    """A line over a fake producer; batch `n` is one record with the value and offset `n`."""
 
     def __init__(self) -> None:
         self.failures: dict[str, Exception] = {}

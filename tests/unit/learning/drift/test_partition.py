@@ -16,8 +16,7 @@ ROLES: tuple[Role, ...] = ("clean", "predictions", "labels")
 
 
 def read_on(spec: Any, made: Logs, steps: list[tuple[int, int, bool]]) -> dict[str, Profile]:
-    """Read the logs as `steps` say: (role, records, then die and restart from the last commit?), then the
-    rest.
+    """Read the logs as `steps` say: (role, records, then die and restart from the last commit?), then the rest.
 
     Asserts that a profile that is written twice is the same both times.
     """

@@ -1,6 +1,4 @@
-"""Quality alarms: none for a calibrated model however the base rate swings, soon for one that has become
-wrong.
-"""
+"""Quality alarms: none for a calibrated model however the base rate swings, soon for one that has become wrong."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from tidemill_trainer.training.revision import code_revision, is_commit
 
 
 def checkout(folder: Path) -> str:
-    """A repository with one file ``ours.py``; gives its commit."""
+    """A repository with one file `ours.py`; gives its commit."""
     git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b"]
     (folder / "ours.py").write_text("")
     for arguments in (["init", "-q"], ["add", "ours.py"], ["commit", "-qm", "one"]):

@@ -31,9 +31,7 @@ class SimClock:
 
 
 def pace_for(backlog: int, comfortable: int, most: int) -> float:
-    """Back-pressure: full speed up to a `comfortable` backlog of records, none from `most` on, linear
-    between.
-    """
+    """Back-pressure: full speed up to a `comfortable` backlog of records, none from `most` on, linear between."""
     if backlog <= comfortable:
         return 1.0
     return max(0.0, (most - backlog) / (most - comfortable))

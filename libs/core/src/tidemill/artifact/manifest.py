@@ -42,16 +42,14 @@ def feature_columns(features: Iterable[FeatureLike]) -> tuple[FeatureColumn, ...
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What an artifact is. Equal manifests have equal bytes (canonical JSON), so the digest names the
-    content.
+    """What an artifact is. Equal manifests have equal bytes (canonical JSON), so the digest names the content.
 
-    model, version: as in ModelVersion. task: decides the shape of a score. output: the graph's output that
-    holds the scores: probabilities [n, C] in the order of `classes`, or the value [n, 1] or [n] of a
-    regression. classes: the class names as text, empty for a regression. positive_class: the one of
-    `classes` whose probability a binary model answers, else None. features: see FeatureColumn; the graph's
-    inputs follow from them. run_id is ours, tracking_run MLflow's. data_set: the DataSet of the ModelRef as
-    a plain dict. created_at: ms since the epoch. files: name -> SHA-256 hex, filled in by `write_artifact`.
-    libraries: the versions that made the graph.
+    model, version: as in ModelVersion. task: decides the shape of a score. output: the graph's output that holds the
+    scores: probabilities [n, C] in the order of `classes`, or the value [n, 1] or [n] of a regression. classes: the
+    class names as text, empty for a regression. positive_class: the one of `classes` whose probability a binary model
+    answers, else None. features: see FeatureColumn; the graph's inputs follow from them. run_id is ours, tracking_run
+    MLflow's. data_set: the DataSet of the ModelRef as a plain dict. created_at: ms since the epoch. files: name ->
+    SHA-256 hex, filled in by `write_artifact`. libraries: the versions that made the graph.
     """
 
     model: str

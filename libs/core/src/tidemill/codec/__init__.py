@@ -1,6 +1,6 @@
 """Bytes on a topic to rows and back: both wire formats, whole batches in columns, single records by row.
 
-`Codec` is the entry point. Its column half needs the extra ``columns`` (pyarrow, pyruhvro) and is imported
+`Codec` is the entry point. Its column half needs the extra `columns` (pyarrow, pyruhvro) and is imported
 on first use, so a service that only encodes single records installs neither.
 """
 

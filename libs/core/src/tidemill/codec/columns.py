@@ -116,9 +116,8 @@ def _check_text(rows: pa.RecordBatch, layout: Layout) -> None:
 def encode_columns(rows: pa.RecordBatch, layout: Layout) -> list[bytes]:
     """Encode rows to Avro binaries without headers, one per row, order kept.
 
-    Columns are found by name; a missing column of a nullable field is null; others that the record does not
-    have are left out. Raises ValueError for a null in a field that admits none and for a type that cannot
-    be cast safely.
+    Columns are found by name; a missing column of a nullable field is null; others that the record does not have are
+    left out. Raises ValueError for a null in a field that admits none and for a type that cannot be cast safely.
     """
     wire = pa.RecordBatch.from_arrays(
         [_wire_column(rows, f, layout) for f in layout.wire_arrow], schema=layout.wire_arrow

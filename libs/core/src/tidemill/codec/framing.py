@@ -1,7 +1,7 @@
 """The two wire formats, told apart by a value's first byte.
 
-* Confluent: magic ``00``, a schema id of four bytes big-endian, the Avro binary.
-* Avro single-object encoding (Avro specification 1.11, "Single object encoding"): marker ``C3 01``, the
+* Confluent: magic `00`, a schema id of four bytes big-endian, the Avro binary.
+* Avro single-object encoding (Avro specification 1.11, "Single object encoding"): marker `C3 01`, the
 CRC-64-AVRO
   fingerprint of the writer's schema in eight bytes little-endian, the Avro binary.
 """
@@ -27,9 +27,8 @@ SINGLE_OBJECT_HEADER_BYTES = 10
 class BadRecord:
     """A value that is not a record of the wanted schema and never will be.
 
-    `position` is its place in the decoded sequence; `error_class` is a stable name for counting and
-    filtering (Tombstone, EmptyValue, UnknownFormat, UnknownSchema, IncompatibleSchema, MalformedRecord);
-    `message` is for people.
+    `position` is its place in the decoded sequence; `error_class` is a stable name for counting and filtering
+    (Tombstone, EmptyValue, UnknownFormat, UnknownSchema, IncompatibleSchema, MalformedRecord); `message` is for people.
     """
 
     position: int
@@ -64,9 +63,7 @@ def confluent_header(schema_id: int) -> bytes:
 
 
 def header_of(value: bytes) -> bytes:
-    """The header of one framed value; empty where the value is in neither format or too short for its
-    header.
-    """
+    """The header of one framed value; empty where the value is in neither format or too short for its header."""
     if value[:1] == CONFLUENT_MAGIC:
         return value[:CONFLUENT_HEADER_BYTES] if len(value) >= CONFLUENT_HEADER_BYTES else b""
     if value[:2] == SINGLE_OBJECT_MARKER:

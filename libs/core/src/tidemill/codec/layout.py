@@ -1,9 +1,8 @@
 """What an Avro record schema looks like in columns.
 
-Bytes and strings have the same Avro binary (a length, then that many bytes), and the columnar decoder knows
-only strings: so bytes are read and written as strings of the same buffers, and viewed as binary on our
-side. The decoder does not check UTF-8, which makes that exact; real strings are checked afterwards (see
-`tidemill.codec.columns`).
+Bytes and strings have the same Avro binary (a length, then that many bytes), and the columnar decoder knows only
+strings: so bytes are read and written as strings of the same buffers, and viewed as binary on our side. The decoder
+does not check UTF-8, which makes that exact; real strings are checked afterwards (see `tidemill.codec.columns`).
 """
 
 from __future__ import annotations
@@ -32,10 +31,9 @@ _LOGICAL_TYPES = frozenset({"timestamp-millis", "timestamp-micros", "date"})
 class Layout:
     """A schema prepared for columns.
 
-    `wire_text`: the schema given to pyruhvro. `plain`: the schema for fastavro, without logical types.
-    `wire_arrow`: the fields that pyruhvro produces and takes. `arrow`: the fields of decoded batches, in
-    the record's order, timestamps in UTC. `required`: fields that admit no null. `measures`: see
-    `tidemill.codec.lengths`.
+    `wire_text`: the schema given to pyruhvro. `plain`: the schema for fastavro, without logical types. `wire_arrow`:
+    the fields that pyruhvro produces and takes. `arrow`: the fields of decoded batches, in the record's order,
+    timestamps in UTC. `required`: fields that admit no null. `measures`: see `tidemill.codec.lengths`.
     """
 
     wire_text: str

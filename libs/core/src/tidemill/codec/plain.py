@@ -16,9 +16,8 @@ DEEPEST = 128
 def parse_plain(schema: dict[str, Any]) -> Any:
     """fastavro's form of an .avsc; logical types are ignored, so no value is out of a Python type's range.
 
-    Defaults are data and no longer JSON: bytes are bytes, and a record that leaves fields to their own defaults
-    is whole. fastavro hands them out as they stand there. Raises ValueError where they have
-    no end.
+    Defaults are data and no longer JSON: bytes are bytes, and a record that leaves fields to their own defaults is
+    whole. fastavro hands them out as they stand there. Raises ValueError where they have no end.
     """
     parsed = parse_schema(_strip(schema))
     names = {str(node["name"]): node for node in _named(parsed)}

@@ -1,5 +1,4 @@
-"""Records written with an earlier schema, read with the current one (Avro specification, "Schema
-Resolution").
+"""Records written with an earlier schema, read with the current one (Avro specification, "Schema Resolution").
 
 Where the two differ only by fields added, removed, renamed or widened, whole columns are moved; anything else is
 resolved record by record by fastavro, which implements the specification.

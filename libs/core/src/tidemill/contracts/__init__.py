@@ -1,5 +1,4 @@
-"""The contract in Python: topics, schemas, model files and the platform's own events, all read from
-`schemas/`.
+"""The contract in Python: topics, schemas, model files and the platform's own events, all read from `schemas/`.
 
 Import from the modules, not from here: `topics`, `schemas`, `events`, `model_file`, `compatibility`,
 `history`. Nothing here talks to Kafka.

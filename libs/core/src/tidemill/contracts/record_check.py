@@ -1,6 +1,4 @@
-"""Holds a model file against the `.avsc` of its record: the fields that it names exist and have
-fitting types.
-"""
+"""Holds a model file against the `.avsc` of its record: the fields that it names exist and have fitting types."""
 
 from __future__ import annotations
 

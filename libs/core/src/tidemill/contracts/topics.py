@@ -42,11 +42,9 @@ _OPTIONAL = ("dead_letters", "config")
 class TopicSpec:
     """One row of `topics.yaml`.
 
-    `pattern` is the name without prefix, perhaps with `{model}`; `schema` None where values are bytes as
-    they came;
-    `partitions` None where the number is the model's (a setting); `retention` None for ever; `config` is
-    complete, as Kafka's
-    `create_topics` wants it (retention, clean-up and message limits included).
+    `pattern` is the name without prefix, perhaps with `{model}`; `schema` None where values are bytes as they came;
+    `partitions` None where the number is the model's (a setting); `retention` None for ever; `config` is complete, as
+    Kafka's `create_topics` wants it (retention, clean-up and message limits included).
     """
 
     role: str

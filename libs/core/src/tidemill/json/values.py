@@ -30,8 +30,7 @@ SHOWN_CHARACTERS = 40
 
 
 class FieldError(ValueError):
-    """A row is not what the schema asks for. `field` is the path of the first wrong field, `reason` says
-    why.
+    """A row is not what the schema asks for. `field` is the path of the first wrong field, `reason` says why.
 
     `errors` holds every (field, reason) of the row, the first included: in the schema's order, then the
     unknown ones.

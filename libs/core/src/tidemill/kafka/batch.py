@@ -21,9 +21,9 @@ Partition = tuple[str, int]
 class Batch:
     """Records of one topic and any of its partitions; all columns have the same length.
 
-    Records of one partition stand in offset order; partitions may be interleaved. ``timestamps_ms`` is the
+    Records of one partition stand in offset order; partitions may be interleaved. `timestamps_ms` is the
     record's timestamp (the broker's append time on the platform's topics). A record without headers has
-    None. ``anew``: by partition the id of the topic, where the reader had read another topic of this name before.
+    None. `anew`: by partition the id of the topic, where the reader had read another topic of this name before.
     """
 
     topic: str
@@ -39,7 +39,7 @@ class Batch:
         return len(self.offsets)
 
     def source(self, partition: int) -> str:
-        """The topic as what is made of its records names it: ``topic``, or ``topic@id`` where it was made anew, since
+        """The topic as what is made of its records names it: `topic`, or `topic@id` where it was made anew, since
         its offsets are there a second time.
         """
         return source_name(self.topic, self.anew.get(partition, ""))
@@ -100,9 +100,8 @@ class Batch:
 class Output:
     """Records to write to one topic; columns are aligned.
 
-    ``partitions`` is one number for all records, a column of numbers, or None: then the key decides
-    (``murmur2_random``, as Java's default). ``keys``, ``headers`` and ``timestamps_ms`` may be None: no
-    key, no headers, the broker's time.
+    `partitions` is one number for all records, a column of numbers, or None: then the key decides (`murmur2_random`, as
+    Java's default). `keys`, `headers` and `timestamps_ms` may be None: no key, no headers, the broker's time.
     """
 
     topic: str

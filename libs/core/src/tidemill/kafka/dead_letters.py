@@ -38,15 +38,15 @@ ERROR_TOPIC_ID = "tidemill.errors.topic.id"
 ERROR_HEADERS = frozenset({ERROR_TOPIC, ERROR_PARTITION, ERROR_OFFSET, ERROR_CLASS, ERROR_MESSAGE, ERROR_TOPIC_ID})
 
 RESOLVES = "tidemill.resolves"
-"""On a resolution: ``topic/partition/offset`` of the dead letter that it resolves."""
+"""On a resolution: `topic/partition/offset` of the dead letter that it resolves."""
 RESOLUTION = "tidemill.resolution"
-"""On a resolution: what was done, ``replayed`` or ``discarded``."""
+"""On a resolution: what was done, `replayed` or `discarded`."""
 
 
 def dead_letter_headers(
     topic: str, partition: int, offset: int, error_class: str, message: str, topic_id: str = ""
 ) -> Headers:
-    """Headers that say where a dead letter was read and why it was set aside; values are UTF-8 text. ``topic_id``: of
+    """Headers that say where a dead letter was read and why it was set aside; values are UTF-8 text. `topic_id`: of
     a topic that was made anew.
     """
     return [
@@ -70,7 +70,7 @@ def parse_dead_letter(headers: Headers | None) -> tuple[str, int, int, str, str]
 
 
 def resolution_headers(topic: str, partition: int, offset: int, done: str) -> Headers:
-    """Headers of the record that resolves the dead letter at a position; ``done``: replayed or discarded."""
+    """Headers of the record that resolves the dead letter at a position; `done`: replayed or discarded."""
     return [(RESOLVES, origin(topic, partition, offset)), (RESOLUTION, done.encode())]
 
 

@@ -2,7 +2,7 @@
 
 | module | what it is |
 |---|---|
-| ``linear`` | ``Pattern``, ``regex`` and ``like``: compiled patterns, and what they bound |
-| ``translate`` | a pattern of Python's as one of RE2's that finds the same |
-| ``characters`` | sets of characters, as Python's engine has them |
+| `linear` | `Pattern`, `regex` and `like`: compiled patterns, and what they bound |
+| `translate` | a pattern of Python's as one of RE2's that finds the same |
+| `characters` | sets of characters, as Python's engine has them |
 """

@@ -47,7 +47,7 @@ def complement(ranges: Ranges) -> Ranges:
 
 @cache
 def category(name: str, ascii_only: bool) -> Ranges:
-    """What ``\\d``, ``\\s`` or ``\\w`` (by its letter) stands for in Python."""
+    """What `\\d`, `\\s` or `\\w` (by its letter) stands for in Python."""
     match = re.compile(rf"\{name}", re.ASCII if ascii_only else 0).match
     return merged((point, point) for point in range(sys.maxunicode + 1) if match(chr(point)))
 

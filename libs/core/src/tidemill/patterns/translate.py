@@ -1,11 +1,11 @@
 """A regular expression of Python's as one of RE2's that is found in the same texts.
 
-Python's own parser reads it, so there is one grammar. The engines differ in what ``\\d``, ``\\w``, ``\\s``, ``\\b``,
-``$``, ``\\Z`` and letter case mean: all of it is written out as Python has it. What cannot be found in linear time
+Python's own parser reads it, so there is one grammar. The engines differ in what `\\d`, `\\w`, `\\s`, `\\b`,
+`$`, `\\Z` and letter case mean: all of it is written out as Python has it. What cannot be found in linear time
 (look-around, references to groups) has no translation.
 
 RE2 knows boundaries of ASCII words alone. For other texts a boundary is a mark in the text itself: before every
-character and at the end stand marks that say whether Python sees one there. See ``marked``.
+character and at the end stand marks that say whether Python sees one there. See `marked`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class PatternError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """``plain`` is for any text where ``boundaries`` is 0, else for ASCII texts that are not empty; ``with_marks`` is
+    """`plain` is for any text where `boundaries` is 0, else for ASCII texts that are not empty; `with_marks` is
     for all others, with that many marks before each character.
     """
 
@@ -75,7 +75,7 @@ def translate(pattern: str) -> Translation:
 
 
 def marked(text: str, count: int) -> str:
-    """A text with ``count`` marks before each character and at its end."""
+    """A text with `count` marks before each character and at its end."""
     text = text.replace(BOUNDARY, "\ufffe").replace(INSIDE, "\ufffe")
     places = {match.start() for match in re.finditer(r"\b", text)}
     if not text:
@@ -85,7 +85,7 @@ def marked(text: str, count: int) -> str:
 
 
 class _Writer:
-    """Writes one pattern. ``head`` and ``tail``: nothing stands before, or behind, in the whole pattern."""
+    """Writes one pattern. `head` and `tail`: nothing stands before, or behind, in the whole pattern."""
 
     def __init__(self, *, marks: bool) -> None:
         self._marks = marks

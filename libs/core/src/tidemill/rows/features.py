@@ -1,5 +1,4 @@
-"""From the columns of a record batch to the inputs of a model's graph: the one way, in training and in
-serving.
+"""From the columns of a record batch to the inputs of a model's graph: the one way, in training and in serving.
 
 The graph holds everything that is learned (encoders, medians, the estimator). What is *not* learned stands
 here: which column feeds which input, how a null is written, and how a time is read in its zone.
@@ -65,9 +64,7 @@ def input_kinds(features: Iterable[FeatureLike]) -> dict[str, str]:
 
 
 def input_names(features: Iterable[FeatureLike]) -> tuple[str, ...]:
-    """The names of the graph's inputs, in the order of the model file; a part of a time is
-    `<feature>_<part>`.
-    """
+    """The names of the graph's inputs, in the order of the model file; a part of a time is `<feature>_<part>`."""
     return tuple(input_kinds(features))
 
 

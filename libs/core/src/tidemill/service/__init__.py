@@ -1,4 +1,4 @@
-"""What every process needs around its logic: health, metrics endpoint, shutdown, exit codes, ``--help``."""
+"""What every process needs around its logic: health, metrics endpoint, shutdown, exit codes, `--help`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``--help`` of a service: what it is, and every setting that it reads from the environment."""
+"""`--help` of a service: what it is, and every setting that it reads from the environment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["parser", "settings_table"]
 
 
 def parser(service: str, settings: type[KafkaSettings], description: str = "") -> argparse.ArgumentParser:
-    """An argument parser for ``service`` whose ``--help`` ends with the table of its settings.
+    """An argument parser for `service` whose `--help` ends with the table of its settings.
 
     Building it reads no environment.
     """

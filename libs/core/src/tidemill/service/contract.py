@@ -16,7 +16,7 @@ __all__ = ["Contract"]
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """``models``: those that can be served, by name; what is wrong with the others is logged."""
+    """`models`: those that can be served, by name; what is wrong with the others is logged."""
 
     settings: CommonSettings
     models: dict[str, ModelSpec]

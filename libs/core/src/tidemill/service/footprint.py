@@ -23,7 +23,7 @@ __all__ = [
 ]  # fmt: skip
 
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
-"""Of glibc's ``malloc.h``."""
+"""Of glibc's `malloc.h`."""
 _ARENAS = 2
 _PAUSE_S = 10.0
 _LARGE_BYTES = 16 << 20
@@ -63,7 +63,7 @@ def share_arenas(arenas: int = _ARENAS) -> None:
 def map_large_blocks() -> None:
     """Let every block of 4 MiB or more have pages of its own, which go back as soon as it is freed.
 
-    Else glibc keeps up to 64 MiB of freed blocks at the end of an arena, where ``give_back`` does not reach them.
+    Else glibc keeps up to 64 MiB of freed blocks at the end of an arena, where `give_back` does not reach them.
     """
     set_option = _c_function("mallopt")
     if set_option is not None:

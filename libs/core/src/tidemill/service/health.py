@@ -16,7 +16,7 @@ Check = Callable[[], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The outcome of all checks of one kind; ``reasons`` has one entry per failed check."""
+    """The outcome of all checks of one kind; `reasons` has one entry per failed check."""
 
     ok: bool
     reasons: dict[str, str]
@@ -41,12 +41,12 @@ class Health:
         self._ready: dict[str, Check] = {}
 
     def add_live(self, name: str, check: Check) -> None:
-        """Add or replace the liveness check ``name``."""
+        """Add or replace the liveness check `name`."""
         with self._lock:
             self._live[name] = check
 
     def add_ready(self, name: str, check: Check) -> None:
-        """Add or replace the readiness check ``name``."""
+        """Add or replace the readiness check `name`."""
         with self._lock:
             self._ready[name] = check
 
@@ -66,7 +66,7 @@ class Health:
 
 
 class Heartbeat:
-    """A liveness check for a loop: it beats, and is taken for stuck after ``max_age_s`` without a beat."""
+    """A liveness check for a loop: it beats, and is taken for stuck after `max_age_s` without a beat."""
 
     def __init__(self, max_age_s: float = 60.0, *, now: Callable[[], float] = time.monotonic) -> None:
         self._max_age_s = max_age_s

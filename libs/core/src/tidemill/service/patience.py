@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 def patiently(work: Callable[[], T], stop: threading.Event, what: str = "waiting") -> T | None:
-    """Do ``work`` as soon as what it depends on is there; None if the process is stopped first."""
+    """Do `work` as soon as what it depends on is there; None if the process is stopped first."""
     while not stop.is_set():
         try:
             return work()

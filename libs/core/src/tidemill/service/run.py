@@ -23,10 +23,10 @@ _log = logging.getLogger(__name__)
 
 
 def run_service(main: Callable[[], object], package: str | None = None) -> int:
-    """Run ``main`` and say how it ended: 0 clean, 1 crash, 2 configuration, 3 fenced by another process.
+    """Run `main` and say how it ended: 0 clean, 1 crash, 2 configuration, 3 fenced by another process.
 
-    Expected failures are said in one line on stderr and in the log; defects with their traceback. ``package``: the
-    distribution that this process is made of; its version is told in ``tidemill_build_info``.
+    Expected failures are said in one line on stderr and in the log; defects with their traceback. `package`: the
+    distribution that this process is made of; its version is told in `tidemill_build_info`.
     """
     share_arenas()
     if package is not None:

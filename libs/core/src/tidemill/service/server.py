@@ -34,12 +34,11 @@ _log = logging.getLogger(__name__)
 
 
 class HealthServer:
-    """Serves ``/metrics`` (Prometheus or OpenMetrics), ``/health/live`` and ``/health/ready`` (JSON, 200 or
-    503).
+    """Serves `/metrics` (Prometheus or OpenMetrics), `/health/live` and `/health/ready` (JSON, 200 or 503).
 
-    ``port`` 0 takes a free one; ``self.port`` is the one taken. A context manager; works in daemon threads, of which
-    there are never more than ``MOST_CONNECTIONS``. On an address that only this machine reaches it answers to this
-    machine's names and to ``allowed_hosts``, elsewhere to any, or to ``allowed_hosts`` and private names where some
+    `port` 0 takes a free one; `self.port` is the one taken. A context manager; works in daemon threads, of which
+    there are never more than `MOST_CONNECTIONS`. On an address that only this machine reaches it answers to this
+    machine's names and to `allowed_hosts`, elsewhere to any, or to `allowed_hosts` and private names where some
     are given: a web page that turns a name of its own here is refused. Raises ConfigError if the port is taken.
     """
 
@@ -82,7 +81,7 @@ class HealthServer:
 
 
 class _BoundedServer(ThreadingHTTPServer):
-    """Holds at most ``MOST_CONNECTIONS``, each for at most ``deadline_s``."""
+    """Holds at most `MOST_CONNECTIONS`, each for at most `deadline_s`."""
 
     daemon_threads = True
     request_queue_size = _WAITING

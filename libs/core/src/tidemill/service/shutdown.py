@@ -13,7 +13,7 @@ class StopSignal(threading.Event):
     """Set by the first SIGTERM or SIGINT; a second SIGINT ends the process at once, as Ctrl-C twice does
     anywhere.
 
-    ``install()`` must be called in the main thread. Use it wherever an Event is wanted.
+    `install()` must be called in the main thread. Use it wherever an Event is wanted.
     """
 
     def install(self) -> StopSignal:

@@ -1,10 +1,9 @@
 """A mergeable summary of numbers: how many lie in each logarithmic bucket.
 
-DDSketch (Masson, Rim, Lee: "DDSketch: a fast and fully-mergeable quantile sketch with relative-error
-guarantees", VLDB 2019) with the uniform collapse of UDDSketch (Epicoco et al., IEEE Access 2020): where
-there are too many buckets, each two neighbours are united. It holds only counts and uses no randomness, so
-the same values give the same sketch in whatever order and in however many parts they come. A KLL or
-t-digest would not.
+DDSketch (Masson, Rim, Lee: "DDSketch: a fast and fully-mergeable quantile sketch with relative-error guarantees", VLDB
+2019) with the uniform collapse of UDDSketch (Epicoco et al., IEEE Access 2020): where there are too many buckets, each
+two neighbours are united. It holds only counts and uses no randomness, so the same values give the same sketch in
+whatever order and in however many parts they come. A KLL or t-digest would not.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from opentelemetry import trace
 __all__ = ["JsonFormatter", "configure_logging", "model_version"]
 
 model_version: ContextVar[str | None] = ContextVar("model_version", default=None)
-"""The model version at work in this context (``<model>:<version>``); stands on every log line."""
+"""The model version at work in this context (`<model>:<version>`); stands on every log line."""
 
 PAYLOAD_LOGGERS: Mapping[str, int] = {
     **dict.fromkeys(("aiokafka", "kafka", "faust", "mode"), logging.INFO),  # whole requests, with the records in them
@@ -32,9 +32,7 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 class JsonFormatter(logging.Formatter):
-    """``ts`` (RFC 3339, UTC), ``level``, ``service``, ``logger``, ``message``, ``trace_id``,
-    ``model_version``, extras.
-    """
+    """`ts` (RFC 3339, UTC), `level`, `service`, `logger`, `message`, `trace_id`, `model_version`, extras."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
@@ -59,9 +57,9 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(service: str, level: str = "INFO", file: Path | None = None) -> None:
-    """Send all logging of this process to stderr, or to ``file``, as JSON lines; replaces earlier handlers.
+    """Send all logging of this process to stderr, or to `file`, as JSON lines; replaces earlier handlers.
 
-    Extras given with ``extra={"model_version": ...}`` win over the context's.
+    Extras given with `extra={"model_version": ...}` win over the context's.
     """
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)

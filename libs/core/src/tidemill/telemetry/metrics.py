@@ -1,6 +1,4 @@
-"""Helpers for metrics. Each service declares its own, once, in its ``metrics.py``; names begin with
-``tidemill_``.
-"""
+"""Helpers for metrics. Each service declares its own, once, in its `metrics.py`; names begin with `tidemill_`."""
 
 from __future__ import annotations
 

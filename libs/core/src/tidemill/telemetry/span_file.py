@@ -15,13 +15,11 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 __all__ = ["SpanFileExporter", "span_line"]
 
 MAX_BYTES = 16 * 1024 * 1024
-"""A file that has grown beyond this becomes ``.1``, and what was ``.1`` is dropped: two such at most per
-process.
-"""
+"""A file that has grown beyond this becomes `.1`, and what was `.1` is dropped: two such at most per process."""
 
 
 class SpanFileExporter(SpanExporter):
-    """Appends every finished span as one line to ``<folder>/<service>-<pid>.jsonl``."""
+    """Appends every finished span as one line to `<folder>/<service>-<pid>.jsonl`."""
 
     def __init__(self, folder: Path, service: str, *, max_bytes: int = MAX_BYTES) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -30,7 +28,7 @@ class SpanFileExporter(SpanExporter):
         self._lock = threading.Lock()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Append ``spans``; a full disk fails the export, never the work."""
+        """Append `spans`; a full disk fails the export, never the work."""
         lines = "".join(json.dumps(span_line(span), default=str) + "\n" for span in spans)
         with self._lock:
             try:

@@ -42,7 +42,7 @@ def format_traceparent(trace_id: int, span_id: int, sampled: bool) -> bytes:
 
 
 def new_traceparent(ratio: float = 1.0) -> bytes:
-    """A new root context, sampled with probability ``ratio`` by the rule of OpenTelemetry's
+    """A new root context, sampled with probability `ratio` by the rule of OpenTelemetry's
     TraceIdRatioBased sampler.
 
     That rule looks at the low 64 bits of the trace id only, so any process decides the same.
@@ -71,7 +71,7 @@ def sampled_contexts(columns: Iterable[Headers | None]) -> dict[int, bytes]:
 
 
 def sampled_parents(columns: Iterable[Headers | None], limit: int = 128) -> list[tuple[int, int]]:
-    """(trace id, span id) of the sampled contexts among the records' headers, at most ``limit``."""
+    """(trace id, span id) of the sampled contexts among the records' headers, at most `limit`."""
     sampled = (
         value
         for headers in columns

@@ -1,7 +1,7 @@
 """OpenTelemetry tracing: sampled at the head, exported over OTLP/HTTP or into a local folder.
 
 Spans of batches follow the messaging conventions (OpenTelemetry semantic conventions, "Messaging spans"):
-one ``process <topic>`` span of kind CONSUMER, linked to the contexts of the sampled producers. A batch in
+one `process <topic>` span of kind CONSUMER, linked to the contexts of the sampled producers. A batch in
 which nothing is sampled costs one look at its headers and makes no span.
 """
 
@@ -61,7 +61,7 @@ MAX_SAMPLED = 10_000
 
 
 class LinkSampler(Sampler):
-    """Samples a root span that is linked to a sampled context; decides all others as ``base`` does."""
+    """Samples a root span that is linked to a sampled context; decides all others as `base` does."""
 
     def __init__(self, base: Sampler) -> None:
         self._base = base
@@ -76,13 +76,13 @@ class LinkSampler(Sampler):
         links: Sequence[Link] | None = None,
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
-        """See ``Sampler``."""
+        """See `Sampler`."""
         if links and any(link.context.trace_flags.sampled for link in links):
             return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes, trace_state)
         return self._base.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
 
     def get_description(self) -> str:
-        """See ``Sampler``."""
+        """See `Sampler`."""
         return f"LinkSampler({self._base.get_description()})"
 
 
@@ -96,7 +96,7 @@ def configure_tracing(service: str, settings: CommonSettings) -> Tracer:
 def tracer_provider(service: str, settings: CommonSettings) -> TracerProvider:
     """Tracing by the settings, not yet the process's own.
 
-    Exports to ``otlp_endpoint`` where one is set, and to ``spans_dir`` where that is; else spans are made (so
+    Exports to `otlp_endpoint` where one is set, and to `spans_dir` where that is; else spans are made (so
     that ids are in logs and headers) but kept nowhere.
     """
     provider = TracerProvider(
@@ -119,8 +119,7 @@ def shutdown_tracing() -> None:
 
 @contextmanager
 def batch_span(tracer: Tracer, batches: Sequence[Batch], group: str | None = None) -> Iterator[Span]:
-    """The span of processing ``batches``, current within the block; not recording where no producer was
-    sampled.
+    """The span of processing `batches`, current within the block; not recording where no producer was sampled.
 
     An exception that leaves the block is noted, without its message, and passed on.
     """

@@ -17,9 +17,8 @@ _FORM = re.compile(rb"^[\x21-\x7e]{1,128}$")
 
 
 class Instrument:
-    """Keeps the caller's X-Request-ID if it is printable ASCII of at most 128 characters, else gives one;
-    counts and times the request under its route's path template, so that the number of label values stays
-    bounded.
+    """Keeps the caller's X-Request-ID if it is printable ASCII of at most 128 characters, else gives one; counts and
+    times the request under its route's path template, so that the number of label values stays bounded.
     """
 
     def __init__(self, app: App, on_defect: Callable[[str, str, str], None] = lambda *_: None) -> None:

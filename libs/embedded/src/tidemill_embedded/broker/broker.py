@@ -30,9 +30,8 @@ POLL_S = 0.05
 class Broker:
     """An embedded broker whose data outlive it.
 
-    `data_dir` holds everything: `data/` (the logs), `server.properties`, `kafka.log`. A second start on the
-    same folder finds the same topics. `port` 0 means any; a taken port is replaced by a free one (see
-    `bootstrap`).
+    `data_dir` holds everything: `data/` (the logs), `server.properties`, `kafka.log`. A second start on the same folder
+    finds the same topics. `port` 0 means any; a taken port is replaced by a free one (see `bootstrap`).
 
     As a context manager it starts and stops. A supervisor that wants to run the process itself calls
     `prepare()`, runs `command` and asks `ready()`.

@@ -34,9 +34,7 @@ ADVICE = (
 
 @dataclass(frozen=True, slots=True)
 class JarLock:
-    """The Kafka version and, by `group:artifact:version`, the SHA-256 (hex) of every jar on its class
-    path.
-    """
+    """The Kafka version and, by `group:artifact:version`, the SHA-256 (hex) of every jar on its class path."""
 
     kafka: str
     sha256: dict[str, str]

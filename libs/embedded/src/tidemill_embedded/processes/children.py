@@ -21,9 +21,8 @@ NOBODY_ELSE = 0o077
 def spawn(argv: Sequence[str], env: Mapping[str, str], log: Path, cwd: Path) -> subprocess.Popen[bytes]:
     """Starts `argv` in a session of its own, with stdout and stderr appended to `log`.
 
-    The child is killed when the thread that called this ends, however it ends: by the kernel on Linux,
-    elsewhere by a guard process that watches its parent. So call it from a thread that lives as long as the
-    child should.
+    The child is killed when the thread that called this ends, however it ends: by the kernel on Linux, elsewhere by a
+    guard process that watches its parent. So call it from a thread that lives as long as the child should.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     command = list(argv)

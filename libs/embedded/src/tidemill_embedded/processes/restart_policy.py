@@ -33,11 +33,10 @@ class GiveUp:
 class RestartPolicy:
     """Exponential back-off with a limit.
 
-    `limit` restarts within `window_s` seconds are made, with pauses of `first_s`, 2 * `first_s`, ... up to
-    `longest_s`; the next end within the window is one too many. Ends longer ago than the window count no
-    more. Where none of these ends was said by the process itself, the limit is `unsaid_limit`. A fenced process
-    has a successor or a twin at work: it comes back after `fenced_s` at the earliest, so that the two do not
-    fence each other in turns.
+    `limit` restarts within `window_s` seconds are made, with pauses of `first_s`, 2 * `first_s`, ... up to `longest_s`;
+    the next end within the window is one too many. Ends longer ago than the window count no more. Where none of these
+    ends was said by the process itself, the limit is `unsaid_limit`. A fenced process has a successor or a twin at
+    work: it comes back after `fenced_s` at the earliest, so that the two do not fence each other in turns.
     """
 
     first_s: float = 0.2

@@ -26,8 +26,7 @@ LAST_LINES = 15
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
-    """A child: its name, command and whole environment; `url` answers 200 once it lives (None: nothing to
-    ask).
+    """A child: its name, command and whole environment; `url` answers 200 once it lives (None: nothing to ask).
 
     One with `last` ends after all others have ended: the broker, which they need for their last commits.
     """
@@ -50,9 +49,7 @@ class _Child:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """News for whoever looks on: a child ended, and comes back after `back_in_s` seconds (None: it does
-    not).
-    """
+    """News for whoever looks on: a child ended, and comes back after `back_in_s` seconds (None: it does not)."""
 
     name: str
     code: int

@@ -14,9 +14,7 @@ Kind = Literal["string", "boolean", "number"]
 
 @dataclass(frozen=True, slots=True)
 class InSet(ColumnExpectation):
-    """Every value is one of a set of strings, of numbers or of booleans. `1` and `1.0` are the same
-    number.
-    """
+    """Every value is one of a set of strings, of numbers or of booleans. `1` and `1.0` are the same number."""
 
     name: ClassVar[str] = "expect_column_values_to_be_in_set"
 

@@ -14,9 +14,8 @@ from tidemill_expectations.base import ColumnExpectation, ExpectationError, Seve
 class OfType(ColumnExpectation):
     """Every value is of one of the types, by the names of Python, pandas, Avro, SQL or Spark.
 
-    A record has a schema, so a column of the right type holds nothing else and one of another type is refused
-    before the first record. The row form looks at each value: rows come from JSON. Times are milliseconds or
-    datetimes.
+    A record has a schema, so a column of the right type holds nothing else and one of another type is refused before
+    the first record. The row form looks at each value: rows come from JSON. Times are milliseconds or datetimes.
     """
 
     name: ClassVar[str] = "expect_column_values_to_be_of_type"

@@ -90,10 +90,9 @@ class MeanAbove(_MeanBets):
 def rate_above(limit: float, trials: int, hits: int) -> float:
     """Logarithm of the evidence that a rate exceeds `limit`, after `hits` in `trials`.
 
-    The average likelihood ratio of rates above the limit to the limit itself. Null: given the past, each trial
-    is a hit with probability at most `limit` (then each ratio's mean is at most 1). Raises ValueError for a
-    limit that is not in (0, 1) or for counts that cannot be. Mixture SPRT: Robbins, Annals of Mathematical Statistics
-    41, 1970.
+    The average likelihood ratio of rates above the limit to the limit itself. Null: given the past, each trial is a hit
+    with probability at most `limit` (then each ratio's mean is at most 1). Raises ValueError for a limit that is not in
+    (0, 1) or for counts that cannot be. Mixture SPRT: Robbins, Annals of Mathematical Statistics 41, 1970.
 
     >>> rate_above(0.001, 1_000, 1) < 0 < rate_above(0.001, 1_000, 20)
     True

@@ -1,4 +1,4 @@
-"""From named inputs to the matrix that a learner reads; ``encoder_graph`` has the very same steps as ONNX nodes.
+"""From named inputs to the matrix that a learner reads; `encoder_graph` has the very same steps as ONNX nodes.
 
 A category becomes a number: its rank by the target's mean among the fitted rows (target ordering after Micci-Barreca,
 2001, as ranks, so that a rare category's mean cannot leak a label). A category never seen takes the place of the
@@ -37,8 +37,8 @@ LARGEST_SINGLE = 3e38
 """Below the largest float32."""
 
 Form = Literal["trees", "single", "linear"]
-"""``trees``: codes and numbers as they are, nulls left where nobody says how to fill them. ``single``: every null
-filled, numbers as distances that float32 can hold. ``linear``: every null filled, one-hot and scaled.
+"""`trees`: codes and numbers as they are, nulls left where nobody says how to fill them. `single`: every null
+filled, numbers as distances that float32 can hold. `linear`: every null filled, one-hot and scaled.
 """
 
 Floats = NDArray[np.float64]
@@ -46,7 +46,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A fitted input: ``codes`` for a category, ``fill`` (NaN: left missing) for a number or time part."""
+    """A fitted input: `codes` for a category, `fill` (NaN: left missing) for a number or time part."""
 
     spec: InputSpec
     codes: Mapping[str, float]
@@ -75,12 +75,12 @@ class Encoder:
         return tuple(sorted(self.columns, key=lambda column: (not column.text, not column.levels)))
 
     def matrix(self, inputs: Mapping[str, NDArray[np.generic]]) -> Floats:
-        """Float64 [n, width], C-ordered. ``width`` is the number of inputs, or more where it is one-hot."""
+        """Float64 [n, width], C-ordered. `width` is the number of inputs, or more where it is one-hot."""
         parts = [self._spread(column, self._values(column, inputs)) for column in self.ordered]
         return np.ascontiguousarray(np.concatenate(parts, axis=1))
 
     def sparse(self, inputs: Mapping[str, NDArray[np.generic]]) -> Any:
-        """The same as ``matrix``, as a ``scipy.sparse`` CSR matrix built without the dense one (to fit on)."""
+        """The same as `matrix`, as a `scipy.sparse` CSR matrix built without the dense one (to fit on)."""
         from scipy.sparse import csr_matrix, hstack
 
         parts = []
@@ -92,7 +92,7 @@ class Encoder:
 
     @property
     def width(self) -> int:
-        """Columns of ``matrix``."""
+        """Columns of `matrix`."""
         return sum(max(1, len(column.levels)) if self.form == "linear" else 1 for column in self.columns)
 
     def _values(self, column: Column, inputs: Mapping[str, NDArray[np.generic]]) -> Floats:
@@ -113,7 +113,7 @@ class Encoder:
 
 
 def numbers_of(form: Form, columns: Sequence[Column], values: Floats) -> Floats:
-    """Numbers [n, k] without nulls to fill, one of ``columns`` each, as the learner reads them."""
+    """Numbers [n, k] without nulls to fill, one of `columns` each, as the learner reads them."""
     centre = np.array([column.frame.centre for column in columns])
     with np.errstate(over="ignore"):
         if form == "trees":

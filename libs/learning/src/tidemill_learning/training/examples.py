@@ -15,8 +15,8 @@ Task = Literal["binary", "multiclass", "regression"]
 class InputSpec:
     """One named input of the graph.
 
-    ``kind`` is ``category`` (object array of str, null as ``""``), ``number`` or ``time`` (float64, null as
-    NaN). ``missing`` is how the model file wants nulls of a number filled; ``None`` leaves it to the learner.
+    `kind` is `category` (object array of str, null as `""`), `number` or `time` (float64, null as
+    NaN). `missing` is how the model file wants nulls of a number filled; `None` leaves it to the learner.
     """
 
     name: str
@@ -26,12 +26,11 @@ class InputSpec:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """``n`` labelled rows in order of event time.
+    """`n` labelled rows in order of event time.
 
-    ``inputs``: per input name an array of shape [n, 1]; ``target``: int64 0/1 (binary), object str
-    (multiclass) or float64 (regression), shape [n]; ``event_time`` and ``observed_at``: int64 epoch
-    milliseconds, shape [n];
-    ``position``: int64, where each example stands in the table that it came from, shape [n].
+    `inputs`: per input name an array of shape [n, 1]; `target`: int64 0/1 (binary), object str (multiclass) or float64
+    (regression), shape [n]; `event_time` and `observed_at`: int64 epoch milliseconds, shape [n]; `position`: int64,
+    where each example stands in the table that it came from, shape [n].
     """
 
     inputs: dict[str, NDArray[np.generic]]
@@ -54,7 +53,7 @@ class Examples:
         )
 
     def followed_by(self, later: Examples) -> Examples:
-        """These examples and then ``later``."""
+        """These examples and then `later`."""
         return Examples(
             {name: np.concatenate([column, later.inputs[name]]) for name, column in self.inputs.items()},
             np.concatenate([self.target, later.target]),

@@ -18,20 +18,16 @@ EVENT_ID = "_event_id"
 EVENT_TIME = "_event_time"
 OBSERVED_AT = "_observed_at"
 LABEL = "_label"
-"""Columns of the platform beside the record's own; the underscore keeps them apart from any field of a
-user's.
-"""
+"""Columns of the platform beside the record's own; the underscore keeps them apart from any field of a user's."""
 
 
 def join_labels(events: pa.Table, labels: pa.Table) -> pa.Table:
-    """The events that have a label, each once, with ``_label`` and ``_observed_at``; every other column as
-    it was.
+    """The events that have a label, each once, with `_label` and `_observed_at`; every other column as it was.
 
-    ``events``: ``_event_id``, ``_event_time`` (timestamp ms) and the record's fields, perhaps with
-    ``_label`` where it was known at once. ``labels``: ``_event_id``, ``_label``, ``_observed_at``. Of an
-    event that came twice
-    the first counts; of labels for one event the one observed last (a correction), and of two observed at
-    the same time the first; a label that came apart from its event wins over the event's own.
+    `events`: `_event_id`, `_event_time` (timestamp ms) and the record's fields, perhaps with `_label` where it was
+    known at once. `labels`: `_event_id`, `_label`, `_observed_at`. Of an event that came twice the first counts; of
+    labels for one event the one observed last (a correction), and of two observed at the same time the first; a label
+    that came apart from its event wins over the event's own.
     """
     ids = pa.chunked_array([*events.column(EVENT_ID).chunks, *labels.column(EVENT_ID).chunks], type=pa.string())
     codes = _codes(ids)
@@ -47,7 +43,7 @@ def join_labels(events: pa.Table, labels: pa.Table) -> pa.Table:
 
 
 def newest(table: pa.Table, count: int) -> pa.Table:
-    """The ``count`` newest rows by ``_event_time``, oldest first."""
+    """The `count` newest rows by `_event_time`, oldest first."""
     order = np.argsort(_milliseconds(table.column(EVENT_TIME)), kind="stable")
     return table.take(pa.array(order[-count:]))
 

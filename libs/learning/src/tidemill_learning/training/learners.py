@@ -29,7 +29,7 @@ SETTINGS: dict[str, tuple[Params, ...]] = {
         {"learning_rate": 0.05, "max_leaf_nodes": 31, "min_samples_leaf": 80, "max_iter": 300},
     ),
 }
-"""``logistic_regression`` is the linear candidate: ridge regression where the task is regression."""
+"""`logistic_regression` is the linear candidate: ridge regression where the task is regression."""
 
 PATIENCE = 10
 """Rounds of boosting without a better log loss on the tune part before it stops."""
@@ -42,9 +42,9 @@ FORMS: Mapping[str, Form] = {
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A learner after fitting. ``estimator`` is scikit-learn's, over ``encoder.matrix``; classes in graph order.
+    """A learner after fitting. `estimator` is scikit-learn's, over `encoder.matrix`; classes in graph order.
 
-    A regression is learned in units of its target's spread: a value is ``centre`` + ``scale`` times what the estimator
+    A regression is learned in units of its target's spread: a value is `centre` + `scale` times what the estimator
     says.
     """
 
@@ -77,9 +77,9 @@ def fit(
     tune: Examples | None,
     seed: int,
 ) -> Fitted:
-    """Fit one candidate. ``tune`` lets boosting stop early; without it, it runs ``max_iter`` rounds.
+    """Fit one candidate. `tune` lets boosting stop early; without it, it runs `max_iter` rounds.
 
-    Deterministic for equal rows, parameters and seed (one thread). Raises ``ValueError`` for classes missing in rows
+    Deterministic for equal rows, parameters and seed (one thread). Raises `ValueError` for classes missing in rows
     and for a target that never changes.
     """
     centre, scale = _target_frame(task, rows)

@@ -24,7 +24,7 @@ _EPSILON = 1e-7
 
 
 def gain(metric: str, value: float, over: float) -> float:
-    """By how much ``value`` is better than ``over`` (negative: worse), whatever the metric's direction.
+    """By how much `value` is better than `over` (negative: worse), whatever the metric's direction.
 
     >>> gain("roc_auc", 0.75, 0.5), gain("rmse", 3.0, 2.0)
     (0.25, -1.0)
@@ -37,8 +37,8 @@ def measure(
 ) -> dict[str, float]:
     """Every metric of the task.
 
-    ``scores`` as ``OnnxModel.score`` gives them: P(positive) [n], probabilities [n, C] in the order of
-    ``classes``, or values [n]. A metric that the rows do not define (one class only) is left out.
+    `scores` as `OnnxModel.score` gives them: P(positive) [n], probabilities [n, C] in the order of
+    `classes`, or values [n]. A metric that the rows do not define (one class only) is left out.
 
     >>> measure("regression", np.array([1.0, 3.0]), np.array([2.0, 2.0]))["rmse"]
     1.0
@@ -51,7 +51,7 @@ def measure(
 
 
 def roc_auc(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> float | None:
-    """Area under the ROC curve as the Mann-Whitney statistic, ties counted half; ``None`` where one class is
+    """Area under the ROC curve as the Mann-Whitney statistic, ties counted half; `None` where one class is
     absent.
     """
     count = int(positive.sum())

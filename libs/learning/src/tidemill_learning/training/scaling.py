@@ -32,8 +32,8 @@ LARGEST = float(np.finfo(np.float64).max)
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """``least`` and ``most``: beyond them a value is read as missing. ``low`` and ``high``: what the others are clipped
-    to. ``centre`` and ``scale`` (above 0): of the clipped values.
+    """`least` and `most`: beyond them a value is read as missing. `low` and `high`: what the others are clipped
+    to. `centre` and `scale` (above 0): of the clipped values.
     """
 
     low: float = 0.0
@@ -45,7 +45,7 @@ class Frame:
 
 
 def shortest(values: Floats) -> tuple[float, float]:
-    """Both ends of the shortest interval that holds half of the finite ``values`` (at least one) or more, and has a
+    """Both ends of the shortest interval that holds half of the finite `values` (at least one) or more, and has a
     width where they are not all equal.
     """
     ordered = np.sort(values)

@@ -15,12 +15,12 @@ from tidemill_learning.training.learners import SETTINGS, Fitted, Params, fit
 from tidemill_learning.training.metrics import gain, measure
 from tidemill_learning.training.split import TemporalSplit
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One candidate with one setting: its metrics on the tune part and the seconds it took, or why it ``failed``."""
+    """One candidate with one setting: its metrics on the tune part and the seconds it took, or why it `failed`."""
 
     candidate: str
     params: Params
@@ -65,12 +65,12 @@ def search(
     monotonic: Callable[[], float],
     seed: int,
 ) -> Search:
-    """Fit on ``parts.fit``, measure on ``parts.tune``; every candidate's first setting before any second one.
+    """Fit on `parts.fit`, measure on `parts.tune`; every candidate's first setting before any second one.
 
     The first attempt always runs, and while all have failed the next one does. A later one starts only if as long as
-    the longest so far still fits into the budget, so the budget is passed by at most one surprise. ``monotonic`` gives
+    the longest so far still fits into the budget, so the budget is passed by at most one surprise. `monotonic` gives
     seconds. A candidate whose fit raises, whose scores are not finite or are the same for every row has failed. Raises
-    ``NoCandidate`` where all have.
+    `NoCandidate` where all have.
     """
     began = monotonic()
     attempts: list[Attempt] = []
@@ -100,7 +100,7 @@ def _tried(
         fitted = fit(candidate, params, task, specs, parts.fit, parts.tune, seed)
         scores = fitted.score(parts.tune.inputs)
     except Exception as error:
-        log.warning("%s cannot be fitted: %s", candidate, error, exc_info=not isinstance(error, ValueError))
+        _log.warning("%s cannot be fitted: %s", candidate, error, exc_info=not isinstance(error, ValueError))
         return None, {}, said(error)
     if not np.isfinite(scores).all():
         return None, {}, "it gives values that are not finite"
@@ -110,7 +110,7 @@ def _tried(
 
 
 def said(error: Exception) -> str:
-    """An error's own words in one line of bounded length, with its class where it is not a plain ``ValueError``."""
+    """An error's own words in one line of bounded length, with its class where it is not a plain `ValueError`."""
     text = " ".join(str(error).split())[:300]
     return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}"
 

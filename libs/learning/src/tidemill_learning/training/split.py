@@ -24,7 +24,7 @@ WIDEST = 50
 
 @dataclass(frozen=True, slots=True)
 class TemporalSplit:
-    """Three parts, oldest to newest: to fit, to tune (choose, stop early), to test (never fitted on). ``note`` says for
+    """Three parts, oldest to newest: to fit, to tune (choose, stop early), to test (never fitted on). `note` says for
     people where a part was made larger than was asked.
     """
 
@@ -35,8 +35,7 @@ class TemporalSplit:
 
 
 def known_at(examples: Examples, cut_off_ms: int, delay_ms: int = 0) -> Examples:
-    """The rows whose label was observed by ``cut_off_ms`` and whose event lies at least ``delay_ms`` before
-    it.
+    """The rows whose label was observed by `cut_off_ms` and whose event lies at least `delay_ms` before it.
 
     The gap matters: among the newest events only those whose labels come early have one, which is a biased
     sample.
@@ -49,10 +48,10 @@ def temporal_split(examples: Examples, percent: tuple[int, int, int]) -> Tempora
     """Cut into fit / tune / test by event time; rows of equal time stay together.
 
     Where the target is a class and the rows of tune or test are of one class, that part begins earlier, so that it
-    holds others too (``OTHERS_WANTED`` of them, or what there is within ``WIDEST`` percent of the rows).
+    holds others too (`OTHERS_WANTED` of them, or what there is within `WIDEST` percent of the rows).
 
     Guarantees: no event of a part is later than one of the next part, and no label of a part was observed
-    after the first event of the next part. Raises ``ValueError`` where a part would be empty.
+    after the first event of the next part. Raises `ValueError` where a part would be empty.
     """
     if sum(percent) != 100 or min(percent) <= 0:
         raise ValueError(f"split {percent} does not add up to 100 in three parts")
@@ -87,7 +86,7 @@ def _class_codes(examples: Examples) -> NDArray[np.int64] | None:
 
 
 def _with_others(time: NDArray[np.int64], codes: NDArray[np.int64] | None, begin: int, end: int) -> int:
-    """Where the part that was to be ``begin`` to ``end`` begins so that it is not of one class; ``begin`` where no
+    """Where the part that was to be `begin` to `end` begins so that it is not of one class; `begin` where no
     begin within reach helps.
     """
     if codes is None or _others(codes[begin:end]) >= OTHERS_WANTED:

@@ -24,13 +24,13 @@ def distinct(texts: NDArray[np.generic]) -> tuple[list[str], NDArray[np.int64]]:
 
 
 def codes_of(texts: NDArray[np.generic], known: Mapping[str, float], other: float) -> NDArray[np.float64]:
-    """What stands for each text [n] in ``known``, and ``other`` for a text that does not stand there."""
+    """What stands for each text [n] in `known`, and `other` for a text that does not stand there."""
     names, positions = distinct(texts)
     return np.array([known.get(name, other) for name in names], dtype=np.float64)[positions]
 
 
 def with_short_texts(table: pa.Table, features: Iterable[FeatureLike]) -> pa.Table:
-    """The table with every category as text of a bounded length (see ``tidemill.rows.features.short_texts``)."""
+    """The table with every category as text of a bounded length (see `tidemill.rows.features.short_texts`)."""
     for feature in features:
         if feature.kind == "category":
             position = table.schema.get_field_index(feature.name)

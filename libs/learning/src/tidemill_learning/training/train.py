@@ -29,7 +29,7 @@ GOLDEN_ROWS = 32
 GOLDEN_SLACK = 10.0
 """How much more a golden row may differ on another machine than the graph differs from the learner on this one."""
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 REFIT_COST = 1.6
 """A refit sees more rows than the trial it repeats."""
@@ -53,11 +53,10 @@ class ChampionModel(Protocol):
 class Trained:
     """A challenger with its evidence.
 
-    ``graph``: ONNX bytes, proved equal to the learner on ``parity.rows`` rows; ``output``: its output with the scores.
-    ``golden``: inputs and the graph's scores of them; ``golden_tolerance``: how far another machine's may differ.
-    ``metrics``: of the graph on the test part; ``champion_metrics`` and ``gate_metrics``: both models on the gate's
-    rows. ``notes``: what a person should know of it beside the gate's result (who could not be used, a part that was
-    widened).
+    `graph`: ONNX bytes, proved equal to the learner on `parity.rows` rows; `output`: its output with the scores.
+    `golden`: inputs and the graph's scores of them; `golden_tolerance`: how far another machine's may differ.
+    `metrics`: of the graph on the test part; `champion_metrics` and `gate_metrics`: both models on the gate's rows.
+    `notes`: what a person should know of it beside the gate's result (who could not be used, a part that was widened).
     """
 
     candidate: str
@@ -85,7 +84,7 @@ class Trained:
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """A candidate that holds what it promises: fitted, exported, proved; ``scores``: the graph's of the test part."""
+    """A candidate that holds what it promises: fitted, exported, proved; `scores`: the graph's of the test part."""
 
     fitted: Fitted
     fitted_on: Examples
@@ -104,9 +103,9 @@ def train(
     """Split, search within the budget, fit the best again on fit + tune, export, prove, and judge what the graph
     answers on the test part. A candidate that cannot be exported or proved gives way to the next.
 
-    ``labelled``: as ``join_labels`` gives it. Labels observed after ``cut_off_ms`` and events within the target's delay
-    before it are not used. Deterministic for the same table, model file and sequence of trials. Raises ``ValueError``
-    where the rows do not allow a training, ``NoCandidate`` (one too) where no candidate can be used.
+    `labelled`: as `join_labels` gives it. Labels observed after `cut_off_ms` and events within the target's delay
+    before it are not used. Deterministic for the same table, model file and sequence of trials. Raises `ValueError`
+    where the rows do not allow a training, `NoCandidate` (one too) where no candidate can be used.
     """
     task, specs = spec.target.task, input_specs(spec.features)
     table = with_short_texts(newest(labelled, spec.training.newest), spec.features)
@@ -138,7 +137,7 @@ def _rounding(spec: ModelSpec, table: pa.Table) -> list[str]:
         for name, count in rounded(table, spec.features).items()
     ]
     for note in notes:
-        log.warning("%s: %s", spec.name, note)
+        _log.warning("%s: %s", spec.name, note)
     return notes
 
 
@@ -150,7 +149,7 @@ def _first_good(
         try:
             return _made(spec, chosen, parts, specs, refit), failures
         except Exception as error:
-            log.warning("%s cannot be used: %s", chosen.candidate, error, exc_info=not isinstance(error, ValueError))
+            _log.warning("%s cannot be used: %s", chosen.candidate, error, exc_info=not isinstance(error, ValueError))
             failures.append(f"{chosen.candidate}: {said(error)}")
     raise NoCandidate("; ".join((*found.failures, *failures)))
 

@@ -24,7 +24,7 @@ NOWHERE = (b"", b"", b"")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A topic that results are made of. ``ids``: by partition the id that results name, where it was made anew while
+    """A topic that results are made of. `ids`: by partition the id that results name, where it was made anew while
     it was read; results that name another, or none, were made of the one before.
     """
 

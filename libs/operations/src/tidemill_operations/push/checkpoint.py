@@ -22,9 +22,8 @@ def file_digest(path: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Rows of the file that are settled (acknowledged by the broker or reported as errors), counted from its
-    beginning. `within`: records of the chunk behind them that are settled too, if it
-    is read again as `how` says.
+    """Rows of the file that are settled (acknowledged by the broker or reported as errors), counted from its beginning.
+    `within`: records of the chunk behind them that are settled too, if it is read again as `how` says.
     """
 
     rows: int = 0

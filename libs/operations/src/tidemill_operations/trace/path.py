@@ -108,9 +108,7 @@ def _of_event(lookup: Lookup, model: str, event_id: str, bounds: Bounds, id_fiel
 
 
 def _add_event(path: Path, lookup: Lookup, bounds: Bounds, id_field: str) -> None:
-    """All stations by event id. What is found on raw tells the partition and the time for what comes after
-    it.
-    """
+    """All stations by event id. What is found on raw tells the partition and the time for what comes after it."""
     place = lookup.position(path.event_id)
     if place is not None:
         bounds = replace(bounds, partitions=(place[0],))

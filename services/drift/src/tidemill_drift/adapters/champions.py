@@ -33,9 +33,7 @@ class Champions:
         self._digests: dict[str, str] = {}
 
     def catch_up(self) -> list[NewChampion]:
-        """The newest champion of each model. Raises RetryLater where brokers or the artifact store are
-        away.
-        """
+        """The newest champion of each model. Raises RetryLater where brokers or the artifact store are away."""
         self._note(self._reader.catch_up(CATCH_UP_S))
         return self._fetch()
 

@@ -26,7 +26,7 @@ def to_commit(places: Mapping[Key, Place], marks: Mapping[Key, Mark]) -> list[To
 
 
 def metadata_of(place: Place, mark: Mark = NO_MARK) -> str:
-    """The text that is committed; ``Mark.parse`` reads its part of it."""
+    """The text that is committed; `Mark.parse` reads its part of it."""
     told: dict[str, object] = {"clock": place.clock, "window": place.window, **asdict(mark)}
     if place.labels.to:
         told["labels"] = asdict(place.labels)  # `tidemill status` and `quality` read it there

@@ -68,9 +68,7 @@ class WholeConsumer(Consumer):
             await super().seek_wait(partitions)
 
     async def perform_seek(self) -> None:
-        """Seek streams to what is committed, or to their beginning; stops the flow, which whoever asks
-        resumes.
-        """
+        """Seek streams to what is committed, or to their beginning; stops the flow, which whoever asks resumes."""
         if asyncio.current_task() is self._taker:
             return  # the flow was stopped under a fetch: who stopped it seeks before it goes on
         async with self._still():

@@ -1,8 +1,7 @@
 """The consumer group of *profile*: reads clean, predictions and labels of its partitions together.
 
-Not transactional: profiles are written by an idempotent producer, then the low-water offsets of what is
-open are committed, with each log's clock as metadata. A process that dies between both writes the same
-profiles again.
+Not transactional: profiles are written by an idempotent producer, then the low-water offsets of what is open are
+committed, with each log's clock as metadata. A process that dies between both writes the same profiles again.
 """
 
 from __future__ import annotations
@@ -280,6 +279,6 @@ def _without_errors(messages: Iterable[Message]) -> list[Message]:
             records.append(message)
         elif error.fatal():
             raise FatalError(f"Kafka: {error.str()}")
-        elif error.code() != KafkaError._AUTO_OFFSET_RESET:  # that is for ``Standing``
+        elif error.code() != KafkaError._AUTO_OFFSET_RESET:  # that is for `Standing`
             _log.warning("Kafka: %s", error.str())
     return records

@@ -104,8 +104,6 @@ class StreamService:
         return HoldsWhatWaits(process, {model: topic for topic, model in self._models.items()}, room=room)
 
     def _on_switch(self, model: str) -> None:
-        """Take part in the models that have a version; the runner ignores what it is subscribed to
-        already.
-        """
+        """Take part in the models that have a version; the runner ignores what it is subscribed to already."""
         predictors = self._platform.predictors
         self._runner.subscribe([topic for topic, name in self._models.items() if predictors[name].serving])

@@ -139,9 +139,7 @@ class Platform:
         return [model for model, predictor in self.predictors.items() if predictor.serving is None]
 
     def check_warm(self) -> str | None:
-        """A readiness check: every model that the settings name is warm; where they name none, at least one
-        is.
-        """
+        """A readiness check: every model that the settings name is warm; where they name none, at least one is."""
         cold = self.without_version()
         needed = bool(self.settings.models)
         if cold and (needed or len(cold) == len(self.predictors)):

@@ -102,9 +102,7 @@ class Serving:
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """One switch. `ms`: from the event to serving; None where the event is older than the process (a
-    start).
-    """
+    """One switch. `ms`: from the event to serving; None where the event is older than the process (a start)."""
 
     from_version: int | None
     to_version: int

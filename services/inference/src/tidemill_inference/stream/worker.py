@@ -16,7 +16,7 @@ SYNC_S = 10.0
 
 
 class StreamWorker(TolerantWorker):
-    """``models``: by clean topic. ``sync(within_s, models)`` reads and loads the newest versions of these models, or
+    """`models`: by clean topic. `sync(within_s, models)` reads and loads the newest versions of these models, or
     raises RetryLater. Of a record that fails nothing is predicted: the loop counts and logs it.
     """
 

@@ -1,6 +1,4 @@
-"""model-versions as a broadcast: every replica reads all of it, without a group, and follows it in a
-thread.
-"""
+"""model-versions as a broadcast: every replica reads all of it, without a group, and follows it in a thread."""
 
 from __future__ import annotations
 

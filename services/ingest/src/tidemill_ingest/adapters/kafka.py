@@ -172,8 +172,7 @@ class KafkaSink:
     def _replace(self, producer: AIOKafkaProducer, reason: str) -> None:
         """Give up a producer and connect anew.
 
-        One that is left alone while no broker answers asks for metadata without a pause, a core's worth of
-        it.
+        One that is left alone while no broker answers asks for metadata without a pause, a core's worth of it.
         """
         if producer is not self._producer:
             return

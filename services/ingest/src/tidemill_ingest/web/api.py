@@ -1,6 +1,4 @@
-"""The HTTP interface: routes, statuses, OpenAPI. What a request means is decided in
-`tidemill_ingest.service`.
-"""
+"""The HTTP interface: routes, statuses, OpenAPI. What a request means is decided in `tidemill_ingest.service`."""
 
 from __future__ import annotations
 
@@ -48,9 +46,7 @@ Readiness = Callable[[], Awaitable[str | None]]
 
 
 class Orjson(JSONResponse):
-    """JSON as orjson writes it; lone surrogates from a request cannot break it, as they never get this
-    far.
-    """
+    """JSON as orjson writes it; lone surrogates from a request cannot break it, as they never get this far."""
 
     def render(self, content: Any) -> bytes:
         return orjson.dumps(content)

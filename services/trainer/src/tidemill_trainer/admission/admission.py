@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tidemill.kafka.headers import Headers
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class Admission:
@@ -53,14 +53,13 @@ class Admission:
         try:
             request = RetrainRequest.from_dict(self._codec.decode_one(value, self._reader))
         except DeadLetter as error:
-            log.error("a retrain request cannot be read and is passed over: %s", error)
+            _log.error("a retrain request cannot be read and is passed over: %s", error)
             return
         if request.model in self._specs:
             self.admit(request, find(headers, TRACEPARENT))
 
     def admit(self, request: RetrainRequest, traceparent: bytes | None = None) -> bool:
-        """Pass one request through the governor; gives whether it was admitted (or ``False`` for a
-        repeat)."""
+        """Pass one request through the governor; gives whether it was admitted (or `False` for a repeat)."""
         policy = policy_of(self._specs[request.model])
         asked = Request(request.request_id, request.cause, request.fingerprint, request.event_time)
         with self._lock:
@@ -71,7 +70,7 @@ class Admission:
             return False
         outcome = "accepted" if decision.admitted else "refused"
         metrics.REQUESTS.labels(request.model, request.cause, outcome).inc()
-        log.info(
+        _log.info(
             "retrain request %s for %s (%s) %s: %s",
             request.request_id,
             request.model,
@@ -103,7 +102,7 @@ class Admission:
         )
 
     def ask_by_schedule(self, model: str, stream_time_ms: int) -> bool:
-        """Ask for a new version if ``retrain.every`` has passed, in stream time, since the last run."""
+        """Ask for a new version if `retrain.every` has passed, in stream time, since the last run."""
         every = self._specs[model].retrain.every
         past = self._store.past(model) if every is not None else []
         if every is None or not past:

@@ -10,7 +10,7 @@ from tidemill.service import Heartbeat
 from tidemill_trainer.admission.admission import Admission
 from tidemill_trainer.release.topic_reader import TopicReader, headers_of
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class RequestReader:
@@ -50,5 +50,5 @@ class RequestReader:
                     self._reader.rewind(messages[position:])
                     raise
         except RetryLater as error:
-            log.warning("admit tries again: %s", error)
+            _log.warning("admit tries again: %s", error)
             self._stop.wait(error.delay_s)

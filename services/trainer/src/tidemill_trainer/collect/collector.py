@@ -1,7 +1,7 @@
 """*collect*: clean rows, labels and REST inputs of all models into their training tables.
 
 Start offsets come from the tables, never from Kafka, so the consumer has no group and commits nothing. What the
-topics do not hold any more, or hold anew, is found by ``places``.
+topics do not hold any more, or hold anew, is found by `places`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tidemill_trainer.settings import TrainerSettings
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 ROLES = ("clean", "labels", "predictions")
 COUNT_EVERY_S = 30.0
@@ -83,7 +83,7 @@ class Collector:
         return self.waits_for or (None if self.assigned else "collect has no partitions yet")
 
     def run(self) -> None:
-        """Collect until stopped; what waits then is committed. Raises ``FatalError`` where Kafka refuses for
+        """Collect until stopped; what waits then is committed. Raises `FatalError` where Kafka refuses for
         good.
         """
         from confluent_kafka import Consumer
@@ -125,7 +125,7 @@ class Collector:
         try:
             counts = self._count()
         except RetryLater as error:
-            log.info("partitions are not known now: %s", error)
+            _log.info("partitions are not known now: %s", error)
             return
         more = {topic for topic in self._by_topic if counts[topic] > self._partitions[topic]}
         if more:
@@ -143,7 +143,7 @@ class Collector:
                 self._grown(model)
         self._places.add(added)
         consumer.incremental_assign([TopicPartition(*place, OFFSET_BEGINNING) for place in added])
-        log.info("collects %d more partitions", len(added), extra={"topics": sorted(counts)})
+        _log.info("collects %d more partitions", len(added), extra={"topics": sorted(counts)})
 
     def _turn(self, consumer: Consumer) -> None:
         self._look(consumer)
@@ -172,7 +172,7 @@ class Collector:
             try:
                 self._places.find(consumer)
             except RetryLater as error:
-                log.warning("collect goes on with other topics first: %s", error)
+                _log.warning("collect goes on with other topics first: %s", error)
 
     def _commit(self, consumer: Consumer, model: ModelRows) -> None:
         if self._all_added and model.waiting:
@@ -185,7 +185,7 @@ class Collector:
             try:
                 self._commit(consumer, model)
             except RetryLater as error:
-                log.warning("%d rows are not in yet, and are read again: %s", model.waiting, error)
+                _log.warning("%d rows are not in yet, and are read again: %s", model.waiting, error)
 
     def _patiently(self, work: Callable[[], object]) -> bool:
         """Try until it works or the process stops (then False): a batch is never left out because a dependency is
@@ -195,12 +195,12 @@ class Collector:
             try:
                 work()
                 if self.waits_for:
-                    log.info("collect goes on: it had waited because %s", self.waits_for)
+                    _log.info("collect goes on: it had waited because %s", self.waits_for)
                 self._wait_for(None)
                 return True
             except RetryLater as error:
                 self._wait_for(str(error))
-                log.warning("collect waits %.1f s: %s", error.delay_s, error)
+                _log.warning("collect waits %.1f s: %s", error.delay_s, error)
                 self._heartbeat.beat()
                 self._stop.wait(error.delay_s)
         return False
@@ -211,7 +211,7 @@ class Collector:
 
 
 def _good(messages: list[Message]) -> list[Message]:
-    """The records among what ``consume`` gave; a fatal error ends the process, a passing one is logged."""
+    """The records among what `consume` gave; a fatal error ends the process, a passing one is logged."""
     from confluent_kafka import KafkaError
 
     good = []
@@ -221,6 +221,6 @@ def _good(messages: list[Message]) -> list[Message]:
             good.append(message)
         elif error.fatal():
             raise FatalError(f"Kafka refuses collect: {error.str()}")
-        elif error.code() != KafkaError._AUTO_OFFSET_RESET:  # that is for ``Places``
-            log.warning("collect: %s", error.str())
+        elif error.code() != KafkaError._AUTO_OFFSET_RESET:  # that is for `Places`
+            _log.warning("collect: %s", error.str())
     return good

@@ -12,7 +12,7 @@ from tidemill.contracts.events.platform import OffsetRange
 from tidemill_trainer.collect.rows import OFFSET, PARTITION, TOPIC, TOPIC_ID
 from tidemill_trainer.collect.table_ends import digest, last_of
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 Extents = dict[tuple[str, int, str], tuple[int, int]]
 """(topic, partition, id of the topic or empty) to the first and the last offset of its rows."""
@@ -38,7 +38,7 @@ def ranges(table: DeltaTable, extents: Extents, ends: Mapping[tuple[str, int], i
         now = _now(of, last_of(table, (topic, number)))
         first, last = _unknown_joined(of, now)
         if of:
-            log.warning(
+            _log.warning(
                 "rows of %s/%d come from %d topics of this name, made one after another: the data set names a range "
                 "of offsets for each, the last one is of the topic that is there now", topic, number, len(of) + 1,
             )  # fmt: skip
@@ -54,7 +54,7 @@ def _now(of: Mapping[str, tuple[int, int]], wanted: int | None) -> str:
 
 
 def _unknown_joined(of: dict[str, tuple[int, int]], now: str) -> tuple[int, int]:
-    """Takes out the rows of ``now``, with those before them that were written before ids were kept."""
+    """Takes out the rows of `now`, with those before them that were written before ids were kept."""
     first, last = of.pop(now)
     if now and "" in of and of[""][1] < first:
         first, _ = of.pop("")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from tidemill.errors import RetryLater
 from tidemill_trainer.collect.row_buffer import ModelRows
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 AGAIN_AFTER_S = 2.0
 """At least so long until what could not be told is tried again."""
@@ -40,5 +40,5 @@ class News:
             except RetryLater as error:
                 delay_s = max(error.delay_s, AGAIN_AFTER_S)
                 self._again = self._monotonic() + delay_s
-                log.warning("whether %s needs a version is asked again in %.1f s: %s", name, delay_s, error)
+                _log.warning("whether %s needs a version is asked again in %.1f s: %s", name, delay_s, error)
                 return

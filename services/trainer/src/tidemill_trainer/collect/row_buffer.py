@@ -28,18 +28,18 @@ from tidemill_trainer.collect.rows import (
 from tidemill_trainer.collect.table_ends import Ends
 from tidemill_trainer.collect.training_table import TrainingTable
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 LOOK_AT_FILES_EVERY = 50
 """Commits; a look reads the table's log."""
 
 Role = str
-"""``clean``, ``labels`` or ``predictions``."""
+"""`clean`, `labels` or `predictions`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What the table holds of a model, as far as this process knows: ``newest_ms`` is the stream's time."""
+    """What the table holds of a model, as far as this process knows: `newest_ms` is the stream's time."""
 
     events: int
     labels: int
@@ -77,7 +77,7 @@ class ModelRows:
         self.committed = Committed(sum(kind.rows for kind in events), own + (label.rows if label else 0), newest)
 
     def add(self, batch: Batch) -> None:
-        """Take over a batch of one topic. Raises ``RetryLater`` when a schema registry is away (take it again
+        """Take over a batch of one topic. Raises `RetryLater` when a schema registry is away (take it again
         then).
         """
         role = self.topics[batch.topic]
@@ -128,7 +128,7 @@ class ModelRows:
             return
         most = max((kind.files for kind in self.table.counts().values()), default=0)
         if most >= self.compact_files:
-            log.info("the table of %s has %d files of one kind: it is compacted", self.spec.name, most)
+            _log.info("the table of %s has %d files of one kind: it is compacted", self.spec.name, most)
             self.table.compact()
 
     def _rows(self, role: Role, batch: Batch) -> pa.Table:
@@ -165,7 +165,7 @@ class ModelRows:
     def _note_bad(self, role: str, count: int) -> None:
         if count:
             metrics.ROWS_REFUSED.labels(self.spec.name, role).inc(count)
-            log.warning("%d records of %s on %s cannot be decoded and are left out", count, self.spec.name, role)
+            _log.warning("%d records of %s on %s cannot be decoded and are left out", count, self.spec.name, role)
 
     def _count(self, fresh: pa.Table) -> None:
         import pyarrow.compute as pc

@@ -13,9 +13,7 @@ from tidemill.contracts.model_file import ModelSpec
 from tidemill_learning.training.labelled import EVENT_ID, EVENT_TIME, LABEL, OBSERVED_AT
 
 KIND, TOPIC, PARTITION, OFFSET = "_kind", "_topic", "_partition", "_offset"
-"""With those of ``labelled`` the platform's own columns; the underscore keeps them apart from a user's
-fields.
-"""
+"""With those of `labelled` the platform's own columns; the underscore keeps them apart from a user's fields."""
 
 TOPIC_ID = "_topic_id"
 """Of the topic that a row was read from: one that was made anew gives the same offsets again. Null: not known."""
@@ -56,7 +54,7 @@ def event_rows(
     kind: str = EVENT,
     event_ids: pa.Array | None = None,
 ) -> pa.Table:
-    """Rows of events (or of REST inputs, whose ``event_ids`` come from the prediction), one per record."""
+    """Rows of events (or of REST inputs, whose `event_ids` come from the prediction), one per record."""
     own = {
         EVENT_ID: event_ids if event_ids is not None else record.column(spec.event_id),
         EVENT_TIME: record.column(spec.event_time),
@@ -94,7 +92,7 @@ def with_topic_id(rows: pa.Table, topic_id: str) -> pa.Table:
 
 
 def after(rows: pa.Table, ends: dict[tuple[str, int], int]) -> pa.Table:
-    """The rows at or after their partition's end in ``ends``: what is not in the table yet."""
+    """The rows at or after their partition's end in `ends`: what is not in the table yet."""
     if not rows.num_rows or not ends:
         return rows
     keep = np.ones(rows.num_rows, dtype=bool)

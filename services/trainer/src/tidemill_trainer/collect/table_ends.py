@@ -1,8 +1,8 @@
 """How far the table has each partition: offsets in the application transactions of its commits.
 
-``<topic>/<partition>`` has the offset that comes next of what was committed last. A topic that is deleted and made
-anew has the same name and another id (KIP-516), so ``<topic>/<partition>/<id>`` has it of one very topic, and
-``<topic>/<partition>/id`` which one was committed last (63 bits of its id's digest: a transaction holds a number).
+`<topic>/<partition>` has the offset that comes next of what was committed last. A topic that is deleted and made
+anew has the same name and another id (KIP-516), so `<topic>/<partition>/<id>` has it of one very topic, and
+`<topic>/<partition>/id` which one was committed last (63 bits of its id's digest: a transaction holds a number).
 A table of before ids were kept has the first alone, and is taken as of the topic that is there now.
 """
 
@@ -20,7 +20,7 @@ NO_IDS: Mapping[str, str] = {}
 
 
 def committed_ends(table: DeltaTable, partitions: Iterable[tuple[str, int]], ids: Mapping[str, str] = NO_IDS) -> Ends:
-    """The offset that comes next, for each of ``partitions`` that the table has rows of; where ``ids`` names a topic's
+    """The offset that comes next, for each of `partitions` that the table has rows of; where `ids` names a topic's
     id, rows of that very topic.
     """
     found = ((partition, _end(table, partition, ids.get(partition[0], ""))) for partition in partitions)
@@ -28,7 +28,7 @@ def committed_ends(table: DeltaTable, partitions: Iterable[tuple[str, int]], ids
 
 
 def last_of(table: DeltaTable, partition: tuple[str, int]) -> int | None:
-    """The ``digest`` of the id of the topic that was committed last; None where ids were not kept."""
+    """The `digest` of the id of the topic that was committed last; None where ids were not kept."""
     return table.transaction_version(f"{_app(partition)}/id")
 
 

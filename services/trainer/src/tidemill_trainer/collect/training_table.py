@@ -1,12 +1,10 @@
 """The training table on Delta Lake: rows go in exactly once.
 
-A commit carries, beside the rows, one application transaction per partition with the offset that comes next.
-These do not make an append idempotent by themselves, so the order is: load a snapshot, read each partition's
-version,
-trim what is in already, append on that very handle. Only then does a second writer's commit clash with ours;
-on a
-clash the snapshot is loaded and the rows are trimmed again. What those transactions are called, and how they tell
-a topic that was made anew from the one before: ``table_ends``.
+A commit carries, beside the rows, one application transaction per partition with the offset that comes next. These do
+not make an append idempotent by themselves, so the order is: load a snapshot, read each partition's version, trim what
+is in already, append on that very handle. Only then does a second writer's commit clash with ours; on a clash the
+snapshot is loaded and the rows are trimmed again. What those transactions are called, and how they tell a topic that
+was made anew from the one before: `table_ends`.
 """
 
 from __future__ import annotations
@@ -56,7 +54,7 @@ class TrainingTable:
     """One model's table. One thread writes through a handle; other processes may write and read."""
 
     def __init__(self, uri: str, schema: pa.Schema, partitions: Iterable[tuple[str, int]]) -> None:
-        """Open or create the table; columns that the record has gained are added. Raises ``RetryLater`` where its store
+        """Open or create the table; columns that the record has gained are added. Raises `RetryLater` where its store
         is full or away.
         """
         self._schema = schema
@@ -76,7 +74,7 @@ class TrainingTable:
 
     def ends(self, ids: Mapping[str, str] = NO_IDS) -> Ends:
         """For each partition that has any rows behind it, the offset that comes next; from the
-        snapshot held. ``ids`` of topics: rows of these very topics.
+        snapshot held. `ids` of topics: rows of these very topics.
         """
         with _store_may_fail("read"):
             return committed_ends(self._table, self._partitions, ids) | self._restarted
@@ -87,7 +85,7 @@ class TrainingTable:
             return last_of(self._table, partition) is not None
 
     def restart(self, partition: tuple[str, int], at: int) -> None:
-        """Take rows of this partition from ``at`` on, whatever end is committed, until its next commit: its log has
+        """Take rows of this partition from `at` on, whatever end is committed, until its next commit: its log has
         lost its end, or is another one that has no id.
         """
         self._restarted[partition] = at
@@ -106,10 +104,10 @@ class TrainingTable:
         self._table.update_incremental()
 
     def append(self, rows: pa.Table, ends: Mapping[tuple[str, int], int], ids: Mapping[str, str] = NO_IDS) -> pa.Table:
-        """Append the rows that are not in yet and move the partitions to ``ends``, in one commit. Gives what
-        went in. ``ids``: of the topics that the rows were read from.
+        """Append the rows that are not in yet and move the partitions to `ends`, in one commit. Gives what
+        went in. `ids`: of the topics that the rows were read from.
 
-        Raises ``RetryLater`` where others win the race again and again, or the store is away.
+        Raises `RetryLater` where others win the race again and again, or the store is away.
         """
         for _ in range(MAX_CLASHES):
             known = self.ends(ids)
@@ -128,7 +126,7 @@ class TrainingTable:
         raise RetryLater("the training table is written by others all the time")
 
     def counts(self) -> dict[str, KindCount]:
-        """Per kind what the log knows; from the snapshot held. Raises ``RetryLater`` where the store is away."""
+        """Per kind what the log knows; from the snapshot held. Raises `RetryLater` where the store is away."""
         found: dict[str, KindCount] = {}
         with _store_may_fail("read"):
             files = _files(self._table)
@@ -148,19 +146,19 @@ class TrainingTable:
         return found
 
     def compact(self) -> None:
-        """Put small files together; rows and offsets stay what they are. Raises ``RetryLater`` as ``append``."""
+        """Put small files together; rows and offsets stay what they are. Raises `RetryLater` as `append`."""
         with _store_may_fail():
             self._table.optimize.compact(target_size=COMPACT_TO_BYTES, max_concurrent_tasks=1)
 
     def column(self, kind: str, name: str) -> pa.ChunkedArray:
-        """One column of one kind of rows, from the snapshot held. Raises ``RetryLater`` where the store is away."""
+        """One column of one kind of rows, from the snapshot held. Raises `RetryLater` where the store is away."""
         import pyarrow.dataset as ds
 
         with _store_may_fail("read"):
             return self._table.to_pyarrow_dataset().to_table(columns=[name], filter=ds.field(KIND) == kind).column(name)
 
     def labelled_ids(self, kinds: Iterable[str]) -> pa.Array:
-        """Ids, each once, of events whose label came with them. Raises ``RetryLater`` where the store is away."""
+        """Ids, each once, of events whose label came with them. Raises `RetryLater` where the store is away."""
         import pyarrow.dataset as ds
 
         wanted = ds.field(KIND).isin(list(kinds)) & ds.field(LABEL).is_valid()
@@ -184,7 +182,7 @@ class TrainingTable:
 
 @contextmanager
 def _store_may_fail(done: str = "written") -> Iterator[None]:
-    """What the store says, a full disk among it, reaches us as ``OSError`` or, wrapped by Delta Lake, as its own bare
+    """What the store says, a full disk among it, reaches us as `OSError` or, wrapped by Delta Lake, as its own bare
     error; that passes, and nothing is committed by it. Its other errors are the table's, and passed on.
     """
     try:

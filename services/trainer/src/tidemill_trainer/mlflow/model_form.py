@@ -1,4 +1,4 @@
-"""A version as a model of MLflow's own form: the folder that ``mlflow.onnx.save_model`` would write, without pandas,
+"""A version as a model of MLflow's own form: the folder that `mlflow.onnx.save_model` would write, without pandas,
 which the training process leaves out. A test loads it with MLflow itself.
 """
 
@@ -27,7 +27,7 @@ signature is one of tensors.
 
 
 def write_model(folder: Path, logged: Logged) -> None:
-    """Write ``MLmodel``, the graph, an input example, the card and what stands beside the graph in our artifact."""
+    """Write `MLmodel`, the graph, an input example, the card and what stands beside the graph in our artifact."""
     manifest, files = logged.manifest, logged.files
     folder.mkdir(parents=True, exist_ok=True)
     inputs, outputs = _tensors(files[MODEL_FILE])

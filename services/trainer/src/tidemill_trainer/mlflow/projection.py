@@ -1,7 +1,7 @@
 """MLflow as a projection of what the platform does: told when it is there, healed when it was not, never waited for.
 
 Nothing of MLflow may stop a training or a release. So whatever it throws is a warning here, and after that it is left
-alone for a while; what was missed is told again from the artifacts, which are the truth (``follow``).
+alone for a while; what was missed is told again from the artifacts, which are the truth (`follow`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tidemill.contracts.model_file import ModelSpec
 from tidemill_trainer.mlflow.tracking import Arm, Tracking
 from tidemill_trainer.training.tracker import Logged
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 REST_S = 60.0
@@ -36,7 +36,7 @@ FROM_ARTIFACT = "Told to MLflow from its artifact, after MLflow was away or new.
 
 
 class Projection:
-    """What the training process tells. ``connect`` makes the client; None where MLflow is off."""
+    """What the training process tells. `connect` makes the client; None where MLflow is off."""
 
     def __init__(
         self,
@@ -64,24 +64,24 @@ class Projection:
     def record(
         self, run: str, params: Mapping[str, object], metrics: Mapping[str, float], tags: Mapping[str, str]
     ) -> None:
-        """See ``Tracking.record``."""
+        """See `Tracking.record`."""
         self._of_run(run, "a run's numbers", lambda tracking: tracking.record(run, params, metrics, tags))
 
     def learned_from(self, run: str, model: str, data_set: DataSet, rows: int, schema: Mapping[str, str]) -> None:
-        """See ``Tracking.learned_from``."""
+        """See `Tracking.learned_from`."""
         self._of_run(run, "a data set", lambda tracking: tracking.learned_from(run, model, data_set, rows, schema))
 
     def log_version(self, logged: Logged) -> None:
-        """See ``Tracking.log_version``."""
+        """See `Tracking.log_version`."""
         self._of_run(logged.manifest.tracking_run, "a version", lambda tracking: tracking.log_version(logged))
 
     def end(self, run: str, *, failed: bool = False, name: str = "") -> None:
-        """See ``Tracking.end``."""
+        """See `Tracking.end`."""
         self._of_run(run, "a run's end", lambda tracking: tracking.end(run, failed=failed, name=name))
 
     def follow(self, spec: ModelSpec, arms: Mapping[str, Mapping[str, Any]]) -> None:
         """Let the aliases name the arms, each loadable: a version that MLflow lacks, or has otherwise, is made from its
-        artifact. Then old runs are cleared away. Raises ``OSError`` where it has to be done again.
+        artifact. Then old runs are cleared away. Raises `OSError` where it has to be done again.
         """
         if self._connect is None:
             return
@@ -104,7 +104,7 @@ class Projection:
         try:
             artifact = self._store.fetch(spec.name, arm.artifact_uri, arm.manifest_digest)
         except ArtifactError as error:
-            log.warning("version %d of %s is not told to MLflow: %s", arm.version, spec.name, error)
+            _log.warning("version %d of %s is not told to MLflow: %s", arm.version, spec.name, error)
             return False
         tracking.restore_version(
             Logged(spec, artifact.manifest, artifact.files, arm.artifact_uri, arm.manifest_digest, FROM_ARTIFACT)
@@ -128,7 +128,7 @@ class Projection:
             return answer
         self._rests_until = self._now() + REST_S
         said = " ".join(f"{type(answer).__name__}: {answer}".split())[:300]
-        log.warning("MLflow was not told of %s, and is left alone for %.0f s: %s", what, REST_S, said)
+        _log.warning("MLflow was not told of %s, and is left alone for %.0f s: %s", what, REST_S, said)
         return None
 
     def _try(self, tell: Callable[[Tracking], T], outcome: list[T | Exception]) -> None:
@@ -141,12 +141,12 @@ class Projection:
             assert self._tracking is not None
             outcome.append(tell(self._tracking))
         except Exception as error:
-            log.debug("MLflow failed", exc_info=True)
+            _log.debug("MLflow failed", exc_info=True)
             outcome.append(error)
 
 
 def projection(tracking_uri: str, store: ArtifactStore, keep: int) -> Projection:
-    """As the settings have it; an empty ``tracking_uri`` switches MLflow off."""
+    """As the settings have it; an empty `tracking_uri` switches MLflow off."""
     if not tracking_uri:
         return Projection(None, store, keep)
     return Projection(lambda: Tracking(tracking_uri, files_of(tracking_uri, store.root)), store, keep)

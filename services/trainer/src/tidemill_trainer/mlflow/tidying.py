@@ -15,7 +15,7 @@ DAY_MS = 86_400_000
 
 
 def clear_away(client: Any, experiment: str, model: str, keep: int, now_ms: int | None = None) -> int:
-    """Delete all but the newest ``keep`` runs with their versions and files, but never what an alias names; close runs
+    """Delete all but the newest `keep` runs with their versions and files, but never what an alias names; close runs
     that somebody left open a day ago. Gives how many were deleted.
     """
     since = (int(time.time() * 1000) if now_ms is None else now_ms) - DAY_MS

@@ -1,7 +1,7 @@
 """MLflow as a library: runs with their parameters, metrics, data set and model, and the registry's versions.
 
 MLflow tells people what happened, and a version loads by MLflow's own API; nothing of the platform reads it back. The
-aliases ``champion`` and ``challenger`` are a projection of ``model-versions``.
+aliases `champion` and `challenger` are a projection of `model-versions`.
 """
 
 from __future__ import annotations
@@ -44,11 +44,10 @@ class Arm:
 
 
 class Tracking:
-    """One tracking store. Import and first connection take seconds: made when the training process
-    warms up."""
+    """One tracking store. Import and first connection take seconds: made when the training process warms up."""
 
     def __init__(self, tracking_uri: str, files: str | None = None) -> None:
-        """``files``: where experiments that are made here keep their files; not needed where a server says it."""
+        """`files`: where experiments that are made here keep their files; not needed where a server says it."""
         from mlflow.tracking import MlflowClient
 
         self._files = files
@@ -104,7 +103,7 @@ class Tracking:
         self._client.log_inputs(tracking_run, [DatasetInput(told, [InputTag("mlflow.data.context", "training")])])
 
     def end(self, tracking_run: str, *, failed: bool = False, name: str = "") -> None:
-        """Close the run; ``name``: what it is called now that it is known what it led to."""
+        """Close the run; `name`: what it is called now that it is known what it led to."""
         if name:
             self._client.update_run(tracking_run, name=name)
         self._client.set_terminated(tracking_run, "FAILED" if failed else "FINISHED")
@@ -169,7 +168,7 @@ class Tracking:
             self._client.set_registered_model_alias(model, alias, entry.version)
 
     def clear_away(self, model: str, keep: int) -> None:
-        """See ``mlflow_tidy``."""
+        """See `mlflow_tidy`."""
         clear_away(self._client, self._experiment(model), model, keep)
 
     def _entries(self, model: str, version: int) -> list[Any]:

@@ -31,7 +31,7 @@ def release_of_command(
     approve lets a challenger that waits for it go on (or makes the first version the champion, or one that waits
     because it could not be held against the champion); promote makes the challenger, or any version that is named,
     champion at once; reject ends the trial, or only marks a version; roll back ends the trial, or goes back to the
-    version before or to the one that is named. Raises ``NotReleased`` where the command makes no sense.
+    version before or to the one that is named. Raises `NotReleased` where the command makes no sense.
     """
     if command.action == "approve":
         return _approved(current, command, find, now_ms, plan)

@@ -23,7 +23,7 @@ class TrialStart:
 
 
 class Published:
-    """Current versions and past releases. One thread reads on; ``current`` may be asked from any."""
+    """Current versions and past releases. One thread reads on; `current` may be asked from any."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Published:
         self._approved: dict[str, int] = {}
 
     def catch_up(self, timeout_s: float) -> None:
-        """Read both topics to their ends. Raises ``RetryLater``; what was read by then counts, for a reader hands each
+        """Read both topics to their ends. Raises `RetryLater`; what was read by then counts, for a reader hands each
         record over once.
         """
         for value in _values(self._versions.catch_up(timeout_s)):

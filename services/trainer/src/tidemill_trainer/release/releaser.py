@@ -1,9 +1,8 @@
-"""*release*: the only writer of ``model-versions``.
+"""*release*: the only writer of `model-versions`.
 
-Its transactional id fences any other release of the same model. It opens its writers, reads both of its
-topics to the end, and only then decides; a release and its history are written in one transaction. A run or a
-command that
-comes again finds its own release there and changes nothing.
+Its transactional id fences any other release of the same model. It opens its writers, reads both of its topics to the
+end, and only then decides; a release and its history are written in one transaction. A run or a command that comes
+again finds its own release there and changes nothing.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
 
     from tidemill.kafka.headers import Headers
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 CATCH_UP_S = 30.0
 
@@ -98,7 +97,7 @@ class Releaser:
         self.caught_up = threading.Event()
 
     def run(self) -> None:
-        """Release until stopped. Raises ``Fenced`` where another process has taken over."""
+        """Release until stopped. Raises `Fenced` where another process has taken over."""
         try:
             while not self._stop.is_set():
                 self._turn()
@@ -117,12 +116,11 @@ class Releaser:
             for release in self._evaluator.look():
                 self._publish(release, None)
         except RetryLater as error:
-            log.warning("release tries again: %s", error)
+            _log.warning("release tries again: %s", error)
             self._stop.wait(error.delay_s)
 
     def _settle(self) -> None:
-        """Open what is not open (at the start, and after a write that ended in doubt), then read
-        to the end."""
+        """Open what is not open (at the start, and after a write that ended in doubt), then read to the end."""
         closed = [writer for writer in self._writers.values() if not writer.is_open]
         if not closed and self.caught_up.is_set():
             return
@@ -144,17 +142,15 @@ class Releaser:
         try:
             release = self._decide(message)
         except DeadLetter as error:
-            log.error("%s at %s cannot be read and is passed over: %s", message.topic(), message.offset(), error)
+            _log.error("%s at %s cannot be read and is passed over: %s", message.topic(), message.offset(), error)
         except NotReleased as error:
-            log.info("nothing is released: %s", error)
+            _log.info("nothing is released: %s", error)
         else:
             if release is not None:
                 self._publish(release, headers_of(message))
 
     def _decide(self, message: Message) -> ModelRelease | None:
-        """The release that this record leads to; None for one of another model or one that was handled
-        before.
-        """
+        """The release that this record leads to; None for one of another model or one that was handled before."""
         value = message.value()
         if message.topic() == self._runs_topic:
             return self._of_run(
@@ -210,7 +206,7 @@ class Releaser:
         metrics.EPOCH.labels(model).set(version.epoch)
         metrics.MODEL_VERSION.labels(model).set(version.champion.version)
         metrics.CHALLENGER_SHARE.labels(model).set(version.challenger_share)
-        log.info(
+        _log.info(
             "%s: %s; version %d serves at epoch %d: %s",
             model,
             release.action,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tidemill.kafka.headers import Headers
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 FETCH = 100
 TIMEOUT_S = 20.0
@@ -34,7 +34,7 @@ class TopicReader:
     """At least once: what was not committed comes again, so its user must know repeats."""
 
     def __init__(self, settings: KafkaSettings, group: str, topics: dict[str, int]) -> None:
-        """``topics``: name to number of partitions. Connects when it is first polled."""
+        """`topics`: name to number of partitions. Connects when it is first polled."""
         self._config = consumer_config(settings, group, **{"queued.max.messages.kbytes": 2_048})
         self._group = group
         self._topics = topics
@@ -43,7 +43,7 @@ class TopicReader:
         self._consumer: Consumer | None = None
 
     def poll(self, timeout_s: float) -> list[Message]:
-        """Records that have come, in the order of each partition. Raises ``RetryLater`` when the brokers are
+        """Records that have come, in the order of each partition. Raises `RetryLater` when the brokers are
         away.
         """
         self._look()
@@ -55,7 +55,7 @@ class TopicReader:
             elif error.fatal():
                 raise FatalError(f"Kafka refuses to be read: {error.str()}")
             else:
-                log.warning("%s", error.str())
+                _log.warning("%s", error.str())
         return good
 
     def commit(self, message: Message) -> None:
@@ -82,7 +82,7 @@ class TopicReader:
             for (topic, partition), offset in firsts.items():
                 self._assigned().seek(TopicPartition(topic, partition, offset))
         except KafkaException as error:  # it begins again where it left off: no later than there
-            log.warning("begun again from what is committed: %s", error.args[0].str())
+            _log.warning("begun again from what is committed: %s", error.args[0].str())
             self.close()
 
     def close(self) -> None:

@@ -35,7 +35,7 @@ def release_of_run(current: ModelVersion | None, run: RetrainRun, now_ms: int, p
     """A run that finished and passed its gate is promoted at once (mode *direct*, or nothing serves yet), or its
     version goes on trial: then it takes the place of a challenger that was on trial before.
 
-    Raises ``NotReleased`` for a run without a version, for one older than what has been published, for a first version
+    Raises `NotReleased` for a run without a version, for one older than what has been published, for a first version
     that a person must approve, and for one that could not be held against the champion.
     """
     if run.state != "finished" or run.artifact is None:
@@ -59,7 +59,7 @@ def release_of_run(current: ModelVersion | None, run: RetrainRun, now_ms: int, p
 
 
 def release_of_decision(current: ModelVersion, decision: TrialDecision, now_ms: int) -> ModelRelease:
-    """What was decided about the trial that is published. Raises ``NotReleased`` where it waits."""
+    """What was decided about the trial that is published. Raises `NotReleased` where it waits."""
     if current.challenger is None or decision.move == "wait":
         raise NotReleased(decision.reason)
     action: Action = "advanced"

@@ -13,7 +13,7 @@ __all__ = ["connect", "migrate"]
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the trainer's tables to the newest revision. Raises ``ConfigError`` where the database cannot be
+    """Bring the trainer's tables to the newest revision. Raises `ConfigError` where the database cannot be
     reached.
     """
     database.migrate(engine, Path(__file__).parent.parent / "migrations")

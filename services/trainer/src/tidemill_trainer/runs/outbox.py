@@ -21,7 +21,7 @@ from tidemill_trainer.runs.store import Outgoing, RunStore
 if TYPE_CHECKING:
     from tidemill.kafka.client.publisher import Publisher
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Outbox:
             try:
                 sent = self.send()
             except RetryLater as error:
-                log.warning("run events wait: %s", error)
+                _log.warning("run events wait: %s", error)
                 self._stop.wait(error.delay_s)
                 sent = 0
             self._heartbeat.beat()
@@ -67,7 +67,7 @@ class Outbox:
                 self._stop.wait(self._poll_s)
 
     def send(self) -> int:
-        """Send what is waiting and note it as sent; gives how many. Raises ``RetryLater``."""
+        """Send what is waiting and note it as sent; gives how many. Raises `RetryLater`."""
         waiting = self._store.unsent()
         if not waiting:
             return 0

@@ -48,6 +48,6 @@ def event_id(row: Mapping[str, Any]) -> str:
 
 
 def event(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The datum of the run's ``RetrainRun`` event."""
+    """The datum of the run's `RetrainRun` event."""
     told = {name: row[name] for name in TOLD}
     return told | {"event_id": event_id(row), "start_offsets": row["start_offsets"], "at": row["changed_at"]}

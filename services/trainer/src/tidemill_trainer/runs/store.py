@@ -54,7 +54,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a finished run leaves: ``version`` and ``artifact`` only if the gate let it pass."""
+    """What a finished run leaves: `version` and `artifact` only if the gate let it pass."""
 
     reason: str
     gate: tuple[Evidence, ...]
@@ -65,8 +65,7 @@ class Outcome:
 
 
 class RunStore:
-    """The trainer's runs. Thread-safe; ``owner`` is stable over restarts of this process,
-    ``token`` is not."""
+    """The trainer's runs. Thread-safe; `owner` is stable over restarts of this process, `token` is not."""
 
     def __init__(self, engine: Engine, clock: Clock, owner: str, lease_s: float, max_attempts: int) -> None:
         self._engine = engine
@@ -81,9 +80,7 @@ class RunStore:
             connection.execute(select(1))
 
     def admit(self, request: RetrainRequest, traceparent: str, decide: Decide) -> AdmissionDecision | None:
-        """Decide on a request and record it, accepted or refused. ``None`` if it was recorded before (a
-        repeat).
-        """
+        """Decide on a request and record it, accepted or refused. `None` if it was recorded before (a repeat)."""
         with self._begin() as connection:
             if connection.scalar(select(runs.c.run_id).where(runs.c.request_id == request.request_id)):
                 return None
@@ -141,7 +138,7 @@ class RunStore:
             return None
 
     def extend(self, claim: Claim) -> None:
-        """Heartbeat. Raises ``LeaseLost``."""
+        """Heartbeat. Raises `LeaseLost`."""
         self._change(claim, {"lease_until": self._clock.now_ms() + self._lease_ms})
 
     def give_back(self, claim: Claim) -> None:
@@ -180,7 +177,7 @@ class RunStore:
             return number
 
     def finish(self, claim: Claim, outcome: Outcome) -> None:
-        """Write the outcome and its event. Raises ``LeaseLost``: then nothing of it counts."""
+        """Write the outcome and its event. Raises `LeaseLost`: then nothing of it counts."""
         with self._begin() as connection:
             self._finish(connection, self._locked(connection, claim), "finished", {
                 "reason": outcome.reason,
@@ -256,7 +253,7 @@ class RunStore:
         self, connection: Connection, row: Mapping[str, Any], traceparent: str | None = None, more: str = ""
     ) -> None:
         """Put the event of the run's state into the outbox, with the context that its trace goes on from (None: the
-        request's); a state that was told before is not told again, unless there is ``more`` to its id.
+        request's); a state that was told before is not told again, unless there is `more` to its id.
         """
         name = event_id(row) + more
         if connection.scalar(select(outbox.c.id).where(outbox.c.event_id == name)) is not None:

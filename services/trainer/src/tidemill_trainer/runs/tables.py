@@ -1,4 +1,4 @@
-"""Tables of the trainer's relational state, as SQLAlchemy sees them; Alembic makes them (``migrations/``)."""
+"""Tables of the trainer's relational state, as SQLAlchemy sees them; Alembic makes them (`migrations/`)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ runs = Table(
     Index("runs_by_model", "model", "created_at"),
     Index("runs_by_state", "state", "created_at"),
 )
-"""One row per request, refused ones too. Times are epoch ms; ``event_time`` is the stream's, the others the
+"""One row per request, refused ones too. Times are epoch ms; `event_time` is the stream's, the others the
 wall's.
 """
 

@@ -13,7 +13,7 @@ from tidemill.contracts.events.platform import ModelRef
 
 
 class ServingChampion:
-    """A published version under the protocol ``tidemill_learning.training.train.ChampionModel``."""
+    """A published version under the protocol `tidemill_learning.training.train.ChampionModel`."""
 
     def __init__(self, model: OnnxModel, fitted_until_ms: int) -> None:
         self._model = model
@@ -21,7 +21,7 @@ class ServingChampion:
 
     @classmethod
     def fetch(cls, store: ArtifactStore, model_name: str, reference: ModelRef) -> ServingChampion:
-        """Raises ``ArtifactError`` for an artifact that is not what its event says, ``OSError`` when the
+        """Raises `ArtifactError` for an artifact that is not what its event says, `OSError` when the
         store is away.
         """
         files = (MODEL_FILE, REFERENCE_FILE)

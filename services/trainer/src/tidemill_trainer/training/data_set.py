@@ -1,5 +1,4 @@
-"""Read a training data set from the table: a version, the offsets behind it, and only the newest
-rows of it."""
+"""Read a training data set from the table: a version, the offsets behind it, and only the newest rows of it."""
 
 from __future__ import annotations
 
@@ -24,9 +23,7 @@ from tidemill_trainer.collect.rows import EVENT, KIND, LABELLED, OFFSET, PARTITI
 from tidemill_trainer.collect.table_ends import Ends, committed_ends
 
 SLACK = 1.25
-"""Labels read for each labelled row that is wanted: some labels are corrections, or their event was set
-aside.
-"""
+"""Labels read for each labelled row that is wanted: some labels are corrections, or their event was set aside."""
 
 
 BATCH_ROWS = 2_048
@@ -35,10 +32,9 @@ BATCH_ROWS = 2_048
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """``rows``: the newest labelled rows, oldest first. ``cut_off_ms``: what time it was, on the events' own
-    clock.
+    """`rows`: the newest labelled rows, oldest first. `cut_off_ms`: what time it was, on the events' own clock.
 
-    ``start_offsets[p]``: the first offset of clean partition p that is *not* in the data set.
+    `start_offsets[p]`: the first offset of clean partition p that is *not* in the data set.
     """
 
     rows: pa.Table
@@ -54,10 +50,10 @@ def load_data_set(
     partitions: Sequence[tuple[str, int]],
     version: int | None = None,
 ) -> Loaded:
-    """The newest ``training.newest`` labelled rows of the table as it is now (or as it was at ``version``).
+    """The newest `training.newest` labelled rows of the table as it is now (or as it was at `version`).
 
     Reads only the columns of features and platform, and only files and rows that can be among the newest.
-    Raises ``ValueError`` where there is no labelled row.
+    Raises `ValueError` where there is no labelled row.
     """
     try:
         table = DeltaTable(uri, version=version)
@@ -92,7 +88,7 @@ def _event_columns(spec: ModelSpec) -> list[str]:
 
 
 def _since(table: DeltaTable, wanted: int) -> datetime | None:
-    """A time after which at least ``wanted`` labels lie, by the statistics of the files alone; None: from the
+    """A time after which at least `wanted` labels lie, by the statistics of the files alone; None: from the
     start.
     """
     files = [file for file in pa.table(table.get_add_actions(flatten=True)).to_pylist() if _labels_in(file)]
@@ -117,8 +113,8 @@ def _read(
     table: DeltaTable, kinds: list[str], since: datetime | None, columns: list[str], extents: Extents,
     features: Sequence[FeatureLike] = (),
 ) -> pa.Table:  # fmt: skip
-    """Rows of these kinds, in batches; notes in ``extents`` the offsets of each partition among them. Long texts of
-    ``features`` are shortened batch by batch: a column of them may be larger than memory.
+    """Rows of these kinds, in batches; notes in `extents` the offsets of each partition among them. Long texts of
+    `features` are shortened batch by batch: a column of them may be larger than memory.
     """
     wanted = ds.field(KIND).isin(kinds)
     if since is not None:

@@ -39,7 +39,7 @@ from tidemill_trainer.training.imported import version_of_import
 from tidemill_trainer.training.revision import is_commit
 from tidemill_trainer.training.tracker import Logged, Tracker
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 LIBRARIES = ("scikit-learn", "onnx", "onnxruntime", "numpy")
 
@@ -73,7 +73,7 @@ class Job:
     _held: tuple[Order, Loaded, Trained, str] | None = field(default=None)
 
     def train(self, order: Order) -> dict[str, Any]:
-        """Load, learn and judge. Gives the facts for SQL as plain data. Raises ``ValueError`` where the data
+        """Load, learn and judge. Gives the facts for SQL as plain data. Raises `ValueError` where the data
         do not do.
         """
         spec = self.specs[order.model]
@@ -119,8 +119,7 @@ class Job:
         }
 
     def export(self, version: int) -> dict[str, Any]:
-        """Write the artifact of the challenger that was trained last; gives its ``ModelRef`` as
-        plain data."""
+        """Write the artifact of the challenger that was trained last; gives its `ModelRef` as plain data."""
         if self._held is None:
             raise ValueError("nothing has been trained")
         order, loaded, trained, tracking_run = self._held
@@ -167,7 +166,7 @@ class Job:
         except (ArtifactError, ValueError, KeyError, TypeError, IndexError) as error:
             said = str(error) if isinstance(error, ArtifactError) else repr(error)
             number, where = order.champion.version, order.champion.artifact_uri
-            log.error("version %d of %s, which serves, cannot be read: %s", number, order.model, said)
+            _log.error("version %d of %s, which serves, cannot be read: %s", number, order.model, said)
             return None, f"not held against version {number}, which serves: {where} cannot be read ({said})"
 
     def _manifest(
@@ -191,7 +190,7 @@ class Job:
 
 
 def moment(ms: int) -> str:
-    """``2013-06-13 22:10:03``, in UTC."""
+    """`2013-06-13 22:10:03`, in UTC."""
     return datetime.fromtimestamp(ms / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 

@@ -16,7 +16,7 @@ LIMITS = (
 
 
 def model_card(spec: ModelSpec, manifest: Manifest, reference: Mapping[str, Any], how: str) -> str:
-    """Markdown. ``how``: one sentence on how it came to be (the gate's verdict, or where it was imported from)."""
+    """Markdown. `how`: one sentence on how it came to be (the gate's verdict, or where it was imported from)."""
     parts = [
         f"# {manifest.model}, version {manifest.version}",
         spec.description or "",

@@ -17,11 +17,10 @@ from tidemill.errors import TidemillError
 from tidemill_trainer import metrics
 from tidemill_trainer.footprint import MEMORY_ENVIRONMENT
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-"""A training leaves the other cores to those who serve; the variables must be set before numpy is imported.
-"""
+"""A training leaves the other cores to those who serve; the variables must be set before numpy is imported."""
 
 START_TIMEOUT_S = 180.0
 """Imports of scikit-learn and MLflow, and MLflow's first migration, on a slow disk."""
@@ -48,7 +47,7 @@ class Interrupted(TidemillError):
 
 
 class TrainingChild:
-    """Owns the process. One thread uses it; ``ready`` may be asked from any."""
+    """Owns the process. One thread uses it; `ready` may be asked from any."""
 
     def __init__(
         self,
@@ -56,7 +55,7 @@ class TrainingChild:
         stop: threading.Event,
         command: Sequence[str] = ("-m", "tidemill_trainer.training.process_main"),
     ) -> None:
-        """``command``: arguments of the Python interpreter."""
+        """`command`: arguments of the Python interpreter."""
         self._environment = dict(environment) | ONE_THREAD | QUIET | MEMORY_ENVIRONMENT
         self._stop = stop
         self._command = [sys.executable, *command]
@@ -71,9 +70,7 @@ class TrainingChild:
         return self._process.pid if self._process is not None else None
 
     def ensure_ready(self) -> None:
-        """Start the process if there is none, and wait until it is warm. Raises ``ChildDied``,
-        ``Interrupted``.
-        """
+        """Start the process if there is none, and wait until it is warm. Raises `ChildDied`, `Interrupted`."""
         if self._process is not None and self._process.poll() is None and self.ready:
             return
         self.end()
@@ -87,16 +84,15 @@ class TrainingChild:
         )  # fmt: skip
         threading.Thread(target=_read, args=(self._process, self._answers), name="child-answers", daemon=True).start()
         first = self._wait(START_TIMEOUT_S, None)
-        log.info("the training process is warm after %.1f s", first.get("seconds", 0.0))
+        _log.info("the training process is warm after %.1f s", first.get("seconds", 0.0))
         self.ready = True
 
     def order(
         self, line: Mapping[str, Any], timeout_s: float, while_waiting: Callable[[], None] | None = None
     ) -> dict[str, Any]:
-        """Give an order and wait for its answer; ``while_waiting`` is called every tick and may raise to
-        give up.
+        """Give an order and wait for its answer; `while_waiting` is called every tick and may raise to give up.
 
-        Raises ``ChildDied`` (the process is ended then), ``Interrupted`` (on shutdown; ended too).
+        Raises `ChildDied` (the process is ended then), `Interrupted` (on shutdown; ended too).
         """
         process = self._process
         if process is None or process.stdin is None:
@@ -160,7 +156,7 @@ def _read(process: subprocess.Popen[str], answers: queue.SimpleQueue[dict[str, A
         for line in process.stdout:
             answers.put(json.loads(line))
     except ValueError as error:
-        log.warning("the training process gave an answer that cannot be read: %s", error)
+        _log.warning("the training process gave an answer that cannot be read: %s", error)
     answers.put(None)
 
 
@@ -168,4 +164,4 @@ def _close_quietly(pipe: Any) -> None:
     try:
         pipe.close()
     except OSError as error:
-        log.debug("a pipe to the training process closed with %s", error)
+        _log.debug("a pipe to the training process closed with %s", error)

@@ -1,9 +1,7 @@
 """The training process: long-lived, warm, one job at a time, orders and answers as lines of JSON.
 
-It is a process of its own so that a training can be killed, so that its memory goes back, and so that
-*collect* and *release* never wait for it. It is imported and warmed up before the first event: that takes
-longer than a
-training.
+It is a process of its own so that a training can be killed, so that its memory goes back, and so that *collect* and
+*release* never wait for it. It is imported and warmed up before the first event: that takes longer than a training.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from typing import Any, TextIO
 from tidemill.artifact.staging import Staged
 from tidemill_trainer.footprint import leave_out_unused
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 NICENESS = 5
 """A training may wait a little; predictions may not."""
@@ -67,8 +65,8 @@ def _warm_job(settings: Any) -> Any:
 
 
 def _obey(job: Any, order: Mapping[str, Any]) -> dict[str, Any]:
-    """Do what the line says. What the data do not allow is an answer (``refused``); a store that is full or away is
-    another (``store``); anything else is a defect and is answered with its traceback.
+    """Do what the line says. What the data do not allow is an answer (`refused`); a store that is full or away is
+    another (`store`); anything else is a defect and is answered with its traceback.
     """
     from tidemill.artifact import ArtifactError
     from tidemill_trainer.mlflow.store_errors import of_a_store
@@ -86,7 +84,7 @@ def _obey(job: Any, order: Mapping[str, Any]) -> dict[str, Any]:
                 "kind": "store",
                 "error": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}",
             }
-        log.exception("the training process failed at %s", order.get("do"))
+        _log.exception("the training process failed at %s", order.get("do"))
         return {"ok": False, "kind": "defect", "error": f"{type(error).__name__}: {error}"}
 
 

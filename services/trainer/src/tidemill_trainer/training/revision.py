@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def code_revision(given: str = "", place: Path = Path(__file__)) -> str:
-    """What the settings say; else the commit of the checkout that ``place`` lies in (with ``-dirty`` where files differ
+    """What the settings say; else the commit of the checkout that `place` lies in (with `-dirty` where files differ
     from it); else the package's version, or that nobody knows. Never empty.
     """
     return given.strip() or _commit(place) or _package()

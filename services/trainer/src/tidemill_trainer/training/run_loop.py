@@ -23,7 +23,7 @@ from tidemill_trainer.runs.store import Claim, LeaseLost, Outcome, RunStore
 from tidemill_trainer.settings import TrainerSettings
 from tidemill_trainer.training.process import ChildDied, Interrupted, TrainingChild
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 EXPORT_TIMEOUT_S = 120.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 60.0
@@ -88,7 +88,7 @@ class Trainer:
                 self._turn()
                 self._heartbeat.beat()
         except Interrupted:
-            log.info("train stops")
+            _log.info("train stops")
         finally:
             self._child.end()
 
@@ -104,11 +104,11 @@ class Trainer:
                 return
             self._work(claim)
         except (RetryLater, ChildDied, LeaseLost) as error:
-            log.warning("train tries again: %s", error)
+            _log.warning("train tries again: %s", error)
             self._stop.wait(1.0)
 
     def _work(self, claim: Claim) -> None:
-        log.info("run %s for %s begins (%s, attempt %d)", claim.run_id, claim.model, claim.cause, claim.attempt)
+        _log.info("run %s for %s begins (%s, attempt %d)", claim.run_id, claim.model, claim.cause, claim.attempt)
         with run_span(self._tracer, claim) as (span, claim), metrics.TRAIN_SECONDS.labels(claim.model).time():
             try:
                 staged = staged_in(claim.evidence)
@@ -117,7 +117,7 @@ class Trainer:
             except Refused as error:
                 self._store.fail(claim, str(error))
                 metrics.RUNS.labels(claim.model, "failed").inc()
-                log.warning("run %s has failed: %s", claim.run_id, error)
+                _log.warning("run %s has failed: %s", claim.run_id, error)
                 return
             except Interrupted:
                 self._store.give_back(claim)
@@ -130,7 +130,7 @@ class Trainer:
         metrics.RUNS.labels(claim.model, "finished").inc()
         for name, value in outcome.metrics.items():
             metrics.SCORE.labels(claim.model, name).set(value)
-        log.info("run %s has finished: version %s; %s", claim.run_id, outcome.version, outcome.reason)
+        _log.info("run %s has finished: version %s; %s", claim.run_id, outcome.version, outcome.reason)
 
     def _trained(self, claim: Claim, span: Span) -> Outcome:
         trained = self._patiently(claim, self._order(claim), self._settings.train_timeout_s)
@@ -172,7 +172,7 @@ class Trainer:
 
     def _patiently(self, claim: Claim, order: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
         """Have an order done, and again while a store is full or away: what was trained is kept meanwhile, the run says
-        what it waits for, and the wait is bounded. Raises ``Refused`` when it has been too long.
+        what it waits for, and the wait is bounded. Raises `Refused` when it has been too long.
         """
         deadline, delay = time.monotonic() + self._settings.store_wait_s, FIRST_WAIT_S
         while True:
@@ -181,14 +181,14 @@ class Trainer:
             except StoreTrouble as error:
                 if time.monotonic() + delay > deadline:
                     raise Refused(f"waited {self._settings.store_wait_s:.0f} s for a store: {error}") from error
-                log.warning("run %s for %s waits for a store: %s", claim.run_id, claim.model, error)
+                _log.warning("run %s for %s waits for a store: %s", claim.run_id, claim.model, error)
                 metrics.WAITS_FOR_STORE.labels(claim.model).set(1)
                 self._store.waits(claim, f"waits for a store, and goes on when it can: {error}")
                 self._pause(claim, delay)
                 delay = min(LONGEST_WAIT_S, 2 * delay)
 
     def _pause(self, claim: Claim, seconds: float) -> None:
-        """Wait with the lease kept alive. Raises ``Interrupted``."""
+        """Wait with the lease kept alive. Raises `Interrupted`."""
         ends, alive = time.monotonic() + seconds, _every(self._settings.lease_s / 3, lambda: self._alive(claim))
         while (left := ends - time.monotonic()) > 0:
             if self._stop.wait(min(left, self._settings.poll_s)):
@@ -226,7 +226,7 @@ class Trainer:
                 for arm in named.values():
                     check_place(arm["artifact_uri"], self._settings.artifacts, model)
             except ArtifactError as error:
-                log.error("MLflow is not told of what model-versions says of %s: %s", model, error)
+                _log.error("MLflow is not told of what model-versions says of %s: %s", model, error)
                 self._aliases[model] = serving.epoch
                 continue
             self._mlflow_rests_until = time.monotonic() + ALIAS_REST_S
@@ -236,9 +236,11 @@ class Trainer:
             if answer["ok"]:
                 self._mlflow_rests_until = 0.0
                 self._aliases[model] = serving.epoch
-                log.info("MLflow's aliases of %s: champion names version %d", model, serving.champion.version)
+                _log.info("MLflow's aliases of %s: champion names version %d", model, serving.champion.version)
             else:
-                log.warning("MLflow's aliases of %s could not be set, which is tried again: %s", model, answer["error"])
+                _log.warning(
+                    "MLflow's aliases of %s could not be set, which is tried again: %s", model, answer["error"]
+                )
                 return
 
 

@@ -1,6 +1,4 @@
-"""From a judgement to the records that leave: originals as they came, with what happened to them in
-headers.
-"""
+"""From a judgement to the records that leave: originals as they came, with what happened to them in headers."""
 
 from __future__ import annotations
 

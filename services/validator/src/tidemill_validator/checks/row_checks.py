@@ -56,11 +56,10 @@ class Failed:
 class Judgement:
     """What is known of a batch.
 
-    `record`: the rows as clean shall have them, all fields. `changed`: bool [rows], those that are no longer as
-    they came. `times`: int64 [rows], event times in ms, 0 where there is none. `index`: int64 [rows], the
-    position of each row in the batch. `passing`: row numbers, ascending, that met every critical expectation.
-    `dead`: reasons by position, in the order of the suite. `failed`: counts for the quality report, warnings
-    included.
+    `record`: the rows as clean shall have them, all fields. `changed`: bool [rows], those that are no longer as they
+    came. `times`: int64 [rows], event times in ms, 0 where there is none. `index`: int64 [rows], the position of each
+    row in the batch. `passing`: row numbers, ascending, that met every critical expectation. `dead`: reasons by
+    position, in the order of the suite. `failed`: counts for the quality report, warnings included.
     """
 
     record: pa.RecordBatch

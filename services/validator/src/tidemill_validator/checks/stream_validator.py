@@ -1,6 +1,4 @@
-"""One raw topic of one model, from batches to outputs: judged in columns, then held against what came
-before.
-"""
+"""One raw topic of one model, from batches to outputs: judged in columns, then held against what came before."""
 
 from __future__ import annotations
 

@@ -48,9 +48,7 @@ class SeenIds:
     """
 
     def __init__(self, within_ms: int, limit: int) -> None:
-        """`within_ms`: the window in stream time. `limit`: most ids to hold; beyond it the oldest go
-        first.
-        """
+        """`within_ms`: the window in stream time. `limit`: most ids to hold; beyond it the oldest go first."""
         self._within_ms = within_ms
         self._limit = limit
         self._ids: set[str] = set()

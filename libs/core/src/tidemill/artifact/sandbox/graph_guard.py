@@ -1,10 +1,9 @@
 """What a graph may contain, read from its bytes before ONNX Runtime sees them.
 
-ONNX Runtime loads its own contrib operators (`com.microsoft`) even where the model imports no such domain,
-and how it treats external data depends on which operator reads it (both are shown by tests). So the graph is
-walked here. The `onnx` package is not needed for that: the protobuf runtime, which ONNX Runtime depends on
-anyway, reads the few fields declared below (numbers from onnx.proto3, unchanged since 2017) and steps over
-all others in C.
+ONNX Runtime loads its own contrib operators (`com.microsoft`) even where the model imports no such domain, and how it
+treats external data depends on which operator reads it (both are shown by tests). So the graph is walked here. The
+`onnx` package is not needed for that: the protobuf runtime, which ONNX Runtime depends on anyway, reads the few fields
+declared below (numbers from onnx.proto3, unchanged since 2017) and steps over all others in C.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""The words of the model file: what each key may be, and what belongs to the language but is not
-built yet.
-"""
+"""The words of the model file: what each key may be, and what belongs to the language but is not built yet."""
 
 from __future__ import annotations
 

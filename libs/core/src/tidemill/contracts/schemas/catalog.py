@@ -1,6 +1,4 @@
-"""Avro schemas by name and by fingerprint: what a topic holds, and which schema some bytes were
-written with.
-"""
+"""Avro schemas by name and by fingerprint: what a topic holds, and which schema some bytes were written with."""
 
 from __future__ import annotations
 
@@ -39,11 +37,10 @@ FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 class Schema:
     """One Avro schema. Compares and hashes by name and text, so it can be a cache key.
 
-    `name` is the file's stem (`model-version`, `flight-delay`); `json` the schema as read; `text` the same
-    as compact JSON with logical types and defaults kept (what a registry or an Avro library wants);
-    `parsed` fastavro's form of it;
-    `fingerprint` the 8 bytes that follow `C3 01` in single-object encoding: CRC-64-AVRO of the Parsing
-    Canonical Form, little endian (Avro specification, "Schema Fingerprints").
+    `name` is the file's stem (`model-version`, `flight-delay`); `json` the schema as read; `text` the same as compact
+    JSON with logical types and defaults kept (what a registry or an Avro library wants); `parsed` fastavro's form of
+    it; `fingerprint` the 8 bytes that follow `C3 01` in single-object encoding: CRC-64-AVRO of the Parsing Canonical
+    Form, little endian (Avro specification, "Schema Fingerprints").
 
     The canonical form drops docs, aliases, defaults and logical types: schemas that differ in nothing else
     share a fingerprint. For documentation, aliases and defaults that is harmless: resolution takes them
@@ -152,9 +149,8 @@ def read_history(schemas_dir: Path, model: str) -> list[Schema]:
 class SchemaCatalog:
     """Every schema that the platform reads or writes for a set of models.
 
-    A topic's schema is named in `topics.yaml`; `record`, `label` and `prediction` there stand for the
-    model's own record and for the label and prediction of its task. Immutable after loading; safe to share
-    between threads.
+    A topic's schema is named in `topics.yaml`; `record`, `label` and `prediction` there stand for the model's own
+    record and for the label and prediction of its task. Immutable after loading; safe to share between threads.
     """
 
     def __init__(
@@ -205,9 +201,7 @@ class SchemaCatalog:
         return self._find(self._records, model, "model")
 
     def label(self, model: str) -> Schema:
-        """The label record of the model's task: `label` is boolean, string (multiclass) or double
-        (regression).
-        """
+        """The label record of the model's task: `label` is boolean, string (multiclass) or double (regression)."""
         return self.platform(f"label-{self._find(self._tasks, model, 'model')}")
 
     def prediction(self, model: str) -> Schema:

@@ -1,4 +1,4 @@
-"""Reading up to an end: shared by ``BroadcastReader`` and ``scan``.
+"""Reading up to an end: shared by `BroadcastReader` and `scan`.
 
 An end is reached by position, not by counting records: transaction markers, aborted records and what
 compaction took away leave holes. Where the tail holds nothing that a consumer is shown, no position moves
@@ -43,7 +43,7 @@ def groupless_consumer(settings: KafkaSettings, name: str, **over: Any) -> Consu
 
 
 def partitions_of(consumer: Consumer, topic: str) -> list[int]:
-    """Partition numbers of ``topic``; ConfigError if there is no such topic, RetryLater without brokers.
+    """Partition numbers of `topic`; ConfigError if there is no such topic, RetryLater without brokers.
 
     A topic that was created a moment ago is not known to every broker yet: it is asked for some times.
     """

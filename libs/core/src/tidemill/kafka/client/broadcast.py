@@ -27,7 +27,7 @@ _FETCH_BUFFER_KB = 1_024
 class BroadcastReader:
     """Reads all partitions of a (compacted) topic from the beginning, committed records only, in no group.
 
-    Connects when it is first read. Every record is given out once, by ``catch_up`` or by ``poll``, in
+    Connects when it is first read. Every record is given out once, by `catch_up` or by `poll`, in
     offset order per partition. A null value is a tombstone and is given out too. A topic that was deleted and made
     anew, which its id tells (asked for every two seconds), is read from its beginning, and that is logged and counted;
     what was read of it before that is given out again. Not thread-safe.
@@ -64,9 +64,7 @@ class BroadcastReader:
         return self._take()
 
     def poll(self, timeout_s: float = 0.0) -> list[Batch]:
-        """Records not given out yet that are there, or come within ``timeout_s``; none while brokers are
-        away.
-        """
+        """Records not given out yet that are there, or come within `timeout_s`; none while brokers are away."""
         self._look()
         batches = self._read(self._connected(), timeout_s)
         return self._take() + batches

@@ -1,6 +1,6 @@
 """Configurations of the Kafka clients, in one place: what delivery guarantees rest on is set here.
 
-librdkafka's partitioner differs from Java's and aiokafka's by default: ``murmur2_random`` agrees with them.
+librdkafka's partitioner differs from Java's and aiokafka's by default: `murmur2_random` agrees with them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def client_config(settings: KafkaSettings, name: str) -> Config:
 
 
 def consumer_config(settings: KafkaSettings, group: str, **over: Any) -> Config:
-    """A consumer of committed records that never commits by itself; ``over`` has ``_`` for ``.`` in names."""
+    """A consumer of committed records that never commits by itself; `over` has `_` for `.` in names."""
     config = client_config(settings, group.removeprefix(settings.prefix))
     config |= {
         "group.id": group,
@@ -66,9 +66,8 @@ def consumer_config(settings: KafkaSettings, group: str, **over: Any) -> Config:
 def member_config(settings: KafkaSettings, group: str, **over: Any) -> Config:
     """A consumer of a group that hands partitions over one by one, under the protocol of the settings.
 
-    Only for members whose callbacks are incremental and which need no two topics' partitions together. With
-    the new protocol the brokers assign, and decide on session timeout and heartbeat: the client refuses to
-    be told those.
+    Only for members whose callbacks are incremental and which need no two topics' partitions together. With the new
+    protocol the brokers assign, and decide on session timeout and heartbeat: the client refuses to be told those.
     """
     config = consumer_config(settings, group, **over)
     if settings.group_protocol == "consumer":
@@ -78,7 +77,7 @@ def member_config(settings: KafkaSettings, group: str, **over: Any) -> Config:
 
 
 def producer_config(settings: KafkaSettings, transactional_id: str | None = None, **over: Any) -> Config:
-    """An idempotent producer (``acks=all``), transactional if an id is given."""
+    """An idempotent producer (`acks=all`), transactional if an id is given."""
     name = (transactional_id or "producer").removeprefix(settings.prefix)
     config = client_config(settings, name)
     config |= {

@@ -27,7 +27,7 @@ class QuietLogger(logging.LoggerAdapter[logging.Logger]):
         self._lock = threading.Lock()
 
     def log(self, level: int, msg: object, *args: object, **kwargs: object) -> None:
-        """As ``Logger.log``; called by librdkafka from the thread that polls."""
+        """As `Logger.log`; called by librdkafka from the thread that polls."""
         text = str(msg) % args if args else str(msg)
         if level >= logging.INFO and self._is_repeat(text):
             level = logging.DEBUG
@@ -46,5 +46,5 @@ class QuietLogger(logging.LoggerAdapter[logging.Logger]):
 
 
 def client_logger(name: str) -> QuietLogger:
-    """The logger for one Kafka client, under ``tidemill.kafka.client``."""
+    """The logger for one Kafka client, under `tidemill.kafka.client`."""
     return QuietLogger(logging.getLogger(f"tidemill.kafka.client.{name}"))

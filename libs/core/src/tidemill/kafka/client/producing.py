@@ -21,7 +21,7 @@ _POLL_S = 0.05
 
 
 def produce_all(producer: Producer, outputs: Iterable[Output], deadline: float) -> None:
-    """Enqueue all records; where the producer's queue is full, wait until ``deadline`` (``time.monotonic``).
+    """Enqueue all records; where the producer's queue is full, wait until `deadline` (`time.monotonic`).
 
     Raises RetryLater if it is full beyond that, KafkaException for what the client refuses.
     """
@@ -65,7 +65,7 @@ def _produce_patiently(producer: Producer, record: tuple[Any, ...], deadline: fl
 
 
 class DeliveryFailures:
-    """Collects failed deliveries; a producer calls it (``on_delivery``) while it is polled or flushed."""
+    """Collects failed deliveries; a producer calls it (`on_delivery`) while it is polled or flushed."""
 
     LASTING = frozenset(
         {

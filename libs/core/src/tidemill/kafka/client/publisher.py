@@ -1,6 +1,4 @@
-"""Writers of the platform's own events, of which there are few: acknowledged means stored, failures are
-raised.
-"""
+"""Writers of the platform's own events, of which there are few: acknowledged means stored, failures are raised."""
 
 from __future__ import annotations
 
@@ -29,10 +27,10 @@ _NOWHERE = (
 
 
 class Publisher:
-    """Writes records and waits for the brokers' acknowledgement (``acks=all``, idempotent). Thread-safe.
+    """Writes records and waits for the brokers' acknowledgement (`acks=all`, idempotent). Thread-safe.
 
     After a failure it is not known which of the records were stored: readers drop repeats by id.
-    ``timeout_s`` is how long a record may wait for its acknowledgement. Connects when it first writes.
+    `timeout_s` is how long a record may wait for its acknowledgement. Connects when it first writes.
     """
 
     def __init__(self, settings: KafkaSettings, *, name: str = "publisher", timeout_s: float = 30.0) -> None:
@@ -57,7 +55,7 @@ class Publisher:
         partition: int | None = None,
         headers: Headers | None = None,
     ) -> None:
-        """Store one record; see ``publish_all``."""
+        """Store one record; see `publish_all`."""
         self.publish_all([Output(topic, [value], [key], partition, [headers])])
 
     def publish_all(self, outputs: Sequence[Output]) -> None:
@@ -119,9 +117,8 @@ def _refusal(error: KafkaException | SystemError) -> KafkaException:
 class ExclusiveWriter:
     """The only writer of a topic, by its transactional id: opening it fences every earlier one.
 
-    Read, decide, write is safe in this order: ``open()``, read the topic to its end, ``write()``. If
-    another writer was opened in between, ``write`` raises Fenced and nothing of it becomes visible. Not
-    thread-safe.
+    Read, decide, write is safe in this order: `open()`, read the topic to its end, `write()`. If another writer was
+    opened in between, `write` raises Fenced and nothing of it becomes visible. Not thread-safe.
     """
 
     def __init__(self, settings: KafkaSettings, transactional_id: str) -> None:
@@ -129,19 +126,17 @@ class ExclusiveWriter:
 
     @property
     def is_open(self) -> bool:
-        """True if ``write`` may be called: opened, and no write has ended in doubt since."""
+        """True if `write` may be called: opened, and no write has ended in doubt since."""
         return self._session.is_open
 
     def open(self) -> None:
-        """Fence earlier writers and settle what they left open. Raises RetryLater if the brokers do not
-        answer.
-        """
+        """Fence earlier writers and settle what they left open. Raises RetryLater if the brokers do not answer."""
         self._session.open()
 
     def write(self, outputs: Sequence[Output]) -> None:
         """Write all records in one transaction.
 
-        Raises Fenced if another writer has been opened; RetryLater if it was aborted or, with ``is_open``
+        Raises Fenced if another writer has been opened; RetryLater if it was aborted or, with `is_open`
         then False, ended in doubt: open again and read again before deciding anew.
         """
         try:

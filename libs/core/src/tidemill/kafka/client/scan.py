@@ -32,18 +32,15 @@ def scan(
     batch_size: int = 10_000,
     timeout_s: float = 30.0,
 ) -> Iterator[Batch]:
-    """Records of ``topic`` from ``start`` up to its end as it is at this call, in batches of at most
-    ``batch_size``.
+    """Records of `topic` from `start` up to its end as it is at this call, in batches of at most `batch_size`.
 
-    ``partitions``: all, if None. ``start``: first offset, one for all or per partition; what retention has
-    removed is skipped. ``since_ms``: the first record whose timestamp is that or later (Unix ms, the
-    broker's append time); ``start`` and ``since_ms`` exclude each other. ``end``: offsets to stop before,
-    per partition; by default where committed records end now (or the high watermark, with
-    ``read_uncommitted``).
+    `partitions`: all, if None. `start`: first offset, one for all or per partition; what retention has removed is
+    skipped. `since_ms`: the first record whose timestamp is that or later (Unix ms, the broker's append time); `start`
+    and `since_ms` exclude each other. `end`: offsets to stop before, per partition; by default where committed records
+    end now (or the high watermark, with `read_uncommitted`).
 
-    In offset order per partition, partitions interleaved. Joins no group. Memory is bounded by the fetch
-    buffer and one batch. Raises RetryLater after ``timeout_s`` without progress, ConfigError if there is no
-    such topic.
+    In offset order per partition, partitions interleaved. Joins no group. Memory is bounded by the fetch buffer and one
+    batch. Raises RetryLater after `timeout_s` without progress, ConfigError if there is no such topic.
     """
     consumer = groupless_consumer(
         settings,
@@ -65,7 +62,7 @@ def scan(
 def bounds(
     settings: KafkaSettings, topic: str, *, since_ms: int | None = None, read_uncommitted: bool = False
 ) -> dict[int, tuple[int, int]]:
-    """Where ``scan`` would begin and end: first offset and end by partition; raises as ``scan`` does."""
+    """Where `scan` would begin and end: first offset and end by partition; raises as `scan` does."""
     isolation = "read_uncommitted" if read_uncommitted else "read_committed"
     consumer = groupless_consumer(settings, "scan", isolation_level=isolation)
     try:

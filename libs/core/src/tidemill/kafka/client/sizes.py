@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 def fit_sizes(admin: AdminClient, catalog: TopicCatalog, models: Iterable[str]) -> dict[str, int]:
-    """Raise ``max.message.bytes`` of results below raw's and 64 KiB; gives the topics that were raised, with their new
+    """Raise `max.message.bytes` of results below raw's and 64 KiB; gives the topics that were raised, with their new
     limit. Raises RetryLater without brokers. Where that may not be changed it is said, loudly: a record that raw takes
     and its dead letters do not would stop the validator.
     """

@@ -32,12 +32,11 @@ def ensure_topics(
     replication: int = REPLICATION_OF_BROKER,
     timeout_s: float = 60.0,
 ) -> dict[str, int]:
-    """Create every topic of the platform and of ``models`` that is missing; returns the partition count of
-    each.
+    """Create every topic of the platform and of `models` that is missing; returns the partition count of each.
 
-    ``partitions`` is for new topics whose count is the model's. Where topics of a model exist, or it has a source of
+    `partitions` is for new topics whose count is the model's. Where topics of a model exist, or it has a source of
     its own, the one with most partitions says the count: the model's other topics grow to it, and where they may not,
-    that is logged with what to type, and that model alone waits. ``replication`` is the number of replicas, -1 for the
+    that is logged with what to type, and that model alone waits. `replication` is the number of replicas, -1 for the
     cluster's own default. Waits until all are visible.
 
     A model whose source is missing waits by itself: that is logged, and of its topics those are made of which a topic

@@ -1,7 +1,7 @@
 """The partitions that one member holds, where each stands, and the rebalance callbacks that change them.
 
-Callbacks run inside ``consume()``, on the loop's own thread. They first have everything settled that is on its way
-(``before_change``), so a revoked partition needs no more than to be forgotten.
+Callbacks run inside `consume()`, on the loop's own thread. They first have everything settled that is on its way
+(`before_change`), so a revoked partition needs no more than to be forgotten.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Assignment:
         group: str = "",
         known_topics: KnownTopics | None = None,
     ) -> None:
-        """``worker`` is asked for start offsets and told what is revoked. ``topic_ids``: None where nobody asks
-        whether a topic was made anew. ``group`` is for the log. ``known_topics`` keeps ids where they outlive topics.
+        """`worker` is asked for start offsets and told what is revoked. `topic_ids`: None where nobody asks
+        whether a topic was made anew. `group` is for the log. `known_topics` keeps ids where they outlive topics.
         """
         self._stop = stop
         self._trouble = trouble
@@ -59,7 +59,7 @@ class Assignment:
         self._stands: dict[Partition, int] = {}
         self._marks: dict[Partition, Mark] = {}
         self.astray: set[Partition] = set()
-        """Partitions that do not hold the offset that we are at: ``find`` says where to go on."""
+        """Partitions that do not hold the offset that we are at: `find` says where to go on."""
         self._unstored: set[Partition] = set()
         self.fresh: list[Partition] = []
 
@@ -181,7 +181,7 @@ class Assignment:
         self.astray.clear()
 
     def _settle(self, ids: Mapping[str, str], fresh: Mapping[Partition, int]) -> None:
-        """Keep the ids of what is read where they outlive it. ``fresh``: partitions that nothing committed tells of,
+        """Keep the ids of what is read where they outlive it. `fresh`: partitions that nothing committed tells of,
         with their starts; were their topics made anew while nobody read them, that is said now.
         """
         if self._known_topics is None:

@@ -22,7 +22,7 @@ CURE = "`tidemill topics apply` adds the partitions that are missing, or writes 
 
 
 def partition_counts(admin: AdminClient, topics: Iterable[str], timeout_s: float = 10.0) -> dict[str, int]:
-    """Number of partitions of each of ``topics`` that exists; raises RetryLater without brokers."""
+    """Number of partitions of each of `topics` that exists; raises RetryLater without brokers."""
     try:
         known = admin.list_topics(timeout=timeout_s).topics
     except KafkaException as error:
@@ -36,7 +36,7 @@ def counts_of_models(
 ) -> dict[str, int]:
     """Partition count by model, for those whose topics, or sources, say it: as many as the one that has most.
 
-    ``present``: count by topic, of all that exist. ``setting``: what new topics get where nothing else says it. A model
+    `present`: count by topic, of all that exist. `setting`: what new topics get where nothing else says it. A model
     without a source whose topics are fewer than that is left out: nobody asked for them to grow.
     """
     found: dict[str, int] = {}

@@ -2,7 +2,7 @@
 
 Kafka deletes what groups have committed of a topic with the topic. Where no member ran at that time, nothing of the
 group's own tells a topic that was made anew from the one before it; so it is kept on a compacted topic of the
-platform, too: the key is a topic's name, the value the ``Mark`` of it that is there now.
+platform, too: the key is a topic's name, the value the `Mark` of it that is there now.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CATCH_UP_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """``marks``: those that are others than they were. ``anew``: topics that were made anew since they were kept."""
+    """`marks`: those that are others than they were. `anew`: topics that were made anew since they were kept."""
 
     marks: Mapping[Partition, Mark] = field(default_factory=dict)
     anew: frozenset[str] = frozenset()
@@ -37,7 +37,7 @@ class KnownTopics:
     """
 
     def __init__(self, settings: KafkaSettings, topic: str, name: str = "known-topics") -> None:
-        """``topic``: the compacted one. Connects when it is first asked."""
+        """`topic`: the compacted one. Connects when it is first asked."""
         self._topic = topic
         self._reader = BroadcastReader(settings, topic, name=name)
         self._publisher = Publisher(settings, name=name)
@@ -54,8 +54,8 @@ class KnownTopics:
     def settle(self, ids: Mapping[str, str], marks: Mapping[Partition, Mark], fresh: Collection[Partition]) -> Settled:
         """Keep the topics of these ids, each with how often it was made anew, and tell what that changes.
 
-        ``marks``: of the partitions that are read, as they are now. ``fresh``: partitions of which the group has
-        nothing committed that says of which topic it is; their marks are those of the topic. Raises as ``read``.
+        `marks`: of the partitions that are read, as they are now. `fresh`: partitions of which the group has
+        nothing committed that says of which topic it is; their marks are those of the topic. Raises as `read`.
         """
         known, changed, anew = self.read(), dict[Partition, Mark](), set[str]()
         for topic, topic_id in ids.items():

@@ -15,7 +15,7 @@ _EVERY_S = 1.0
 
 
 class Lag:
-    """Exports ``tidemill_consumer_lag`` of one group, once a second at most; asks no broker.
+    """Exports `tidemill_consumer_lag` of one group, once a second at most; asks no broker.
 
     The end of a partition is the one that came with its last fetch: a partition that is not fetched (paused) keeps
     the lag of when it was.
@@ -28,7 +28,7 @@ class Lag:
         self._told: set[str] = set()
 
     def tell(self, consumer: Consumer, stands: Mapping[tuple[str, int], int]) -> None:
-        """``stands``: where each partition that is held was begun, or what is committed of it. Where its client has
+        """`stands`: where each partition that is held was begun, or what is committed of it. Where its client has
         read further, that counts.
         """
         if self._clock() < self._next:

@@ -3,7 +3,7 @@
 Kafka keeps a text with each committed offset: here the id of the topic that the offset belongs to (KIP-516; a topic
 that is deleted and made anew has the same name and another id), how many offsets were removed before this group
 had read them, how often it found the topic made anew, and what was begun behind the offset and perhaps never ended (see
-``attempts``). All are stored in the transaction of the offset itself.
+`attempts`). All are stored in the transaction of the offset itself.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ __all__ = ["Attempt", "Mark", "Resumption", "go_on"]
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Work that was begun at a committed offset: up to ``until`` (the offset after its last record there), ``records``
-    at once, of all partitions. ``tries``: how often, one process after the other, without an end.
+    """Work that was begun at a committed offset: up to `until` (the offset after its last record there), `records`
+    at once, of all partitions. `tries`: how often, one process after the other, without an end.
     """
 
     until: int
@@ -27,9 +27,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """``topic_id``: empty where the brokers tell none. ``removed``: offsets (records and markers of transactions)
-    that were removed unread, ever. ``renewed``: how often the topic was found made anew, ever; not 0: what was read
-    before was of another topic, with the same offsets. ``attempt``: what was begun there and has not ended yet.
+    """`topic_id`: empty where the brokers tell none. `removed`: offsets (records and markers of transactions)
+    that were removed unread, ever. `renewed`: how often the topic was found made anew, ever; not 0: what was read
+    before was of another topic, with the same offsets. `attempt`: what was begun there and has not ended yet.
     """
 
     topic_id: str = ""
@@ -57,14 +57,14 @@ class Mark:
             return cls()
 
     def anew(self, topic_id: str) -> bool:
-        """Whether ``topic_id`` is of another topic than the one that was committed for."""
+        """Whether `topic_id` is of another topic than the one that was committed for."""
         return bool(self.topic_id and topic_id) and self.topic_id != topic_id
 
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """Go on at ``start``. ``removed``: offsets that were lost to this reader by it; ``why``: to be said, or None;
-    ``anew``: whether the log is of another topic than the one that was read.
+    """Go on at `start`. `removed`: offsets that were lost to this reader by it; `why`: to be said, or None;
+    `anew`: whether the log is of another topic than the one that was read.
     """
 
     start: int
@@ -75,7 +75,7 @@ class Resumption:
 
 
 def go_on(at: int, mark: Mark, low: int, high: int, topic_id: str) -> Resumption:
-    """Where a reader that stands ``at`` goes on in a log that holds ``low`` to ``high``."""
+    """Where a reader that stands `at` goes on in a log that holds `low` to `high`."""
     known = replace(mark, topic_id=topic_id or mark.topic_id, attempt=None)
     if mark.anew(topic_id):
         why = f"the topic was deleted and made anew: begun at its first offset, {low} (was at {at} of the old one)"

@@ -1,6 +1,6 @@
 """What a consumer's group metadata says about its membership.
 
-confluent-kafka hands out ``consumer_group_metadata()`` as librdkafka's serialised form: ``CGMDv2:``, the
+confluent-kafka hands out `consumer_group_metadata()` as librdkafka's serialised form: `CGMDv2:`, the
 generation as a native 32-bit integer, then group id and member id, each closed by a zero byte. A consumer
 that was thrown out has generation -1 or no member id; a broker takes transactional offsets under that as
 coming from a client without a group, *without any fencing*. So such metadata must never be used.
@@ -19,7 +19,7 @@ _HEAD = len(_MAGIC) + 4
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A member of a group at one moment; ``generation`` is -1 and ``member_id`` empty outside of one."""
+    """A member of a group at one moment; `generation` is -1 and `member_id` empty outside of one."""
 
     generation: int
     member_id: str

@@ -1,6 +1,6 @@
 """For readers that go on by offsets of their own: what a log holds now, and to say what must be left out.
 
-Where to go on is decided in ``marks``.
+Where to go on is decided in `marks`.
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ class Room:
         widen: Callable[[str], str | None],
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``outputs``: by topic that is read, the topics whose records keep its partition numbers. ``count``: partition
-        count of those that exist. ``widen`` has the outputs of a topic grow; it gives what stands in the way and what
+        """`outputs`: by topic that is read, the topics whose records keep its partition numbers. `count`: partition
+        count of those that exist. `widen` has the outputs of a topic grow; it gives what stands in the way and what
         to type, or None. Both raise RetryLater without brokers.
         """
         self._outputs, self._count, self._widen, self._monotonic_s = outputs, count, widen, monotonic_s
@@ -96,7 +96,7 @@ class Room:
         self._waiting.setdefault(topic, set()).add(number)
 
     def _narrow(self, partitions: Iterable[Partition]) -> set[Partition]:
-        """Those of ``partitions`` that an output has not."""
+        """Those of `partitions` that an output has not."""
         partitions = list(partitions)
         names = {name for topic, _ in partitions for name in self._outputs[topic]}
         counts = self._count(names) if names else {}

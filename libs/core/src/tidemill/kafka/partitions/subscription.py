@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class Subscription:
-    """Takes effect when the loop applies it. ``topics``: what is asked for by now."""
+    """Takes effect when the loop applies it. `topics`: what is asked for by now."""
 
     def __init__(self, assignment: Assignment, topics: Sequence[str]) -> None:
         self._assignment = assignment

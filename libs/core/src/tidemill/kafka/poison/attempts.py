@@ -1,6 +1,6 @@
 """What was begun and never ended, by partition: how a record is found that ends its process.
 
-A worker commits with its offset, before its first batch of a partition, how far that batch goes (``marks.Attempt``).
+A worker commits with its offset, before its first batch of a partition, how far that batch goes (`marks.Attempt`).
 The batch's own commit takes it away. A process that finds one knows that another has ended within it, for whatever
 reason, and goes through it in small steps, each committed as begun: first of a few records, then one by one. A record
 is suspected only after processes have ended at it while it was the only one at work.
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Open:
-    """A range up to ``until`` that was begun and not ended; ``last``: that attempt, while we stand where it began."""
+    """A range up to `until` that was begun and not ended; `last`: that attempt, while we stand where it began."""
 
     until: int
     step: int
@@ -55,7 +55,7 @@ class Attempts:
         )  # fmt: skip
 
     def ended(self, partition: Partition, offset: int) -> None:
-        """What stands before ``offset`` is committed."""
+        """What stands before `offset` is committed."""
         self._going.add(partition)
         self._written.pop(partition, None)
         self._moved = self._clock()

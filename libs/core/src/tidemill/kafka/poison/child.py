@@ -19,9 +19,9 @@ _SHARE = 0.8
 
 
 def lives(work: Callable[[], object], within_s: float) -> bool:
-    """Whether a fork of this process, the calling thread alone, comes to the end of ``work`` in time.
+    """Whether a fork of this process, the calling thread alone, comes to the end of `work` in time.
 
-    What ``work`` raises is an end like any other, but for MemoryError: the child has no more memory than the machine,
+    What `work` raises is an end like any other, but for MemoryError: the child has no more memory than the machine,
     or the container, has left, so that it dies and not this process. A lock that another thread held at the fork is
     held for ever in the child: False proves nothing by itself.
     """

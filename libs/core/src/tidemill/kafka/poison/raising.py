@@ -29,9 +29,9 @@ _log = logging.getLogger(__name__)
 
 
 class Careful:
-    """``process``, but for single records that it cannot bear. Used by one thread at a time.
+    """`process`, but for single records that it cannot bear. Used by one thread at a time.
 
-    ``process`` may be asked again for records that it was asked before, in the order of their offsets.
+    `process` may be asked again for records that it was asked before, in the order of their offsets.
     """
 
     def __init__(self, process: Callable[[list[Batch]], list[Output]], set_aside: SetAside) -> None:
@@ -40,7 +40,7 @@ class Careful:
         self._failures: dict[tuple[str, int, int], int] = {}
 
     def __call__(self, batches: list[Batch]) -> list[Output]:
-        """Raises RetryLater where a record has failed and is to be tried again; else what ``process`` raises."""
+        """Raises RetryLater where a record has failed and is to be tried again; else what `process` raises."""
         try:
             return self._process(batches)
         except TidemillError:

@@ -1,6 +1,6 @@
 """The first batch of a partition, and the small steps through what a process before has not ended: committed as begun.
 
-A record alone at which processes have ended ``DEATHS`` times is tried once more, in a child. If that dies of it or
+A record alone at which processes have ended `DEATHS` times is tried once more, in a child. If that dies of it or
 hangs too, the record is set aside; if not, the record is innocent: whoever ended the processes, it was not it. Where
 this process ends with its child each time (a container whose memory's end is the end of all its processes), the record
 is set aside without a trial after some more.
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 class Steps:
     """Between reading and making a batch. Used by the loop's thread alone, which calls nothing else meanwhile.
 
-    ``process`` is the worker's logic; ``set_aside`` says what to write in place of a record that nobody may look into.
+    `process` is the worker's logic; `set_aside` says what to write in place of a record that nobody may look into.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Steps:
         return min(usual, *suspects.values()) if suspects else usual
 
     def due(self, batches: list[Batch]) -> bool:
-        """Whether ``take`` must be asked, with nothing on its way."""
+        """Whether `take` must be asked, with nothing on its way."""
         return self._attempts.unsettled(len(self._assignment.stands)) and self._attempts.due(batches)
 
     def take(self, making: Making, metadata: Any) -> Making:

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 class Watchdog:
-    """Bounds each call of a worker's logic by ``limit_s``; while it goes in small steps by a fifth of that.
+    """Bounds each call of a worker's logic by `limit_s`; while it goes in small steps by a fifth of that.
 
     A thread looks on; where it is not let run either (native code that keeps Python's lock), faulthandler's own ends
     the process somewhat later. Time in which the whole process is frozen does not count for the thread.
@@ -58,7 +58,7 @@ class Watchdog:
         return watched
 
     def start(self) -> None:
-        """Begin to look on, until ``close``, where there is anything to look at."""
+        """Begin to look on, until `close`, where there is anything to look at."""
         if self._needed:
             threading.Thread(target=self._look_on, name="watchdog", daemon=True).start()
 

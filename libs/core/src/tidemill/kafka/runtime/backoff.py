@@ -8,7 +8,7 @@ __all__ = ["Backoff"]
 
 
 class Backoff:
-    """Doubles from ``first_s`` to ``most_s`` with full jitter above the half, so that many workers do not
+    """Doubles from `first_s` to `most_s` with full jitter above the half, so that many workers do not
     march in step.
     """
 

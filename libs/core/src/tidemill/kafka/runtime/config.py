@@ -18,10 +18,10 @@ __all__ = ["KAFKA", "Clients", "RunnerConfig"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerConfig:
-    """``batch_size`` (records) and ``linger_s`` bound a batch. ``topics``: at the start; none: it waits for
-    ``subscribe``. ``transactional_id``: each process has its own. ``stuck_after_s``: most that one call of ``process``
-    takes. ``known_topics`` knows topics that were made anew while nobody read them; whoever made it closes it.
-    ``*_over`` go over the clients' configuration, with underscores for dots.
+    """`batch_size` (records) and `linger_s` bound a batch. `topics`: at the start; none: it waits for
+    `subscribe`. `transactional_id`: each process has its own. `stuck_after_s`: most that one call of `process`
+    takes. `known_topics` knows topics that were made anew while nobody read them; whoever made it closes it.
+    `*_over` go over the clients' configuration, with underscores for dots.
     """
 
     settings: KafkaSettings

@@ -66,7 +66,7 @@ class Made:
         return False
 
     def refuse(self) -> None:
-        """Called instead of ``make`` where a batch before this one was not made."""
+        """Called instead of `make` where a batch before this one was not made."""
         self._ready.put((None, Dropped("a batch before was not made")))
 
     def end(self) -> None:
@@ -77,7 +77,7 @@ class Made:
 class Maker:
     """Makes one batch after another, in the order in which they were asked for.
 
-    After one that failed or was cancelled none is made until ``resume``: a worker's memory must not see a record
+    After one that failed or was cancelled none is made until `resume`: a worker's memory must not see a record
     before those that stand before it.
     """
 

@@ -18,7 +18,7 @@ class Trouble:
         self._since = 0.0
 
     def enter(self, kind: str, reason: str) -> None:
-        """Something is in the way. Logged once per ``kind``, however often it is said."""
+        """Something is in the way. Logged once per `kind`, however often it is said."""
         if self._kind is None:
             self._since = time.monotonic()
         if kind != self._kind:

@@ -16,9 +16,9 @@ PIECE = 5_000
 
 
 class Making:
-    """Runs ``process`` over the batches while its outputs are taken. ``written``: records taken so far by topic.
+    """Runs `process` over the batches while its outputs are taken. `written`: records taken so far by topic.
 
-    ``before`` runs first; ``around`` gives a context for the work (a span).
+    `before` runs first; `around` gives a context for the work (a span).
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Making:
 
 
 def in_pieces(batches: list[Batch], size: int) -> Iterator[list[Batch]]:
-    """The same records in the same order in groups of about ``size``: large batches cut, small ones together."""
+    """The same records in the same order in groups of about `size`: large batches cut, small ones together."""
     group: list[Batch] = []
     for batch in batches:
         for start in range(0, len(batch), size):

@@ -28,7 +28,7 @@ class Holds:
 
     @property
     def changed(self) -> bool:
-        """True if ``apply`` will move positions: nothing may be on its way then."""
+        """True if `apply` will move positions: nothing may be on its way then."""
         return self.topics != self._paused
 
     def apply(self, consumer: Consumer) -> None:

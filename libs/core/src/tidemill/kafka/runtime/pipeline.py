@@ -37,7 +37,7 @@ class _Order:
 class Line:
     """The batches that were read and are not known to be committed, in order. Used by the loop's thread alone.
 
-    ``on_committed(making, offsets)`` is called once for each when its commit is certain. ``epoch`` gives something
+    `on_committed(making, offsets)` is called once for each when its commit is certain. `epoch` gives something
     that differs when batches that were read before may not be written any more.
     """
 
@@ -102,7 +102,7 @@ class Line:
 
     def halt(self) -> None:
         """The group is about to change: stop what is made, wait for what is being committed. Raises nothing; what is
-        to be said about it ``check`` says.
+        to be said about it `check` says.
         """
         self._broken = self._broken or bool(self._ahead)
         for order in self._ahead:

@@ -22,7 +22,7 @@ _SETTLED_S = 5.0
 
 class Recovery:
     """What a worker does after a failure, as a member of its group that takes no records meanwhile. Every wait ends
-    when ``stop`` is set.
+    when `stop` is set.
     """
 
     def __init__(
@@ -87,9 +87,7 @@ class Recovery:
                 self._hold(consumer, self._backoff.next_s())
 
     def _hold(self, consumer: Consumer, seconds: float) -> None:
-        """Wait as a member of the group that takes no records; what slips through is read again after a
-        rewind.
-        """
+        """Wait as a member of the group that takes no records; what slips through is read again after a rewind."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self._stop.is_set():
             self._heartbeat.beat()

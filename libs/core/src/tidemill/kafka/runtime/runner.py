@@ -3,7 +3,7 @@
 The group's metadata is taken together with the batch and never later: fencing (KIP-447) is by the member's
 generation, so fresh metadata would let offsets of a partition pass that another member has taken over.
 
-While records wait, three batches are on their way at once: one is read, one is made, one is committed (``Line``).
+While records wait, three batches are on their way at once: one is read, one is made, one is committed (`Line`).
 """
 
 from __future__ import annotations
@@ -52,15 +52,14 @@ _STUCK_S = 120.0  # a batch, or the hook for new partitions, may take a while
 
 
 class TransactionalRunner:
-    """Runs a worker over committed records of ``config.topics``, exactly once. ``Worker`` says what it promises to it.
+    """Runs a worker over committed records of `config.topics`, exactly once. `Worker` says what it promises to it.
 
     Every record's outputs and its offset become visible together or not at all, whatever is killed in
-    between, provided that ``process`` depends on nothing but its input. Order per partition is kept.
+    between, provided that `process` depends on nothing but its input. Order per partition is kept.
 
-    Brokers that are away are waited for; ``run()`` raises Fenced where another process took over the transactional
-    id, FatalError where the brokers refuse for good, and what the worker raises beside ``RetryLater`` and
-    ``HoldTopics``. A ``process`` that takes more than ``config.stuck_after_s`` ends this process, where the worker is
-    a ``TolerantWorker``.
+    Brokers that are away are waited for; `run()` raises Fenced where another process took over the transactional id,
+    FatalError where the brokers refuse for good, and what the worker raises beside `RetryLater` and `HoldTopics`. A
+    `process` that takes more than `config.stuck_after_s` ends this process, where the worker is a `TolerantWorker`.
     """
 
     def __init__(
@@ -118,7 +117,7 @@ class TransactionalRunner:
         self._holds.set(topics)
 
     def run(self) -> None:
-        """Work until ``stop`` is set; then what is being committed is settled, the rest and the group are left."""
+        """Work until `stop` is set; then what is being committed is settled, the rest and the group are left."""
         consumer = self._clients.consumer(self._config.consumer())
         try:
             self._watchdog.start()

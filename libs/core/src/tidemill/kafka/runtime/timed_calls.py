@@ -1,6 +1,6 @@
 """Calls into the client library that may never return.
 
-librdkafka 2.16 waits without limit for the result of ``send_offsets_to_transaction`` (and its kin),
+librdkafka 2.16 waits without limit for the result of `send_offsets_to_transaction` (and its kin),
 whatever time-out it is given, while the group's coordinator cannot be reached. A worker must be able to
 stop, and to say that it waits, nevertheless.
 """
@@ -35,18 +35,18 @@ class WatchedCalls:
         self._answers: queue.SimpleQueue[tuple[Any, BaseException | None, float]] = queue.SimpleQueue()
         self._given_up = threading.Event()
         self.ended = 0.0
-        """When the last call returned of which the result was taken (``time.perf_counter``)."""
+        """When the last call returned of which the result was taken (`time.perf_counter`)."""
 
     def call(self, function: Callable[..., Any], *args: Any, within_s: float) -> Any:
-        """``function(*args)``: its result or exception; raises Stuck if neither came within ``within_s``."""
+        """`function(*args)`: its result or exception; raises Stuck if neither came within `within_s`."""
         self.start((function, *args))
         del function  # no cycle through this frame: the client goes when its owner lets it go
         return self.result(within_s)
 
     def start(self, *calls: tuple[Any, ...]) -> None:
-        """Make these calls, each ``(function, *args)``, in order up to the first that fails; returns at once.
+        """Make these calls, each `(function, *args)`, in order up to the first that fails; returns at once.
 
-        Then ``result`` must be asked for once a call, or up to the first exception.
+        Then `result` must be asked for once a call, or up to the first exception.
         """
         if self._requests is None:
             self._requests = queue.SimpleQueue()
@@ -56,7 +56,7 @@ class WatchedCalls:
         self._requests.put((calls, self._answers, self._given_up))
 
     def result(self, within_s: float) -> Any:
-        """The next started call's result or exception; raises Stuck if neither comes within ``within_s`` from now."""
+        """The next started call's result or exception; raises Stuck if neither comes within `within_s` from now."""
         result, error, self.ended = self._answer(within_s)
         if error is None:
             return result

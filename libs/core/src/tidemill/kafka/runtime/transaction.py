@@ -1,10 +1,9 @@
 """One transactional producer and what can become of its transactions.
 
-A transaction ends in one of four ways: committed (returns), certainly aborted (``Aborted``), in doubt
-(``InDoubt``: it may or may not have been committed, the producer is thrown away; ``Overdue`` where the
-coordinator has fenced it for its age), or fenced (``Fenced``: another process owns the id). After a time-out
-nothing else is safe than a new producer: its ``init_transactions`` settles what the old one left open
-(Kingsbury, Jepsen: Bufstream 0.1, 2024-11).
+A transaction ends in one of four ways: committed (returns), certainly aborted (`Aborted`), in doubt (`InDoubt`: it may
+or may not have been committed, the producer is thrown away; `Overdue` where the coordinator has fenced it for its age),
+or fenced (`Fenced`: another process owns the id). After a time-out nothing else is safe than a new producer: its
+`init_transactions` settles what the old one left open (Kingsbury, Jepsen: Bufstream 0.1, 2024-11).
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ class Overdue(InDoubt):
 
 
 class _Unmade(Exception):
-    """The outputs of a transaction could not be made: ``error`` says why."""
+    """The outputs of a transaction could not be made: `error` says why."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(str(error))
@@ -62,7 +61,7 @@ class _Unmade(Exception):
 class TransactionSession:
     """Commits outputs, and offsets with them, in one transaction each. Not thread-safe.
 
-    ``config`` is a transactional producer's; ``factory`` makes the producer (tests put theirs here).
+    `config` is a transactional producer's; `factory` makes the producer (tests put theirs here).
     """
 
     def __init__(self, config: dict[str, Any], *, factory: Callable[[dict[str, Any]], Producer] | None = None) -> None:
@@ -105,19 +104,19 @@ class TransactionSession:
         raise RetryLater(refused or f"transactional id {name}: {explain(reason)}")
 
     def commit(self, outputs: Iterable[Output], offsets: list[TopicPartition], group_metadata: Any = None) -> None:
-        """Write all records and the offsets atomically: ``start`` and ``settle`` in one."""
+        """Write all records and the offsets atomically: `start` and `settle` in one."""
         self.start(outputs, offsets, group_metadata)
         with metrics.stage("commit"):
             self.settle()
 
     def start(self, outputs: Iterable[Output], offsets: list[TopicPartition], group_metadata: Any = None) -> None:
         """Hand over all records in a new transaction and let it be committed, with the offsets, while the caller
-        goes on. Nothing else may be started before ``settle`` has told what became of it.
+        goes on. Nothing else may be started before `settle` has told what became of it.
 
-        ``outputs`` may be made while they are taken: what is handed over is on its way meanwhile. An exception
+        `outputs` may be made while they are taken: what is handed over is on its way meanwhile. An exception
         of whoever makes them aborts the transaction and is passed on.
 
-        ``group_metadata`` is the consumer's at the time of its batch. Raises what ``settle`` raises.
+        `group_metadata` is the consumer's at the time of its batch. Raises what `settle` raises.
         """
         if self._producer is None:
             raise InDoubt("the session is not open")

@@ -1,9 +1,8 @@
 """The reduce half of drift detection: profiles of all partitions in, drift events, performance and retrain
 requests out.
 
-A pure state machine for one model. What comes out depends on the sequence of profiles and champions that it
-was given; ids follow from model, version and window, so a repeat is the same event. State is versioned
-JSON, compressed.
+A pure state machine for one model. What comes out depends on the sequence of profiles and champions that it was given;
+ids follow from model, version and window, so a repeat is the same event. State is versioned JSON, compressed.
 """
 
 from __future__ import annotations
@@ -231,9 +230,7 @@ class Detector:
         )
 
     def _request(self, track: Track, group: Sequence[Item], window: int, now_ms: int) -> list[Outcome]:
-        """Asks in every window in which the alarm lasts: whether it is too early is for the governor to
-        say.
-        """
+        """Asks in every window in which the alarm lasts: whether it is too early is for the governor to say."""
         if not self._wanted(track):
             return []
         cause: Any = {"quality": "quality", "predictions": "prediction", "features": "drift"}[track.kind]
@@ -255,9 +252,8 @@ class Detector:
     def _wanted(self, track: Track) -> bool:
         """Whether the alarms of this track ask for retraining, as the model file says.
 
-        Features that move are a reason only where nothing better is watched: weather moves every week, and
-        a model that still ranks and calibrates well has nothing to learn from it. They are evidence all the
-        same.
+        Features that move are a reason only where nothing better is watched: weather moves every week, and a model that
+        still ranks and calibrates well has nothing to learn from it. They are evidence all the same.
         """
         if not self._state.alarms.get(track.name):
             return False

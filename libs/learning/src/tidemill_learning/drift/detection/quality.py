@@ -1,5 +1,4 @@
-"""Whether a model still answers as well as it promised: its calibration since the last change, and its
-ranking.
+"""Whether a model still answers as well as it promised: its calibration since the last change, and its ranking.
 
 Errors themselves swing with the hour and the weekday without any drift. What a calibrated model gets wrong
 does not: y - p has mean 0 whatever the hour, because p knows the hour. So each bucket of 100 labels gives
@@ -27,9 +26,8 @@ from tidemill_learning.drift.profiling.baseline import Baseline
 from tidemill_learning.drift.profiling.score_bins import roc_auc, roc_auc_error
 
 EFFECT = 0.1
-"""Standard deviations of one label by which it must differ from what was expected, on average: where a
-quarter of the labels are true, 4.3 points. On the flights, the control stays below 0.045 in every
-window; April is at 0.6.
+"""Standard deviations of one label by which it must differ from what was expected, on average: where a quarter of the
+labels are true, 4.3 points. On the flights, the control stays below 0.045 in every window; April is at 0.6.
 """
 
 LEAST_IN_BUCKET = BUCKET // 2

@@ -98,9 +98,8 @@ class Regime:
 def _new_adwin() -> _Adwin:
     """River's ADWIN without the rest of `river.drift`.
 
-    That package imports every detector, its datasets and with them scipy, pandas and scikit-learn: 190 MB
-    and 3 s instead of 20 MB and 0.3 s. So the package is entered into `sys.modules` without running its
-    `__init__`.
+    That package imports every detector, its datasets and with them scipy, pandas and scikit-learn: 190 MB and 3 s
+    instead of 20 MB and 0.3 s. So the package is entered into `sys.modules` without running its `__init__`.
     """
     if "river.drift" not in sys.modules:
         spec = importlib.util.find_spec("river")

@@ -1,9 +1,7 @@
-"""Errors of joined labels in ordered buckets of sums: what calibration, Brier score and log-loss are made
-of.
+"""Errors of joined labels in ordered buckets of sums: what calibration, Brier score and log-loss are made of.
 
-A detector that is fed with means of whole windows sees a step late or not at all, so each window's labels
-are summed in buckets of 100 in the order of their offsets. The sums add up over buckets, windows and
-partitions.
+A detector that is fed with means of whole windows sees a step late or not at all, so each window's labels are summed in
+buckets of 100 in the order of their offsets. The sums add up over buckets, windows and partitions.
 
 Let y be the outcome and p what the model expected. Binary: the label and the probability. Multiclass:
 whether the class that was predicted is right, and its probability (top-label calibration). Regression:

@@ -1,10 +1,9 @@
 """Labels meet predictions, whatever the order in which the logs are read.
 
-Labels come late, and a slow worker may predict late too. So that a label's fate does not depend on how
-reading was interleaved or where a process was restarted, it is decided by the records alone. Let the
-*clock* of a log at a record be the latest time among the records up to it (for labels: `observed_at`; for
-predictions: event time; neither later than the append time). A label meets a prediction of its event if and
-only if
+Labels come late, and a slow worker may predict late too. So that a label's fate does not depend on how reading was
+interleaved or where a process was restarted, it is decided by the records alone. Let the *clock* of a log at a record
+be the latest time among the records up to it (for labels: `observed_at`; for predictions: event time; neither later
+than the append time). A label meets a prediction of its event if and only if
 
 1. the clock of the labels' log at the label is not past the prediction's event time + `expires`, and
 2. of the stream: the stream's clock before the prediction is not past the label's event time + `wait`;
@@ -46,9 +45,7 @@ MAX_WAITING = 100_000
 """Predictions of a partition and a source that wait for labels. Beyond it the oldest are let go: outside the rule."""
 
 MAX_LABELS = 50_000
-"""Labels of a partition in open windows. Beyond it the labels' log is not read on until predictions catch
-up.
-"""
+"""Labels of a partition in open windows. Beyond it the labels' log is not read on until predictions catch up."""
 
 REST_WAIT = 5_000
 """Milliseconds by which a REST prediction may be appended after its label: the log of REST predictions gathers for a

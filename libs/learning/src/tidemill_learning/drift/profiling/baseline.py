@@ -17,9 +17,7 @@ from tidemill.stats.sketch import Sketch
 from tidemill_learning.drift.profiling.score_bins import BINS, bin_ends, bins_of
 
 RARE = 0.005
-"""Categories below this share of the reference are watched together: one by one they tell nothing but
-noise.
-"""
+"""Categories below this share of the reference are watched together: one by one they tell nothing but noise."""
 
 Floats = NDArray[np.float64]
 Counted = dict[str, Any]
@@ -79,9 +77,7 @@ class Baseline:
         return positives, rows - positives
 
     def features(self, profile: Mapping[str, Any]) -> dict[str, Comparison]:
-        """The features of a profile of kind features, by name; what the reference does not know is left
-        out.
-        """
+        """The features of a profile of kind features, by name; what the reference does not know is left out."""
         known = self._reference["features"]
         return {f["name"]: self._feature(known[f["name"]], f) for f in profile["features"] if f["name"] in known}
 

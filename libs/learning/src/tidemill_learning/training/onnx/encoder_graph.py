@@ -1,4 +1,4 @@
-"""The steps of an ``Encoder`` as ONNX nodes. A name with a dot is none of a feature's."""
+"""The steps of an `Encoder` as ONNX nodes. A name with a dot is none of a feature's."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Nodes:
 
 
 def encode(encoder: Encoder) -> tuple[list[onnx.ValueInfoProto], Nodes]:
-    """Graph inputs (string and double, [n, 1], in the order of the model file), and nodes that end in ``MATRIX`` [n,
-    width]: float for the form ``single``, else double.
+    """Graph inputs (string and double, [n, 1], in the order of the model file), and nodes that end in `MATRIX` [n,
+    width]: float for the form `single`, else double.
     """
     made = Nodes()
     hot = [column for column in encoder.ordered if column.text or column.levels]

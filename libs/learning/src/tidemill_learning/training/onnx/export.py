@@ -22,7 +22,7 @@ RAW = "t.raw"
 
 
 def score_name(task: Task, inputs: Iterable[str]) -> str:
-    """The output that holds the scores: ``probabilities`` or ``value``, with underscores behind it while a feature has
+    """The output that holds the scores: `probabilities` or `value`, with underscores behind it while a feature has
     that name.
     """
     return _free("value" if task == "regression" else "probabilities", inputs)
@@ -31,9 +31,9 @@ def score_name(task: Task, inputs: Iterable[str]) -> str:
 def to_onnx(fitted: Fitted) -> bytes:
     """The graph: one named input [n, 1] per feature (string or double).
 
-    Outputs: ``label`` [n] (int64 0/1, or string) and ``probabilities`` [n, C] for classes; ``value`` [n, 1], double,
-    for regression (see ``score_name`` for features of these names); the scores are the last one. Standard operators
-    only (``ai.onnx`` 17, ``ai.onnx.ml`` 3), no external data.
+    Outputs: `label` [n] (int64 0/1, or string) and `probabilities` [n, C] for classes; `value` [n, 1], double,
+    for regression (see `score_name` for features of these names); the scores are the last one. Standard operators
+    only (`ai.onnx` 17, `ai.onnx.ml` 3), no external data.
     """
     inputs, made = encode(fitted.encoder)
     names = [one.name for one in inputs]

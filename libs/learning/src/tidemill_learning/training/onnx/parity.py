@@ -12,9 +12,7 @@ from tidemill_learning.training.examples import InputSpec, Task
 from tidemill_learning.training.learners import Fitted
 
 PROBABILITY_TOLERANCE = 2e-5
-"""Absolute. The graph adds up leaf values in float32, scikit-learn in float64: some 1e-6 apart after 300
-trees.
-"""
+"""Absolute. The graph adds up leaf values in float32, scikit-learn in float64: some 1e-6 apart after 300 trees."""
 
 VALUE_TOLERANCE = 1e-4
 """Regression: relative to the spread of the target (or to how far beyond it a value lies), for the same reason."""
@@ -31,7 +29,7 @@ class ParityError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """``rows`` compared (edge rows among them), and the largest difference seen, which is within ``tolerance``.
+    """`rows` compared (edge rows among them), and the largest difference seen, which is within `tolerance`.
 
     Both are in units of the score. Of a value that lies beyond the target's spread, the difference counts in
     proportion.
@@ -45,7 +43,7 @@ class Parity:
 def prove_parity(
     fitted: Fitted, graph: bytes, inputs: Mapping[str, NDArray[np.generic]], specs: Sequence[InputSpec]
 ) -> Parity:
-    """Score held-out rows and edge rows both ways. Raises ``ParityError`` where any row differs by more than
+    """Score held-out rows and edge rows both ways. Raises `ParityError` where any row differs by more than
     stated.
     """
     rows = edge_rows(_thinned(inputs), specs)
@@ -98,7 +96,7 @@ def _next_to(value: object) -> tuple[float, float]:
 
 
 def run_graph(graph: bytes, inputs: Mapping[str, NDArray[np.generic]], task: Task) -> NDArray[np.float64]:
-    """Scores by ONNX Runtime on one thread, in the shape that ``Fitted.score`` has."""
+    """Scores by ONNX Runtime on one thread, in the shape that `Fitted.score` has."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -1,8 +1,8 @@
 """Trees of scikit-learn as ONNX tree ensembles, exactly: a row goes the same way in both.
 
 Histogram boosting compares float64 with float64, and so does its graph. A forest compares float32 values with float64
-thresholds: there the thresholds are rounded *down*, for of every float32 ``x``, ``x <= t`` holds exactly where
-``x <= floor32(t)`` does (to the nearest, as converters do it, moves a row that lies between the two to the other side).
+thresholds: there the thresholds are rounded *down*, for of every float32 `x`, `x <= t` holds exactly where
+`x <= floor32(t)` does (to the nearest, as converters do it, moves a row that lies between the two to the other side).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def floor32(values: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def boosting_node(estimator: Any, matrix: str, raw: str) -> onnx.NodeProto:
-    """A ``TreeEnsembleRegressor`` from double [n, width] to the raw scores, float [n, trees per iteration]."""
+    """A `TreeEnsembleRegressor` from double [n, width] to the raw scores, float [n, trees per iteration]."""
     ensemble = _Ensemble()
     for iteration in estimator._predictors:
         for target, predictor in enumerate(iteration):
@@ -42,7 +42,7 @@ def boosting_node(estimator: Any, matrix: str, raw: str) -> onnx.NodeProto:
 
 
 def forest_node(estimator: Any, matrix: str, raw: str) -> onnx.NodeProto:
-    """A ``TreeEnsembleRegressor`` from float [n, width] without nulls to the trees' mean, float [n, targets]: the
+    """A `TreeEnsembleRegressor` from float [n, width] without nulls to the trees' mean, float [n, targets]: the
     value, the probability of the second of two classes, or of every class.
     """
     ensemble = _Ensemble()
@@ -94,7 +94,7 @@ class _Ensemble:
         self._weights.append(values[leaves])
 
     def node(self, matrix: str, raw: str, targets: int, kind: Any, base: NDArray[np.float64] | None) -> onnx.NodeProto:
-        """The node, its thresholds and weights in ``kind``: as plain floats, or as tensors of doubles."""
+        """The node, its thresholds and weights in `kind`: as plain floats, or as tensors of doubles."""
         numbers = {
             "nodes_values": np.concatenate(self._thresholds),
             "target_weights": np.concatenate(self._weights),

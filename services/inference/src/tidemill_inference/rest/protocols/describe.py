@@ -12,10 +12,9 @@ from tidemill_inference.serving.serving import Serving, Swap
 def describe(endpoint: ModelEndpoint, *, history: bool) -> dict[str, Any]:
     """One model as JSON: its task and, once a version serves, that version with its inputs and times.
 
-    `published_at` is when the event was appended to model-versions, `swap_ms` how long it took from then to
-    serving (null where the process started later). `loaded`: whether it is in memory; if not, it is loaded when it is
-    asked. With `history` all switches since the process began,
-    oldest first.
+    `published_at` is when the event was appended to model-versions, `swap_ms` how long it took from then to serving
+    (null where the process started later). `loaded`: whether it is in memory; if not, it is loaded when it is asked.
+    With `history` all switches since the process began, oldest first.
     """
     spec = endpoint.spec
     serving = endpoint.predictor.serving

@@ -19,7 +19,7 @@ from tidemill_trainer.release.trial.evidence import Trial
 from tidemill_trainer.release.trial.follower import TrialFollower
 from tidemill_trainer.release.trial.vetting import Unfit, vetted
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 Vet = Callable[[ModelRef, str], Counter[int]]
@@ -96,7 +96,7 @@ class TrialEvaluator:
         metrics.TRIAL_GAIN.labels(model).set(seen.gains.mean)
         if decision.move == "wait" and decision.reason.split()[0] != self._said.get(model):
             self._said[model] = decision.reason.split()[0]
-            log.info("%s: version %d waits on trial: %s", model, trial.challenger, decision.reason)
+            _log.info("%s: version %d waits on trial: %s", model, trial.challenger, decision.reason)
         return decision
 
     def _drop(self, model: str) -> None:

@@ -17,7 +17,7 @@ from tidemill_trainer.release.trial.evidence import Trial
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message, TopicPartition
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 ROLES = ("arm_reports", "profiles")
 MOST = 1_000
@@ -72,7 +72,7 @@ class TrialFollower:
         try:
             datum = self._codec.decode_one(value, self._schemas[topic])
         except DeadLetter as error:
-            log.error("%s at %s cannot be read and is passed over: %s", topic, message.offset(), error)
+            _log.error("%s at %s cannot be read and is passed over: %s", topic, message.offset(), error)
             return
         if topic == self._reports:
             self.trial.add_report(ArmReport.from_dict(datum))

@@ -54,8 +54,7 @@ def vetted(
 ) -> Counter[int]:
     """The same of a published version, whose graph is held against its golden rows first, as every worker does: a
     challenger that nobody can serve would be waited for in vain. `store`: it must lie there as one of `model`, signed,
-    and is proved in a process that may die within
-    `bounds`; None: wherever it lies.
+    and is proved in a process that may die within `bounds`; None: wherever it lies.
 
     Raises Unfit, and RetryLater where the store is away.
     """
