@@ -40,7 +40,7 @@ class Parts:
     def _guarded(self, name: str, loop: Callable[[], None]) -> None:
         try:
             loop()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - it ends the process, which says it
             _log.exception("%s has failed", name)
             self._failures.append(error)
         finally:

@@ -99,7 +99,7 @@ def _tried(
     try:
         fitted = fit(candidate, params, task, specs, parts.fit, parts.tune, seed)
         scores = fitted.score(parts.tune.inputs)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a candidate fails alone
         _log.warning("%s cannot be fitted: %s", candidate, error, exc_info=not isinstance(error, ValueError))
         return None, {}, said(error)
     if not np.isfinite(scores).all():

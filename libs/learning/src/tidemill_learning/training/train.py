@@ -148,7 +148,7 @@ def _first_good(
     for chosen in found.ranked:
         try:
             return _made(spec, chosen, parts, specs, refit), failures
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a candidate fails alone
             _log.warning("%s cannot be used: %s", chosen.candidate, error, exc_info=not isinstance(error, ValueError))
             failures.append(f"{chosen.candidate}: {said(error)}")
     raise NoCandidate("; ".join((*found.failures, *failures)))

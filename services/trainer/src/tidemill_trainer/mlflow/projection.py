@@ -140,7 +140,7 @@ class Projection:
                 self._tracking = self._connect()
             assert self._tracking is not None
             outcome.append(tell(self._tracking))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - nothing of MLflow stops a training
             _log.debug("MLflow failed", exc_info=True)
             outcome.append(error)
 

@@ -77,7 +77,7 @@ def _obey(job: Any, order: Mapping[str, Any]) -> dict[str, Any]:
         return {"ok": False, "kind": "refused", "error": str(error) or type(error).__name__}
     except OSError as error:
         return {"ok": False, "kind": "store", "error": str(error) or type(error).__name__}
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the parent is told, and logs it
         if of_a_store(error):
             return {
                 "ok": False,
