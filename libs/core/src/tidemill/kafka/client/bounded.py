@@ -22,7 +22,7 @@ from tidemill.settings import KafkaSettings
 __all__ = ["Remaining", "groupless_consumer", "partitions_of", "split_errors", "watermarks"]
 
 _REQUEST_TIMEOUT_S = 10.0
-_NEW_TOPIC_S = 3.0
+NEW_TOPIC_S = 3.0
 _PASSING = frozenset(
     {
         KafkaError._TRANSPORT,
@@ -47,7 +47,7 @@ def partitions_of(consumer: Consumer, topic: str) -> list[int]:
 
     A topic that was created a moment ago is not known to every broker yet: it is asked for some times.
     """
-    deadline = time.monotonic() + _NEW_TOPIC_S
+    deadline = time.monotonic() + NEW_TOPIC_S
     while True:
         try:
             found = consumer.list_topics(topic, timeout=_REQUEST_TIMEOUT_S).topics[topic]
@@ -70,7 +70,7 @@ def watermarks(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dic
 
 
 def _watermarks(consumer: Consumer, partition: tuple[str, int]) -> tuple[int, int]:
-    deadline = time.monotonic() + _NEW_TOPIC_S
+    deadline = time.monotonic() + NEW_TOPIC_S
     while True:
         try:
             return log_bounds(consumer, partition, _REQUEST_TIMEOUT_S)

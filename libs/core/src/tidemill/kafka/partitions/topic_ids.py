@@ -7,15 +7,17 @@ from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future
 from typing import Any
 
-from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
 from tidemill.errors import RetryLater
+from tidemill.kafka.client.bounded import NEW_TOPIC_S
 from tidemill.kafka.client.refusals import explain
 
 __all__ = ["TopicIds"]
 
 _TIMEOUT_S = 5.0
+_AGAIN_S = 0.1
 _ZERO = "AAAAAAAAAAAAAAAAAAAAAA"
 ASK_EVERY_S = 2.0
 
@@ -32,15 +34,22 @@ class TopicIds:
     def of(self, topics: Iterable[str]) -> dict[str, str]:
         """Id by topic; empty where there is no such topic (now), or where it may not be described. Raises RetryLater
         without brokers.
+
+        A topic that was created a moment ago is not known to every broker yet: it is asked for some times. An answer to
+        what `look` has asked before is not waited for any more.
         """
-        found = {}
-        for topic, future in self._ask(set(topics)).items():
-            try:
-                found[topic] = _id(future.result(_TIMEOUT_S + 1))
-            except KafkaException as error:
-                if error.args[0].retriable() or error.args[0].code() < 0:
-                    raise RetryLater(f"id of topic {topic}: {explain(error.args[0])}") from error
-                found[topic] = ""
+        self._asked = {}
+        found, left = dict[str, str](), set(topics)
+        deadline = time.monotonic() + NEW_TOPIC_S
+        while left:
+            answers = {topic: _answer(topic, future) for topic, future in self._ask(left).items()}
+            left = {topic for topic, answer in answers.items() if answer is None}
+            found |= {topic: answer for topic, answer in answers.items() if answer is not None}
+            if time.monotonic() > deadline:
+                found |= dict.fromkeys(left, "")
+                break
+            if left:
+                time.sleep(_AGAIN_S)
         return found
 
     def look(self, topics: Collection[str]) -> dict[str, str]:
@@ -58,6 +67,19 @@ class TopicIds:
             return {}
         self._admin = self._admin or self._make_admin()
         return self._admin.describe_topics(TopicCollection(sorted(topics)), request_timeout=_TIMEOUT_S)
+
+
+def _answer(topic: str, future: Future[Any]) -> str | None:
+    """The id, empty where it may not be told; None where the broker that was asked knows no such topic."""
+    try:
+        return _id(future.result(_TIMEOUT_S + 1))
+    except KafkaException as error:
+        refusal = error.args[0]
+        if refusal.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            return None
+        if refusal.retriable() or refusal.code() < 0:
+            raise RetryLater(f"id of topic {topic}: {explain(refusal)}") from error
+        return ""
 
 
 def _id(description: Any) -> str:
