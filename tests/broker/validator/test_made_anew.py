@@ -66,7 +66,12 @@ def test_events_of_a_source_made_anew_have_ids_of_their_own_and_audit_trace_doct
             assert all(re.fullmatch(rf"{re.escape(bench.events)}-\d+-\d+", event_id) for event_id in old)
             make_anew(bench.settings, bench.events, lambda: create(bench))
             group, offsets = f"{bench.settings.prefix}validator-all", Offsets(bench.settings)
-            until(lambda: MadeAnew.of(offsets, group).times == {bench.events: 1}, 60, "it is recognised", every=0.3)
+            until(
+                lambda: MadeAnew.of(offsets, offsets.places(group)).times == {bench.events: 1},
+                60,
+                "it is recognised",
+                every=0.3,
+            )
             push(bench, NEW)
             wait_for(bench, OLD + NEW, 2)
         finally:
@@ -98,7 +103,9 @@ def test_a_source_made_anew_while_no_validator_ran_is_known_by_the_id_that_outli
         make_anew(bench.settings, bench.events, lambda: create(bench))
         push(bench, NEW)
         group, offsets = f"{bench.settings.prefix}validator-all", Offsets(bench.settings)
-        until(lambda: bench.events not in {topic for topic, _ in offsets.marks(group)}, 60, "Kafka forgets the group's")
+        until(
+            lambda: bench.events not in {topic for topic, _ in offsets.places(group)}, 60, "Kafka forgets the group's"
+        )
         assert said_by_doctor(bench)[0].startswith(f"{bench.events} was deleted and made anew while no validator ran")
         audit = json.loads(bench.cli("audit", "payment", "--json").stdout)
         assert (audit["holds"], audit["waiting"], audit["made_anew"]) == (True, NEW + 1, {bench.events: OLD + 1})

@@ -11,17 +11,19 @@ from tidemill_operations.standing.made_anew import MadeAnew
 class Offsets:
     """Two topics of two partitions: `first` is what it was, `other` has been made anew twice."""
 
-    def marks(self, group: str) -> dict[tuple[str, int], Mark]:
-        return {("first", 0): Mark("f"), ("other", 0): Mark("second", 0, 1), ("other", 1): Mark("third", 0, 2)}
-
     def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
         return {topic: {"first": "f", "other": "third"}[topic] for topic in topics}
 
 
+PLACES = {
+    ("first", 0): (7, Mark("f")), ("other", 0): (8, Mark("second", 0, 1)), ("other", 1): (9, Mark("third", 0, 2)),
+}  # fmt: skip
+
+
 def test_topics_made_anew_have_ids_and_what_is_committed_of_old_ones_is_not_done() -> None:
-    found = MadeAnew.of(Offsets(), "group")  # type: ignore[arg-type]
+    found = MadeAnew.of(Offsets(), PLACES)  # type: ignore[arg-type]
     assert found.ids == {"other": {0: "third", 1: "third"}}
     assert found.times == {"other": 2}
     assert found.unseen == {("other", 0)}
-    assert found.done({("first", 0): 7, ("other", 0): 8, ("other", 1): 9}) == {("first", 0): 7, ("other", 1): 9}
-    assert MadeAnew.of(Offsets(), "group", ["first"]) == MadeAnew()  # type: ignore[arg-type]
+    assert found.done == {("first", 0): 7, ("other", 1): 9}
+    assert MadeAnew.of(Offsets(), PLACES, ["first"]) == MadeAnew(done={("first", 0): 7})  # type: ignore[arg-type]

@@ -119,11 +119,11 @@ class TopicAuditor:
 
     def _committed(self, offsets: Offsets, name: str, roles: Sequence[str]) -> Mapping[tuple[str, int], int]:
         group = self._view.topics.group(name)
-        committed = offsets.committed(group)
+        places = offsets.places(group)
         kept = offsets.known(self._view.topics.name("source_topics")) if name == self._workers.validator else NOTHING
-        anew = MadeAnew.of(offsets, group, [self._names[role] for role in roles], kept)
+        anew = MadeAnew.of(offsets, places, [self._names[role] for role in roles], kept)
         self._ids |= anew.ids
-        return anew.done(committed)
+        return anew.done
 
     def _source(self, role: str) -> Source:
         topic = self._names[role]

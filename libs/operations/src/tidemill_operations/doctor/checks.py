@@ -203,7 +203,7 @@ def _made_anew(platform: PlatformView) -> list[Finding]:
     offsets, findings, todo = Offsets(platform.settings), [], "see docs/runbooks/removed.md"
     waiting = set(unbegun(offsets, offsets.known(platform.topics.name("source_topics"))))
     for group in offsets.groups(platform.settings.prefix):
-        anew = MadeAnew.of(offsets, group)
+        anew = MadeAnew.of(offsets, offsets.places(group))
         waiting -= {topic for topic, _ in anew.unseen}
         for topic in sorted({topic for topic, _ in anew.unseen}):
             text = f"{topic} was deleted and made anew, and {group} has not begun the new one"

@@ -91,21 +91,21 @@ class Offsets:
 
     def committed(self, group: str) -> dict[tuple[str, int], int]:
         """What a group has committed, whatever the topic."""
-        return {(part.topic, part.partition): part.offset for part in self._of_group(group)}
+        return {at: offset for at, (offset, _) in self._of_group(group).items()}
+
+    def places(self, group: str) -> dict[tuple[str, int], tuple[int, Mark]]:
+        """What a group has committed, and what its members say there of the topics that it belongs to: one answer."""
+        from tidemill.kafka.partitions.marks import Mark
+
+        return {at: (offset, Mark.parse(text)) for at, (offset, text) in self._of_group(group).items()}
 
     def removed(self, group: str) -> dict[str, int]:
         """By topic: offsets that were removed before the group had read them, as its members have committed it."""
         counts: dict[str, int] = {}
-        for (topic, _), mark in self.marks(group).items():
+        for (topic, _), (_, mark) in self.places(group).items():
             if mark.removed:
                 counts[topic] = counts.get(topic, 0) + mark.removed
         return counts
-
-    def marks(self, group: str) -> dict[tuple[str, int], Mark]:
-        """What a group has committed of the topics that its offsets belong to."""
-        from tidemill.kafka.partitions.marks import Mark
-
-        return {(part.topic, part.partition): Mark.parse(part.metadata) for part in self._of_group(group)}
 
     def known(self, topic: str) -> Mapping[str, Mark]:
         """By topic that validators read, what they keep of it on this one (role `source_topics`)."""
@@ -129,22 +129,17 @@ class Offsets:
                 counts[at[0]] = counts.get(at[0], 0) + firsts[at] - offset
         return counts
 
-    def _of_group(self, group: str) -> Sequence[Any]:
-        from confluent_kafka import ConsumerGroupTopicPartitions
-
-        request = [ConsumerGroupTopicPartitions(group)]
-        future = self._admin.list_consumer_group_offsets(request, request_timeout=TIMEOUT_S)[group]
-        found = future.result().topic_partitions
-        return [part for part in found if part.offset >= 0]
-
     def metadata(self, group: str) -> dict[tuple[str, int], str]:
         """What a group has committed beside its offsets, whatever the topic."""
+        return {at: text for at, (_, text) in self._of_group(group).items()}
+
+    def _of_group(self, group: str) -> dict[tuple[str, int], tuple[int, str]]:
         from confluent_kafka import ConsumerGroupTopicPartitions
 
         request = [ConsumerGroupTopicPartitions(group)]
         future = self._admin.list_consumer_group_offsets(request, request_timeout=TIMEOUT_S)[group]
         found = future.result().topic_partitions
-        return {(part.topic, part.partition): part.metadata or "" for part in found if part.offset >= 0}
+        return {(part.topic, part.partition): (part.offset, part.metadata or "") for part in found if part.offset >= 0}
 
     def lag(self, group: str, topics: Sequence[str]) -> list[PartitionLag]:
         """The group's lag on every partition of `topics`."""

@@ -26,16 +26,23 @@ class MadeAnew:
     """By topic: how often the group has found it made anew."""
     unseen: frozenset[Partition] = frozenset()
     """Where the topic is another one than the one that is committed for: nothing of it has been read for certain."""
+    done: Mapping[Partition, int] = field(default_factory=dict)
+    """What is committed of the topics that are there now."""
 
     @classmethod
     def of(
-        cls, offsets: Offsets, group: str, topics: Iterable[str] | None = None, known: Mapping[str, Mark] = NOTHING
+        cls,
+        offsets: Offsets,
+        places: Mapping[Partition, tuple[int, Mark]],
+        topics: Iterable[str] | None = None,
+        known: Mapping[str, Mark] = NOTHING,
     ) -> MadeAnew:
-        """Of a group, by what it has committed; `topics`: of these alone, and of those of which nothing is committed
-        (Kafka deletes it with the topic) by what is `known`, kept elsewhere. Raises RetryLater without brokers.
+        """Of what a group has committed (`Offsets.places`); `topics`: of these alone, and of those of which nothing is
+        committed (Kafka deletes it with the topic) by what is `known`, kept elsewhere. Raises RetryLater without
+        brokers.
         """
         wanted = None if topics is None else set(topics)
-        marks = {at: mark for at, mark in offsets.marks(group).items() if wanted is None or at[0] in wanted}
+        marks = {at: mark for at, (_, mark) in places.items() if wanted is None or at[0] in wanted}
         now = offsets.topic_ids({topic for topic, _ in marks})
         ids: dict[str, dict[int, str]] = {}
         times: dict[str, int] = {}
@@ -48,11 +55,8 @@ class MadeAnew:
         read = {topic for topic, _ in marks}
         for topic, topic_id in _renewed(offsets, known, (wanted or set()) - read).items():
             ids[topic] = dict.fromkeys(range(offsets.partitions([topic]).get(topic, 0)), topic_id)
-        return cls(ids, times, frozenset(unseen))
-
-    def done(self, committed: Mapping[Partition, int]) -> dict[Partition, int]:
-        """What is committed of the topics that are there now."""
-        return {at: offset for at, offset in committed.items() if at not in self.unseen}
+        done = {at: places[at][0] for at in marks if at not in unseen}
+        return cls(ids, times, frozenset(unseen), done)
 
 
 def unbegun(offsets: Offsets, known: Mapping[str, Mark]) -> list[str]:

@@ -122,9 +122,9 @@ class Lookup:
 
     @cached_property
     def _anew(self) -> Mapping[str, Mapping[int, str]]:
-        group = self._view.topics.group(groups.VALIDATOR)
+        places = self._offsets.places(self._view.topics.group(groups.VALIDATOR))
         known = self._offsets.known(self._view.topics.name("source_topics"))
-        return MadeAnew.of(self._offsets, group, [self._names["raw"]], known).ids
+        return MadeAnew.of(self._offsets, places, [self._names["raw"]], known).ids
 
     def dead_letter_of(self, raw: Record, since_ms: int) -> Record | None:
         """The dead letter of a raw record, by the position in its headers. `since_ms`: not set aside before."""

@@ -27,7 +27,7 @@ def to_commit(places: Mapping[Key, Place], marks: Mapping[Key, Mark]) -> list[To
 
 def metadata_of(place: Place, mark: Mark = NO_MARK) -> str:
     """The text that is committed; `Mark.parse` reads its part of it."""
-    told: dict[str, object] = {"clock": place.clock, "window": place.window, **asdict(mark)}
+    told: dict[str, object] = {"clock": place.clock, "window": place.window, **mark.facts()}
     if place.labels.to:
         told["labels"] = asdict(place.labels)  # `tidemill status` and `quality` read it there
     if place.rest is not None:

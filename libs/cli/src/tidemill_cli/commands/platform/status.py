@@ -115,9 +115,10 @@ def _groups(platform: PlatformView) -> list[dict[str, Any]]:
     offsets = Offsets(platform.settings)
     rows = []
     for group in offsets.groups(platform.settings.prefix):
-        committed, anew = offsets.committed(group), MadeAnew.of(offsets, group)
-        ends = offsets.ends(sorted({topic for topic, _ in committed}))
-        stands = dict.fromkeys(committed, 0) | anew.done(committed)
+        places = offsets.places(group)
+        anew = MadeAnew.of(offsets, places)
+        ends = offsets.ends(sorted({topic for topic, _ in places}))
+        stands = {**dict.fromkeys(places, 0), **anew.done}
         lag = sum(max(0, ends[at] - offset) for at, offset in stands.items() if at in ends)
         removed = sum(offsets.removed(group).values())
         rows.append({"group": group, "lag": lag, "removed_unread": removed, "made_anew": sorted(anew.ids)})

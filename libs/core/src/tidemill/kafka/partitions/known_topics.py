@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from tidemill.errors import ConfigError
-from tidemill.kafka.batch import Partition
+from tidemill.kafka.batch import Output, Partition
 from tidemill.kafka.client.broadcast import BroadcastReader
 from tidemill.kafka.client.publisher import Publisher
 from tidemill.kafka.partitions.marks import Mark
@@ -58,6 +58,7 @@ class KnownTopics:
         nothing committed that says of which topic it is; their marks are those of the topic. Raises as `read`.
         """
         known, changed, anew = self.read(), dict[Partition, Mark](), set[str]()
+        now: dict[str, Mark] = {}
         for topic, topic_id in ids.items():
             if not topic_id:
                 continue
@@ -68,7 +69,8 @@ class KnownTopics:
             renewed = max([least, *(mark.renewed for at, mark in marks.items() if at[0] == topic)])
             own = {at: marks[at] for at in fresh if at[0] == topic}
             changed |= {at: replace(mark, renewed=renewed) for at, mark in own.items() if mark.renewed < renewed}
-            self._keep(topic, Mark(topic_id, renewed=renewed))
+            now[topic] = Mark(topic_id, renewed=renewed)
+        self._keep({topic: mark for topic, mark in now.items() if known.get(topic) != mark})
         return Settled(changed, frozenset(anew))
 
     def close(self) -> None:
@@ -76,10 +78,12 @@ class KnownTopics:
         self._reader.close()
         self._publisher.close()
 
-    def _keep(self, topic: str, mark: Mark) -> None:
-        if self._known.get(topic) != mark:
-            self._publisher.publish(self._topic, mark.text().encode(), key=topic.encode())
-            self._known[topic] = mark
+    def _keep(self, marks: Mapping[str, Mark]) -> None:
+        """All of them or, as far as this process knows, none: who tries again finds out again what is to be said."""
+        if marks:
+            values, keys = [mark.text().encode() for mark in marks.values()], [topic.encode() for topic in marks]
+            self._publisher.publish_all([Output(self._topic, values, keys)])
+            self._known |= marks
 
 
 def read_known(settings: KafkaSettings, topic: str) -> Mapping[str, Mark]:

@@ -39,10 +39,14 @@ class Mark:
 
     def text(self) -> str:
         """As it is committed."""
+        return json.dumps(self.facts(), separators=(",", ":"))
+
+    def facts(self) -> dict[str, object]:
+        """What the text says, for those who commit more beside it."""
         said: dict[str, object] = {"topic_id": self.topic_id, "removed": self.removed, "renewed": self.renewed}
         if self.attempt is not None:
             said["begun"] = [self.attempt.until, self.attempt.records, self.attempt.tries]
-        return json.dumps(said, separators=(",", ":"))
+        return said
 
     @classmethod
     def parse(cls, text: str | None) -> Mark:
