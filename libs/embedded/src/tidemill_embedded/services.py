@@ -46,7 +46,7 @@ FRUGAL = {
     # nothing calls home
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
-# The pages alone: its job runners would be seven more processes and some 700 MB.
+# The pages alone: its job runners would be more processes, for evaluations that nobody asks of it here.
 MLFLOW_ENV = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 

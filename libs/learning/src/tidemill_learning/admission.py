@@ -1,4 +1,4 @@
-"""The governor: is a retrain request admitted?
+"""Admission: is a retrain request let through?
 
 Drift alarms come in bursts and training costs money, so a request is checked against what has run before.
 All time here is event time ("stream time"): a replayed stream is governed like the live one.

@@ -1,7 +1,7 @@
 """Who may ask an HTTP interface for what: keys, tokens, scopes, rates and the audit log.
 
-One implementation for every service. `gate` decides without a web framework; `middleware` is its thin ASGI
-layer. Needs the extra `access`.
+One implementation for every service. `authorizer` decides without a web framework; `middleware` is its thin
+ASGI layer. Needs the extra `access`.
 """
 
 from __future__ import annotations

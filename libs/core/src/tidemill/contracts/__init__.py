@@ -1,5 +1,5 @@
 """The contract in Python: topics, schemas, model files and the platform's own events, all read from `schemas/`.
 
-Import from the modules, not from here: `topics`, `schemas`, `events`, `model_file`, `compatibility`,
-`history`. Nothing here talks to Kafka.
+Import from the modules, not from here: `topics`, `schemas.catalog`, `events.platform`, `model_file`,
+`schemas.compatibility`, `schemas.history`. Nothing here talks to Kafka.
 """

@@ -1,4 +1,4 @@
-"""The short way of `json_rows`: a row of plain values that are right at once becomes a datum without a look at each
+"""The short way of `rows`: a row of plain values that are right at once becomes a datum without a look at each
 by a converter of its own.
 
 It only ever says yes or does not know: whatever it takes, the long way takes too and makes the same of it (a property

@@ -5,11 +5,11 @@
 | `batch` | `Batch` (records in, as columns) and `Output` (records out) |
 | `worker` | `Worker`: what the exactly-once loop asks of a service's logic, and promises to it |
 | `headers`, `dead_letters` | names and values of record headers |
-| `clients` | configurations of consumers, producers and the admin client |
-| `topics` | creating and checking topics |
+| `client.clients` | configurations of consumers, producers and the admin client |
+| `client.topics` | creating and checking topics |
 | `runtime.runner` | `TransactionalRunner`: consume-transform-produce, exactly once |
 | `runtime.transaction`, `partitions.assignment` | its parts: transaction, partitions held |
-| `publisher` | `Publisher`: acknowledged means stored; `ExclusiveWriter`: one writer, in transactions |
-| `broadcast` | `BroadcastReader`: a whole compacted topic, without a group |
-| `scan` | a bounded read of a topic, for audits and the command line |
+| `client.publisher` | `Publisher`: acknowledged means stored; `ExclusiveWriter`: one writer, in transactions |
+| `client.broadcast` | `BroadcastReader`: a whole compacted topic, without a group |
+| `client.scan` | a bounded read of a topic, for audits and the command line |
 """

@@ -51,7 +51,7 @@ def fit_column(
         enum = field_type(avro)[0] == "enum"  # whose symbols the rows know
         fitted = None if enum else _convert(column, wanted.type, kind_of(avro), unit)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        fitted = None
+        fitted = None  # no verdict on any row: each is read by itself, and told where it does not fit
     if fitted is None:
         return pa.nulls(len(column), wanted.type), np.zeros(len(column), dtype=np.bool_)
     values, fits = fitted

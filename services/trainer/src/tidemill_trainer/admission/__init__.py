@@ -1,1 +1,1 @@
-"""Retrain requests: read, held against the governor's rules, written down as runs."""
+"""Retrain requests: read, held against the rules of admission, written down as runs."""

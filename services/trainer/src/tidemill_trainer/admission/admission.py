@@ -1,4 +1,4 @@
-"""*admit*: requests from the topic, from the data itself and from the calendar pass the governor into SQL."""
+"""*admit*: requests from the topic, from the data itself and from the calendar pass admission into SQL."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Admission:
             self.admit(request, find(headers, TRACEPARENT))
 
     def admit(self, request: RetrainRequest, traceparent: bytes | None = None) -> bool:
-        """Pass one request through the governor; gives whether it was admitted (or `False` for a repeat)."""
+        """Pass one request through admission; gives whether it was admitted (or `False` for a repeat)."""
         policy = policy_of(self._specs[request.model])
         asked = Request(request.request_id, request.cause, request.fingerprint, request.event_time)
         with self._lock:
@@ -131,7 +131,7 @@ class Admission:
 
 
 def policy_of(spec: ModelSpec) -> Policy:
-    """The governor's limits as the model file has them."""
+    """The limits of admission as the model file has them."""
     most = spec.retrain.at_most
     return Policy(_ms(spec.retrain.cooldown), (most[0], _ms(most[1])) if most else None)
 

@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 class RequestReader:
-    """Hands every request to the governor, at least once; a repeat is known by its request id."""
+    """Hands every request to admission, at least once; a repeat is known by its request id."""
 
     def __init__(
         self,

@@ -168,7 +168,7 @@ class Tracking:
             self._client.set_registered_model_alias(model, alias, entry.version)
 
     def clear_away(self, model: str, keep: int) -> None:
-        """See `mlflow_tidy`."""
+        """See `tidying.clear_away`."""
         clear_away(self._client, self._experiment(model), model, keep)
 
     def _entries(self, model: str, version: int) -> list[Any]:

@@ -230,7 +230,7 @@ class Detector:
         )
 
     def _request(self, track: Track, group: Sequence[Item], window: int, now_ms: int) -> list[Outcome]:
-        """Asks in every window in which the alarm lasts: whether it is too early is for the governor to say."""
+        """Asks in every window in which the alarm lasts: whether it is too early is for admission to say."""
         if not self._wanted(track):
             return []
         cause: Any = {"quality": "quality", "predictions": "prediction", "features": "drift"}[track.kind]

@@ -4,7 +4,7 @@ FastAPI's routing, its request and response objects and a task for each request 
 a request that is plain goes from the parser through the same gate, checks, scoring and log, and its answer has the same
 bytes. What is not plain is not taken, and the application answers it.
 
-Nothing here knows the server: `protocol.py` brings requests and takes answers.
+Nothing here knows the server: `uvicorn_protocol.py` brings requests and takes answers.
 """
 
 from __future__ import annotations
