@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tidemill.kafka.batch import Partition
     from tidemill.kafka.partitions.marks import Mark
     from tidemill_operations.standing.lag import Offsets
-
-Partition = tuple[str, int]
-"""(topic, partition number)."""
 
 NOTHING: Mapping[str, Mark] = {}
 
