@@ -48,14 +48,22 @@ class World:
         for future in client.create_topics(new).values():
             future.result()
 
-    def feed(self, first: int, count: int, topic: str | None = None) -> None:
-        """Records with the values `first` … in turn over the partitions (of `in`)."""
+    def feed(self, first: int, count: int, topic: str | None = None, partition: int | None = None) -> None:
+        """Records with the values `first` … in turn over the partitions (of `in`), or all into one."""
         numbers = range(first, first + count)
         values = [b"%d" % number for number in numbers]
+        places = [number % self.partitions if partition is None else partition for number in numbers]
         with Publisher(self.settings, name="feed") as publisher:
-            publisher.publish_all(
-                [Output(topic or self.source, values, values, [number % self.partitions for number in numbers])]
-            )
+            publisher.publish_all([Output(topic or self.source, values, values, places)])
+
+    def commit(self, partition: int, offset: int, metadata: str) -> None:
+        """In the name of the group, while it has no members."""
+        place = TopicPartition(self.source, partition, offset, metadata=metadata)
+        consumer = groupless_consumer(self.settings, self.group.removeprefix(self.settings.prefix))
+        try:
+            consumer.commit(offsets=[place], asynchronous=False)
+        finally:
+            consumer.close()
 
     def written(self, *, uncommitted: bool = False) -> list[int]:
         """All values in `out`, sorted."""
@@ -109,9 +117,13 @@ class InMemoryWorld(World):
         for topic in topics:
             self._kafka.create(topic, partitions or self.partitions)
 
-    def feed(self, first: int, count: int, topic: str | None = None) -> None:
+    def feed(self, first: int, count: int, topic: str | None = None, partition: int | None = None) -> None:
         for number in range(first, first + count):
-            self._kafka.append(topic or self.source, number % self.partitions, b"%d" % number)
+            place = number % self.partitions if partition is None else partition
+            self._kafka.append(topic or self.source, place, b"%d" % number)
+
+    def commit(self, partition: int, offset: int, metadata: str) -> None:
+        self._kafka.committed[self.source, partition] = offset, metadata
 
     def written(self, *, uncommitted: bool = False) -> list[int]:
         return sorted(value for values in self.written_in_order().values() for value in values)

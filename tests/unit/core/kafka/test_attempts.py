@@ -78,8 +78,6 @@ class Process:
         )  # fmt: skip
         self.assignment.assign(log, [TopicPartition(IN, 0), TopicPartition(IN, 1)])  # type: ignore[arg-type]
 
-    idle = True
-
     def add(self, making: Making, offsets: list[TopicPartition], metadata: Any) -> None:
         if self.dead:
             raise Death
@@ -104,6 +102,8 @@ class Process:
 
     def settle(self) -> None:
         """It is."""
+
+    drain = settle
 
     def process(self, batches: list[Batch]) -> list[Output]:
         for batch in batches:

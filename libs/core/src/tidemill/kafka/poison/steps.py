@@ -57,17 +57,24 @@ class Steps:
         self._stepping = False
 
     def size(self, consumer: Consumer, held: Collection[str], usual: int) -> int:
-        """How many records to read at most. While some partitions go in steps the others are paused."""
+        """How many records to read at most. While some partitions go in steps the others are paused. Raises what
+        commits raise, and RetryLater.
+        """
         suspects = self._attempts.suspects(held)
         if suspects:
             consumer.pause([TopicPartition(*p) for p in self._assignment.partitions if p not in suspects])
-        elif self._stepping and self._line.idle:
-            consumer.resume([TopicPartition(*p) for p in self._assignment.partitions if p[0] not in held])
-            self._assignment.rewind(consumer)
         elif self._stepping:
-            return usual
+            self._let_others_go_on(consumer, held)
         self._stepping = self._watchdog.in_steps = bool(suspects)
         return min(usual, *suspects.values()) if suspects else usual
+
+    def _let_others_go_on(self, consumer: Consumer, held: Collection[str]) -> None:
+        """Nothing may be on its way, for what was paused is read again from what is committed. That is not waited for:
+        while records keep coming there would always be something.
+        """
+        self._line.drain()
+        consumer.resume([TopicPartition(*p) for p in self._assignment.partitions if p[0] not in held])
+        self._assignment.rewind(consumer)
 
     def due(self, batches: list[Batch]) -> bool:
         """Whether `take` must be asked, with nothing on its way."""

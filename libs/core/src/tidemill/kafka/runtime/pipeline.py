@@ -62,11 +62,6 @@ class Line:
         """Batches that are made and not yet written."""
         return len(self._ahead)
 
-    @property
-    def idle(self) -> bool:
-        """True if no batch is on its way."""
-        return not self._ahead and self._flying is None and self._failure is None
-
     def add(self, making: Making, offsets: list[TopicPartition], metadata: Any) -> None:
         """Take a batch in; it is made at once."""
         self._ahead.append(_Order(self._maker.start(making), offsets, metadata, self._epoch()))
@@ -94,6 +89,12 @@ class Line:
             order.made.cancel()
             raise
         self._flying = order
+
+    def drain(self) -> None:
+        """Write all batches, and wait until it is certain that they are committed. Raises as `write`."""
+        while self._ahead:
+            self.write()
+        self.settle()
 
     def settle(self) -> None:
         """Wait until it is certain that what was written is committed. Raises what the session raises."""

@@ -163,8 +163,7 @@ class TransactionalRunner:
     def _find_astray(self, consumer: Consumer) -> None:
         self._assignment.look()
         if self._assignment.astray:
-            self._write_all_but(0)  # what was read may be in the log no more
-            self._line.settle()
+            self._line.drain()  # what was read may be in the log no more
             self._assignment.find(consumer)
             self._recovery.rewind(consumer)
 
@@ -174,8 +173,7 @@ class TransactionalRunner:
         if len(records) < len(messages):
             self._note_errors(messages)
         if not records:
-            self._write_all_but(0)
-            self._line.settle()
+            self._line.drain()
             self._idle(consumer, metadata)
             return
         if not self._joined:
@@ -184,8 +182,7 @@ class TransactionalRunner:
             batches = self._assignment.batches(records)
         making = Making(self._process, batches, before=self._worker.before_batch, around=self._around)
         if self._steps is not None and self._steps.due(batches):
-            self._write_all_but(0)  # and then nothing is on its way
-            self._line.settle()
+            self._line.drain()
             making = self._steps.take(making, metadata)
         self._line.add(making, self._assignment.moved(consumer, held), metadata)
         self._write_all_but(1 if len(messages) >= self._config.batch_size else 0)  # a full batch: there is more to read
