@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from tidemill.errors import FatalError, RetryLater
-from tidemill.kafka.batch import Batch
+from tidemill.kafka.batch import Batch, Partition
 from tidemill.kafka.client.clients import admin, consumer_config
 from tidemill.kafka.partitions.lag import Lag
 from tidemill.kafka.partitions.topic_ids import TopicIds
@@ -67,13 +67,11 @@ class Collector:
         self._news = News(context.after_commit)
         self._stop = context.stop
         self._heartbeat = context.heartbeat
-        self._partitions = context.partitions
+        self._counted = context.partitions
         self._count, self._grown = context.count, context.grown
         self._asked_s = time.monotonic()
         self._lag = Lag(context.group)
-        self._places = Places(
-            context.group, self._by_topic, dict(context.partitions), TopicIds(partial(admin, context.settings))
-        )
+        self._places = Places(context.group, self._by_topic, TopicIds(partial(admin, context.settings)))
         self._all_added = True
         self.assigned = False
         self.waits_for: str | None = None
@@ -113,46 +111,39 @@ class Collector:
             consumer.close()
 
     def _begin(self, consumer: Consumer) -> None:
-        from confluent_kafka import TopicPartition
+        self._places.add(self._places.missing(self._counted))
+        self._places.take(consumer, self._places.find(consumer))
 
-        consumer.assign([TopicPartition(*partition, at) for partition, at in self._places.begin(consumer).items()])
-
-    def _look(self, consumer: Consumer) -> None:
-        """Now and then: collect what was added to the topics' partitions, from the beginning."""
+    def _look(self) -> None:
+        """Now and then: collect what was added to the topics' partitions, or has come with a topic."""
         if self._count is None or time.monotonic() - self._asked_s < COUNT_EVERY_S:
             return
         self._asked_s = time.monotonic()
         try:
-            counts = self._count()
+            added = self._places.missing(self._count())
         except RetryLater as error:
             _log.info("partitions are not known now: %s", error)
             return
-        more = {topic for topic in self._by_topic if counts[topic] > self._partitions[topic]}
-        if more:
-            self._widen(consumer, {topic: counts[topic] for topic in more})
+        if added:
+            self._widen(added)
 
-    def _widen(self, consumer: Consumer, counts: Mapping[str, int]) -> None:
-        from confluent_kafka import OFFSET_BEGINNING, TopicPartition
-
-        added = [(topic, n) for topic, count in counts.items() for n in range(self._partitions[topic], count)]
-        self._partitions = {**self._partitions, **counts}
+    def _widen(self, added: Collection[Partition]) -> None:
         for model in self._models:
             mine = [place for place in added if place[0] in model.topics]
             if mine:
                 model.table.add_partitions(mine)
                 self._grown(model)
         self._places.add(added)
-        consumer.incremental_assign([TopicPartition(*place, OFFSET_BEGINNING) for place in added])
-        _log.info("collects %d more partitions", len(added), extra={"topics": sorted(counts)})
+        _log.info("collects %d more partitions", len(added), extra={"topics": sorted({topic for topic, _ in added})})
 
     def _turn(self, consumer: Consumer) -> None:
-        self._look(consumer)
+        self._look()
         messages = consumer.consume(self._settings.collect_fetch, timeout=self._settings.poll_s)
         self._lag.tell(consumer, {partition: max(at, 0) for partition, at in self._places.begun.items()})
         for batch in Batch.from_messages(_good(messages)):
             added = self._patiently(lambda batch=batch: self._by_topic[batch.topic].add(batch))  # type: ignore[misc]
             self._all_added = self._all_added and added
-        self._places.note(messages)
+        self._places.note(consumer, messages)
         self._go_on(consumer)
         for model in self._models:
             if model.due(self._settings.collect_every_s, self._settings.collect_rows):
@@ -162,17 +153,19 @@ class Collector:
         self._heartbeat.beat()
 
     def _go_on(self, consumer: Consumer) -> None:
-        """Begin elsewhere what is astray; what waits was read before that, and goes in first. Where brokers do not say
-        where, the next turn asks again: other topics go on.
+        """Begin elsewhere what is astray, as far as brokers tell where; a later turn asks for the rest, and other
+        partitions go on. What waits was read before that, and goes in first.
         """
-        for model in {topic: self._by_topic[topic] for topic, _ in self._places.astray}.values():
+        try:
+            found = self._places.find(consumer)
+        except RetryLater as error:
+            _log.warning("collect goes on with other topics first: %s", error)
+            return
+        for model in (model for model in self._models if model.topics.keys() & found.topics):
             self._patiently(model.commit)
             self._news.of(model)
-        if self._places.astray and not self._stop.is_set():
-            try:
-                self._places.find(consumer)
-            except RetryLater as error:
-                _log.warning("collect goes on with other topics first: %s", error)
+        if not self._stop.is_set():
+            self._patiently(lambda: self._places.take(consumer, found))
 
     def _commit(self, consumer: Consumer, model: ModelRows) -> None:
         if self._all_added and model.waiting:

@@ -1,120 +1,215 @@
 """Where *collect* goes on in each partition, by the tables and by the ids of the topics.
 
 A reader never jumps without a word: what was removed unread is counted and logged, and a topic that was deleted and
-made anew is begun at its first offset.
+made anew is begun at its first offset. Each partition goes on as soon as brokers tell where, whatever the others do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tidemill.errors import RetryLater
+from tidemill.kafka.batch import Partition
+from tidemill.kafka.partitions.growth import partition_counts
 from tidemill.kafka.partitions.marks import Mark, Resumption, go_on
 from tidemill.kafka.partitions.resuming import log_bounds, say
 from tidemill.kafka.partitions.topic_ids import TopicIds
+from tidemill.kafka.runtime.backoff import Backoff
 from tidemill_trainer.collect.row_buffer import ModelRows
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
 
-Partition = tuple[str, int]
-"""(topic, partition number)."""
+_log = logging.getLogger(__name__)
 
 BEFORE = Mark("another")
 """Stands for a topic before the one that is there now: the table keeps a digest of its id alone."""
+
+WAIT_S = 2.0
+"""So long one partition is asked for, and then all of one look together: the others are to be read meanwhile."""
+
+AGAIN_MOST_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stood:
+    """Up to where a partition was read, of the topic with which id (empty: not known). `read`: whether anything came of
+    it since it was begun there.
+    """
+
+    at: int
+    topic_id: str
+    read: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where to go on, of each partition that brokers tell it of; partitions that their topics have no more, `gone`; and
+    the ids of all these topics now, empty where none is told.
+    """
+
+    starts: dict[Partition, Resumption] = field(default_factory=dict)
+    gone: list[Partition] = field(default_factory=list)
+    ids: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def topics(self) -> set[str]:
+        """Topics of which anything was found."""
+        return {topic for topic, _ in (*self.starts, *self.gone)}
 
 
 class Places:
     """Of every partition that is read: where it was begun, and whether it must be begun elsewhere. One thread."""
 
-    def __init__(self, group: str, by_topic: Mapping[str, ModelRows], partitions: Mapping[str, int], ids: TopicIds):
+    def __init__(
+        self,
+        group: str,
+        by_topic: Mapping[str, ModelRows],
+        ids: TopicIds,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._group = group
         self._by_topic = by_topic
-        self._partitions = [(topic, number) for topic in by_topic for number in range(partitions[topic])]
         self._topic_ids = ids
+        self._monotonic = monotonic
+        self._backoff = Backoff(1.0, AGAIN_MOST_S)
+        self._again = 0.0
         self._ids: dict[str, str] = {}
         self.begun: dict[Partition, int] = {}
         """Offset that was gone on at; negative: the first that there is."""
-        self.astray: set[Partition] = set()
-        """Partitions that do not hold what comes next, or are of another topic by now."""
+        self.astray: dict[Partition, Stood | None] = {}
+        """Partitions that do not hold what comes next, or are of another topic by now, and those that are new (None):
+        nothing comes of them until `find` and `take`.
+        """
 
-    def begin(self, consumer: Consumer) -> dict[Partition, int]:
-        """Where to begin all partitions. Raises RetryLater without brokers."""
-        from confluent_kafka import OFFSET_BEGINNING
-
-        self._ids = self._topic_ids.of(self._by_topic)
-        for model in self._models():
-            model.ids = {topic: self._ids[topic] for topic in model.topics if self._ids[topic]}
-            before, now = model.table.ends(), model.table.ends(model.ids)
-            for partition in (p for p in self._partitions if p[0] in model.topics):
-                self.begun[partition] = now.get(partition, OFFSET_BEGINNING)
-                if partition in before and partition not in now:
-                    found = self._found(consumer, partition, before[partition], BEFORE, self._ids[partition[0]])
-                    self._take(model, partition, found)
-        return dict(self.begun)
+    def missing(self, counts: Mapping[str, int]) -> list[Partition]:
+        """Partitions that topics have, by these counts, and that are not read."""
+        there = ((topic, number) for topic in self._by_topic for number in range(counts[topic]))
+        return [partition for partition in there if partition not in self.begun and partition not in self.astray]
 
     def add(self, partitions: Iterable[Partition]) -> None:
-        """Partitions that topics have got since: read from the first offset that there is."""
-        from confluent_kafka import OFFSET_BEGINNING
+        """Read these partitions, too, from where the tables have them; else from the first offset that there is."""
+        self.astray |= dict.fromkeys(partitions)
+        self._again = 0.0
 
-        for partition in partitions:
-            self._partitions.append(partition)
-            self.begun[partition] = OFFSET_BEGINNING
-
-    def note(self, messages: Iterable[Message]) -> None:
+    def note(self, consumer: Consumer, messages: Iterable[Message]) -> None:
         """Take in what the client says of offsets that are not there, and what has become known of topics' ids."""
         from confluent_kafka import KafkaError
 
+        lost: set[Partition] = set()
         for message in messages:
             error = message.error()
             if error is not None and error.code() == KafkaError._AUTO_OFFSET_RESET:
-                self.astray.add((str(message.topic()), int(message.partition() or 0)))
-        for topic, found in self._topic_ids.look(self._by_topic).items():
-            if Mark(self._ids[topic]).anew(found):
-                self.astray.update(p for p in self._partitions if p[0] == topic)
+                lost.add((str(message.topic()), int(message.partition() or 0)))
+        self._lose(consumer, lost | self._of_others(self._topic_ids.look(self._by_topic)))
 
     def positions(self, consumer: Consumer, topics: Iterable[str]) -> dict[Partition, int]:
         """How far the partitions of these topics have been read, where anything has been."""
         from confluent_kafka import TopicPartition
 
-        wanted = [TopicPartition(*p) for p in self._partitions if p[0] in set(topics)]
+        wanted = [TopicPartition(*p) for p in self.begun.keys() - self.astray.keys() if p[0] in set(topics)]
         return {(tp.topic, tp.partition): tp.offset for tp in consumer.position(wanted) if tp.offset >= 0}
 
-    def find(self, consumer: Consumer) -> None:
-        """Go on with what is astray, and say so. Nothing of it may wait for its commit. Raises RetryLater without
-        brokers.
+    def find(self, consumer: Consumer) -> Found:
+        """Ask where to go on with what is astray. What is not told in a moment is asked for again later, after others;
+        where a topic proves to be another one, all of it is astray from now on. Raises RetryLater without brokers.
+        """
+        found = Found()
+        if not self.astray or self._monotonic() < self._again:
+            return found
+        self._again = self._monotonic() + self._backoff.next_s()
+        counts = partition_counts(consumer, {topic for topic, _ in self.astray})
+        found.ids.update(self._topic_ids.of(counts))
+        self._lose(consumer, self._of_others(found.ids))
+        until = self._monotonic() + WAIT_S
+        for partition in [partition for partition in self.astray if self._told(partition[0], found.ids)]:
+            if partition[1] >= counts[partition[0]]:
+                found.gone.append(partition)
+            elif self._monotonic() <= until:
+                self._look(consumer, partition, found)
+        if found.topics:
+            self._backoff.reset()
+            self._again = 0.0
+        return found
+
+    def take(self, consumer: Consumer, found: Found) -> None:
+        """Go on there, and say so. Nothing of these topics' models may wait for its commit. Raises RetryLater where a
+        table cannot be read; what is left is taken by another call then.
         """
         from confluent_kafka import TopicPartition
 
-        ids = self._topic_ids.of({topic for topic, _ in self.astray})
-        read = self.positions(consumer, ids)
-        found = {p: self._found(consumer, p, *self._stood(p, read), ids[p[0]]) for p in sorted(self.astray)}
-        for topic, topic_id in ids.items():
-            if topic_id:
-                self._ids[topic] = self._by_topic[topic].ids[topic] = topic_id
-        for partition, resumption in found.items():
-            self._take(self._by_topic[partition[0]], partition, resumption)
-            # The client has stopped to fetch it and takes no seek: it begins anew.
-            consumer.incremental_unassign([TopicPartition(*partition)])
-            consumer.incremental_assign([TopicPartition(*partition, resumption.start)])
-        self.astray.clear()
+        for topic in found.topics:
+            if found.ids[topic]:
+                self._ids[topic] = self._by_topic[topic].ids[topic] = found.ids[topic]
+        for partition in self.astray:
+            if partition[0] in found.topics:  # an end of the old topic is none of the new one
+                self._by_topic[partition[0]].forget(partition)
+        for partition, resumption in found.starts.items():
+            if partition in self.astray:
+                self._begin(partition, resumption)
+                consumer.incremental_assign([TopicPartition(*partition, resumption.start)])
+        for partition in found.gone:
+            self.astray.pop(partition, None)
+            if self.begun.pop(partition, None) is not None:
+                _log.warning("%s/%d is not read any more: the topic was made anew with fewer partitions", *partition)
 
-    def _stood(self, partition: Partition, read: Mapping[Partition, int]) -> tuple[int, Mark]:
-        """Up to where a partition has been read, and of which topic that was: none where a table that keeps no ids
-        says so.
+    def _told(self, topic: str, ids: Mapping[str, str]) -> bool:
+        """Whether it is known which topic that is, as far as these brokers ever tell: where they tell those of others,
+        that of a topic that was created a moment ago comes later, and nothing of it is read before.
         """
-        sure = partition in read or self._by_topic[partition[0]].table.keeps_id(partition)
-        return read.get(partition, max(self.begun[partition], 0)), Mark(self._ids[partition[0]] if sure else "")
+        return topic in ids and (bool(ids[topic]) or not any((*ids.values(), *self._ids.values())))
 
-    def _found(self, consumer: Consumer, partition: Partition, at: int, mark: Mark, topic_id: str) -> Resumption:
-        return go_on(at, mark, *log_bounds(consumer, partition), topic_id)
+    def _of_others(self, ids: Mapping[str, str]) -> set[Partition]:
+        """Partitions that were begun in a topic of which another id, or none, was known."""
+        others = {topic for topic, found in ids.items() if found and found != self._ids.get(topic, "")}
+        return {partition for partition in self.begun if partition[0] in others}
 
-    def _take(self, model: ModelRows, partition: Partition, found: Resumption) -> None:
-        self.begun[partition] = found.start
-        model.forget(partition)
-        if model.table.ends(model.ids).get(partition, -1) > found.start:
+    def _lose(self, consumer: Consumer, partitions: Iterable[Partition]) -> None:
+        """Read these no further. (The client has stopped to fetch some of them and takes no seek: they begin anew.)"""
+        from confluent_kafka import TopicPartition
+
+        lost = [partition for partition in sorted(partitions) if partition in self.begun.keys() - self.astray.keys()]
+        if not lost:
+            return
+        read = self.positions(consumer, {topic for topic, _ in lost})
+        for partition in lost:
+            at, topic_id = read.get(partition, max(self.begun[partition], 0)), self._ids.get(partition[0], "")
+            self.astray[partition] = Stood(at, topic_id, partition in read)
+        consumer.incremental_unassign([TopicPartition(*partition) for partition in lost])
+        self._backoff.reset()
+        self._again = 0.0
+
+    def _look(self, consumer: Consumer, partition: Partition, found: Found) -> None:
+        try:
+            found.starts[partition] = self._resumption(consumer, partition, found.ids[partition[0]])
+        except RetryLater as error:
+            _log.warning("%s/%d waits, others go on: %s", *partition, error)
+            self.astray[partition] = self.astray.pop(partition)  # the others are asked for before it
+
+    def _resumption(self, consumer: Consumer, partition: Partition, topic_id: str) -> Resumption:
+        from confluent_kafka import OFFSET_BEGINNING
+
+        table, stood = self._by_topic[partition[0]].table, self.astray[partition]
+        if stood is not None and (stood.read or stood.topic_id or not topic_id):
+            # A table that keeps no ids is not sure of which topic it is.
+            sure = stood.read or table.keeps_id(partition)
+            at, mark = stood.at, Mark(stood.topic_id if sure else "")
+        else:
+            before, now = table.end(partition), table.end(partition, topic_id)
+            if now is not None or before is None:
+                return Resumption(OFFSET_BEGINNING if now is None else now, Mark(topic_id))
+            at, mark = before, BEFORE
+        return go_on(at, mark, *log_bounds(consumer, partition, WAIT_S), topic_id)
+
+    def _begin(self, partition: Partition, found: Resumption) -> None:
+        model = self._by_topic[partition[0]]
+        end = model.table.end(partition, model.ids.get(partition[0], ""))
+        if end is not None and end > found.start:
             model.table.restart(partition, found.start)
+        self.begun[partition] = found.start
+        del self.astray[partition]
         say(self._group, partition, found)
-
-    def _models(self) -> list[ModelRows]:
-        return list({id(model): model for model in self._by_topic.values()}.values())

@@ -79,6 +79,12 @@ class TrainingTable:
         with _store_may_fail("read"):
             return committed_ends(self._table, self._partitions, ids) | self._restarted
 
+    def end(self, partition: tuple[str, int], topic_id: str = "") -> int | None:
+        """The offset that comes next in this partition, as `ends` has it; None where there are no rows of it."""
+        with _store_may_fail("read"):
+            known = committed_ends(self._table, [partition], {partition[0]: topic_id})
+        return self._restarted.get(partition, known.get(partition))
+
     def keeps_id(self, partition: tuple[str, int]) -> bool:
         """Whether the snapshot held knows of which topic its rows of this partition are."""
         with _store_may_fail("read"):
@@ -97,7 +103,7 @@ class TrainingTable:
 
     def add_partitions(self, partitions: Iterable[tuple[str, int]]) -> None:
         """Rows of these partitions come in from now on, too."""
-        self._partitions = (*self._partitions, *partitions)
+        self._partitions = tuple(dict.fromkeys((*self._partitions, *partitions)))
 
     def reload(self) -> None:
         """Take the newest snapshot."""

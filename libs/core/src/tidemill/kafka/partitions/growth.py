@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
@@ -21,7 +21,7 @@ __all__ = ["counts_of_models", "grow", "lacking", "partition_counts", "to_grow",
 CURE = "`tidemill topics apply` adds the partitions that are missing, or writes a script for whoever may"
 
 
-def partition_counts(admin: AdminClient, topics: Iterable[str], timeout_s: float = 10.0) -> dict[str, int]:
+def partition_counts(admin: AdminClient | Consumer, topics: Iterable[str], timeout_s: float = 10.0) -> dict[str, int]:
     """Number of partitions of each of `topics` that exists; raises RetryLater without brokers."""
     try:
         known = admin.list_topics(timeout=timeout_s).topics
