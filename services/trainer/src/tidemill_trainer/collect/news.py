@@ -30,7 +30,9 @@ class News:
         self._untold[model.spec.name] = model
 
     def tell(self) -> None:
-        """Tell what is to be told; what cannot be now stays. Never raises RetryLater."""
+        """Tell what is to be told; what cannot be now stays, behind the others: they are told first next time. Never
+        raises RetryLater.
+        """
         if not self._untold or self._monotonic() < self._again:
             return
         for name, model in list(self._untold.items()):
@@ -40,5 +42,6 @@ class News:
             except RetryLater as error:
                 delay_s = max(error.delay_s, AGAIN_AFTER_S)
                 self._again = self._monotonic() + delay_s
+                self._untold[name] = self._untold.pop(name)
                 _log.warning("whether %s needs a version is asked again in %.1f s: %s", name, delay_s, error)
                 return
