@@ -13,6 +13,9 @@ _UNITS = {
     "d": timedelta(days=1),
     "w": timedelta(weeks=1),
 }
+LONGEST = timedelta(days=36_525)
+"""A hundred years: any event time plus or minus it is a date still, and what waits with it a timer can hold."""
+MOST = 2**63 - 1
 _DURATION = re.compile(r"([0-9](?:_?[0-9])*(?:\.[0-9]+)?)\s*(ms|s|m|h|d|w)")
 _RATE = re.compile(r"([0-9](?:_?[0-9])*) (?:a|an|per) (minute|hour|day|week)")
 _SHARE = re.compile(r"([0-9](?:_?[0-9])*(?:\.[0-9]+)?)\s*%")
@@ -31,8 +34,10 @@ def parse_duration(text: object) -> timedelta:
         )
     try:
         duration = float(match[1].replace("_", "")) * _UNITS[match[2]]
-    except OverflowError as error:
-        raise ValueError(f"{text!r} is longer than can be counted") from error
+    except OverflowError:
+        duration = timedelta.max
+    if duration > LONGEST:
+        raise ValueError(f"{text!r} is longer than can be counted: {LONGEST.days:,} days are the most")
     if duration <= timedelta(0):
         raise ValueError(f"{text!r} is not longer than nothing")
     return duration
@@ -41,8 +46,11 @@ def parse_duration(text: object) -> timedelta:
 def parse_rate(text: object) -> tuple[int, timedelta]:
     """`3 a day`: how many, and in how long. At least 1. Raises ValueError that says what is expected."""
     match = _RATE.fullmatch(text.strip()) if isinstance(text, str) else None
-    if match is None or int(match[1].replace("_", "")) < 1:
+    count = float(match[1].replace("_", "")) if match is not None else 0.0
+    if match is None or count < 1:
         raise ValueError(f"{text!r} is not a rate: write such as `3 a day`, `1 an hour` or `10 per week`")
+    if count > MOST:
+        raise ValueError(f"{text!r} is more often than can be counted")
     return int(match[1].replace("_", "")), _PERIODS[match[2]]
 
 

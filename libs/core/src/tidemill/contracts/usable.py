@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tidemill.contracts.model_file import ModelFileError, ModelSpec
+from tidemill.contracts.model_file.errors import refusing_defects
 from tidemill.contracts.model_file.load import Draft, load_draft, model_files
 from tidemill.contracts.record_check import mistakes_against_record
 from tidemill.contracts.schemas.catalog import MODELS_FOLDER, read_schema
@@ -31,12 +32,15 @@ def usable_models(
     """
     found: dict[str, ModelSpec] = {}
     refused: list[ConfigError] = []
+    others: list[str] = []
     for path in model_files(models_dir):
         try:
             draft = load_draft(path)
             if only and not draft.mistakes and draft.model().name not in only:
+                others.append(draft.model().name)
                 continue
-            spec = _proved(draft, schemas_dir)
+            with refusing_defects(path):
+                spec = _proved(draft, schemas_dir)
             if spec.name in found:
                 raise ConfigError(f"{path}: model {spec.name!r} stands in two files of {models_dir}")
         except ConfigError as error:
@@ -47,7 +51,9 @@ def usable_models(
     if missing or (refused and not found):
         told = list(map(str, refused))
         if missing:
-            told.append(f"no usable model file for {', '.join(missing)} in {models_dir}: there are {', '.join(found)}")
+            known = ", ".join(sorted({*found, *others}))
+            there = f"there are {known}" if known else "all are refused" if refused else "it has no *.yaml and no *.yml"
+            told.append(f"no usable model file for {', '.join(missing)} in {models_dir}: {there}")
         raise ConfigError("\n".join(told))
     return found, refused
 

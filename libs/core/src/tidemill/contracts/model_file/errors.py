@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
 
 from tidemill.errors import ConfigError
+
+_log = logging.getLogger(__name__)
 
 MOST_MISTAKES: Final = 100
 """More are not looked for: what has so many is no model file."""
@@ -46,10 +50,15 @@ class EnoughError(Exception):
 
 
 class Mistakes:
-    """What was found wrong in one file while it was read on. The same mistake at the same place counts once."""
+    """What was found wrong in one file while it was read on. The same mistake at the same place is found once.
+
+    `told`: how often a mistake was added, repeats included. A YAML alias reads the same place again, so only by this
+    can a reader see whether what it has just read was wrong.
+    """
 
     def __init__(self) -> None:
         self._found: dict[str, ModelFileError] = {}
+        self.told = 0
 
     @property
     def found(self) -> tuple[ModelFileError, ...]:
@@ -58,7 +67,24 @@ class Mistakes:
 
     def add(self, error: ModelFileError) -> None:
         """Takes a mistake. Raises EnoughError at the hundredth."""
+        self.told += 1
         for mistake in error.mistakes:
             self._found.setdefault(str(mistake), mistake)
             if len(self._found) >= MOST_MISTAKES:
                 raise EnoughError
+
+
+@contextmanager
+def refusing_defects(file: Path) -> Iterator[None]:
+    """Makes a ModelFileError of any exception inside that is no ConfigError: a defect of ours, met in one file,
+    refuses that file by name and ends no service that has others. The log has its traceback.
+    """
+    try:
+        yield
+    except (ConfigError, EnoughError):
+        raise
+    except Exception as error:
+        _log.exception("the model file %s has met a defect of Tidemill", file)
+        said = f"a defect of Tidemill, which no model file should meet: {type(error).__name__}: {error}"
+        cure = "please report it with this file and the traceback in the log"
+        raise ModelFileError(file, 1, 1, said, cure) from error

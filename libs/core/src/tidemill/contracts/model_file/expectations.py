@@ -88,10 +88,10 @@ def _read(name: str, body: Value) -> ExpectationSpec:
     if "over" in found.entries and not by_window:
         said = "`over` is for expectations by window: with a rule about rows, say `mostly`"
         body.mistakes.add(found.entries["over"].error(said, at_key=True))
-    known = len(body.mistakes.found)
+    told = body.mistakes.told
     kwargs = found.options({key: partial(_argument, name, key) for key in arguments if key != "within"})
     _check(name, body, kwargs, found)
-    wrong = len(body.mistakes.found) > known or not found.sure(*arguments) or found.strange
+    wrong = body.mistakes.told > told or not found.sure(*arguments) or found.strange
     severity = found.read("severity", lambda v: _severity(name, v), "warning" if by_window else "critical", "")
     return ExpectationSpec(
         name="" if wrong else name,
@@ -180,12 +180,16 @@ def _pattern(value: Value, compiled: Callable[[str], object]) -> str:
 
 
 def _value_set(value: Value) -> tuple[str | int | float | bool, ...]:
-    members = tuple(item.scalar() for item in value.items())
+    members = tuple(_member(item) for item in value.items())
     if not members or any(member is None for member in members):
         raise value.wants("a list with at least one value, none of them empty")
     if len({value_kind(member) for member in members}) > 1:
         raise value.wants("a list of texts, of numbers or of booleans: put texts that look like others in quotes")
     return members
+
+
+def _member(value: Value) -> Any:
+    return value.number() if isinstance(value.scalar(), float) else value.scalar()
 
 
 def _type(value: Value) -> str:

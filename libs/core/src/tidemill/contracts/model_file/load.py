@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from tidemill.contracts.model_file.errors import EnoughError, ModelFileError
+from tidemill.contracts.model_file.errors import EnoughError, ModelFileError, refusing_defects
 from tidemill.contracts.model_file.expectations import read_expectation
 from tidemill.contracts.model_file.fields import read_normalise, read_privacy
 from tidemill.contracts.model_file.releases import read_release
@@ -97,7 +97,9 @@ def load_models(folder: Path, only: Collection[str] = ()) -> dict[str, ModelSpec
             wrong.append(error)
             continue
         if spec.name in found:
-            raise ConfigError(f"model {spec.name!r} stands in two files of {folder}: {path.name} is the second")
+            said = f"model {spec.name!r} stands in two files of {folder}: {path.name} is the second"
+            wrong.append(ConfigError(said))
+            continue
         found[spec.name] = spec
     if len(wrong) == 1:
         raise wrong[0]
@@ -124,13 +126,13 @@ def parse_model(path: Path, text: str) -> ModelSpec:
 def draft_model(path: Path, text: str) -> Draft:
     """What can be read of `text`; `path` is only for errors."""
     try:
-        root = compose(path, text)
+        with refusing_defects(path):
+            root, spec = compose(path, text), None
+            with suppress(EnoughError):  # what was found until then is told
+                spec = root.read(_read, None)
+            return Draft(spec, root.mistakes.found)
     except ModelFileError as error:
         return Draft(None, (error,))
-    spec = None
-    with suppress(EnoughError):  # what was found until then is told
-        spec = root.read(_read, None)
-    return Draft(spec, root.mistakes.found)
 
 
 def _read(root: Value) -> ModelSpec:

@@ -114,10 +114,10 @@ def read_schema(path: Path, name: str | None = None) -> Schema:
     try:
         text = path.read_text(encoding="utf-8")
         document = json.loads(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the schema {path}: {error}") from error
     except json.JSONDecodeError as error:
         raise ConfigError(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from error
+    except (OSError, ValueError) as error:  # not UTF-8, a name that no file has, a number of thousands of digits
+        raise ConfigError(f"cannot read the schema {path}: {error}") from error
     except RecursionError as error:
         raise ConfigError(f"{path}: not JSON that can be read: it is nested too deeply") from error
     if not isinstance(document, dict):

@@ -5,6 +5,8 @@ not end the reading, so that all are told at once.
 from __future__ import annotations
 
 import difflib
+import re
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +25,10 @@ W = TypeVar("W")
 LONGEST_GUESS = 100
 MOST_CHARACTERS = 4_000_000
 """Room for sets of values; a model file's own keys are four levels deep."""
+LARGEST_WHOLE: Final = 2**63 - 1
+"""Beyond it no column, table or clock of ours counts."""
+HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")
+"""A surrogate, which YAML's \\u escapes can write and no file, name or message can hold."""
 NOT_BUILT = "is part of the model file but is not built yet"
 
 
@@ -126,6 +132,8 @@ class Value:
         }
         if kind not in read:
             raise self.wants("a plain value without a tag of its own")
+        if HALF_CHARACTER.search(text):
+            raise self.error(f"`{self.path}` has half of a character", "write it whole, or as \\U and eight digits")
         try:
             return read[kind](text)
         except ValueError:
@@ -146,17 +154,21 @@ class Value:
         return value
 
     def integer(self, least: int) -> int:
-        """A whole number of at least `least`."""
+        """A whole number of at least `least`, within 64 bits."""
         value = self.scalar()
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise self.wants(f"a whole number of at least {least}, such as 20_000")
+        if value > LARGEST_WHOLE:
+            raise self.wants(f"a whole number of at most {LARGEST_WHOLE:,}")
         return value
 
     def number(self) -> float | int:
-        """A finite number."""
+        """A finite number, which a float can hold."""
         value = self.scalar()
-        if not isinstance(value, int | float) or isinstance(value, bool) or value in (float("inf"), float("-inf")):
+        if not isinstance(value, int | float) or isinstance(value, bool):
             raise self.wants("a number")
+        if not -sys.float_info.max <= value <= sys.float_info.max:  # NaN is not either
+            raise self.wants(f"a finite number, of {sys.float_info.max:.1e} at most")
         return value
 
     def choice(self, options: Collection[str], not_built: Collection[str] = ()) -> str:
@@ -250,7 +262,7 @@ def compose(file: Path, text: str) -> Value:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise ModelFileError(file, line, column, f"not YAML: {error.problem or error.context}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # PyYAML makes numbers of escapes and versions itself
         raise ModelFileError(file, 1, 1, f"not YAML: {error}") from error
     if root is None:
         raise ModelFileError(file, 1, 1, "the file is empty")
