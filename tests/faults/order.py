@@ -23,12 +23,12 @@ def order_by_key(world: World) -> dict[str, int]:
     partition than the others of their key, or under another key than their source. Reads keys, not the ledger.
     """
     raw = {position: key for key, position in _keys(world, "raw")}
-    clean, disorder = _follow(_clean(world), raw)
-    _, later = _follow(_predictions(world), clean)
+    clean, disorder = follow(_clean(world), raw)
+    _, later = follow(_predictions(world), clean)
     return {"keys": len(set(raw.values())), "out_of_order_in_clean": disorder, "out_of_order_in_predictions": later}
 
 
-def _follow(steps: Iterable[Step], sources: dict[Position, bytes | None]) -> tuple[dict[Position, bytes | None], int]:
+def follow(steps: Iterable[Step], sources: dict[Position, bytes | None]) -> tuple[dict[Position, bytes | None], int]:
     """Keys of results by position, and how many results break the order of their key."""
     keys: dict[Position, bytes | None] = {}
     last: dict[bytes | None, tuple[int, Position]] = {}

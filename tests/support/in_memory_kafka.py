@@ -166,6 +166,11 @@ class InMemoryConsumer:
             self._next.pop((tp.topic, tp.partition))
             self._read.discard((tp.topic, tp.partition))
 
+    @property
+    def held(self) -> frozenset[Partition]:
+        """What is assigned to it now."""
+        return frozenset(self._next)
+
     def _fetch(self, most: int) -> list[InMemoryMessage]:
         """Some of each partition in turn, as fetches are."""
         messages: list[InMemoryMessage] = []
@@ -188,7 +193,7 @@ class InMemoryConsumer:
         if gone:
             self._on_revoke(self, [TopicPartition(*partition) for partition in sorted(gone)])
         with self._kafka.changed:
-            held = {p for member in self._kafka.members for p in member._next}
+            held = {partition for member in self._kafka.members for partition in member.held}
         if mine - held:
             self._on_assign(self, [TopicPartition(*partition) for partition in sorted(mine - held)])
 

@@ -27,10 +27,10 @@ class OddStore:
 
         class Handler(BaseHTTPRequestHandler):
             def do_HEAD(self) -> None:
-                store._answer(self, body=False)
+                store.answer(self, body=False)
 
             def do_GET(self) -> None:
-                store._answer(self, body=True)
+                store.answer(self, body=True)
 
             def log_message(self, *args: object) -> None:
                 """Says nothing."""
@@ -52,7 +52,8 @@ class OddStore:
         self._server.shutdown()
         self._server.server_close()
 
-    def _answer(self, request: BaseHTTPRequestHandler, *, body: bool) -> None:
+    def answer(self, request: BaseHTTPRequestHandler, *, body: bool) -> None:
+        """Answer a request for a file, with its body or without."""
         path = self._folder / request.path.lstrip("/")
         if not path.is_file():
             request.send_error(404)

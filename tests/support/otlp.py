@@ -83,7 +83,7 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                receiver._take(ExportTraceServiceRequest.FromString(body))
+                receiver.take(ExportTraceServiceRequest.FromString(body))
                 self.send_response(200)
                 self.send_header("content-type", "application/x-protobuf")
                 self.send_header("content-length", "0")
@@ -111,7 +111,8 @@ class Receiver:
         with self._lock:
             return Received([*self._spans])
 
-    def _take(self, request: ExportTraceServiceRequest) -> None:
+    def take(self, request: ExportTraceServiceRequest) -> None:
+        """Keep the spans of one request."""
         found = [
             _seen(span, _facts(resource.resource.attributes).get("service.name", ""))
             for resource in request.resource_spans

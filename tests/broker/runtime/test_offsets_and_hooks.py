@@ -124,8 +124,9 @@ def test_topics_can_be_changed_while_the_worker_runs(world: World) -> None:
 
 def test_a_topic_that_is_created_later_is_found(world: World) -> None:
     late = f"{world.settings.prefix}late"
-    with running(world, topics=[late]) as work:
-        until(lambda: work.runner._trouble() is not None, 60, "it says that the topic is missing")
+    health = Health()
+    with running(world, topics=[late], health=health) as work:
+        until(lambda: "kafka" in health.ready().reasons, 60, "it says that the topic is missing")
         world.create(late)
         until(lambda: len(work.runner.assigned) == 4, 60, "it has the new topic")
         assert work.error is None

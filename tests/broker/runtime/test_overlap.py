@@ -61,7 +61,7 @@ def test_a_revocation_waits_for_the_commit_in_flight_and_what_was_read_ahead_is_
         world.feed(400, 2_000)
         assert slow.waiting.wait(WAIT_S)
         with running(world, name="1", batch_size=100) as second:
-            until(lambda: bool(second.runner._subscription.topics), WAIT_S, "the second member is about to join")
+            until(lambda: bool(second.runner.subscribed), WAIT_S, "the second member is about to join")
             assert len(world.written()) == 400
             slow.held.set()
             until(lambda: len(second.runner.assigned) == 2, WAIT_S, "the second member has its share")
@@ -114,8 +114,7 @@ def test_a_commit_that_fails_takes_what_was_read_ahead_with_it(world: World) -> 
         world.feed(400, 2_000)
         assert slow.waiting.wait(WAIT_S)
         with running(world, name="0", batch_size=100) as heir:
-            until(lambda: heir.runner._session.is_open, WAIT_S, "the second has the id")
-            until(lambda: bool(heir.runner._subscription.topics), WAIT_S, "and the first is fenced")
+            until(lambda: bool(heir.runner.subscribed), WAIT_S, "the second has the id, and the first is fenced")
             slow.held.set()
             until(lambda: zombie.error is not None, WAIT_S, "the first has heard of it")
             until(lambda: len(world.written()) >= 2_400, WAIT_S, "the second has written all")

@@ -16,7 +16,7 @@ from tidemill.kafka.batch import Output
 from tidemill.kafka.client.bounded import groupless_consumer
 from tidemill.kafka.client.broadcast import BroadcastReader
 from tidemill.kafka.client.publisher import Publisher
-from tidemill.kafka.client.scan import _read, scan
+from tidemill.kafka.client.scan import read_range, scan
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_read_towards_an_end_that_does_not_come_gives_up(world: World) -> None
     consumer = groupless_consumer(world.settings, "stuck")
     try:
         with pytest.raises(RetryLater, match="no progress"):
-            list(_read(consumer, world.sink, {0: 0}, {0: 10}, 10, 1.0))
+            list(read_range(consumer, world.sink, {0: 0}, {0: 10}, 10, 1.0))
     finally:
         consumer.close()
 

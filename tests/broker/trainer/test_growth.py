@@ -56,4 +56,4 @@ def test_rows_of_partitions_that_were_added_are_collected_once(world: World, mon
         thread.join(60)
     assert rows.committed.events == 41
     assert rows.table.ends()[clean, PARTITIONS + 1] == 1
-    assert (clean, PARTITIONS + 1) in wiring._place(settings, rows, world.catalog).partitions
+    assert (clean, PARTITIONS + 1) in rows.table.partitions

@@ -49,7 +49,7 @@ def collected(world: World) -> list[int]:
 
 def counted(world: World, name: str) -> float:
     """A counter of the trainer that was started last, of the clean topic."""
-    said = [line for line in world.log()[world._log_at_start :].splitlines() if line.startswith("trainer: ")]
+    said = [line for line in world.log()[world.log_at_start :].splitlines() if line.startswith("trainer: ")]
     if not said:  # it does not listen yet
         return 0.0
     with urllib.request.urlopen(said[0].split()[1], timeout=5) as answer:

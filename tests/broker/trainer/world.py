@@ -81,7 +81,7 @@ class World:
     settings: KafkaSettings
     trainer: subprocess.Popen[bytes] | None = None
     _extra: dict[str, str] = field(default_factory=dict)
-    _log_at_start: int = 0
+    log_at_start: int = 0
 
     def __post_init__(self) -> None:
         (self.folder / "models").mkdir()
@@ -121,7 +121,7 @@ class World:
         """Start the trainer; logs go to `trainer.log` in the folder."""
         self._extra = extra
         log = self.folder / "trainer.log"
-        self._log_at_start = log.stat().st_size if log.exists() else 0
+        self.log_at_start = log.stat().st_size if log.exists() else 0
         self.trainer = service_process.start("tidemill_trainer", env=self.environment(), log=log, cwd=self.folder)
         return self.trainer
 
@@ -143,7 +143,7 @@ class World:
 
     def has_said(self, text: str) -> bool:
         """Whether the trainer that was started last has logged this."""
-        return text in self.log()[self._log_at_start :]
+        return text in self.log()[self.log_at_start :]
 
     def push_events(self, first: int, count: int) -> None:
         """Clean events number `first` and on, one a minute; the wind decides the tide, with some noise."""
@@ -218,7 +218,7 @@ class World:
 
     def health(self, kind: str) -> int:
         """HTTP status of a health endpoint of the trainer started last; 0 before it listens."""
-        said = [line for line in self.log()[self._log_at_start :].splitlines() if line.startswith("trainer: ")]
+        said = [line for line in self.log()[self.log_at_start :].splitlines() if line.startswith("trainer: ")]
         if not said:
             return 0
         try:

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Mapping
 
+import faust
 import pytest
+from faust.transport.drivers.aiokafka import Consumer
 from faust.types import TP
+from yarl import URL
 
-from tidemill_drift.adapters.faust_consumer import WholeConsumer
+from tidemill_drift.adapters.faust_consumer import WholeConsumer, WholeTransport
 
 PROFILES = TP("profiles", 0)
 
 
+async def made() -> WholeConsumer:
+    """Faust wants a loop to make one in."""
+
+    async def ignore(*_: object) -> None:
+        """For a rebalance, of which there is none."""
+
+    url = "kafka://127.0.0.1:1"
+    transport = WholeTransport([URL(url)], faust.App("test", broker=url))
+    found = transport.create_consumer(ignore, on_partitions_revoked=ignore, on_partitions_assigned=ignore)
+    found.next = {PROFILES: 10}
+    return found
+
+
 @pytest.fixture
 def consumer() -> WholeConsumer:
-    """One that was not started: no app, no broker."""
-    made = WholeConsumer.__new__(WholeConsumer)
-    made.next = {PROFILES: 10}
-    made._taking = asyncio.Lock()
-    made._taker = None
-    return made
+    """One that was not started: it has no broker."""
+    return asyncio.run(made())
 
 
 def test_repeats_and_successors_follow(consumer: WholeConsumer) -> None:
@@ -34,25 +47,34 @@ def test_the_first_record_must_be_the_one_that_was_sought(consumer: WholeConsume
     assert not consumer.follows(PROFILES, 11)
 
 
-def test_a_seek_waits_for_the_fetch_that_is_under_way(consumer: WholeConsumer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_seek_waits_for_the_fetch_that_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faust's own fetch and seek, which want a broker, say only that they are done."""
     done: list[str] = []
-    monkeypatch.setattr(WholeConsumer, "stop_flow", lambda self: done.append("stopped"))
+    taken = asyncio.Event()
 
-    async def fetch(taken: asyncio.Event) -> None:
-        async with consumer._taking:
-            await taken.wait()
-            done.append("fetched")
+    async def fetched(_: object, timeout: float) -> AsyncIterator[tuple[TP, str]]:
+        await taken.wait()
+        done.append("fetched")
+        yield PROFILES, "a record"
 
-    async def seek() -> None:
-        async with consumer._still():
-            done.append("sought")
+    async def sought(_: object, partitions: Mapping[TP, int]) -> None:
+        done.append("sought")
+
+    monkeypatch.setattr(Consumer, "getmany", fetched)
+    monkeypatch.setattr(Consumer, "seek_wait", sought)
+
+    async def fetch(consumer: WholeConsumer) -> None:
+        assert [record async for _, record in consumer.getmany(1.0)] == ["a record"]
 
     async def both() -> None:
-        taken = asyncio.Event()
-        tasks = [asyncio.create_task(fetch(taken)), asyncio.create_task(seek())]
-        await asyncio.sleep(0)
+        consumer = await made()
+        consumer.resume_partitions({PROFILES})
+        consumer.resume_flow()
+        tasks = [asyncio.create_task(fetch(consumer)), asyncio.create_task(consumer.seek_wait({PROFILES: 3}))]
+        while consumer.flow_active:
+            await asyncio.sleep(0)
         taken.set()
         await asyncio.gather(*tasks)
 
     asyncio.run(both())
-    assert done == ["stopped", "fetched", "sought"]
+    assert done == ["fetched", "sought"]

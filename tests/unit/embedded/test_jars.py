@@ -40,7 +40,7 @@ def test_the_lock_has_kafka_itself_and_its_clients_in_one_version() -> None:
 
 
 def test_a_jar_in_the_cache_needs_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jars, "_fetch", refuse)
+    monkeypatch.setattr(jars, "fetch", refuse)
     path = put(tmp_path / "cache", b"jar")
     assert class_path(lock_of(b"jar"), tmp_path / "cache") == [path]
 
@@ -56,7 +56,7 @@ def test_a_changed_jar_is_fetched_again(tmp_path: Path, monkeypatch: pytest.Monk
     def fetch(name: str, digest: str, cache: Path) -> None:
         path.write_bytes(b"jar")
 
-    monkeypatch.setattr(jars, "_fetch", fetch)
+    monkeypatch.setattr(jars, "fetch", fetch)
     assert class_path(lock_of(b"jar"), tmp_path / "cache") == [path]
     assert path.read_bytes() == b"jar"
 

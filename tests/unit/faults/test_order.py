@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tests.faults.order import Position, Step, _follow
+from tests.faults.order import Position, Step, follow
 
 RAW: dict[Position, bytes | None] = {(0, 0): b"a", (0, 1): b"b", (0, 2): b"a", (1, 0): b"c"}
 
 
 def wrong(*steps: Step) -> int:
-    return _follow(steps, RAW)[1]
+    return follow(steps, RAW)[1]
 
 
 def test_each_key_in_its_order_is_right_whatever_others_do() -> None:

@@ -80,7 +80,11 @@ def contract(root: Path) -> tuple[SchemaCatalog, list[Target]]:
 
 @pytest.fixture
 def ingest(contract: tuple[SchemaCatalog, list[Target]]) -> Ingest:
-    schemas, targets = contract
+    return ingest_of(*contract)
+
+
+def ingest_of(schemas: SchemaCatalog, targets: list[Target]) -> Ingest:
+    """A service of these targets, and what it works with."""
     codec = Codec(schemas)
     sink = RememberingSink()
     tracer = TracerProvider().get_tracer("test")

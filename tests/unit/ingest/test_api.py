@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.unit.ingest.conftest import NOW_MS, Failure, Ingest
+from tests.unit.ingest.conftest import NOW_MS, Failure, Ingest, ingest_of
+from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.ids import uuid7_time_ms
+from tidemill_ingest.records import Target
 
 EVENTS = "/v1/events/flight-delay"
 LABELS = "/v1/labels/flight-delay"
@@ -126,10 +128,11 @@ def test_an_unknown_model_is_answered_with_the_known_ones(ingest: Ingest) -> Non
     assert (answer.status_code, answer.json()["models"]) == (404, ["flight-delay"])
 
 
-def test_a_model_with_a_source_of_its_own_takes_no_events_here(ingest: Ingest) -> None:
-    targets = ingest.service._targets
-    key = ("raw", "flight-delay")
-    targets[key] = replace(targets[key], topic="ops.flights", external=True)
+def test_a_model_with_a_source_of_its_own_takes_no_events_here(contract: tuple[SchemaCatalog, list[Target]]) -> None:
+    schemas, targets = contract
+    ingest = ingest_of(
+        schemas, [replace(one, topic="ops.flights", external=True) if one.role == "raw" else one for one in targets]
+    )
     answer = ingest.client.post(EVENTS, json=event())
     assert (answer.status_code, answer.json()["error"]) == (409, "external_source")
     assert "ops.flights" in answer.json()["message"]

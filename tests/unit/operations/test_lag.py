@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 import tidemill_operations.standing.lag as lag
 from tidemill.errors import RetryLater
+from tidemill.settings import KafkaSettings
 
 
 class Admin:
@@ -33,10 +34,8 @@ class Admin:
 
 
 def offsets(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> lag.Offsets:
-    found = object.__new__(lag.Offsets)
-    monkeypatch.setattr(found, "_admin", admin, raising=False)
     monkeypatch.setattr(lag.Offsets, "partitions", lambda self, topics: {"t": 2})
-    return found
+    return lag.Offsets(KafkaSettings(), lambda settings: admin)  # type: ignore[arg-type,return-value]
 
 
 def test_a_partition_without_leader_for_a_moment_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:

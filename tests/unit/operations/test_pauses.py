@@ -6,8 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
-from tidemill_cli.commands.platform.status import _set_aside
 from tidemill_operations.standing.pauses import standing
+from tidemill_operations.standing.tombstones import tombstones
 
 
 def control(model: str, role: str, action: str, at: int = 0) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def test_tombstones_are_counted_by_model_over_all_validators_that_answer() -> No
     url = f"http://127.0.0.1:{server.server_port}"
     try:
         processes = {"validator": {"url": url}, "validator-2": {"url": url}, "ingest": {"url": url}, "validator-3": {}}
-        assert _set_aside({"processes": processes}) == {"loan": 10}
+        assert tombstones({"processes": processes}) == {"loan": 10}
     finally:
         server.shutdown()
         server.server_close()

@@ -43,7 +43,7 @@ collector.assigned = True
 assert collector.unready() is None and not waits()
 limit(100)
 work = threading.Thread(
-    target=collector._patiently, args=(lambda: table.append(events(3, 400), {(CLEAN, 0): 403}),), daemon=True
+    target=collector.patiently, args=(lambda: table.append(events(3, 400), {(CLEAN, 0): 403}),), daemon=True
 )
 work.start()
 until(lambda: collector.unready(), 60, "it says that it waits")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,22 +13,20 @@ from tidemill.errors import RetryLater
 from tidemill.kafka.batch import Batch, Output
 from tidemill.kafka.dead_letters import parse_dead_letter
 from tidemill.kafka.poison.raising import TRIES, Careful
+from tidemill_validator.checks.row_checks import Judge, Judgement
 from tidemill_validator.worker import ValidatorWorker, build_validators
 
 
-class Defective:
-    """The desk's judge, with a defect that one record brings to light."""
+def defective(poison: bytes) -> Callable[..., Judgement]:
+    """How judges judge, with a defect that one record brings to light."""
+    sound = Judge.judge
 
-    def __init__(self, judge: Any, poison: bytes) -> None:
-        self._judge, self._poison = judge, poison
-
-    def judge(self, values: list[bytes | None], *more: Any) -> Any:
-        if self._poison in values:
+    def judge(this: Judge, values: list[bytes | None], *more: Any) -> Judgement:
+        if poison in values:
             raise IndexError("N1 is in this text")
-        return self._judge.judge(values, *more)
+        return sound(this, values, *more)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._judge, name)
+    return judge
 
 
 def test_a_record_that_ends_processes_is_a_dead_letter_without_a_look_at_it(desk: Desk) -> None:
@@ -47,7 +46,7 @@ def test_one_record_that_judging_fails_on_is_set_aside_and_the_others_are_judged
 ) -> None:
     ids = ["a", "b", "poison", "c", "a", "d"]  # the second "a" repeats the first
     values = [desk.event(event_id) for event_id in ids]
-    monkeypatch.setattr(desk.events, "_judge", Defective(desk.events._judge, values[2]))
+    monkeypatch.setattr(Judge, "judge", defective(values[2]))
     worker = ValidatorWorker([desk.events], lambda validator, numbers: None)
     careful = Careful(worker.process, worker.set_aside)
     batch: Batch = desk.batch(values)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from tests.unit.validator.conftest import Desk
+from tests.unit.validator.conftest import DAY_MS, Desk
+from tidemill.codec import Codec
+from tidemill.contracts.model_file import ModelSpec
+from tidemill.contracts.schemas.catalog import SchemaCatalog
+from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import HoldTopics, RetryLater
 from tidemill.kafka.batch import Batch
-from tidemill.kafka.partitions.room import Room
 from tidemill_validator.topic_waits import LONGEST_S, Waiting
-from tidemill_validator.worker import ValidatorWorker
+from tidemill_validator.worker import ValidatorWorker, build_validators
 
 
 def test_a_topic_is_asked_again_ever_more_rarely_until_it_works() -> None:
@@ -37,7 +40,9 @@ def test_a_topic_is_asked_again_ever_more_rarely_until_it_works() -> None:
     assert waiting.topics == {"b"}
 
 
-def test_only_the_topic_whose_registry_is_away_is_held_and_it_is_let_go_again(desk: Desk) -> None:
+def test_only_the_topic_whose_registry_is_away_is_held_and_it_is_let_go_again(
+    desk: Desk, contract: tuple[ModelSpec, TopicCatalog, SchemaCatalog, Codec]
+) -> None:
     away = True
 
     class Source:
@@ -45,10 +50,14 @@ def test_only_the_topic_whose_registry_is_away_is_held_and_it_is_let_go_again(de
             if away:
                 raise RetryLater("the registry is away", delay_s=0)
 
-    desk.labels._source = Source()  # type: ignore[assignment]
+    model, topics, schemas, codec = contract
+    _, waiting = build_validators(
+        [model], topics, schemas, codec, max_ahead_ms=DAY_MS, max_seen_ids=10_000,
+        open_source=lambda spec, role: Source() if role == "labels_raw" else None,  # type: ignore[arg-type,return-value]
+    )  # fmt: skip
     held: list[set[str]] = []
     worker = ValidatorWorker(
-        [desk.events, desk.labels], lambda validator, partitions: None, hold=lambda t: held.append(set(t))
+        [desk.events, waiting], lambda validator, partitions: None, hold=lambda t: held.append(set(t))
     )
     labels = desk.batch([desk.label("a")])
     labels = Batch(
@@ -74,17 +83,4 @@ def test_only_the_topic_whose_registry_is_away_is_held_and_it_is_let_go_again(de
 
     away = False
     worker.before_batch()
-    assert held[-1] == set()
-
-
-def test_a_topic_goes_on_when_the_partition_without_room_has_gone_to_another_process(desk: Desk) -> None:
-    held: list[set[str]] = []
-    topic = desk.events.stream.topic
-    room = Room({topic: ["narrow"]}, lambda names: {"narrow": 1}, lambda name: "nobody may add partitions to it")
-    worker = ValidatorWorker(
-        [desk.events], lambda validator, partitions: None, hold=lambda t: held.append(set(t)), room=room
-    )
-    worker.assigned([(topic, 0), (topic, 1)])
-    assert held[-1] == {topic}
-    worker.revoked([(topic, 1)])
     assert held[-1] == set()

@@ -197,13 +197,9 @@ def test_a_large_rate_is_counted_in_leases_and_no_request_more_is_let_through() 
 def test_what_is_left_of_a_lease_ends_with_its_window() -> None:
     clock = Time()
     rates = LocalRates(clock.seconds)
-    assert rates.wait_s("1000/minute", "key:a") == 0
-    counted = rates._limiter.get_window_stats(parsed_rate("1000/minute"), "key:a").remaining
-    assert rates.wait_s("1000/minute", "key:a") == 0
-    assert rates._limiter.get_window_stats(parsed_rate("1000/minute"), "key:a").remaining == counted == 990
-    clock.ms += 60_000
-    assert rates.wait_s("1000/minute", "key:a") == 0
-    assert rates._limiter.get_window_stats(parsed_rate("1000/minute"), "key:a").remaining == 980
+    assert [rates.wait_s("1000/minute", "key:a") for _ in range(2)] == [0, 0]  # of a lease of ten
+    clock.ms += 60_000  # of what ends leases; what is counted has another clock, on which no time has passed
+    assert [rates.wait_s("1000/minute", "key:a") for _ in range(1_000)].count(0) == 1_000 - 10
 
 
 def test_a_key_that_was_proven_is_not_hashed_again_until_the_next_reading_and_then_ends_if_revoked(

@@ -87,10 +87,12 @@ def test_all_addresses_of_one_ipv6_network_are_one() -> None:
 
 
 def test_failures_are_remembered_in_bounded_memory() -> None:
-    failures = FailedAttempts(5, Clock())
+    failures = FailedAttempts(1, Clock())
     for number in range(3 * MOST_REMEMBERED):
         failures.failed(f"address {number}", f"key {number}")
-    assert len(failures._levels) == MOST_REMEMBERED
+    remembered = [number for number in range(3 * MOST_REMEMBERED) if failures.wait_s(f"address {number}")]
+    assert remembered == [number for number in range(3 * MOST_REMEMBERED) if failures.wait_s(f"key {number}")]
+    assert remembered == list(range(3 * MOST_REMEMBERED))[-MOST_REMEMBERED // 2 :]
 
 
 def test_a_credential_of_a_megabyte_proves_nobody_at_once(tmp_path: Path) -> None:

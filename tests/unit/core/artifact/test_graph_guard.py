@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 
 from tests.unit.core.artifact.models import graph, scaling
 from tidemill.artifact import ArtifactError
-from tidemill.artifact.sandbox.graph_guard import check_graph
+from tidemill.artifact.sandbox.graph_guard import FIELDS, check_graph
 
 
 def external_tensor(name: str = "w") -> onnx.TensorProto:
@@ -119,8 +119,6 @@ def test_an_oversize_model_is_refused_unread(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_the_fields_that_are_read_have_the_numbers_of_onnx_itself():
-    from tidemill.artifact.sandbox.graph_guard import _FIELDS
-
     theirs = {
         "Model": onnx.ModelProto,
         "OperatorSet": onnx.OperatorSetIdProto,
@@ -131,19 +129,17 @@ def test_the_fields_that_are_read_have_the_numbers_of_onnx_itself():
         "Tensor": onnx.TensorProto,
     }
     for name, message in theirs.items():
-        for field, (number, _) in _FIELDS[name].items():
+        for field, (number, _) in FIELDS[name].items():
             assert message.DESCRIPTOR.fields_by_name[field].number == number
 
 
 def test_every_field_of_onnx_that_can_hold_a_tensor_or_a_graph_is_walked_or_refused():
-    from tidemill.artifact.sandbox.graph_guard import _FIELDS
-
     holders = {"TensorProto", "GraphProto", "SparseTensorProto", "NodeProto", "AttributeProto"}
     ours = {"ModelProto": "Model", "GraphProto": "Graph", "NodeProto": "Node", "AttributeProto": "Attribute"}
     for theirs, name in {**ours, "SparseTensorProto": "SparseTensor"}.items():
         for field in getattr(onnx, theirs).DESCRIPTOR.fields:
             if field.message_type is not None and field.message_type.name in holders:
-                assert field.name in _FIELDS[name], f"{theirs}.{field.name}"
+                assert field.name in FIELDS[name], f"{theirs}.{field.name}"
 
 
 def test_graphs_nested_beyond_reason_are_refused():

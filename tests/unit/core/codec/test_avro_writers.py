@@ -106,13 +106,9 @@ def test_what_was_not_found_is_asked_for_again_after_a_while_and_what_was_found_
     assert asked == [1, 2, 2]
 
 
-def test_a_schema_that_is_registered_late_is_read_though_its_first_records_were_set_aside(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    registry = FakeRegistry()
-    codec = Codec(Catalog(EVENT_V1), registry)  # type: ignore[arg-type]
-    now = 0.0
-    monkeypatch.setattr(codec._by_id, "_monotonic_s", lambda: now)
+def test_a_schema_that_is_registered_late_is_read_though_its_first_records_were_set_aside() -> None:
+    registry, now = FakeRegistry(), 0.0
+    codec = Codec(Catalog(EVENT_V1), registry, monotonic_s=lambda: now)  # type: ignore[arg-type]
     value = confluent(5, EVENT_V1, event(1))
     assert [b.error_class for b in codec.decode([value], EVENT_V1).bad] == ["UnknownSchema"]
     registry.entries[5] = Entry("AVRO", EVENT_V1.text)

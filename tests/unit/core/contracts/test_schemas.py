@@ -10,6 +10,7 @@ import pytest
 
 from tidemill.contracts.model_file import ModelFileError, load_models
 from tidemill.contracts.schemas.catalog import SchemaCatalog, make_schema, read_schema
+from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import ConfigError
 
 ROOT = Path(__file__).parents[4]
@@ -106,7 +107,7 @@ def test_every_current_schema_is_found_by_its_fingerprint_and_unknown_ones_are_n
 def test_an_earlier_schema_is_found_by_its_fingerprint(tmp_path: Path) -> None:
     old = make_schema("thing", record({"name": "a", "type": "int"}))
     new = make_schema("thing", record({"name": "a", "type": "long"}))
-    topics = catalog()._topics
+    topics = TopicCatalog.load(ROOT / "schemas", "")
     schemas = SchemaCatalog([], {"thing": new}, {"thing": "binary"}, topics, history=[old, new])
     assert schemas.writer(old.fingerprint) == old
     assert schemas.writer(new.fingerprint) is new

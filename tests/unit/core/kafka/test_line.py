@@ -251,7 +251,7 @@ def test_a_cancelled_batch_is_left_at_the_next_piece(bench: Bench) -> None:
     assert begun.wait(WAIT_S)
     cancelling = threading.Thread(target=order.cancel)
     cancelling.start()
-    until(lambda: order._cancelled.is_set(), WAIT_S, "it was told")
+    until(lambda: order.cancelled, WAIT_S, "it was told")
     go_on.set()
     cancelling.join(WAIT_S)
     assert not cancelling.is_alive()

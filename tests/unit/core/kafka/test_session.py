@@ -179,7 +179,7 @@ def test_a_producer_that_was_given_up_is_gone_before_the_next_one_is_made() -> N
 
 
 def test_a_call_that_never_returns_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "_GRACE_S", 0.05)
+    monkeypatch.setattr(session_module, "GRACE_S", 0.05)
     monkeypatch.setitem(CONFIG, "transaction.timeout.ms", 50)
     bench = Bench()
     release = threading.Event()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import pathlib as files
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from tidemill.codec.framing import BadRecord
 from tidemill.codec.registry.client import Entry
 from tidemill.contracts.model_file import ExternalSource, FieldPath
 from tidemill.contracts.schemas.catalog import make_schema
 from tidemill.kafka.batch import Batch
 from tidemill.kafka.headers import Headers
 from tidemill.sources.open import open_format
+from tidemill.sources.part import Format, Kind, Part, Path
 from tidemill.sources.reader import SourceReader
 
 TIME = {"type": "long", "logicalType": "timestamp-millis"}
@@ -53,10 +56,39 @@ def path(text: str, unit: Any = None) -> FieldPath:
     return FieldPath(tuple(text.split(".")), unit)
 
 
-def reader(form: str, registry: Any = None, folder: Path = Path(), **source: Any) -> SourceReader:
+class Watched:
+    """A format that keeps what its columns were at last. With `by_rows` they settle nothing: all is read row by row."""
+
+    def __init__(self, form: Format) -> None:
+        self._form = form
+        self.by_rows = False
+        self.parts: list[Part] = []
+        self.slow: list[int] = []
+
+    def columns(
+        self, values: Sequence[bytes | None], wants: Mapping[Path, Kind]
+    ) -> tuple[list[Part], list[int], list[BadRecord]]:
+        if self.by_rows:
+            return [], list(range(len(values))), []
+        self.parts, slow, bad = self._form.columns(values, wants)
+        self.slow = list(slow)
+        return self.parts, slow, bad
+
+    def row(self, value: bytes | None) -> Mapping[str, Any]:
+        return self._form.row(value)
+
+
+class WatchedReader(SourceReader):
+    """A reader of payments. `form`: what reads them."""
+
+    def __init__(self, given: ExternalSource, form: Format) -> None:
+        self.form = Watched(form)
+        super().__init__(given, RECORD, self.form, event_id="event_id", event_time="at", entity="customer")
+
+
+def reader(form: str, registry: Any = None, folder: files.Path = files.Path(), **source: Any) -> WatchedReader:
     given = ExternalSource(topic="ops.payments", format=form, **source)  # type: ignore[arg-type]
-    opened = open_format(given, folder, registry)
-    return SourceReader(given, RECORD, opened, event_id="event_id", event_time="at", entity="customer")
+    return WatchedReader(given, open_format(given, folder, registry))
 
 
 def batch(*values: bytes | None, headers: Headers | None = None, keys: list[bytes | None] | None = None) -> Batch:
@@ -67,16 +99,14 @@ def batch(*values: bytes | None, headers: Headers | None = None, keys: list[byte
     )  # fmt: skip
 
 
-def row_by_row(reader: SourceReader, given: Batch) -> tuple[list[dict[str, Any]], list[tuple[int, str]]]:
+def row_by_row(reader: WatchedReader, given: Batch) -> tuple[list[dict[str, Any]], list[tuple[int, str]]]:
     """What `reader` makes of a batch when columns settle nothing."""
-    rows, bad = [], []
-    for position in range(len(given)):
-        found = reader._row(given, position)
-        if isinstance(found, dict):
-            rows.append(found)
-        else:
-            bad.append((position, found.error_class))
-    return rows, bad
+    reader.form.by_rows = True
+    try:
+        decoded = reader.decode(given)
+    finally:
+        reader.form.by_rows = False
+    return data(decoded), [(one.position, one.error_class) for one in decoded.bad]
 
 
 def data(decoded: Any) -> list[dict[str, Any]]:

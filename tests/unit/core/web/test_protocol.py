@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import uvicorn
 
+from tests.support.metric_values import value_of
 from tests.support.polling import until
 from tidemill.web.doors import DoorLimits, Doors
 from tidemill.web.metrics import CONNECTIONS_CLOSED
@@ -85,7 +86,7 @@ def request(path: str, body: bytes = b"", close: bool = True) -> bytes:
 
 
 def closed(reason: str) -> float:
-    return float(CONNECTIONS_CLOSED.labels(reason)._value.get())
+    return value_of(CONNECTIONS_CLOSED.labels(reason))
 
 
 @pytest.mark.parametrize("data", [b"", b"\r\n\r\n"], ids=["nothing", "empty lines"])

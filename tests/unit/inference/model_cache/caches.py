@@ -8,7 +8,7 @@ from tests.unit.inference.fakes import MODEL, ToyModel, event
 from tidemill.artifact import Manifest
 from tidemill.contracts.events.platform import ModelVersion
 from tidemill_inference.model_cache.cache import Shelving
-from tidemill_inference.model_cache.memory_cost import Scales
+from tidemill_inference.model_cache.memory_cost import LONGEST_WAIT_S, Scales
 
 COST = 10
 
@@ -22,8 +22,8 @@ class ToyGraph(ToyModel):
 class Shelves:
     """`error`: what the next loads raise. `during_load`: called within each."""
 
-    def __init__(self, models: int) -> None:
-        """Room for so many models."""
+    def __init__(self, models: int, longest_wait_s: float = LONGEST_WAIT_S) -> None:
+        """Room for so many models. `longest_wait_s`: for a load that hangs."""
         self.error: Exception | None = None
         self.during_load: Callable[[], object] = lambda: None
         self.loads: list[int] = []
@@ -34,7 +34,7 @@ class Shelves:
             self._load,  # type: ignore[arg-type]
             self._take,
             on_unfit=lambda wanted, error: self.unfit.append(wanted.epoch),
-            scales=Scales(lambda: 0, lambda: None),
+            scales=Scales(lambda: 0, lambda: None, longest_wait_s),
             monotonic_s=lambda: self.seconds,
         )
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.metric_values import value_of
 from tests.support.polling import until
 from tests.support.toy_models import publish_toy
 from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, SCHEMAS, event
@@ -44,7 +45,7 @@ def test_a_live_version_comes_loaded() -> None:
 
 
 def test_the_least_used_is_let_go_and_comes_back_when_it_is_asked() -> None:
-    gone = metrics.MODELS_LET_GO.labels(MODEL)._value.get()
+    gone = value_of(metrics.MODELS_LET_GO.labels(MODEL))
     shelves = Shelves(models=2)
     one, two, three = (shelves.take(version) for version in (1, 2, 3))
     for model in (one, two, one, three):
@@ -53,7 +54,7 @@ def test_the_least_used_is_let_go_and_comes_back_when_it_is_asked() -> None:
     assert two.score(ROWS) == pytest.approx([0.2])
     assert [model.loaded for model in (one, two, three)] == [False, True, True]
     assert shelves.loads == [1, 2, 3, 2]
-    assert metrics.MODELS_LET_GO.labels(MODEL)._value.get() - gone == 2
+    assert value_of(metrics.MODELS_LET_GO.labels(MODEL)) - gone == 2
 
 
 def test_what_is_held_is_not_loaded_again_though_it_was_let_go() -> None:
@@ -68,23 +69,23 @@ def test_what_is_held_is_not_loaded_again_though_it_was_let_go() -> None:
 
 
 def test_a_model_larger_than_the_limit_is_kept_alone_and_told() -> None:
-    told = metrics.MODELS_OVER_LIMIT.labels(MODEL)._value.get()
+    told = value_of(metrics.MODELS_OVER_LIMIT.labels(MODEL))
     shelves = Shelves(models=0)
     one, two = shelves.take(1), shelves.take(2)
     one.score(ROWS)
     two.score(ROWS)
     assert (one.loaded, two.loaded) == (False, True)
-    assert metrics.MODELS_OVER_LIMIT.labels(MODEL)._value.get() - told == 2
+    assert value_of(metrics.MODELS_OVER_LIMIT.labels(MODEL)) - told == 2
 
 
 def test_what_serves_no_more_leaves_the_shelf() -> None:
     shelves = Shelves(models=2)
     model = shelves.take(1)
     model.score(ROWS)
-    assert shelves.shelving._shelf.cost == COST
+    assert value_of(metrics.MODELS_LOADED_BYTES) == COST
     del model
     gc.collect()
-    assert shelves.shelving._shelf.cost == 0
+    assert value_of(metrics.MODELS_LOADED_BYTES) == 0
 
 
 def test_many_who_ask_at_once_wait_for_one_load() -> None:
@@ -144,8 +145,7 @@ def test_a_version_that_has_answered_is_not_unfit_when_its_artifact_is_damaged_l
 
 
 def test_the_loads_of_one_model_do_not_wait_for_those_of_another_that_hangs() -> None:
-    shelves = Shelves(models=2)
-    shelves.shelving._scales._longest_wait_s = 0.01
+    shelves = Shelves(models=2, longest_wait_s=0.01)
     go = threading.Event()
     shelves.during_load = lambda: go.wait(5) if shelves.loads[-1] == 1 else None
     one, two = shelves.take(1), shelves.take(2)
@@ -169,7 +169,7 @@ def test_whatever_is_asked_in_whatever_order_the_answers_are_right_within_the_li
     models = {version: shelves.take(version) for version in range(1, 6)}
     for version in asked:
         assert models[version].score(ROWS)[0] == pytest.approx(0.1 * version)
-        assert shelves.shelving._shelf.cost <= room * COST
+        assert value_of(metrics.MODELS_LOADED_BYTES) <= room * COST
     recent = list(dict.fromkeys(reversed(asked)))[:room]
     assert {version for version, model in models.items() if model.loaded} == set(recent)
 
@@ -203,4 +203,6 @@ def test_what_is_taken_unloaded_is_held_against_its_digest_and_its_event(tmp_pat
 
 
 def test_a_toy_graph_weighs_its_file() -> None:
-    assert Shelves(models=1).shelving._weighed(event(1))[1] == ToyGraph.graph_bytes
+    model = Shelves(models=1).shelving.load(event(1))
+    assert model.loaded
+    assert value_of(metrics.MODELS_LOADED_BYTES) == ToyGraph.graph_bytes

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from tests.support.metric_values import value_of
 from tests.support.polling import until
 from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, PRIVACY_KEY, ROUTE, codec, endpoint, warm_predictor
 from tidemill.breaker import CircuitBreaker
@@ -27,7 +28,7 @@ class Broker:
 
     def __init__(self, *, error: str | None = None, raises: Exception | None = None) -> None:
         self.records: list[tuple[str, bytes, dict[str, Any]]] = []
-        self._error, self._raises = error, raises
+        self.error, self._raises = error, raises
         self._reports: list[Callable[[Any, Any], None]] = []
 
     def produce(self, topic: str, value: bytes, *, on_delivery: Callable[[Any, Any], None], **options: Any) -> None:
@@ -43,7 +44,7 @@ class Broker:
     def poll(self, timeout: float) -> int:
         reports, self._reports = self._reports, []
         for report in reports:
-            report(self._error, None)
+            report(self.error, None)
         return len(reports)
 
     def flush(self, timeout: float) -> int:
@@ -67,7 +68,7 @@ def log_over(broker: Broker, size: int = 100) -> PredictionLog:
 
 
 def lost(reason: str) -> float:
-    return float(metrics.LOG_LOST.labels(MODEL, reason)._value.get())
+    return value_of(metrics.LOG_LOST.labels(MODEL, reason))
 
 
 def test_what_is_put_is_written_with_its_input_its_key_and_its_trace() -> None:
@@ -164,7 +165,7 @@ def test_while_the_broker_is_away_for_long_nothing_is_queued_and_one_at_a_time_t
     until(lambda: breaker.is_open, 5, "two deliveries have failed")
     assert not log.put(entry(3.0))
     assert lost("broker_away") - before == 1
-    now, broker._error = 1.0, None
+    now, broker.error = 1.0, None
     assert log.put(entry(4.0))
     until(lambda: not breaker.is_open, 5, "the broker is back")
     assert log.put(entry(5.0))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.metric_values import value_of
 from tests.unit.inference.fakes import MODEL, NOW_MS, ROUTE, clean_values, codec, warm_predictor
 from tidemill.errors import FatalError
 from tidemill.kafka.batch import Batch, Output
@@ -63,10 +64,10 @@ def test_prediction_ids_are_unique_and_carry_the_time() -> None:
 
 
 def test_a_record_that_is_none_is_counted_and_the_others_keep_their_places() -> None:
-    lost = metrics.UNDECODABLE.labels(MODEL)._value.get()
+    lost = value_of(metrics.UNDECODABLE.labels(MODEL))
     good = clean_values([100.0, 200.0])
     (output,) = process(warm_predictor())([batch([None, good[0], good[1][:-3], good[1]])])
-    assert metrics.UNDECODABLE.labels(MODEL)._value.get() - lost == 2
+    assert value_of(metrics.UNDECODABLE.labels(MODEL)) - lost == 2
     assert [(row["input_partition"], row["input_offset"]) for row in decoded(output)] == [(1, 101), (1, 103)]
     assert output.keys == [b"k1", b"k3"]
     assert output.partitions == [1, 1]

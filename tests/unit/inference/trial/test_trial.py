@@ -91,8 +91,8 @@ def test_classes_that_one_arm_alone_knows_have_probability_0_with_the_other() ->
     assert dict(back["other_probabilities"]) == {"a": 0.25, "b": 0.75, "c": 0.0}
 
 
-def process(share: float, challenger: ToyModel | None = None) -> StreamProcess:
-    tally = ArmTally("stream", {MODEL: 0.5})
+def process(share: float, challenger: ToyModel | None = None, tally: ArmTally | None = None) -> StreamProcess:
+    tally = tally or ArmTally("stream", {MODEL: 0.5})
     writer = ReportWriter(tally, codec(), SCHEMAS.for_topic("arm_reports"), "reports")
     predictor = trial_predictor(share, challenger)
     return StreamProcess({CLEAN: ROUTE}, {MODEL: predictor}, codec(), lambda: NOW_MS, writer)
@@ -120,9 +120,9 @@ def test_where_the_other_arm_failed_its_answer_is_null() -> None:
 
 
 def test_what_a_failed_call_counted_is_forgotten() -> None:
-    working = process(0.5)
-    assert working._reports is not None
-    working._reports.tally.add(trial(0.5).predict(ROWS, KEYS))
+    tally = ArmTally("stream", {MODEL: 0.5})
+    working = process(0.5, tally=tally)
+    tally.add(trial(0.5).predict(ROWS, KEYS))
     outputs = working([batch(list(clean_values([1.0])))])
     report = codec().decode_one(outputs[1].values[0], SCHEMAS.for_topic("arm_reports"))
     assert report["champion_calls"]["rows"] == 1

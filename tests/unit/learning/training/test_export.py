@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import numpy_helper
 
 from tests.unit.learning.examples import FEATURES, labelled
 from tidemill.artifact import FeatureColumn, Manifest, OnnxModel, feature_columns
@@ -87,12 +89,21 @@ def test_a_threshold_rounded_down_splits_float32_values_exactly(threshold: float
 
 def test_rows_that_lie_on_a_threshold_go_the_same_way() -> None:
     model, examples = fitted("binary", "gradient_boosting")
-    nodes = np.concatenate([tree[0].nodes for tree in model.estimator._predictors])
-    winds = nodes["num_threshold"][(nodes["is_leaf"] == 0) & (nodes["feature_idx"] == 1)]
+    graph = to_onnx(model)
+    winds = thresholds(graph, feature=1)
     values = np.concatenate([winds, np.nextafter(winds, 9), np.nextafter(winds, -9)])
     inputs = {name: np.repeat(column[:1], len(values), axis=0) for name, column in examples.inputs.items()}
     inputs["wind"] = values.reshape(-1, 1)
-    np.testing.assert_allclose(run_graph(to_onnx(model), inputs, "binary"), model.score(inputs), atol=1e-6)
+    np.testing.assert_allclose(run_graph(graph, inputs, "binary"), model.score(inputs), atol=1e-6)
+
+
+def thresholds(graph: bytes, feature: int) -> npt.NDArray[np.float64]:
+    """At which values of a feature the trees of a graph split."""
+    (trees,) = [node for node in onnx.load_from_string(graph).graph.node if node.op_type.startswith("TreeEnsemble")]
+    held = {one.name: onnx.helper.get_attribute_value(one) for one in trees.attribute}
+    splits = (np.array(held["nodes_featureids"]) == feature) & (np.array(held["nodes_modes"]) != b"LEAF")
+    assert splits.any()
+    return numpy_helper.to_array(held["nodes_values_as_tensor"])[splits]
 
 
 def test_a_graph_that_is_not_the_learner_is_refused() -> None:

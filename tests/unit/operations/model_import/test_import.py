@@ -16,7 +16,7 @@ from tidemill.contracts.model_file import load_models
 from tidemill.database import connect
 from tidemill.rows.features import input_kinds
 from tidemill_cli.app import cli
-from tidemill_cli.commands.models import retrain, versions
+from tidemill_cli.commands.models import retrain
 from tidemill_operations.model_import.described import Described
 from tidemill_operations.model_import.graph import Meant, fitted, read_graph
 from tidemill_operations.model_import.scores import score_outputs
@@ -41,8 +41,8 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any
     for name, value in told.items():
         monkeypatch.setenv(f"TIDEMILL_{name}", str(value))
     sent: list[dict[str, Any]] = []
-    monkeypatch.setattr(versions, "_data_set", lambda platform, spec, start: DATA_SET)
-    monkeypatch.setattr(retrain, "_send", lambda platform, request: sent.append(request))
+    monkeypatch.setattr("tidemill.kafka.client.scan.bounds", lambda settings, topic: {})
+    monkeypatch.setattr(retrain, "send", lambda platform, request: sent.append(request))
     monkeypatch.setattr("tidemill_operations.feed.Feed", lambda *_: None)
     (tmp_path / "model.onnx").write_bytes(foreign_graph(NUMBERS, CATEGORIES, weight=0.1))
     rows = [{"contract": "One year", "tenure": n, "billed_at": 1_700_000_000_000 + n} for n in range(30)]

@@ -102,7 +102,7 @@ def test_a_job_that_was_broken_off_goes_on_where_it_was(here: Path, monkeypatch:
                 raise KeyboardInterrupt
             return super().score(inputs)
 
-    breaking = Version(3, 7, Breaks(TOY.model._session, TOY.manifest))
+    breaking = Version(3, 7, Breaks.load(sigmoid_graph("distance", 0.001), toy_manifest(MODEL, 3, "distance")))
     monkeypatch.setattr(versions, "open_version", lambda platform, model, number: breaking)
     assert run(str(file), "--out", "out.parquet").exit_code != 0
     assert not (here / "out.parquet").exists()

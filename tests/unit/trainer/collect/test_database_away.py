@@ -61,10 +61,9 @@ class Bench:
 
     def turn(self, first: int, count: int) -> None:
         """One turn of the loop, after these events and their labels have been read."""
-        self.model._parts += [events(first, count), labels(first, count)]
-        self.model._ends |= {(CLEAN, 0): first + count, (LABELS, 0): first + count}
-        self.model.waiting += 2 * count
-        self.collector._turn(self.consumer)
+        self.model.take(events(first, count), {(CLEAN, 0): first + count})
+        self.model.take(labels(first, count), {(LABELS, 0): first + count})
+        self.collector.turn(self.consumer)
 
 
 @pytest.fixture
@@ -84,7 +83,7 @@ def test_rows_go_on_into_the_table_while_the_database_is_away_and_a_version_is_a
     bench.bring_back()
 
     def asked() -> int:
-        bench.collector._turn(bench.consumer)
+        bench.collector.turn(bench.consumer)
         return len(bench.store.unsent())
 
     until(lambda: asked() == 1, 30, "the first version is asked for, without another commit")
@@ -94,12 +93,11 @@ def test_rows_go_on_into_the_table_while_the_database_is_away_and_a_version_is_a
 def test_rows_that_cannot_be_committed_at_a_stop_do_not_end_the_others_with_a_failure(
     bench: Bench, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bench.model._parts.append(events(0, 3))
-    bench.model.waiting = 3
+    bench.model.take(events(0, 3), {(CLEAN, 0): 3})
     log = tmp_path / "table" / "_delta_log"
     log.rename(tmp_path / "log")
     log.write_text("no folder")  # the store cannot be written
-    bench.collector._commit_last(bench.consumer)
+    bench.collector.finish(bench.consumer)
     assert "3 rows are not in yet, and are read again" in caplog.text
 
 

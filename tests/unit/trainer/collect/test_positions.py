@@ -160,8 +160,7 @@ def test_an_end_of_the_old_topic_is_not_committed_as_one_of_the_new_while_a_part
     bench.places.note(bench.brokers, [])  # type: ignore[arg-type]
     bench.go_on()
     assert (CLEAN, 1) not in bench.brokers.at and bench.brokers.at[CLEAN, 0] == 0
-    bench.model._parts = [with_topic_id(events(0, 3), "B")]
-    bench.model._ends[CLEAN, 0] = 3
+    bench.model.take(with_topic_id(events(0, 3), "B"), {(CLEAN, 0): 3})
     bench.model.reach(bench.places.positions(bench.brokers, [CLEAN]))  # type: ignore[arg-type]
     bench.model.commit()
     assert bench.table.ends({CLEAN: "B"}) == {(CLEAN, 0): 3}

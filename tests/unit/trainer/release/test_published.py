@@ -45,16 +45,20 @@ def test_a_release_that_is_read_after_it_was_noted_counts_once() -> None:
 def test_versions_that_were_read_count_though_the_releases_cannot_be_read_just_then(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Readers of the test's own in place of the brokers: each hands its records over once, as the real one does."""
+    """Readers of the test's own in place of the brokers, first of versions, then of releases: each hands its records
+    over once, as the real one does.
+    """
     known, version = published(), release_of_run(None, finished(1), 7).published
     value = Codec(SCHEMAS).encode_one(version.to_dict(), SCHEMAS.platform("model-version"))
-    answers: dict[str, list[list[Batch] | RetryLater]] = {
-        "trainer-versions": [[Batch("versions", [0], [0], [0], [b"tide"], [value], [None])], []],
-        "trainer-releases": [RetryLater("brokers are away"), []],
-    }
+    answers: list[list[Batch] | RetryLater] = [
+        [Batch("versions", [0], [0], [0], [b"tide"], [value], [None])],
+        RetryLater("brokers are away"),
+        [],  # of versions: there are no others
+        [],  # of releases
+    ]
 
     def catch_up(reader: BroadcastReader, timeout_s: float) -> list[Batch]:
-        answer = answers["trainer-versions" if reader is known._versions else "trainer-releases"].pop(0)
+        answer = answers.pop(0)
         if isinstance(answer, RetryLater):
             raise answer
         return answer

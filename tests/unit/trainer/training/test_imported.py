@@ -16,6 +16,7 @@ import pytest
 from opentelemetry.trace import NoOpTracer
 
 from tests.support.foreign_models import foreign_graph
+from tests.support.polling import until
 from tests.unit.trainer.fixtures import SPEC
 from tidemill.artifact import (
     GOLDEN_FILE,
@@ -195,6 +196,12 @@ class Child:
         self._folder = folder
         self.orders: list[Mapping[str, Any]] = []
 
+    def ensure_ready(self) -> None:
+        """It always is."""
+
+    def end(self) -> None:
+        """There is no process to end."""
+
     def order(self, line: Mapping[str, Any], timeout_s: float, while_waiting: Callable[[], None]) -> dict[str, Any]:
         self.orders.append(line)
         while_waiting()
@@ -223,15 +230,20 @@ def worked(folder: Path, place: Staged) -> tuple[list[RetrainRun], Child]:
     )  # fmt: skip
     store.admit(wish, "00-" + "1" * 32 + "-" + "2" * 16 + "-01", lambda past: AdmissionDecision(True, "why not"))
     child = Child(folder)
-    stop = threading.Event()
+    known, stop = threading.Event(), threading.Event()
+    known.set()
+    settings = SimpleNamespace(store_wait_s=60, lease_s=60, train_timeout_s=60, poll_s=0.05)
     context = TrainerContext(
-        settings=SimpleNamespace(store_wait_s=60, lease_s=60, train_timeout_s=60), store=store, child=child, places={},  # type: ignore[arg-type]
-        champion=lambda model: None, champion_known=stop, tracer=NoOpTracer(), stop=stop, heartbeat=Heartbeat(),
+        settings=settings, store=store, child=child, places={},  # type: ignore[arg-type]
+        champion=lambda model: None, champion_known=known, tracer=NoOpTracer(), stop=stop, heartbeat=Heartbeat(),
     )  # fmt: skip
-    trainer = Trainer(context)
-    claim = store.claim()
-    assert claim is not None
-    trainer._work(claim)
+    thread = threading.Thread(target=Trainer(context).run)
+    thread.start()
+    try:
+        until(lambda: store.unsent()[-1].event.state in ("finished", "failed"), 60, "the run has ended")
+    finally:
+        stop.set()
+        thread.join(60)
     return [outgoing.event for outgoing in store.unsent()], child
 
 

@@ -66,8 +66,9 @@ def test_small_batches_do_not_make_many_generations() -> None:
     seen = SeenIds(WINDOW, 100_000)
     for k in range(20_000):
         accept(seen, [f"e{k}"], k, at=k)
-    assert len(seen._generations) <= 2 * BUCKETS + 3 + IN_FLIGHT
-    assert len(seen._gone) <= IN_FLIGHT
+    remembered, gone = seen.generations
+    assert remembered <= 2 * BUCKETS + 3 + IN_FLIGHT
+    assert gone <= IN_FLIGHT
     assert WINDOW <= len(seen) <= WINDOW + 2 * WINDOW // BUCKETS + 2
 
 
@@ -132,4 +133,4 @@ def test_batches_read_ahead_of_a_transaction_that_aborts_are_as_if_they_had_neve
             for again, before in done[-back:]:
                 hurt.rewind(again[1][0])
                 assert hurt.accept(*again) == before
-        assert (hurt.stream_time, set(hurt._ids)) == (straight.stream_time, set(straight._ids))
+        assert (hurt.stream_time, set(hurt)) == (straight.stream_time, set(straight))

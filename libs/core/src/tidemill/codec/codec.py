@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,11 +55,20 @@ class Codec:
     that records written with an earlier schema stay readable. Keeps what it learns; use one per thread.
     """
 
-    def __init__(self, schemas: SchemaCatalog, registry: Registry | None = None) -> None:
+    def __init__(
+        self,
+        schemas: SchemaCatalog,
+        registry: Registry | None = None,
+        *,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`monotonic_s`: by which it is time to ask the registry again for a schema that it did not have."""
         self._schemas = schemas
         self._registry = registry
         self._by_id: Remembered[int, Schema | str] = Remembered(
-            lambda number: writer_of(number, registry), lambda found: isinstance(found, Schema)
+            lambda number: writer_of(number, registry),
+            lambda found: isinstance(found, Schema),
+            monotonic_s=monotonic_s,
         )
         self._layouts: dict[Schema, Layout | None] = {}
         self._plain: dict[Schema, Any] = {}

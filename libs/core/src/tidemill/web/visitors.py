@@ -64,6 +64,11 @@ class Visitors:
             return _foreign("another site")
         return None
 
+    @property
+    def remembered(self) -> int:
+        """How many Host headers are known without a look at them: at most MOST_REMEMBERED."""
+        return len(self._remembered)
+
     def knows_host(self, value: bytes) -> bool:
         """Whether a Host header names this service."""
         if value in self._remembered:

@@ -79,9 +79,9 @@ def _fetch_missing(lock: JarLock, cache: Path, progress: Callable[[str], None]) 
     missing = [name for name, digest in lock.sha256.items() if not _present(name, digest, cache)]
     if missing:
         progress(f"fetching Apache Kafka {lock.kafka}: {len(missing)} jars, once")
-        _fetch(missing[0], lock.sha256[missing[0]], cache)  # one time-out tells all
+        fetch(missing[0], lock.sha256[missing[0]], cache)  # one time-out tells all
     with ThreadPoolExecutor(FETCHERS) as pool:
-        jobs = [pool.submit(_fetch, name, lock.sha256[name], cache) for name in missing[1:]]
+        jobs = [pool.submit(fetch, name, lock.sha256[name], cache) for name in missing[1:]]
         try:
             for job in jobs:
                 job.result()
@@ -91,7 +91,8 @@ def _fetch_missing(lock: JarLock, cache: Path, progress: Callable[[str], None]) 
     return [path for name, digest in lock.sha256.items() if (path := _present(name, digest, cache))]
 
 
-def _fetch(coordinate: str, digest: str, cache: Path) -> None:
+def fetch(coordinate: str, digest: str, cache: Path) -> None:
+    """Take a jar from a repository. Raises PlatformError where it does not come, or with another hash."""
     import requests
     from jgo.config import GlobalSettings
     from jgo.maven import MavenContext

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,8 @@ from tidemill.errors import RetryLater
 from tidemill.settings import KafkaSettings
 
 if TYPE_CHECKING:
+    from confluent_kafka.admin import AdminClient
+
     from tidemill.kafka.partitions.marks import Mark
 
 TIMEOUT_S = 10.0
@@ -36,11 +38,14 @@ class PartitionLag:
 class Offsets:
     """Ends of partitions and committed offsets of groups. Not safe to share between threads."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
+    def __init__(
+        self, settings: KafkaSettings, make_admin: Callable[[KafkaSettings], AdminClient] | None = None
+    ) -> None:
+        """`make_admin` gives the client that asks the brokers; by default Tidemill's own."""
         from tidemill.kafka.client.clients import admin
 
         self._settings = settings
-        self._admin = admin(settings)
+        self._admin = (make_admin or admin)(settings)
 
     def partitions(self, topics: Sequence[str]) -> dict[str, int]:
         """Partition count of each topic that exists."""

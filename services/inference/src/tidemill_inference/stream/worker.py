@@ -59,9 +59,8 @@ class StreamWorker(TolerantWorker):
         self._scoring.apply()
 
     def revoked(self, partitions: list[Partition]) -> None:
-        """They wait for no room of ours any more: their topics go on with the partitions that are left."""
+        """They wait for no room of ours any more."""
         self._room.drop(partitions)
-        self._scoring.apply()
 
     def before_batch(self) -> None:
         """Go on with the topics whose time has come."""

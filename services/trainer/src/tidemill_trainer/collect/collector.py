@@ -100,12 +100,12 @@ class Collector:
         )
         try:
             for model in self._models:
-                self._patiently(model.load_counts)
+                self.patiently(model.load_counts)
                 self._news.of(model)
-            self.assigned = self._patiently(lambda: self._begin(consumer))
+            self.assigned = self.patiently(lambda: self._begin(consumer))
             while not self._stop.is_set():
-                self._turn(consumer)
-            self._commit_last(consumer)
+                self.turn(consumer)
+            self.finish(consumer)
         finally:
             self.assigned = False
             consumer.close()
@@ -136,18 +136,19 @@ class Collector:
         self._places.add(added)
         _log.info("collects %d more partitions", len(added), extra={"topics": sorted({topic for topic, _ in added})})
 
-    def _turn(self, consumer: Consumer) -> None:
+    def turn(self, consumer: Consumer) -> None:
+        """One turn of the loop: take what is read by now, and commit what is due. Waits as `patiently` does."""
         self._look()
         messages = consumer.consume(self._settings.collect_fetch, timeout=self._settings.poll_s)
         self._lag.tell(consumer, {partition: max(at, 0) for partition, at in self._places.begun.items()})
         for batch in Batch.from_messages(_good(messages)):
-            added = self._patiently(lambda batch=batch: self._by_topic[batch.topic].add(batch))  # type: ignore[misc]
+            added = self.patiently(lambda batch=batch: self._by_topic[batch.topic].add(batch))  # type: ignore[misc]
             self._all_added = self._all_added and added
         self._places.note(consumer, messages)
         self._go_on(consumer)
         for model in self._models:
             if model.due(self._settings.collect_every_s, self._settings.collect_rows):
-                self._patiently(lambda model=model: self._commit(consumer, model))  # type: ignore[misc]
+                self.patiently(lambda model=model: self._commit(consumer, model))  # type: ignore[misc]
                 self._news.of(model)
         self._news.tell()
         self._heartbeat.beat()
@@ -162,25 +163,25 @@ class Collector:
             _log.warning("collect goes on with other topics first: %s", error)
             return
         for model in (model for model in self._models if model.topics.keys() & found.topics):
-            self._patiently(model.commit)
+            self.patiently(model.commit)
             self._news.of(model)
         if not self._stop.is_set():
-            self._patiently(lambda: self._places.take(consumer, found))
+            self.patiently(lambda: self._places.take(consumer, found))
 
     def _commit(self, consumer: Consumer, model: ModelRows) -> None:
         if self._all_added and model.waiting:
             model.reach(self._places.positions(consumer, model.topics))
         model.commit()
 
-    def _commit_last(self, consumer: Consumer) -> None:
-        """What waits at a stop, once: what cannot be committed now is read again after the next start."""
+    def finish(self, consumer: Consumer) -> None:
+        """Commit what waits at a stop, once: what cannot be committed now is read again after the next start."""
         for model in self._models:
             try:
                 self._commit(consumer, model)
             except RetryLater as error:
                 _log.warning("%d rows are not in yet, and are read again: %s", model.waiting, error)
 
-    def _patiently(self, work: Callable[[], object]) -> bool:
+    def patiently(self, work: Callable[[], object]) -> bool:
         """Try until it works or the process stops (then False): a batch is never left out because a dependency is
         away.
         """

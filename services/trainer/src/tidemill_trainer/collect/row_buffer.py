@@ -82,11 +82,15 @@ class ModelRows:
         """
         role = self.topics[batch.topic]
         rows = with_topic_id(self._rows(role, batch), self.ids.get(batch.topic, ""))
+        read = zip(batch.partitions, batch.offsets, strict=True)
+        self.take(rows, {(batch.topic, number): offset + 1 for number, offset in read})
+
+    def take(self, rows: pa.Table, ends: Ends) -> None:
+        """Take over rows in the table's form, with which these partitions have been read up to `ends`."""
         if rows.num_rows:
             self._parts.append(rows)
             self.waiting += rows.num_rows
-        for number, offset in zip(batch.partitions, batch.offsets, strict=True):
-            self._ends[batch.topic, number] = offset + 1
+        self._ends |= ends
         if self._since is None:
             self._since = self.monotonic()
         metrics.COLLECT_LAG.labels(self.spec.name).set(self.waiting)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -62,6 +62,17 @@ class SeenIds:
 
     def __contains__(self, event_id: object) -> bool:
         return event_id in self._ids
+
+    def __iter__(self) -> Iterator[str]:
+        """The remembered ids, in no order."""
+        return iter(self._ids)
+
+    @property
+    def generations(self) -> tuple[int, int]:
+        """How many parts the memory has, and how many it may yet take back: both are bounded, however small batches
+        are.
+        """
+        return len(self._generations), len(self._gone)
 
     @property
     def stream_time(self) -> int:

@@ -40,9 +40,9 @@ class World:
         trial = replace(event(1), challenger=event(3).champion) if challenger else event(1)
         predictor.switch(Serving(trial, model, NOW_MS, challenger), NOW_MS, live=True)
         self.endpoint = endpoint(predictor)
-        self.batcher = MicroBatcher(self.endpoint, self._log, Scheduler())
+        self.batcher = MicroBatcher(self.endpoint, self.log, Scheduler())
 
-    def _log(self, of: ModelEndpoint, answered: Answered, traceparents: Any) -> None:
+    def log(self, of: ModelEndpoint, answered: Answered, traceparents: Any) -> None:
         self.logged.append((answered.event_ids, list(traceparents)))
 
     async def ask(self, *distances: float) -> list[float]:
@@ -91,7 +91,7 @@ def test_a_call_has_no_more_than_so_many_rows() -> None:
 
 def test_gathering_can_be_switched_off() -> None:
     world = World(Counting())
-    world.batcher = MicroBatcher(world.endpoint, world._log, Scheduler(), most=1)
+    world.batcher = MicroBatcher(world.endpoint, world.log, Scheduler(), most=1)
     world.ask_all((100.0,), (200.0,))
     assert world.model.calls == [1, 1]
 

@@ -54,15 +54,15 @@ def retrain(platform: PlatformView, model: str, reason: str, wait: bool, timeout
         platform.codec,
         ["retrain_runs", "model_releases"],
     )
-    request = _request(spec.name, reason, f"{who()} (tidemill retrain)")
+    request = retrain_request(spec.name, reason, f"{who()} (tidemill retrain)")
     note_act(platform, "retrain", spec.name, request=request["request_id"], reason=reason)
-    _send(platform, request)
+    send(platform, request)
     click.echo(f"asked: request {request['request_id']}", err=as_json)
     if not wait:
         if as_json:
             click.echo(json.dumps({"request_id": request["request_id"], "model": spec.name, "state": "asked"}))
         return
-    run = _follow(feed, request["request_id"], timeout, as_json)
+    run = follow(feed, request["request_id"], timeout, as_json)
     if as_json:
         click.echo(json.dumps(told(run), indent=1))
     else:
@@ -71,7 +71,7 @@ def retrain(platform: PlatformView, model: str, reason: str, wait: bool, timeout
         raise SystemExit(1)
 
 
-def _request(model: str, reason: str, by: str) -> dict[str, Any]:
+def retrain_request(model: str, reason: str, by: str) -> dict[str, Any]:
     """A RetrainRequest by hand."""
     from tidemill.ids import deterministic_id, uuid7
 
@@ -94,7 +94,8 @@ def _request(model: str, reason: str, by: str) -> dict[str, Any]:
     }
 
 
-def _send(platform: PlatformView, request: dict[str, Any]) -> None:
+def send(platform: PlatformView, request: dict[str, Any]) -> None:
+    """Write a RetrainRequest to its topic. Raises RetryLater without brokers."""
     from tidemill.kafka.client.publisher import Publisher
 
     publisher = Publisher(platform.settings, name="tidemill-cli")
@@ -103,7 +104,7 @@ def _send(platform: PlatformView, request: dict[str, Any]) -> None:
     publisher.close()
 
 
-def _follow(feed: Feed, request_id: str, timeout: float, quietly: bool = False) -> dict[str, Any]:
+def follow(feed: Feed, request_id: str, timeout: float, quietly: bool = False) -> dict[str, Any]:
     """The last event of the request's run. Raises click.ClickException where none ends it in time."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

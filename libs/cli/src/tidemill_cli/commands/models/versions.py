@@ -115,7 +115,7 @@ def _stage(
     from tidemill.artifact import GOLDEN_FILE, MODEL_FILE, ArtifactStore, Bounds, Prover
     from tidemill.artifact.staging import IMPORT_DETECTOR, SAMPLE_FILE, staging_uri, write_sample
     from tidemill.rows.features import feature_inputs
-    from tidemill_cli.commands.models.retrain import _request
+    from tidemill_cli.commands.models.retrain import retrain_request
     from tidemill_operations.model_import.graph import fitted, proved
     from tidemill_operations.model_import.rows import golden_rows, sample_of_file, sample_of_topic
 
@@ -132,7 +132,7 @@ def _stage(
     kept = golden_rows(model, told if told is not None else rows, expected)
     columns = list(dict.fromkeys([*(feature.name for feature in spec.features), spec.event_time]))
     files = {MODEL_FILE: fit.data, GOLDEN_FILE: kept.to_bytes(), SAMPLE_FILE: write_sample(rows.select(columns))}
-    request = _request(spec.name, reason, f"{who()} (tidemill models import)")
+    request = retrain_request(spec.name, reason, f"{who()} (tidemill models import)")
     uri = staging_uri(platform.settings.artifacts, spec.name, request["request_id"])
     digest = store.write(uri, files, replace(model.manifest, version=0))
     place = {"detector": IMPORT_DETECTOR, "subject": uri, "detail": digest}
@@ -153,17 +153,17 @@ def _data_set(platform: PlatformView, spec: ModelSpec, start: str) -> dict[str, 
 
 
 def _ask(platform: PlatformView, spec: ModelSpec, request: dict[str, Any], source: str, wait: bool) -> None:
-    from tidemill_cli.commands.models.retrain import _follow, _send, conclusion
+    from tidemill_cli.commands.models.retrain import conclusion, follow, send
     from tidemill_operations.feed import Feed
 
     roles = ["retrain_runs", "model_releases"]
     feed = Feed(platform.settings, platform.topics, platform.schemas, platform.codec, roles)
     digest = request["evidence"][0]["detail"]
     note_act(platform, "models.import", spec.name, source=source, request=request["request_id"], digest=digest)
-    _send(platform, request)
+    send(platform, request)
     click.echo(f"asked: request {request['request_id']}")
     if wait:
-        run = _follow(feed, request["request_id"], TIMEOUT_S)
+        run = follow(feed, request["request_id"], TIMEOUT_S)
         click.echo("\n".join(conclusion(run)))
         if run["version"] is None:
             raise SystemExit(1)

@@ -14,12 +14,12 @@ import click
 from tidemill_cli.platform_options import platform_options
 from tidemill_operations.standing.groups import PROFILE
 from tidemill_operations.standing.pauses import read_pauses
+from tidemill_operations.standing.tombstones import tombstones
 
 if TYPE_CHECKING:
     from tidemill_operations.platform import PlatformView
 
 PROBE_S = 1.0
-JUDGED = "tidemill_validator_records_total"
 BACK_MS = 7 * 24 * 3_600_000
 
 
@@ -32,7 +32,7 @@ def status(platform: PlatformView, as_json: bool) -> None:
     Processes are known only for a platform that runs on this machine (`tidemill up`).
     """
     pauses = read_pauses(platform)
-    aside = _set_aside(platform.facts)
+    aside = tombstones(platform.facts)
     uneven = _uneven(platform)
     found = {
         "broker": platform.facts.get("broker", {"bootstrap": platform.settings.kafka_bootstrap}),
@@ -168,19 +168,6 @@ def _unsettled(model: dict[str, Any]) -> str:
     waits = run is not None and run["state"] == "started" and not run["reason"].startswith("attempt ")
     made_none = run is not None and run["state"] in ("failed", "finished") and run["version"] is None
     return f"{model['model']}: run ({run['cause']}) {run['state']}: {run['reason']}" if waits or made_none else ""
-
-
-def _set_aside(facts: dict[str, Any]) -> dict[str, int]:
-    """Tombstones and deleted rows by model, as the validators here have counted them since they started."""
-    from tidemill_operations.standing.scrape import scrape
-
-    counts: dict[str, int] = {}
-    for name, process in facts.get("processes", {}).items():
-        if name.startswith("validator"):
-            for labels, value in scrape(process.get("url")).get(JUDGED, []):
-                if labels["outcome"] == "set_aside":
-                    counts[labels["model"]] = counts.get(labels["model"], 0) + int(value)
-    return counts
 
 
 def _moment(ms: int) -> str:

@@ -18,8 +18,7 @@ MAX_MODEL_BYTES = 256 << 20
 ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 
 _EXTERNAL = 1  # TensorProto.DataLocation.EXTERNAL
-# message -> field -> (number, type); a type that is a message's name is a repeated message
-_FIELDS: dict[str, dict[str, tuple[int, str]]] = {
+FIELDS: dict[str, dict[str, tuple[int, str]]] = {
     "Model": {
         "graph": (7, "Graph"),
         "opset_import": (8, "OperatorSet"),
@@ -41,6 +40,7 @@ _FIELDS: dict[str, dict[str, tuple[int, str]]] = {
     "Tensor": {"external_data": (13, "Opaque"), "data_location": (14, "int32")},
     "Opaque": {},
 }
+"""What is read of ONNX: message -> field -> (number, type); a type that is a message's name is a repeated message."""
 
 
 def check_graph(data: bytes) -> frozenset[str]:
@@ -117,7 +117,7 @@ def _model_class() -> Any:
     field_type = descriptor_pb2.FieldDescriptorProto
     scalars = {"string": field_type.TYPE_STRING, "int32": field_type.TYPE_INT32}
     file = descriptor_pb2.FileDescriptorProto(name="onnx_guard.proto", package="tidemill.onnx", syntax="proto3")
-    for name, fields in _FIELDS.items():
+    for name, fields in FIELDS.items():
         message = file.message_type.add(name=name)
         for field_name, (number, kind) in fields.items():
             field = message.field.add(name=field_name, number=number, label=field_type.LABEL_REPEATED)

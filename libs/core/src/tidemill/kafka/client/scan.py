@@ -12,7 +12,7 @@ from tidemill.kafka.batch import Batch
 from tidemill.kafka.client.bounded import Remaining, groupless_consumer, partitions_of, split_errors, watermarks
 from tidemill.settings import KafkaSettings
 
-__all__ = ["bounds", "scan"]
+__all__ = ["bounds", "read_range", "scan"]
 
 _POLL_S = 0.05
 _REQUEST_TIMEOUT_S = 10.0
@@ -54,7 +54,7 @@ def scan(
         marks = watermarks(consumer, topic, numbers)
         ends = {n: min(end[n], high) if end and n in end else high for n, (_, high) in marks.items()}
         starts = _starts(consumer, topic, marks, start, since_ms)
-        yield from _read(consumer, topic, starts, ends, batch_size, timeout_s)
+        yield from read_range(consumer, topic, starts, ends, batch_size, timeout_s)
     finally:
         consumer.close()
 
@@ -98,7 +98,7 @@ def _offsets_at(consumer: Consumer, topic: str, marks: Mapping[int, tuple[int, i
     return {tp.partition: tp.offset if tp.offset >= 0 else marks[tp.partition][1] for tp in found}
 
 
-def _read(
+def read_range(
     consumer: Consumer,
     topic: str,
     starts: dict[int, int],
@@ -106,6 +106,9 @@ def _read(
     batch_size: int,
     timeout_s: float,
 ) -> Iterator[Batch]:
+    """Records of `topic` from `starts` to before `ends`, by partition, with a consumer of no group; it is assigned the
+    partitions, and left to whoever gave it. Raises RetryLater after `timeout_s` without progress.
+    """
     remaining = Remaining(starts, ends)
     consumer.assign([TopicPartition(topic, n, starts[n]) for n in remaining.open])
     reached, since = remaining.reached, time.monotonic()

@@ -47,6 +47,11 @@ class Made:
                 return
             yield output
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody wants it any more."""
+        return self._cancelled.is_set()
+
     def cancel(self) -> None:
         """Nobody wants it any more: what is not begun is not made. Returns when nothing of it runs."""
         self._cancelled.set()

@@ -85,7 +85,7 @@ class TransactionalRunner:
             topic_ids=TopicIds(partial(clients.admin, config.settings)), group=config.group,
             known_topics=config.known_topics,
         )  # fmt: skip
-        self._lag, self._holds = Lag(config.group), Holds(self._assignment, before_change=self._line.clear)
+        self._lag, self._holds = Lag(config.group), Holds(self._assignment)
         self._steps: Steps | None = None
         if isinstance(worker, TolerantWorker):
             self._steps = Steps(self._assignment, self._line, self._process, worker.unread, self._watchdog)
@@ -107,6 +107,11 @@ class TransactionalRunner:
     def assigned(self) -> frozenset[Partition]:
         """Partitions held now."""
         return self._assignment.partitions
+
+    @property
+    def subscribed(self) -> tuple[str, ...]:
+        """Topics that are asked for by now; none before the producer has the transactional id."""
+        return self._subscription.topics
 
     def subscribe(self, topics: Sequence[str]) -> None:
         """Ask for these topics from the next turn on, from any thread. None: leave the group and idle."""
@@ -140,6 +145,8 @@ class TransactionalRunner:
             self._recover(consumer, error)
 
     def _step(self, consumer: Consumer) -> None:
+        if self._holds.changed:
+            self._line.clear()
         self._find_astray(consumer)
         self._holds.apply(consumer)
         self._lag.tell(consumer, self._assignment.stands)
@@ -148,7 +155,7 @@ class TransactionalRunner:
         if len(self._line):
             linger_s = min(linger_s, _AHEAD_LINGER_S)
         if self._steps is not None:
-            most = self._steps.size(consumer, self._holds.pass_over(), most)
+            most = self._steps.size(consumer, self._holds.topics, most)
         messages = consumer.consume(most, linger_s)
         if messages:
             metrics.STAGE_SECONDS.labels("consume").inc(time.perf_counter() - started)
@@ -166,13 +173,13 @@ class TransactionalRunner:
             self._recovery.rewind(consumer)
 
     def _work(self, consumer: Consumer, messages: list[Message], metadata: bytes) -> None:
-        held = self._holds.pass_over()
+        held = self._holds.topics
         records = self._assignment.mine(messages, held)
         if len(records) < len(messages):
             self._note_errors(messages)
         if not records:
             self._line.drain()
-            self._idle(consumer, metadata, held)
+            self._idle(consumer, metadata)
             return
         if not self._joined:
             raise Aborted("thrown out of the group: the batch is dropped")
@@ -221,11 +228,11 @@ class TransactionalRunner:
         else:
             self._recovery.rewind(consumer)
 
-    def _idle(self, consumer: Consumer, metadata: bytes, held: Collection[str]) -> None:
+    def _idle(self, consumer: Consumer, metadata: bytes) -> None:
         self._worker.idle()
         self._recovery.idle()
         if self._joined and time.monotonic() - self._line.last_commit > _IDLE_COMMIT_S:
-            offsets = self._assignment.moved(consumer, held)
+            offsets = self._assignment.moved(consumer, self._holds.topics)
             if offsets:
                 self._line.add(Making(self._process, []), offsets, metadata)
                 self._line.write()

@@ -33,7 +33,8 @@ _REFUSED = frozenset(
     }
 )
 _INIT_TIMEOUT_S = 5.0
-_GRACE_S = 2.0
+GRACE_S = 2.0
+"""So long after its own time-out a call of the client is waited for."""
 
 
 class Aborted(TidemillError):
@@ -144,7 +145,7 @@ class TransactionSession:
         pending, self._pending = self._pending, 0
         try:
             for _ in range(pending):
-                self._calls.result(self._timeout_s + _GRACE_S)
+                self._calls.result(self._timeout_s + GRACE_S)
         except (KafkaException, Stuck) as error:
             reason = self._reason(error)
         else:
@@ -181,7 +182,7 @@ class TransactionSession:
     def _watched(self, name: str, *args: Any, timeout_s: float | None = None) -> None:
         timeout_s = self._timeout_s if timeout_s is None else timeout_s
         call = getattr(self._producer, name)
-        self._calls.call(_thawed, timeout_s, call, *args, within_s=timeout_s + _GRACE_S)
+        self._calls.call(_thawed, timeout_s, call, *args, within_s=timeout_s + GRACE_S)
 
     def _reason(self, error: KafkaException | RetryLater | Stuck) -> KafkaError:
         """The error's reason alone.
@@ -255,10 +256,10 @@ def _thawed(timeout_s: float, call: Callable[..., Any], *args: Any) -> None:
         call(*args, timeout_s)
         return
     except KafkaException as error:
-        thawed = time.monotonic() - began > timeout_s + _GRACE_S
+        thawed = time.monotonic() - began > timeout_s + GRACE_S
         if not thawed or error.args[0].code() != KafkaError._TIMED_OUT:
             raise
-    call(*args, _GRACE_S)
+    call(*args, GRACE_S)
 
 
 def _made(outputs: Iterable[Output]) -> Iterator[Output]:
