@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import defaultdict
 
 import pytest
@@ -197,6 +198,63 @@ def test_a_held_topic_waits_and_the_others_go_on(world: World) -> None:
         away = False
         work.runner.hold_topics([])
         all_written(world, 80)
+
+
+def test_nothing_is_lost_of_a_topic_that_is_let_go_between_reading_and_committing(world: World) -> None:
+    other = f"{world.settings.prefix}other"
+    world.create(other)
+    world.feed(0, 40, topic=other)
+    came: list[float] = []
+
+    def let_go(entry: Entry) -> None:
+        if any(topic == other for topic, _ in work.runner.assigned):
+            came.append(time.monotonic())
+            if came[-1] - came[0] > 1.0:  # by then positions are committed at any turn without records
+                work.runner.hold_topics([])
+
+    worker = DiaryWorker(world.sink, Hooks(idle=let_go))
+    with running(world, worker=worker) as work:
+        work.runner.hold_topics([other])
+        world.feed(40, 40)
+        until(lambda: world.written() == list(range(40, 80)), WAIT_S, "the hold is in force")
+        work.runner.subscribe([world.source, other])  # the first records come with the assignment, before any pause
+        all_written(world, 80)
+
+
+def test_nothing_is_lost_of_a_topic_that_is_held_and_let_go_within_one_turn(world: World) -> None:
+    world.feed(0, 40)
+
+    def hold(entry: Entry) -> None:
+        work.runner.hold_topics([world.source])
+
+    def let_go(entry: Entry) -> None:
+        work.runner.hold_topics([])
+
+    worker = DiaryWorker(world.sink, Hooks(assigned=hold, idle=let_go))
+    with running(world, worker=worker, linger_s=3.0) as work:  # so that records come in the turn of their assignment
+        until(lambda: len(worker.named("idle")) > 0, WAIT_S, "what came was passed over")
+        world.feed(40, 40)
+        all_written(world, 80)
+    assert by_partition(worker.named("process")) == {(world.source, n): list(range(20)) for n in range(4)}
+
+
+def test_the_partitions_left_of_a_held_topic_go_on_when_the_one_that_it_waited_for_is_revoked(world: World) -> None:
+    world.feed(0, 40)
+
+    def wait_for_the_last(entry: Entry) -> None:
+        if (world.source, 3) in staying.runner.assigned:
+            staying.runner.hold_topics([world.source])
+
+    class LetsGo(DiaryWorker):
+        def revoked(self, partitions: list[Partition]) -> None:
+            super().revoked(partitions)
+            staying.runner.hold_topics([])
+
+    first = LetsGo(world.sink, Hooks(assigned=wait_for_the_last))
+    with running(world, worker=first, name="0") as staying:
+        until(lambda: len(staying.runner.assigned) == 4, WAIT_S, "the first member has all")
+        with running(world, worker=DiaryWorker(world.sink), name="1"):
+            all_written(world, 40)
 
 
 def test_a_record_that_fails_each_time_is_set_aside_in_its_place_where_the_worker_is_tolerant(world: World) -> None:

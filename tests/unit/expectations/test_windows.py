@@ -14,9 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tidemill.contracts.model_file.vocabulary import IGNORE_LIST, IGNORE_PAIR
 from tidemill_expectations import ExpectationError, Mostly, Windowed, build
+from tidemill_expectations.base import is_missing
 from tidemill_expectations.windows.accumulate import WindowChecks
 from tidemill_expectations.windows.merged import Judged, MergedWindows
+from tidemill_expectations.windows.rules import Verdict
 from tidemill_expectations.windows.summary import KEPT_HASHES, ColumnSummary, Summary, hash_of
 
 HOUR = timedelta(hours=1)
@@ -190,3 +193,68 @@ def test_what_can_never_be_judged_is_refused() -> None:
         WindowChecks([rule("expect_column_mean_to_be_between", column="y", min_value=1)], SCHEMA, "at")
     with pytest.raises(ExpectationError, match="from 0 to 1"):
         rule("expect_column_values_to_not_be_null", column="x", mostly=2)
+
+
+PAIR = "expect_column_pair_values_a_to_be_greater_than_b"
+APART = "expect_select_column_values_to_be_unique_within_record"
+# One row each: a is above b; they are equal; b is missing; a is NaN; both are missing; both are missing.
+PAIRS = [(2.0, 1.0), (1.0, 1.0), (1.0, None), (math.nan, 1.0), (None, None), (math.nan, None)]
+
+
+@pytest.mark.parametrize(
+    ("name", "ignored", "observed"),
+    [
+        (PAIR, "both_values_are_missing", "25.00% of 4"),
+        (PAIR, "either_value_is_missing", "50.00% of 2"),
+        (PAIR, "never", "16.67% of 6"),
+        (APART, "all_values_are_missing", "75.00% of 4"),
+        (APART, "any_value_is_missing", "50.00% of 2"),
+        (APART, "never", "50.00% of 6"),
+    ],
+)
+def test_mostly_is_a_share_of_the_rows_that_the_rule_does_not_ignore(name: str, ignored: str, observed: str) -> None:
+    fields = {"column_A": "a", "column_B": "b"} if name == PAIR else {"column_list": ["a", "b"]}
+    mostly = rule(name, **fields, ignore_row_if=ignored, mostly=0.9)
+    schema = pa.schema({"at": pa.int64(), "a": pa.float64(), "b": pa.float64()})
+    rows = pa.RecordBatch.from_pylist([{"at": 0, "a": a, "b": b} for a, b in PAIRS], schema)
+    ((_, _, summary),) = WindowChecks([mostly], schema, "at").summaries(rows)
+    assert mostly.judge(summary) == Verdict(False, observed)
+
+
+@given(
+    rows=st.lists(st.tuples(*[st.none() | st.sampled_from([0.0, 1.0, math.nan])] * 3), max_size=20),
+    which=st.sampled_from(
+        [(PAIR, word) for word in IGNORE_PAIR]
+        + [("expect_column_pair_values_to_be_equal", word) for word in IGNORE_PAIR]
+        + [(APART, word) for word in IGNORE_LIST]
+        + [(name, "") for name in ("expect_column_values_to_be_null", "expect_column_values_to_not_be_null")]
+        + [("expect_column_values_to_be_in_set", ""), ("expect_column_values_to_be_between", "")]
+    ),
+)
+def test_what_a_rule_ignores_is_counted_nowhere_and_breaks_nothing(rows: list[Any], which: tuple[str, str]) -> None:
+    name, ignored = which
+    arguments: dict[str, Any] = {"ignore_row_if": ignored} if ignored else {"column": "a"}
+    arguments |= {"column_A": "a", "column_B": "b"} if "pair" in name else {}
+    arguments |= {"column_list": ["a", "b", "c"]} if name == APART else {}
+    arguments |= {"value_set": [1.0]} if "set" in name else {"min_value": 1} if "between" in name else {}
+    mostly = rule(name, **arguments, mostly=0.5)
+    assert isinstance(mostly, Mostly)
+    schema = pa.schema({"at": pa.int64(), "a": pa.float64(), "b": pa.float64(), "c": pa.float64()})
+    dicts = [{"at": 0, **dict(zip("abc", row, strict=True))} for row in rows]
+    summaries = list(WindowChecks([mostly], schema, "at").summaries(pa.RecordBatch.from_pylist(dicts, schema)))
+    checked, failed = summaries[0][2].mostly[mostly.key] if rows else (0, 0)
+    missing = [sum(is_missing(row[column]) for column in mostly.columns) for row in dicts]
+    limit = 1 if ignored.startswith(("any", "either")) else len(mostly.columns)
+    looked_at = [row for row, many in zip(dicts, missing, strict=True)
+                 if many < limit or ignored == "never" or name.endswith("_null")]  # fmt: skip
+    assert checked == len(looked_at)
+    assert failed == sum(map(mostly.rule.fails_row, dicts)) == sum(map(mostly.rule.fails_row, looked_at))
+
+
+@pytest.mark.parametrize("checked", [10, 20, 100, 1_000])
+def test_a_share_of_exactly_mostly_is_enough(checked: int) -> None:
+    for held in range(1, checked):
+        mostly = rule("expect_column_values_to_not_be_null", column="x", mostly=held / checked)
+        assert isinstance(mostly, Mostly)
+        assert mostly.judge(Summary(mostly={mostly.key: (checked, checked - held)})).holds
+        assert not mostly.judge(Summary(mostly={mostly.key: (checked, checked - held + 1)})).holds

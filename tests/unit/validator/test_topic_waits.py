@@ -9,6 +9,7 @@ from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import HoldTopics, RetryLater
 from tidemill.kafka.batch import Batch
+from tidemill.kafka.partitions.room import Room
 from tidemill_validator.topic_waits import LONGEST_S, Waiting
 from tidemill_validator.worker import ValidatorWorker, build_validators
 
@@ -83,4 +84,17 @@ def test_only_the_topic_whose_registry_is_away_is_held_and_it_is_let_go_again(
 
     away = False
     worker.before_batch()
+    assert held[-1] == set()
+
+
+def test_a_topic_goes_on_when_the_partition_without_room_has_gone_to_another_process(desk: Desk) -> None:
+    held: list[set[str]] = []
+    topic = desk.events.stream.topic
+    room = Room({topic: ["narrow"]}, lambda names: {"narrow": 1}, lambda name: "nobody may add partitions to it")
+    worker = ValidatorWorker(
+        [desk.events], lambda validator, partitions: None, hold=lambda t: held.append(set(t)), room=room
+    )
+    worker.assigned([(topic, 0), (topic, 1)])
+    assert held[-1] == {topic}
+    worker.revoked([(topic, 1)])
     assert held[-1] == set()

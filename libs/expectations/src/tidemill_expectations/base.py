@@ -21,6 +21,10 @@ SHOWN_CHARACTERS = 60
 """A failing value is quoted in messages and headers: no further than this."""
 
 
+Ignored: TypeAlias = Literal["all", "any", "none"]
+"""Which rows a rule does not look at: those in which all, any, or none of its values are missing."""
+
+
 class ExpectationError(ConfigError):
     """An expectation that can never be checked: unknown name or argument, or a column of a type it is not for."""
 
@@ -53,6 +57,11 @@ class Expectation(ABC):
     def arguments(self) -> str:
         """Its other arguments as one text: with name and subject, it tells this expectation from all others."""
         return arguments_of(self)
+
+    @property
+    def ignored(self) -> Ignored:
+        """Which rows it does not look at, by their missing values: they cannot break it."""
+        return "all"
 
     @abstractmethod
     def fails_row(self, row: Mapping[str, object]) -> bool:

@@ -163,13 +163,14 @@ class ValidatorWorker(TolerantWorker):
                 self._restore(validator, numbers)
 
     def revoked(self, partitions: list[Partition]) -> None:
-        """Partitions that have gone: forget them."""
+        """Partitions that have gone: forget them. A topic that waited for one of them goes on with those left."""
         if self._room is not None:
             self._room.drop(partitions)
         for topic, number in partitions:
             self._waiting.gone(topic)
             for validator in self._validators[topic]:
                 validator.drop(number)
+        self.hold(self._held)
 
 
 def build_validators(

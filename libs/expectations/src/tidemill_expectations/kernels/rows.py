@@ -37,9 +37,9 @@ def _pair(rule: Pair, compare: Callable[[pa.Array, pa.Array], pa.Array], kinds: 
         if holds.true_count == len(holds):
             return None
         broken = bools(pc.fill_null(pc.invert(holds), False))
-        if rule.ignore_row_if != "either_value_is_missing" and holds.null_count:
+        if rule.ignored != "any" and holds.null_count:
             a_missing, b_missing = bools(a.is_null()), bools(b.is_null())
-            broken = broken | (a_missing | b_missing if rule.ignore_row_if == "never" else a_missing ^ b_missing)
+            broken = broken | (a_missing | b_missing if rule.ignored == "none" else a_missing ^ b_missing)
         return if_any(broken)
 
     return failing
@@ -48,7 +48,7 @@ def _pair(rule: Pair, compare: Callable[[pa.Array, pa.Array], pa.Array], kinds: 
 def unique_within_record(rule: UniqueWithinRecord, *kinds: pa.DataType) -> Kernel:
     """Two missing values are the same."""
     read = _reader(rule, kinds, ", ")
-    ignored = {"all_values_are_missing": and_, "any_value_is_missing": or_}.get(rule.ignore_row_if)
+    ignored = {"all": and_, "any": or_}.get(rule.ignored)
 
     def failing(*columns: pa.Array) -> Mask | None:
         values = [read(column) for column in columns]

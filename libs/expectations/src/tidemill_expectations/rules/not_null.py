@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tidemill_expectations.base import ColumnExpectation, Severity, is_missing
+from tidemill_expectations.base import ColumnExpectation, Ignored, Severity, is_missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,10 @@ class NotNull(ColumnExpectation):
 
     column: str
     severity: Severity = "critical"
+
+    @property
+    def ignored(self) -> Ignored:
+        return "none"
 
     def fails(self, value: object) -> bool:
         return value is None or (value != value and is_missing(value))

@@ -5,11 +5,17 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from tidemill.contracts.model_file.vocabulary import IGNORE_PAIR
-from tidemill_expectations.base import Expectation, ExpectationError, Severity, is_missing, shown
+from tidemill_expectations.base import Expectation, ExpectationError, Ignored, Severity, is_missing, shown
 from tidemill_expectations.compared import comparable
+
+IGNORED: Final[Mapping[str, Ignored]] = {
+    "both_values_are_missing": "all",
+    "either_value_is_missing": "any",
+    "never": "none",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +38,15 @@ class Pair(Expectation):
     def columns(self) -> tuple[str, ...]:
         return (self.column_a, self.column_b)
 
+    @property
+    def ignored(self) -> Ignored:
+        return IGNORED[self.ignore_row_if]
+
     def fails_row(self, row: Mapping[str, object]) -> bool:
         a, b = row.get(self.column_a), row.get(self.column_b)
         missing = is_missing(a) + is_missing(b)
         if missing:
-            ignored = {"both_values_are_missing": 2, "either_value_is_missing": 1, "never": 3}
-            return missing < ignored[self.ignore_row_if]
+            return missing < {"all": 2, "any": 1, "none": 3}[self.ignored]
         pair = comparable(a, b)
         return pair is None or not self._holds(*pair)
 

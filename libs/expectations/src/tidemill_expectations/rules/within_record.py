@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from tidemill.contracts.model_file.vocabulary import IGNORE_LIST
-from tidemill_expectations.base import Expectation, ExpectationError, Severity, is_missing, shown
+from tidemill_expectations.base import Expectation, ExpectationError, Ignored, Severity, is_missing, shown
 from tidemill_expectations.compared import comparable
+
+IGNORED: Final[Mapping[str, Ignored]] = {
+    "all_values_are_missing": "all",
+    "any_value_is_missing": "any",
+    "never": "none",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +41,14 @@ class UniqueWithinRecord(Expectation):
     def columns(self) -> tuple[str, ...]:
         return self.column_list
 
+    @property
+    def ignored(self) -> Ignored:
+        return IGNORED[self.ignore_row_if]
+
     def fails_row(self, row: Mapping[str, object]) -> bool:
         values = [row.get(name) for name in self.column_list]
         missing = sum(map(is_missing, values))
-        if self.ignore_row_if != "never" and missing == len(values):
-            return False
-        if self.ignore_row_if == "any_value_is_missing" and missing:
+        if missing and missing >= {"all": len(values), "any": 1, "none": len(values) + 1}[self.ignored]:
             return False
         there = [value for value in values if not is_missing(value)]
         return missing > 1 or any(_same(a, b) for a, b in combinations(there, 2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
-from operator import and_
+from operator import and_, or_
 
 import numpy as np
 import pyarrow as pa
@@ -70,11 +70,10 @@ def _summary(rows: pa.RecordBatch, kernels: Mapping[str, Kernel], rules: list[Wi
 
 
 def _counts(rule: Mostly, kernel: Kernel, columns: list[pa.Array]) -> tuple[int, int]:
-    """(rows that the rule looks at: those in which one of its columns has a value; rows that break it)."""
-    looked_at = len(columns[0])
-    if not rule.looks_at_missing:
-        looked_at -= int(reduce(and_, map(absent, columns)).sum())
-    return looked_at, _true(kernel(*columns))
+    """(rows that the rule looks at, rows of them that break it)."""
+    ignored = {"all": and_, "any": or_}.get(rule.rule.ignored)
+    passed_over = 0 if ignored is None else int(reduce(ignored, map(absent, columns)).sum())
+    return len(columns[0]) - passed_over, _true(kernel(*columns))
 
 
 def _true(mask: Mask | None) -> int:

@@ -110,8 +110,8 @@ class Windowed:
 class Mostly:
     """A rule about rows that so large a share of a window's rows must meet; Great Expectations' `mostly`.
 
-    The share is of the values that the rule looks at: missing values count for the rules about missing values
-    alone. A row that breaks it is not dead-lettered.
+    The share is of the rows that the rule looks at (`Expectation.ignored`): those that it ignores neither meet nor
+    break it. A row that breaks it is not dead-lettered.
     """
 
     rule: Expectation
@@ -146,17 +146,12 @@ class Mostly:
         """Under which name its counts stand in a summary: the rule without the share, which may be changed."""
         return f"{self.rule.name}({self.rule.subject}; {self.rule.arguments})"
 
-    @property
-    def looks_at_missing(self) -> bool:
-        """Whether missing values count."""
-        return self.rule.name.endswith("_null")
-
     def judge(self, summary: Summary) -> Verdict:
         """Whether enough rows of a window met the rule."""
         checked, failed = summary.mostly.get(self.key, (0, 0))
         if not checked:
             return Verdict(None, "no values")
-        share = 1 - failed / checked
+        share = (checked - failed) / checked  # 1 of 10 is 0.1: 1 - 9 / 10 is less
         return Verdict(share >= self.mostly, f"{share:.2%} of {checked:,}")
 
 

@@ -59,8 +59,9 @@ class StreamWorker(TolerantWorker):
         self._scoring.apply()
 
     def revoked(self, partitions: list[Partition]) -> None:
-        """They wait for no room of ours any more."""
+        """They wait for no room of ours any more: their topics go on with the partitions that are left."""
         self._room.drop(partitions)
+        self._scoring.apply()
 
     def before_batch(self) -> None:
         """Go on with the topics whose time has come."""

@@ -85,7 +85,7 @@ class TransactionalRunner:
             topic_ids=TopicIds(partial(clients.admin, config.settings)), group=config.group,
             known_topics=config.known_topics,
         )  # fmt: skip
-        self._lag, self._holds = Lag(config.group), Holds(self._assignment)
+        self._lag, self._holds = Lag(config.group), Holds(self._assignment, before_change=self._line.clear)
         self._steps: Steps | None = None
         if isinstance(worker, TolerantWorker):
             self._steps = Steps(self._assignment, self._line, self._process, worker.unread, self._watchdog)
@@ -145,8 +145,6 @@ class TransactionalRunner:
             self._recover(consumer, error)
 
     def _step(self, consumer: Consumer) -> None:
-        if self._holds.changed:
-            self._line.clear()
         self._find_astray(consumer)
         self._holds.apply(consumer)
         self._lag.tell(consumer, self._assignment.stands)
@@ -155,7 +153,7 @@ class TransactionalRunner:
         if len(self._line):
             linger_s = min(linger_s, _AHEAD_LINGER_S)
         if self._steps is not None:
-            most = self._steps.size(consumer, self._holds.topics, most)
+            most = self._steps.size(consumer, self._holds.pass_over(), most)
         messages = consumer.consume(most, linger_s)
         if messages:
             metrics.STAGE_SECONDS.labels("consume").inc(time.perf_counter() - started)
@@ -173,13 +171,13 @@ class TransactionalRunner:
             self._recovery.rewind(consumer)
 
     def _work(self, consumer: Consumer, messages: list[Message], metadata: bytes) -> None:
-        held = self._holds.topics
+        held = self._holds.pass_over()
         records = self._assignment.mine(messages, held)
         if len(records) < len(messages):
             self._note_errors(messages)
         if not records:
             self._line.drain()
-            self._idle(consumer, metadata)
+            self._idle(consumer, metadata, held)
             return
         if not self._joined:
             raise Aborted("thrown out of the group: the batch is dropped")
@@ -228,11 +226,11 @@ class TransactionalRunner:
         else:
             self._recovery.rewind(consumer)
 
-    def _idle(self, consumer: Consumer, metadata: bytes) -> None:
+    def _idle(self, consumer: Consumer, metadata: bytes, held: Collection[str]) -> None:
         self._worker.idle()
         self._recovery.idle()
         if self._joined and time.monotonic() - self._line.last_commit > _IDLE_COMMIT_S:
-            offsets = self._assignment.moved(consumer, self._holds.topics)
+            offsets = self._assignment.moved(consumer, held)
             if offsets:
                 self._line.add(Making(self._process, []), offsets, metadata)
                 self._line.write()
