@@ -6,6 +6,7 @@ import logging
 
 import pytest
 from confluent_kafka import TopicPartition
+from confluent_kafka.cimpl import NewPartitions
 from prometheus_client import REGISTRY
 
 from tests.broker.runtime.harness import World, running
@@ -13,6 +14,7 @@ from tests.support.made_anew import make_anew
 from tests.support.polling import until
 from tidemill.kafka.client.bounded import groupless_consumer
 from tidemill.kafka.client.clients import admin
+from tidemill.kafka.partitions.growth import partition_counts
 from tidemill.kafka.partitions.marks import Mark
 
 
@@ -101,6 +103,24 @@ def test_a_topic_that_is_made_anew_while_it_is_read_is_read_from_its_beginning_o
         until(lambda: 501 in world.written(), 60, "a restart goes on behind it")
     assert world.written() == [*range(20), *range(100, 100 + then), 500, 501]
     assert "deleted and made anew" in caplog.text
+
+
+def test_a_topic_that_comes_back_with_fewer_partitions_is_read_without_waiting_for_the_others_and_grows_again(
+    world: World,
+) -> None:
+    world.feed(0, 20)
+    with running(world):
+        until(lambda: len(world.written()) == 20 and set(world.lag().values()) == {0}, 60, "the old one is read")
+        make_anew(world.settings, world.source, lambda: world.create(world.source, partitions=1))
+        world.feed(100, 30, partition=0)
+        until(lambda: len(world.written()) == 50, 20, "the new one is read")
+        client = admin(world.settings)
+        client.create_partitions([NewPartitions(world.source, 2)])[world.source].result()
+        until(lambda: partition_counts(client, [world.source])[world.source] == 2, 60, "it grows")
+        world.feed(200, 5, partition=1)  # fewer than were read of the old one's
+        until(lambda: 204 in world.written(), 90, "and is read where it grew")
+        until(lambda: set(world.lag().values()) == {0}, 60, "and committed")
+    assert world.written() == [*range(20), *range(100, 130), *range(200, 205)]
 
 
 def test_a_topic_that_was_made_anew_while_nobody_read_it_is_read_from_its_beginning_once(world: World) -> None:

@@ -109,10 +109,10 @@ class ProfileReader:
         fetched = self._consumer.consume(self._settings.batch_size, linger)
         messages = _without_errors(fetched)
         self._standing.note(fetched)
-        if self._standing.astray and not self._moved:
+        if self._standing.astray.due and not self._moved:
             self._go_on()
             messages = [] if self._moved else messages  # all are read again
-        if self._moved:  # what was fetched before the rebalance may belong to others, or comes again
+        if self._moved or self._standing.astray:  # what was fetched before may belong to others, or comes again
             messages = [message for message in messages if self._belongs(message)]
         batches = Batch.from_messages(messages)
         with batch_span(self._tracer, batches, self._group), metrics.FOLD_SECONDS.time():
@@ -126,24 +126,26 @@ class ProfileReader:
             self._commit()
 
     def _go_on(self) -> None:
-        """A log does not hold what comes next: all are begun again from what is committed, as after a restart. Where
-        brokers do not say where, the next turn asks again.
+        """A log does not hold what comes next: all are begun again from what is committed, as after a restart. Of a log
+        of which brokers do not say where it goes on, a later turn asks again: the others go on.
         """
         self._commit()
         places = {key: self._committed.get(key) for key in self._last_seen}
+        astray = len(self._standing.astray)
         try:
-            going = self._standing.go_on(self._consumer, places, dict(self._standing.marks))
+            going = self._standing.go_on(self._consumer, places)
         except RetryLater as error:
             _log.warning("other logs are read first: %s", error)
             return
-        self._begin(self._consumer, places, going)
+        if len(self._standing.astray) < astray:
+            self._begin(self._consumer, places, going)
 
     def _begun(self) -> dict[Key, int]:
         return {key: place.offset if (place := self._committed.get(key)) else 0 for key in self._last_seen}
 
     def _belongs(self, message: Message) -> bool:
         key = (message.topic(), message.partition())
-        if key not in self._last_seen:
+        if key not in self._last_seen or key in self._standing.astray:
             return False
         return int(message.offset() or 0) >= self._starts.get(key, 0)
 
@@ -214,6 +216,8 @@ class ProfileReader:
         return [profile for key in ended for profile in self._profiling.read_to_end(*key, at_ms)]
 
     def _at_end(self, key: Key) -> bool:
+        if key in self._standing.astray:
+            return False  # what its log holds is not what is profiled
         try:
             low, high = log_bounds(self._consumer, key, WATERMARK_WAIT_S)
         except RetryLater:
@@ -236,13 +240,7 @@ class ProfileReader:
         committed = consumer.committed(partitions, timeout=COMMITTED_WAIT_S) if partitions else []
         places = {(tp.topic, tp.partition): place_of(tp) for tp in committed}
         marks = {(tp.topic, tp.partition): Mark.parse(tp.metadata) for tp in committed}
-        try:
-            going = self._standing.go_on(consumer, places, marks)
-        except RetryLater as error:
-            _log.warning("begun as it was committed: %s", error)
-            self._standing.go_blindly(places, marks)
-            going = dict(places)
-        self._begin(consumer, places, going)
+        self._begin(consumer, places, self._standing.begin(consumer, places, marks))
         _log.info("assigned %d partitions", len(places), extra={"partitions": len(places)})
 
     def _begin(

@@ -11,11 +11,12 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
-from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, Message, TopicPartition
 
 from tidemill.errors import RetryLater
 from tidemill.kafka.batch import Batch, Partition
 from tidemill.kafka.client.refusals import explain
+from tidemill.kafka.partitions.astray import Astray, not_there, resumption
 from tidemill.kafka.partitions.known_topics import KnownTopics
 from tidemill.kafka.partitions.marks import Attempt, Mark, Resumption, go_on
 from tidemill.kafka.partitions.resuming import log_bounds, say, say_unread
@@ -58,7 +59,7 @@ class Assignment:
         """What was begun in the partitions held, and not ended."""
         self._stands: dict[Partition, int] = {}
         self._marks: dict[Partition, Mark] = {}
-        self.astray: set[Partition] = set()
+        self.astray = Astray()
         """Partitions that do not hold the offset that we are at: `find` says where to go on."""
         self._unstored: set[Partition] = set()
         self.fresh: list[Partition] = []
@@ -118,7 +119,7 @@ class Assignment:
         for tp in consumer.position([TopicPartition(*partition) for partition in self._stands]):
             partition = (tp.topic, tp.partition)
             stands = self._stands[partition]
-            if tp.topic in held:
+            if tp.topic in held or partition in self.astray:
                 continue
             if tp.offset > stands:
                 ahead.append(self._marked(partition, tp.offset))
@@ -144,49 +145,50 @@ class Assignment:
         ]
 
     def mine(self, messages: Iterable[Message], held: Collection[str]) -> list[Message]:
-        """Those that are records of partitions held now, but of topics that are held back."""
+        """Those that are records of partitions held now, but astray or of topics that are held back."""
+        ours = self._stands.keys() - set(self.astray) if self.astray else self._stands
         return [
             m
             for m in messages
-            if m.error() is None and (m.topic(), m.partition()) in self._stands and not (held and m.topic() in held)
+            if m.error() is None and (m.topic(), m.partition()) in ours and not (held and m.topic() in held)
         ]
 
     def note(self, messages: Iterable[Message]) -> None:
         """Take in what the client says of offsets that are not there."""
-        for message in messages:
-            error = message.error()
-            if error is not None and error.code() == KafkaError._AUTO_OFFSET_RESET:
-                self.astray.add((str(message.topic()), int(message.partition() or 0)))
+        self.astray.add(not_there(messages) & self._stands.keys())
 
     def look(self) -> None:
         """Now and then: is a topic that is read another one of the same name by now?"""
         if self._topic_ids is None:
             return
         for topic, found in self._topic_ids.look({topic for topic, _ in self._stands}).items():
-            self.astray.update(p for p, mark in self._marks.items() if p[0] == topic and mark.anew(found))
+            self.astray.add(p for p, mark in self._marks.items() if p[0] == topic and mark.anew(found))
 
     def find(self, consumer: Consumer) -> None:
-        """Go on, where the log does not hold what comes next any more, and say so. Nothing may be on its way. Raises
-        RetryLater without brokers.
+        """Go on, where the log does not hold what comes next any more, and say so; what brokers do not tell of now
+        stays astray. Nothing may be on its way. Raises RetryLater without brokers, and nothing is changed then.
         """
         ids = self._ids({topic for topic, _ in self.astray})
-        for partition in sorted(self.astray & self._stands.keys()):
-            low, high = log_bounds(consumer, partition)
-            found = go_on(self._stands[partition], self._marks.get(partition, Mark()), low, high, ids[partition[0]])
-            self._take(partition, found)
+        found = self.astray.ask(
+            lambda p: resumption(consumer, p, self._stands[p], self._marks.get(p, Mark()), ids[p[0]])
+        )
+        self._settle(ids, self._marks | {partition: one.mark for partition, one in found.items()}, {})
+        for partition, one in found.items():
+            self._take(partition, one)
             # The client has stopped to fetch it and takes no seek: it begins anew.
             consumer.incremental_unassign([TopicPartition(*partition)])
-            consumer.incremental_assign([TopicPartition(*partition, found.start)])
-        self._settle(ids, {})
-        self.astray.clear()
+            consumer.incremental_assign([TopicPartition(*partition, one.start)])
+        self.astray.discard(found)
+        for partition in self.astray:
+            self.attempts.forget(partition)  # else the others waited for it, to be read in steps
 
-    def _settle(self, ids: Mapping[str, str], fresh: Mapping[Partition, int]) -> None:
+    def _settle(self, ids: Mapping[str, str], marks: Mapping[Partition, Mark], fresh: Mapping[Partition, int]) -> None:
         """Keep the ids of what is read where they outlive it. `fresh`: partitions that nothing committed tells of,
         with their starts; were their topics made anew while nobody read them, that is said now.
         """
         if self._known_topics is None:
             return
-        settled = self._known_topics.settle(ids, self._marks, fresh)
+        settled = self._known_topics.settle(ids, marks, fresh)
         self._marks |= settled.marks
         self._unstored.update(settled.marks)
         for partition in sorted(partition for partition in fresh if partition[0] in settled.anew):
@@ -212,7 +214,7 @@ class Assignment:
         for partition, (offset, mark) in _committed(consumer, list(self._stands)).items():
             if offset >= 0:
                 if mark.anew(self._marks.get(partition, Mark()).topic_id):
-                    self.astray.add(partition)  # the topic is another one by now, and nothing of it is committed
+                    self.astray.add([partition])  # the topic is another one by now, and nothing of it is committed
                 self._stands[partition] = offset
                 known = self._marks.get(partition, Mark())
                 self._marks[partition] = replace(mark, topic_id=mark.topic_id or known.topic_id, attempt=None)
@@ -220,7 +222,7 @@ class Assignment:
 
     def rewind(self, consumer: Consumer) -> None:
         """Read again from what is committed; raises RetryLater if a partition cannot be moved just now."""
-        for tp in consumer.position([TopicPartition(*partition) for partition in self._stands]):
+        for tp in consumer.position([TopicPartition(*p) for p in self._stands if p not in self.astray]):
             stands = self._stands[tp.topic, tp.partition]
             if tp.offset in (stands, OFFSET_INVALID):
                 continue
@@ -235,9 +237,9 @@ class Assignment:
         for partition in partitions:
             self._stands.pop(partition, None)
             self._marks.pop(partition, None)
-            self.astray.discard(partition)
             self._unstored.discard(partition)
             self.attempts.forget(partition)
+        self.astray.discard(partitions)
         self.fresh = [partition for partition in self.fresh if partition in self._stands]
         if partitions:
             self._worker.revoked(partitions)
@@ -270,7 +272,7 @@ class Assignment:
             if mark.anew(ids[p[0]])
         }
         self._marks |= marks | {partition: found.mark for partition, found in moved.items()}
-        self._settle(ids, {p: starts[p] for p in partitions if p not in known or not known[p][1].topic_id})
+        self._settle(ids, self._marks, {p: starts[p] for p in partitions if p not in known or not known[p][1].topic_id})
         for partition, found in moved.items():
             self._take(partition, found)
         for partition, (_, mark) in known.items():

@@ -165,7 +165,7 @@ class TransactionalRunner:
 
     def _find_astray(self, consumer: Consumer) -> None:
         self._assignment.look()
-        if self._assignment.astray:
+        if self._assignment.astray.due:
             self._line.drain()  # what was read may be in the log no more
             self._assignment.find(consumer)
             self._recovery.rewind(consumer)
