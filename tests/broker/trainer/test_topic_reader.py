@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 import pytest
 from confluent_kafka import Message
-from confluent_kafka.cimpl import NewTopic
+from confluent_kafka.cimpl import NewPartitions, NewTopic
 from prometheus_client import REGISTRY
 
 from tests.support.made_anew import make_anew
@@ -15,12 +16,13 @@ from tidemill.errors import RetryLater
 from tidemill.kafka.batch import Output
 from tidemill.kafka.client.clients import admin
 from tidemill.kafka.client.publisher import Publisher
+from tidemill.kafka.partitions.growth import partition_counts
 from tidemill.settings import KafkaSettings
 from tidemill_trainer.release.topic_reader import TopicReader
 
 
 class Requests:
-    """A topic of one partition, and one reader after another in a group."""
+    """A topic of one partition, or of some, and one reader after another in a group."""
 
     def __init__(self, kafka: str, prefix: str) -> None:
         self.settings = KafkaSettings(kafka_bootstrap=kafka, prefix=prefix)
@@ -28,19 +30,23 @@ class Requests:
         self.client = admin(self.settings)
         self.create()
 
-    def create(self) -> None:
-        self.client.create_topics([NewTopic(self.topic, 1, 1)])[self.topic].result(30)
+    def create(self, partitions: int = 1) -> None:
+        self.client.create_topics([NewTopic(self.topic, partitions, 1)])[self.topic].result(30)
 
-    def make_anew(self) -> None:
-        make_anew(self.settings, self.topic, self.create)
+    def make_anew(self, partitions: int = 1) -> None:
+        make_anew(self.settings, self.topic, partial(self.create, partitions))
 
-    def push(self, first: int, count: int) -> None:
+    def grow(self, partitions: int) -> None:
+        self.client.create_partitions([NewPartitions(self.topic, partitions)])[self.topic].result(30)
+        until(lambda: partition_counts(self.client, [self.topic])[self.topic] == partitions, 60, "it has grown")
+
+    def push(self, first: int, count: int, partition: int = 0) -> None:
         values: list[bytes | None] = [b"%d" % number for number in range(first, first + count)]
         with Publisher(self.settings) as publisher:
-            publisher.publish_all([Output(self.topic, values, None, 0)])
+            publisher.publish_all([Output(self.topic, values, None, partition)])
 
-    def reader(self) -> TopicReader:
-        return TopicReader(self.settings, self.group, {self.topic: 1})
+    def reader(self, partitions: int = 1) -> TopicReader:
+        return TopicReader(self.settings, self.group, {self.topic: partitions})
 
     def found_anew(self) -> float:
         labels = {"group": self.group, "topic": self.topic}
@@ -98,3 +104,25 @@ def test_a_topic_made_anew_is_read_from_its_first_record_while_it_is_read_and_wh
     reader.close()
     assert found == [*range(5), *range(100, 108), *range(200, 212), 300]
     assert requests.found_anew() == 1, "nobody knew the old one: brokers forget places in what is deleted"
+
+
+def test_a_partition_that_a_topic_made_anew_has_no_more_holds_up_no_other_and_is_said_once(requests: Requests) -> None:
+    requests.grow(2)
+    requests.push(0, 5)
+    requests.push(10, 5, partition=1)
+    found: list[int] = []
+    reader = requests.reader(2)
+    try:
+        take(reader, found, 4)
+        take(reader, found, 14)
+        requests.make_anew(1)
+        requests.push(100, 3)
+        take(reader, found, 102)
+        assert requests.found_anew() == 1
+        requests.grow(2)
+        requests.push(200, 8, partition=1)
+        take(reader, found, 207)
+    finally:
+        reader.close()
+    assert sorted(found) == [*range(5), *range(10, 15), *range(100, 103), *range(200, 208)]
+    assert requests.found_anew() == 2, "once for each partition"

@@ -2,20 +2,24 @@
 
 There is one reader of these topics, so the partition need not be handed over; a killed process would
 otherwise hold it for the session timeout. Its positions are kept under the group's name, each with the id of its
-topic: one that was deleted and made anew is begun at its first offset.
+topic: one that was deleted and made anew is begun at its first offset. Each partition is begun as soon as brokers tell
+where.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from tidemill.errors import FatalError, RetryLater
+from tidemill.kafka.batch import Partition
 from tidemill.kafka.client.clients import admin, consumer_config
-from tidemill.kafka.partitions.marks import Mark, go_on
-from tidemill.kafka.partitions.resuming import log_bounds, say
+from tidemill.kafka.partitions.astray import Astray, bounds, not_there
+from tidemill.kafka.partitions.marks import Mark, Resumption, go_on
+from tidemill.kafka.partitions.resuming import say
 from tidemill.kafka.partitions.topic_ids import TopicIds
 from tidemill.settings import KafkaSettings
 
@@ -28,6 +32,7 @@ _log = logging.getLogger(__name__)
 
 FETCH = 100
 TIMEOUT_S = 20.0
+CONFIG = {"queued.max.messages.kbytes": 2_048, "auto.offset.reset": "error"}
 
 
 class TopicReader:
@@ -35,11 +40,12 @@ class TopicReader:
 
     def __init__(self, settings: KafkaSettings, group: str, topics: dict[str, int]) -> None:
         """`topics`: name to number of partitions. Connects when it is first polled."""
-        self._config = consumer_config(settings, group, **{"queued.max.messages.kbytes": 2_048})
+        self._config = consumer_config(settings, group, **CONFIG)
         self._group = group
         self._topics = topics
         self._ids = TopicIds(partial(admin, settings))
-        self._marks: dict[tuple[str, int], Mark] = {}
+        self._marks: dict[Partition, Mark] = {}
+        self._astray = Astray()
         self._consumer: Consumer | None = None
 
     def poll(self, timeout_s: float) -> list[Message]:
@@ -47,14 +53,18 @@ class TopicReader:
         away.
         """
         self._look()
-        good = []
-        for message in self._assigned().consume(FETCH, timeout=timeout_s):
+        consumer, good = self._assigned(), []
+        self._begin(consumer)
+        messages = consumer.consume(FETCH, timeout=timeout_s)
+        lost = not_there(messages)
+        self._lose(consumer, lost)
+        for message in messages:
             error = message.error()
             if error is None:
                 good.append(message)
             elif error.fatal():
                 raise FatalError(f"Kafka refuses to be read: {error.str()}")
-            else:
+            elif position(message)[:2] not in lost:
                 _log.warning("%s", error.str())
         return good
 
@@ -74,7 +84,7 @@ class TopicReader:
         """Read these records, the last ones that were given, again next."""
         from confluent_kafka import KafkaException, TopicPartition
 
-        firsts: dict[tuple[str, int], int] = {}
+        firsts: dict[Partition, int] = {}
         for message in reversed(messages):
             topic, partition, offset = position(message)
             firsts[topic, partition] = offset
@@ -92,58 +102,67 @@ class TopicReader:
             consumer.close()
 
     def _look(self) -> None:
-        """Now and then: where a topic is another one by now, all are begun again from what is committed."""
+        """Now and then: a topic that is another one by now is read no further, and begun anew."""
         found = self._ids.look(self._topics)
-        if any(mark.anew(found.get(topic, "")) for (topic, _), mark in self._marks.items()):
-            self.close()
+        if self._consumer is not None:
+            anew = (partition for partition, mark in self._marks.items() if mark.anew(found.get(partition[0], "")))
+            self._lose(self._consumer, anew)
+
+    def _lose(self, consumer: Consumer, partitions: Iterable[Partition]) -> None:
+        """Read these no further: they are begun again, where that is told."""
+        from confluent_kafka import TopicPartition
+
+        lost = [partition for partition in partitions if partition not in self._astray]
+        consumer.incremental_unassign([TopicPartition(*partition) for partition in lost])
+        self._astray.add(lost)
 
     def _assigned(self) -> Consumer:
-        """The consumer, at the positions where the last one left off."""
+        """The consumer, at the positions where the last one left off, as far as brokers tell them."""
         if self._consumer is None:
             from confluent_kafka import Consumer
 
-            consumer = Consumer(self._config)
-            try:
-                consumer.assign(self._left_off(consumer))
-            except BaseException:
-                consumer.close()
-                raise
-            self._consumer = consumer
+            self._consumer, self._astray = Consumer(self._config), Astray()
+            self._astray.add((topic, number) for topic, count in self._topics.items() for number in range(count))
+            self._begin(self._consumer)
         return self._consumer
 
-    def _left_off(self, consumer: Consumer) -> list[TopicPartition]:
+    def _begin(self, consumer: Consumer) -> None:
+        """Read on in those partitions that are not read now and of which brokers tell where. Raises RetryLater without
+        brokers.
+        """
+        from confluent_kafka import TopicPartition
+
+        if not self._astray.due:
+            return
+        places = self._places(consumer)
+        ids = self._ids.of({topic for topic, _ in self._astray})
+        found = self._astray.ask(lambda partition: self._resumption(consumer, places[partition], ids[partition[0]]))
+        for partition, one in found.items():
+            if self._marks.get(partition, Mark()).topic_id != ids[partition[0]] or not one.anew:
+                say(self._group, partition, one)  # else it is said already, and was not committed since
+            self._marks[partition] = one.mark
+            consumer.incremental_assign([TopicPartition(*partition, one.start)])
+        self._astray.discard(found)
+
+    def _places(self, consumer: Consumer) -> dict[Partition, TopicPartition]:
         from confluent_kafka import KafkaException, TopicPartition
 
-        places = [TopicPartition(topic, number) for topic, count in self._topics.items() for number in range(count)]
         try:
-            known = consumer.committed(places, timeout=TIMEOUT_S)
+            known = consumer.committed([TopicPartition(*partition) for partition in self._astray], timeout=TIMEOUT_S)
         except KafkaException as error:
             raise RetryLater(f"positions cannot be read: {error.args[0].str()}") from error
-        ids, found = self._ids.of(self._topics), []
-        for place in known:
-            if place.error is not None:
-                raise RetryLater(f"the position of {place.topic} cannot be read: {place.error}")
-            found.append(self._goes_on(consumer, place, ids[place.topic]))
-        self._marks = {partition: mark for partition, (_, mark) in zip(map(_partition, known), found, strict=True)}
-        return [TopicPartition(*_partition(place), at) for place, (at, _) in zip(known, found, strict=True)]
+        return {(place.topic, place.partition): place for place in known}
 
-    def _goes_on(self, consumer: Consumer, place: TopicPartition, topic_id: str) -> tuple[int, Mark]:
-        """Where to begin a partition, and what is committed with it from now on; says what must be left out."""
-        from confluent_kafka import OFFSET_BEGINNING
-
-        partition = _partition(place)
-        known = self._marks.get(partition, Mark())
-        mark = Mark.parse(place.metadata) if place.offset >= 0 else known
+    def _resumption(self, consumer: Consumer, place: TopicPartition, topic_id: str) -> Resumption:
+        """Where to begin a partition, and what is committed with it from now on."""
+        if place.error is not None:
+            raise RetryLater(f"its position cannot be read: {place.error}")
+        partition = place.topic, place.partition
+        mark = Mark.parse(place.metadata) if place.offset >= 0 else self._marks.get(partition, Mark())
+        low, high = bounds(consumer, partition, mark, topic_id)
         if place.offset < 0 and not mark.anew(topic_id):
-            return OFFSET_BEGINNING, replace(mark, topic_id=topic_id or mark.topic_id)
-        found = go_on(max(place.offset, 0), mark, *log_bounds(consumer, partition), topic_id)
-        if known.topic_id != topic_id or not found.anew:  # said already, and not committed since
-            say(self._group, partition, found)
-        return found.start, found.mark
-
-
-def _partition(place: TopicPartition) -> tuple[str, int]:
-    return place.topic, place.partition
+            return Resumption(low, replace(mark, topic_id=topic_id or mark.topic_id))
+        return go_on(max(place.offset, 0), mark, low, high, topic_id)
 
 
 def position(message: Message) -> tuple[str, int, int]:
