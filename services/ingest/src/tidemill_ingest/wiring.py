@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import logging
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 import uvicorn
 from fastapi import FastAPI
 from opentelemetry.trace import Tracer
 
+from tidemill.access.open import open_access
 from tidemill.breaker import CircuitBreaker
 from tidemill.clock import SystemClock
-from tidemill.errors import ConfigError
 from tidemill.kafka.pass_through.aio import aiokafka_config
 from tidemill.service.contract import Contract
 from tidemill.telemetry.logs import configure_logging
 from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
 from tidemill.web.doors import Doors
+from tidemill.web.listening import address_of, listen
 from tidemill.web.protocol import timed_protocol
+from tidemill.web.serving import server_config
 from tidemill_ingest.adapters.answers_kept import LocalAnswers, SharedAnswers
 from tidemill_ingest.adapters.kafka import KafkaSink
 from tidemill_ingest.adapters.quiet import quieten
@@ -29,11 +29,6 @@ from tidemill_ingest.main import SERVICE
 from tidemill_ingest.service import IngestService, build_targets
 from tidemill_ingest.settings import IngestSettings
 from tidemill_ingest.web.api import create_app
-
-if TYPE_CHECKING:
-    from tidemill.access.open import Access
-
-BACKLOG = 2_048
 
 _log = logging.getLogger(__name__)
 
@@ -45,18 +40,9 @@ def run(settings: IngestSettings) -> None:
     app = build_app(settings, configure_tracing(SERVICE, settings))
     listening = listen(settings.host, settings.port)
     port = listening.getsockname()[1]
-    _log.info("listening on http://%s:%d", settings.host, port, extra={"port": port})
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        http=timed_protocol(Doors(settings.door_limits())),
-        proxy_headers=False,  # the gate alone looks at a client's address, and at which proxies are believed
-        timeout_graceful_shutdown=settings.drain_s,
-        server_header=False,
-        ws="none",
-        lifespan="on",
-    )
+    _log.info("listening on %s", address_of(settings.host, listening), extra={"port": port})
+    http = timed_protocol(Doors(settings.door_limits()))
+    config = server_config(app, http=http, drain_s=settings.drain_s, lifespan="on")
     try:
         uvicorn.Server(config).run(sockets=[listening])
     finally:
@@ -77,7 +63,7 @@ def build_app(settings: IngestSettings, tracer: Tracer) -> FastAPI:
     targets = build_targets(contract.models.values(), contract.topics, contract.schemas)
     service = IngestService(targets, contract.codec(), sink, SystemClock(), tracer, settings.max_items)
 
-    access = _access(settings)
+    access = open_access(settings)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -108,24 +94,8 @@ def build_app(settings: IngestSettings, tracer: Tracer) -> FastAPI:
     )
 
 
-def _access(settings: IngestSettings) -> Access | None:
-    if settings.auth != "on":
-        return None
-    from tidemill.access.open import open_access
-
-    return open_access(settings)
-
-
 def _answers(settings: IngestSettings) -> Answers:
     if not settings.redis_url:
         return LocalAnswers(settings.idempotency_ttl_s)
     breaker = CircuitBreaker("redis-answers")
     return SharedAnswers(settings.redis_url, settings.prefix, settings.idempotency_ttl_s, breaker)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises ConfigError where the port is taken."""
-    try:
-        return socket.create_server((host, port), backlog=BACKLOG)
-    except OSError as error:
-        raise ConfigError(f"cannot listen on {host}:{port} ({error.strerror}): set TIDEMILL_PORT=0") from error

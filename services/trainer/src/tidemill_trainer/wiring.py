@@ -74,7 +74,7 @@ def serve(settings: TrainerSettings, stop: threading.Event) -> None:
     health = Health()
     hosts = settings.allowed_hosts
     with HealthServer(health, host=settings.host, port=settings.port, allowed_hosts=hosts) as server:
-        print(f"trainer: http://{settings.host}:{server.port}/metrics", file=sys.stderr)
+        print(f"trainer: {server.address}/metrics", file=sys.stderr)
         health.add_ready("starting", lambda: "the trainer is starting")
         try:
             loops = build(settings, contract, health, configure_tracing(SERVICE, settings), stop)

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from tidemill.errors import ConfigError
 from tidemill.service.health import Health
+from tidemill.web.listening import address_of, listen
 from tidemill.web.metrics import exposition
 from tidemill.web.visitors import Visitors, is_loopback
 
@@ -36,10 +36,11 @@ _log = logging.getLogger(__name__)
 class HealthServer:
     """Serves `/metrics` (Prometheus or OpenMetrics), `/health/live` and `/health/ready` (JSON, 200 or 503).
 
-    `port` 0 takes a free one; `self.port` is the one taken. A context manager; works in daemon threads, of which
-    there are never more than `MOST_CONNECTIONS`. On an address that only this machine reaches it answers to this
-    machine's names and to `allowed_hosts`, elsewhere to any, or to `allowed_hosts` and private names where some
-    are given: a web page that turns a name of its own here is refused. Raises ConfigError if the port is taken.
+    `port` 0 takes a free one; `self.port` is the one taken, `self.address` the whole URL. A context manager; works in
+    daemon threads, of which there are never more than `MOST_CONNECTIONS`. On an address that only this
+    machine reaches it answers to this machine's names and to `allowed_hosts`, elsewhere to any, or to `allowed_hosts`
+    and private names where some are given: a web page that turns a name of its own here is refused. Raises ConfigError
+    where it cannot listen.
     """
 
     def __init__(
@@ -54,11 +55,10 @@ class HealthServer:
     ) -> None:
         own = (host,) if is_loopback(host) or allowed_hosts else ()
         visitors = Visitors("loopback" if is_loopback(host) else "any", (*allowed_hosts, *own))
-        try:
-            self._server = _BoundedServer((host, port), _handler(health, registry, visitors), deadline_s)
-        except OSError as error:
-            raise ConfigError(f"cannot listen on {host}:{port} ({error.strerror}): set TIDEMILL_PORT=0") from error
-        self.port: int = self._server.server_address[1]
+        listener = listen(host, port, _WAITING)
+        self._server = _BoundedServer(listener, _handler(health, registry, visitors), deadline_s)
+        self.port: int = listener.getsockname()[1]
+        self.address = address_of(host, listener)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="health", daemon=True)
 
     def start(self) -> HealthServer:
@@ -84,14 +84,15 @@ class _BoundedServer(ThreadingHTTPServer):
     """Holds at most `MOST_CONNECTIONS`, each for at most `deadline_s`."""
 
     daemon_threads = True
-    request_queue_size = _WAITING
 
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], deadline_s: float) -> None:
+    def __init__(self, listener: socket.socket, handler: type[BaseHTTPRequestHandler], deadline_s: float) -> None:
         self._deadline_s = deadline_s
         self._lock = threading.Lock()
         self._open: dict[Any, float] = {}
         self._free = threading.Semaphore(MOST_CONNECTIONS)
-        super().__init__(address, handler)
+        super().__init__(listener.getsockname()[:2], handler, bind_and_activate=False)
+        self.socket.close()  # its own, which knows IPv4 alone
+        self.socket = listener
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """In a thread of its own, once there is room for it."""

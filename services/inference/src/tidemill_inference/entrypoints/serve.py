@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 from confluent_kafka import Producer
 
+from tidemill.access.open import open_access
 from tidemill.breaker import CircuitBreaker
 from tidemill.clock import SystemClock
 from tidemill.codec.layout import layout_of
@@ -23,6 +23,8 @@ from tidemill.service import Health, StopSignal
 from tidemill.telemetry.logs import configure_logging
 from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
 from tidemill.web.doors import Doors
+from tidemill.web.listening import address_of, listen
+from tidemill.web.serving import server_config
 from tidemill_inference import metrics
 from tidemill_inference.entrypoints.wiring import Platform
 from tidemill_inference.predictions.columns import REST
@@ -38,11 +40,9 @@ from tidemill_inference.rest.tracing import RequestSpans
 from tidemill_inference.settings import ServeSettings
 
 if TYPE_CHECKING:
-    from tidemill.access.open import Access
     from tidemill_inference.rest.score_cache.redis import ScoreCache
 
 SERVICE = "inference-serve"
-BACKLOG = 2_048
 SWITCH_S = 0.0005
 LOG_FLUSH_S = 10.0
 LOG_TIMEOUT_MS = 60_000
@@ -69,7 +69,7 @@ def run_serve(settings: ServeSettings) -> None:
     health.add_live("versions", watcher.check)
     health.add_live("prediction-log", log.check)
     health.add_ready("models", platform.check_warm)
-    access = _access(settings)
+    access = open_access(settings, _tell_breaker)
     if access is not None:
         health.add_ready("keys", access.ring.check)
     gate = access.gate if access else None
@@ -84,7 +84,8 @@ def run_serve(settings: ServeSettings) -> None:
     visitors = settings.visitors()
     app = create_app(predicting, health, gate=gate, cors_origins=settings.cors_origins, visitors=visitors)
     _settle()
-    with _listening(settings) as listener, access.ring if access else nullcontext():
+    with listen(settings.host, settings.port) as listener, access.ring if access else nullcontext():
+        _log.info("listening", extra={"address": address_of(settings.host, listener)})
         log.start()
         watcher.start()
         try:
@@ -127,14 +128,6 @@ def log_into(log: PredictionLog, settings: ServeSettings) -> LogPredictions:
     if settings.prediction_log == "off":
         return lambda endpoint, answered, traceparents: None
     return lambda endpoint, answered, traceparents: log.put(Entry(endpoint, answered, traceparents))
-
-
-def _access(settings: ServeSettings) -> Access | None:
-    if settings.auth != "on":
-        return None
-    from tidemill.access.open import open_access
-
-    return open_access(settings, _tell_breaker)
 
 
 def _cache(settings: ServeSettings, platform: Platform) -> ScoreCache | None:
@@ -190,34 +183,9 @@ def _counter(model: str) -> Callable[[Noted], None]:
     return count
 
 
-@contextmanager
-def _listening(settings: ServeSettings) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((settings.host, settings.port))
-        except OSError as error:
-            where = f"{settings.host}:{settings.port}"
-            raise ConfigError(f"cannot listen on {where} ({error.strerror}): set TIDEMILL_PORT=0") from error
-        listener.listen(BACKLOG)
-        _log.info("listening", extra={"address": f"http://{settings.host}:{listener.getsockname()[1]}"})
-        yield listener
-
-
 def _server(app: object, lean: LeanRoute, settings: ServeSettings, stop: StopSignal) -> uvicorn.Server:
-    config = uvicorn.Config(
-        app,  # type: ignore[arg-type]
-        http=lean_protocol(lean, Doors(settings.door_limits())),
-        ws="none",
-        proxy_headers=False,  # the gate alone looks at a client's address, and at which proxies are believed
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        timeout_graceful_shutdown=settings.drain_s,
-    )
-    return _Server(config, stop)
+    http = lean_protocol(lean, Doors(settings.door_limits()))
+    return _Server(server_config(app, http=http, drain_s=settings.drain_s, lifespan="off"), stop)
 
 
 class _Server(uvicorn.Server):

@@ -42,7 +42,7 @@ def run_stream(settings: StreamSettings) -> None:
     service = StreamService(settings, stop)
     hosts = settings.allowed_hosts
     with HealthServer(service.health, host=settings.host, port=settings.port, allowed_hosts=hosts) as server:
-        _log.info("listening", extra={"address": f"http://{settings.host}:{server.port}"})
+        _log.info("listening", extra={"address": server.address})
         service.run()
     shutdown_tracing()
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Final
 
 from fastapi import FastAPI, Request, Response
-from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from tidemill.access import Scope
 from tidemill.access.authorizer import Gate
-from tidemill.access.middleware import Guarded, Visited
 from tidemill.service import Health, Report
 from tidemill.web.instrument import Instrument
+from tidemill.web.layers import NO_TELEMETRY, access_layers, needing
 from tidemill.web.metrics import exposition
-from tidemill.web.pages import PAGES, DocsPages
+from tidemill.web.pages import DocsPages
 from tidemill.web.visitors import Visitors
 from tidemill_inference.rest.dataplane import ModelEndpoint
 from tidemill_inference.rest.handler import Limits, Predicting
@@ -36,30 +34,9 @@ from tidemill_inference.rest.scheduling.middleware import Turns
 
 __all__ = ["create_app"]
 
-_OWN_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
-"""FastAPI's own spans and metrics would stand beside ours: three more spans a request, health checks too."""
-
-_OPEN = frozenset(
-    {"/health/live", "/health/ready", "/metrics", "/openapi.json", "/v2", "/v2/health/live", "/v2/health/ready"} | PAGES
-)
-_CORS: dict[str, Any] = {
-    "allow_methods": ["GET", "POST"],
-    "allow_headers": [
-        "Authorization",
-        "Content-Type",
-        "Inference-Header-Content-Length",
-        "X-API-Key",
-        "X-Request-ID",
-        "traceparent",
-    ],
-    "expose_headers": [
-        "Inference-Header-Content-Length",
-        "Retry-After",
-        "X-Model-Epoch",
-        "X-Model-Version",
-        "X-Request-ID",
-    ],
-}
+_OPEN: Final = ("/v2", "/v2/health/live", "/v2/health/ready")
+"""The server's own metadata, beside what every interface leaves open."""
+_TENSORS: Final = "Inference-Header-Content-Length"
 
 
 def create_app(
@@ -73,7 +50,7 @@ def create_app(
     """The application. `gate`: who is let in, None where access is off. `visitors`: by which names and from which
     pages, None for any.
     """
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, telemetry=_OWN_TELEMETRY)
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, telemetry=NO_TELEMETRY)
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(HTTPException, answer_http_exception)
     app.add_exception_handler(Exception, answer_defect)
@@ -84,18 +61,17 @@ def create_app(
     layered: ASGIApp = DocsPages(app, "Tidemill inference")
     if len(predicting.endpoints) > 1:
         layered = Turns(layered, predicting.endpoints, predicting.scheduler)
-    if gate is not None:
-        layered = Guarded(layered, gate, scope_of, render_refusal)
-    if cors_origins:
-        layered = CORSMiddleware(layered, allow_origins=cors_origins, **_CORS)
-    if visitors is not None:
-        layered = Visited(layered, visitors, render_refusal)
+    for layer in access_layers(
+        needing(Scope.PREDICT, _OPEN),
+        gate=gate,
+        visitors=visitors,
+        cors_origins=cors_origins,
+        asked=[_TENSORS],
+        told=[_TENSORS, "X-Model-Epoch", "X-Model-Version"],
+        render=render_refusal,
+    ):
+        layered = layer.cls(layered, *layer.args, **layer.kwargs)
     return Instrument(layered)  # outside the framework's layers: a defect's answer is counted and named too
-
-
-def scope_of(path: str) -> Scope | None:
-    """What a path needs: everything but health, metrics, the server's own metadata and the description is closed."""
-    return None if path in _OPEN else Scope.PREDICT
 
 
 def _add_description(app: FastAPI, endpoints: Mapping[str, ModelEndpoint], limits: Limits) -> None:

@@ -10,18 +10,16 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
-from fastapi.telemetry import TelemetryConfig
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 
 from tidemill.access import Scope
 from tidemill.access.authorizer import Gate, Refusal
-from tidemill.access.middleware import Guarded, Visited
 from tidemill.service import Report
 from tidemill.web.content import JSON, BodyTooLarge, known_type, read_bounded
 from tidemill.web.instrument import Instrument
+from tidemill.web.layers import NO_TELEMETRY, access_layers, needing
 from tidemill.web.metrics import exposition
-from tidemill.web.pages import PAGES, DocsPages
+from tidemill.web.pages import DocsPages
 from tidemill.web.visitors import Visitors
 from tidemill_ingest.answers import Accepted, Problem
 from tidemill_ingest.bodies import NDJSON_TYPES
@@ -29,16 +27,6 @@ from tidemill_ingest.idempotency import KEPT, Answers, Attempt, Kept, MalformedK
 from tidemill_ingest.records import Target
 from tidemill_ingest.service import IngestService, Rejected
 from tidemill_ingest.web import docs
-
-_OWN_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
-"""FastAPI's own spans and metrics would stand beside ours."""
-
-OPEN = frozenset({"/health/live", "/health/ready", "/metrics", "/openapi.json"}) | PAGES
-CORS: dict[str, Any] = {
-    "allow_methods": ["GET", "POST"],
-    "allow_headers": ["Authorization", "Content-Type", "Idempotency-Key", "X-API-Key", "X-Request-ID", "traceparent"],
-    "expose_headers": ["Retry-After", "X-Request-ID"],
-}
 
 _log = logging.getLogger(__name__)
 
@@ -81,15 +69,13 @@ def create_app(
         lifespan=around,
         docs_url=None,
         redoc_url=None,
-        telemetry=_OWN_TELEMETRY,
+        telemetry=NO_TELEMETRY,
     )
     app.add_middleware(DocsPages, title="Tidemill ingest")
-    if gate is not None:
-        app.add_middleware(Guarded, gate=gate, scope_of=scope_of)
-    if cors_origins:
-        app.add_middleware(CORSMiddleware, allow_origins=cors_origins, **CORS)
-    if visitors is not None:
-        app.add_middleware(Visited, visitors=visitors)
+    for layer in access_layers(
+        needing(Scope.INGEST), gate=gate, visitors=visitors, cors_origins=cors_origins, asked=["Idempotency-Key"]
+    ):
+        app.add_middleware(layer.cls, *layer.args, **layer.kwargs)
     # the outermost: what is refused before a route is counted and named too
     app.add_middleware(Instrument, on_defect=_note_defect)
 
@@ -158,11 +144,6 @@ def create_app(
 
 def _note_defect(method: str, path: str, request_id: str) -> None:
     _log.error("%s %s failed", method, path, extra={"request_id": request_id})
-
-
-def scope_of(path: str) -> Scope | None:
-    """What a path needs: everything but health, metrics and the description is closed."""
-    return None if path in OPEN else Scope.INGEST
 
 
 def _attempt(target: Target, request: Request, kind: str, body: bytes) -> Attempt | None:
