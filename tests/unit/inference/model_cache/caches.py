@@ -27,13 +27,14 @@ class Shelves:
         self.error: Exception | None = None
         self.during_load: Callable[[], object] = lambda: None
         self.loads: list[int] = []
+        self.fit: list[int] = []
         self.unfit: list[int] = []
         self.seconds = 0.0
         self.shelving = Shelving(
             models * COST,
             self._load,  # type: ignore[arg-type]
             self._take,
-            on_unfit=lambda wanted, error: self.unfit.append(wanted.epoch),
+            on_proof=lambda wanted, error: (self.unfit if error else self.fit).append(wanted.epoch),
             scales=Scales(lambda: 0, lambda: None, longest_wait_s),
             monotonic_s=lambda: self.seconds,
         )

@@ -36,6 +36,22 @@ def test_a_model_is_loaded_when_it_is_first_asked_and_then_kept() -> None:
     assert shelves.loads == [3]
 
 
+def test_what_was_taken_is_told_to_be_fit_when_it_is_first_loaded_and_only_then() -> None:
+    shelves = Shelves(models=1)
+    one, two = shelves.take(1), shelves.take(2)
+    assert shelves.fit == []
+    shelves.error = OSError("away")
+    with pytest.raises(NotLoaded):
+        one.load()
+    assert shelves.fit == []
+    shelves.error, shelves.seconds = None, 60.0
+    for model in (one, two, one, two):  # each lets the other go
+        model.load()
+    assert (shelves.fit, shelves.unfit, shelves.loads) == ([1, 2], [], [1, 1, 2, 1, 2])
+    shelves.shelving.load(event(3)).load()
+    assert shelves.fit == [1, 2]
+
+
 def test_a_live_version_comes_loaded() -> None:
     shelves = Shelves(models=2)
     model = shelves.shelving.load(event(3))

@@ -24,6 +24,7 @@ class World:
 
     def __init__(self, bad: Set[int] = frozenset()) -> None:
         self.bad = bad
+        self.error: Exception | None = None
         self.loads: list[int] = []
         self.takes: list[int] = []
         self.answered: list[int] = []
@@ -32,6 +33,8 @@ class World:
 
     def _load(self, wanted: ModelVersion) -> Scorer:
         self.loads.append(wanted.epoch)
+        if self.error is not None:
+            raise self.error
         if wanted.epoch in self.bad:
             raise ArtifactError("bad")
         return ToyModel(wanted.champion.version)
@@ -56,6 +59,8 @@ class World:
         if serving.epoch in self.bad and serving.epoch in self.takes:
             self.swapper.disprove(serving.epoch, ArtifactError("bad"))
         else:
+            if serving.epoch in self.takes:
+                self.swapper.prove(serving.epoch)
             self.answered.append(serving.epoch)
 
     @property
@@ -136,6 +141,46 @@ def test_a_trial_of_what_was_taken_loads_the_champion_too() -> None:
     world.swapper.offer(Offer(replace(trial_event(2, 0.5), champion=event(1).champion), NOW_MS, live=True))
     world.settle()
     assert (world.epoch, world.loads) == (2, [2, 2])
+
+
+def test_a_trial_of_what_was_taken_and_is_proved_loads_the_challenger_alone() -> None:
+    world = World()
+    world.offer(1)
+    world.settle()
+    world.ask()
+    taken = world.predictor.current().model
+    world.swapper.offer(Offer(replace(trial_event(2, 0.5), champion=event(1).champion), NOW_MS, live=True))
+    world.settle()
+    assert (world.epoch, world.loads) == (2, [2])
+    assert world.predictor.current().model is taken
+
+
+def test_what_is_proved_keeps_nothing_to_take_its_place_and_old_epochs_are_no_news_any_more() -> None:
+    world = World(bad={4})
+    world.offer(1, 3)
+    world.settle()
+    world.offer(4, live=True)
+    assert [step.outcome for step in world.settle()] == [Outcome.REFUSED]
+    assert world.swapper.offer(Offer(event(2), NOW_MS, live=False))
+    world.ask()
+    assert not world.swapper.offer(Offer(event(2), NOW_MS, live=False))
+    assert world.swapper.withdraw().outcome is Outcome.NOTHING
+    assert list(world.swapper.refused) == [4]
+    world.swapper.disprove(3, ArtifactError("late"))
+    world.settle()
+    assert world.epoch == 3
+
+
+def test_proof_of_what_serves_leaves_the_wait_for_a_store_that_is_away_as_it_is() -> None:
+    world = World()
+    world.offer(1)
+    world.settle()
+    world.error = OSError("away")
+    world.offer(2, live=True)
+    assert world.swapper.step().outcome is Outcome.POSTPONED
+    world.ask()
+    assert world.swapper.step().outcome is Outcome.NOTHING
+    assert world.loads == [2]
 
 
 @given(

@@ -129,10 +129,14 @@ class Platform:
         map_large_blocks()
         prepare_runtime()
 
-        def tell(event: ModelVersion, error: Exception) -> None:
-            swappers[event.model].disprove(event.epoch, error)
+        def tell(event: ModelVersion, error: Exception | None) -> None:
+            swapper = swappers[event.model]
+            if error is None:
+                swapper.prove(event.epoch)
+            else:
+                swapper.disprove(event.epoch, error)
 
-        return Shelving(limit, load, take, on_unfit=tell)
+        return Shelving(limit, load, take, on_proof=tell)
 
     def without_version(self) -> list[str]:
         """The models for which nothing serves yet."""

@@ -31,17 +31,17 @@ class Shelving:
         load: Callable[[ModelVersion], OnnxModel],
         take: Callable[[ModelVersion], Manifest],
         *,
-        on_unfit: Callable[[ModelVersion, Exception], None],
+        on_proof: Callable[[ModelVersion, Exception | None], None],
         scales: Scales | None = None,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`limit`: in bytes. `load`: see `loader`; `take`: see `taker`. `on_unfit` is told of a version that was taken
-        unloaded and turns out to be unfit before it has answered anything.
+        """`limit`: in bytes. `load`: see `loader`; `take`: see `taker`. `on_proof` is told of a version that was taken
+        unloaded when it is first loaded: None, or why it turns out to be unfit; it has answered nothing then.
         """
         self._shelf: Shelf[Scorer] = Shelf(limit)
         self._load = load
         self._take = take
-        self._on_unfit = on_unfit
+        self._on_proof = on_proof
         self._scales = scales or Scales()
         self._monotonic_s = monotonic_s
         self._keys = count()
@@ -106,7 +106,7 @@ class Shelving:
     def _new(self, event: ModelVersion, manifest: Manifest) -> ShelvedModel:
         key = next(self._keys)
         self._names[key] = event.model
-        return ShelvedModel(key, event, manifest, self, self._monotonic_s, self._on_unfit)
+        return ShelvedModel(key, event, manifest, self, self._monotonic_s, self._on_proof)
 
     def _weighed(self, event: ModelVersion) -> tuple[OnnxModel, int]:
         return self._scales.load(lambda: self._load(event), lambda model: model.graph_bytes)

@@ -64,17 +64,17 @@ class ShelvedModel:
         manifest: Manifest,
         keeper: Keeper,
         monotonic_s: Callable[[], float],
-        on_unfit: Callable[[ModelVersion, Exception], None],
+        on_proof: Callable[[ModelVersion, Exception | None], None],
     ) -> None:
-        """`event`: its champion is the model. `on_unfit` is called once, where the very first load says that the
-        version must not serve: it is not loaded again then.
+        """`event`: its champion is the model. Where it was not placed, `on_proof` is told once what the very first load
+        says: None where the version is fit, else why it must not serve: it is not loaded again then.
         """
         self._key = key
         self._event = event
         self._manifest = manifest
         self._keeper = keeper
         self._monotonic_s = monotonic_s
-        self._on_unfit = on_unfit
+        self._on_proof = on_proof
         self._loading = threading.Lock()
         self._last: weakref.ref[Scorer] | None = None
         self._cost: int | None = None
@@ -129,7 +129,10 @@ class ShelvedModel:
                 model, cost = self._keeper.load_again(self._event, self._cost)
             except Exception as error:
                 raise self._put_off(error) from error
+            is_first = self._cost is None
             self.place(model, cost)
+            if is_first:
+                self._on_proof(self._event, None)
             return model
 
     def _put_off(self, error: Exception) -> NotLoaded:
@@ -139,5 +142,5 @@ class ShelvedModel:
         self._not_before_s = self._monotonic_s() + delay_s
         if self._cost is None and not isinstance(error, OSError):  # never loaded: it has answered nothing yet
             self._not_before_s = float("inf")
-            self._on_unfit(self._event, error)
+            self._on_proof(self._event, error)
         return NotLoaded(self._event, delay_s)

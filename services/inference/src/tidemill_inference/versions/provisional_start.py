@@ -12,9 +12,10 @@ from tidemill_inference.versions.offers import Offer
 class ProvisionalStart:
     """Where models are loaded when wanted, the first version that serves here is taken without a load, if its event is
     older than the process and it is no trial: nothing has answered before it, so nothing is lost where it turns out to
-    be unfit. Then it is disproved, and gives way to the next best.
+    be unfit. Then it is disproved, and gives way to the next best. Once it has been loaded it is proved, and serves as
+    any other version does.
 
-    `disprove` is for any thread, the rest for one at a time.
+    `prove` and `disprove` are for any thread, the rest for one at a time.
     """
 
     def __init__(self, take: Callable[[ModelVersion], Scorer] | None) -> None:
@@ -22,12 +23,13 @@ class ProvisionalStart:
         self._take = take
         self._next = False
         self._offer: Offer | None = None
+        self._proved: int | None = None
         self._disproved: tuple[int, Exception] | None = None
 
     @property
     def stands(self) -> bool:
         """Whether what serves was taken, and has yet to be proved."""
-        return self._offer is not None
+        return self._offer is not None and self._offer.event.epoch != self._proved
 
     @property
     def is_disproved(self) -> bool:
@@ -46,6 +48,17 @@ class ProvisionalStart:
     def switched(self, offer: Offer, *, loaded: bool) -> None:
         """An offer serves now, `loaded` or as it was admitted."""
         self._offer = offer if self._next and not loaded else None
+
+    def prove(self, epoch: int) -> None:
+        """An epoch that was taken has been loaded, and is fit."""
+        self._proved = epoch
+
+    def ended(self) -> bool:
+        """Whether what was taken has been proved since this was last asked."""
+        if self._offer is None or self.stands:
+            return False
+        self._offer = None
+        return True
 
     def disprove(self, epoch: int, error: Exception) -> None:
         """An epoch that was taken is unfit, and has answered nothing."""

@@ -32,8 +32,8 @@ class Swapper:
     loaded already is not loaded again: a stage that moves costs nothing.
 
     `take`, where models are loaded when wanted, gives a model that is not loaded yet, in the place of `load` for the
-    first version that serves here (see `ProvisionalStart`). Where it turns out to be unfit `disprove` is called,
-    `withdraw` goes back to nothing, and the next best that was offered takes its place.
+    first version that serves here (see `ProvisionalStart`). Once it has been loaded `prove` is called; where it turns
+    out to be unfit `disprove` is, `withdraw` goes back to nothing, and the next best that was offered takes its place.
     """
 
     def __init__(
@@ -85,12 +85,20 @@ class Swapper:
             self._since_s[epoch] = self._monotonic_s()
         return True
 
+    def prove(self, epoch: int) -> None:
+        """An epoch that was taken has been loaded, and is fit; from any thread."""
+        self._provisional.prove(epoch)
+
     def disprove(self, epoch: int, error: Exception) -> None:
         """An epoch that was taken is unfit, and has answered nothing; from any thread."""
         self._provisional.disprove(epoch, error)
 
     def withdraw(self) -> Step:
-        """Go back to nothing from what was taken, if it is disproved; that counts as its refusal."""
+        """Go back to nothing from what was taken, if it is disproved; that counts as its refusal. If it is proved, what
+        was kept to take its place is forgotten.
+        """
+        if self._provisional.ended():
+            self._forget_below(self._epoch())
         withdrawn = self._provisional.withdrawn()
         if withdrawn is None:
             return Step(Outcome.NOTHING)
@@ -192,11 +200,14 @@ class Swapper:
         """What is below is kept where `epoch` was taken: it may turn out to be unfit."""
         self._since_s = {e: since for e, since in self._since_s.items() if e > epoch}
         if not self._provisional.stands:
-            self._candidates = {e: offer for e, offer in self._candidates.items() if e > epoch}
-            self._refused = {e: reason for e, reason in self._refused.items() if e > epoch}
+            self._forget_below(epoch)
         else:
             del self._candidates[epoch]
         self._failures, self._not_before_s = 0, 0.0
+
+    def _forget_below(self, epoch: int) -> None:
+        self._candidates = {e: offer for e, offer in self._candidates.items() if e > epoch}
+        self._refused = {e: reason for e, reason in self._refused.items() if e > epoch}
 
     def _pending(self) -> list[int]:
         """The epochs that are to be loaded."""
