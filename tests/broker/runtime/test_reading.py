@@ -15,8 +15,10 @@ from tidemill.errors import ConfigError, RetryLater
 from tidemill.kafka.batch import Output
 from tidemill.kafka.client.bounded import groupless_consumer
 from tidemill.kafka.client.broadcast import BroadcastReader
+from tidemill.kafka.client.clients import admin
 from tidemill.kafka.client.publisher import Publisher
 from tidemill.kafka.client.scan import read_range, scan
+from tidemill.kafka.client.topics import partition_counts
 
 
 @pytest.fixture
@@ -125,6 +127,37 @@ def test_a_broadcast_reader_begins_a_topic_that_was_made_anew_at_its_first_recor
 
         until(begun, 60, lambda: f"the new topic is read from its beginning, but {found}")
     assert f"{topic}: the topic was deleted and made anew: read from its beginning" in caplog.text
+
+
+def test_a_broadcast_reader_waits_while_its_topic_is_not_there_and_says_so(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    topic, client = f"{world.settings.prefix}versions", admin(world.settings)
+    world.create(topic, partitions=2)
+    with Publisher(world.settings) as publisher, BroadcastReader(world.settings, topic) as reader:
+        publisher.publish_all([Output(topic, [b"old"], partitions=[1])])
+        assert [batch.values for batch in reader.catch_up(20)] == [[b"old"]]
+        client.delete_topics([topic])[topic].result(30)
+
+        def absent() -> float | None:
+            assert reader.poll(0.2) == []
+            return REGISTRY.get_sample_value("tidemill_topic_absent", {"topic": topic})
+
+        until(lambda: absent() == 1, 60, "it is said to be absent")
+        with pytest.raises(RetryLater):
+            reader.catch_up(1)
+        until(lambda: not partition_counts(client, [topic]), 60, "the topic is gone")
+        world.create(topic, partitions=1)
+        publisher.publish_all([Output(topic, [b"new"], partitions=[0])])
+        found: list[bytes | None] = []
+
+        def there() -> bool:
+            found.extend(value for batch in reader.poll(0.2) for value in batch.values)
+            return REGISTRY.get_sample_value("tidemill_topic_absent", {"topic": topic}) == 0 and bool(found)
+
+        until(there, 60, "it is read when it is there again")
+        assert set(found) == {b"new"}
+    assert caplog.text.count(f"{topic} is not there any more: it is waited for") == 1
 
 
 def test_a_broadcast_reader_reads_a_compacted_topic_with_an_empty_tail(world: World) -> None:

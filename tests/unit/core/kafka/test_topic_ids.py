@@ -70,3 +70,15 @@ def test_an_answer_of_before_is_not_taken_for_one_of_now() -> None:
     assert ids.look(["t"]) == {}, "asked"
     assert ids.of(["t"]) == {"t": "new"}
     assert ids.look(["t"]) == {}, "the old answer, which had come by then"
+
+
+def test_how_often_in_a_row_there_is_no_such_topic_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topic_ids, "ASK_EVERY_S", 0.0)
+    ids = ids_of(UNKNOWN, KafkaError(KafkaError._TIMED_OUT), UNKNOWN, UNKNOWN, "found")[0]
+    missed = []
+    for _ in range(5):
+        assert ids.look(["t"]) == {}, "asked"
+        found = ids.look(["t"])
+        missed.append(ids.missed.get("t", 0))
+    assert found == {"t": "found"}
+    assert missed == [1, 0, 1, 2, 0]

@@ -8,7 +8,7 @@ either; then the end-of-partition event tells.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
@@ -19,7 +19,7 @@ from tidemill.kafka.client.refusals import explain
 from tidemill.kafka.partitions.resuming import log_bounds
 from tidemill.settings import KafkaSettings
 
-__all__ = ["Remaining", "groupless_consumer", "partitions_of", "split_errors", "watermarks"]
+__all__ = ["GONE", "Remaining", "groupless_consumer", "partitions_of", "split_errors", "watermarks"]
 
 _REQUEST_TIMEOUT_S = 10.0
 NEW_TOPIC_S = 3.0
@@ -35,6 +35,8 @@ _PASSING = frozenset(
         KafkaError.GROUP_AUTHORIZATION_FAILED,  # librdkafka looks for a coordinator that is never needed here
     }
 )
+GONE = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION})
+"""What is said of a topic that is not there any more."""
 
 
 def groupless_consumer(settings: KafkaSettings, name: str, **over: Any) -> Consumer:
@@ -80,9 +82,9 @@ def _watermarks(consumer: Consumer, partition: tuple[str, int]) -> tuple[int, in
             time.sleep(0.1)  # a partition of a new topic, or one that has just moved, finds its leader soon
 
 
-def split_errors(messages: Iterable[Message]) -> tuple[list[Message], dict[int, int]]:
-    """Records, and partition → offset of end-of-partition events. Raises FatalError for errors that do not
-    pass.
+def split_errors(messages: Iterable[Message], passing: Collection[int] = ()) -> tuple[list[Message], dict[int, int]]:
+    """Records, and partition → offset of end-of-partition events. Raises FatalError for errors that do not pass; those
+    of `passing` do for this reader.
     """
     records, ends = [], {}
     for message in messages:
@@ -91,7 +93,7 @@ def split_errors(messages: Iterable[Message]) -> tuple[list[Message], dict[int, 
             records.append(message)
         elif error.code() == KafkaError._PARTITION_EOF:
             ends[_number(message.partition())] = _number(message.offset())
-        elif error.code() not in _PASSING and not error.retriable():
+        elif error.code() not in _PASSING and error.code() not in passing and not error.retriable():
             raise FatalError(f"{message.topic()}: {explain(error)}")
     return records, ends
 

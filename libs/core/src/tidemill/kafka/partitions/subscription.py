@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaError, Message
 
 from tidemill.kafka import metrics
 from tidemill.kafka.partitions.assignment import Assignment
+from tidemill.kafka.partitions.topic_ids import TopicIds
 
 __all__ = ["Subscription", "leave"]
 
@@ -20,8 +21,10 @@ _log = logging.getLogger(__name__)
 class Subscription:
     """Takes effect when the loop applies it. `topics`: what is asked for by now."""
 
-    def __init__(self, assignment: Assignment, topics: Sequence[str]) -> None:
+    def __init__(self, assignment: Assignment, topics: Sequence[str], topic_ids: TopicIds) -> None:
+        """`topic_ids`: of its own; asked for topics that are not there."""
         self._assignment = assignment
+        self._topic_ids = topic_ids
         self._lock = threading.Lock()
         self._wanted = tuple(topics)
         self.topics: tuple[str, ...] = ()
@@ -55,19 +58,33 @@ class Subscription:
         if error is None or error.code() not in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
             return False
         there = {name for name, _ in self._assignment.partitions}
-        if topic not in self.topics or topic in there or not there:
+        if topic not in self.topics:
+            return True  # asked for no more
+        if topic in there or not there:
             return False
         if topic not in self._absent:
             self._absent.add(topic)
+            self._topic_ids.forget()  # an answer from before would say that it is there
             metrics.ABSENT.labels(topic).set(1)
             _log.error("%s is not there, or may not be seen: it waits, the others go on", topic, extra={"topic": topic})
         return True
 
     def _note_there(self) -> None:
-        for topic in self._absent & {name for name, _ in self._assignment.partitions} if self._absent else ():
-            self._absent.discard(topic)
-            metrics.ABSENT.labels(topic).set(0)
-            _log.info("%s is there", topic, extra={"topic": topic})
+        """The client says once that a topic is not there, and never that it is again; where other members have all of
+        its partitions, no assignment does either. So the brokers are asked.
+        """
+        if not self._absent:
+            return
+        there = {name for name, _ in self._assignment.partitions} | self._topic_ids.look(self._absent).keys()
+        for topic in self._absent & there:
+            self._end_absence(topic, "is there")
+        for topic in self._absent - set(self.topics):
+            self._end_absence(topic, "is asked for no more")
+
+    def _end_absence(self, topic: str, why: str) -> None:
+        self._absent.discard(topic)
+        metrics.ABSENT.labels(topic).set(0)
+        _log.info("%s %s", topic, why, extra={"topic": topic})
 
 
 def leave(consumer: Consumer) -> None:

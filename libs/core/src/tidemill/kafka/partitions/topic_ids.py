@@ -30,6 +30,10 @@ class TopicIds:
         self._admin: AdminClient | None = None
         self._asked: dict[str, Future[Any]] = {}
         self._next = 0.0
+        self.missed: dict[str, int] = {}
+        """How many answers in a row to what `look` asks said that there is no such topic. One may be of a broker that
+        does not know of it yet.
+        """
 
     def of(self, topics: Iterable[str]) -> dict[str, str]:
         """Id by topic; empty where there is no such topic (now), or where it may not be described. Raises RetryLater
@@ -38,7 +42,7 @@ class TopicIds:
         A topic that was created a moment ago is not known to every broker yet: it is asked for some times. An answer to
         what `look` has asked before is not waited for any more.
         """
-        self._asked = {}
+        self.forget()
         found, left = dict[str, str](), set(topics)
         deadline = time.monotonic() + NEW_TOPIC_S
         while left:
@@ -56,11 +60,16 @@ class TopicIds:
         """What has become known by now of a question that is asked now and then; never waits, never fails."""
         if self._asked and all(future.done() for future in self._asked.values()):
             asked, self._asked = self._asked, {}
+            self.missed = {topic: self.missed.get(topic, 0) + 1 for topic, future in asked.items() if _unknown(future)}
             return {topic: _id(future.result()) for topic, future in asked.items() if future.exception() is None}
         if not self._asked and topics and time.monotonic() >= self._next:
             self._next = time.monotonic() + ASK_EVERY_S
             self._asked = self._ask(set(topics))
         return {}
+
+    def forget(self) -> None:
+        """An answer to what `look` has asked before is not waited for any more."""
+        self._asked = {}
 
     def _ask(self, topics: set[str]) -> dict[str, Future[Any]]:
         if not topics:
@@ -80,6 +89,11 @@ def _answer(topic: str, future: Future[Any]) -> str | None:
         if refusal.retriable() or refusal.code() < 0:
             raise RetryLater(f"id of topic {topic}: {explain(refusal)}") from error
         return ""
+
+
+def _unknown(future: Future[Any]) -> bool:
+    error = future.exception()
+    return isinstance(error, KafkaException) and bool(error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART)
 
 
 def _id(description: Any) -> str:

@@ -82,14 +82,14 @@ class TransactionalRunner:
         self._line = Line(self._session, self._maker, self._committed, epoch=lambda: self._holds.topics)
         self._assignment = Assignment(
             stop, self._trouble, worker, before_change=self._line.halt,
-            topic_ids=TopicIds(partial(clients.admin, config.settings)), group=config.group,
+            topic_ids=self._topic_ids(), group=config.group,
             known_topics=config.known_topics,
         )  # fmt: skip
         self._lag, self._holds = Lag(config.group), Holds(self._assignment, before_change=self._line.clear)
         self._steps: Steps | None = None
         if isinstance(worker, TolerantWorker):
             self._steps = Steps(self._assignment, self._line, self._process, worker.unread, self._watchdog)
-        self._subscription = Subscription(self._assignment, config.topics)
+        self._subscription = Subscription(self._assignment, config.topics, self._topic_ids())
         self._recovery = Recovery(stop, self._session, self._assignment, self._trouble, self._heartbeat)
         self._joined = False
         if health is not None:
@@ -102,6 +102,9 @@ class TransactionalRunner:
         if not isinstance(worker, TolerantWorker):
             return worker.process
         return Careful(self._watchdog.watching(worker.process), worker.set_aside)
+
+    def _topic_ids(self) -> TopicIds:
+        return TopicIds(partial(self._clients.admin, self._config.settings))
 
     @property
     def assigned(self) -> frozenset[Partition]:
