@@ -14,6 +14,7 @@ from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicP
 from tests.unit.trainer.fixtures import CLEAN, LABELS, PARTS, SCHEMA, SPEC, events
 from tidemill.codec import Codec
 from tidemill.contracts.schemas.catalog import SchemaCatalog
+from tidemill.errors import RetryLater
 from tidemill_trainer.collect.positions import Places
 from tidemill_trainer.collect.row_buffer import ModelRows
 from tidemill_trainer.collect.rows import with_topic_id
@@ -31,6 +32,7 @@ class Brokers:
     at: dict[tuple[str, int], int] = field(default_factory=dict)
     """Positions of what is assigned, from where each was begun."""
     seen: dict[tuple[str, int], int] = field(default_factory=dict)
+    away: bool = False
     told: dict[str, str] = field(default_factory=dict)
     """What a question that is asked now and then has brought."""
 
@@ -42,6 +44,8 @@ class Brokers:
         return told
 
     def list_topics(self, timeout: float) -> Any:
+        if self.away:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
         topics = {name: _Topic(range(count)) for name, count in self.counts.items()}
         return type("Metadata", (), {"topics": topics})
 
@@ -124,6 +128,19 @@ def test_nothing_of_a_topic_is_read_before_its_id_is_told_where_brokers_tell_tho
     assert bench.model.ids == {CLEAN: "A", LABELS: "L"}
 
 
+def test_a_start_without_brokers_is_none_until_they_have_told_where_to_begin(bench: Bench) -> None:
+    bench.brokers.away = True
+    for _ in range(3):
+        with pytest.raises(
+            RetryLater
+        ):  # the first because there is no answer, others because it is not yet asked again
+            bench.places.begin(bench.brokers, bench.brokers.counts)  # type: ignore[arg-type]
+    bench.brokers.away = False
+    bench.now += 60.0
+    bench.places.begin(bench.brokers, bench.brokers.counts)  # type: ignore[arg-type]
+    assert bench.brokers.at.keys() == {(CLEAN, 0), (CLEAN, 1), (LABELS, 0), (LABELS, 1)}
+
+
 def test_brokers_that_tell_no_ids_are_read_nevertheless(bench: Bench) -> None:
     bench.brokers.ids = {}
     bench.table.append(events(0, 50), {(CLEAN, 0): 50})
@@ -175,12 +192,16 @@ def test_a_partition_that_a_topic_has_no_more_goes_alone_and_comes_back_when_it_
     bench.add()
     bench.go_on()
     bench.brokers.seen[CLEAN, 1] = 40
+    bench.model.reach({(CLEAN, 1): 40})
     bench.brokers.ids[CLEAN] = bench.brokers.told[CLEAN] = "B"
     bench.brokers.counts[CLEAN] = 1
     bench.places.note(bench.brokers, [])  # type: ignore[arg-type]
     bench.go_on()
     assert bench.brokers.at[CLEAN, 0] == 0 and (CLEAN, 1) not in bench.brokers.at
     assert f"{CLEAN}/1 is not read any more" in caplog.text
+    bench.model.take(with_topic_id(events(0, 3), "B"), {(CLEAN, 0): 3})
+    bench.model.commit()
+    assert bench.table.ends({CLEAN: "B"}) == {(CLEAN, 0): 3}, "none of a partition that is no more"
     bench.brokers.counts[CLEAN] = 2
     bench.add()
     bench.go_on()

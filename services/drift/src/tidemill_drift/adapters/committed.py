@@ -8,16 +8,14 @@ from dataclasses import asdict
 
 from confluent_kafka import TopicPartition
 
+from tidemill.kafka.batch import Partition
 from tidemill.kafka.partitions.marks import Mark
 from tidemill_learning.drift.profiling.windows import LabelCounts, Place, RestPlace
-
-Key = tuple[str, int]
-"""(topic, partition number)."""
 
 NO_MARK = Mark()
 
 
-def to_commit(places: Mapping[Key, Place], marks: Mapping[Key, Mark]) -> list[TopicPartition]:
+def to_commit(places: Mapping[Partition, Place], marks: Mapping[Partition, Mark]) -> list[TopicPartition]:
     """Places as they are committed, each with the mark of its log."""
     return [
         TopicPartition(*key, place.offset, metadata=metadata_of(place, marks.get(key, NO_MARK)))

@@ -16,7 +16,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from opentelemetry.trace import Tracer
 
 from tidemill.errors import FatalError, RetryLater
-from tidemill.kafka.batch import Batch, Output
+from tidemill.kafka.batch import Batch, Output, Partition
 from tidemill.kafka.client.clients import admin, consumer_config
 from tidemill.kafka.client.publisher import Publisher
 from tidemill.kafka.partitions.lag import Lag
@@ -43,7 +43,6 @@ END_MARGIN_S = 10.0
 """What was appended to a partition so long before it was found read to its end, and the longest transaction, is read:
 the broker's clock and ours differ, and it aborts transactions late.
 """
-Key = tuple[str, int]
 
 
 class ProfileReader:
@@ -72,11 +71,11 @@ class ProfileReader:
         self._consumer = Consumer(config)
         self._lag = Lag(group)
         self._standing = Standing(group, TopicIds(partial(admin, settings)))
-        self._committed: dict[Key, Place] = {}
-        self._starts: dict[Key, int] = {}
-        self._last_seen: dict[Key, float] = {}
-        self._sealed: set[Key] = set()
-        self._paused: set[Key] = set()
+        self._committed: dict[Partition, Place] = {}
+        self._starts: dict[Partition, int] = {}
+        self._last_seen: dict[Partition, float] = {}
+        self._sealed: set[Partition] = set()
+        self._paused: set[Partition] = set()
         self._next_commit = self._next_look = 0.0
         self._moved = False
         self.heartbeat = Heartbeat()
@@ -140,7 +139,7 @@ class ProfileReader:
         if len(self._standing.astray) < astray:
             self._begin(self._consumer, places, going)
 
-    def _begun(self) -> dict[Key, int]:
+    def _begun(self) -> dict[Partition, int]:
         return {key: place.offset if (place := self._committed.get(key)) else 0 for key in self._last_seen}
 
     def _belongs(self, message: Message) -> bool:
@@ -215,7 +214,7 @@ class ProfileReader:
         ended = [key for key in waiting if self._at_end(key)]
         return [profile for key in ended for profile in self._profiling.read_to_end(*key, at_ms)]
 
-    def _at_end(self, key: Key) -> bool:
+    def _at_end(self, key: Partition) -> bool:
         if key in self._standing.astray:
             return False  # what its log holds is not what is profiled
         try:
@@ -244,7 +243,7 @@ class ProfileReader:
         _log.info("assigned %d partitions", len(places), extra={"partitions": len(places)})
 
     def _begin(
-        self, consumer: Consumer, committed: Mapping[Key, Place | None], going: Mapping[Key, Place | None]
+        self, consumer: Consumer, committed: Mapping[Partition, Place | None], going: Mapping[Partition, Place | None]
     ) -> None:
         """Begin all logs at these places. What differs from what is committed is committed next."""
         self._profiling.assign(going, self._standing.anew)

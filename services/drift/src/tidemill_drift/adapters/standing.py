@@ -62,7 +62,8 @@ class Standing:
         """These places, but where to go on for logs that were astray and of which brokers tell now; says what must be
         left out. Raises RetryLater without brokers, without effect.
         """
-        ids = self._topic_ids.of({topic for topic, _ in self.astray})
+        with self.astray.asking():
+            ids = self._topic_ids.of({topic for topic, _ in self.astray})
         found = self.astray.ask(lambda key: self._resumption(consumer, key, places[key], ids[key[0]]))
         going = dict(places)
         for key, one in found.items():

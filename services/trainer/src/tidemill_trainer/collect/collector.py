@@ -102,17 +102,13 @@ class Collector:
             for model in self._models:
                 self.patiently(model.load_counts)
                 self._news.of(model)
-            self.assigned = self.patiently(lambda: self._begin(consumer))
+            self.assigned = self.patiently(lambda: self._places.begin(consumer, self._counted))
             while not self._stop.is_set():
                 self.turn(consumer)
             self.finish(consumer)
         finally:
             self.assigned = False
             consumer.close()
-
-    def _begin(self, consumer: Consumer) -> None:
-        self._places.add(self._places.missing(self._counted))
-        self._places.take(consumer, self._places.find(consumer))
 
     def _look(self) -> None:
         """Now and then: collect what was added to the topics' partitions, or has come with a topic."""

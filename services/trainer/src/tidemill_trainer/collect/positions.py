@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from tidemill.errors import RetryLater
 from tidemill.kafka.batch import Partition
+from tidemill.kafka.partitions.astray import WAIT_S, Astray, not_there
 from tidemill.kafka.partitions.growth import partition_counts
 from tidemill.kafka.partitions.marks import Mark, Resumption, go_on
 from tidemill.kafka.partitions.resuming import log_bounds, say
 from tidemill.kafka.partitions.topic_ids import TopicIds
-from tidemill.kafka.runtime.backoff import Backoff
 from tidemill_trainer.collect.row_buffer import ModelRows
 
 if TYPE_CHECKING:
@@ -28,11 +28,6 @@ _log = logging.getLogger(__name__)
 
 BEFORE = Mark("another")
 """Stands for a topic before the one that is there now: the table keeps a digest of its id alone."""
-
-WAIT_S = 2.0
-"""So long one partition is asked for, and then all of one look together: the others are to be read meanwhile."""
-
-AGAIN_MOST_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +70,14 @@ class Places:
         self._group = group
         self._by_topic = by_topic
         self._topic_ids = ids
-        self._monotonic = monotonic
-        self._backoff = Backoff(1.0, AGAIN_MOST_S)
-        self._again = 0.0
+        self._stood: dict[Partition, Stood] = {}
+        """Where those that are astray stood, but the ones that are new."""
         self._ids: dict[str, str] = {}
         self.begun: dict[Partition, int] = {}
         """Offset that was gone on at; negative: the first that there is."""
-        self.astray: dict[Partition, Stood | None] = {}
-        """Partitions that do not hold what comes next, or are of another topic by now, and those that are new (None):
-        nothing comes of them until `find` and `take`.
+        self.astray = Astray(monotonic)
+        """Partitions that do not hold what comes next, or are of another topic by now, and those that are new: nothing
+        comes of them until `find` and `take`.
         """
 
     def missing(self, counts: Mapping[str, int]) -> list[Partition]:
@@ -93,25 +87,24 @@ class Places:
 
     def add(self, partitions: Iterable[Partition]) -> None:
         """Read these partitions, too, from where the tables have them; else from the first offset that there is."""
-        self.astray |= dict.fromkeys(partitions)
-        self._again = 0.0
+        self.astray.add(partitions)
+
+    def begin(self, consumer: Consumer, counts: Mapping[str, int]) -> None:
+        """Read the partitions that topics have by these counts. Raises RetryLater where none can be begun yet."""
+        self.add(self.missing(counts))
+        self.take(consumer, self.find(consumer))
+        if self.astray and not self.begun:
+            raise RetryLater("of no partition it is known yet where to begin")
 
     def note(self, consumer: Consumer, messages: Iterable[Message]) -> None:
         """Take in what the client says of offsets that are not there, and what has become known of topics' ids."""
-        from confluent_kafka import KafkaError
-
-        lost: set[Partition] = set()
-        for message in messages:
-            error = message.error()
-            if error is not None and error.code() == KafkaError._AUTO_OFFSET_RESET:
-                lost.add((str(message.topic()), int(message.partition() or 0)))
-        self._lose(consumer, lost | self._of_others(self._topic_ids.look(self._by_topic)))
+        self._lose(consumer, not_there(messages) | self._of_others(self._topic_ids.look(self._by_topic)))
 
     def positions(self, consumer: Consumer, topics: Iterable[str]) -> dict[Partition, int]:
         """How far the partitions of these topics have been read, where anything has been."""
         from confluent_kafka import TopicPartition
 
-        wanted = [TopicPartition(*p) for p in self.begun.keys() - self.astray.keys() if p[0] in set(topics)]
+        wanted = [TopicPartition(*p) for p in self.begun if p not in self.astray and p[0] in set(topics)]
         return {(tp.topic, tp.partition): tp.offset for tp in consumer.position(wanted) if tp.offset >= 0}
 
     def find(self, consumer: Consumer) -> Found:
@@ -119,21 +112,15 @@ class Places:
         where a topic proves to be another one, all of it is astray from now on. Raises RetryLater without brokers.
         """
         found = Found()
-        if not self.astray or self._monotonic() < self._again:
+        if not self.astray.due:
             return found
-        self._again = self._monotonic() + self._backoff.next_s()
-        counts = partition_counts(consumer, {topic for topic, _ in self.astray})
-        found.ids.update(self._topic_ids.of(counts))
+        with self.astray.asking():
+            counts = partition_counts(consumer, {topic for topic, _ in self.astray})
+            found.ids.update(self._topic_ids.of(counts))
         self._lose(consumer, self._of_others(found.ids))
-        until = self._monotonic() + WAIT_S
-        for partition in [partition for partition in self.astray if self._told(partition[0], found.ids)]:
-            if partition[1] >= counts[partition[0]]:
-                found.gone.append(partition)
-            elif self._monotonic() <= until:
-                self._look(consumer, partition, found)
-        if found.topics:
-            self._backoff.reset()
-            self._again = 0.0
+        found.gone.extend(p for p in self.astray if self._told(p[0], found.ids) and p[1] >= counts[p[0]])
+        self.astray.discard(found.gone)
+        found.starts.update(self.astray.ask(lambda partition: self._resumption(consumer, partition, found.ids)))
         return found
 
     def take(self, consumer: Consumer, found: Found) -> None:
@@ -145,7 +132,7 @@ class Places:
         for topic in found.topics:
             if found.ids[topic]:
                 self._ids[topic] = self._by_topic[topic].ids[topic] = found.ids[topic]
-        for partition in self.astray:
+        for partition in (*self.astray, *found.gone):
             if partition[0] in found.topics:  # an end of the old topic is none of the new one
                 self._by_topic[partition[0]].forget(partition)
         for partition, resumption in found.starts.items():
@@ -153,7 +140,7 @@ class Places:
                 self._begin(partition, resumption)
                 consumer.incremental_assign([TopicPartition(*partition, resumption.start)])
         for partition in found.gone:
-            self.astray.pop(partition, None)
+            self._stood.pop(partition, None)
             if self.begun.pop(partition, None) is not None:
                 _log.warning("%s/%d is not read any more: the topic was made anew with fewer partitions", *partition)
 
@@ -172,28 +159,25 @@ class Places:
         """Read these no further. (The client has stopped to fetch some of them and takes no seek: they begin anew.)"""
         from confluent_kafka import TopicPartition
 
-        lost = [partition for partition in sorted(partitions) if partition in self.begun.keys() - self.astray.keys()]
+        lost = [
+            partition for partition in sorted(partitions) if partition in self.begun and partition not in self.astray
+        ]
         if not lost:
             return
         read = self.positions(consumer, {topic for topic, _ in lost})
         for partition in lost:
             at, topic_id = read.get(partition, max(self.begun[partition], 0)), self._ids.get(partition[0], "")
-            self.astray[partition] = Stood(at, topic_id, partition in read)
+            self._stood[partition] = Stood(at, topic_id, partition in read)
         consumer.incremental_unassign([TopicPartition(*partition) for partition in lost])
-        self._backoff.reset()
-        self._again = 0.0
+        self.astray.add(lost)
 
-    def _look(self, consumer: Consumer, partition: Partition, found: Found) -> None:
-        try:
-            found.starts[partition] = self._resumption(consumer, partition, found.ids[partition[0]])
-        except RetryLater as error:
-            _log.warning("%s/%d waits, others go on: %s", *partition, error)
-            self.astray[partition] = self.astray.pop(partition)  # the others are asked for before it
-
-    def _resumption(self, consumer: Consumer, partition: Partition, topic_id: str) -> Resumption:
+    def _resumption(self, consumer: Consumer, partition: Partition, ids: Mapping[str, str]) -> Resumption:
         from confluent_kafka import OFFSET_BEGINNING
 
-        table, stood = self._by_topic[partition[0]].table, self.astray[partition]
+        if not self._told(partition[0], ids):
+            raise RetryLater("its topic is not there, or its id is not told yet")
+        topic_id = ids[partition[0]]
+        table, stood = self._by_topic[partition[0]].table, self._stood.get(partition)
         if stood is not None and (stood.read or stood.topic_id or not topic_id):
             # A table that keeps no ids is not sure of which topic it is.
             sure = stood.read or table.keeps_id(partition)
@@ -211,5 +195,6 @@ class Places:
         if end is not None and end > found.start:
             model.table.restart(partition, found.start)
         self.begun[partition] = found.start
-        del self.astray[partition]
+        self.astray.discard([partition])
+        self._stood.pop(partition, None)
         say(self._group, partition, found)

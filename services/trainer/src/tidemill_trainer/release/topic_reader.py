@@ -134,8 +134,9 @@ class TopicReader:
 
         if not self._astray.due:
             return
-        places = self._places(consumer)
-        ids = self._ids.of({topic for topic, _ in self._astray})
+        with self._astray.asking():
+            places = self._places(consumer)
+            ids = self._ids.of({topic for topic, _ in self._astray})
         found = self._astray.ask(lambda partition: self._resumption(consumer, places[partition], ids[partition[0]]))
         for partition, one in found.items():
             if self._marks.get(partition, Mark()).topic_id != ids[partition[0]] or not one.anew:

@@ -168,7 +168,8 @@ class Assignment:
         """Go on, where the log does not hold what comes next any more, and say so; what brokers do not tell of now
         stays astray. Nothing may be on its way. Raises RetryLater without brokers, and nothing is changed then.
         """
-        ids = self._ids({topic for topic, _ in self.astray})
+        with self.astray.asking():
+            ids = self._ids({topic for topic, _ in self.astray})
         found = self.astray.ask(
             lambda p: resumption(consumer, p, self._stands[p], self._marks.get(p, Mark()), ids[p[0]])
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from confluent_kafka import Consumer, KafkaError, Message
 
@@ -64,6 +65,15 @@ class Astray:
         for partition in partitions:
             self._waiting.pop(partition, None)
 
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Around what must be known of all before `ask`: where it raises RetryLater, it is asked for later, too."""
+        try:
+            yield
+        except RetryLater:
+            self._later()
+            raise
+
     def ask(self, where: Callable[[Partition], Resumption]) -> dict[Partition, Resumption]:
         """Where to go on, of each partition of which it is told in time. `where` raises RetryLater where it is not told
         now: that partition stays, behind the others, and is asked for later. What is found stays until `discard`.
@@ -81,8 +91,11 @@ class Astray:
         if found:
             self._soon()
         else:
-            self._again = self._monotonic() + self._backoff.next_s()
+            self._later()
         return found
+
+    def _later(self) -> None:
+        self._again = self._monotonic() + self._backoff.next_s()
 
     def _soon(self) -> None:
         self._backoff.reset()
