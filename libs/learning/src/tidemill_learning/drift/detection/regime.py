@@ -7,16 +7,11 @@ fixed window would either see a step late or take every bad day for one.
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
-import types
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any
 
-DELTA = 0.002
-"""ADWIN's confidence: the chance of a false cut."""
+from tidemill_learning.adwin import new_adwin
 
 CHECK_EVERY = 4
 """Buckets between two looks for a change."""
@@ -28,17 +23,11 @@ LONGEST = 2_048
 """Buckets that are remembered (200,000 labels); beyond it the older half is forgotten."""
 
 
-class _Adwin(Protocol):
-    drift_detected: bool
-
-    def update(self, x: float) -> None: ...
-
-
 class Regime:
     """The level of a sequence since its last change: `mean`, in the sequence's unit, of its last `width` values.
 
-    `state`: what `to_state` gave, the sequence itself; ADWIN (confidence `DELTA`) is rebuilt from it. Bifet, Gavaldà:
-    Learning from Time-Changing Data with Adaptive Windowing, SDM 2007.
+    `state`: what `to_state` gave, the sequence itself; ADWIN (confidence `adwin.DELTA`) is rebuilt from it. Bifet,
+    Gavaldà: Learning from Time-Changing Data with Adaptive Windowing, SDM 2007.
 
     >>> regime = Regime()
     >>> for value in [0.0] * 100 + [3.0] * 100:
@@ -52,7 +41,7 @@ class Regime:
         self._since = int(state.get("since", 0))
         self._before = int(state.get("before", 0))
         self._values: list[float] = []
-        self._adwin = _new_adwin()
+        self._adwin = new_adwin(CHECK_EVERY)
         for value in state.get("values", []):
             self._values.append(value)
             self._adwin.update(value)
@@ -93,21 +82,3 @@ class Regime:
         since, before = max(0, self._since - cut), max(0, self._before - cut)
         kept = {"since": since, "before": before, "values": self._values[cut:]}
         self.__init__(kept)  # type: ignore[misc]
-
-
-def _new_adwin() -> _Adwin:
-    """River's ADWIN without the rest of `river.drift`.
-
-    That package imports every detector, its datasets and with them scipy, pandas and scikit-learn: 190 MB and 3 s
-    instead of 20 MB and 0.3 s. So the package is entered into `sys.modules` without running its `__init__`.
-    """
-    if "river.drift" not in sys.modules:
-        spec = importlib.util.find_spec("river")
-        if spec is None or not spec.submodule_search_locations:
-            raise ImportError("river is not installed: it comes with tidemill-learning[drift]")
-        package = types.ModuleType("river.drift")
-        package.__path__ = [str(Path(spec.submodule_search_locations[0]) / "drift")]
-        sys.modules["river.drift"] = package
-    from river.drift.adwin import ADWIN
-
-    return cast(_Adwin, ADWIN(delta=DELTA, clock=CHECK_EVERY))  # type: ignore[no-untyped-call]

@@ -1,0 +1,93 @@
+"""When is it time to learn anew? After so many rows since the change, under a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+AFTER_CHANGE = 250
+"""Rows since a change at which the first fit follows; the next at four times as many."""
+
+GROWTH_AFTER_CHANGE = 4
+GROWTH_AT_FIRST = 2
+"""Of the first concept: its first version has many rows already."""
+
+AT_START = 3
+MOST_SAVED = 5
+"""Tokens at the start, and at most: so many fits may follow one another closely."""
+
+RESERVED = 1
+"""A token that the growth of the first concept leaves for a change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """At most `fits` in any stretch of `rows` labelled rows, on average: a token bucket."""
+
+    fits: int = 15
+    rows: int = 40_000
+
+    @property
+    def rows_per_token(self) -> float:
+        """Labelled rows after which one more fit is allowed."""
+        return self.rows / max(1, self.fits - AT_START)
+
+
+class FitSchedule:
+    """Fits at 250, 1,000, 4,000, 16,000 ... rows since a change; at first at `first_after` rows and each time that they
+    have doubled. What is due waits for a token of the `budget`.
+
+    Learning on all rows since the change, each time that they have grown by a factor, costs a logarithm of fits and is
+    never far behind what the rows could teach.
+
+    >>> schedule = FitSchedule(first_after=2_000, budget=Budget())
+    >>> schedule.due(1_999), schedule.due(2_000)
+    (False, True)
+    """
+
+    def __init__(self, first_after: int, budget: Budget, state: Mapping[str, Any] | None = None) -> None:
+        state = state or {}
+        self._budget = budget
+        self._next = int(state.get("next", first_after))
+        self._growth = int(state.get("growth", GROWTH_AT_FIRST))
+        self._tokens = float(state.get("tokens", AT_START))
+        self._versions = bool(state.get("versions", False))
+
+    def to_state(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {"next": self._next, "growth": self._growth, "tokens": self._tokens, "versions": self._versions}
+
+    @property
+    def next_at(self) -> int:
+        """Rows since the change at which the next fit is due."""
+        return self._next
+
+    @property
+    def tokens(self) -> float:
+        """Fits that the budget allows now."""
+        return self._tokens
+
+    def label(self) -> None:
+        """A label became known."""
+        self._tokens = min(float(MOST_SAVED), self._tokens + 1.0 / self._budget.rows_per_token)
+
+    def changed(self) -> None:
+        """There was a change: rows are counted anew."""
+        self._next, self._growth = AFTER_CHANGE, GROWTH_AFTER_CHANGE
+
+    def due(self, rows: int) -> bool:
+        """Whether a fit is due with so many rows since the change."""
+        kept = RESERVED if self._growth == GROWTH_AT_FIRST and self._versions else 0
+        return rows >= self._next and self._tokens >= 1.0 + kept
+
+    def fitted(self, rows: int) -> None:
+        """A fit on so many rows was asked for: it costs a token, whatever comes of it."""
+        self._tokens -= 1.0
+        self._versions = True
+        while self._next <= rows:
+            self._next *= self._growth
+
+    def failed(self, rows: int) -> None:
+        """The fit on so many rows gave no version."""
+        self._next = min(self._next, rows + max(1, rows // 4))

@@ -1,0 +1,210 @@
+"""The loop in label time: labelled rows in, and out what follows: a change, a fit, a version that takes over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidemill_learning.label_time.change_detector import ChangeDetector, Place
+from tidemill_learning.label_time.change_point import ChangePoint
+from tidemill_learning.label_time.contest import Contest
+from tidemill_learning.label_time.fit_schedule import Budget, FitSchedule
+from tidemill_learning.label_time.losses import losses, surprises
+from tidemill_learning.label_time.pool import Pool, Takeover
+from tidemill_learning.training.examples import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """A version's scores of some rows, as `losses` takes them, and its classes in their order."""
+
+    scores: NDArray[np.float64]
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledRows:
+    """n rows in label time. `target` [n]; `observed_at` [n], epoch ms, ascending; `places` [n]: of the events."""
+
+    target: NDArray[np.generic]
+    observed_at: NDArray[np.int64]
+    places: Sequence[Place]
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """An alarm: the version that serves has become worse, since `change`. `label`: its number in label time."""
+
+    change: ChangePoint
+    version: int
+    label: int
+
+
+@dataclass(frozen=True, slots=True)
+class FitDue:
+    """A fit is wanted on the `rows` labelled rows since `change` (None: since the beginning) that were known by
+    `cut_off_ms`. `cause`: `first_data`, `quality` (the first one after a change) or `growth`.
+    """
+
+    cause: Literal["first_data", "quality", "growth"]
+    change: ChangePoint | None
+    rows: int
+    cut_off_ms: int
+    label: int
+
+
+Decision = Changed | FitDue | Takeover
+
+
+class LabelTime:
+    """One model's loop. A function of the sequence of labelled rows and of the versions that the fits gave: how the
+    rows are cut into batches changes nothing, nor does how long a fit takes, for label time waits for it.
+
+    `first_after`: labelled rows that the first version wants; `state`: what `to_state` gave.
+
+    Use: `taken, decisions = learn(rows, answers)`; after a `FitDue` (it is the last of the decisions then, and `awaits`
+    is set) fit, call `fitted` or `unfitted`, score the rows that were not taken by the versions of now, and go on.
+    """
+
+    def __init__(self, task: Task, first_after: int, budget: Budget, state: Mapping[str, Any] | None = None) -> None:
+        state = state or {}
+        self._task = task
+        self._detector = ChangeDetector(state.get("detector"))
+        self._schedule = FitSchedule(first_after, budget, state.get("schedule"))
+        self._pool = Pool(state.get("pool"))
+        self._change = ChangePoint.from_dict(state["change"]) if state.get("change") else None
+        self._concept, self._rows, self._labels, self._cut_off = (
+            int(state.get(name, 0)) for name in ("concept", "rows", "labels", "cut_off")
+        )
+        self._fresh = bool(state.get("fresh", False))
+        self._spread = float(state.get("spread", 1.0))
+        self.awaits: bool = bool(state.get("awaits", False))
+
+    def to_state(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {
+            "detector": self._detector.to_state(), "schedule": self._schedule.to_state(), "pool": self._pool.to_state(),
+            "change": self._change.to_dict() if self._change else None, "concept": self._concept, "rows": self._rows,
+            "labels": self._labels, "cut_off": self._cut_off, "fresh": self._fresh, "spread": self._spread,
+            "awaits": self.awaits,
+        }  # fmt: skip
+
+    @property
+    def champion(self) -> int | None:
+        """The version that is to serve."""
+        return self._pool.champion
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """The versions whose answers `learn` wants, the champion among them."""
+        return self._pool.versions
+
+    @property
+    def change(self) -> ChangePoint | None:
+        """The last change."""
+        return self._change
+
+    @property
+    def rows(self) -> int:
+        """Labelled rows since the last change."""
+        return self._rows
+
+    def crown(self, version: int) -> None:
+        """A person released this version: it serves from now on."""
+        if version not in self._pool.versions:
+            self._pool.add(version, self._concept)
+        if version != self._pool.champion:
+            self._pool.crown(version)
+
+    def fitted(self, version: int, contest: Contest | None = None, spread: float | None = None) -> Takeover | None:
+        """The fit that was due made this version; `contest`: what its hold-out told against the champion. The first
+        one says the `spread` of a regression's target. Gives whether it takes over at once.
+        """
+        self.awaits = False
+        if self._pool.champion is None and spread:
+            self._spread = spread
+        return self._pool.add(version, self._concept, contest)
+
+    def unfitted(self) -> None:
+        """The fit that was due gave no version: it is due again when a quarter more rows are there."""
+        self.awaits = False
+        self._schedule.failed(self._rows)
+
+    def learn(self, rows: LabelledRows, answers: Mapping[int, Answers]) -> tuple[int, list[Decision]]:
+        """Take in labelled rows; gives how many were taken, and what follows. All are, unless a fit is due before.
+
+        `answers`: of each of `versions`, to all of these rows. Raises ValueError while a fit is awaited.
+        """
+        if self.awaits:
+            raise ValueError("a fit is due: label time goes on after it")
+        loss = {v: losses(self._task, rows.target, a.scores, a.classes, self._spread) for v, a in answers.items()}
+        taken = 0
+        decisions: list[Decision] = []
+        due = False
+        while taken < len(rows) and not due:
+            champion = self._pool.champion
+            gains = _gains(loss, champion, taken)
+            decides = self._pool.enough_at(gains)
+            end = len(rows) if decides is None else taken + decides + 1
+            surprise = None
+            if champion is not None:
+                surprise = surprises(self._task, loss[champion][taken:end], answers[champion].scores[taken:end])
+            stop, due, found = self._watch(rows, taken, end, surprise)
+            decisions += found
+            takeover = self._pool.learn({v: gain[: stop - taken] for v, gain in gains.items()})
+            if takeover is not None:
+                decisions.append(takeover)
+            if due:
+                decisions.append(self._due())
+            taken = stop
+        return taken, decisions
+
+    def _watch(
+        self, rows: LabelledRows, begin: int, end: int, surprise: NDArray[np.float64] | None
+    ) -> tuple[int, bool, list[Changed]]:
+        """Label by label from `begin` up to `end`, or to where a fit is due; gives where it stopped, whether for a fit,
+        and alarms.
+        """
+        alarms: list[Changed] = []
+        for k in range(begin, end):
+            place = rows.places[k]
+            self._labels += 1
+            self._cut_off = max(self._cut_off, int(rows.observed_at[k]))
+            self._schedule.label()
+            self._rows += self._change is None or place.event_time >= self._change.event_time
+            change = self._detector.add(float(surprise[k - begin]), place) if surprise is not None else None
+            if change is not None:
+                alarms.append(self._changed(change))
+            if self._schedule.due(self._rows):
+                return k + 1, True, alarms
+        return end, False, alarms
+
+    def _changed(self, change: ChangePoint) -> Changed:
+        assert self._pool.champion is not None
+        self._change, self._fresh = change, True
+        self._concept += 1
+        self._rows = self._detector.since(change.event_time)
+        self._schedule.changed()
+        return Changed(change, self._pool.champion, self._labels)
+
+    def _due(self) -> FitDue:
+        cause: Literal["first_data", "quality", "growth"] = "quality" if self._fresh else "growth"
+        if self._pool.champion is None:
+            cause = "first_data"
+        self._schedule.fitted(self._rows)
+        self._fresh, self.awaits = False, True
+        return FitDue(cause, self._change, self._rows, self._cut_off, self._labels)
+
+
+def _gains(loss: Mapping[int, NDArray[np.float64]], champion: int | None, begin: int) -> dict[int, NDArray[np.float64]]:
+    """What each version but the champion gains over it, label by label from `begin` on."""
+    if champion is None:
+        return {}
+    return {v: loss[champion][begin:] - its[begin:] for v, its in loss.items() if v != champion}

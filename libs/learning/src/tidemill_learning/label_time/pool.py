@@ -1,0 +1,128 @@
+"""The versions that are scored on every new label: the one that serves, and those that may take over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidemill_learning.label_time.contest import NEEDED, Contest
+
+LARGEST = 8
+"""Versions; each costs a score a label, and memory."""
+
+OF_ONE_CONCEPT = 2
+"""Newest versions of the concept of now that stay."""
+
+
+@dataclass(slots=True)
+class Member:
+    """A version. `concept`: the number of the change since which its rows are; `contest`: against the champion."""
+
+    version: int
+    concept: int
+    contest: Contest = field(default_factory=Contest)
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """A version that takes over, and why: it gained `mean_gain` of the loss a label on `labels` labels."""
+
+    version: int
+    over: int | None
+    log_evidence: float
+    labels: int
+
+    @property
+    def detail(self) -> str:
+        """One sentence for people."""
+        if self.over is None:
+            return f"version {self.version} is the first"
+        return (
+            f"version {self.version} answers better than version {self.over}, on {self.labels:,} labels that neither "
+            f"has learned: evidence e^{self.log_evidence:.1f}, e^{NEEDED:.1f} wanted"
+        )
+
+
+class Pool:
+    """Up to `LARGEST` versions: the champion, the newest of the concept of now, and the newest of each earlier one, so
+    that a concept that comes back finds the version that knew it. `state`: what `to_state` gave.
+    """
+
+    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
+        state = state or {}
+        self.champion: int | None = state.get("champion")
+        self._members = [
+            Member(m["version"], m["concept"], Contest(m["wealth"], m["labels"])) for m in state.get("members", ())
+        ]
+
+    def to_state(self) -> dict[str, Any]:
+        """Plain JSON."""
+        members = [
+            {"version": m.version, "concept": m.concept, "wealth": m.contest.to_state(), "labels": m.contest.labels}
+            for m in self._members
+        ]
+        return {"champion": self.champion, "members": members}
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """All of them, oldest first."""
+        return tuple(member.version for member in self._members)
+
+    @property
+    def contests(self) -> Mapping[int, Contest]:
+        """Of every version but the champion."""
+        return {m.version: m.contest for m in self._members if m.version != self.champion}
+
+    def add(self, version: int, concept: int, contest: Contest | None = None) -> Takeover | None:
+        """A new version comes in, perhaps with what a hold-out has told; the first one, or one that has told enough,
+        takes over at once.
+        """
+        self._members = [m for m in self._members if m.version != version]
+        self._members.append(Member(version, concept, contest or Contest()))
+        taken = self._first(version) if self.champion is None else self.winner()
+        self._trim(concept)
+        return taken
+
+    def enough_at(self, gains: Mapping[int, NDArray[np.float64]]) -> int | None:
+        """Which of the next labels, by the gains of each version over the champion on them, decides."""
+        found = [at for v, contest in self.contests.items() if (at := contest.enough_at(gains[v])) is not None]
+        return min(found, default=None)
+
+    def learn(self, gains: Mapping[int, NDArray[np.float64]]) -> Takeover | None:
+        """Take in the gains of each version but the champion; gives who takes over, if anybody."""
+        for version, contest in self.contests.items():
+            contest.add(gains[version])
+        return self.winner()
+
+    def winner(self) -> Takeover | None:
+        """The version with the most evidence, if that is enough: it is the champion from now on."""
+        best = max(self.contests.items(), key=lambda one: (one[1].log_evidence, one[0]), default=None)
+        if best is None or best[1].log_evidence < NEEDED:
+            return None
+        version, contest = best
+        taken = Takeover(version, self.champion, contest.log_evidence, contest.labels)
+        self.crown(version)
+        return taken
+
+    def crown(self, version: int) -> None:
+        """This version serves from now on, whoever said so: what was gained over another counts no longer."""
+        self.champion = version
+        for member in self._members:
+            member.contest = Contest()
+
+    def _first(self, version: int) -> Takeover:
+        self.champion = version
+        return Takeover(version, None, 0.0, 0)
+
+    def _trim(self, concept: int) -> None:
+        of_now = [m for m in self._members if m.concept == concept][-OF_ONE_CONCEPT:]
+        newest = {m.concept: m for m in self._members if m.concept != concept}
+        kept = {self.champion, self._members[-1].version, *(m.version for m in (*of_now, *newest.values()))}
+        self._members = [m for m in self._members if m.version in kept]
+        while len(self._members) > LARGEST:
+            spare = (m for m in self._members[:-1] if m.version != self.champion)
+            self._members.remove(next(spare))

@@ -1,0 +1,116 @@
+"""Label time: a change is found and placed, fits follow it, a better version takes over and a worse one never does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tidemill_learning.label_time.change_detector import Place
+from tidemill_learning.label_time.fit_schedule import Budget
+from tidemill_learning.label_time.loop import Answers, Changed, Decision, FitDue, LabelledRows, LabelTime
+from tidemill_learning.label_time.pool import Takeover
+
+Model = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Feature and event time to P(positive): a version for tests, which knows one concept."""
+
+
+class Stream:
+    """`x` uniform in [0, 1]; the label is `x > 0.5`, turned round after `change`, and wrong in one case of ten."""
+
+    def __init__(self, rows: int, change: int, seed: int = 1) -> None:
+        rng = np.random.default_rng(seed)
+        self.x = rng.random(rows)
+        self.time = np.arange(rows, dtype=np.int64) * 1_000
+        clean = (self.x > 0.5) ^ (np.arange(rows) >= change)
+        self.y = (clean ^ (rng.random(rows) < 0.1)).astype(np.int64)
+
+
+def straight(x: np.ndarray) -> np.ndarray:
+    return np.where(x > 0.5, 0.9, 0.1)
+
+
+def turned(x: np.ndarray) -> np.ndarray:
+    return np.where(x > 0.5, 0.1, 0.9)
+
+
+def play(
+    stream: Stream, cuts: list[int], *, restart: bool = False, since_change: bool = True
+) -> tuple[list[Decision], LabelTime]:
+    """All labels in batches that end at `cuts`; a fit gives the version that knows the concept of the newest row."""
+    loop, models, said = LabelTime("binary", 1_000, Budget()), {}, []
+    for begin, end in zip([0, *cuts], [*cuts, len(stream.x)], strict=True):
+        at = begin
+        while at < end:
+            rows = LabelledRows(
+                stream.y[at:end],
+                stream.time[at:end] + 500,
+                [Place(int(t), "clean", 0, int(t)) for t in stream.time[at:end]],
+            )
+            answers = {v: Answers(models[v](stream.x[at:end])) for v in loop.versions}
+            taken, decisions = loop.learn(rows, answers)
+            said += decisions
+            at += taken
+            if loop.awaits:
+                version = len(models) + 1
+                models[version] = turned if loop.change is not None and since_change else straight
+                took = loop.fitted(version)
+                said += [took] if took else []
+            if restart:
+                loop = LabelTime("binary", 1_000, Budget(), json.loads(json.dumps(loop.to_state())))
+    return said, loop
+
+
+def test_a_change_is_found_soon_placed_exactly_and_answered() -> None:
+    said, loop = play(Stream(8_000, 4_000), [2_000, 3_999, 5_000])
+    (alarm,) = (d for d in said if isinstance(d, Changed))
+    assert alarm.label - 4_000 < 100
+    assert abs(alarm.change.event_time - 4_000_000) <= 10_000
+    assert alarm.change.earliest <= alarm.change.event_time <= alarm.change.latest
+    assert alarm.change.offsets == (("clean", 0, alarm.change.event_time),)
+    fits = [(d.cause, d.rows) for d in said if isinstance(d, FitDue)]
+    assert fits[:4] == [("first_data", 1_000), ("growth", 2_000), ("growth", 4_000), ("quality", 250)]
+    assert all(cause == "growth" and rows >= 1_000 for cause, rows in fits[4:]), "a budget that is spent makes it wait"
+    last = [d for d in said if isinstance(d, Takeover)][-1]
+    assert last.over is not None and last.labels < 100, "the turned world needs few labels"
+    assert loop.champion == last.version
+
+
+def test_where_nothing_changes_nothing_is_swapped_and_no_alarm_is_raised() -> None:
+    said, loop = play(Stream(20_000, 20_000), [1_000 * k for k in range(1, 20)])
+    assert [type(d).__name__ for d in said if not isinstance(d, FitDue)] == ["Takeover"], "the first version alone"
+    assert loop.champion == 1
+
+
+def test_a_version_of_an_earlier_concept_comes_back_with_it() -> None:
+    stream = Stream(12_000, 4_000)
+    again = Stream(4_000, 4_000, seed=2)
+    stream.x[8_000:], stream.y[8_000:] = again.x, again.y
+    said, loop = play(stream, [6_000, 9_000])
+    back = [d for d in said if isinstance(d, Takeover)][-1]
+    assert loop.versions.index(back.version) < len(loop.versions) - 1
+    assert back.labels <= 60, "it comes back on a few labels, before any fit could follow"
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(1, 5_999), min_size=0, max_size=12, unique=True), st.booleans())
+def test_neither_batches_nor_restarts_change_what_is_decided(cuts: list[int], restart: bool) -> None:
+    stream = Stream(6_000, 3_500)
+    assert play(stream, sorted(cuts), restart=restart)[0] == play(stream, [])[0]
+
+
+def test_a_fit_that_gave_nothing_is_due_again_with_a_quarter_more_rows() -> None:
+    loop, stream = LabelTime("binary", 1_000, Budget()), Stream(3_000, 3_000)
+    rows = LabelledRows(stream.y, stream.time, [Place(int(t)) for t in stream.time])
+    taken, (due,) = loop.learn(rows, {})
+    assert isinstance(due, FitDue) and (taken, due.rows, due.cause) == (1_000, 1_000, "first_data")
+    with pytest.raises(ValueError, match="a fit is due"):
+        loop.learn(rows, {})
+    loop.unfitted()
+    rest = LabelledRows(stream.y[taken:], stream.time[taken:], [Place(int(t)) for t in stream.time[taken:]])
+    taken, (due,) = loop.learn(rest, {})
+    assert isinstance(due, FitDue) and due.rows == 1_250
