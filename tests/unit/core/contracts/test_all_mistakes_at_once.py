@@ -163,12 +163,40 @@ def test_the_good_file_is_good(tmp_path: Path) -> None:
         ("schema: loan.avsc", "schema: loan", "`schema` must be the name of an .avsc file"),
         ("  amount: number", "  amount: number\n  amount: nmber", "`features.amount` stands twice"),
         ("zone: UTC", "zoon: UTC", "unknown key 'zoon'"),
+        ("  mode: canary", "  kind: canary", "unknown key 'kind' in release"),
+        ("  mode: canary", "  mode: direct\n  mode: canary", "`release.mode` stands twice"),
+        (
+            "  mode: canary\n  stages: [5%, 50%, 100%]",
+            "  mode: ab\n  mode: canary\n  stages: [5%, 9%]",
+            "`release.mode` stands",
+        ),
+        ("  task: binary", "  task: regression\n  task: binary", "`target.task` stands twice"),
+        ("  task: binary", "  task: binary\n  task: regression", "`target.task` stands twice"),
+        ("  delay: 6h\n  expires: 3d", "  delay: 5d\n  delay: 6h\n  expires: 3d", "`target.delay` stands twice"),
+        ("  delay: 6h\n  expires: 3d", "  delay: 31d\n  until: 40d", "unknown key 'until' in target"),
     ],
 )
 def test_what_follows_from_a_mistake_is_not_told(tmp_path: Path, before: str, after: str, said: str) -> None:
     assert GOOD.count(before) == 1
     (one,) = told(tmp_path, GOOD.replace(before, after))
     assert said in one
+
+
+def test_an_unknown_key_that_is_like_another_hides_no_mistake_of_the_rest(tmp_path: Path) -> None:
+    found = told(tmp_path, GOOD.replace("  mode: canary\n", "").replace("  hold: 10m", "  holds: 10m"))
+    assert "`release.stages` belong to canary and ab" in found[0]
+    assert "unknown key 'holds' in release: did you mean 'hold'?" in found[1]
+    assert len(found) == 2
+
+
+def test_a_section_that_stands_twice_hides_none_of_its_own_mistakes_and_none_behind_it(tmp_path: Path) -> None:
+    second = "expectations:\n  - expect_column_values_to_be_nul: {column: rate}\ndrift: {watch: [feature]}\nownr: me\n"
+    found = told(tmp_path, GOOD.replace("{column: amount}", "{column: amuont}") + second)
+    expected = [
+        "no field 'amuont'", "`expectations` stands twice", "unknown expectation", "`drift` stands twice",
+        "`drift.watch[0]` must be one of", "unknown key 'ownr'",
+    ]  # fmt: skip
+    assert [said for said, one in zip(expected, found, strict=True) if said not in one] == [], found
 
 
 def test_several_keys_that_are_missing_and_unknown_are_each_told(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from tidemill.contracts.model_file.errors import ModelFileError
 from tidemill.contracts.model_file.expectations import value_kind
 from tidemill.contracts.model_file.spec import ExpectationSpec, ModelSpec
 from tidemill.contracts.model_file.vocabulary import TYPES
-from tidemill.contracts.model_file.yaml.nodes import nearest
+from tidemill.contracts.model_file.yaml.suggestions import nearest
 from tidemill.contracts.schemas.avro_types import field_type
 
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ from tidemill.contracts.model_file.vocabulary import (
     UNIQUE_EXPECTATIONS,
     WINDOW_EXPECTATIONS,
 )
-from tidemill.contracts.model_file.yaml.nodes import NOT_BUILT, Section, Value, nearest
+from tidemill.contracts.model_file.yaml.nodes import NOT_BUILT, Section, Value
+from tidemill.contracts.model_file.yaml.suggestions import nearest
 from tidemill.patterns import linear as patterns
 
 INSTEAD: Final = {

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from tidemill.contracts.model_file.spec import PrivacyRule, Step
 from tidemill.contracts.model_file.units import UNITS, conversion
-from tidemill.contracts.model_file.yaml.nodes import Value, nearest
+from tidemill.contracts.model_file.yaml.nodes import Value
+from tidemill.contracts.model_file.yaml.suggestions import nearest
 
 PLAIN_STEPS: Final = ("trim", "lower", "upper", "collapse")
 """Steps on text that take no argument; `collapse` makes every run of white space one space."""

@@ -16,7 +16,8 @@ def read_release(value: Value | None) -> Release:
     if value is None:
         return Release()
     found = value.section(("mode", "stages", "hold", "approval", "labels", "limits"))
-    mode = found.read("mode", lambda v: v.choice(words.MODES), "direct", "")
+    stated = found.read("mode", lambda v: v.choice(words.MODES), "direct", "")
+    mode = stated if found.certain("mode") else ""
     readers: dict[str, Callable[[Value], Any]] = {
         "stages": lambda v: _stages(v, mode),
         "hold": Value.duration,

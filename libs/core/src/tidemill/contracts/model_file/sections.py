@@ -28,13 +28,14 @@ from tidemill.contracts.model_file.yaml.nodes import Section, Value
 def read_target(value: Value) -> Target:
     """`target`: label, task, delay, expires, and a source for the labels. A label or task that is wrong is ""."""
     found = value.section(("label", "task", "delay", "expires", "source"), required=("label", "task"))
+    task = found.read("task", lambda v: v.choice(words.TASKS), "", "")
     target = Target(
         label=found.read("label", Value.text, "", ""),
-        task=cast(Task, found.read("task", lambda v: v.choice(words.TASKS), "", "")),
+        task=cast(Task, task if found.certain("task") else ""),
         source=found.read("source", read_label_source, None, None),
         **found.options({"delay": Value.duration, "expires": Value.duration}),
     )
-    if found.sure("delay", "expires") and target.expires <= target.delay:
+    if found.certain("delay", "expires") and target.expires <= target.delay:
         place = found.entries.get("expires", value)
         said = "`target.expires` must be longer than `target.delay`: else most labels come too late"
         value.mistakes.add(place.error(said))

@@ -30,7 +30,8 @@ def read_source(value: Value) -> ExternalSource:
 
 def _read(value: Value) -> tuple[ExternalSource, Section]:
     found = value.section(KEYS, required=("topic", "format"))
-    kind = found.read("format", lambda v: v.choice(words.FORMATS), "", "")
+    stated = found.read("format", lambda v: v.choice(words.FORMATS), "", "")
+    kind = stated if found.certain("format") else ""
     readers: dict[str, Callable[[Value], Any]] = {
         "event_id": _place,
         "key": _key,

@@ -4,7 +4,6 @@ not end the reading, so that all are told at once.
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -17,12 +16,12 @@ import yaml
 
 from tidemill.contracts.model_file.errors import Mistakes, ModelFileError
 from tidemill.contracts.model_file.yaml.loader import Loader
+from tidemill.contracts.model_file.yaml.suggestions import close_to, near, nearest
 from tidemill.contracts.quantities import parse_duration, parse_rate, parse_share
 
 T = TypeVar("T")
 U = TypeVar("U")
 W = TypeVar("W")
-LONGEST_GUESS = 100
 MOST_CHARACTERS = 4_000_000
 """Room for sets of values; a model file's own keys are four levels deep."""
 LARGEST_WHOLE: Final = 2**63 - 1
@@ -63,9 +62,14 @@ class Value:
 
     def entries(self) -> dict[str, Value]:
         """A mapping with any keys, in order. Of a key that stands twice the first holds, and it is a mistake."""
+        return self._entries()[0]
+
+    def _entries(self) -> tuple[dict[str, Value], list[tuple[str, Value]]]:
+        """The same, and what stands again."""
         if not isinstance(self.node, yaml.MappingNode):
             raise self.wants("a mapping (`key: value`)")
         found: dict[str, Value] = {}
+        again: list[tuple[str, Value]] = []
         for key, node in self.node.value:
             name = key.value if isinstance(key, yaml.ScalarNode) else "?"
             child = Value(self.file, node, f"{self.path}.{name}" if self.path else name, key, self.mistakes)
@@ -73,9 +77,10 @@ class Value:
                 self.mistakes.add(child.error("a key must be plain text", at_key=True))
             elif name in found:
                 self.mistakes.add(child.error(f"`{child.path}` stands twice", at_key=True))
+                again.append((name, child))
             else:
                 found[name] = child
-        return found
+        return found, again
 
     def section(
         self, known: Collection[str], *, required: Sequence[str] = (), not_built: Collection[str] = ()
@@ -85,8 +90,8 @@ class Value:
         Keys of the model file that are not built are refused by name, others as unknown. One that is missing is
         not told where an unknown one looks like it.
         """
-        found = self.entries()
-        strange, meant = [name for name in found if name not in known], set()
+        found, again = self._entries()
+        strange, meant, riddle = [name for name in found if name not in known], set(), False
         for name in strange:
             child = found.pop(name)
             if name in not_built:
@@ -94,11 +99,14 @@ class Value:
                 continue
             said = f"unknown key {name!r}" + (f" in {self.path}" if self.path else "")
             self.mistakes.add(child.error(said, nearest(name, known), at_key=True))
-            meant |= {other for other in _close(name, known) if other not in found}
+            close = close_to(name, known)
+            riddle |= not close
+            meant |= {other for other in close if other not in found}
         missing = [name for name in required if name not in found and name not in meant]
         for name in missing:
             self.mistakes.add(self.error(f"`{self.path}.{name}` is missing" if self.path else f"`{name}` is missing"))
-        return Section(found, {*missing, *meant}, bool(strange))
+        doubtful = {name for name, _ in again} | ({name for name in known if name not in found} if riddle else set())
+        return Section(found, {*missing, *meant}, bool(strange), again, doubtful)
 
     @property
     def is_scalar(self) -> bool:
@@ -213,13 +221,23 @@ class Value:
 class Section:
     """The entries of a mapping whose keys are known: each is read once, and what is wrong with one hides no other.
 
-    `strange`: it has keys that are not known.
+    `strange`: it has keys that are not known. `again`: what stands a second time. `doubtful`: keys of which it is not
+    certain what they were meant to say, as they stand twice, or may be meant by a key that is like none.
     """
 
-    def __init__(self, entries: dict[str, Value], unsure: set[str], strange: bool) -> None:
+    def __init__(
+        self,
+        entries: dict[str, Value],
+        unsure: set[str],
+        strange: bool,
+        again: Sequence[tuple[str, Value]] = (),
+        doubtful: Collection[str] = (),
+    ) -> None:
         self.entries = entries
         self.strange = strange
         self._unsure = unsure
+        self._again = again
+        self._doubtful = frozenset(doubtful)
 
     def read(self, key: str, reader: Callable[[Value], T], default: U, wrong: W) -> T | U | W:
         """What `reader` makes of a key's value: `default` where the key is not there, `wrong` where it is wrong,
@@ -230,6 +248,9 @@ class Section:
         if key not in self.entries:
             return default
         value = self.entries[key]
+        for name, other in self._again:
+            if name == key and not other.is_scalar:
+                other.read(reader, None)  # only one of them can hold, but either may have mistakes of its own
         try:
             return reader(value)
         except ModelFileError as error:
@@ -245,6 +266,12 @@ class Section:
     def sure(self, *keys: str) -> bool:
         """True where each of these keys was read, or is rightly not there."""
         return self._unsure.isdisjoint(keys)
+
+    def certain(self, *keys: str) -> bool:
+        """True where what was read of these keys can be held against other keys: a mistake is not told that may follow
+        from another.
+        """
+        return self.sure(*keys) and self._doubtful.isdisjoint(keys)
 
 
 _WRONG: Final = object()
@@ -267,17 +294,3 @@ def compose(file: Path, text: str) -> Value:
     if root is None:
         raise ModelFileError(file, 1, 1, "the file is empty")
     return Value(file, root, "", root, Mistakes())
-
-
-def nearest(name: str, known: Collection[str]) -> str:
-    """A suggestion: the nearest of `known`, or all of them where none is near."""
-    return near(name, known) or "known are " + ", ".join(known)
-
-
-def near(name: str, known: Collection[str]) -> str:
-    """A suggestion: the nearest of `known`, or nothing where none is near."""
-    return next((f"did you mean {close!r}?" for close in _close(name, known)), "")
-
-
-def _close(name: str, known: Collection[str]) -> list[str]:
-    return difflib.get_close_matches(name[:LONGEST_GUESS], known, n=1, cutoff=0.6)
