@@ -81,6 +81,28 @@ def test_an_answer_that_nobody_reads_is_given_up() -> None:
         until(lambda: answering() <= before, PATIENCE_S, "its thread has ended")
 
 
+def test_a_stop_waits_for_no_check_that_hangs_however_many_are_asked() -> None:
+    health, hangs, asked_for = Health(), threading.Event(), list[None]()
+    health.add_ready("hangs", lambda: (asked_for.append(None), hangs.wait(PATIENCE_S), "hung")[2])
+    server = HealthServer(health, registry=CollectorRegistry(), deadline_s=DEADLINE_S).start()
+    try:
+        with ExitStack() as clients:
+            for _ in range(MOST_CONNECTIONS + 2):
+                client = clients.enter_context(connected(server))
+                client.sendall(b"GET /health/ready HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            until(lambda: len(asked_for) == MOST_CONNECTIONS, PATIENCE_S, "every place is taken by a check that hangs")
+            began = time.monotonic()
+            stopping = threading.Thread(target=server.close, daemon=True)
+            stopping.start()
+            stopping.join(PATIENCE_S / 2)
+            assert not stopping.is_alive()
+            assert time.monotonic() - began < DEADLINE_S + 2
+    finally:
+        hangs.set()
+    with pytest.raises(ConnectionRefusedError):
+        connected(server)
+
+
 @pytest.mark.parametrize(
     ("host", "status"),
     [("localhost:9000", 200), ("127.0.0.1", 200), ("[::1]:80", 200), ("page.example.com", 403), ("10.0.0.1", 403)],

@@ -29,6 +29,8 @@ DEADLINE_S: Final = 10.0
 """From the connection to the last byte of its answer, however steadily it trickles; one request is answered on each."""
 _WAITING: Final = 128
 """Connections that the system holds until they are accepted."""
+_ENDING_S: Final = 0.5
+"""How long a thread whose connection was ended is waited for at a time; one within a check that hangs does not end."""
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +71,7 @@ class HealthServer:
     def close(self) -> None:
         """Stop answering and free the port."""
         if self._thread.is_alive():
-            self._server.shutdown()
+            self._server.stop()
             self._thread.join(timeout=2)
         self._server.server_close()
 
@@ -90,15 +92,24 @@ class _BoundedServer(ThreadingHTTPServer):
         self._lock = threading.Lock()
         self._open: dict[Any, float] = {}
         self._free = threading.Semaphore(MOST_CONNECTIONS)
+        self._stopping = threading.Event()
         super().__init__(listener.getsockname()[:2], handler, bind_and_activate=False)
         self.socket.close()  # its own, which knows IPv4 alone
         self.socket = listener
 
+    def stop(self) -> None:
+        """Accept no more; waits for no answer that is under way."""
+        self._stopping.set()
+        self.shutdown()
+
     def process_request(self, request: Any, client_address: Any) -> None:
-        """In a thread of its own, once there is room for it."""
+        """In a thread of its own, once there is room for it; at the end of the server there is none."""
         while not self._free.acquire(blocking=False):
+            if self._stopping.is_set():
+                self.shutdown_request(request)
+                return
             self._end(1)
-            if self._free.acquire(timeout=1.0):  # its thread is on its way out
+            if self._free.acquire(timeout=_ENDING_S):  # its thread is on its way out
                 break
         with self._lock:
             self._open[request] = time.monotonic()

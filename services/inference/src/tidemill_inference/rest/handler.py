@@ -13,9 +13,9 @@ from starlette.concurrency import run_in_threadpool
 from tidemill.json.values import cut
 from tidemill.telemetry.logs import model_version
 from tidemill_inference.rest.dataplane import Answered, ModelEndpoint, Prepared
-from tidemill_inference.rest.problems import REFUSALS, Problem, refusal
+from tidemill_inference.rest.problems import Problem, refusing
 from tidemill_inference.rest.scheduling.cold_load import WantedModels
-from tidemill_inference.rest.scheduling.micro_batcher import ENOUGH, Log, MicroBatcher
+from tidemill_inference.rest.scheduling.micro_batcher import ENOUGH, Log, MicroBatcher, never_raising
 from tidemill_inference.rest.scheduling.scheduler import Scheduler
 from tidemill_inference.rest.score_cache.keys import cache_keys, read_scores, written_scores
 from tidemill_inference.rest.tracing import RequestSpans, note_version, span_name
@@ -61,7 +61,7 @@ class Predicting:
         """`together`: how many instances of small requests are in one call."""
         self.endpoints = endpoints
         self.limits = limits
-        self._log = log
+        self._log = never_raising(log)
         self.spans = spans
         self.scheduler = Scheduler(limits.batch_threads, limits.batch_queue)
         self._batchers = {
@@ -130,7 +130,7 @@ class Predicting:
             prepared = prepare()
             return endpoint.finish(prepared, endpoint.score(prepared))
 
-        try:
+        with refusing(self.limits.retry_after_s):
             serving = endpoint.predictor.current()
             _held = serving.hold() or await self._wanted.load(serving)  # so that nothing is loaded in place
             if size > SCORED_IN_PLACE:
@@ -140,8 +140,6 @@ class Predicting:
             if self._cache is not None and self._cache.covers(endpoint.spec.name):
                 return await self._cached(endpoint, prepare)
             return work()
-        except REFUSALS as error:
-            raise refusal(error, self.limits.retry_after_s) from error
 
 
 def headers_of(predictions: Predictions, traceparent: bytes) -> dict[str, str]:

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.metric_values import value_of
 from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, ToyModel, endpoint, event
 from tidemill.artifact import ArtifactError
+from tidemill_inference import metrics
 from tidemill_inference.rest.dataplane import Answered, ModelEndpoint
 from tidemill_inference.rest.request_checks import InvalidInstances
 from tidemill_inference.rest.scheduling.micro_batcher import ENOUGH, MicroBatcher, Part
@@ -124,6 +126,37 @@ def test_a_row_that_breaks_the_graph_fails_its_own_request_alone() -> None:
     good, bad = world.ask_all((100.0,), (666.0,))
     assert good == [pytest.approx(0.1)]
     assert isinstance(bad, ArtifactError)
+
+
+@pytest.mark.parametrize("requests", [((100.0,),), ((100.0,), (200.0, 300.0))])
+def test_where_predictions_cannot_be_logged_they_are_answered_all_the_same_and_counted_as_lost(
+    requests: tuple[tuple[float, ...], ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("the log broke")
+
+    lost = metrics.LOG_LOST.labels(MODEL, "defect")
+    before = value_of(lost)
+    world = World(Counting())
+    world.batcher = MicroBatcher(world.endpoint, broken, Scheduler())
+    assert world.ask_all(*requests) == [[pytest.approx(d / 1_000) for d in request] for request in requests]
+    assert value_of(lost) - before == sum(map(len, requests))
+    (told,) = [record for record in caplog.records if record.message == "REST predictions cannot be logged"]
+    assert told.exc_info is not None
+
+
+def test_a_client_that_cannot_be_answered_leaves_no_other_without_an_answer(caplog: pytest.LogCaptureFixture) -> None:
+    def gone(_: Part | Exception) -> None:
+        raise ConnectionResetError
+
+    world = World(Counting())
+
+    async def run() -> list[float]:
+        world.batcher.join(world.endpoint.check([{FEATURE: 50.0}]), b"", gone)
+        return await world.ask(100.0)
+
+    assert asyncio.run(run()) == [pytest.approx(0.1)]
+    assert [record.message for record in caplog.records] == ["a request cannot be answered"]
 
 
 def order_of(*asked: tuple[str, bool, int]) -> list[str]:

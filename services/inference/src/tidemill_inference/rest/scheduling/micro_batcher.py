@@ -7,11 +7,13 @@ has a cost a call beside its cost a row, and so has everything around it; under 
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from tidemill_inference import metrics
 from tidemill_inference.rest.dataplane import Answered, Checked, ModelEndpoint
 from tidemill_inference.rest.scheduling.scheduler import Scheduler
 from tidemill_inference.serving.serving import Serving
@@ -20,6 +22,8 @@ ENOUGH = 32
 """So many instances are not kept waiting for more: it takes the event loop for a millisecond or so."""
 
 Log: TypeAlias = Callable[[ModelEndpoint, Answered, Sequence[bytes]], object]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -50,7 +54,7 @@ class MicroBatcher:
 
     def __init__(self, endpoint: ModelEndpoint, log: Log, scheduler: Scheduler, most: int = ENOUGH) -> None:
         self._endpoint = endpoint
-        self._log = log
+        self._log = never_raising(log)
         self._scheduler = scheduler
         self._most = most
         self._waiting: deque[_Batch] = deque()
@@ -99,7 +103,7 @@ class MicroBatcher:
         start = 0
         for request, _, done in batch.entries:
             stop = start + len(request.ids)
-            done(Part(answered, start, stop))
+            _hand_over(done, Part(answered, start, stop))
             start = stop
         return True
 
@@ -107,10 +111,30 @@ class MicroBatcher:
         try:
             answered = self._endpoint.predict_checked([request])
         except Exception as error:  # noqa: BLE001 - whoever asked gets it
-            done(error)
+            _hand_over(done, error)
             return
         self._log(self._endpoint, answered, [traceparent] * len(request.ids))
-        done(Part(answered, 0, len(request.ids)))
+        _hand_over(done, Part(answered, 0, len(request.ids)))
+
+
+def never_raising(log: Log) -> Log:
+    """`log`, whose failure keeps nobody from an answer: what is lost then is counted, and told with the reason."""
+
+    def guarded(endpoint: ModelEndpoint, answered: Answered, traceparents: Sequence[bytes]) -> None:
+        try:
+            log(endpoint, answered, traceparents)
+        except Exception:  # noqa: BLE001 - whatever it is, whoever asked gets the answer
+            metrics.LOG_LOST.labels(endpoint.spec.name, "defect").inc(len(answered))
+            _log.exception("REST predictions cannot be logged", extra={"model": endpoint.spec.name})
+
+    return guarded
+
+
+def _hand_over(done: Done, found: Part | Exception) -> None:
+    try:
+        done(found)
+    except Exception:  # noqa: BLE001 - whatever it is, others wait behind it
+        _log.exception("a request cannot be answered")
 
 
 def gains(serving: Serving) -> bool:
