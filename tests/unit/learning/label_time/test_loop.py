@@ -77,6 +77,7 @@ def test_a_change_is_found_soon_placed_exactly_and_answered() -> None:
     assert all(cause == "growth" and rows >= 1_000 for cause, rows in fits[4:]), "a budget that is spent makes it wait"
     last = [d for d in said if isinstance(d, Takeover)][-1]
     assert last.over is not None and last.labels < 100, "the turned world needs few labels"
+    assert 4_000 < last.label < 8_000, "the label that decided, by its number"
     assert loop.champion == last.version
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -130,7 +130,7 @@ class LabelTime:
         self.awaits = False
         if self._pool.champion is None and spread:
             self._spread = spread
-        return self._pool.add(version, self._concept, contest)
+        return self._numbered(self._pool.add(version, self._concept, contest))
 
     def unfitted(self) -> None:
         """The fit that was due gave no version: it is due again when a quarter more rows are there."""
@@ -158,7 +158,7 @@ class LabelTime:
                 surprise = surprises(self._task, loss[champion][taken:end], answers[champion].scores[taken:end])
             stop, due, found = self._watch(rows, taken, end, surprise)
             decisions += found
-            takeover = self._pool.learn({v: gain[: stop - taken] for v, gain in gains.items()})
+            takeover = self._numbered(self._pool.learn({v: gain[: stop - taken] for v, gain in gains.items()}))
             if takeover is not None:
                 decisions.append(takeover)
             if due:
@@ -185,6 +185,9 @@ class LabelTime:
             if self._schedule.due(self._rows):
                 return k + 1, True, alarms
         return end, False, alarms
+
+    def _numbered(self, takeover: Takeover | None) -> Takeover | None:
+        return None if takeover is None else replace(takeover, label=self._labels)
 
     def _changed(self, change: ChangePoint) -> Changed:
         assert self._pool.champion is not None

@@ -29,12 +29,15 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """A version that takes over, and why: it gained `mean_gain` of the loss a label on `labels` labels."""
+    """A version that takes over, and why: the evidence, on `labels` labels. `label`: the number in label time of the
+    label that decided.
+    """
 
     version: int
     over: int | None
     log_evidence: float
     labels: int
+    label: int = 0
 
     @property
     def detail(self) -> str:
