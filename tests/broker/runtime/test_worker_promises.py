@@ -5,29 +5,17 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import defaultdict
 
-import pytest
-
 from tests.broker.runtime.diary import DiaryWorker, Entry, Hooks, TolerantDiaryWorker
-from tests.broker.runtime.harness import InMemoryWorld, World, running
+from tests.broker.runtime.harness import World, running
 from tests.support.polling import until
 from tidemill.errors import HoldTopics, RetryLater
 from tidemill.kafka.batch import Partition
-from tidemill.kafka.partitions.marks import Attempt, Mark
-from tidemill.kafka.poison.attempts import FEW
 from tidemill.kafka.runtime.outputs import PIECE
 
 WAIT_S = 60
-
-
-@pytest.fixture(params=["in_memory", "kafka"])
-def world(request: pytest.FixtureRequest) -> World:
-    if request.param == "in_memory":
-        return InMemoryWorld()
-    return World(request.getfixturevalue("kafka"), request.getfixturevalue("prefix"))
 
 
 def all_written(world: World, count: int) -> None:
@@ -271,29 +259,3 @@ def test_a_record_that_fails_each_time_is_set_aside_in_its_place_where_the_worke
     in_place[10] = 1_000_041
     assert world.written_in_order() == {n: list(range(n, 100, 4)) for n in (0, 2, 3)} | {1: in_place}
     assert worker.overlaps == []
-
-
-def test_after_small_steps_the_other_partitions_go_on_while_records_keep_coming_in_the_suspected_one(
-    world: World,
-) -> None:
-    fed, others_read = 2_030, threading.Event()
-    world.feed(0, 2_000, partition=3)
-    world.feed(2_000, 30, partition=0)
-    world.commit(3, 0, Mark(attempt=Attempt(100, 500)).text())
-
-    def as_many_come_as_go(entry: Entry) -> None:
-        nonlocal fed
-        if any(number != 3 for (_, number), _, _ in entry.records):
-            others_read.set()
-        elif not others_read.is_set():
-            world.feed(fed, len(entry.records), partition=3)
-            fed += len(entry.records)
-
-    worker = TolerantDiaryWorker(world.sink, Hooks(process=as_many_come_as_go))
-    with running(world, worker=worker, batch_size=500):
-        assert others_read.wait(WAIT_S / 2), "partition 0 is never read"
-        all_written(world, fed)
-    first = worker.named("process")[0]
-    assert len(first.records) <= FEW and {number for (_, number), _, _ in first.records} == {3}, "in steps, alone"
-    assert world.written_in_order()[3] == [*range(2_000), *range(2_030, fed)]
-    assert world.written_in_order()[0] == list(range(2_000, 2_030))

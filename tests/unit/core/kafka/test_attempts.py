@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.support.workers import FunctionWorker
 from tests.unit.core.kafka.fakes import FakeConsumer
+from tidemill.errors import RetryLater
 from tidemill.kafka.batch import Batch, Output, Partition
 from tidemill.kafka.partitions.assignment import Assignment
 from tidemill.kafka.partitions.marks import Attempt, Mark
@@ -62,6 +63,12 @@ class Log(FakeConsumer):
         """Nothing is read of these meanwhile: the process asks what it suspects."""
 
 
+def batch_of(rows: list[tuple[int, int]]) -> Batch:
+    values: list[bytes | None] = [b"%d:%d" % row for row in rows]
+    empty: list[Any] = [None] * len(rows)
+    return Batch(IN, [n for n, _ in rows], [o for _, o in rows], [0] * len(rows), empty, values, empty)
+
+
 class Process:
     """One process over the log, until it is through or dies. `lives_for`: commits after which it is killed."""
 
@@ -105,7 +112,11 @@ class Process:
 
     drain = settle
 
+    error: BaseException | None = None
+
     def process(self, batches: list[Batch]) -> list[Output]:
+        if self.error is not None:
+            raise self.error
         for batch in batches:
             if self.log.killers.intersection(zip(batch.partitions, batch.offsets, strict=True)):
                 self.dead = True
@@ -134,9 +145,7 @@ class Process:
             rows += [(number, offset) for offset in range(at, min(at + size - len(rows), self.log.length))]
         if not rows:
             return bool(self.attempts.suspects())
-        values: list[bytes | None] = [b"%d:%d" % row for row in rows]
-        empty: list[Any] = [None] * len(rows)
-        batch = Batch(IN, [n for n, _ in rows], [o for _, o in rows], [0] * len(rows), empty, values, empty)
+        batch = batch_of(rows)
         making = Making(self.process, [batch])
         if self.steps.due([batch]):
             making = self.steps.take(making, None)
@@ -203,10 +212,81 @@ def test_a_range_of_which_nothing_comes_any_more_holds_the_others_up_for_a_minut
     now = [0.0]
     attempts = Attempts(clock=lambda: now[0])
     attempts.found((IN, 0), Attempt(900, 5_000))
-    now[0] = 59.0
+
+    def turns(seconds: int) -> None:
+        for _ in range(seconds):
+            now[0] += 1.0
+            attempts.nothing_came()
+
+    turns(59)
     assert attempts.suspects()
-    now[0] = 61.0
-    assert not attempts.suspects() and not attempts.suspects()
+    turns(2)
+    assert not attempts.suspects()
+
+
+def test_time_in_which_something_was_done_or_the_process_was_frozen_is_not_fruitless() -> None:
+    now = [0.0]
+    attempts = Attempts(clock=lambda: now[0])
+    attempts.found((IN, 0), Attempt(900, 5_000))
+    for _ in range(5):
+        now[0] += 40.0  # a step that takes its time, or a wait for a registry
+        attempts.something_came()
+        now[0] += 1.0
+        attempts.nothing_came()
+    assert attempts.suspects()
+    now[0] += 3_600.0
+    attempts.nothing_came()
+    assert attempts.suspects()
+
+
+def test_what_was_in_doubt_and_is_committed_is_through() -> None:
+    log = Log(5, set())
+    log.metadata[IN, 0] = Mark("id", 0, 0, Attempt(5, 5)).text()
+    process = Process(log, 10, None)
+    assert process.attempts.suspects() == {(IN, 0): 1}
+    log.committed_offsets[IN, 0] = 5
+    log.metadata.clear()
+    process.assignment.reload(log)  # type: ignore[arg-type]
+    assert process.attempts.suspects() == {}
+    assert not process.attempts.due([batch_of([(0, 5)])]), "its own commit has told it: nothing is to be begun"
+
+
+def test_a_record_that_waits_for_somebody_stays_as_suspected_as_it_was() -> None:
+    log = Log(1, set())
+    found = Mark("id", 0, 0, Attempt(1, 1, DEATHS - 1))
+    log.metadata[IN, 0] = found.text()
+    process = Process(log, 10, None)
+    process.error = RetryLater("the registry is away")
+    for _ in range(3):
+        with pytest.raises(RetryLater):
+            process.turn()
+        assert Mark.parse(log.metadata[IN, 0]).attempt == found.attempt
+    process.error = None
+    assert process.run() and log.aside == [] and sorted(log.done) == [(0, 0), (1, 0)]
+
+
+def test_a_record_that_exits_is_found_as_one_that_kills() -> None:
+    log = Log(1, set())
+    log.metadata[IN, 0] = Mark("id", 0, 0, Attempt(1, 1, 1)).text()
+    for tries in (2, 3):
+        process = Process(log, 10, None)
+        process.error = SystemExit(0)
+        with pytest.raises(SystemExit):
+            process.run()
+        assert Mark.parse(log.metadata[IN, 0]).attempt == Attempt(1, 1, tries)
+
+
+def test_a_trial_that_did_not_come_to_its_work_neither_frees_a_record_nor_sets_it_aside() -> None:
+    for killers in (set[tuple[int, int]](), {(0, 0)}):
+        log = Log(1, killers)
+        log.metadata[IN, 0] = Mark("id", 0, 0, Attempt(1, 1, DEATHS)).text()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(steps_module, "lives", lambda work, within_s: None)
+            processes = 1
+            while not Process(log, 10, None).run():
+                processes += 1
+        assert (set(log.aside), processes) == (killers, TRIALS + 1 if killers else 1)
+        assert set(log.done) == {(0, 0), (1, 0)} - killers
 
 
 def test_a_mark_keeps_what_is_begun_and_a_commit_of_an_earlier_version_is_read() -> None:

@@ -216,6 +216,8 @@ class Assignment:
             if offset >= 0:
                 if mark.anew(self._marks.get(partition, Mark()).topic_id):
                     self.astray.add([partition])  # the topic is another one by now, and nothing of it is committed
+                elif offset > self._stands[partition]:  # what was in doubt is committed
+                    self.attempts.ended(partition, offset)
                 self._stands[partition] = offset
                 known = self._marks.get(partition, Mark())
                 self._marks[partition] = replace(mark, topic_id=mark.topic_id or known.topic_id, attempt=None)

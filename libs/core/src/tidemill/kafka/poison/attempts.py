@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from tidemill.kafka.batch import Batch, Partition
 from tidemill.kafka.partitions.marks import Attempt
 
-__all__ = ["FEW", "Attempts", "last_offsets"]
+__all__ = ["FEW", "FRUITLESS_S", "Attempts", "last_offsets"]
 
 FEW = 64
 """Records at once where a larger batch was not ended; where these were not either: one."""
-_FRUITLESS_S = 60.0
+FRUITLESS_S = 60.0
+"""Of nothing but turns without records; then small steps are given up, for they hold the others up."""
+_LONGEST_TURN_S = 5.0  # a turn without records is shorter: what took longer was something else
 _log = logging.getLogger(__name__)
 
 
@@ -41,13 +43,14 @@ class Attempts:
         self._open: dict[Partition, _Open] = {}
         self._going: set[Partition] = set()
         self._written: dict[Partition, Attempt] = {}
-        self._moved = clock()
+        self._fruitless_s = 0.0
+        self._turned = clock()
 
     def found(self, partition: Partition, attempt: Attempt) -> None:
         """A partition comes in of which this was committed."""
         step = FEW if attempt.records > FEW else 1
         self._open[partition] = _Open(attempt.until, step, attempt)
-        self._moved = self._clock()
+        self.something_came()
         _log.warning(
             "%s/%d: a process has ended before it was through with what it began here, %d records at once up to offset "
             "%d, %d times in a row: gone through in steps of %d",
@@ -58,7 +61,7 @@ class Attempts:
         """What stands before `offset` is committed."""
         self._going.add(partition)
         self._written.pop(partition, None)
-        self._moved = self._clock()
+        self.something_came()
         there = self._open.get(partition)
         if there is not None and offset >= there.until:
             del self._open[partition]
@@ -73,20 +76,23 @@ class Attempts:
         self._written.pop(partition, None)
 
     def suspects(self, held: Collection[str] = ()) -> dict[Partition, int]:
-        """The partitions to be gone through in steps, but of topics that are held, and how many records at once.
+        """The partitions to be gone through in steps, but of topics that are held, and how many records at once."""
+        return {p: there.step for p, there in self._open.items() if p[0] not in held}
 
-        What has not moved for a minute (its records are in the log no more) is given up: then it goes on as ever.
+    def something_came(self) -> None:
+        """A turn has read records, or a commit has moved."""
+        self._fruitless_s, self._turned = 0.0, self._clock()
+
+    def nothing_came(self) -> None:
+        """A turn of small steps has read no record. After a minute of such turns and no others, what was not ended is
+        in the log no more: it is given up. Long work, waits and time in which the process was frozen do not count.
         """
-        if not self._open:
-            return {}
-        found = {p: there.step for p, there in self._open.items() if p[0] not in held}
-        if not found:
-            self._moved = self._clock()
-        elif self._clock() - self._moved > _FRUITLESS_S:
+        now = self._clock()
+        self._fruitless_s += min(now - self._turned, _LONGEST_TURN_S)
+        self._turned = now
+        if self._fruitless_s > FRUITLESS_S:
             _log.warning("nothing comes of what was not ended: goes on at full speed")
             self._open.clear()
-            return {}
-        return found
 
     def unsettled(self, partitions: int) -> bool:
         """Whether anything may be due, of so many partitions that are held."""
@@ -126,6 +132,14 @@ class Attempts:
         self._written.pop(partition, None)
         if partition in self._open:
             self._open[partition].last = None
+
+    def undone(self, partition: Partition) -> Attempt | None:
+        """The attempt that is begun did not come to the work: what is to be committed, as it was before. It is begun
+        again as the same.
+        """
+        self._written.pop(partition, None)
+        there = self._open.get(partition)
+        return None if there is None else there.last
 
 
 def last_offsets(batches: Sequence[Batch]) -> dict[Partition, int]:

@@ -2,18 +2,20 @@
 
 A record alone at which processes have ended `DEATHS` times is tried once more, in a child. If that dies of it or
 hangs too, the record is set aside; if not, the record is innocent: whoever ended the processes, it was not it. Where
-this process ends with its child each time (a container whose memory's end is the end of all its processes), the record
-is set aside without a trial after some more.
+the child did not come to its work (somebody was away), nothing is known, and the record stays as suspected as it was.
+Where this process ends with its child each time (a container whose memory's end is the end of all its processes), the
+record is set aside without a trial after some more.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
+from tidemill.errors import TidemillError
 from tidemill.kafka import metrics
 from tidemill.kafka.batch import Batch, Output, Partition
 from tidemill.kafka.partitions.assignment import Assignment
@@ -37,7 +39,8 @@ _log = logging.getLogger(__name__)
 class Steps:
     """Between reading and making a batch. Used by the loop's thread alone, which calls nothing else meanwhile.
 
-    `process` is the worker's logic; `set_aside` says what to write in place of a record that nobody may look into.
+    `process` is the worker's logic, and raises what that does; `set_aside` says what to write in place of a record that
+    nobody may look into.
     """
 
     def __init__(
@@ -68,6 +71,11 @@ class Steps:
         self._stepping = self._watchdog.in_steps = bool(suspects)
         return min(usual, *suspects.values()) if suspects else usual
 
+    def nothing_read(self) -> None:
+        """A turn has read no record."""
+        if self._stepping:
+            self._attempts.nothing_came()
+
     def _let_others_go_on(self, consumer: Consumer, held: Collection[str]) -> None:
         """Nothing may be on its way, for what was paused is read again from what is committed. That is not waited for:
         while records keep coming there would always be something.
@@ -77,7 +85,8 @@ class Steps:
         self._assignment.rewind(consumer)
 
     def due(self, batches: list[Batch]) -> bool:
-        """Whether `take` must be asked, with nothing on its way."""
+        """Whether `take` must be asked, with nothing on its way. To be asked of all that was read."""
+        self._attempts.something_came()
         return self._attempts.unsettled(len(self._assignment.stands)) and self._attempts.due(batches)
 
     def take(self, making: Making, metadata: Any) -> Making:
@@ -95,16 +104,21 @@ class Steps:
             outputs = self._tried(making.batches[0], partition, attempt, metadata)
             if outputs is not None:
                 return Making(lambda _: outputs, making.batches)
-            begun = {partition: Attempt(attempt.until, 1)}
-        self._commit(begun, metadata)
+        else:
+            self._commit(begun, metadata)
         return self._made(making, partition, metadata)
 
     def _made(self, making: Making, partition: Partition, metadata: Any) -> Making:
         """Made to its end, or to an exception; either way the process lives, and that is committed before all else."""
         try:
             outputs = list(making)
-        finally:
+        except TidemillError:  # somebody is away: the record has not been worked at to its end
+            self._commit_marks({partition: self._attempts.undone(partition)}, metadata)
+            raise
+        except Exception:
             self._survived(partition, metadata)
+            raise
+        self._survived(partition, metadata)
         return Making(lambda _: outputs, making.batches)
 
     def _survived(self, partition: Partition, metadata: Any) -> None:
@@ -112,12 +126,17 @@ class Steps:
         self._commit_marks({partition: None}, metadata)
 
     def _tried(self, one: Batch, partition: Partition, attempt: Attempt, metadata: Any) -> list[Output] | None:
-        """What to write in place of the record; None where it is innocent."""
+        """What to write in place of the record; None where it is to be made, and is committed as begun."""
         if attempt.tries <= DEATHS + TRIALS:
             self._commit({partition: attempt}, metadata)
-            if lives(lambda: self._process([one]), self._watchdog.allowed_s):
+            lived = lives(lambda: self._process([one]), self._watchdog.allowed_s)
+            if lived is None:
+                _log.warning("%s: processes have ended at it, and a trial did not come to its work", where(one))
+                return None
+            if lived:
                 _log.warning("%s: processes have ended at it, and a trial has not: it goes on", where(one))
                 self._survived(partition, metadata)
+                self._commit({partition: Attempt(attempt.until, 1)}, metadata)
                 return None
         why = f"{attempt.tries} processes have ended, or hung, while this was the only record that they worked at"
         _log.error("%s is set aside: %s", where(one), why)
@@ -129,7 +148,7 @@ class Steps:
             self._commit_marks(begun, metadata)
             self._attempts.begun(begun)
 
-    def _commit_marks(self, marks: dict[Partition, Attempt] | dict[Partition, None], metadata: Any) -> None:
+    def _commit_marks(self, marks: Mapping[Partition, Attempt | None], metadata: Any) -> None:
         self._line.add(Making(self._process, []), self._assignment.begun(marks), metadata)
         self._line.write()
         self._line.settle()

@@ -88,7 +88,7 @@ class TransactionalRunner:
         self._lag, self._holds = Lag(config.group), Holds(self._assignment, before_change=self._line.clear)
         self._steps: Steps | None = None
         if isinstance(worker, TolerantWorker):
-            self._steps = Steps(self._assignment, self._line, self._process, worker.unread, self._watchdog)
+            self._steps = Steps(self._assignment, self._line, worker.process, worker.unread, self._watchdog)
         self._subscription = Subscription(self._assignment, config.topics, self._topic_ids())
         self._recovery = Recovery(stop, self._session, self._assignment, self._trouble, self._heartbeat)
         self._joined = False
@@ -180,6 +180,8 @@ class TransactionalRunner:
             self._note_errors(messages)
         if not records:
             self._line.drain()
+            if self._steps is not None:
+                self._steps.nothing_read()
             self._idle(consumer, metadata, held)
             return
         if not self._joined:
