@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.unit.learning.drift.streams import logs, model, profiles_of, published, reference
 from tidemill.contracts.events.platform import DriftEvent, ModelPerformance, RetrainRequest
+from tidemill.contracts.events.profiles import Profile
 from tidemill.contracts.topics import TopicCatalog
 from tidemill_drift.detector_host import ROLES, DetectorHost
 from tidemill_learning.drift.detection.detector import Outcome
@@ -21,13 +21,13 @@ def topics(root: Path) -> TopicCatalog:
     return TopicCatalog.load(root / "schemas", "t-")
 
 
-def stream() -> list[dict[str, Any]]:
+def stream() -> list[Profile]:
     calm, worse = logs(1_500, 1), logs(1_500, 2, first=1_500, worse=0.3)
     calm.rows["clean"] += worse.rows["clean"]
     calm.rows["predictions"] += worse.rows["predictions"]
     first = len(calm.rows["labels"])
     calm.rows["labels"] += [(first + n, row) for n, (_, row) in enumerate(worse.rows["labels"])]
-    return sorted(profiles_of(SPEC, calm), key=lambda p: int(p["ended_at"]))
+    return sorted(profiles_of(SPEC, calm), key=lambda p: int(p.ended_at))
 
 
 def host_of(topics: TopicCatalog, store: dict[bytes, bytes]) -> DetectorHost:
@@ -36,7 +36,7 @@ def host_of(topics: TopicCatalog, store: dict[bytes, bytes]) -> DetectorHost:
     return host
 
 
-def feed(host: DetectorHost, profiles: list[dict[str, Any]]) -> list[Outcome]:
+def feed(host: DetectorHost, profiles: list[Profile]) -> list[Outcome]:
     found: list[Outcome] = []
     for profile in profiles:
         outcomes, state = host.apply(profile, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def bench(root: Path, tmp_path: Path) -> Iterator[Bench]:
 
 def test_partitions_of_one_batch_are_folded_apart(bench: Bench) -> None:
     profiles = bench.profiling.fold(bench.clean([(p, o) for o in range(25) for p in (0, 3)]))
-    assert [(p["partition"], p["window"], p["records"]) for p in profiles] == [
+    assert [(p.partition, p.window, p.records) for p in profiles] == [
         (0, 0, 10),
         (0, 1, 10),
         (3, 0, 10),
@@ -102,14 +103,14 @@ def test_partitions_of_one_batch_are_folded_apart(bench: Bench) -> None:
 
 def test_what_cannot_be_read_is_left_out(bench: Bench) -> None:
     profiles = bench.profiling.fold(bench.clean([(0, o) for o in range(12)], spoil=4))
-    assert [p["records"] for p in profiles] == [9]
+    assert [p.records for p in profiles] == [9]
 
 
 def test_profiles_are_written_under_the_model_and_read_back_the_same(bench: Bench) -> None:
     profiles = bench.profiling.fold(bench.clean([(0, o) for o in range(12)]))
     keys, values = bench.profiling.encode(profiles)
     assert keys == [MODEL.encode()]
-    assert bench.codec.decode_one(values[0], bench.schemas.platform("profile")) == profiles[0]
+    assert bench.codec.decode_one(values[0], bench.schemas.platform("profile")) == profiles[0].to_dict()
 
 
 def test_the_same_window_is_the_same_to_the_byte_in_any_batches(bench: Bench) -> None:
@@ -130,13 +131,13 @@ def test_committed_places_rebuild_what_was_open(bench: Bench) -> None:
     again = bench.new()
     again.assign(places)
     (profile,) = again.fold(bench.clean([(1, o) for o in range(places[topic, 1].offset, 21)]))
-    assert (profile["window"], profile["first_offset"], profile["records"]) == (1, 10, 10)
+    assert (profile.window, profile.first_offset, profile.records) == (1, 10, 10)
 
 
 def test_topics_of_every_role_are_read_and_a_seal_can_be_written(bench: Bench) -> None:
     assert len(bench.profiling.topics) == 3
     (seal,) = bench.profiling.seals(bench.topics.name("labels", MODEL), 2)
-    assert (seal["kind"], seal["sealed"]) == ("quality", True)
+    assert (seal.kind, seal.sealed) == ("quality", True)
     bench.profiling.encode([seal])
 
 
@@ -148,14 +149,14 @@ def test_dropped_partitions_are_forgotten(bench: Bench) -> None:
 
 def test_inputs_that_rest_predictions_carry_are_profiled_as_features(bench: Bench) -> None:
     profiles = bench.profiling.fold(bench.asked([(p, o) for o in range(12) for p in (1, 2)], spoil=6))
-    assert [(p["partition"], p["kind"], p["source"], p["records"]) for p in profiles] == [
+    assert [(p.partition, p.kind, p.source, p.records) for p in profiles] == [
         (1, "features", "rest", 9),
         (1, "predictions", "rest", 10),
         (2, "features", "rest", 10),
         (2, "predictions", "rest", 10),
     ]
-    carrier = next(f for f in profiles[0]["features"] if f["name"] == "carrier")
-    assert carrier["categories"] == {"UA": 9}
+    carrier = next(f for f in profiles[0].features if f.name == "carrier")
+    assert carrier.categories == {"UA": 9}
 
 
 def test_sampled_records_are_linked_to_the_profiles_that_they_are_in(bench: Bench) -> None:
@@ -176,8 +177,8 @@ def test_profiles_of_a_topic_made_anew_name_it_and_have_ids_of_their_own(bench: 
     topic, again = bench.topics.name("clean", MODEL), bench.new()
     again.assign({(topic, 1): Place()}, {(topic, 1): "second"})
     (new,) = again.fold(bench.clean([(1, o) for o in range(11)]))
-    assert (old["topic_id"], new["topic_id"], old["window"], new["window"]) == (None, "second", 0, 0)
-    assert new == old | {"profile_id": new["profile_id"], "topic_id": "second"}
-    assert new["profile_id"] != old["profile_id"]
+    assert (old.topic_id, new.topic_id, old.window, new.window) == (None, "second", 0, 0)
+    assert new == replace(old, profile_id=new.profile_id, topic_id="second")
+    assert new.profile_id != old.profile_id
     (_, value), schema = again.encode([new]), bench.schemas.platform("profile")
     assert bench.codec.decode_one(value[0], schema)["topic_id"] == "second"

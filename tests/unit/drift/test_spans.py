@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -12,13 +10,15 @@ from opentelemetry.trace import Tracer
 
 from tests.unit.learning.drift.streams import logs, model, profiler, published, reference
 from tidemill.contracts.events.platform import RetrainRequest
+from tidemill.contracts.events.profiles import Profile
 from tidemill.telemetry.traceparent import format_traceparent, parse_traceparent
 from tidemill_drift.spans import judge_span, outcome_headers, profile_headers
 from tidemill_learning.drift.detection.detector import Detector
 
-PROFILE: dict[str, Any] = {
-    "model": "m", "kind": "quality", "profile_id": "p", "source": None, "records": 3,
-}  # fmt: skip
+PROFILE = Profile(
+    profile_id="p", model="m", kind="quality", partition=0, window=0, topic="t", first_offset=0, last_offset=2,
+    records=3, started_at=0, ended_at=1,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def test_a_label_brings_the_trace_of_the_event_that_it_is_about() -> None:
     reading.predictions(*made.batch("predictions", 0, 200), {3: event})
     place = next(k for k, (_, row) in enumerate(made.rows["labels"]) if row["event_id"] == "0-3")
     profiles = reading.labels(*made.batch("labels", 0, 150), {place + 1: label})
-    first = next(profile for profile in profiles if profile["kind"] == "quality")
-    assert set(reading.links.pop(first["profile_id"])) == {event, label}
+    first = next(profile for profile in profiles if profile.kind == "quality")
+    assert set(reading.links.pop(first.profile_id)) == {event, label}
 
 
 def test_a_request_is_linked_to_the_profiles_that_it_rests_on_and_a_restart_keeps_them() -> None:
@@ -77,9 +77,9 @@ def test_a_request_is_linked_to_the_profiles_that_it_rests_on_and_a_restart_keep
     for start in range(0, len(calm.rows["labels"]) - 100, 100):
         found = reading.predictions(*calm.batch("predictions", start, start + 100))
         found += reading.labels(*calm.batch("labels", start, start + 100))
-        for profile in [p for p in found if p["kind"] == "quality"]:
+        for profile in [p for p in found if p.kind == "quality"]:
             traces.append(f"00-{len(traces) + 1:032x}-{1:016x}-01")
-            outcomes = detector.apply({**profile, "traceparent": traces[-1]}, 5)
+            outcomes = detector.apply(profile, 5, traces[-1])
             detector = Detector(spec, "c", detector.to_bytes())
             detector.set_champion(published(partitions=1), reference())
             if any(isinstance(outcome, RetrainRequest) for outcome in outcomes):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 
 from tidemill.contracts.events.platform import DriftEvent, ModelPerformance, ModelVersion, RetrainRequest
+from tidemill.contracts.events.profiles import Profile
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.topics import TopicCatalog
 from tidemill_drift import metrics
@@ -46,11 +47,11 @@ class DetectorHost:
             self._known[published.model] = (published, reference)
             metrics.WATCHED.labels(published.model).set(published.champion.version)
 
-    def apply(self, profile: Mapping[str, Any], now_ms: int) -> tuple[list[Outcome], bytes]:
-        """Take in a profile; gives what must be written, then the state to `keep`."""
-        detector = self._detector(profile["model"])
-        metrics.JUDGED.labels(profile["model"], profile["kind"]).inc()
-        outcomes = detector.apply(profile, now_ms)
+    def apply(self, profile: Profile, now_ms: int, traceparent: str | None = None) -> tuple[list[Outcome], bytes]:
+        """Take in a profile, with its trace context; gives what must be written, then the state to `keep`."""
+        detector = self._detector(profile.model)
+        metrics.JUDGED.labels(profile.model, profile.kind).inc()
+        outcomes = detector.apply(profile, now_ms, traceparent)
         return outcomes, detector.to_bytes()
 
     def traces(self, model: str) -> list[bytes]:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from tidemill.codec import Codec
+from tidemill.contracts.events.profiles import Profile
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas.catalog import Schema, SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
@@ -18,7 +19,7 @@ from tidemill.telemetry.traceparent import sampled_contexts
 from tidemill_drift import metrics
 from tidemill_learning.drift.labels.orphans import MAX_EVENTS
 from tidemill_learning.drift.profiling.log_values import Contexts, Inputs
-from tidemill_learning.drift.profiling.partition import ROLES, PartitionProfiler, Profile, Role
+from tidemill_learning.drift.profiling.partition import ROLES, PartitionProfiler, Role
 from tidemill_learning.drift.profiling.windows import Longs, Place
 
 
@@ -151,8 +152,8 @@ class Profiling:
 
     def links(self, profile: Profile) -> list[bytes]:
         """The sampled trace contexts of what is in a profile; given once."""
-        profiler = self._profilers.get((profile["model"], profile["partition"]))
-        return profiler.links.pop(profile["profile_id"], []) if profiler is not None else []
+        profiler = self._profilers.get((profile.model, profile.partition))
+        return profiler.links.pop(profile.profile_id, []) if profiler is not None else []
 
     def places(self) -> dict[tuple[str, int], Place]:
         """Per (topic, partition) what to commit."""
@@ -173,9 +174,9 @@ class Profiling:
     def encode(self, profiles: Sequence[Profile]) -> tuple[list[bytes], list[bytes]]:
         """Keys and values for the topic of profiles."""
         for profile in profiles:
-            metrics.PROFILES.labels(profile["model"], profile["kind"], str(profile["sealed"]).lower()).inc()
-        values = [self._codec.encode_one(profile, self._profile_schema) for profile in profiles]
-        return [profile["model"].encode() for profile in profiles], values
+            metrics.PROFILES.labels(profile.model, profile.kind, str(profile.sealed).lower()).inc()
+        values = [self._codec.encode_one(profile.to_dict(), self._profile_schema) for profile in profiles]
+        return [profile.model.encode() for profile in profiles], values
 
     def _profiler(self, spec: ModelSpec, partition: int) -> PartitionProfiler:
         key = (spec.name, partition)

@@ -6,29 +6,30 @@ alone has none either.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any
 
 from opentelemetry.trace import Tracer
+from opentelemetry.util.types import AttributeValue
 
+from tidemill.contracts.events.profiles import Profile
 from tidemill.kafka.headers import TRACEPARENT, Headers
 from tidemill.telemetry.spans import linked_span, links_of, span_of
 from tidemill.telemetry.traceparent import parse_traceparent
 from tidemill.telemetry.tracing import context_of, current_traceparent
 
 
-def profile_headers(tracer: Tracer, profile: Mapping[str, Any], contexts: Sequence[bytes]) -> Headers | None:
+def profile_headers(tracer: Tracer, profile: Profile, contexts: Sequence[bytes]) -> Headers | None:
     """Make the span of a profile, linked to the contexts of its records; gives the headers that go on from it."""
     links = links_of(contexts)
     if not links:
         return None
-    source = profile["source"] or "stream"
-    about = {
-        "tidemill.model": profile["model"], "tidemill.profile_id": profile["profile_id"],
-        "tidemill.kind": profile["kind"], "tidemill.source": source, "tidemill.records": profile["records"],
+    source = profile.source or "stream"
+    about: dict[str, AttributeValue] = {
+        "tidemill.model": profile.model, "tidemill.profile_id": profile.profile_id,
+        "tidemill.kind": profile.kind, "tidemill.source": source, "tidemill.records": profile.records,
     }  # fmt: skip
-    with linked_span(tracer, f"profile {profile['model']} {profile['kind']}", links, attributes=about):
+    with linked_span(tracer, f"profile {profile.model} {profile.kind}", links, attributes=about):
         return _onward()
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill.contracts.events import controls, platform, trials
+from tidemill.contracts.events import controls, platform, profiles, trials
 from tidemill.contracts.events.datum import Datum, Millis
 from tidemill.contracts.schemas.catalog import read_schema
 
@@ -29,9 +29,9 @@ TOP_LEVEL: dict[str, type[Datum]] = {
     "model-performance": platform.ModelPerformance,
     "quality-report": platform.QualityReport,
     "validator-control": controls.ValidatorControl,
+    "profile": profiles.Profile,
 }
-IN_COLUMNS = {"profile", *(f"{kind}-{task}" for kind in ("label", "prediction") for task in
-                           ("binary", "multiclass", "regression"))}  # fmt: skip
+IN_COLUMNS = {f"{kind}-{task}" for kind in ("label", "prediction") for task in ("binary", "multiclass", "regression")}
 
 
 def shape_of_schema(avro: Any, named: dict[str, Any]) -> Any:
@@ -76,9 +76,13 @@ def shape_of_type(hint: Any) -> Any:
     if dataclasses.is_dataclass(hint):
         hints = get_type_hints(hint, include_extras=True)
         fields = dataclasses.fields(hint)
-        shape = [(f.name, shape_of_type(hints[f.name]), f.default is not dataclasses.MISSING) for f in fields]
+        shape = [(f.name, shape_of_type(hints[f.name]), has_default(f)) for f in fields]
         return ("record", hint.__name__, tuple(shape))  # type: ignore[union-attr]
     return hint.__name__
+
+
+def has_default(field: dataclasses.Field[Any]) -> bool:
+    return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
 
 
 def values(shape: Any) -> st.SearchStrategy[Any]:
@@ -86,6 +90,7 @@ def values(shape: Any) -> st.SearchStrategy[Any]:
     simple = {
         "str": st.text(max_size=5),
         "int": st.integers(0, 2**31 - 1),
+        "bool": st.booleans(),
         "float": st.floats(allow_nan=False),
         "timestamp-millis": st.integers(0, 2**41),
     }

@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from tidemill.contracts.events.platform import DataSet, ModelRef, ModelVersion
+from tidemill.contracts.events.profiles import Profile
 from tidemill.contracts.model_file import Drift, Feature, ModelSpec, Retrain, Target, Training
-from tidemill_learning.drift.profiling.partition import PartitionProfiler, Profile, Role
+from tidemill_learning.drift.profiling.partition import PartitionProfiler, Role
 from tidemill_learning.drift.profiling.windows import Place
 
 HOUR = 3_600_000

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tests.unit.learning.drift.streams import HOUR, Logs, logs, model
 from tests.unit.learning.drift.test_partition import read_on, steps
+from tidemill.contracts.events.profiles import Profile
 from tidemill_learning.drift.detection.quality import SUMS, Totals
-from tidemill_learning.drift.profiling.partition import Profile
 
 
 def corrected(count: int, seed: int) -> Logs:
@@ -57,7 +57,7 @@ def batch_sums(made: Logs) -> dict[str, float]:
 
 
 def errors_of(profiles: dict[str, Profile]) -> list[dict[str, Any]]:
-    return [error for profile in profiles.values() if profile["kind"] == "quality" for error in profile["errors"]]
+    return [error for profile in profiles.values() if profile.kind == "quality" for error in profile.errors]
 
 
 def ended(made: Logs) -> Logs:
@@ -104,11 +104,11 @@ def test_a_correction_in_a_later_window_takes_back_what_the_first_label_said() -
     first["label"] = False
     later = {**first, "label": True, "observed_at": first["observed_at"] + 30 * HOUR}
     made.rows["labels"].append((at, later))
-    quality = [p for p in read_on(model(window=60), ended(made), []).values() if p["kind"] == "quality"]
-    one, two = quality[0]["errors"][0], quality[1]["errors"][0]
-    assert one["count"] == 60 and [b["count"] for b in two["buckets"]][-1] == 0
-    assert two["buckets"][-1]["outcome"] == 1.0, "one outcome more than before"
-    assert sum(one["positives"]) + sum(two["positives"]) == sum(r["label"] for r in map(dict, _counted(made)))
+    quality = [p for p in read_on(model(window=60), ended(made), []).values() if p.kind == "quality"]
+    one, two = quality[0].errors[0], quality[1].errors[0]
+    assert one.count == 60 and [b.count for b in two.buckets][-1] == 0
+    assert two.buckets[-1].outcome == 1.0, "one outcome more than before"
+    assert sum(one.positives) + sum(two.positives) == sum(r["label"] for r in map(dict, _counted(made)))
 
 
 def _counted(made: Logs) -> list[dict[str, Any]]:
@@ -122,6 +122,6 @@ def test_a_window_of_nothing_but_corrections_defines_no_metric() -> None:
     rows = [row for _, row in made.rows["labels"]][:60]
     turned = [{**row, "label": not row["label"], "observed_at": row["observed_at"] + HOUR} for row in rows]
     made.rows["labels"] = list(enumerate([*rows, *turned]))
-    quality = [p for p in read_on(model(window=60), ended(made), []).values() if p["kind"] == "quality"]
-    totals = Totals(quality[1]["errors"])
+    quality = [p for p in read_on(model(window=60), ended(made), []).values() if p.kind == "quality"]
+    totals = Totals(quality[1].errors)
     assert totals.count == 0 and totals.metrics("binary") == {} and totals.metrics("regression") == {}

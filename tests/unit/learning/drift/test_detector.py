@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.unit.learning.drift.streams import logs, model, profiles_of, published, reference
 from tidemill.contracts.events.platform import DriftEvent, ModelPerformance, OffsetRange, RetrainRequest
+from tidemill.contracts.events.profiles import FeatureProfile, Profile
 from tidemill_learning.drift.detection.detector import Detector, Outcome
 
 PARTITIONS = 2
 
 
-def stream(spec: Any, *parts: dict[str, Any]) -> list[dict[str, Any]]:
+def stream(spec: Any, *parts: dict[str, Any]) -> list[Profile]:
     """Profiles of two partitions whose parts follow each other, in the order in which they end."""
     found = []
     for partition in range(PARTITIONS):
@@ -29,10 +31,10 @@ def stream(spec: Any, *parts: dict[str, Any]) -> list[dict[str, Any]]:
             made.rows["labels"] += [(offset + n, row) for n, (_, row) in enumerate(more.rows["labels"])]
             first += part["count"]
         found += profiles_of(spec, made, partition)
-    return sorted(found, key=lambda p: (p["ended_at"], p["partition"]))
+    return sorted(found, key=lambda p: (p.ended_at, p.partition))
 
 
-def run(spec: Any, profiles: list[dict[str, Any]], restart: bool = False) -> list[Outcome]:
+def run(spec: Any, profiles: list[Profile], restart: bool = False) -> list[Outcome]:
     detector = Detector(spec, "c")
     detector.set_champion(published(), reference())
     outcomes: list[Outcome] = []
@@ -119,12 +121,14 @@ def test_what_is_not_watched_raises_nothing_but_is_measured() -> None:
     assert {type(outcome) for outcome in outcomes} == {ModelPerformance}
 
 
-def shifted(profiles: list[dict[str, Any]], above: int) -> list[dict[str, Any]]:
-    for profile in profiles:
-        for feature in profile["features"]:
-            if feature["name"] == "c" and profile["window"] >= above:
-                feature["categories"] = {"z": feature["count"]}
-    return profiles
+def shifted(profiles: list[Profile], above: int) -> list[Profile]:
+    def moved(feature: FeatureProfile) -> FeatureProfile:
+        return replace(feature, categories={"z": feature.count}) if feature.name == "c" else feature
+
+    return [
+        replace(profile, features=tuple(map(moved, profile.features))) if profile.window >= above else profile
+        for profile in profiles
+    ]
 
 
 @pytest.mark.parametrize(("watch", "asks"), [(("features",), True), (("features", "predictions", "quality"), False)])
@@ -139,10 +143,12 @@ def test_features_alone_ask_only_where_nothing_better_is_watched(watch: Any, ask
 
 def test_predictions_that_move_ask_for_retraining() -> None:
     spec = model(window=200)
-    profiles = stream(spec, {**CALM, "count": 3_000})
-    for profile in profiles:
-        for score in profile["scores"]:
-            score["bins"] = score["bins"][30:] + score["bins"][:30] if profile["window"] >= 5 else score["bins"]
+    profiles = [
+        replace(one, scores=tuple(replace(score, bins=score.bins[30:] + score.bins[:30]) for score in one.scores))
+        if one.window >= 5
+        else one
+        for one in stream(spec, {**CALM, "count": 3_000})
+    ]
     requests = of(RetrainRequest, run(spec, profiles))
     assert requests[0].cause == "prediction"
     assert [e.subject for e in requests[0].evidence] == ["score"]
@@ -155,7 +161,7 @@ def test_a_new_champion_starts_anew_and_the_old_one_is_still_measured() -> None:
     detector.set_champion(published(1, 1), reference())
     outcomes: list[Outcome] = []
     for profile in profiles:
-        if any(s["version"] == 2 for s in profile["scores"]) and detector.champion and detector.champion.version == 1:
+        if any(s.version == 2 for s in profile.scores) and detector.champion and detector.champion.version == 1:
             detector.set_champion(published(2, 2), reference())
             outcomes = []
         outcomes += detector.apply(profile, 0)
@@ -201,6 +207,6 @@ def test_windows_of_a_topic_made_anew_are_compared_though_the_champion_learned_f
     for profile in profiles:
         detector = Detector(spec, "c", detector.to_bytes())
         detector.set_champion(published(offsets=learned), reference())
-        outcomes += detector.apply(profile | {"topic_id": "second"}, 0)
+        outcomes += detector.apply(replace(profile, topic_id="second"), 0)
     assert of(DriftEvent, outcomes), "the same windows, and of another topic"
     assert not [o for p in profiles for o in detector.apply(p, 0)], "of the old one"

@@ -2,44 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.unit.learning.drift.streams import reference
+from tidemill.contracts.events.platform import Sketch as SketchCounts
+from tidemill.contracts.events.profiles import FeatureProfile, Profile, ScoreProfile
 from tidemill.stats.sketch import Sketch
 from tidemill_learning.drift.detection.shift_detectors import psi, psi_noise, shift
 from tidemill_learning.drift.profiling.baseline import Baseline, Comparison
 from tidemill_learning.drift.profiling.score_bins import bin_counts
 
 
-def number(values: np.ndarray[Any, Any], nulls: int = 0) -> dict[str, Any]:
+def number(values: np.ndarray[Any, Any], nulls: int = 0) -> FeatureProfile:
     sketch = Sketch()
     sketch.add(values)
-    return {
-        "name": "x",
-        "count": len(values),
-        "nulls": nulls,
-        "sketch": sketch.to_datum(),
-        "categories": {},
-        "other": 0,
-    }
+    return FeatureProfile(name="x", count=len(values), nulls=nulls, sketch=SketchCounts.from_dict(sketch.to_datum()))
 
 
-def category(**counts: int) -> dict[str, Any]:
-    return {
-        "name": "c",
-        "count": sum(counts.values()),
-        "nulls": 0,
-        "sketch": None,
-        "categories": counts,
-        "other": 0,
-    }
+def category(**counts: int) -> FeatureProfile:
+    return FeatureProfile(name="c", count=sum(counts.values()), nulls=0, categories=counts)
 
 
-def compared(*features: dict[str, Any]) -> dict[str, Comparison]:
-    return Baseline(reference()).features({"features": list(features)})
+def compared(*features: FeatureProfile, document: Mapping[str, Any] | None = None) -> dict[str, Comparison]:
+    profile = Profile(
+        profile_id="p", model="m", kind="features", partition=0, window=0, topic="t", first_offset=0, last_offset=1,
+        records=2, started_at=0, ended_at=1, features=features,
+    )  # fmt: skip
+    return Baseline(document or reference()).features(profile)
+
+
+def score(**told: Any) -> ScoreProfile:
+    return ScoreProfile(source="stream", version=1, arm="champion", count=1_000, **told)
 
 
 def alarms(kind: Any, subject: str, comparison: Comparison) -> set[str]:
@@ -72,7 +69,7 @@ def test_nulls_that_appear_are_found() -> None:
 def test_a_constant_that_changes_is_found() -> None:
     document = reference()
     document["features"]["x"]["quantiles"] = [0.0] * 101
-    comparison = Baseline(document).features({"features": [number(np.full(500, 3.0))]})["x"]
+    comparison = compared(number(np.full(500, 3.0)), document=document)["x"]
     assert alarms("feature", "x", comparison) == {"psi"}
 
 
@@ -87,7 +84,7 @@ def test_scores_are_compared_with_held_out_scores() -> None:
     baseline, rng = Baseline(reference()), np.random.default_rng(4)
     for low, high, expected in ((0.1, 0.4, set()), (0.3, 0.7, {"psi"})):
         bins = bin_counts(rng.uniform(low, high, 3_000)).tolist()
-        comparison = baseline.scores({"classes": {}, "sketch": None, "bins": bins})
+        comparison = baseline.scores(score(bins=tuple(bins)))
         assert comparison is not None
         assert alarms("prediction", "score", comparison) == expected
 
@@ -95,7 +92,7 @@ def test_scores_are_compared_with_held_out_scores() -> None:
 def test_predicted_classes_are_compared_with_their_shares() -> None:
     document = reference()
     document["predictions"] = {"shares": {"a": 0.5, "b": 0.5}, "count": 1_000}
-    comparison = Baseline(document).scores({"classes": {"a": 950, "b": 50}, "sketch": None, "bins": []})
+    comparison = Baseline(document).scores(score(classes={"a": 950, "b": 50}))
     assert comparison is not None
     assert alarms("prediction", "score", comparison) == {"psi"}
 

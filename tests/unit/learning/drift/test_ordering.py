@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidemill.contracts.events.profiles import Profile
 from tidemill_learning.drift.detection.ordering import WINDOWS_BEHIND, WindowOrder
 
 
-def profile(partition: int, window: int, ended_at: int, sealed: bool = False) -> dict[str, Any]:
-    return {
-        "partition": partition,
-        "window": window,
-        "sealed": sealed,
-        "topic": "t",
-        "first_offset": 0,
-        "last_offset": 1,
-        "started_at": ended_at - 1,
-        "ended_at": ended_at,
-    }
+def profile(partition: int, window: int, ended_at: int, sealed: bool = False, topic_id: str | None = None) -> Profile:
+    return Profile(
+        profile_id="p", model="m", kind="features", partition=partition, window=window, sealed=sealed, topic="t",
+        first_offset=0, last_offset=1, records=2, started_at=ended_at - 1, ended_at=ended_at, topic_id=topic_id,
+    )  # fmt: skip
 
 
-def give(order: WindowOrder, item: dict[str, Any], partitions: int = 2) -> list[tuple[int, int]]:
-    if order.is_new(item) and not item["sealed"]:
+def give(order: WindowOrder, item: Profile, partitions: int = 2) -> list[tuple[int, int]]:
+    if order.is_new(item) and not item.sealed:
         order.hold(item, "content")
     return [(released["partition"], released["window"]) for released in order.release(partitions)]
 
@@ -85,19 +78,19 @@ def test_a_topic_made_anew_begins_with_its_first_window_and_the_one_before_has_n
     order = WindowOrder()
     for window in range(5):
         order.is_new(profile(0, window, 100 * window))
-    anew = profile(0, 0, 600) | {"topic_id": "second"}
+    anew = profile(0, 0, 600, topic_id="second")
     assert order.is_anew(anew) and order.is_new(anew)
     order = WindowOrder(order.to_state())
     assert not order.is_anew(anew) and not order.is_new(anew), "a repeat"
-    assert order.is_new(profile(0, 1, 700) | {"topic_id": "second"})
+    assert order.is_new(profile(0, 1, 700, topic_id="second"))
     assert not order.is_new(profile(0, 9, 800)), "of the first topic of that name"
     assert not order.is_new(profile(0, 9, 800, sealed=True)), "nor does it fall idle"
-    assert order.is_new(profile(0, 0, 900) | {"topic_id": "third"})
-    assert not order.is_new(profile(0, 9, 900) | {"topic_id": "second"})
+    assert order.is_new(profile(0, 0, 900, topic_id="third"))
+    assert not order.is_new(profile(0, 9, 900, topic_id="second"))
     assert order.is_new(profile(1, 0, 900)), "another partition is another log"
 
 
 def test_the_state_of_topics_that_are_the_first_of_their_name_is_as_it_was_before_topics_were_told_apart() -> None:
     order = WindowOrder()
-    order.is_new(profile(0, 0, 100) | {"topic_id": None})
+    order.is_new(profile(0, 0, 100))
     assert set(order.to_state()) == {"last", "ended", "sealed", "waiting"}

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.learning.drift.streams import HOUR, Logs, logs, model, profiler, profiles_of
-from tidemill_learning.drift.profiling.partition import Profile, Role
+from tidemill.contracts.events.profiles import Profile
+from tidemill_learning.drift.profiling.partition import Role
 
 ROLES: tuple[Role, ...] = ("clean", "predictions", "labels")
 
@@ -27,7 +28,7 @@ def read_on(spec: Any, made: Logs, steps: list[tuple[int, int, bool]]) -> dict[s
         end = min(at[role] + count, len(made.rows[role]))
         if end > at[role]:
             for profile in getattr(reading, role)(*made.batch(role, at[role], end)):
-                assert found.setdefault(profile["profile_id"], profile) == profile
+                assert found.setdefault(profile.profile_id, profile) == profile
             at[role] = end
 
     for role_number, count, dies in steps:
@@ -69,21 +70,21 @@ def test_the_same_holds_where_labels_are_hopelessly_late_or_predictions_begin_la
 
 
 def test_every_label_of_a_closed_window_has_met_its_prediction() -> None:
-    quality = [p for p in profiles_of(model(), logs(600)) if p["kind"] == "quality"]
-    assert [p["window"] for p in quality] == list(range(len(quality)))
+    quality = [p for p in profiles_of(model(), logs(600)) if p.kind == "quality"]
+    assert [p.window for p in quality] == list(range(len(quality)))
     assert len(quality) >= 8
-    assert {p["errors"][0]["count"] for p in quality} == {50}
+    assert {p.errors[0].count for p in quality} == {50}
 
 
 def test_windows_of_features_and_predictions_are_offsets_of_their_partition() -> None:
     found = profiles_of(model(), logs(230))
-    features = [p for p in found if p["kind"] == "features"]
-    assert [(p["first_offset"], p["last_offset"], p["records"]) for p in features] == [
+    features = [p for p in found if p.kind == "features"]
+    assert [(p.first_offset, p.last_offset, p.records) for p in features] == [
         (n * 50, n * 50 + 49, 50) for n in range(4)
     ]
-    assert [f["name"] for f in features[0]["features"]] == ["x", "c"]
-    scores = [p for p in found if p["kind"] == "predictions"]
-    assert [sum(s["count"] for s in p["scores"]) for p in scores] == [50] * 4
+    assert [f.name for f in features[0].features] == ["x", "c"]
+    scores = [p for p in found if p.kind == "predictions"]
+    assert [sum(s.count for s in p.scores) for p in scores] == [50] * 4
 
 
 def test_versions_and_arms_are_kept_apart() -> None:
@@ -93,10 +94,10 @@ def test_versions_and_arms_are_kept_apart() -> None:
     shadow = [(offset, {**row, "arm": "challenger", "version": 9}) for offset, row in made.rows["predictions"]]
     both = sorted(made.rows["predictions"] + shadow, key=lambda entry: entry[0])
     made.rows["predictions"] = [(n, row) for n, (_, row) in enumerate(both)]
-    errors = [e for p in profiles_of(model(), made) if p["kind"] == "quality" for e in p["errors"]]
-    assert {(e["version"], e["arm"]) for e in errors} == {(1, "champion"), (2, "champion"), (9, "challenger")}
-    champions = sum(e["count"] for e in errors if e["arm"] == "champion")
-    assert champions == sum(e["count"] for e in errors if e["arm"] == "challenger")
+    errors = [e for p in profiles_of(model(), made) if p.kind == "quality" for e in p.errors]
+    assert {(e.version, e.arm) for e in errors} == {(1, "champion"), (2, "champion"), (9, "challenger")}
+    champions = sum(e.count for e in errors if e.arm == "champion")
+    assert champions == sum(e.count for e in errors if e.arm == "challenger")
 
 
 def test_what_rest_clients_ask_is_counted_apart_and_meets_no_label() -> None:
@@ -105,10 +106,10 @@ def test_what_rest_clients_ask_is_counted_apart_and_meets_no_label() -> None:
         if offset % 10 == 0:
             row["source"], row["event_time"] = "rest", 10**15
     found = profiles_of(model(), made)
-    sources = {(s["source"], s["count"]) for p in found if p["kind"] == "predictions" for s in p["scores"]}
+    sources = {(s.source, s.count) for p in found if p.kind == "predictions" for s in p.scores}
     assert sources == {("stream", 45), ("rest", 5)}
-    assert all(e["source"] == "stream" for p in found for e in p["errors"])
-    assert [p["window"] for p in found if p["kind"] == "quality"], "time asked for by a client moves no clock"
+    assert all(e.source == "stream" for p in found for e in p.errors)
+    assert [p.window for p in found if p.kind == "quality"], "time asked for by a client moves no clock"
 
 
 def test_a_record_from_the_future_counts_no_later_than_it_was_appended() -> None:
@@ -118,7 +119,7 @@ def test_a_record_from_the_future_counts_no_later_than_it_was_appended() -> None
     reading.predictions(*made.batch("predictions", 0, 200))
     offsets, appended, rows = made.batch("labels", 0, 190)
     appended[:] = 150 * HOUR // 20
-    assert [p for p in reading.labels(offsets, appended, rows) if p["kind"] == "quality"]
+    assert [p for p in reading.labels(offsets, appended, rows) if p.kind == "quality"]
 
 
 def test_labels_are_not_read_on_while_too_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +146,7 @@ def test_a_seal_names_the_first_window_that_is_open() -> None:
     reading, made = profiler(model()), logs(120)
     reading.clean(*made.batch("clean", 0, 120))
     (seal,) = reading.seals("clean")
-    assert (seal["sealed"], seal["window"], seal["records"]) == (True, 2, 0)
+    assert (seal.sealed, seal.window, seal.records) == (True, 2, 0)
 
 
 def test_multiclass_and_regression_have_profiles_too() -> None:
@@ -155,14 +156,10 @@ def test_multiclass_and_regression_have_profiles_too() -> None:
         row["value"] = 2.0
     for _, row in made.rows["labels"]:
         row["label"] = "a" if row["label"] else "b"
-    found = [p for p in profiles_of(model(task="multiclass"), made) if p["kind"] != "features"]
-    assert {tuple(s["classes"]) for p in found for s in p["scores"]} == {("a",)}
-    assert all(
-        b["expected"] == pytest.approx(0.75 * b["count"]) for p in found for e in p["errors"] for b in e["buckets"]
-    )
+    found = [p for p in profiles_of(model(task="multiclass"), made) if p.kind != "features"]
+    assert {tuple(s.classes) for p in found for s in p.scores} == {("a",)}
+    assert all(b.expected == pytest.approx(0.75 * b.count) for p in found for e in p.errors for b in e.buckets)
     for _, row in made.rows["labels"]:
         row["label"] = 2.5
-    found = [p for p in profiles_of(model(task="regression"), made) if p["kind"] == "quality"]
-    assert all(
-        b["absolute"] == pytest.approx(0.5 * b["count"]) for p in found for e in p["errors"] for b in e["buckets"]
-    )
+    found = [p for p in profiles_of(model(task="regression"), made) if p.kind == "quality"]
+    assert all(b.absolute == pytest.approx(0.5 * b.count) for p in found for e in p.errors for b in e.buckets)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.unit.learning.drift.streams import reference
+from tidemill.contracts.events.profiles import ErrorProfile
 from tidemill_learning.drift.detection.quality import QualityWatch, Totals
 from tidemill_learning.drift.detection.regime import LONGEST, Regime
 from tidemill_learning.drift.labels import error_bins
@@ -17,11 +19,19 @@ from tidemill_learning.drift.profiling.score_bins import bin_counts
 WINDOW = 1_000
 
 
-def window(rng: np.random.Generator, scores: Any, chances: Any, number: int = 0) -> dict[str, Any]:
+def window(rng: np.random.Generator, scores: Any, chances: Any, number: int = 0) -> ErrorProfile:
     labels = rng.random(len(scores)) < chances
     outcomes = error_bins.binary(labels.tolist(), scores.tolist(), [number * WINDOW + n for n in range(len(scores))])
-    positives, negatives = bin_counts(scores[labels]).tolist(), bin_counts(scores[~labels]).tolist()
-    return {"buckets": error_bins.buckets(outcomes), "positives": positives, "negatives": negatives}
+    return errors_of(outcomes, bin_counts(scores[labels]).tolist(), bin_counts(scores[~labels]).tolist())
+
+
+def errors_of(
+    outcomes: error_bins.Outcomes, positives: Sequence[int] = (), negatives: Sequence[int] = ()
+) -> ErrorProfile:
+    return ErrorProfile(
+        source="stream", version=1, arm="champion", count=len(outcomes), buckets=tuple(error_bins.buckets(outcomes)),
+        positives=tuple(positives), negatives=tuple(negatives),
+    )  # fmt: skip
 
 
 def watch(auc: float = 0.5, state: Any = None) -> QualityWatch:
@@ -87,8 +97,7 @@ def test_regression_notices_bias_and_growing_errors() -> None:
         truth = rng.normal(50, 10, 2_000)
         guess = truth - bias + rng.normal(0, spread, 2_000)
         outcomes = error_bins.regression(truth.tolist(), guess.tolist(), list(range(2_000)))
-        profile = {"buckets": error_bins.buckets(outcomes), "positives": [], "negatives": []}
-        return {f.subject for f in watched.look([profile]) if f.alarm}
+        return {f.subject for f in watched.look([errors_of(outcomes)]) if f.alarm}
 
     assert look(0.0, 2.0) == set()
     assert look(0.8, 2.0) == {"calibration"}

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from tests.unit.learning.drift.streams import HOUR, Logs, logs, model, profiler, published, reference
 from tidemill.contracts.events.platform import DriftEvent, ModelPerformance, OffsetRange, RetrainRequest
+from tidemill.contracts.events.profiles import Profile
 from tidemill_learning.drift.detection.detector import Detector, Outcome
 from tidemill_learning.drift.labels.join import REST_WAIT, SILENCE
 from tidemill_learning.drift.profiling.log_values import Inputs
-from tidemill_learning.drift.profiling.partition import ROLES, PartitionProfiler, Profile, Role
+from tidemill_learning.drift.profiling.partition import ROLES, PartitionProfiler, Role
 
 BEGAN = 10**12
 """When the first event happened; what is of it is appended in the same hour."""
@@ -75,7 +76,7 @@ def read(spec: Any, made: Asked, how: list[tuple[int, int, bool]], partition: in
         end = min(at[role] + count, len(made.rows[role]))
         if end > at[role]:
             for profile in made.take(reading, role, at[role], end):
-                assert found.setdefault(profile["profile_id"], profile) == profile
+                assert found.setdefault(profile.profile_id, profile) == profile
             at[role] = end
 
     for number, count, dies in how:
@@ -108,28 +109,28 @@ def test_any_interleaving_and_any_restart_gives_the_same_profiles(
 
 def test_a_model_that_is_only_asked_over_rest_has_features_scores_and_labels() -> None:
     found = side_by_side(model(), asked(400))
-    assert {p["source"] for p in found if p["features"] or p["scores"] or p["errors"]} == {"rest"}
-    found = [p for p in found if p["source"] == "rest"]
-    by_kind = {kind: [p for p in found if p["kind"] == kind] for kind in ("features", "predictions", "quality")}
+    assert {p.source for p in found if p.features or p.scores or p.errors} == {"rest"}
+    found = [p for p in found if p.source == "rest"]
+    by_kind = {kind: [p for p in found if p.kind == kind] for kind in ("features", "predictions", "quality")}
     assert {len(by_kind["features"]), len(by_kind["predictions"])} == {8}
-    assert all(f["count"] == 50 for p in by_kind["features"] for f in p["features"])
-    assert all(p["topic"] == "p" for p in by_kind["features"])
+    assert all(f.count == 50 for p in by_kind["features"] for f in p.features)
+    assert all(p.topic == "p" for p in by_kind["features"])
     assert len(by_kind["quality"]) >= 5
-    assert all(e["source"] == "rest" and e["count"] == 50 for p in by_kind["quality"] for e in p["errors"])
+    assert all(e.source == "rest" and e.count == 50 for p in by_kind["quality"] for e in p.errors)
 
 
 def test_what_both_ask_is_told_apart() -> None:
     found = side_by_side(model(window=100), asked(600, rest=0.5))
     for kind in ("features", "predictions", "quality"):
-        sources = {p["source"] for p in found if p["kind"] == kind}
+        sources = {p.source for p in found if p.kind == kind}
         assert sources == {None, "rest"}, kind
-    errors = [e for p in found for e in p["errors"]]
-    assert {e["source"] for e in errors} == {"stream", "rest"}
-    labels = [p for p in found if p["kind"] == "quality" and p["source"] is None]
-    both = {p["window"] for p in found if p["kind"] == "quality" and p["source"] == "rest"}
+    errors = [e for p in found for e in p.errors]
+    assert {e.source for e in errors} == {"stream", "rest"}
+    labels = [p for p in found if p.kind == "quality" and p.source is None]
+    both = {p.window for p in found if p.kind == "quality" and p.source == "rest"}
     for profile in labels:
-        if profile["window"] in both:
-            counted = [e["count"] for p in found if p["window"] == profile["window"] for e in p["errors"]]
+        if profile.window in both:
+            counted = [e.count for p in found if p.window == profile.window for e in p.errors]
             assert sum(counted) == 100, "every label met one prediction, the stream's or REST's"
 
 
@@ -139,9 +140,9 @@ def test_an_event_that_the_stream_answers_too_counts_once() -> None:
     for offset, row in made.rows["predictions"]:
         twice += [(2 * offset, {**row, "source": "rest"}), (2 * offset + 1, row)]
     made.rows["predictions"] = twice
-    quality = [p for p in side_by_side(model(), made) if p["kind"] == "quality"]
-    assert sum(e["count"] for p in quality for e in p["errors"] if e["source"] == "stream") >= 200
-    assert not [e for p in quality for e in p["errors"] if e["source"] == "rest"]
+    quality = [p for p in side_by_side(model(), made) if p.kind == "quality"]
+    assert sum(e.count for p in quality for e in p.errors if e.source == "stream") >= 200
+    assert not [e for p in quality for e in p.errors if e.source == "rest"]
 
 
 def test_an_event_that_is_asked_again_and_again_counts_once_by_its_first_answer() -> None:
@@ -149,9 +150,9 @@ def test_an_event_that_is_asked_again_and_again_counts_once_by_its_first_answer(
     for offset, row in made.rows["predictions"]:
         again += [(3 * offset + k, {**row, "probability": row["probability"] + k / 2}) for k in range(3)]
     made.rows["predictions"] = again
-    errors = [e for p in side_by_side(model(), made) for e in p["errors"]]
-    assert {e["count"] for e in errors} == {50}
-    assert all(b["expected"] / b["count"] < 0.5 for e in errors for b in e["buckets"])
+    errors = [e for p in side_by_side(model(), made) for e in p.errors]
+    assert {e.count for e in errors} == {50}
+    assert all(b.expected / b.count < 0.5 for e in errors for b in e.buckets)
 
 
 def test_labels_that_nobody_will_ask_about_any_more_are_told_once_the_log_is_read_to_its_end() -> None:
@@ -163,7 +164,7 @@ def test_labels_that_nobody_will_ask_about_any_more_are_told_once_the_log_is_rea
     assert reading.awaits_rest()
     assert not reading.read_to_end(BEGAN + 100 * HOUR + REST_WAIT)
     quality = reading.read_to_end(BEGAN + 100 * HOUR + REST_WAIT + 1)
-    assert [p["errors"][0]["count"] for p in quality] == [50, 50, 50]
+    assert [p.errors[0].count for p in quality] == [50, 50, 50]
     assert not reading.awaits_rest()
 
 
@@ -200,7 +201,7 @@ def run(spec: Any, *parts: Asked, partitions: int = 1, champion: Any = None) -> 
     detector, found = Detector(spec, "c", predictions_topic="p"), []
     detector.set_champion(champion or published(partitions=4), reference())
     profiles = [p for number, part in enumerate(parts) for p in side_by_side(spec, part, number)]
-    for profile in sorted(profiles, key=lambda p: (p["ended_at"], p["partition"])):
+    for profile in sorted(profiles, key=lambda p: (p.ended_at, p.partition)):
         found += detector.apply(profile, 5)
         detector = Detector(spec, "c", detector.to_bytes(), "p")
         detector.set_champion(champion or published(partitions=4), reference())

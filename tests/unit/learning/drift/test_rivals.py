@@ -7,9 +7,10 @@ import pyarrow as pa
 import pytest
 
 from tests.unit.learning.drift.streams import HOUR, TOPICS, Logs, model
+from tidemill.contracts.events.profiles import Profile
 from tidemill_learning.drift.labels.outcomes import outputs_of
 from tidemill_learning.drift.labels.paired_arms import Rivals, rivals_of
-from tidemill_learning.drift.profiling.partition import PartitionProfiler, Profile
+from tidemill_learning.drift.profiling.partition import PartitionProfiler
 from tidemill_learning.release.gains import auc_gains
 
 
@@ -44,17 +45,17 @@ def profiles(logs: Logs, step: int) -> list[Profile]:
     for start in range(0, 400, step):
         made += profiler.predictions(*logs.batch("predictions", start, start + step))
         made += profiler.labels(*logs.batch("labels", start, start + step))
-    return [profile for profile in made if profile["kind"] == "quality"]
+    return [profile for profile in made if profile.kind == "quality"]
 
 
 def test_labels_compare_the_arms_that_both_answered_whichever_answer_went_out() -> None:
     logs, both = trial()
-    found = [entry for profile in profiles(logs, 50) for entry in profile["comparisons"]]
-    assert {(entry["champion"], entry["challenger"]) for entry in found} == {(1, 2)}
-    assert {entry["epoch"] for entry in found} == {7, 8}
+    found = [entry for profile in profiles(logs, 50) for entry in profile.comparisons]
+    assert {(entry.champion, entry.challenger) for entry in found} == {(1, 2)}
+    assert {entry.epoch for entry in found} == {7, 8}
     first = found[0]
-    expected = auc_gains(*([row[k] for row in both[: first["labels"]]] for k in range(3)))  # type: ignore[arg-type]
-    assert first["gains"] == pytest.approx(expected) and len(expected) > 5
+    expected = auc_gains(*([row[k] for row in both[: first.labels]] for k in range(3)))  # type: ignore[arg-type]
+    assert first.gains == pytest.approx(expected) and len(expected) > 5
 
 
 def test_comparisons_do_not_depend_on_batches() -> None:
@@ -66,7 +67,7 @@ def test_without_a_trial_there_is_nothing_to_compare() -> None:
     logs, _ = trial()
     for _, row in logs.rows["predictions"]:
         row["other_version"], row["other_probability"] = None, None
-    assert all(profile["comparisons"] == [] for profile in profiles(logs, 100))
+    assert all(profile.comparisons == () for profile in profiles(logs, 100))
 
 
 @pytest.mark.parametrize(
@@ -97,6 +98,6 @@ def test_arms_that_were_asked_over_rest_are_compared_on_labels_too() -> None:
     profiler = PartitionProfiler(model(window=100), 0, TOPICS)
     profiler.predictions(*logs.batch("predictions", 0, 400))
     profiler.labels(*logs.batch("labels", 0, 400))
-    found = [entry for profile in profiler.read_to_end(2**60) for entry in profile["comparisons"]]
-    assert sum(entry["labels"] for entry in found) == len(both)
-    assert {(entry["champion"], entry["challenger"]) for entry in found} == {(1, 2)}
+    found = [entry for profile in profiler.read_to_end(2**60) for entry in profile.comparisons]
+    assert sum(entry.labels for entry in found) == len(both)
+    assert {(entry.champion, entry.challenger) for entry in found} == {(1, 2)}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from tests.unit.trainer.fixtures import reference, serving
 from tidemill.contracts.events.platform import ModelRelease, ModelVersion, ReleaseCommand
+from tidemill.contracts.events.profiles import Comparison, Profile
 from tidemill.contracts.events.trials import ArmCalls, ArmReport
 from tidemill_learning.release.policy import Plan
 from tidemill_trainer.release.commands import release_of_command
@@ -44,6 +44,9 @@ def report(number: int, epoch: int = 2, challenger: int = 2, failed: int = 0) ->
     )  # fmt: skip
 
 
-def profile(number: int, epoch: int = 2, gains: tuple[float, ...] = (0.5,)) -> dict[str, Any]:
-    found = {"epoch": epoch, "champion": 1, "challenger": 2, "labels": 20, "gains": list(gains)}
-    return {"profile_id": f"p{number}", "model": "tide", "comparisons": [found]}
+def profile(number: int, epoch: int = 2, gains: tuple[float, ...] = (0.5,)) -> Profile:
+    found = Comparison(epoch=epoch, champion=1, challenger=2, labels=20, gains=gains)
+    return Profile(
+        profile_id=f"p{number}", model="tide", kind="quality", partition=0, window=number, topic="labels",
+        first_offset=0, last_offset=19, records=20, started_at=0, ended_at=1, comparisons=(found,),
+    )  # fmt: skip

@@ -22,6 +22,7 @@ from faust.types.auth import CredentialsT
 from opentelemetry.trace import Tracer
 
 from tidemill.codec import Codec
+from tidemill.contracts.events.profiles import Profile
 from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import DeadLetter, FatalError, RetryLater
@@ -145,18 +146,16 @@ class DetectApp:
     async def _take(self, value: bytes, appended_ms: int, traceparent: bytes | None) -> None:
         self._set_champions(await self._patiently(self._champions.poll))
         try:
-            profile = self._codec.decode_one(value, self._profile_schema)
+            profile = Profile.from_dict(self._codec.decode_one(value, self._profile_schema))
         except DeadLetter as error:
             metrics.UNREADABLE.labels("", "profiles").inc()
             _log.error("a profile cannot be read and is left out: %s", error)
             return
-        if not self._host.knows(profile["model"]):
+        model = profile.model
+        if not self._host.knows(model):
             return
-        model = profile["model"]
-        if traceparent is not None:
-            profile["traceparent"] = traceparent.decode()
         with judge_span(self._tracer, model, traceparent):
-            outcomes, state = self._host.apply(profile, appended_ms)
+            outcomes, state = self._host.apply(profile, appended_ms, traceparent.decode() if traceparent else None)
             count(outcomes)
             await self._write(model, outcomes)
         self._host.keep(model, state)

@@ -15,6 +15,7 @@ from functools import partial
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 from opentelemetry.trace import Tracer
 
+from tidemill.contracts.events.profiles import Profile
 from tidemill.errors import FatalError, RetryLater
 from tidemill.kafka.batch import Batch, Output, Partition
 from tidemill.kafka.client.clients import admin, consumer_config
@@ -31,7 +32,6 @@ from tidemill_drift.adapters.standing import Standing
 from tidemill_drift.profiling import Profiling
 from tidemill_drift.settings import DriftSettings
 from tidemill_drift.spans import profile_headers
-from tidemill_learning.drift.profiling.partition import Profile
 from tidemill_learning.drift.profiling.windows import Place
 
 _log = logging.getLogger(__name__)

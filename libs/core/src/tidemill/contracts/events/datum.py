@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -25,7 +25,7 @@ class Datum:
 
     def to_dict(self) -> dict[str, Any]:
         """The Avro datum: nested dicts, lists, and ints (milliseconds) for times."""
-        return {name: _plain(getattr(self, name)) for name in _converters(type(self))}
+        return {name: plain(getattr(self, name)) for name, plain in _plainers(type(self)).items()}
 
     @classmethod
     def from_dict(cls, datum: Mapping[str, Any]) -> Self:
@@ -36,42 +36,45 @@ class Datum:
         return cls(**{name: convert(datum[name]) for name, convert in _converters(cls).items()})
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Datum):
-        return value.to_dict()
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return value
-
-
 def _converters(cls: Any) -> dict[str, _Convert]:
-    return _cached_converters(cls)
+    return _cached(cls, True)
+
+
+def _plainers(cls: Any) -> dict[str, _Convert]:
+    return _cached(cls, False)
 
 
 @cache
-def _cached_converters(cls: Any) -> dict[str, _Convert]:
+def _cached(cls: Any, reads: bool) -> dict[str, _Convert]:
     hints = get_type_hints(cls, include_extras=True)
-    return {f.name: _converter(hints[f.name]) for f in fields(cls)}
+    return {f.name: _converter(hints[f.name], reads) for f in fields(cls)}
 
 
-def _converter(hint: Any) -> _Convert:
+def _converter(hint: Any, reads: bool) -> _Convert:
+    """What a value of this type becomes on the way from an Avro datum (`reads`) or to one."""
     origin, arguments = get_origin(hint), get_args(hint)
-    if hint == Millis:
-        return _milliseconds
     if origin in (types.UnionType, Union):
-        inner = _converter(next(a for a in arguments if a is not type(None)))
+        inner = _converter(next(a for a in arguments if a is not type(None)), reads)
         return lambda value: None if value is None else inner(value)
     if origin is tuple:
-        item = _converter(arguments[0])
-        return lambda values: tuple(item(value) for value in values)
-    if origin is not None and origin is not Literal and issubclass(origin, Mapping):
-        of_value = _converter(arguments[1])
+        return _sequence(tuple if reads else list, _converter(arguments[0], reads))
+    if origin is not None and origin is not Literal and hint != Millis and issubclass(origin, Mapping):
+        of_value = _converter(arguments[1], reads)
         return lambda values: {str(key): of_value(value) for key, value in values.items()}
     if isinstance(hint, type) and issubclass(hint, Datum):
-        return hint.from_dict
-    return float if hint is float else lambda value: value
+        return hint.from_dict if reads else hint.to_dict
+    if not reads:
+        return _as_it_is
+    return _milliseconds if hint == Millis else float if hint is float else _as_it_is
+
+
+def _sequence(kind: Callable[[Iterable[Any]], Any], item: _Convert) -> _Convert:
+    """Most are long and of plain numbers: those are taken over whole."""
+    return kind if item is _as_it_is else lambda values: kind(map(item, values))
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _milliseconds(value: Any) -> int:

@@ -1,8 +1,8 @@
 """The platform's own events as frozen types, one for each record in `schemas/`; a test proves them equal
 field by field.
 
-Times are ints, milliseconds since 1970-01-01 UTC. Labels, predictions and profiles are not here: they are
-handled in columns.
+Times are ints, milliseconds since 1970-01-01 UTC. Labels and predictions are not here: they are handled in
+columns.
 """
 
 from __future__ import annotations

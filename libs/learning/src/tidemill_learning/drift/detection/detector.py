@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tidemill.contracts.events.platform import DriftEvent, Evidence, ModelPerformance, ModelVersion, RetrainRequest
+from tidemill.contracts.events.profiles import ErrorProfile, Profile
 from tidemill.ids import deterministic_id
 from tidemill_learning.drift.detection.evidence import (
     KINDS,
@@ -105,21 +106,21 @@ class Detector:
             task, states = self._spec.target.task, (self._state.quality, self._state.rest_quality)
             self._quality = {bool(k): QualityWatch(task, self._baseline, state) for k, state in enumerate(states)}
 
-    def apply(self, profile: Mapping[str, Any], now_ms: int) -> list[Outcome]:
-        """Take in a profile; gives what follows from it. `now_ms` becomes `requested_at` of requests. A profile may
-        have its trace context as `traceparent`.
+    def apply(self, profile: Profile, now_ms: int, traceparent: str | None = None) -> list[Outcome]:
+        """Take in a profile; gives what follows from it. `now_ms` becomes `requested_at` of requests. `traceparent`:
+        the trace context of the profile.
         """
         track = track_of(profile)
         order = self._orders[track.name]
         if order.is_anew(profile):
-            self._forget_learned(track, str(profile["partition"]))
+            self._forget_learned(track, str(profile.partition))
         if not order.is_new(profile):
             return []
         if self._champion is None or self._baseline is None:
             return []  # nothing to compare with yet
-        content = None if profile["sealed"] else self._content(track, profile)
+        content = None if profile.sealed else self._content(track, profile)
         if content:
-            order.hold(profile, content)
+            order.hold(profile, content, traceparent)
         outcomes: list[Outcome] = []
         for item in order.release(self._champion.partitions):
             group = self._state.groups.setdefault(track.name, [])
@@ -145,18 +146,18 @@ class Detector:
         if self._champion is not None and track.kind == "features":
             (self._champion.asked if track.rest else self._champion.learned).pop(partition, None)
 
-    def _content(self, track: Track, profile: Mapping[str, Any]) -> Any:
+    def _content(self, track: Track, profile: Profile) -> Any:
         """What is kept of a profile: little, for it waits in the state."""
         assert self._champion is not None and self._baseline is not None
         if track.kind == "quality":
-            return [dict(error) for error in profile["errors"]]
+            return [error.to_dict() for error in profile.errors]
         if track.kind == "predictions":
             ours = (track.source, self._champion.version, "champion")
-            scores = [s for s in profile["scores"] if (s["source"], s["version"], s["arm"]) == ours]
+            scores = [s for s in profile.scores if (s.source, s.version, s.arm) == ours]
             compared = self._baseline.scores(scores[0]) if scores else None
             return {} if compared is None else {"score": compared.to_state()}
         learned = self._champion.asked if track.rest else self._champion.learned
-        if profile["first_offset"] <= learned.get(str(profile["partition"]), -1):
+        if profile.first_offset <= learned.get(str(profile.partition), -1):
             return None  # it learned from these very rows
         return {name: c.to_state() for name, c in self._baseline.features(profile).items()}
 
@@ -166,7 +167,8 @@ class Detector:
         traces = [*self._state.traces.get(track.name, []), *(i["traceparent"] for i in group if "traceparent" in i)]
         self._state.traces[track.name] = traces[-MOST_TRACES:]
         if track.kind == "quality":
-            outcomes, results = self._performance(track, group, window), self._errors(track, group)
+            errors = [ErrorProfile.from_dict(error) for item in group for error in item["content"]]
+            outcomes, results = self._performance(track, errors, group, window), self._errors(track, errors)
         else:
             outcomes, results = [], shifts(KINDS[track.kind], group)
         if track.kind not in self._spec.drift.watch or not results:
@@ -174,17 +176,19 @@ class Detector:
         outcomes += self._raise(track, results, group, window)
         return outcomes + self._request(track, group, window, now_ms)
 
-    def _errors(self, track: Track, group: Sequence[Item]) -> list[DetectorResult]:
+    def _errors(self, track: Track, errors: Sequence[ErrorProfile]) -> list[DetectorResult]:
         assert self._champion is not None
         ours = (self._champion.version, "champion")
-        errors = [e for item in group for e in item["content"] if (e["version"], e["arm"]) == ours]
-        return self._quality[track.rest].look(errors) if errors else []
+        mine = [error for error in errors if (error.version, error.arm) == ours]
+        return self._quality[track.rest].look(mine) if mine else []
 
-    def _performance(self, track: Track, group: Sequence[Item], window: int) -> list[Outcome]:
+    def _performance(
+        self, track: Track, errors: Sequence[ErrorProfile], group: Sequence[Item], window: int
+    ) -> list[Outcome]:
         assert self._champion is not None and self._baseline is not None
         measured: list[Outcome] = []
-        for (version, arm), errors in by_version(e for item in group for e in item["content"]).items():
-            totals, kind = Totals(errors), Track("quality", track.rest)
+        for (version, arm), found in by_version(errors).items():
+            totals, kind = Totals(found), Track("quality", track.rest)
             measured.append(
                 ModelPerformance(
                     performance_id=self._id("performance", version, arm, window, *kind.id_parts),

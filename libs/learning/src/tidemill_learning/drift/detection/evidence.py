@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from tidemill.contracts.events.platform import Evidence, OffsetRange
+from tidemill.contracts.events.profiles import ErrorProfile, Profile, ProfileKind
 from tidemill_learning.drift.detection.ordering import Item
 from tidemill_learning.drift.detection.shift_detectors import DetectorResult, Kind, shift
 from tidemill_learning.drift.profiling.baseline import Comparison
 
-WatchedKind = Literal["features", "predictions", "quality"]
-KINDS: Mapping[WatchedKind, Kind] = {"features": "feature", "predictions": "prediction", "quality": "quality"}
+KINDS: Mapping[ProfileKind, Kind] = {"features": "feature", "predictions": "prediction", "quality": "quality"}
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
     """A track of profiles that is judged by itself: one kind of one source, the stream's or REST's."""
 
-    kind: WatchedKind
+    kind: ProfileKind
     rest: bool = False
 
     @property
@@ -45,9 +45,9 @@ class Track:
 TRACKS = tuple(Track(kind, rest) for rest in (False, True) for kind in KINDS)
 
 
-def track_of(profile: Mapping[str, Any]) -> Track:
+def track_of(profile: Profile) -> Track:
     """The track of a profile."""
-    return Track(profile["kind"], profile.get("source") == "rest")
+    return Track(profile.kind, profile.source == "rest")
 
 
 def shifts(kind: Kind, group: Sequence[Item]) -> list[DetectorResult]:
@@ -87,9 +87,9 @@ def evidence(found: DetectorResult, track: Track) -> Evidence:
     )
 
 
-def by_version(errors: Iterable[Mapping[str, Any]]) -> dict[tuple[int, str], list[Mapping[str, Any]]]:
-    """`ErrorProfile`s by version and arm, in their order."""
-    found: dict[tuple[int, str], list[Mapping[str, Any]]] = {}
+def by_version(errors: Iterable[ErrorProfile]) -> dict[tuple[int, str], list[ErrorProfile]]:
+    """Errors by version and arm, in their order."""
+    found: dict[tuple[int, str], list[ErrorProfile]] = {}
     for error in errors:
-        found.setdefault((error["version"], error["arm"]), []).append(error)
+        found.setdefault((error.version, error.arm), []).append(error)
     return {key: found[key] for key in sorted(found)}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tidemill.contracts.events.profiles import Profile
+
 WINDOWS_BEHIND = 16
 """A partition is not waited for once so many windows for each partition are held back: it is idle, or far
 slower.
@@ -45,38 +47,39 @@ class WindowOrder:
             "waiting": self._waiting,
         }
 
-    def is_new(self, profile: Mapping[str, Any]) -> bool:
+    def is_new(self, profile: Profile) -> bool:
         """Whether the profile says something new; takes note of it."""
-        partition = str(profile["partition"])
+        partition = str(profile.partition)
         if self.is_former(profile):
             return False
         if self.is_anew(profile):
-            self._topics.setdefault(partition, []).append(profile["topic_id"])
+            self._topics.setdefault(partition, []).append(profile.topic_id or "")
             self._last |= {partition: -1} if partition in self._last else {}
-        if profile["sealed"]:
+        if profile.sealed:
             self._sealed.add(partition)
             return True
-        if profile["window"] <= self._last.get(partition, -1):
+        if profile.window <= self._last.get(partition, -1):
             return False
-        self._last[partition] = profile["window"]
-        self._ended[partition] = max(profile["ended_at"], self._ended.get(partition, 0))
+        self._last[partition] = profile.window
+        self._ended[partition] = max(profile.ended_at, self._ended.get(partition, 0))
         self._sealed.discard(partition)
         return True
 
-    def is_anew(self, profile: Mapping[str, Any]) -> bool:
+    def is_anew(self, profile: Profile) -> bool:
         """Whether the profile is the first of a topic that was made anew."""
-        topic_id = profile.get("topic_id")
-        return bool(topic_id) and topic_id not in self._topics.get(str(profile["partition"]), [])
+        return bool(profile.topic_id) and profile.topic_id not in self._topics.get(str(profile.partition), [])
 
-    def is_former(self, profile: Mapping[str, Any]) -> bool:
+    def is_former(self, profile: Profile) -> bool:
         """Whether the profile is of a topic that another one of the same name has followed."""
-        known = self._topics.get(str(profile["partition"]), [])
-        return (profile.get("topic_id") or "") in ["", *known][:-1] if known else False
+        known = self._topics.get(str(profile.partition), [])
+        return (profile.topic_id or "") in ["", *known][:-1] if known else False
 
-    def hold(self, profile: Mapping[str, Any], content: Any) -> None:
+    def hold(self, profile: Profile, content: Any, traceparent: str | None = None) -> None:
         """Keep a new profile's content until its time has come; and its trace context, if it has one."""
-        extent = {name: profile[name] for name in (*EXTENT, "traceparent") if profile.get(name) is not None}
-        self._waiting.append({**extent, "window": profile["window"], "content": content})
+        extent = {name: getattr(profile, name) for name in EXTENT}
+        if traceparent is not None:
+            extent["traceparent"] = traceparent
+        self._waiting.append({**extent, "window": profile.window, "content": content})
 
     def width(self, partitions: int) -> int:
         """Profiles that make one merged window: one of each of `partitions`, as far as they are waited for."""

@@ -19,9 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from tidemill.contracts.events.profiles import ErrorBucket, ErrorProfile
 from tidemill_learning.drift.detection.regime import LEAST, Regime
 from tidemill_learning.drift.detection.shift_detectors import SIGMAS, DetectorResult
-from tidemill_learning.drift.labels.error_bins import BUCKET
+from tidemill_learning.drift.labels.error_bins import BUCKET, SUMS
 from tidemill_learning.drift.profiling.baseline import Baseline
 from tidemill_learning.drift.profiling.score_bins import roc_auc, roc_auc_error
 
@@ -42,34 +43,20 @@ ERROR_GROWTH = 1.25
 LEAST_LABELS = 500
 """Fewer labels than this say nothing about ranking."""
 
-Bucket = Mapping[str, Any]
-SUMS = (
-    "count",
-    "outcome",
-    "expected",
-    "variance",
-    "squared",
-    "absolute",
-    "spiegelhalter",
-    "spiegelhalter_variance",
-    "log_loss",
-    "wrong",
-)
-
 
 class Totals:
     """Sums over buckets, and class counts per bin, of one version and arm in one merged window.
 
-    `errors`: records `ErrorProfile` of schemas/profile.avsc. Metrics have the names and units that training uses.
+    `errors`: of one or more windows and partitions. Metrics have the names and units that training uses.
     """
 
-    def __init__(self, errors: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(self, errors: Iterable[ErrorProfile]) -> None:
         errors = list(errors)
-        buckets = [bucket for error in errors for bucket in error["buckets"]]
-        self.sums = {name: math.fsum(bucket[name] for bucket in buckets) for name in SUMS}
+        buckets = [bucket for error in errors for bucket in error.buckets]
+        self.sums = {name: math.fsum(getattr(bucket, name) for bucket in buckets) for name in SUMS}
         self.count = int(self.sums["count"])
-        self._positives = _added(error["positives"] for error in errors)
-        self._negatives = _added(error["negatives"] for error in errors)
+        self._positives = _added(error.positives for error in errors)
+        self._negatives = _added(error.negatives for error in errors)
 
     @property
     def auc(self) -> float | None:
@@ -109,12 +96,13 @@ class QualityWatch:
     `state`: what `to_state` gave. Spiegelhalter: Statistics in Medicine 5, 1986; Hanley, McNeil: Radiology 143, 1982;
     Bifet, Gavaldà: SDM 2007.
 
-    >>> at = {"until": 0, "count": 100, "outcome": 60.0, "expected": 20.0, "variance": 16.0, "squared": 32.0}
-    >>> at |= {"absolute": 52.0, "spiegelhalter": 0.0, "spiegelhalter_variance": 1.0, "log_loss": 99.0, "wrong": 60}
+    >>> from tidemill_learning.drift.labels.error_bins import binary, buckets
+    >>> labels = binary([True, True, True, False, False] * 400, [0.2] * 2_000, range(2_000))
+    >>> errors = ErrorProfile(source="stream", version=1, arm="champion", count=2_000, buckets=tuple(buckets(labels)))
     >>> watch = QualityWatch("binary", Baseline({"metrics": {}}))
-    >>> results = watch.look([{"buckets": [at] * 20, "positives": [], "negatives": []}])
+    >>> results = watch.look([errors])
     >>> [(result.detector, result.subject) for result in results if result.alarm]
-    [('adwin', 'calibration')]
+    [('adwin', 'calibration'), ('adwin', 'spiegelhalter')]
     """
 
     def __init__(self, task: str, baseline: Baseline, state: Mapping[str, Any] | None = None) -> None:
@@ -127,13 +115,13 @@ class QualityWatch:
         """Plain JSON."""
         return {name: regime.to_state() for name, regime in self._regimes.items()}
 
-    def look(self, errors: Sequence[Mapping[str, Any]]) -> list[DetectorResult]:
-        """Take in the champion's `ErrorProfile`s of one merged window, in the order of time."""
-        buckets = sorted((b for error in errors for b in error["buckets"]), key=lambda b: int(b["until"]))
+    def look(self, errors: Sequence[ErrorProfile]) -> list[DetectorResult]:
+        """Take in the champion's errors of one merged window, in the order of time."""
+        buckets = sorted((b for error in errors for b in error.buckets), key=lambda b: b.until)
         spread = None if self._task != "regression" else self._baseline.metrics.get("rmse")
         series = {name: [] for name in self._regimes}  # type: dict[str, list[float]]
         for bucket in buckets:
-            if bucket["count"] >= LEAST_IN_BUCKET:
+            if bucket.count >= LEAST_IN_BUCKET:
                 for name, value in _residuals(bucket, spread).items():
                     series[name].append(value)
                     self._regimes[name].add(value)
@@ -172,12 +160,12 @@ class QualityWatch:
         return [DetectorResult("quality", "error-growth", "rmse", rmse / reference, ERROR_GROWTH, totals.count, detail)]
 
 
-def _residuals(bucket: Bucket, spread: float | None) -> dict[str, float]:
+def _residuals(bucket: ErrorBucket, spread: float | None) -> dict[str, float]:
     """Z and S of a bucket; for regression Z alone, against the error that was measured after training."""
-    variance = bucket["variance"] if spread is None else bucket["count"] * spread**2
-    residuals = {"calibration": _standardised(bucket["outcome"] - bucket["expected"], variance)}
+    variance = bucket.variance if spread is None else bucket.count * spread**2
+    residuals = {"calibration": _standardised(bucket.outcome - bucket.expected, variance)}
     if spread is None:
-        residuals["spiegelhalter"] = _standardised(bucket["spiegelhalter"], bucket["spiegelhalter_variance"])
+        residuals["spiegelhalter"] = _standardised(bucket.spiegelhalter, bucket.spiegelhalter_variance)
     return residuals
 
 

@@ -12,16 +12,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tidemill.contracts.events.profiles import ErrorBucket
 from tidemill_learning.drift.profiling.score_bins import TINY
 
 BUCKET = 100
 """Labels in a bucket."""
+
+SUMS = tuple(field.name for field in fields(ErrorBucket) if field.name != "until")
+"""What adds up over buckets."""
 
 Floats = NDArray[np.float64]
 
@@ -67,8 +70,8 @@ def regression(labels: Sequence[float], values: Sequence[float], observed_at: Se
     return Outcomes(y, p, np.ones(len(y)), none, np.array(observed_at, dtype=np.int64), False)
 
 
-def buckets(outcomes: Outcomes) -> list[dict[str, Any]]:
-    """The records `ErrorBucket` of schemas/profile.avsc; the last one may hold fewer labels than BUCKET.
+def buckets(outcomes: Outcomes) -> list[ErrorBucket]:
+    """The sums of each BUCKET labels; the last one may hold fewer.
 
     Sums are rounded once (`math.fsum`), so they do not depend on how a machine adds.
     """
@@ -77,12 +80,13 @@ def buckets(outcomes: Outcomes) -> list[dict[str, Any]]:
     return [_bucket(columns, outcomes, start, min(start + BUCKET, size)) for start in range(0, size, BUCKET)]
 
 
-def correction(now: Outcomes, then: Outcomes) -> dict[str, Any]:
+def correction(now: Outcomes, then: Outcomes) -> ErrorBucket:
     """A bucket of count 0: what it adds to every sum that these labels say `now` what others said `then`, in the
     same order and of the same predictions. Not empty.
     """
     new, old = (_bucket(_columns(outcomes), outcomes, 0, len(outcomes)) for outcomes in (now, then))
-    return {name: new[name] - old[name] for name in new} | {"until": new["until"]}
+    changes = {name: getattr(new, name) - getattr(old, name) for name in SUMS}
+    return ErrorBucket(until=new.until, **changes)
 
 
 def _columns(outcomes: Outcomes) -> dict[str, Floats]:
@@ -102,10 +106,10 @@ def _columns(outcomes: Outcomes) -> dict[str, Floats]:
     }
 
 
-def _bucket(columns: dict[str, Floats], outcomes: Outcomes, start: int, end: int) -> dict[str, Any]:
-    return {
-        "count": end - start,
-        "until": int(outcomes.observed_at[start:end].max()),
+def _bucket(columns: dict[str, Floats], outcomes: Outcomes, start: int, end: int) -> ErrorBucket:
+    return ErrorBucket(
+        count=end - start,
+        until=int(outcomes.observed_at[start:end].max()),
+        wrong=int(outcomes.wrong[start:end].sum()),
         **{name: math.fsum(column[start:end].tolist()) for name, column in columns.items()},
-        "wrong": int(outcomes.wrong[start:end].sum()),
-    }
+    )

@@ -6,13 +6,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from tidemill.contracts.events.profiles import ErrorProfile
 from tidemill_learning.drift.labels import error_bins
 from tidemill_learning.drift.labels.label_window import Met
 from tidemill_learning.drift.profiling.score_bins import bin_counts
 
 
-def error_profile(task: str, source: str, version: int, arm: str, met: list[Met]) -> dict[str, Any]:
-    """The record `ErrorProfile` of schemas/profile.avsc from what one source, version and arm met in a window.
+def error_profile(task: str, source: str, version: int, arm: str, met: list[Met]) -> ErrorProfile:
+    """How wrong one source, version and arm was, from what it met in a window.
 
     Corrections of labels that counted in an earlier window are no new labels: they stand in a last bucket of count 0,
     with the difference that they make to every sum, and move their class count.
@@ -21,14 +22,13 @@ def error_profile(task: str, source: str, version: int, arm: str, met: list[Met]
     first, corrections = [m for m in met if not m.corrects], [m for m in met if m.corrects]
     now, then = (_outcomes(task, corrections, before=before) for before in (False, True))
     outcomes = _outcomes(task, first)
-    histograms: dict[str, list[int]] = {"positives": [], "negatives": []}
+    histograms: dict[str, tuple[int, ...]] = {}
     if task == "binary":
         for name, sign in (("positives", 1), ("negatives", -1)):
             counts = [bin_counts(o.p[(o.y > 0) == (sign > 0)]) for o in (outcomes, now, then)]
-            histograms[name] = (counts[0] + counts[1] - counts[2]).tolist()
-    key = {"source": source, "version": version, "arm": arm, "count": len(first)}
+            histograms[name] = tuple((counts[0] + counts[1] - counts[2]).tolist())
     buckets = error_bins.buckets(outcomes) + ([error_bins.correction(now, then)] if corrections else [])
-    return {**key, "buckets": buckets, **histograms}
+    return ErrorProfile(source=source, version=version, arm=arm, count=len(first), buckets=tuple(buckets), **histograms)
 
 
 def _outcomes(task: str, met: list[Met], *, before: bool = False) -> error_bins.Outcomes:

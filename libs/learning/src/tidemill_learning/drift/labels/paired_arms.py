@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from tidemill.artifact.outputs import OUTPUTS
+from tidemill.contracts.events.profiles import Comparison
 from tidemill_learning.drift.labels.label_window import Met
 from tidemill_learning.drift.labels.outcomes import outputs_of
 from tidemill_learning.release.gains import auc_gains, brier_gains, nearer_gains
@@ -48,8 +49,8 @@ def rivals_of(task: str, rows: pa.RecordBatch, outputs: Sequence[Any]) -> list[R
     return found
 
 
-def comparisons(task: str, met: Sequence[Met]) -> list[dict[str, Any]]:
-    """The records `Comparison` of schemas/profile.avsc from what met in one window, by epoch and versions.
+def comparisons(task: str, met: Sequence[Met]) -> list[Comparison]:
+    """What challengers gained, from what met in one window, by epoch and versions.
 
     A correction of an earlier window's label is left out: a sequential test cannot take back what it has seen.
     """
@@ -60,13 +61,13 @@ def comparisons(task: str, met: Sequence[Met]) -> list[dict[str, Any]]:
         rivals: Rivals = one.rivals
         groups.setdefault((rivals.epoch, rivals.champion, rivals.challenger), []).append(one)
     return [
-        {
-            "epoch": epoch,
-            "champion": champion,
-            "challenger": challenger,
-            "labels": len(group),
-            "gains": _gains(task, group),
-        }
+        Comparison(
+            epoch=epoch,
+            champion=champion,
+            challenger=challenger,
+            labels=len(group),
+            gains=tuple(_gains(task, group)),
+        )
         for (epoch, champion, challenger), group in sorted(groups.items(), key=lambda item: item[0])
     ]
 

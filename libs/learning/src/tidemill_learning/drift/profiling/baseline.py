@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tidemill.contracts.events.profiles import FeatureProfile, Profile, ScoreProfile
 from tidemill.stats.sketch import Sketch
 from tidemill_learning.drift.profiling.score_bins import BINS, bin_ends, bins_of
 
@@ -76,35 +77,35 @@ class Baseline:
         positives = rows * float(self._reference["predictions"].get("mean", 0.5))
         return positives, rows - positives
 
-    def features(self, profile: Mapping[str, Any]) -> dict[str, Comparison]:
+    def features(self, profile: Profile) -> dict[str, Comparison]:
         """The features of a profile of kind features, by name; what the reference does not know is left out."""
         known = self._reference["features"]
-        return {f["name"]: self._feature(known[f["name"]], f) for f in profile["features"] if f["name"] in known}
+        return {f.name: self._feature(known[f.name], f) for f in profile.features if f.name in known}
 
-    def scores(self, score: Mapping[str, Any]) -> Comparison | None:
-        """One `ScoreProfile` against the held-out predictions; None where there is nothing to compare."""
+    def scores(self, score: ScoreProfile) -> Comparison | None:
+        """What one version predicted, against the held-out predictions; None where there is nothing to compare."""
         predictions = self._reference["predictions"]
-        if score["classes"]:
-            return _categories(predictions["shares"], score["classes"], 0, int(predictions["count"]))
+        if score.classes:
+            return _categories(predictions["shares"], score.classes, 0, int(predictions["count"]))
         quantiles = np.array(predictions.get("quantiles", []), dtype=np.float64)
         if not len(quantiles):
             return None
         count = int(predictions.get("count", self._reference.get("held_out_rows", self._reference["rows"])))
-        if score["sketch"] is not None:
-            return _numbers(quantiles, Sketch.from_datum(score["sketch"]), 0, 0.0, count)
-        return _probabilities(quantiles, np.array(score["bins"], dtype=np.float64), count)
+        if score.sketch is not None:
+            return _numbers(quantiles, Sketch.from_datum(score.sketch.to_dict()), 0, 0.0, count)
+        return _probabilities(quantiles, np.array(score.bins, dtype=np.float64), count)
 
-    def _feature(self, known: Mapping[str, Any], feature: Mapping[str, Any]) -> Comparison:
-        nulls, share = int(feature["nulls"]), float(known.get("nulls", 0.0))
+    def _feature(self, known: Mapping[str, Any], feature: FeatureProfile) -> Comparison:
+        nulls, share = feature.nulls, float(known.get("nulls", 0.0))
         rows = int(known.get("count", self._reference["rows"]))
         values = round(rows * (1 - share))
         if known["kind"] == "category":
             total = max(1, sum(known["counts"].values()) + known["other"])
             shares = {name: count / total for name, count in known["counts"].items()}
-            base = _categories(shares, feature["categories"], int(feature["other"]), values)
+            base = _categories(shares, feature.categories, feature.other, values)
         else:
             quantiles = np.array(known["quantiles"], dtype=np.float64)
-            sketch = Sketch.from_datum(feature["sketch"]) if feature["sketch"] is not None else Sketch()
+            sketch = Sketch.from_datum(feature.sketch.to_dict()) if feature.sketch is not None else Sketch()
             base = _numbers(quantiles, sketch, nulls, share, values)
         return Comparison(base.observed, base.expected, nulls, share, rows)
 

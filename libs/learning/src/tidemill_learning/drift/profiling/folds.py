@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tidemill.contracts.events.platform import Sketch as SketchCounts
+from tidemill.contracts.events.profiles import FeatureProfile, ScoreProfile
 from tidemill.rows.features import short_texts
 from tidemill.stats.sketch import Sketch
 from tidemill_learning.drift.profiling.score_bins import bin_counts
@@ -42,8 +44,7 @@ class FeatureLike(Protocol):
 class Extent:
     """Where a window's records lie in their log and in time."""
 
-    FIELDS = ("ended_at", "first_offset", "last_offset", "records", "started_at")
-    __slots__ = (*FIELDS, "contexts")
+    __slots__ = ("contexts", "ended_at", "first_offset", "last_offset", "records", "started_at")
 
     def __init__(self) -> None:
         self.contexts: dict[bytes, None] = {}
@@ -63,10 +64,6 @@ class Extent:
         """Note the trace contexts of records in it; beyond `MAX_CONTEXTS` they are left out."""
         if len(self.contexts) < MAX_CONTEXTS:
             self.contexts.update(dict.fromkeys(contexts))
-
-    def to_datum(self) -> dict[str, int]:
-        """The fields of schemas/profile.avsc that it knows."""
-        return {name: int(getattr(self, name)) for name in self.FIELDS}
 
 
 class FeatureFold:
@@ -91,10 +88,10 @@ class FeatureFold:
         if self._pending >= FOLD_ROWS:
             self._fold()
 
-    def features(self) -> list[dict[str, Any]]:
-        """The records `FeatureProfile` of schemas/profile.avsc, in the order of the model file."""
+    def features(self) -> tuple[FeatureProfile, ...]:
+        """What is known of each feature, in the order of the model file."""
         self._fold()
-        return [self._feature(name) for name in self._kinds]
+        return tuple(self._feature(name) for name in self._kinds)
 
     def _fold(self) -> None:
         if not self._rows:
@@ -118,20 +115,14 @@ class FeatureFold:
         self._categories[name].update(counts)
         return sum(counts.values())
 
-    def _feature(self, name: str) -> dict[str, Any]:
+    def _feature(self, name: str) -> FeatureProfile:
         nulls = self._nulls[name]
-        base = {
-            "name": name,
-            "count": self.extent.records - nulls,
-            "nulls": nulls,
-            "sketch": None,
-            "categories": {},
-            "other": 0,
-        }
+        known = self.extent.records - nulls
         if name in self._sketches:
-            return {**base, "sketch": self._sketches[name].to_datum()}
+            sketch = SketchCounts.from_dict(self._sketches[name].to_datum())
+            return FeatureProfile(name=name, count=known, nulls=nulls, sketch=sketch)
         top, other = top_categories(self._categories[name])
-        return {**base, "categories": top, "other": other}
+        return FeatureProfile(name=name, count=known, nulls=nulls, categories=top, other=other)
 
 
 def top_categories(counts: Counter[str]) -> tuple[dict[str, int], int]:
@@ -152,27 +143,18 @@ class ScoreFold:
         """Take in scores of one group: probabilities, predicted classes, or values, as the task is."""
         self._groups.setdefault(key, []).extend(scores)
 
-    def scores(self) -> list[dict[str, Any]]:
-        """The records `ScoreProfile` of schemas/profile.avsc, ordered by source, version and arm."""
-        return [self._score(key, self._groups[key]) for key in sorted(self._groups)]
+    def scores(self) -> tuple[ScoreProfile, ...]:
+        """What is known of each group, ordered by source, version and arm."""
+        return tuple(
+            ScoreProfile(source=source, version=version, arm=arm, count=len(scores), **self._told(scores))
+            for (source, version, arm), scores in sorted(self._groups.items())
+        )
 
-    def _score(self, key: tuple[str, int, str], scores: list[Any]) -> dict[str, Any]:
-        source, version, arm = key
-        datum: dict[str, Any] = {
-            "source": source,
-            "version": version,
-            "arm": arm,
-            "count": len(scores),
-            "bins": [],
-            "classes": {},
-            "sketch": None,
-        }
+    def _told(self, scores: list[Any]) -> dict[str, Any]:
         if self._task == "binary":
-            datum["bins"] = bin_counts(np.array(scores, dtype=np.float64)).tolist()
-        elif self._task == "multiclass":
-            datum["classes"] = dict(sorted(Counter(scores).items()))
-        else:
-            sketch = Sketch()
-            sketch.add(np.array(scores, dtype=np.float64))
-            datum["sketch"] = sketch.to_datum()
-        return datum
+            return {"bins": tuple(bin_counts(np.array(scores, dtype=np.float64)).tolist())}
+        if self._task == "multiclass":
+            return {"classes": dict(sorted(Counter(scores).items()))}
+        sketch = Sketch()
+        sketch.add(np.array(scores, dtype=np.float64))
+        return {"sketch": SketchCounts.from_dict(sketch.to_datum())}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from tidemill.contracts.events.profiles import Profile, ProfileKind
 from tidemill_learning.drift.labels.join import MAX_LABELS, REST_WAIT, LabelJoin
 from tidemill_learning.drift.labels.label_window import REST, STREAM, Label, LabelWindow, Source
 from tidemill_learning.drift.labels.orphans import OrphanWatch
@@ -23,13 +24,13 @@ from tidemill_learning.drift.labels.paired_arms import comparisons
 from tidemill_learning.drift.profiling.clocks import PredictionClocks
 from tidemill_learning.drift.profiling.folds import Extent, FeatureFold, ScoreFold
 from tidemill_learning.drift.profiling.log_values import NO_CONTEXTS, Contexts, Inputs, Said
-from tidemill_learning.drift.profiling.profiles import ROLES, Profile, ProfileKind, Profiles, Role
+from tidemill_learning.drift.profiling.profiles import ROLES, Profiles, Role
 from tidemill_learning.drift.profiling.windows import LATER, Log, Longs, Part, Place, RestPlace, WindowRule
 
 if TYPE_CHECKING:
     from tidemill.contracts.model_file import ModelSpec
 
-__all__ = ["ROLES", "PartitionProfiler", "Profile", "Role"]
+__all__ = ["ROLES", "PartitionProfiler", "Role"]
 
 LEAST_WAIT = timedelta(hours=1)
 """A label waits at least so long (in event time) for its prediction: records of a partition are not quite
@@ -47,7 +48,7 @@ TRACKS: Mapping[Role, tuple[Track, ...]] = {
 
 
 class PartitionProfiler:
-    """Folds one partition into profiles (data of schemas/profile.avsc).
+    """Folds one partition into profiles.
 
     `topics` gives the topic's name per role. Records of a role must come in offset order, from where
     `resume` (or offset 0) says; a role's records may come in any number of calls, and roles in any order.

@@ -1,18 +1,17 @@
-"""The data of schemas/profile.avsc that one partition makes, with their ids."""
+"""The profiles that one partition makes, with their ids."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from tidemill.contracts.events.profiles import Comparison, ErrorProfile, Profile, ProfileKind
 from tidemill.ids import deterministic_id
 from tidemill_learning.drift.labels.label_window import REST, LabelWindow, Source
 from tidemill_learning.drift.profiling.folds import Extent, FeatureFold, ScoreFold
 
 Role = Literal["clean", "predictions", "labels"]
 ROLES: tuple[Role, ...] = ("clean", "predictions", "labels")
-ProfileKind = Literal["features", "predictions", "quality"]
-Profile = dict[str, Any]
 
 
 class Profiles:
@@ -29,43 +28,45 @@ class Profiles:
     def of_fold(self, source: Source, kind: ProfileKind, window: int, fold: FeatureFold | ScoreFold) -> Profile:
         """The profile of a window of features or of scores."""
         role: Role = "clean" if (source, kind) == ("stream", "features") else "predictions"
-        profile = self._profile(role, source, kind, window, fold.extent)
         if isinstance(fold, FeatureFold):
-            return {**profile, "features": fold.features()}
-        return {**profile, "scores": fold.scores()}
+            return self._profile(role, source, kind, window, fold.extent, features=fold.features())
+        return self._profile(role, source, kind, window, fold.extent, scores=fold.scores())
 
     def of_labels(
-        self, source: Source, window: LabelWindow, errors: list[dict[str, Any]], comparisons: list[dict[str, Any]]
+        self, source: Source, window: LabelWindow, errors: Sequence[ErrorProfile], comparisons: Sequence[Comparison]
     ) -> Profile:
         """The profile of a window of labels that met a source's predictions."""
-        profile = self._profile("labels", source, "quality", window.number, window.extent)
-        return {**profile, "errors": errors, "comparisons": comparisons}
+        return self._profile(
+            "labels", source, "quality", window.number, window.extent,
+            errors=tuple(errors), comparisons=tuple(comparisons),
+        )  # fmt: skip
 
     def seal(self, role: Role, source: Source, kind: ProfileKind, window: int, extent: Extent) -> Profile:
         """A profile of nothing: it says that the partition has fallen idle."""
-        return {**self._profile(role, source, kind, window, extent, "seal"), "sealed": True}
+        return self._profile(role, source, kind, window, extent, "seal", sealed=True)
 
     def _profile(
-        self, role: Role, source: Source, kind: ProfileKind, window: int, extent: Extent, *also: str
+        self, role: Role, source: Source, kind: ProfileKind, window: int, extent: Extent, *also: str, **content: Any
     ) -> Profile:
+        """`also`: what tells its id from others of the window. `content`: further fields."""
         topic_id = self.topic_ids.get(role)
         also = (*(("rest",) if source == REST else ()), *also, *((topic_id,) if topic_id else ()))
         profile_id = deterministic_id("profile", self._model, self._partition, kind, window, *also)
         if extent.contexts:
             self.links[profile_id] = [*extent.contexts]
-        return {
-            "profile_id": profile_id,
-            "model": self._model,
-            "partition": self._partition,
-            "kind": kind,
-            "sealed": False,
-            "window": window,
-            "topic": self._topics[role],
-            **extent.to_datum(),
-            "features": [],
-            "scores": [],
-            "errors": [],
-            "comparisons": [],
-            "source": REST if source == REST else None,
-            "topic_id": topic_id,
-        }
+        return Profile(
+            profile_id=profile_id,
+            model=self._model,
+            partition=self._partition,
+            kind=kind,
+            window=window,
+            topic=self._topics[role],
+            first_offset=extent.first_offset,
+            last_offset=extent.last_offset,
+            records=extent.records,
+            started_at=extent.started_at,
+            ended_at=extent.ended_at,
+            source=REST if source == REST else None,
+            topic_id=topic_id,
+            **content,
+        )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from tidemill.contracts.events.profiles import Profile
 from tidemill.contracts.events.trials import ArmCalls, ArmReport
 from tidemill_learning.release.observed import Calls, Observed
 
@@ -42,17 +41,17 @@ class Trial:
         self.seen.note_scores(report.buckets, report.champion_scores, report.challenger_scores)
         self._by_epoch[report.epoch] = self._by_epoch.get(report.epoch, Calls()) + challenger
 
-    def add_profile(self, profile: Mapping[str, Any]) -> None:
+    def add_profile(self, profile: Profile) -> None:
         """Take in the comparisons of one window of labels."""
         ours = [
             found
-            for found in profile["comparisons"]
-            if profile["model"] == self.model and self._is_ours(found["champion"], found["challenger"], found["epoch"])
+            for found in profile.comparisons
+            if profile.model == self.model and self._is_ours(found.champion, found.challenger, found.epoch)
         ]
-        if not ours or self._is_repeat(profile["profile_id"]):
+        if not ours or self._is_repeat(profile.profile_id):
             return
         for found in ours:
-            self.seen.gains.add(found["labels"], list(found["gains"]))
+            self.seen.gains.add(found.labels, list(found.gains))
 
     def at(self, epoch: int) -> Observed:
         """Everything so far, with this epoch as the step."""

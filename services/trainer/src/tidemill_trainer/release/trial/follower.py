@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from tidemill.codec import Codec
+from tidemill.contracts.events.profiles import Profile
 from tidemill.contracts.events.trials import ArmReport
 from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
@@ -77,7 +78,7 @@ class TrialFollower:
         if topic == self._reports:
             self.trial.add_report(ArmReport.from_dict(datum))
         else:
-            self.trial.add_profile(datum)
+            self.trial.add_profile(Profile.from_dict(datum))
 
     def _connected(self) -> Consumer:
         if self._consumer is None:
