@@ -108,8 +108,8 @@ class World:
 class InMemoryWorld(World):
     """The same in memory, on the tests' own fake of Kafka."""
 
-    def __init__(self, *, partitions: int = 4) -> None:
-        self._kafka = InMemoryKafka()
+    def __init__(self, *, partitions: int = 4, kafka: InMemoryKafka | None = None) -> None:
+        self._kafka = kafka or InMemoryKafka()
         self.clients = self._kafka.clients()
         super().__init__("nowhere:1", "in-memory.", partitions=partitions)
 

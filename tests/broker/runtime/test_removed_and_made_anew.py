@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, TopicPartition
 from confluent_kafka.cimpl import NewPartitions
 from prometheus_client import REGISTRY
 
-from tests.broker.runtime.harness import World, running
+from tests.broker.runtime.harness import InMemoryWorld, World, running
+from tests.support.in_memory_kafka import InMemoryConsumer, InMemoryKafka, InMemoryMessage
 from tests.support.made_anew import make_anew
 from tests.support.polling import until
 from tidemill.kafka.client.bounded import groupless_consumer
@@ -132,6 +136,36 @@ def test_a_topic_that_was_made_anew_while_nobody_read_it_is_read_from_its_beginn
     with running(world):
         until(lambda: set(world.lag().values()) == {0}, 60, "the new one is read")
     assert world.written() == [*range(20), *range(100, 150)]
+
+
+class NotThere(InMemoryMessage):
+    """What a client says when it finds that an offset is not there."""
+
+    def error(self) -> Any:
+        return KafkaError(KafkaError._AUTO_OFFSET_RESET)
+
+
+class Losing(InMemoryConsumer):
+    """Gives records and behind them, once, says that what comes next of their partition is not there."""
+
+    said = False
+
+    def consume(self, most: int, timeout: float) -> list[InMemoryMessage]:
+        messages = super().consume(most, timeout)
+        if messages and not self.said:
+            self.said = True
+            messages.append(NotThere(messages[-1].at, (None, None, None)))
+        return messages
+
+
+def test_records_before_an_offset_that_is_not_there_are_written_once() -> None:
+    kafka = InMemoryKafka()
+    world = InMemoryWorld(partitions=1, kafka=kafka)
+    world.feed(0, 30)
+    clients = replace(world.clients, consumer=partial(Losing, kafka))  # type: ignore[arg-type]
+    with running(world, clients=clients):
+        until(lambda: {*range(30)} <= {*world.written()}, 30, "all are written")
+    assert world.written() == [*range(30)]
 
 
 def test_lag_is_exported_as_the_offsets_left_to_read(world: World) -> None:

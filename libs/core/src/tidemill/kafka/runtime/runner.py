@@ -178,6 +178,7 @@ class TransactionalRunner:
         records = self._assignment.mine(messages, held)
         if len(records) < len(messages):
             self._note_errors(messages)
+            records = self._assignment.mine(messages, held)  # what is astray by now is not committed with them
         if not records:
             self._line.drain()
             if self._steps is not None:
