@@ -176,3 +176,25 @@ def test_lag_is_exported_as_the_offsets_left_to_read(world: World) -> None:
         until(lambda: REGISTRY.get_sample_value("tidemill_consumer_lag", labels) == 0.0, 60, "no lag is told")
         work.runner.subscribe([])
         until(lambda: REGISTRY.get_sample_value("tidemill_consumer_lag", labels) is None, 60, "it is told no longer")
+
+
+def test_a_topic_that_is_deleted_while_it_is_read_is_said_to_be_absent_until_it_is_there_again(world: World) -> None:
+    other = f"{world.settings.prefix}other"
+    world.create(other)
+    world.feed(0, 10, topic=other)
+
+    def absent() -> float | None:
+        return REGISTRY.get_sample_value("tidemill_topic_absent", {"topic": other})
+
+    client = admin(world.settings)
+    with running(world, topics=[world.source, other]) as work:
+        until(lambda: len(world.written()) == 10, 60, "both are read")
+        client.delete_topics([other])[other].result(30)
+        until(lambda: absent() == 1, 90, "it is said to be absent")
+        world.feed(10, 10)
+        until(lambda: world.written() == list(range(20)), 60, "the other goes on")
+        world.create(other)
+        world.feed(20, 10, topic=other)
+        until(lambda: world.written() == list(range(30)), 90, "it is read when it is there again")
+        until(lambda: absent() == 0, 60, "and absent no more")
+    assert work.error is None

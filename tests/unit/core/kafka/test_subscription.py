@@ -104,3 +104,17 @@ def test_an_answer_from_before_it_was_away_does_not_say_that_it_is_there() -> No
     assert bench.said("absent")
     bench.turns()
     assert gauge() == 1
+
+
+def test_a_topic_that_is_deleted_while_it_is_held_is_absent_until_it_is_made_again() -> None:
+    bench = Bench()
+    bench.assignment.assign(bench.consumer, [TopicPartition("absent", 0)])
+    assert bench.said("absent"), "the client says it before the partitions are taken away"
+    bench.turns()
+    assert gauge() == 1
+    bench.assignment.revoke(bench.consumer, [TopicPartition("absent", 0)])
+    bench.turns()
+    assert gauge() == 1
+    bench.exists.add("absent")
+    bench.turns()
+    assert gauge() == 0

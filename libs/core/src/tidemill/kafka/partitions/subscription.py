@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from confluent_kafka import Consumer, KafkaError, Message
 
 from tidemill.kafka import metrics
+from tidemill.kafka.batch import Partition
 from tidemill.kafka.partitions.assignment import Assignment
 from tidemill.kafka.partitions.topic_ids import TopicIds
 
@@ -28,7 +29,8 @@ class Subscription:
         self._lock = threading.Lock()
         self._wanted = tuple(topics)
         self.topics: tuple[str, ...] = ()
-        self._absent: set[str] = set()
+        self._absent: dict[str, frozenset[Partition]] = {}
+        """Topics that are not there, each with the partitions that were held when that was said."""
 
     def set(self, topics: Sequence[str]) -> None:
         """Ask for these and no others; none: leave the group. From any thread."""
@@ -57,13 +59,12 @@ class Subscription:
         error, topic = message.error(), str(message.topic())
         if error is None or error.code() not in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
             return False
-        there = {name for name, _ in self._assignment.partitions}
         if topic not in self.topics:
             return True  # asked for no more
-        if topic in there or not there:
+        if not any(name != topic for name, _ in self._assignment.partitions):
             return False
         if topic not in self._absent:
-            self._absent.add(topic)
+            self._absent[topic] = self._held(topic)
             self._topic_ids.forget()  # an answer from before would say that it is there
             metrics.ABSENT.labels(topic).set(1)
             _log.error("%s is not there, or may not be seen: it waits, the others go on", topic, extra={"topic": topic})
@@ -75,14 +76,18 @@ class Subscription:
         """
         if not self._absent:
             return
-        there = {name for name, _ in self._assignment.partitions} | self._topic_ids.look(self._absent).keys()
-        for topic in self._absent & there:
-            self._end_absence(topic, "is there")
-        for topic in self._absent - set(self.topics):
-            self._end_absence(topic, "is asked for no more")
+        answers = self._topic_ids.look(self._absent)
+        for topic, held_before in list(self._absent.items()):
+            if topic in answers or self._held(topic) - held_before:
+                self._end_absence(topic, "is there")
+            elif topic not in self.topics:
+                self._end_absence(topic, "is asked for no more")
+
+    def _held(self, topic: str) -> frozenset[Partition]:
+        return frozenset(p for p in self._assignment.partitions if p[0] == topic)
 
     def _end_absence(self, topic: str, why: str) -> None:
-        self._absent.discard(topic)
+        del self._absent[topic]
         metrics.ABSENT.labels(topic).set(0)
         _log.info("%s %s", topic, why, extra={"topic": topic})
 
