@@ -11,10 +11,10 @@ import pytest
 from tests.unit.learning.drift.streams import reference
 from tidemill.contracts.events.platform import Sketch as SketchCounts
 from tidemill.contracts.events.profiles import FeatureProfile, Profile, ScoreProfile
+from tidemill.stats.score_bins import bin_counts
 from tidemill.stats.sketch import Sketch
 from tidemill_learning.drift.detection.shift_detectors import psi, psi_noise, shift
 from tidemill_learning.drift.profiling.baseline import Baseline, Comparison
-from tidemill_learning.drift.profiling.score_bins import bin_counts
 
 
 def number(values: np.ndarray[Any, Any], nulls: int = 0) -> FeatureProfile:

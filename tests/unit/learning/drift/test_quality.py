@@ -10,11 +10,11 @@ import pytest
 
 from tests.unit.learning.drift.streams import reference
 from tidemill.contracts.events.profiles import ErrorProfile
+from tidemill.stats.score_bins import bin_counts
 from tidemill_learning.drift.detection.quality import QualityWatch, Totals
 from tidemill_learning.drift.detection.regime import LONGEST, Regime
 from tidemill_learning.drift.labels import error_bins
 from tidemill_learning.drift.profiling.baseline import Baseline
-from tidemill_learning.drift.profiling.score_bins import bin_counts
 
 WINDOW = 1_000
 

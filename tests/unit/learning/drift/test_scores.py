@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tidemill_learning.drift.profiling.score_bins import BINS, bin_counts, bin_ends, bins_of, roc_auc, roc_auc_error
+from tidemill.stats.roc_auc import roc_auc, roc_auc_error
+from tidemill.stats.score_bins import BINS, bin_counts, bin_ends, probability_bins
 
 
 def test_auc_from_bins_is_the_auc_of_the_scores() -> None:
@@ -19,16 +20,16 @@ def test_auc_from_bins_is_the_auc_of_the_scores() -> None:
 
 
 def test_rare_events_are_seen_as_sharply_as_common_ones() -> None:
-    assert len(np.unique(bins_of(np.geomspace(0.001, 0.01, 50)))) > 20
+    assert len(np.unique(probability_bins(np.geomspace(0.001, 0.01, 50)))) > 20
 
 
 def test_certain_scores_fall_into_the_outer_bins() -> None:
-    assert bins_of(np.array([0.0, 1.0])).tolist() == [0, BINS - 1]
+    assert probability_bins(np.array([0.0, 1.0])).tolist() == [0, BINS - 1]
 
 
 def test_a_probability_lies_below_the_end_of_its_bin() -> None:
     scores = np.linspace(0.001, 0.999, 500)
-    ends = bin_ends(bins_of(scores))
+    ends = bin_ends(probability_bins(scores))
     assert (scores <= ends + 1e-12).all()
     assert (np.diff(ends) >= 0).all()
 

@@ -24,7 +24,7 @@ from tidemill.clock import FixedClock
 from tidemill.contracts.events.platform import ModelRef, ModelRelease, ModelVersion
 from tidemill.contracts.events.trials import ArmReport
 from tidemill.contracts.model_file import Release
-from tidemill.stats.score_buckets import score_buckets
+from tidemill.stats.score_bins import score_bins
 from tidemill_learning.release.policy import Plan, TrialDecision
 from tidemill_trainer.release.audit import ReleaseAudit
 from tidemill_trainer.release.commands import release_of_command
@@ -85,7 +85,7 @@ class World:
 def test_what_a_version_answered_on_held_out_rows_is_expected_of_it() -> None:
     quantiles = [float(q) for q in np.linspace(0.2, 0.4, 101)]
     found = expected_scores({"predictions": {"quantiles": quantiles, "count": 500}}, "binary")
-    low, high = score_buckets("binary", np.array([0.2, 0.4]))
+    low, high = score_bins("binary", np.array([0.2, 0.4]))
     assert sum(found.values()) == 500 and min(found) == low and max(found) in (high - 1, high)
     assert expected_scores({}, "binary") == expected_scores({"predictions": {"shares": {}}}, "multiclass") == {}
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 Counts = Mapping[int, int]
-"""Bucket (see `tidemill.stats.score_buckets`) to how many scores lie in it; buckets are in the order of the scores."""
+"""Bin (see `tidemill.stats.score_bins`) to how many scores lie in it; bins are in the order of the scores."""
 
 
 def distance(one: Counts, other: Counts) -> float:

@@ -14,7 +14,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from tidemill_learning.drift.profiling.score_bins import bin_counts
+from tidemill.stats.score_bins import bin_counts
 from tidemill_learning.release.gains import auc_gains
 from tidemill_learning.release.observed import Calls, Observed
 from tidemill_learning.release.policy import Plan, TrialDecision, decide

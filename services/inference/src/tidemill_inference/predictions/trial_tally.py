@@ -9,7 +9,7 @@ import numpy as np
 
 from tidemill.contracts.events.trials import ArmCalls, ArmReport
 from tidemill.ids import uuid7
-from tidemill.stats.score_buckets import score_buckets
+from tidemill.stats.score_bins import score_bins
 from tidemill_inference.serving.serving import Predictions
 from tidemill_inference.trial.arms import Arm, BothArms
 
@@ -58,7 +58,7 @@ class ArmTally:
         """Only rows that both arms answered: their scores differ by nothing but the model."""
         rows = both.champion.answered & both.challenger.answered
         for arm, into in ((both.champion, counts.champion_scores), (both.challenger, counts.challenger_scores)):
-            buckets, found = np.unique(score_buckets(task, arm.scores[rows]), return_counts=True)
+            buckets, found = np.unique(score_bins(task, arm.scores[rows]), return_counts=True)
             into.update(dict(zip(buckets.tolist(), found.tolist(), strict=True)))
 
     def _report(self, key: Key, counts: _Counts, now_ms: int) -> ArmReport:

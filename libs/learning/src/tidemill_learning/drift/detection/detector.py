@@ -54,6 +54,26 @@ class Detector:
     Call `set_champion` for each champion (with its reference), `apply` for each profile in the order of the topic.
     Both give what is to be written; `last` gives the newest such outputs again, for a process that cannot
     know whether it wrote them. Raises ValueError for state of an unknown version.
+
+    >>> from tidemill.contracts.events.platform import DataSet, ModelRef
+    >>> from tidemill.contracts.events.profiles import FeatureProfile
+    >>> from tidemill.contracts.model_file import Feature, ModelSpec, Target, Training
+    >>> target, training = Target("repaid", "binary"), Training("roc_auc", ("logistic_regression",))
+    >>> spec = ModelSpec("loan", "loan.avsc", "customer", "at", target, (Feature("region", "category"),), training)
+    >>> learned = DataSet(table_uri="", table_version=0, offsets=())
+    >>> first = ModelRef(
+    ...     version=1, artifact_uri="", manifest_digest="", run_id="r", tracking_run="", data_set=learned)
+    >>> serving = ModelVersion(
+    ...     model="loan", epoch=1, mode="direct", champion=first, challenger=None, challenger_share=0.0,
+    ...     start_offsets=(0,), published_at=0)
+    >>> region = {"kind": "category", "counts": {"north": 900, "south": 100}, "other": 0}
+    >>> detector = Detector(spec, "loan-clean")
+    >>> detector.set_champion(serving, {"features": {"region": region}, "rows": 1_000, "metrics": {}})
+    >>> moved = FeatureProfile(name="region", count=500, nulls=0, categories={"north": 100, "south": 400})
+    >>> [(event.detector, event.subject) for event in detector.apply(Profile(
+    ...     profile_id="p", model="loan", kind="features", partition=0, window=0, topic="loan-clean", first_offset=0,
+    ...     last_offset=499, records=500, started_at=0, ended_at=1, features=(moved,)), now_ms=2)]
+    [('psi', 'region')]
     """
 
     def __init__(

@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 
 from tidemill.contracts.events.profiles import ErrorBucket, ErrorProfile
+from tidemill.stats.roc_auc import roc_auc, roc_auc_error
 from tidemill_learning.drift.detection.regime import LEAST, Regime
 from tidemill_learning.drift.detection.shift_detectors import SIGMAS, DetectorResult
 from tidemill_learning.drift.labels.error_bins import BUCKET, SUMS
 from tidemill_learning.drift.profiling.baseline import Baseline
-from tidemill_learning.drift.profiling.score_bins import roc_auc, roc_auc_error
 
 EFFECT = 0.1
 """Standard deviations of one label by which it must differ from what was expected, on average: where a quarter of the
@@ -47,7 +47,15 @@ LEAST_LABELS = 500
 class Totals:
     """Sums over buckets, and class counts per bin, of one version and arm in one merged window.
 
-    `errors`: of one or more windows and partitions. Metrics have the names and units that training uses.
+    `errors`: of one or more windows and partitions. Metrics have the names and units that training uses; ROC AUC is
+    told from bins (Hanley, McNeil: Radiology 143, 1982).
+
+    >>> from tidemill_learning.drift.labels.error_bins import binary, buckets
+    >>> labels = binary([True, False, False, False], [0.75, 0.25, 0.25, 0.75], [1, 2, 3, 4])
+    >>> errors = ErrorProfile(source="stream", version=1, arm="champion", count=4, buckets=tuple(buckets(labels)))
+    >>> totals = Totals([errors, errors])  # of two partitions
+    >>> totals.count, totals.metrics("binary")["brier"], totals.metrics("binary")["error_rate"]
+    (8, 0.1875, 0.25)
     """
 
     def __init__(self, errors: Iterable[ErrorProfile]) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidemill.contracts.events.profiles import ErrorBucket
-from tidemill_learning.drift.profiling.score_bins import TINY
+from tidemill.stats.score_bins import TINY
 
 BUCKET = 100
 """Labels in a bucket."""

@@ -59,7 +59,21 @@ wait for the stream no longer: there is none, or it stands still. What it predic
 
 
 class LabelJoin:
-    """The join of one partition's labels and predictions by event id; times in milliseconds."""
+    """The join of one partition's labels and predictions by event id, within bounds of event time.
+
+    `expires`: how long a prediction waits for its label, `wait`: how long a label does for a prediction of the stream,
+    both in milliseconds. `windows`: those that are open, by number. `unlabelled`, `unmatched`: predictions and labels
+    that were let go alone, since whoever counts them has set both to 0. A window join with a bound on either side:
+    Kang, Naughton, Viglas: Evaluating Window Joins over Unbounded Streams, ICDE 2003.
+
+    >>> join = LabelJoin(expires=86_400_000, wait=3_600_000)
+    >>> join.add_prediction("e1", Prediction(
+    ...     offset=0, source="stream", event_time=0, clock_before=0, appended=5, version=1, arm="", output=0.75))
+    >>> join.add_label(0, "e1", Label(
+    ...     offset=0, event_time=0, clock=900, observed_at=900, said_at=900, appended=905, label=True))
+    >>> [(met.label, met.output) for met in join.windows[0].of("stream")[1, ""]]
+    [(True, 0.75)]
+    """
 
     def __init__(self, expires: int, wait: int) -> None:
         self._expires = expires

@@ -7,9 +7,9 @@ from typing import Any
 import pyarrow as pa
 
 from tidemill.contracts.events.profiles import ErrorProfile
+from tidemill.stats.score_bins import bin_counts
 from tidemill_learning.drift.labels import error_bins
 from tidemill_learning.drift.labels.label_window import Met
-from tidemill_learning.drift.profiling.score_bins import bin_counts
 
 
 def error_profile(task: str, source: str, version: int, arm: str, met: list[Met]) -> ErrorProfile:

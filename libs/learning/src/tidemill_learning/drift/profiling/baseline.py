@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidemill.contracts.events.profiles import FeatureProfile, Profile, ScoreProfile
+from tidemill.stats.score_bins import BINS, bin_ends, probability_bins
 from tidemill.stats.sketch import Sketch
-from tidemill_learning.drift.profiling.score_bins import BINS, bin_ends, bins_of
 
 RARE = 0.005
 """Categories below this share of the reference are watched together: one by one they tell nothing but noise."""
@@ -26,9 +26,16 @@ Counted = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A window against the reference: values seen per bin, values expected per bin (same sum), nulls.
+    """A window against the reference, in counts that add up over partitions and windows.
 
-    `reference_nulls` is a share; `reference_count` how many values the reference rests on.
+    `observed` and `expected`: values by bin, arrays [bins] of the same sum. `nulls`: how many were null;
+    `reference_nulls` is a share. `reference_count`: how many values the reference rests on. What is made of it:
+    `shift_detectors.psi` (Siddiqi: Credit Risk Scorecards, 2006).
+
+    >>> one = Comparison(np.array([30.0, 70.0]), np.array([50.0, 50.0]), 2, reference_nulls=0.01, reference_count=900)
+    >>> both = one + Comparison(np.array([20.0, 0.0]), np.array([10.0, 10.0]), 1, 0.01, 900)
+    >>> both.observed.tolist(), both.count, both.nulls
+    ([50.0, 70.0], 120, 3)
     """
 
     observed: Floats
@@ -60,7 +67,17 @@ class Comparison:
 
 
 class Baseline:
-    """The document reference.json of one version (see `tidemill_learning.reference`)."""
+    """The document reference.json of one version (see `tidemill_learning.reference`), and what is held against it.
+
+    Bins of a number are tenths of what the version learned from (percentiles, with straight lines between them), as is
+    usual for a stability index (Siddiqi: Credit Risk Scorecards, 2006); of a category its values, rare ones together.
+
+    >>> baseline = Baseline({"predictions": {"shares": {"yes": 0.75, "no": 0.25}, "count": 1_000}})
+    >>> said = ScoreProfile(source="stream", version=1, arm="champion", count=8, classes={"yes": 2, "no": 5, "?": 1})
+    >>> compared = baseline.scores(said)
+    >>> compared.observed.tolist(), compared.expected.tolist()  # no, yes, all others
+    ([5.0, 2.0, 1.0], [2.0, 6.0, 0.0])
+    """
 
     def __init__(self, reference: Mapping[str, Any]) -> None:
         self._reference = reference
@@ -145,7 +162,7 @@ def _numbers(quantiles: Floats, sketch: Sketch, nulls: int, share: float, count:
 
 
 def _probabilities(quantiles: Floats, bins: Floats, count: int) -> Comparison:
-    limits = np.unique(bins_of(_tenths(quantiles)))
+    limits = np.unique(probability_bins(_tenths(quantiles)))
     limits = limits[limits < BINS - 1]
     below = np.cumsum(bins)[limits]
     return _binned(below, _share_up_to(quantiles, bin_ends(limits)), int(bins.sum()), 0, 0.0, count)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from tidemill.contracts.events.platform import Sketch as SketchCounts
 from tidemill.contracts.events.profiles import FeatureProfile, ScoreProfile
 from tidemill.rows.features import short_texts
+from tidemill.stats.score_bins import bin_counts
 from tidemill.stats.sketch import Sketch
-from tidemill_learning.drift.profiling.score_bins import bin_counts
 
 FOLD_ROWS = 2_000
 """Rows are folded so many at a time: folding a few rows costs as much as folding many."""

@@ -24,13 +24,13 @@ from tidemill.artifact import (
 )
 from tidemill.contracts.events.platform import ModelRef
 from tidemill.errors import RetryLater
-from tidemill.stats.score_buckets import score_buckets
+from tidemill.stats.score_bins import score_bins
 
 MOST = 10_000
 
 
 def expected_scores(reference: Mapping[str, Any], task: str) -> Counter[int]:
-    """Buckets (`tidemill.stats.score_buckets`) to counts, as many as held-out rows; none for classes, whose order is
+    """Bins (`tidemill.stats.score_bins`) to counts, as many as held-out rows; none for classes, whose order is
     that of both arms, and where the reference says nothing.
     """
     predictions = reference.get("predictions", {})
@@ -42,7 +42,7 @@ def expected_scores(reference: Mapping[str, Any], task: str) -> Counter[int]:
         return Counter()
     places = (np.arange(n) + 0.5) / n
     values = np.interp(places, np.linspace(0.0, 1.0, len(quantiles)), np.asarray(quantiles, dtype=np.float64))
-    return Counter(score_buckets(task, values).tolist())
+    return Counter(score_bins(task, values).tolist())
 
 
 class Unfit(Exception):
