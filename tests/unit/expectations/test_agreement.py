@@ -16,6 +16,7 @@ from tidemill_expectations import (
     Between,
     ColumnExpectation,
     Expectation,
+    ExpectationError,
     Finite,
     InSet,
     LengthsBetween,
@@ -230,3 +231,11 @@ def test_one_or_all_of_a_list_must_match() -> None:
     assert MatchRegexList("x", ("^a", "b$"), "all").fails("ac")
     assert NotMatchRegexList("x", ("^a", "b$")).fails("ac")
     assert "does not match all of ['^a', 'b$']" in MatchRegexList("x", ("^a", "b$"), "all").explain("ac")
+
+
+@pytest.mark.parametrize("make", [MatchRegexList, NotMatchRegexList, MatchLikeList, NotMatchLikeList])
+def test_a_list_of_patterns_matches_by_one_or_all_and_by_nothing_else(make: Callable[..., ColumnExpectation]) -> None:
+    with pytest.raises(ExpectationError, match=r"match_on is one of any, all"):
+        make("x", ("a",), "most")
+    with pytest.raises(ExpectationError, match=r"at least one pattern"):
+        make("x", ())

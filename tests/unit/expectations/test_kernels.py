@@ -51,7 +51,7 @@ def test_a_text_too_long_to_look_into_breaks_the_rule_and_its_opposite_in_every_
     wrong = make is MatchRegex
     assert [rule.fails(text) for text in texts] == [wrong, wrong, True, False]
     assert_forms_agree(rule, [*texts], pa.string())
-    assert f"{most:,} at most" in rule.explain(texts[2])
+    assert f"characters long: {rule.regex!r} is looked for in {most:,} at most" in rule.explain(texts[2])
 
 
 def test_masks_stand_in_the_order_of_their_rules() -> None:

@@ -258,3 +258,23 @@ def test_a_share_of_exactly_mostly_is_enough(checked: int) -> None:
         assert isinstance(mostly, Mostly)
         assert mostly.judge(Summary(mostly={mostly.key: (checked, checked - held)})).holds
         assert not mostly.judge(Summary(mostly={mostly.key: (checked, checked - held + 1)})).holds
+
+
+@pytest.mark.parametrize("over", [timedelta(0), timedelta(microseconds=500), timedelta(milliseconds=1, microseconds=1)])
+@pytest.mark.parametrize("mostly", [None, 0.5])
+def test_a_window_is_of_whole_milliseconds(over: timedelta, mostly: float | None) -> None:
+    name = "expect_table_row_count_to_be_between" if mostly is None else "expect_column_values_to_not_be_null"
+    arguments = {"min_value": 1} if mostly is None else {"column": "x"}
+    with pytest.raises(ExpectationError, match="over is a span of whole milliseconds"):
+        build(name, arguments, over=over, mostly=mostly)
+
+
+@given(st.integers(1, 10**9))
+def test_a_window_is_exactly_as_long_as_it_is_stated(over_ms: int) -> None:
+    over = timedelta(milliseconds=over_ms)
+    counted = build("expect_table_row_count_to_be_between", {"min_value": 1}, over=over)
+    assert isinstance(counted, Windowed)
+    checks, merged = WindowChecks([counted], SCHEMA, "at"), MergedWindows()
+    assert checks.spans == [over_ms]
+    merged.add(report(frame([(over_ms, 1.0, None)]), checks))
+    assert [(judged.start_ms, judged.end_ms) for judged in merged.verdicts([counted])] == [(over_ms, 2 * over_ms)]

@@ -6,11 +6,13 @@ Its form for columns, its kernel, stands apart (`tidemill_expectations.kernels`)
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import timedelta
 from typing import Any, ClassVar, Literal, TypeAlias
 
+from tidemill.contracts.model_file.vocabulary import IGNORE_LIST
+from tidemill.contracts.quantities import MILLISECOND
 from tidemill.errors import ConfigError
 from tidemill_expectations.times import iso, span
 
@@ -124,6 +126,22 @@ def arguments_of(rule: Any, without: tuple[str, ...] = ()) -> str:
             value = iso(value)
         told.append(f"{field.name}={value}")
     return ", ".join(told)
+
+
+def check_span(rule: str, argument: str, value: timedelta) -> None:
+    """Raises ExpectationError where a span of event time is not at least one millisecond, in whole ones."""
+    if value < MILLISECOND or value % MILLISECOND:
+        raise ExpectationError(f"{rule}: {argument} is a span of whole milliseconds longer than nothing, not {value}")
+
+
+def check_columns(rule: str, column_list: Sequence[str], ignore_row_if: str) -> None:
+    """Raises ExpectationError where a rule about a list of columns has fewer than two, one twice, or rows to ignore
+    that no such rule knows.
+    """
+    if len(set(column_list)) < max(2, len(column_list)):
+        raise ExpectationError(f"{rule} needs column_list, at least two different columns")
+    if ignore_row_if not in IGNORE_LIST:
+        raise ExpectationError(f"{rule}: ignore_row_if is one of {', '.join(IGNORE_LIST)}")
 
 
 NOT_ARGUMENTS = ("column", "column_a", "column_b", "column_list", "severity", "times")

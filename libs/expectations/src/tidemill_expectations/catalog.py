@@ -68,9 +68,9 @@ def build(
     if within is not None:
         raise ExpectationError(f"{name} of {_subject(kwargs)!r} takes no within")
     if name in WINDOW_EXPECTATIONS:
-        return build_window(name, kwargs, over or DAY, severity)
+        return build_window(name, kwargs, DAY if over is None else over, severity)
     rule: Expectation = MAKERS[name](kwargs, severity)
-    return rule if mostly is None else Mostly(rule, mostly, over or DAY, severity)
+    return rule if mostly is None else Mostly(rule, mostly, DAY if over is None else over, severity)
 
 
 def _check_arguments(name: str, kwargs: Mapping[str, Any]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
+from tidemill.contracts.quantities import milliseconds
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
 
 
 def to_millis(value: object) -> int | None:
@@ -20,7 +21,7 @@ def to_millis(value: object) -> int | None:
             return None
     if isinstance(value, datetime):
         aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return (aware - EPOCH) // MILLISECOND
+        return milliseconds(aware - EPOCH)
     if isinstance(value, date):
         return to_millis(datetime(value.year, value.month, value.day, tzinfo=UTC))
     return None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill.contracts.quantities import LONGEST, parse_duration, parse_rate
+from tidemill.contracts.quantities import LONGEST, milliseconds, parse_duration, parse_rate
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,16 @@ def test_rates_are_read_as_written(text: str, rate: tuple[int, timedelta]) -> No
 def test_what_is_no_rate_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match="rate"):
         parse_rate(text)
+
+
+@given(st.integers(-(10**13), 10**13))
+def test_milliseconds_are_exact(count: int) -> None:
+    assert milliseconds(timedelta(milliseconds=count)) == count
+    assert milliseconds(timedelta(milliseconds=count, microseconds=999)) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("1.001s", 1_001), ("4.35s", 4_350), ("0.29m", 17_400), ("2.3h", 8_280_000)]
+)
+def test_a_duration_with_a_fraction_has_its_milliseconds(text: str, count: int) -> None:
+    assert milliseconds(parse_duration(text)) == count

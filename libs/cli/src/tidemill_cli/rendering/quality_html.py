@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
+from tidemill.contracts.quantities import milliseconds
 from tidemill_cli.rendering.quality_charts import Point, bars, binned, line
 from tidemill_cli.rendering.quality_table import by_rule, moment
 from tidemill_expectations import Windowed
@@ -118,7 +119,7 @@ def _trend(quality: Quality, judged: list[Judged]) -> str:
 
 def _measured(quality: Quality, judged: Judged) -> float | None:
     rule = judged.rule
-    summary = quality.windows.summary(int(rule.over.total_seconds() * 1000), judged.start_ms)
+    summary = quality.windows.summary(milliseconds(rule.over), judged.start_ms)
     if summary is None:
         return None
     if not isinstance(rule, Windowed):

@@ -16,6 +16,7 @@ _UNITS = {
 LONGEST = timedelta(days=36_525)
 """A hundred years: any event time plus or minus it is a date still, and what waits with it a timer can hold."""
 MOST = 2**63 - 1
+MILLISECOND = timedelta(milliseconds=1)
 _DURATION = re.compile(r"([0-9](?:_?[0-9])*(?:\.[0-9]+)?)\s*(ms|s|m|h|d|w)")
 _RATE = re.compile(r"([0-9](?:_?[0-9])*) (?:a|an|per) (minute|hour|day|week)")
 _SHARE = re.compile(r"([0-9](?:_?[0-9])*(?:\.[0-9]+)?)\s*%")
@@ -41,6 +42,11 @@ def parse_duration(text: object) -> timedelta:
     if duration <= timedelta(0):
         raise ValueError(f"{text!r} is not longer than nothing")
     return duration
+
+
+def milliseconds(duration: timedelta) -> int:
+    """A duration in whole milliseconds, exactly: no float comes in between. What is left of one is not counted."""
+    return duration // MILLISECOND
 
 
 def parse_rate(text: object) -> tuple[int, timedelta]:

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tidemill.contracts.model_file.vocabulary import MATCH_ON
 from tidemill.patterns.linear import Pattern, PatternError, like, regex
 from tidemill_expectations.base import ColumnExpectation, ExpectationError, Severity, is_missing, shown
 
@@ -34,7 +35,7 @@ class PatternRule(ColumnExpectation):
     def compiled(self, pattern: str) -> Pattern:
         """A pattern, ready to be looked for. Raises PatternError."""
 
-    def _check(self) -> None:
+    def __post_init__(self) -> None:
         for pattern in self.given:
             try:
                 self.compiled(pattern)
@@ -63,15 +64,33 @@ class PatternRule(ColumnExpectation):
 
     def explain(self, value: object) -> str:
         if isinstance(value, str) and len(value) > self.longest_text:
-            most = f"patterns are looked for in {self.longest_text:,} at most"
-            return f"{self.column} is {shown(value)}, which is {len(value):,} characters long: {most}"
+            sought = f"{self.given[0]!r} is" if len(self.given) == 1 else "patterns are"
+            long = f"{len(value):,} characters long: {sought} looked for in {self.longest_text:,} at most"
+            return f"{self.column} is {shown(value)}, which is {long}"
         said = "matches" if self.unwanted else "does not match"
         one = repr(self.given[0]) if len(self.given) == 1 else f"{'all' if self.every else 'one'} of {list(self.given)}"
         return f"{self.column} is {shown(value)}, which {said} {one}"
 
 
+class PatternListRule(PatternRule):
+    """Several patterns, of which one must match, or all with `match_on: all`."""
+
+    __slots__ = ()
+
+    match_on: str
+
+    def __post_init__(self) -> None:
+        PatternRule.__post_init__(self)
+        if self.match_on not in MATCH_ON:
+            raise ExpectationError(f"{self.name} of {self.column!r}: match_on is one of {', '.join(MATCH_ON)}")
+
+    @property
+    def every(self) -> bool:
+        return self.match_on == "all"
+
+
 @dataclass(frozen=True, slots=True)
-class MatchRegexList(PatternRule):
+class MatchRegexList(PatternListRule):
     """A match of one of the expressions, or of all with `match_on: all`, is found somewhere in every string."""
 
     name: ClassVar[str] = "expect_column_values_to_match_regex_list"
@@ -81,16 +100,9 @@ class MatchRegexList(PatternRule):
     match_on: str = "any"
     severity: Severity = "critical"
 
-    def __post_init__(self) -> None:
-        self._check()
-
     @property
     def given(self) -> tuple[str, ...]:
         return self.regex_list
-
-    @property
-    def every(self) -> bool:
-        return self.match_on == "all"
 
     def compiled(self, pattern: str) -> Pattern:
         return regex(pattern)
@@ -114,9 +126,6 @@ class MatchLike(PatternRule):
     like_pattern: str
     severity: Severity = "critical"
 
-    def __post_init__(self) -> None:
-        self._check()
-
     @property
     def given(self) -> tuple[str, ...]:
         return (self.like_pattern,)
@@ -134,7 +143,7 @@ class NotMatchLike(MatchLike):
 
 
 @dataclass(frozen=True, slots=True)
-class MatchLikeList(PatternRule):
+class MatchLikeList(PatternListRule):
     """One of the LIKE patterns fits every string, or all of them with `match_on: all`."""
 
     name: ClassVar[str] = "expect_column_values_to_match_like_pattern_list"
@@ -144,16 +153,9 @@ class MatchLikeList(PatternRule):
     match_on: str = "any"
     severity: Severity = "critical"
 
-    def __post_init__(self) -> None:
-        self._check()
-
     @property
     def given(self) -> tuple[str, ...]:
         return self.like_pattern_list
-
-    @property
-    def every(self) -> bool:
-        return self.match_on == "all"
 
     def compiled(self, pattern: str) -> Pattern:
         return like(pattern)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tidemill.patterns.linear import Pattern, regex
-from tidemill_expectations.base import Severity, shown
+from tidemill_expectations.base import Severity
 from tidemill_expectations.rules.patterns import PatternRule
 
 
@@ -20,9 +20,6 @@ class MatchRegex(PatternRule):
     column: str
     regex: str
     severity: Severity = "critical"
-
-    def __post_init__(self) -> None:
-        self._check()
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -41,15 +38,6 @@ class MatchRegex(PatternRule):
             return fails(value)
 
         return test
-
-    def explain(self, value: object) -> str:
-        return f"{self.column} is {shown(value)}, which {self._said(value)}"
-
-    def _said(self, value: object) -> str:
-        most = self.longest_text
-        if isinstance(value, str) and len(value) > most:
-            return f"is {len(value):,} characters long: {self.regex!r} is looked for in {most:,} at most"
-        return f"{'matches' if self.unwanted else 'does not match'} {self.regex!r}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar, TypeAlias
 
-from tidemill.contracts.model_file.vocabulary import IGNORE_LIST
-from tidemill_expectations.base import ExpectationError, Severity, arguments_of
+from tidemill_expectations.base import ExpectationError, Severity, arguments_of, check_columns, check_span
 from tidemill_expectations.times import iso
 
 
@@ -67,10 +66,7 @@ class CompoundUnique:
     severity: Severity = "critical"
 
     def __post_init__(self) -> None:
-        if len(set(self.column_list)) < max(2, len(self.column_list)):
-            raise ExpectationError(f"{self.name} needs column_list, at least two different columns")
-        if self.ignore_row_if not in IGNORE_LIST:
-            raise ExpectationError(f"{self.name}: ignore_row_if is one of {', '.join(IGNORE_LIST)}")
+        check_columns(self.name, self.column_list, self.ignore_row_if)
         _check(self)
 
     @property
@@ -125,7 +121,6 @@ AnyUnique: TypeAlias = Unique | CompoundUnique | UniqueLabel
 
 
 def _check(rule: AnyUnique) -> None:
-    if rule.within <= timedelta(0):
-        raise ExpectationError(f"{rule.name} of {rule.subject!r}: within must be longer than nothing")
+    check_span(f"{rule.name} of {rule.subject!r}", "within", rule.within)
     if rule.severity != "critical":
         raise ExpectationError(f"{rule.name} of {rule.subject!r}: a duplicate is set aside, so severity is critical")

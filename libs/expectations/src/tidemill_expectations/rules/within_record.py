@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import ClassVar, Final
 
-from tidemill.contracts.model_file.vocabulary import IGNORE_LIST
-from tidemill_expectations.base import Expectation, ExpectationError, Ignored, Severity, is_missing, shown
+from tidemill_expectations.base import Expectation, Ignored, Severity, check_columns, is_missing, shown
 from tidemill_expectations.compared import comparable
 
 IGNORED: Final[Mapping[str, Ignored]] = {
@@ -32,10 +31,7 @@ class UniqueWithinRecord(Expectation):
     severity: Severity = "critical"
 
     def __post_init__(self) -> None:
-        if len(set(self.column_list)) < max(2, len(self.column_list)):
-            raise ExpectationError(f"{self.name} needs column_list, at least two different columns")
-        if self.ignore_row_if not in IGNORE_LIST:
-            raise ExpectationError(f"{self.name}: ignore_row_if is one of {', '.join(IGNORE_LIST)}")
+        check_columns(self.name, self.column_list, self.ignore_row_if)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from operator import and_, or_
 import numpy as np
 import pyarrow as pa
 
+from tidemill.contracts.quantities import milliseconds
 from tidemill_expectations.base import ExpectationError
 from tidemill_expectations.kernels.catalog import kernel_of
 from tidemill_expectations.kernels.columns import Kernel, Mask, plain
@@ -32,7 +33,7 @@ class WindowChecks:
     @property
     def spans(self) -> list[int]:
         """The lengths of windows, in ms."""
-        return sorted({_millis(rule) for rule in self._rules})
+        return sorted({milliseconds(rule.over) for rule in self._rules})
 
     def summaries(self, rows: pa.RecordBatch) -> Iterator[tuple[int, int, Summary]]:
         """(length in ms, start in ms, summary) of each window that the batch has rows in, ascending. Rows without an
@@ -42,7 +43,7 @@ class WindowChecks:
             rows = rows.filter(rows.column(self._event_time).is_valid())
         times = rows.column(self._event_time).view(pa.int64()).to_numpy()
         for span in self.spans:
-            rules = [rule for rule in self._rules if _millis(rule) == span]
+            rules = [rule for rule in self._rules if milliseconds(rule.over) == span]
             starts = times // span * span
             for start in np.unique(starts).tolist():
                 inside = starts == start
@@ -89,7 +90,3 @@ def _check(rule: WindowRule, schema: pa.Schema) -> None:
         kind = schema.field(rule.column).type
         if not is_numeric(kind):
             raise ExpectationError(f"{rule.name} is not for column {rule.column!r} of type {kind}")
-
-
-def _millis(rule: WindowRule) -> int:
-    return int(rule.over.total_seconds() * 1000)

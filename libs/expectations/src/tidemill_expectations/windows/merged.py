@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from tidemill.contracts.quantities import milliseconds
 from tidemill_expectations.base import Severity
 from tidemill_expectations.windows.rules import Verdict, Windowed, WindowRule
 from tidemill_expectations.windows.summary import Summary
@@ -57,7 +58,7 @@ class MergedWindows:
         for rule in rules:
             if isinstance(rule, Windowed) and rule.is_freshness:
                 continue
-            over = _millis(rule.over)
+            over = milliseconds(rule.over)
             for start, summary in sorted(self._windows.get(over, {}).items()):
                 final = self.newest_ms is not None and self.newest_ms >= start + 2 * over
                 yield Judged(rule, start, start + over, rule.judge(summary), final)
@@ -75,7 +76,3 @@ class MergedWindows:
     def summary(self, over_ms: int, start_ms: int) -> Summary | None:
         """What one window held."""
         return self._windows.get(over_ms, {}).get(start_ms)
-
-
-def _millis(over: timedelta) -> int:
-    return int(over.total_seconds() * 1000)

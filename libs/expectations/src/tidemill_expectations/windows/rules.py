@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tidemill.contracts.model_file.vocabulary import WINDOW_EXPECTATIONS
-from tidemill_expectations.base import Expectation, ExpectationError, Severity, is_number
+from tidemill_expectations.base import Expectation, ExpectationError, Severity, check_span, is_number
 from tidemill_expectations.times import span
 
 if TYPE_CHECKING:
@@ -122,6 +122,7 @@ class Mostly:
     def __post_init__(self) -> None:
         if not is_number(self.mostly) or not 0 <= self.mostly <= 1:
             raise ExpectationError(f"{self.rule.name}: mostly is a share from 0 to 1, not {self.mostly!r}")
+        check_span(self.rule.name, "over", self.over)
 
     @property
     def name(self) -> str:
@@ -175,8 +176,7 @@ STATISTICS: dict[str, Statistic] = {
 
 def build_window(name: str, kwargs: Mapping[str, Any], over: timedelta, severity: Severity) -> Windowed:
     """The rule of that name. Raises ExpectationError where it has no bound."""
-    if over <= timedelta(0):
-        raise ExpectationError(f"{name}: over must be longer than nothing")
+    check_span(name, "over", over)
     if "min_value" in WINDOW_EXPECTATIONS[name]:
         low, high = kwargs.get("min_value"), kwargs.get("max_value")
         if low is None and high is None:

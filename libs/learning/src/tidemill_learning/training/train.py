@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tidemill.contracts.model_file import ModelSpec
+from tidemill.contracts.quantities import milliseconds
 from tidemill.rows.features import FeatureLike, feature_inputs, rounded
 from tidemill_learning.gate import MIN_ROWS, GateResult, apply_gate, one_answer
 from tidemill_learning.reference import training_reference
@@ -109,7 +110,7 @@ def train(
     """
     task, specs = spec.target.task, input_specs(spec.features)
     table = with_short_texts(newest(labelled, spec.training.newest), spec.features)
-    usable = known_at(to_examples(table, spec.features, task), cut_off_ms, _milliseconds(spec.target.delay))
+    usable = known_at(to_examples(table, spec.features, task), cut_off_ms, milliseconds(spec.target.delay))
     if not len(usable):
         raise ValueError(
             f"none of the {table.num_rows:,} labelled rows is {spec.target.delay} older than the newest "
@@ -234,7 +235,3 @@ def _seconds(found: Search) -> float:
 
 def _span(rows: Examples) -> tuple[int, int]:
     return int(rows.event_time.min()), int(rows.event_time.max())
-
-
-def _milliseconds(duration: Any) -> int:
-    return int(duration.total_seconds() * 1000)

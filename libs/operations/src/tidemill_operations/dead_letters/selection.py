@@ -6,8 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from tidemill.contracts.quantities import parse_duration
+from tidemill.contracts.quantities import milliseconds, parse_duration
 from tidemill_operations.dead_letters.letters import Letter
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 NO_EVENTS = frozenset({"DeletedRow", "Tombstone", "NoRow"})
 """Reasons of records that are as they should be and are no events: replayed they would only come back."""
@@ -46,5 +48,5 @@ def moment_ms(text: str, now_ms: int) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        return now_ms - int(parse_duration(text).total_seconds() * 1000)
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+        return now_ms - milliseconds(parse_duration(text))
+    return milliseconds((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - EPOCH)

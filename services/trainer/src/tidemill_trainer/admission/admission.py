@@ -11,6 +11,7 @@ from tidemill.clock import Clock
 from tidemill.codec import Codec
 from tidemill.contracts.events.platform import Evidence, RetrainRequest
 from tidemill.contracts.model_file import ModelSpec
+from tidemill.contracts.quantities import milliseconds
 from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.errors import DeadLetter
 from tidemill.ids import deterministic_id
@@ -21,8 +22,6 @@ from tidemill_trainer import metrics
 from tidemill_trainer.runs.store import RunStore
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from tidemill.kafka.headers import Headers
 
 _log = logging.getLogger(__name__)
@@ -107,7 +106,7 @@ class Admission:
         past = self._store.past(model) if every is not None else []
         if every is None or not past:
             return False
-        since, wanted = stream_time_ms - past[-1].event_time_ms, _ms(every)
+        since, wanted = stream_time_ms - past[-1].event_time_ms, milliseconds(every)
         if since < wanted:
             return False
         evidence = Evidence(
@@ -133,14 +132,10 @@ class Admission:
 def policy_of(spec: ModelSpec) -> Policy:
     """The limits of admission as the model file has them."""
     most = spec.retrain.at_most
-    return Policy(_ms(spec.retrain.cooldown), (most[0], _ms(most[1])) if most else None)
+    return Policy(milliseconds(spec.retrain.cooldown), (most[0], milliseconds(most[1])) if most else None)
 
 
 def _sampled(traceparent: bytes | None) -> bytes:
     """A run is rare and always traced: a request outside any sampled trace begins one of its own."""
     parsed = parse_traceparent(traceparent)
     return traceparent if traceparent and parsed and parsed[2] else new_traceparent(1.0)
-
-
-def _ms(duration: timedelta) -> int:
-    return int(duration.total_seconds() * 1000)

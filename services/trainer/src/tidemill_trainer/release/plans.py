@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tidemill.contracts.model_file import ModelSpec
+from tidemill.contracts.quantities import milliseconds
 from tidemill_learning.release.gains import METRICS
 from tidemill_learning.release.policy import Plan
 from tidemill_learning.release.sequential_test import Limits
@@ -14,7 +15,7 @@ def plan_of(spec: ModelSpec) -> Plan:
     return Plan(
         mode=release.mode,
         stages=release.stages,
-        hold_ms=round(release.hold.total_seconds() * 1_000),
+        hold_ms=milliseconds(release.hold),
         approval=release.approval,
         labels=release.labels,
         limits=Limits(limits.errors, limits.p95.total_seconds() * 1_000, limits.shift),

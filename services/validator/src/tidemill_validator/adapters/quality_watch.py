@@ -11,6 +11,7 @@ from typing import Any
 from tidemill.clock import SystemClock
 from tidemill.codec import Codec
 from tidemill.contracts.model_file import ModelSpec
+from tidemill.contracts.quantities import milliseconds
 from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import DeadLetter, RetryLater
@@ -77,7 +78,7 @@ class QualityWatch:
                 metrics.WINDOW_BROKEN.labels(watch.model, name, column).set(broken)
 
     def _reports(self) -> Iterator[dict[str, Any]]:
-        since = None if self._next else self._now_ms() - int(self._history.total_seconds() * 1000)
+        since = None if self._next else self._now_ms() - milliseconds(self._history)
         for batch in scan(self._settings, self._read.name, start=self._next or None, since_ms=since):
             for partition, offset, value in zip(batch.partitions, batch.offsets, batch.values, strict=True):
                 self._next[partition] = offset + 1

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tidemill.contracts.quantities import milliseconds
 from tidemill.contracts.schemas.catalog import Schema
 from tidemill.kafka.batch import Batch, Output
 from tidemill.rows.field_rules import TextRule
@@ -57,7 +58,7 @@ class Stream:
     @property
     def within_ms(self) -> int:
         """How far back in event time any rule against repeats looks; 0 without one."""
-        return max((int(rule.within.total_seconds() * 1000) for rule in self.uniques), default=0)
+        return max((milliseconds(rule.within) for rule in self.uniques), default=0)
 
 
 class StreamValidator:

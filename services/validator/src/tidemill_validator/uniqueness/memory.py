@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tidemill.contracts.quantities import milliseconds
 from tidemill_expectations import AnyUnique, UniqueLabel
 from tidemill_validator.checks.row_checks import integer_times
 from tidemill_validator.uniqueness.dedup import Integers, SeenIds
@@ -25,7 +26,7 @@ class Memory:
 
     def __init__(self, rules: Sequence[AnyUnique], limit: int) -> None:
         """`limit`: most keys to hold for each rule."""
-        self._seen = [SeenIds(int(rule.within.total_seconds() * 1000), limit) for rule in rules]
+        self._seen = [SeenIds(milliseconds(rule.within), limit) for rule in rules]
 
     def __len__(self) -> int:
         return sum(map(len, self._seen))

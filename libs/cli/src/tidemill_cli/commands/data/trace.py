@@ -63,13 +63,13 @@ def trace(platform: PlatformView, event_id: str, model: str | None, since: str, 
 
 
 def _find(platform: PlatformView, event_id: str, model: str | None, since: str, key: str | None) -> Path | None:
-    from tidemill.contracts.quantities import parse_duration
+    from tidemill.contracts.quantities import milliseconds, parse_duration
     from tidemill_operations.reach import ensure_reachable
     from tidemill_operations.trace.lookup import Lookup
     from tidemill_operations.trace.path import find_path
 
     try:
-        back_ms = int(parse_duration(since).total_seconds() * 1000)
+        back_ms = milliseconds(parse_duration(since))
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--since") from error
     since_ms = time.time_ns() // 1_000_000 - back_ms

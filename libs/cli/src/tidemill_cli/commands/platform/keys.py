@@ -142,10 +142,10 @@ def _row(record: KeyRecord) -> dict[str, Any]:
 
 
 def _span_ms(text: str, option: str) -> int:
-    from tidemill.contracts.quantities import parse_duration
+    from tidemill.contracts.quantities import milliseconds, parse_duration
 
     try:
-        return int(parse_duration(text).total_seconds() * 1_000)
+        return milliseconds(parse_duration(text))
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint=option) from None
 

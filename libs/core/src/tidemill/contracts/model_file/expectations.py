@@ -99,7 +99,7 @@ def _read(name: str, body: Value) -> ExpectationSpec:
         kwargs={key: value for key, value in kwargs.items() if key in NAMED} if wrong else kwargs,
         severity=cast(Severity, severity),
         within=found.read("within", Value.duration, None, None),
-        over=found.read("over", _span, OVER, OVER) if by_window else None,
+        over=found.read("over", Value.duration, OVER, OVER) if by_window else None,
         mostly=found.read("mostly", _share, None, None),
     )
 
@@ -236,13 +236,6 @@ def _share(value: Value) -> float:
     if not 0 <= share <= 1:
         raise value.wants("a share from 0 to 1, such as 0.95")
     return share
-
-
-def _span(value: Value) -> timedelta:
-    span = value.duration()
-    if span <= timedelta(0):
-        raise value.wants("longer than nothing")
-    return span
 
 
 def _check(name: str, body: Value, kwargs: dict[str, Any], found: Section) -> None:

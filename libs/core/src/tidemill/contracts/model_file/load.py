@@ -23,7 +23,8 @@ from tidemill.contracts.model_file.sections import (
 from tidemill.contracts.model_file.sources import read_source
 from tidemill.contracts.model_file.spec import Drift, ExpectationSpec, ModelSpec, Release, Retrain, Source, Target, Task
 from tidemill.contracts.model_file.vocabulary import ROOT_NOT_BUILT, SUBJECTS
-from tidemill.contracts.model_file.yaml.nodes import Value, compose
+from tidemill.contracts.model_file.yaml.document import compose
+from tidemill.contracts.model_file.yaml.nodes import Value
 from tidemill.errors import ConfigError
 
 MODEL_NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")

@@ -41,7 +41,7 @@ def _stages(value: Value, mode: str) -> tuple[float, ...]:
 
 
 def _limits(value: Value) -> ReleaseLimits:
-    readers = {"errors": _limit, "p95": Value.duration, "shift": _limit}
+    readers = {"errors": _limit, "p95": Value.latency, "shift": _limit}
     return ReleaseLimits(**value.section(("errors", "p95", "shift")).options(readers))
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from tidemill.contracts.events.profiles import Profile, ProfileKind
+from tidemill.contracts.quantities import milliseconds
 from tidemill_learning.drift.labels.join import MAX_LABELS, REST_WAIT, LabelJoin
 from tidemill_learning.drift.labels.label_window import REST, STREAM, Label, LabelWindow, Source
 from tidemill_learning.drift.labels.orphans import OrphanWatch
@@ -62,7 +63,7 @@ class PartitionProfiler:
         self._clean, self._labels, self._clocks = Log(), Log(), PredictionClocks()
         self._written_labels: dict[Source, int] = {}
         self._folds: dict[Track, dict[int, Fold]] = {track: {} for tracks in TRACKS.values() for track in tracks}
-        self.join = LabelJoin(_ms(spec.target.expires), _ms(max(spec.target.delay, LEAST_WAIT)))
+        self.join = LabelJoin(milliseconds(spec.target.expires), milliseconds(max(spec.target.delay, LEAST_WAIT)))
         self.orphans = OrphanWatch()
         self.late = 0
         self._begun = False
@@ -284,7 +285,3 @@ class PartitionProfiler:
 
 def _times(rows: pa.RecordBatch, name: str) -> Longs:
     return np.asarray(rows.column(name).cast(pa.int64()).to_numpy(zero_copy_only=False), dtype=np.int64)
-
-
-def _ms(duration: timedelta) -> int:
-    return round(duration.total_seconds() * 1000)

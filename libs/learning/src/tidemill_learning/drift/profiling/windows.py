@@ -9,6 +9,8 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from tidemill.contracts.quantities import milliseconds
+
 Longs = NDArray[np.int64]
 Part = tuple[int, Longs]
 """A window and the places of its rows."""
@@ -80,7 +82,7 @@ class WindowRule:
     def of(cls, window: int | timedelta) -> WindowRule:
         """From the model file's `drift.window`."""
         if isinstance(window, timedelta):
-            return cls(max(1, round(window.total_seconds() * 1000)), True)
+            return cls(milliseconds(window), True)
         return cls(window, False)
 
     def windows(self, offsets: Longs, times: Longs) -> Longs:

@@ -15,15 +15,12 @@ from typing import Any, Final, TypeVar
 import yaml
 
 from tidemill.contracts.model_file.errors import Mistakes, ModelFileError
-from tidemill.contracts.model_file.yaml.loader import Loader
 from tidemill.contracts.model_file.yaml.suggestions import close_to, near, nearest
-from tidemill.contracts.quantities import parse_duration, parse_rate, parse_share
+from tidemill.contracts.quantities import MILLISECOND, parse_duration, parse_rate, parse_share
 
 T = TypeVar("T")
 U = TypeVar("U")
 W = TypeVar("W")
-MOST_CHARACTERS = 4_000_000
-"""Room for sets of values; a model file's own keys are four levels deep."""
 LARGEST_WHOLE: Final = 2**63 - 1
 """Beyond it no column, table or clock of ours counts."""
 HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")
@@ -200,7 +197,14 @@ class Value:
         return tuple(filter(None, found))
 
     def duration(self) -> timedelta:
-        """A duration such as `12h`."""
+        """A duration such as `12h`, in whole milliseconds, as all times are."""
+        duration = self.latency()
+        if duration % MILLISECOND:
+            raise self.wants("a whole number of milliseconds: times have no smaller part")
+        return duration
+
+    def latency(self) -> timedelta:
+        """A duration that is held against no time of an event: `0.5ms` too."""
         return self._quantity(parse_duration)
 
     def rate(self) -> tuple[int, timedelta]:
@@ -275,22 +279,3 @@ class Section:
 
 
 _WRONG: Final = object()
-
-
-def compose(file: Path, text: str) -> Value:
-    """The root of a YAML document. Raises ModelFileError where it is not YAML or is empty."""
-    if len(text) > MOST_CHARACTERS:
-        raise ModelFileError(
-            file, 1, 1, f"it has {len(text):,} characters: a model file has {MOST_CHARACTERS:,} at most"
-        )
-    try:
-        root = yaml.compose(text, Loader=Loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise ModelFileError(file, line, column, f"not YAML: {error.problem or error.context}") from error
-    except (yaml.YAMLError, ValueError, OverflowError) as error:  # PyYAML makes numbers of escapes and versions itself
-        raise ModelFileError(file, 1, 1, f"not YAML: {error}") from error
-    if root is None:
-        raise ModelFileError(file, 1, 1, "the file is empty")
-    return Value(file, root, "", root, Mistakes())
