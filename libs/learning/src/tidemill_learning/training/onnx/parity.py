@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,16 +97,25 @@ def _next_to(value: object) -> tuple[float, float]:
 
 def run_graph(graph: bytes, inputs: Mapping[str, NDArray[np.generic]], task: Task) -> NDArray[np.float64]:
     """Scores by ONNX Runtime on one thread, in the shape that `Fitted.score` has."""
+    return open_graph(graph, task)(inputs)
+
+
+def open_graph(graph: bytes, task: Task) -> Callable[[Mapping[str, NDArray[np.generic]]], NDArray[np.float64]]:
+    """`run_graph` of a graph that is to be run more than once."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    feed = {one.name: inputs[one.name] for one in session.get_inputs()}
-    scores = np.asarray(session.run([session.get_outputs()[-1].name], feed)[0], dtype=np.float64)
-    if task == "regression":
-        return scores.reshape(-1)
-    return scores[:, 1] if task == "binary" else scores
+    names, output = [one.name for one in session.get_inputs()], [session.get_outputs()[-1].name]
+
+    def run(inputs: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
+        scores = np.asarray(session.run(output, {name: inputs[name] for name in names})[0], dtype=np.float64)
+        if task == "regression":
+            return scores.reshape(-1)
+        return scores[:, 1] if task == "binary" else scores
+
+    return run
 
 
 def _null(spec: InputSpec) -> object:

@@ -1,0 +1,108 @@
+"""Tidemill's own policy: label time decides when to fit and who serves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidemill_learning.backtest.fitting import Fits, Order, Tried
+from tidemill_learning.backtest.playing import Advance, Alarm, Played, Release, Version, answers
+from tidemill_learning.backtest.stream import Stream
+from tidemill_learning.label_time.change_detector import Place
+from tidemill_learning.label_time.fit_schedule import Budget
+from tidemill_learning.label_time.loop import Answers, Changed, Decision, FitDue, LabelledRows, LabelTime
+from tidemill_learning.label_time.pool import Takeover
+
+AT_ONCE = 512
+"""Labels that are handed to label time at once: any number leads to the same decisions."""
+
+
+@dataclass(slots=True)
+class Tidemill:
+    """`LabelTime` with a stream's labels, in the order in which they came: the live loop's decisions. A fit takes no
+    event time: label time waits for it.
+    """
+
+    name: str
+    first_after: int
+    budget: Budget
+    fits: Fits
+    at_once: int = AT_ONCE
+
+    def play(self, stream: Stream, advance: Advance) -> Played:
+        """Play the stream."""
+        return _Play(self, stream).through(advance)
+
+
+@dataclass(slots=True)
+class _Play:
+    policy: Tidemill
+    stream: Stream
+    versions: dict[int, Version] = field(default_factory=dict)
+    fits: list[Tried] = field(default_factory=list)
+    alarms: list[Alarm] = field(default_factory=list)
+    releases: list[Release] = field(default_factory=list)
+
+    def through(self, advance: Advance) -> Played:
+        policy, stream = self.policy, self.stream
+        loop = LabelTime(stream.task, policy.first_after, policy.budget)
+        began, at = policy.fits.clock(), 0
+        while at < len(stream):
+            rows = stream.order[at : at + policy.at_once]
+            taken, decisions = loop.learn(self._labelled(rows), self._answers(loop, rows))
+            at += taken
+            for decision in decisions:
+                self._note(decision)
+            if loop.awaits:
+                self._fit(loop, decisions[-1])
+            advance(at, len(stream))
+        seconds = policy.fits.clock() - began - sum(fit.seconds for fit in self.fits)
+        return Played(
+            answers(stream, self.versions, self.releases), self.fits, self.alarms, self.releases, max(0.0, seconds)
+        )
+
+    def _labelled(self, rows: NDArray[np.int64]) -> LabelledRows:
+        stream = self.stream
+        times = stream.event_time[rows]
+        places = [Place(time, offset=row) for time, row in zip(times.tolist(), rows.tolist(), strict=True)]
+        return LabelledRows(stream.target[rows], stream.observed_at[rows], places)
+
+    def _answers(self, loop: LabelTime, rows: NDArray[np.int64]) -> dict[int, Answers]:
+        versions = {number: self.versions[number] for number in loop.versions}
+        return {number: Answers(one.scores(rows), one.scorer.classes) for number, one in versions.items()}
+
+    def _fit(self, loop: LabelTime, due: Decision) -> None:
+        assert isinstance(due, FitDue)
+        champion = self.versions[loop.champion].scorer if loop.champion is not None else None
+        order = Order(self.stream, due.label, due.cut_off_ms, change=due.change, champion=champion)
+        made, seconds = self.policy.fits.make(order)
+        number = len(self.versions) + 1
+        tried = (due.label, due.cut_off_ms, due.cause, due.rows)
+        if isinstance(made, str) or made.refused:
+            self.fits.append(Tried(*tried, None, seconds, made if isinstance(made, str) else made.refused))
+            loop.unfitted()
+            return
+        self.fits.append(Tried(*tried, number, seconds, made.note))
+        self.versions[number] = Version(made.scorer, self.stream)
+        takeover = loop.fitted(number, made.contest, made.spread)
+        if takeover is not None:
+            self._note(takeover)
+
+    def _note(self, decision: Decision) -> None:
+        if isinstance(decision, Takeover):
+            at = self._known_at(decision.label)
+            self.releases.append(Release(decision.version, decision.label, at, decision.detail))
+        elif isinstance(decision, Changed):
+            self.alarms.append(self._alarm(decision))
+
+    def _alarm(self, changed: Changed) -> Alarm:
+        at, change, time = self._known_at(changed.label), changed.change, self.stream.event_time
+        rows = np.searchsorted(time, at, side="right") - np.searchsorted(time, change.event_time, side="left")
+        return Alarm(
+            changed.version, changed.label, at, change.event_time, change.earliest, change.latest, int(rows)
+        )  # fmt: skip
+
+    def _known_at(self, label: int) -> int:
+        return int(self.stream.observed_at[self.stream.order[label - 1]])
