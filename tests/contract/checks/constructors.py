@@ -10,6 +10,7 @@ MOST_PARAMETERS = 6
 HELD = (
     "examples/flights",
     "libs/cli",
+    "libs/core",
     "libs/embedded",
     "libs/expectations",
     "libs/learning",

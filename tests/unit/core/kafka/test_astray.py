@@ -17,6 +17,7 @@ from tidemill.errors import RetryLater
 from tidemill.kafka.batch import Partition
 from tidemill.kafka.partitions.assignment import Assignment
 from tidemill.kafka.partitions.astray import WAIT_S, Astray
+from tidemill.kafka.partitions.known_topics import Identities
 from tidemill.kafka.partitions.marks import Mark, Resumption
 from tidemill.kafka.runtime.loop_status import Trouble
 
@@ -128,7 +129,9 @@ def test_a_round_of_questions_ends_in_time_and_the_next_begins_with_those_that_w
 def bench() -> tuple[Assignment, Any, Ids]:
     ids, consumer = Ids(), Silent()
     worker = FunctionWorker(lambda batches: [])
-    assignment = Assignment(threading.Event(), Trouble(logging.getLogger("test")), worker, topic_ids=ids)  # type: ignore[arg-type]
+    assignment = Assignment(
+        threading.Event(), Trouble(logging.getLogger("test")), worker, identities=Identities(ids=ids)
+    )  # type: ignore[arg-type]
     assignment.assign(consumer, [TopicPartition(*A), TopicPartition(*B)])  # type: ignore[arg-type]
     return assignment, consumer, ids
 

@@ -17,10 +17,9 @@ from tidemill.errors import RetryLater
 from tidemill.kafka.batch import Batch, Partition
 from tidemill.kafka.client.refusals import explain
 from tidemill.kafka.partitions.astray import Astray, not_there, resumption
-from tidemill.kafka.partitions.known_topics import KnownTopics
+from tidemill.kafka.partitions.known_topics import Identities
 from tidemill.kafka.partitions.marks import Attempt, Mark, Resumption, go_on
 from tidemill.kafka.partitions.resuming import log_bounds, say, say_unread
-from tidemill.kafka.partitions.topic_ids import TopicIds
 from tidemill.kafka.poison.attempts import Attempts
 from tidemill.kafka.runtime.backoff import Backoff
 from tidemill.kafka.runtime.loop_status import Trouble
@@ -42,19 +41,16 @@ class Assignment:
         worker: Worker,
         *,
         before_change: Callable[[], None] = lambda: None,
-        topic_ids: TopicIds | None = None,
-        group: str = "",
-        known_topics: KnownTopics | None = None,
+        identities: Identities | None = None,
     ) -> None:
-        """`worker` is asked for start offsets and told what is revoked. `topic_ids`: None where nobody asks
-        whether a topic was made anew. `group` is for the log. `known_topics` keeps ids where they outlive topics.
+        """`worker` is asked for start offsets and told what is revoked. `identities` tell whether a topic was made
+        anew; None where nobody asks.
         """
         self._stop = stop
         self._trouble = trouble
         self._worker = worker
         self._before_change = before_change
-        self._topic_ids = topic_ids
-        self._group, self._known_topics = group, known_topics
+        self._topics = identities or Identities()
         self.attempts = Attempts()
         """What was begun in the partitions held, and not ended."""
         self._stands: dict[Partition, int] = {}
@@ -159,9 +155,9 @@ class Assignment:
 
     def look(self) -> None:
         """Now and then: is a topic that is read another one of the same name by now?"""
-        if self._topic_ids is None:
+        if self._topics.ids is None:
             return
-        for topic, found in self._topic_ids.look({topic for topic, _ in self._stands}).items():
+        for topic, found in self._topics.ids.look({topic for topic, _ in self._stands}).items():
             self.astray.add(p for p, mark in self._marks.items() if p[0] == topic and mark.anew(found))
 
     def find(self, consumer: Consumer) -> None:
@@ -169,7 +165,7 @@ class Assignment:
         stays astray. Nothing may be on its way. Raises RetryLater without brokers, and nothing is changed then.
         """
         with self.astray.asking():
-            ids = self._ids({topic for topic, _ in self.astray})
+            ids = self._topics.of({topic for topic, _ in self.astray})
         found = self.astray.ask(
             lambda p: resumption(consumer, p, self._stands[p], self._marks.get(p, Mark()), ids[p[0]])
         )
@@ -187,26 +183,23 @@ class Assignment:
         """Keep the ids of what is read where they outlive it. `fresh`: partitions that nothing committed tells of,
         with their starts; were their topics made anew while nobody read them, that is said now.
         """
-        if self._known_topics is None:
+        if self._topics.known is None:
             return
-        settled = self._known_topics.settle(ids, marks, fresh)
+        settled = self._topics.known.settle(ids, marks, fresh)
         self._marks |= settled.marks
         self._unstored.update(settled.marks)
         for partition in sorted(partition for partition in fresh if partition[0] in settled.anew):
-            say_unread(self._group, partition, fresh[partition], self._marks[partition])
+            say_unread(self._topics.group, partition, fresh[partition], self._marks[partition])
 
     def _take(self, partition: Partition, found: Resumption) -> None:
         self._stands[partition], self._marks[partition] = found.start, found.mark
         self._unstored.add(partition)
         self.attempts.forget(partition)
-        say(self._group, partition, found)
+        say(self._topics.group, partition, found)
 
     def _marked(self, partition: Partition, offset: int) -> TopicPartition:
         mark = self._marks.get(partition)
         return TopicPartition(*partition, offset, metadata=None if mark is None else mark.text())
-
-    def _ids(self, topics: Collection[str]) -> dict[str, str]:
-        return self._topic_ids.of(topics) if self._topic_ids is not None else dict.fromkeys(topics, "")
 
     def reload(self, consumer: Consumer) -> None:
         """Ask the brokers what is committed, where it is in doubt; raises RetryLater without an answer."""
@@ -258,7 +251,7 @@ class Assignment:
         return {}
 
     def _try_starts(self, consumer: Consumer, partitions: list[Partition]) -> dict[Partition, int]:
-        ids = self._ids({topic for topic, _ in partitions})
+        ids = self._topics.of({topic for topic, _ in partitions})
         committed = _committed(consumer, partitions)
         marks = {p: replace(m, topic_id=ids[p[0]] or m.topic_id, attempt=None) for p, (_, m) in committed.items()}
         starts = {partition: offset for partition, (offset, _) in committed.items()}

@@ -15,9 +15,10 @@ from tidemill.kafka.batch import Output, Partition
 from tidemill.kafka.client.broadcast import BroadcastReader
 from tidemill.kafka.client.publisher import Publisher
 from tidemill.kafka.partitions.marks import Mark
+from tidemill.kafka.partitions.topic_ids import TopicIds
 from tidemill.settings import KafkaSettings
 
-__all__ = ["KnownTopics", "Settled", "read_known"]
+__all__ = ["Identities", "KnownTopics", "Settled", "read_known"]
 
 CATCH_UP_S = 10.0
 
@@ -84,6 +85,21 @@ class KnownTopics:
             values, keys = [mark.text().encode() for mark in marks.values()], [topic.encode() for topic in marks]
             self._publisher.publish_all([Output(self._topic, values, keys)])
             self._known |= marks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identities:
+    """What tells a group a topic from another one of the same name. `ids`: None where nobody asks. `known` keeps them
+    where they outlive topics. `group` is for the log.
+    """
+
+    ids: TopicIds | None = None
+    known: KnownTopics | None = None
+    group: str = ""
+
+    def of(self, topics: Collection[str]) -> dict[str, str]:
+        """Id by topic, empty where there is none (now), or nobody asks. Raises RetryLater without brokers."""
+        return self.ids.of(topics) if self.ids is not None else dict.fromkeys(topics, "")
 
 
 def read_known(settings: KafkaSettings, topic: str) -> Mapping[str, Mark]:

@@ -22,6 +22,7 @@ from tidemill.kafka import metrics
 from tidemill.kafka.batch import Batch, Output, Partition
 from tidemill.kafka.client.refusals import explain
 from tidemill.kafka.partitions.assignment import Assignment
+from tidemill.kafka.partitions.known_topics import Identities
 from tidemill.kafka.partitions.lag import Lag
 from tidemill.kafka.partitions.membership import Membership
 from tidemill.kafka.partitions.subscription import Subscription, leave
@@ -82,8 +83,7 @@ class TransactionalRunner:
         self._line = Line(self._session, self._maker, self._committed, epoch=lambda: self._holds.topics)
         self._assignment = Assignment(
             stop, self._trouble, worker, before_change=self._line.halt,
-            topic_ids=self._topic_ids(), group=config.group,
-            known_topics=config.known_topics,
+            identities=Identities(ids=self._topic_ids(), known=config.known_topics, group=config.group),
         )  # fmt: skip
         self._lag, self._holds = Lag(config.group), Holds(self._assignment, before_change=self._line.clear)
         self._steps: Steps | None = None
