@@ -59,13 +59,15 @@ def apply_gate(
     better_by: float,
     rows: int,
     classes: Sequence[str] | None = None,
+    base: tuple[float, float] | None = None,
 ) -> GateResult:
     """Apply the model file's gate to the two scores on the same `rows`, whose labels are of these `classes`
     (`None`: the target is no class).
 
     `at_least` is a floor (a ceiling for metrics in which less is better). `better_by` is the margin over the champion,
-    in units of the metric; 0 lets an equal challenger pass. A metric that the rows do not define (`challenger` is
-    `None`) never passes. A gate before release: Breck et al., The ML Test Score, IEEE Big Data 2017.
+    in units of the metric; 0 lets an equal challenger pass. `base`: mean loss of the challenger on its hold-out, and of
+    who always says what is most usual: the floor that every model has. A metric that the rows do not define
+    (`challenger` is `None`) never passes. A gate before release: Breck et al., The ML Test Score, IEEE Big Data 2017.
 
     >>> apply_gate("roc_auc", 0.72, 0.70, at_least=0.6, better_by=0.01, rows=500).passed
     True
@@ -75,12 +77,31 @@ def apply_gate(
     if challenger is None:
         return GateResult(False, (_undefined(metric, rows, classes),))
     results: list[RuleResult] = []
+    if base is not None:
+        results.append(_base_rate(*base))
     if at_least is not None:
         results.append(_floor(metric, challenger, at_least, rows))
     if champion is not None:
         results.append(_margin(metric, challenger, champion, better_by, rows))
     note = f"{metric} {_shown(challenger)} on {rows} rows; no champion to beat, and the model file sets no floor"
     return GateResult(all(result.passed for result in results), tuple(results), note)
+
+
+def apply_floors(
+    metric: str, challenger: float | None, *, at_least: float | None, rows: int, base: tuple[float, float]
+) -> GateResult:
+    """The rules that know no champion: better than the most usual answer (`base`, as in `apply_gate`), and the model
+    file's floor, which a metric that the `rows` do not define never reaches.
+
+    >>> apply_floors("roc_auc", 0.9, at_least=None, rows=40, base=(0.1, 0.25)).passed
+    True
+    """
+    results = [_base_rate(*base)]
+    if at_least is not None and challenger is None:
+        results.append(_undefined(metric, rows, None))
+    elif at_least is not None and challenger is not None:
+        results.append(_floor(metric, challenger, at_least, rows))
+    return GateResult(all(result.passed for result in results), tuple(results))
 
 
 def one_answer(scores: NDArray[np.float64], spread: float = 1.0) -> str:
@@ -124,6 +145,11 @@ def _floor(metric: str, challenger: float, at_least: float, rows: int) -> RuleRe
     word = "at most" if metric in LOWER_IS_BETTER else "at least"
     detail = f"{metric} {_shown(challenger)}, wanted {word} {at_least:g}, on {rows} rows"
     return RuleResult("at_least", metric, challenger, at_least, passed, detail)
+
+
+def _base_rate(loss: float, base: float) -> RuleResult:
+    detail = f"mean loss {loss:.4f}, wanted below that of the most usual answer, {base:.4f}"
+    return RuleResult("base_rate", "loss", loss, base, loss < base, detail)
 
 
 def _margin(metric: str, challenger: float, champion: float, better_by: float, rows: int) -> RuleResult:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidemill_learning.training.examples import Examples
-from tidemill_learning.training.split import TemporalSplit, known_at, temporal_split
+from tidemill_learning.training.split import SHORT, TemporalSplit, known_at, temporal_split
 
 
 def examples(times: list[int], delays: list[int]) -> Examples:
@@ -32,7 +32,9 @@ def test_no_part_knows_anything_of_a_later_part(rows: list[tuple[int, int]], per
     for earlier, later in ((parts.fit, parts.tune), (parts.tune, parts.test)):
         assert earlier.event_time.max() < later.event_time.min()
         assert (
-            earlier.observed_at.max() <= later.event_time.min() or earlier.observed_at.max() <= later.observed_at.min()
+            SHORT in parts.note
+            or earlier.observed_at.max() <= later.event_time.min()
+            or earlier.observed_at.max() <= later.observed_at.min()
         )
     taken = np.concatenate([part.position for part in (parts.fit, parts.tune, parts.test)])
     assert len(np.unique(taken)) == len(taken)
@@ -52,8 +54,11 @@ def test_rows_of_equal_time_stay_together() -> None:
 def test_rows_that_span_no_time_cannot_be_split() -> None:
     with pytest.raises(ValueError, match="too equal in time"):
         temporal_split(examples([5] * 100, [0] * 100), (70, 15, 15))
-    with pytest.raises(ValueError, match="too little time"):
-        temporal_split(examples(list(range(100)), [1_000] * 100), (70, 15, 15))
+
+
+def test_rows_that_span_less_time_than_labels_take_are_split_without_a_gap_and_say_so() -> None:
+    parts = temporal_split(examples(list(range(100)), [1_000] * 100), (70, 15, 15))
+    assert (len(parts.fit), len(parts.tune), len(parts.test), parts.note) == (70, 15, 15, SHORT)
 
 
 def test_nothing_observed_after_the_cut_off_and_nothing_within_the_delay_is_used() -> None:

@@ -94,7 +94,9 @@ def test_reference_and_profile_count_long_texts_alike() -> None:
 
 
 def test_a_candidate_that_learns_nothing_is_left_out_and_named() -> None:
-    x, y = signal(count=120)  # a forest wants 40 rows in each leaf, and half of 80 rows for each tree: it cannot split
+    x, y = signal(
+        count=24
+    )  # a forest wants 5 rows in each leaf, and has half of 16 rows for each tree: it cannot split
     made = model("regression", X, candidates=("random_forest", "logistic_regression"))
     trained = train(made, rows(y, x=x), CUT_OFF, lambda: 0.0)
     assert trained.candidate == "logistic_regression"

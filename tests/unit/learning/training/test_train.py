@@ -13,9 +13,11 @@ import pytest
 
 from tests.unit.learning.examples import FEATURES, MINUTE, START, labelled, spec, with_gate
 from tidemill.contracts.model_file.spec import Gate
+from tidemill_learning.label_time.change_point import ChangePoint
 from tidemill_learning.training.examples import Task
 from tidemill_learning.training.onnx.parity import run_graph
 from tidemill_learning.training.search import search
+from tidemill_learning.training.split import SHORT
 from tidemill_learning.training.train import ChampionModel, Trained, train
 
 CUT_OFF = START + 10_000 * MINUTE
@@ -40,7 +42,7 @@ def test_a_challenger_comes_with_graph_proof_golden_rows_reference_and_metrics(t
     inputs, scores = trained.golden
     np.testing.assert_allclose(run_graph(trained.graph, inputs, task), scores, rtol=1e-4, atol=2e-5)
     assert trained.parity.rows > trained.rows["test"]
-    assert trained.rows["fitted"] + trained.rows["test"] < trained.rows["labelled"], "the gap for labels is left"
+    assert trained.rows["fitted"] == trained.rows["labelled"], "the hold-out is learned from, too, once it has judged"
     assert set(trained.reference["features"]) == {"place", "wind", "rain"}
     assert trained.reference["metrics"] == trained.metrics
     assert trained.gate.passed
@@ -60,16 +62,16 @@ def test_another_seed_changes_a_forest() -> None:
 
 def test_labels_observed_after_the_cut_off_are_not_used() -> None:
     trained = train(spec("binary"), labelled("binary"), START + 1_000 * MINUTE, still())
-    assert trained.reference["event_time"][1] < START + 970 * MINUTE
-    assert trained.rows["fitted"] + trained.rows["test"] < 970
+    assert trained.reference["event_time"][1] <= START + 970 * MINUTE
+    assert trained.rows["fitted"] == 971
 
 
-def test_a_spent_budget_starts_no_further_trial_and_no_refit() -> None:
+def test_a_spent_budget_starts_no_further_trial_and_every_row_is_learned_from_all_the_same() -> None:
     model = spec("binary", "logistic_regression", "gradient_boosting", "random_forest")
     hasty = replace(model, training=replace(model.training, budget=timedelta(seconds=1)))
     trained = train(hasty, labelled("binary"), CUT_OFF, ticking(0.9))
     assert [one.candidate for one in trained.search.attempts] == ["logistic_regression"]
-    assert trained.rows["fitted"] < trained.rows["labelled"] * 0.71, "the tune part was not fitted on"
+    assert trained.rows["fitted"] == trained.rows["labelled"]
 
 
 def test_every_candidate_is_tried_once_before_any_is_tried_again() -> None:
@@ -96,7 +98,7 @@ def test_the_challenger_is_held_against_the_champion_on_rows_that_neither_was_fi
     stale = train(spec("binary"), labelled("binary", flipped=True), CUT_OFF, still())
     champion: ChampionModel = Rival(stale, START)
     trained = train(with_gate(spec("binary"), Gate(0.6, 0.01)), labelled("binary", seed=3), CUT_OFF, still(), champion)
-    assert trained.gate.passed and [f.rule for f in trained.gate.results] == ["at_least", "better_by"]
+    assert trained.gate.passed and [f.rule for f in trained.gate.results] == ["base_rate", "at_least", "better_by"]
     assert trained.champion_metrics["roc_auc"] < 0.5 < trained.gate_metrics["roc_auc"]
 
 
@@ -111,6 +113,68 @@ def test_a_champion_that_has_seen_all_rows_cannot_be_judged_on_them() -> None:
     good = train(spec("binary"), labelled("binary"), CUT_OFF, still())
     trained = train(spec("binary"), labelled("binary"), CUT_OFF, still(), Rival(good, CUT_OFF))
     assert not trained.gate.passed and trained.rows["gate"] == 0
+
+
+def changed_at(row: int) -> ChangePoint:
+    at = START + row * MINUTE
+    return ChangePoint(at, at, at, 0.4, 0.6)
+
+
+def turned(count: int, at: int) -> pa.Table:
+    """Rows of which those from `at` on tell the opposite."""
+    return pa.concat_tables([labelled("binary", count).slice(0, at), labelled("binary", count, flipped=True).slice(at)])
+
+
+def test_since_a_change_that_turned_everything_round_only_rows_since_it_are_learned_from() -> None:
+    trained = train(spec("binary"), turned(1_500, 1_200), CUT_OFF, still(), change=changed_at(1_200))
+    assert (trained.window, trained.rows["fitted"]) == ("rows since the change", 300)
+    assert trained.metrics["roc_auc"] > 0.75
+    blind = train(spec("binary"), turned(1_500, 1_200), CUT_OFF, still())
+    assert blind.metrics["roc_auc"] < trained.metrics["roc_auc"] - 0.2, "without the change point both worlds are mixed"
+
+
+def test_after_an_alarm_that_changed_nothing_all_rows_are_learned_from() -> None:
+    model = spec("binary", "gradient_boosting")
+    trained = train(model, labelled("binary", 4_000), CUT_OFF, still(), change=changed_at(3_600))
+    assert (trained.window, trained.rows["fitted"]) == ("all rows", 4_000)
+
+
+def test_the_first_rows_after_a_change_are_enough_for_a_version_though_labels_take_longer() -> None:
+    late = turned(1_500, 1_250)
+    observed = pa.array((START + (np.arange(1_500) + 500) * MINUTE) * 1_000, pa.timestamp("us", "UTC"))
+    late = late.set_column(late.schema.get_field_index("_observed_at"), "_observed_at", observed)
+    trained = train(spec("binary"), late, CUT_OFF, still(), change=changed_at(1_250))
+    assert trained.rows["fitted"] == 250 and SHORT in trained.reason
+    assert trained.metrics["roc_auc"] > 0.7
+
+
+def test_against_a_champion_of_the_other_world_few_rows_are_proof_enough() -> None:
+    stale = Rival(train(spec("binary"), labelled("binary"), CUT_OFF, still()), START + 1_249 * MINUTE)
+    trained = train(spec("binary"), turned(1_750, 1_250), CUT_OFF, still(), stale, changed_at(1_250))
+    assert trained.outcome == "passed" and trained.contest is not None and trained.contest.labels <= 75
+
+
+def test_a_challenger_that_is_as_good_is_undecided_and_not_refused() -> None:
+    good = Rival(train(spec("binary"), labelled("binary"), CUT_OFF, still()), START)
+    trained = train(with_gate(spec("binary"), Gate(None, -1.0)), labelled("binary", seed=3), CUT_OFF, still(), good)
+    assert trained.outcome == "undecided"
+
+
+def test_in_label_time_the_floors_alone_are_rules_however_few_the_rows() -> None:
+    stale = Rival(train(spec("binary"), labelled("binary"), CUT_OFF, still()), START + 1_249 * MINUTE)
+    few = turned(1_500, 1_250)
+    trained = train(spec("binary"), few, CUT_OFF, still(), stale, changed_at(1_250), sequential=True)
+    assert trained.rows["gate"] < 50 and trained.outcome == "passed"
+    assert [rule.rule for rule in trained.gate.results] == ["base_rate"]
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_what_learned_nothing_of_use_is_below_the_floor_that_every_model_has(task: Task) -> None:
+    rows = labelled(task, 600)
+    shuffled = rows.column("_label").take(pa.array(np.random.default_rng(5).permutation(600)))
+    noise = rows.set_column(rows.schema.get_field_index("_label"), "_label", shuffled)
+    trained = train(spec(task, "gradient_boosting"), noise, CUT_OFF, still())
+    assert trained.outcome == "failed" and "most usual answer" in trained.gate.reason
 
 
 def test_rows_of_one_class_are_refused_with_a_reason() -> None:

@@ -31,6 +31,15 @@ SETTINGS: dict[str, tuple[Params, ...]] = {
 }
 """`logistic_regression` is the linear candidate: ridge regression where the task is regression."""
 
+SHARE_OF_A_LEAF = 50
+LEAST_IN_A_LEAF = 5
+"""A leaf holds a fiftieth of the rows at most where they are few, so that trees can tell anything from them."""
+
+LEAST_TO_STOP_BY = 100
+"""Rows of the tune part, fewer of which say nothing of when to stop; then boosting runs `ROUNDS_UNSTOPPED`."""
+
+ROUNDS_UNSTOPPED = 60
+
 PATIENCE = 10
 """Rounds of boosting without a better log loss on the tune part before it stops."""
 
@@ -82,6 +91,9 @@ def fit(
     Deterministic for equal rows, parameters and seed (one thread). Raises `ValueError` for classes missing in rows
     and for a target that never changes.
     """
+    if tune is not None and len(tune) < LEAST_TO_STOP_BY:
+        tune, params = None, _unstopped(params)
+    params = _for_rows(params, len(rows))
     centre, scale = _target_frame(task, rows)
     classes = _classes(task, rows)
     encoder = fit_encoder(rows, specs, FORMS[candidate])
@@ -120,9 +132,20 @@ def refit_params(fitted: Fitted) -> dict[str, Any]:
     stopped at.
     """
     params = dict(fitted.params)
-    if fitted.candidate == "gradient_boosting":
+    if fitted.candidate == "gradient_boosting" and fitted.estimator.do_early_stopping_:
         params["max_iter"] = max(1, int(fitted.estimator.n_iter_) - PATIENCE)
     return params
+
+
+def _unstopped(params: Params) -> Params:
+    return {**params, "max_iter": min(params["max_iter"], ROUNDS_UNSTOPPED)} if "max_iter" in params else params
+
+
+def _for_rows(params: Params, rows: int) -> Params:
+    if "min_samples_leaf" not in params:
+        return params
+    leaf = min(params["min_samples_leaf"], max(LEAST_IN_A_LEAF, rows // SHARE_OF_A_LEAF))
+    return {**params, "min_samples_leaf": leaf}
 
 
 def _estimator(candidate: str, params: Params, task: Task, seed: int, *, stop_early: bool) -> Any:

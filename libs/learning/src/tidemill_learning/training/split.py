@@ -22,6 +22,9 @@ WIDEST = 50
 """Percent of the rows beyond which no part grows in search of them."""
 
 
+SHORT = "the rows span less time than labels take: no gap was left for labels between the parts"
+
+
 @dataclass(frozen=True, slots=True)
 class TemporalSplit:
     """Three parts, oldest to newest: to fit, to tune (choose, stop early), to test (never fitted on). `note` says for
@@ -50,8 +53,9 @@ def temporal_split(examples: Examples, percent: tuple[int, int, int]) -> Tempora
     Where the target is a class and the rows of tune or test are of one class, that part begins earlier, so that it
     holds others too (`OTHERS_WANTED` of them, or what there is within `WIDEST` percent of the rows).
 
-    Guarantees: no event of a part is later than one of the next part, and no label of a part was observed
-    after the first event of the next part. Raises `ValueError` where a part would be empty.
+    Guarantees: no event of a part is later than one of the next part; no label of a part was observed after the first
+    event of the next part, unless the rows span so little time that this would take more than half of a part (`note`
+    says so). Raises `ValueError` where a part would be empty.
     """
     if sum(percent) != 100 or min(percent) <= 0:
         raise ValueError(f"split {percent} does not add up to 100 in three parts")
@@ -69,11 +73,17 @@ def temporal_split(examples: Examples, percent: tuple[int, int, int]) -> Tempora
     first = _with_others(time, codes, first, second)
     if not 0 < first < second < len(time):
         raise ValueError(f"{len(time)} labelled rows are too few, or too equal in time, for three parts")
+    fit, fit_whole = _purged(examples, order[:first], int(time[first]))
+    tune, tune_whole = _purged(examples, order[first:second], int(time[second]))
+    notes = [
+        "" if second == asked else _widened(len(time), asked, second),
+        SHORT if fit_whole or tune_whole else "",
+    ]
     return TemporalSplit(
-        fit=examples.take(_purged(examples, order[:first], int(time[first]))),
-        tune=examples.take(_purged(examples, order[first:second], int(time[second]))),
+        fit=examples.take(fit),
+        tune=examples.take(tune),
         test=examples.take(order[second:]),
-        note="" if second == asked else _widened(len(time), asked, second),
+        note="; ".join(filter(None, notes)),
     )
 
 
@@ -120,8 +130,10 @@ def _boundary(time: NDArray[np.int64], percent: int) -> int:
     return int(np.searchsorted(time, time[wanted], side="left"))
 
 
-def _purged(examples: Examples, rows: NDArray[np.int64], next_begins: int) -> NDArray[np.int64]:
+def _purged(examples: Examples, rows: NDArray[np.int64], next_begins: int) -> tuple[NDArray[np.int64], bool]:
+    """The rows whose label was known when the next part begins; all of them, and True, where those are less than half:
+    the rows span less time than labels take. A row tells nothing of a later row's label but by what they share in time,
+    and a model that waited for a longer span would answer wrongly for all of it.
+    """
     known = rows[examples.observed_at[rows] <= next_begins]
-    if not len(known):
-        raise ValueError("every label of a part was observed after the next part begins: the rows span too little time")
-    return known
+    return (rows, True) if 2 * len(known) < len(rows) else (known, False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -13,18 +13,23 @@ from numpy.typing import NDArray
 
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.quantities import milliseconds
-from tidemill.rows.features import FeatureLike, feature_inputs, rounded
-from tidemill_learning.gate import MIN_ROWS, GateResult, apply_gate, one_answer
+from tidemill.rows.features import rounded
+from tidemill_learning.gate import GateResult, one_answer
+from tidemill_learning.label_time.change_point import ChangePoint
+from tidemill_learning.label_time.contest import NEEDED, Contest
 from tidemill_learning.reference import training_reference
 from tidemill_learning.training.examples import Examples, InputSpec
+from tidemill_learning.training.judging import ChampionModel, Verdict, judge
 from tidemill_learning.training.labelled import input_specs, newest, to_examples
 from tidemill_learning.training.learners import Fitted, fit, refit_params
-from tidemill_learning.training.metrics import measure
 from tidemill_learning.training.onnx.export import score_name, to_onnx
 from tidemill_learning.training.onnx.parity import Parity, edge_rows, prove_parity, run_graph, tolerance_of
 from tidemill_learning.training.search import NoCandidate, Search, said, search
 from tidemill_learning.training.split import TemporalSplit, known_at, temporal_split
-from tidemill_learning.training.texts import distinct, with_short_texts
+from tidemill_learning.training.texts import with_short_texts
+from tidemill_learning.training.windows import best_window, split_at
+
+__all__ = ["ChampionModel", "Trained", "train"]
 
 GOLDEN_ROWS = 32
 GOLDEN_SLACK = 10.0
@@ -38,26 +43,16 @@ REFIT_COST = 1.6
 Array = NDArray[np.generic]
 
 
-class ChampionModel(Protocol):
-    """The serving model as the gate sees it."""
-
-    @property
-    def classes(self) -> tuple[str, ...]: ...
-    @property
-    def features(self) -> tuple[FeatureLike, ...]: ...
-    @property
-    def fitted_until_ms(self) -> int: ...
-    def score(self, inputs: Mapping[str, Array]) -> NDArray[np.float64]: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Trained:
     """A challenger with its evidence.
 
-    `graph`: ONNX bytes, proved equal to the learner on `parity.rows` rows; `output`: its output with the scores.
-    `golden`: inputs and the graph's scores of them; `golden_tolerance`: how far another machine's may differ.
-    `metrics`: of the graph on the test part; `champion_metrics` and `gate_metrics`: both models on the gate's rows.
-    `notes`: what a person should know of it beside the gate's result (who could not be used, a part that was widened).
+    `graph`: ONNX bytes, of the learner fitted on every row that it may learn from, proved equal to it on `parity.rows`
+    rows; `output`: its output with the scores. `golden`: inputs and the graph's scores of them; `golden_tolerance`: how
+    far another machine's may differ. `metrics`: on the hold-out, of the same learner before it had learned that too;
+    `champion_metrics` and `gate_metrics`: both models on the gate's rows; `contest`: their evidence against the
+    champion. `window`: what rows were taken; `spread`: of a regression's target, 1 else. `notes`: what a person should
+    know of it beside the gate's result (who could not be used, a part that was widened).
     """
 
     candidate: str
@@ -76,6 +71,16 @@ class Trained:
     search: Search
     rows: dict[str, int]
     notes: tuple[str, ...] = ()
+    contest: Contest | None = None
+    window: str = ""
+    spread: float = 1.0
+
+    @property
+    def outcome(self) -> Literal["passed", "undecided", "failed"]:
+        """`undecided`: all rules are kept, but the hold-out is no proof that it is better than the champion."""
+        if not self.gate.passed:
+            return "failed"
+        return "passed" if self.contest is None or self.contest.log_evidence >= NEEDED else "undecided"
 
     @property
     def reason(self) -> str:
@@ -85,13 +90,29 @@ class Trained:
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """A candidate that holds what it promises: fitted, exported, proved; `scores`: the graph's of the test part."""
+    """A candidate that holds what it promises. `judged`: fitted on `window` (and the tune part), for the hold-out;
+    `final`: the same fitted on the hold-out as well, exported and proved.
+    """
 
-    fitted: Fitted
-    fitted_on: Examples
+    window: str
+    judged: Fitted
+    judged_on: Examples
+    final: Fitted
+    final_on: Examples
     graph: bytes
     parity: Parity
-    scores: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """The rows of a training: all that may be learned from, those before the change, and those since it in parts."""
+
+    table: pa.Table
+    specs: tuple[InputSpec, ...]
+    usable: Examples
+    before: Examples
+    parts: TemporalSplit
+    window: str
 
 
 def train(
@@ -100,34 +121,47 @@ def train(
     cut_off_ms: int,
     monotonic: Callable[[], float],
     champion: ChampionModel | None = None,
+    change: ChangePoint | None = None,
+    *,
+    sequential: bool = False,
 ) -> Trained:
-    """Split, search within the budget, fit the best again on fit + tune, export, prove, and judge what the graph
-    answers on the test part. A candidate that cannot be exported or proved gives way to the next.
+    """Split, search within the budget, choose the rows to learn from, judge on the hold-out, then fit again on all of
+    them, export and prove. A candidate that cannot be exported or proved gives way to the next.
 
     `labelled`: as `join_labels` gives it. Labels observed after `cut_off_ms` and events within the target's delay
-    before it are not used. Deterministic for the same table, model file and sequence of trials. Raises `ValueError`
-    where the rows do not allow a training, `NoCandidate` (one too) where no candidate can be used.
+    before it are not used. `change`: the hold-out is of rows since then, and rows before it are learned from only where
+    the hold-out's neighbours say that it helps. `sequential`: who is better goes on to be asked in label time (see
+    `judge`). Deterministic for the same table, model file and sequence of trials.
+    Raises `ValueError` where the rows do not allow a training, `NoCandidate` (one too) where no candidate can be used.
     """
-    task, specs = spec.target.task, input_specs(spec.features)
+    data = _data(spec, labelled, cut_off_ms, change)
+    began, budget = monotonic(), spec.training.budget.total_seconds()
+    found = search(
+        spec.target.task, data.specs, data.parts, spec.training.candidates, spec.training.metric,
+        budget_s=budget, monotonic=monotonic, seed=spec.training.seed,
+    )  # fmt: skip
+    more = monotonic() - began + REFIT_COST * _seconds(found) <= budget
+    made, failures = _first_good(spec, found, data, more)
+    left_out = (f"left out: {failure}" for failure in (*found.failures, *failures))
+    notes = (*left_out, *filter(None, [data.parts.note]), *_rounding(spec, data.table))
+    held_out = data.parts.test
+    verdict, scores = judge(spec, data.table, made.judged, made.judged_on, held_out, champion, sequential=sequential)
+    return _trained(spec, data, made, found, (verdict, scores), notes)
+
+
+def _data(spec: ModelSpec, labelled: pa.Table, cut_off_ms: int, change: ChangePoint | None) -> _Data:
     table = with_short_texts(newest(labelled, spec.training.newest), spec.features)
-    usable = known_at(to_examples(table, spec.features, task), cut_off_ms, milliseconds(spec.target.delay))
+    usable = known_at(to_examples(table, spec.features, spec.target.task), cut_off_ms, milliseconds(spec.target.delay))
     if not len(usable):
         raise ValueError(
             f"none of the {table.num_rows:,} labelled rows is {spec.target.delay} older than the newest "
             "(target.delay), with a label that is known by then"
         )
-    parts = temporal_split(usable, spec.training.split)
-    began = monotonic()
-    budget = spec.training.budget.total_seconds()
-    found = search(
-        task, specs, parts, spec.training.candidates, spec.training.metric,
-        budget_s=budget, monotonic=monotonic, seed=spec.training.seed,
-    )  # fmt: skip
-    refit = monotonic() - began + REFIT_COST * _seconds(found) <= budget
-    made, failures = _first_good(spec, found, parts, specs, refit)
-    left_out = (f"left out: {failure}" for failure in (*found.failures, *failures))
-    notes = (*left_out, *filter(None, [parts.note]), *_rounding(spec, table))
-    return _judged(spec, table, made, parts.test, found, champion, notes)
+    before, since = split_at(usable, change.event_time if change else None)
+    if not len(since):
+        raise ValueError(f"none of the {len(usable):,} labelled rows lies after the change")
+    window = "rows since the change" if change else "all rows"
+    return _Data(table, input_specs(spec.features), usable, before, temporal_split(since, spec.training.split), window)
 
 
 def _rounding(spec: ModelSpec, table: pa.Table) -> list[str]:
@@ -142,86 +176,62 @@ def _rounding(spec: ModelSpec, table: pa.Table) -> list[str]:
     return notes
 
 
-def _first_good(
-    spec: ModelSpec, found: Search, parts: TemporalSplit, specs: tuple[InputSpec, ...], refit: bool
-) -> tuple[_Made, list[str]]:
+def _first_good(spec: ModelSpec, found: Search, data: _Data, more: bool) -> tuple[_Made, list[str]]:
     failures: list[str] = []
     for chosen in found.ranked:
         try:
-            return _made(spec, chosen, parts, specs, refit), failures
+            return _made(spec, chosen, data, more), failures
         except Exception as error:  # noqa: BLE001 - a candidate fails alone
             _log.warning("%s cannot be used: %s", chosen.candidate, error, exc_info=not isinstance(error, ValueError))
             failures.append(f"{chosen.candidate}: {said(error)}")
     raise NoCandidate("; ".join((*found.failures, *failures)))
 
 
-def _made(spec: ModelSpec, best: Fitted, parts: TemporalSplit, specs: tuple[InputSpec, ...], refit: bool) -> _Made:
-    fitted_on = parts.fit
-    if refit:
-        fitted_on = parts.fit.followed_by(parts.tune)
-        best = fit(best.candidate, refit_params(best), best.task, specs, fitted_on, None, spec.training.seed)
-    graph = to_onnx(best)
-    parity = prove_parity(best, graph, parts.test.inputs, specs)
-    scores = run_graph(graph, parts.test.inputs, best.task)
-    same = one_answer(scores, best.scale)
+def _made(spec: ModelSpec, best: Fitted, data: _Data, more: bool) -> _Made:
+    """`more`: the budget allows to try other windows, and to judge what has learned the tune part too. What is served
+    has learned every row in any case.
+    """
+    parts = data.parts
+
+    def again(rows: Examples) -> Fitted:
+        return fit(best.candidate, refit_params(best), best.task, data.specs, rows, None, spec.training.seed)
+
+    window, judged_on, judged = data.window, parts.fit, best
+    if more:
+        chosen = best_window(best, data.before, parts, again, data.window)
+        window, judged_on = chosen.name, chosen.rows.followed_by(parts.tune)
+        judged = again(judged_on)
+    _, final_on = split_at(data.usable, int(judged_on.event_time.min()))
+    final = again(final_on)
+    graph = to_onnx(final)
+    parity = prove_parity(final, graph, parts.test.inputs, data.specs)
+    same = one_answer(run_graph(graph, parts.test.inputs, final.task), final.scale)
     if same:
         raise ValueError(same)
-    return _Made(best, fitted_on, graph, parity, scores)
+    return _Made(window, judged, judged_on, final, final_on, graph, parity)
 
 
-def _judged(
-    spec: ModelSpec, table: pa.Table, made: _Made, test: Examples, found: Search, champion: ChampionModel | None,
+def _trained(
+    spec: ModelSpec, data: _Data, made: _Made, found: Search, judged: tuple[Verdict, NDArray[np.float64]],
     notes: tuple[str, ...],
 ) -> Trained:  # fmt: skip
-    best, scores = made.fitted, made.scores
-    metrics = measure(best.task, test.target, scores, best.classes)
-    ours, theirs, rows = _side_by_side(table, best, test, scores, champion)
-    gate = spec.training.gate
-    result = apply_gate(
-        spec.training.metric,
-        ours.get(spec.training.metric),
-        theirs.get(spec.training.metric) if champion is not None else None,
-        at_least=gate.at_least, better_by=gate.better_by, rows=len(rows), classes=_labels(best, rows),
-    )  # fmt: skip
+    final, test, (verdict, scores) = made.final, data.parts.test, judged
     reference = training_reference(
-        table.take(pa.array(made.fitted_on.position)), spec.features, _span(made.fitted_on),
-        scores=scores, classes=best.classes, metrics=metrics, held_out_rows=len(test),
+        data.table.take(pa.array(made.final_on.position)), spec.features, _span(made.final_on),
+        scores=scores, classes=made.judged.classes, metrics=verdict.metrics, held_out_rows=len(test),
     )  # fmt: skip
-    golden = _golden(test, input_specs(spec.features))
+    golden = _golden(test, data.specs)
     return Trained(
-        candidate=best.candidate, params=best.params, classes=best.classes, graph=made.graph,
-        output=score_name(best.task, golden), parity=made.parity,
-        golden=(golden, run_graph(made.graph, golden, best.task)), golden_tolerance=GOLDEN_SLACK * tolerance_of(best),
-        reference=reference, metrics=metrics, gate_metrics=ours, champion_metrics=theirs, gate=result, search=found,
+        candidate=final.candidate, params=final.params, classes=final.classes, graph=made.graph,
+        output=score_name(final.task, golden), parity=made.parity,
+        golden=(golden, run_graph(made.graph, golden, final.task)), golden_tolerance=GOLDEN_SLACK * tolerance_of(final),
+        reference=reference, metrics=verdict.metrics, gate_metrics=verdict.ours, champion_metrics=verdict.theirs,
+        gate=verdict.gate, search=found,
         rows={
-            "labelled": table.num_rows, "fitted": len(made.fitted_on), "test": len(test), "gate": len(rows),
+            "labelled": data.table.num_rows, "fitted": len(made.final_on), "test": len(test), "gate": verdict.rows,
         },
-        notes=notes,
+        notes=notes, contest=verdict.contest, window=made.window, spread=final.scale,
     )  # fmt: skip
-
-
-def _labels(best: Fitted, rows: Examples) -> tuple[str, ...] | None:
-    """The classes that the labels of some rows are of; None for a regression."""
-    if best.task == "regression":
-        return None
-    if best.task == "multiclass":
-        return tuple(distinct(rows.target)[0])
-    return tuple(best.classes[int(one)] for one in np.unique(rows.target))
-
-
-def _side_by_side(
-    table: pa.Table, best: Fitted, test: Examples, scores: NDArray[np.float64], champion: ChampionModel | None
-) -> tuple[dict[str, float], dict[str, float], Examples]:
-    """Metrics of challenger and champion on the test rows that the champion was not fitted on either; these rows."""
-    if champion is None:
-        return measure(best.task, test.target, scores, best.classes), {}, test
-    fresh = np.flatnonzero(test.event_time > champion.fitted_until_ms)
-    rows = test.take(fresh)
-    if len(fresh) < MIN_ROWS:
-        return {}, {}, rows
-    inputs = feature_inputs(table.take(pa.array(rows.position)).combine_chunks(), champion.features)
-    theirs = measure(best.task, rows.target, champion.score(inputs), champion.classes)
-    return measure(best.task, rows.target, scores[fresh], best.classes), theirs, rows
 
 
 def _golden(test: Examples, specs: tuple[InputSpec, ...]) -> dict[str, Array]:
