@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
+from tidemill.codec.layout import layout_of
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas.avro_types import is_nullable
 from tidemill.contracts.schemas.catalog import Schema
 from tidemill.json.rows import FieldError, from_json
 from tidemill.rows.field_rules import FieldRules, HiddenRecords, normalised_record
-from tidemill_expectations import ColumnExpectation, Expectation, RowChecks, event_suite
+from tidemill_expectations import Expectation, ExpectationError, RowChecks, event_suite
+from tidemill_expectations.columns import ColumnChecks
 from tidemill_expectations.times import iso
 
 Datum = dict[str, Any]
@@ -28,6 +31,7 @@ AHEAD_RULE = "event_time_ahead"
 MODEL_RULE = "model"
 MOST_ERRORS = 1_000
 ABSENT = "absent"
+_NONE = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,9 @@ class RecordRules:
         self._on_noted = on_noted
         self.expectations = event_suite(spec).expectations
         self._checks = RowChecks(self.expectations)
+        layout = layout_of(record.json)
+        columns = layout.arrow if layout is not None else pa.schema([])
+        self._breaking = [_breaking(rule, columns) for rule in self.expectations]
         required = frozenset(f["name"] for f in record.json["fields"] if not is_nullable(f["type"]))
         self._normalise = FieldRules.normalising(spec.normalise)
         self._hide = FieldRules.hiding(spec.privacy, required, privacy_key)
@@ -140,16 +147,17 @@ class RecordRules:
         rows, _ = self._normalise.apply(rows)
         errors: list[InstanceError] = []
         total = 0
-        values = _Values(rows)
-        for rule in self.expectations:
-            bad = _failing(rule, values)
+        for rule, breaking in zip(self.expectations, self._breaking, strict=True):
+            bad = breaking(rows)
+            if not len(bad):
+                continue
             if rule.severity != "critical":
-                if bad:
-                    self._on_noted(Noted(rule.name, rule.subject, rule.severity, len(bad)))
+                self._on_noted(Noted(rule.name, rule.subject, rule.severity, len(bad)))
                 continue
             total += len(bad)
-            for index in bad[:MOST_ERRORS]:
-                reason = rule.explain_row(values.row(rule.columns, index))
+            named = bad[:MOST_ERRORS]
+            for index, values in zip(named.tolist(), _values(rows.take(pa.array(named)), rule), strict=True):
+                reason = rule.explain_row(values)
                 errors.append(InstanceError(index, rule.subject, reason, rule.name, kinds[rule.columns[0]]))
         event_time = self._spec.event_time
         times = rows.column(event_time).cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
@@ -166,33 +174,31 @@ class RecordRules:
         return InstanceError(index, self._spec.event_time, reason, AHEAD_RULE, kind)
 
 
-class _Values:
-    """Columns as Python values, each made once; times are milliseconds."""
+def _breaking(rule: Expectation, columns: pa.Schema) -> Callable[[pa.RecordBatch], npt.NDArray[np.int64]]:
+    """What gives the numbers of the rows that break a rule, ascending: by its form for columns, or row by row where it
+    has none for columns of these types.
+    """
+    try:
+        checks = ColumnChecks([rule], columns)
+    except ExpectationError:
+        return lambda rows: np.flatnonzero([rule.fails_row(values) for values in _values(rows, rule)])
 
-    def __init__(self, rows: pa.RecordBatch) -> None:
-        self._rows = rows
-        self._made: dict[str, list[Any]] = {}
+    def breaking(rows: pa.RecordBatch) -> npt.NDArray[np.int64]:
+        (mask,) = checks.failures(rows)
+        return _NONE if mask is None else np.flatnonzero(mask)
 
-    def of(self, name: str) -> list[Any]:
-        if name not in self._made:
-            column = self._rows.column(name)
-            if pa.types.is_timestamp(column.type):
-                column = column.cast(pa.timestamp("ms", tz="UTC"), safe=False).cast(pa.int64())
-            self._made[name] = column.to_pylist()
-        return self._made[name]
-
-    def row(self, names: Sequence[str], index: int) -> dict[str, Any]:
-        return {name: self.of(name)[index] for name in names}
-
-    def __len__(self) -> int:
-        return int(self._rows.num_rows)
+    return breaking
 
 
-def _failing(rule: Expectation, values: _Values) -> list[int]:
-    """The numbers of the rows that break a rule."""
-    if isinstance(rule, ColumnExpectation):
-        return [index for index, value in enumerate(values.of(rule.column)) if rule.fails(value)]
-    return [index for index in range(len(values)) if rule.fails_row(values.row(rule.columns, index))]
+def _values(rows: pa.RecordBatch, rule: Expectation) -> Iterator[dict[str, Any]]:
+    """What each row has of a rule's columns; times are milliseconds."""
+    columns = []
+    for name in rule.columns:
+        column = rows.column(name)
+        if pa.types.is_timestamp(column.type):
+            column = column.cast(pa.timestamp("ms", tz="UTC"), safe=False).cast(pa.int64())
+        columns.append(column.to_pylist())
+    return (dict(zip(rule.columns, values, strict=True)) for values in zip(*columns, strict=True))
 
 
 def json_type(value: Any) -> str:
