@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -50,6 +51,18 @@ def test_an_earlier_version_gives_the_data_set_of_that_time(tmp_path: Path) -> N
     loaded = load_data_set(uri, SPEC, CLEAN, PARTS, version=2)
     assert loaded.start_offsets == (100, 0) and loaded.data_set.table_version == 2
     assert loaded.rows.equals(load_data_set(uri, SPEC, CLEAN, PARTS, version=2).rows)
+
+
+def test_what_became_known_later_than_label_time_is_not_in_its_data_set(tmp_path: Path) -> None:
+    uri = filled(tmp_path)
+    large = replace(SPEC, training=replace(SPEC.training, newest=1_000))
+    everything = load_data_set(uri, large, CLEAN, PARTS)
+    observed = everything.rows.column("_observed_at").cast(pa.int64()).to_numpy() // 1_000
+    half = int(np.sort(observed)[len(observed) // 2])
+    loaded = load_data_set(uri, large, CLEAN, PARTS, known_by_ms=half)
+    assert loaded.cut_off_ms == half and 0 < loaded.rows.num_rows < everything.rows.num_rows
+    known = everything.rows.filter(pa.array(observed <= half))
+    assert loaded.rows.column("_event_id").to_pylist() == known.column("_event_id").to_pylist()
 
 
 def test_a_rest_input_is_a_row_like_any_other_and_gives_way_to_its_event_on_the_stream(

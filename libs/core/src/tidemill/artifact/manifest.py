@@ -48,7 +48,9 @@ class Manifest:
     scores: probabilities [n, C] in the order of `classes`, or the value [n, 1] or [n] of a regression. classes: the
     class names as text, empty for a regression. positive_class: the one of `classes` whose probability a binary model
     answers, else None. features: see FeatureColumn; the graph's inputs follow from them. run_id is ours, tracking_run
-    MLflow's. data_set: the DataSet of the ModelRef as a plain dict. created_at: ms since the epoch. files: name ->
+    MLflow's. data_set: the DataSet of the ModelRef as a plain dict; window: which of its rows were learned from;
+    change_point: since when they tell of one world (event_time in ms, earliest, latest, before, after, offsets), None
+    where no change is known. created_at: ms since the epoch. files: name ->
     SHA-256 hex, filled in by `write_artifact`. libraries: the versions that made the graph.
     """
 
@@ -62,6 +64,8 @@ class Manifest:
     run_id: str = ""
     tracking_run: str = ""
     data_set: dict[str, Any] = field(default_factory=dict)
+    window: str = ""
+    change_point: dict[str, Any] | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     created_at: int = 0
     git_sha: str = ""

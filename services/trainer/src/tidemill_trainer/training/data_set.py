@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -25,6 +25,8 @@ from tidemill_trainer.collect.table_ends import Ends, committed_ends
 SLACK = 1.25
 """Labels read for each labelled row that is wanted: some labels are corrections, or their event was set aside."""
 
+
+LABEL_COLUMNS = [KIND, PARTITION, OFFSET, EVENT_ID, OBSERVED_AT, LABEL]
 
 BATCH_ROWS = 2_048
 """Rows read at a time: few enough that their texts fit into memory even where each is as long as a message may be."""
@@ -49,8 +51,10 @@ def load_data_set(
     clean_topic: str,
     partitions: Sequence[tuple[str, int]],
     version: int | None = None,
+    known_by_ms: int | None = None,
 ) -> Loaded:
-    """The newest `training.newest` labelled rows of the table as it is now (or as it was at `version`).
+    """The newest `training.newest` labelled rows of the table as it is now (or as it was at `version`); of those alone
+    whose event and label were known by `known_by_ms`, where that is given.
 
     Reads only the columns of features and platform, and only files and rows that can be among the newest.
     Raises `ValueError` where there is no labelled row.
@@ -61,12 +65,13 @@ def load_data_set(
         raise ValueError(_nothing(spec)) from error
     ends = committed_ends(table, partitions)
     extents: Extents = {}
-    since = _since(table, int(spec.training.newest * SLACK))
-    events = _read(table, [EVENT, REST], since, _event_columns(spec), extents, spec.features)
-    labels = _read(table, [LABELLED], since, [KIND, PARTITION, OFFSET, EVENT_ID, OBSERVED_AT, LABEL], extents)
+    by = None if known_by_ms is None else datetime.fromtimestamp(known_by_ms / 1_000, tz=UTC)
+    since = _since(table, int(spec.training.newest * SLACK), by)
+    events = _read(table, _rows([EVENT, REST], since, EVENT_TIME, by), _event_columns(spec), extents, spec.features)
+    labels = _read(table, _rows([LABELLED], since, OBSERVED_AT, by), LABEL_COLUMNS, extents)
     if not events.num_rows:
         raise ValueError(_nothing(spec))
-    cut_off = _cut_off(events, labels)
+    cut_off = known_by_ms if known_by_ms is not None else _cut_off(events, labels)
     rows = newest(join_labels(_in_order(events), _in_order(labels)), spec.training.newest)
     if not rows.num_rows:
         raise ValueError(
@@ -87,15 +92,16 @@ def _event_columns(spec: ModelSpec) -> list[str]:
     return [*own, *(feature.name for feature in spec.features)]
 
 
-def _since(table: DeltaTable, wanted: int) -> datetime | None:
-    """A time after which at least `wanted` labels lie, by the statistics of the files alone; None: from the
-    start.
+def _since(table: DeltaTable, wanted: int, by: datetime | None) -> datetime | None:
+    """A time after which at least `wanted` labels lie that were known `by` then, by the statistics of the files alone;
+    None: from the start.
     """
     files = [file for file in pa.table(table.get_add_actions(flatten=True)).to_pylist() if _labels_in(file)]
     if any(file.get("max._event_time") is None or file.get("min._event_time") is None for file in files):
         return None
     counted = 0
     since: datetime | None = None
+    files = [file for file in files if by is None or file["max._event_time"] <= by]
     for file in sorted(files, key=lambda file: file["max._event_time"], reverse=True):
         counted += _labels_in(file)
         since = min(since, file["min._event_time"]) if since is not None else file["min._event_time"]
@@ -109,16 +115,21 @@ def _labels_in(file: dict[str, Any]) -> int:
     return int(file["num_records"]) - int(nulls) if nulls is not None else 0
 
 
-def _read(
-    table: DeltaTable, kinds: list[str], since: datetime | None, columns: list[str], extents: Extents,
-    features: Sequence[FeatureLike] = (),
-) -> pa.Table:  # fmt: skip
-    """Rows of these kinds, in batches; notes in `extents` the offsets of each partition among them. Long texts of
-    `features` are shortened batch by batch: a column of them may be larger than memory.
-    """
+def _rows(kinds: list[str], since: datetime | None, known: str, by: datetime | None) -> ds.Expression:
+    """Which rows are wanted: of these kinds, of events `since` then, and whose column `known` lies not after `by`."""
     wanted = ds.field(KIND).isin(kinds)
     if since is not None:
         wanted &= ds.field(EVENT_TIME) >= pa.scalar(since, TIME)
+    return wanted if by is None else wanted & (ds.field(known) <= pa.scalar(by, TIME))
+
+
+def _read(
+    table: DeltaTable, wanted: ds.Expression, columns: list[str], extents: Extents,
+    features: Sequence[FeatureLike] = (),
+) -> pa.Table:  # fmt: skip
+    """The wanted rows, in batches; notes in `extents` the offsets of each partition among them. Long texts of
+    `features` are shortened batch by batch: a column of them may be larger than memory.
+    """
     stored = table.to_pyarrow_dataset()
     place = [name for name in (TOPIC, PARTITION, OFFSET, TOPIC_ID) if name in stored.schema.names]
     read = [*dict.fromkeys([*columns, *place])]

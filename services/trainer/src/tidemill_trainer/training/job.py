@@ -30,6 +30,7 @@ from tidemill.clock import Clock
 from tidemill.contracts.events.platform import Evidence, ModelRef
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.service.footprint import give_back
+from tidemill_learning.label_time.change_point import ChangePoint
 from tidemill_learning.reference import reference_bytes
 from tidemill_learning.training.train import Trained, train
 from tidemill_trainer.release.transitions import UNREADABLE_CHAMPION
@@ -46,7 +47,9 @@ LIBRARIES = ("scikit-learn", "onnx", "onnxruntime", "numpy")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be trained: the run, where its rows are, and who must be beaten."""
+    """What is to be trained: the run, where its rows are, and who must be beaten. `cut_off_ms`: label time asks, and
+    what became known later is not for it; `change`: since when the rows tell of the world of now.
+    """
 
     run_id: str
     model: str
@@ -56,6 +59,8 @@ class Order:
     clean_topic: str
     partitions: tuple[tuple[str, int], ...]
     champion: ModelRef | None
+    change: ChangePoint | None = None
+    cut_off_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -81,10 +86,15 @@ class Job:
         tracking_run = self.tracking.begin(order.model, order.run_id, self._tags(order), name)
         try:
             began = time.monotonic()
-            loaded = load_data_set(order.table_uri, spec, order.clean_topic, order.partitions)
+            loaded = load_data_set(
+                order.table_uri, spec, order.clean_topic, order.partitions, known_by_ms=order.cut_off_ms
+            )
             give_back()
             champion, unreadable = self._champion(order)
-            trained = train(spec, loaded.rows, loaded.cut_off_ms, time.monotonic, champion)
+            trained = train(
+                spec, loaded.rows, loaded.cut_off_ms, time.monotonic, champion, order.change,
+                sequential=order.cut_off_ms is not None,
+            )  # fmt: skip
             seconds = time.monotonic() - began
             self.tracking.record(
                 tracking_run,
@@ -107,6 +117,9 @@ class Job:
             self.tracking.end(tracking_run, name=told)
         return {
             "passed": trained.gate.passed,
+            "outcome": trained.outcome,
+            "contest": _contest(trained),
+            "window": trained.window,
             "reason": trained.reason + alone,
             "gate": [evidence.to_dict() for evidence in (*_evidence(trained), *_unread(order, unreadable))],
             "champion_unreadable": bool(unreadable),
@@ -178,6 +191,7 @@ class Job:
             positive_class=trained.classes[1] if spec.target.task == "binary" else None,
             run_id=order.run_id, tracking_run=tracking_run, data_set=loaded.data_set.to_dict(),
             metrics=trained.metrics, created_at=self.clock.now_ms(), git_sha=self.git_sha,
+            window=trained.window, change_point=order.change.to_dict() if order.change else None,
             libraries={name: version_of(name) for name in LIBRARIES},
         )  # fmt: skip
 
@@ -187,6 +201,13 @@ class Job:
         return {
             "tidemill.cause": order.cause, "tidemill.trace_id": trace_id, "tidemill.code": self.git_sha, **commit,
         }  # fmt: skip
+
+
+def _contest(trained: Trained) -> dict[str, Any]:
+    """What the hold-out tells label time: evidence against the champion (none without one), the target's spread."""
+    found = trained.contest
+    told = {"wealth": found.to_state(), "labels": found.labels} if found else {"wealth": None, "labels": 0}
+    return told | {"spread": trained.spread}
 
 
 def moment(ms: int) -> str:
@@ -213,7 +234,7 @@ def _params(spec: ModelSpec, loaded: Loaded, trained: Trained) -> dict[str, obje
     chosen = {f"{trained.candidate}.{name}": value for name, value in trained.params.items()}
     return {
         "candidate": trained.candidate, "seed": spec.training.seed, "split": spec.training.split,
-        "newest": spec.training.newest, "cut_off_ms": loaded.cut_off_ms, **chosen,
+        "newest": spec.training.newest, "cut_off_ms": loaded.cut_off_ms, "window": trained.window, **chosen,
         **{f"rows.{name}": count for name, count in trained.rows.items()},
     }  # fmt: skip
 

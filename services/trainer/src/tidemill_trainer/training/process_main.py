@@ -104,6 +104,7 @@ def _do(job: Any, order: Mapping[str, Any]) -> dict[str, Any]:
 
 def _order(line: Mapping[str, Any]) -> Any:
     from tidemill.contracts.events.platform import ModelRef
+    from tidemill_learning.label_time.change_point import ChangePoint
     from tidemill_trainer.training.job import Order
 
     return Order(
@@ -111,6 +112,8 @@ def _order(line: Mapping[str, Any]) -> Any:
         table_uri=line["table_uri"], clean_topic=line["clean_topic"],
         partitions=tuple((topic, int(number)) for topic, number in line["partitions"]),
         champion=ModelRef.from_dict(line["champion"]) if line["champion"] else None,
+        change=ChangePoint.from_dict(line["change"]) if line.get("change") else None,
+        cut_off_ms=line.get("cut_off_ms"),
     )  # fmt: skip
 
 
