@@ -13,7 +13,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from tests.contract.contract import ROOT, SCHEMAS, catalog, models
-from tests.unit.core.contracts.model_text import MINIMAL
+from tests.unit.core.contracts.model_file.model_text import MINIMAL
 from tidemill.contracts.model_file import ModelFileError
 from tidemill.contracts.model_file.json_schema import model_file_schema
 from tidemill.contracts.model_file.load import parse_model

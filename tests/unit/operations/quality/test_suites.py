@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from tests.unit.core.contracts.model_text import MINIMAL, parse
+from tests.unit.core.contracts.model_file.model_text import MINIMAL, parse
 from tidemill.errors import ConfigError
 from tidemill_cli.commands.data.quality import LEFT_OVER, quality
 from tidemill_operations.quality.suites import import_suite, to_yaml

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import tidemill.contracts.usable
-from tests.unit.core.contracts.model_text import MINIMAL, refused
+from tests.unit.core.contracts.model_file.model_text import MINIMAL, refused
 from tidemill.contracts.model_file import ModelFileError
 from tidemill.contracts.model_file.load import load_model, load_models, parse_model
 from tidemill.contracts.usable import serve_usable, usable_models

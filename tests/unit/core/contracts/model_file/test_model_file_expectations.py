@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.core.contracts.model_text import MINIMAL, parse, refused
+from tests.unit.core.contracts.model_file.model_text import MINIMAL, parse, refused
 from tidemill.contracts.model_file import ExpectationSpec
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.core.contracts.model_text import FEATURES, HEAD, MINIMAL, TARGET, at, parse, refused
+from tests.unit.core.contracts.model_file.model_text import FEATURES, HEAD, MINIMAL, TARGET, at, parse, refused
 from tidemill.contracts.model_file import Feature, Gate, Release, ReleaseLimits, Target, load_model, load_models
 from tidemill.errors import ConfigError
 

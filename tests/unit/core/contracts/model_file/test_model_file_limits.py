@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.core.contracts.model_text import HEAD, MINIMAL, parse, refused
+from tests.unit.core.contracts.model_file.model_text import HEAD, MINIMAL, parse, refused
 from tidemill.contracts.model_file import ModelFileError
 from tidemill.contracts.model_file.load import parse_model
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.core.contracts.model_text import HEAD, MINIMAL, at, parse
+from tests.unit.core.contracts.model_file.model_text import HEAD, MINIMAL, at, parse
 from tidemill.contracts.model_file import ModelFileError
 from tidemill.contracts.record_check import check_against_record
 from tidemill.contracts.schemas.catalog import Schema, make_schema

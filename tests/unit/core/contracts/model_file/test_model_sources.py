@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.core.contracts.model_text import MINIMAL
+from tests.unit.core.contracts.model_file.model_text import MINIMAL
 from tidemill.contracts.model_file import FieldPath, ModelFileError
 from tidemill.contracts.model_file.load import parse_model
 from tidemill.contracts.topics import TopicCatalog

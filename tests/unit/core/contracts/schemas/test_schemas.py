@@ -13,7 +13,7 @@ from tidemill.contracts.schemas.catalog import SchemaCatalog, make_schema, read_
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import ConfigError
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[5]
 EMPTY_CRC = 0xC15D213AA4D7A795  # the specification's name for the CRC of no bytes, and its polynomial
 
 

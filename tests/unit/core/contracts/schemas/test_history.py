@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.core.contracts.model_text import MINIMAL, parse
+from tests.unit.core.contracts.model_file.model_text import MINIMAL, parse
 from tidemill.contracts.schemas.catalog import read_history, read_schema
 from tidemill.contracts.schemas.history import check_history, history_path, main, record_history
 from tidemill.errors import ConfigError
