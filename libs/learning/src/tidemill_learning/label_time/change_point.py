@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 LEAST = 5
 """Values on either side, without which neither has a mean."""
 
-LEAST_VARIANCE = 1e-4
-"""Of values in [0, 1]: a run of equal values is no proof of anything by itself."""
+LEAST_VARIANCE = 1e-6
+"""Of values in [0, 1] that fall into two equal runs exactly."""
 
 AS_LIKELY = 2.0
 """Log likelihood: a place that is less likely than the best by no more than that may be the one (about 95 %)."""
@@ -65,8 +65,9 @@ class ChangePoint:
 def locate(values: NDArray[np.float64]) -> Located | None:
     """The likeliest place where the mean of `values`, shape [n], rose; None where they are too few or it never did.
 
-    Either side is taken as normal with a mean and a variance of its own (Hinkley: Inference about the change-point in a
-    sequence of random variables, Biometrika 57, 1970). ADWIN says *that* the mean changed; the window it keeps still
+    Either side is taken as normal with a mean of its own and the variance of both (Hinkley: Inference about the
+    change-point in a sequence of random variables, Biometrika 57, 1970); with a variance for each side any run of equal
+    values would be taken for one. ADWIN says *that* the mean changed; the window it keeps still
     holds much of the time before, and a model that is fitted on it learns both worlds.
 
     >>> locate(np.array([0.1, 0.2] * 50 + [0.8, 0.9] * 10)).at
@@ -76,11 +77,11 @@ def locate(values: NDArray[np.float64]) -> Located | None:
     if n < 2 * LEAST:
         return None
     k = np.arange(LEAST, n - LEAST + 1)
-    sums, squares = np.cumsum(values), np.cumsum(np.square(values))
+    sums = np.cumsum(values)
     left, right = sums[k - 1] / k, (sums[-1] - sums[k - 1]) / (n - k)
-    variance_left = np.maximum(squares[k - 1] / k - np.square(left), LEAST_VARIANCE)
-    variance_right = np.maximum((squares[-1] - squares[k - 1]) / (n - k) - np.square(right), LEAST_VARIANCE)
-    likelihood = -0.5 * (k * np.log(variance_left) + (n - k) * np.log(variance_right))
+    around_mean = float(np.square(values - sums[-1] / n).sum())
+    left_over = around_mean - k * (n - k) / n * np.square(right - left)
+    likelihood = -0.5 * n * np.log(np.maximum(left_over, LEAST_VARIANCE * n))
     likelihood[right <= left] = -np.inf
     best = int(likelihood.argmax())
     if likelihood[best] == -np.inf:
