@@ -19,9 +19,9 @@ LAYERS = {
     "core": set(),
     "expectations": {"core"},
     "learning": {"core"},
-    "operations": {"core", "expectations"},
+    "operations": {"core", "expectations", "learning"},
     "embedded": {"core"},
-    "cli": {"core", "expectations", "operations", "embedded"},
+    "cli": {"core", "expectations", "learning", "operations", "embedded"},
 }
 FOR_SERVICES = {"core", "expectations", "learning"}
 

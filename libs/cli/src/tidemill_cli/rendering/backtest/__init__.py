@@ -1,0 +1,1 @@
+"""A backtest for people and programs: a table, one page, JSON."""

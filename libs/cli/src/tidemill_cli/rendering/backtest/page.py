@@ -1,0 +1,88 @@
+"""A backtest as one page of HTML that needs nothing else: style and chart stand in it, and no script."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+from tidemill_cli.rendering.backtest.chart import COLOURS, Mark, courses
+from tidemill_cli.rendering.backtest.rows import DIGITS, Row, rows_of
+from tidemill_cli.rendering.quality_table import moment
+from tidemill_learning.backtest.outcome import Outcome
+from tidemill_operations.backtest.job import Report
+
+MOST_LISTED = 200
+
+
+def page(report: Report) -> str:
+    """The whole page."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("tidemill_cli.rendering", ""), autoescape=True, undefined=StrictUndefined
+    )
+    found, ours = report.found, report.ours
+    names = ("page.css", "backtest/backtest.css")
+    style = "".join(files("tidemill_cli.rendering").joinpath(name).read_text(encoding="utf-8") for name in names)
+    shown = [ours, *(one for one in found.ranked if one is not ours)]
+    rows = {row.name: row for row in rows_of(report)}
+    return environment.get_template("backtest/page.html.j2").render(
+        model=report.model, source=report.source, style=Markup(style), notes=report.notes,
+        span=(moment(found.from_ms), moment(found.to_ms)), events=f"{found.counted:,}",
+        measure="mean absolute error" if found.measure == "mae" else found.measure,
+        metric=report.metric if report.metric != found.measure else "",
+        tiles=_tiles(report), chart=courses(shown, _marks(ours), found.from_ms, found.to_ms),
+        legend=[(k % COLOURS, one.name) for k, one in enumerate(shown)],
+        rows=[_line(row) for row in rows.values()],
+        grid=[(one.name, _figure(one.score), len(one.played.fits)) for one in found.grid],
+        alarms=_alarms(ours), releases=_releases(ours), fits=_fits(ours),
+    )  # fmt: skip
+
+
+def _tiles(report: Report) -> list[tuple[str, str, str]]:
+    ours, played = report.ours, report.ours.played
+    others = [one for one in report.found.ranked if one is not ours]
+    first = report.found.ranked[0] is ours
+    tiles = [(_figure(ours.score), "Tidemill", "good" if first else "")]
+    tiles += [(_figure(one.score), one.name, "") for one in others[:3]]
+    return [*tiles, (f"{len(played.fits):,}", "fits", ""), (f"{len(played.alarms):,}", "alarms", "")]
+
+
+def _line(row: Row) -> dict[str, str]:
+    return {
+        "name": row.name, "score": _figure(row.score), "behind": _figure(row.behind) if row.behind else "",
+        "metric": _figure(row.metric) if row.metric is not None else "none",
+        "fits": f"{row.fits:,}" + (f" ({row.failed} gave none)" if row.failed else ""),
+        "alarms": f"{row.alarms:,}", "releases": f"{row.releases:,}",
+        "seconds": f"{row.seconds:,.1f}", "fit_seconds": f"{row.fit_seconds:,.1f}",
+    }  # fmt: skip
+
+
+def _figure(value: float) -> str:
+    return f"{value:.{DIGITS}f}" if abs(value) < 1_000 else f"{value:,.0f}"
+
+
+def _marks(ours: Outcome) -> list[Mark]:
+    played = ours.played
+    marks = [Mark(one.changed_ms, "change", f"changed at {moment(one.changed_ms)}") for one in played.alarms]
+    marks += [Mark(one.at_ms, "alarm", f"alarm at {moment(one.at_ms)}") for one in played.alarms]
+    return [*marks, *(Mark(one.at_ms, "release", f"{moment(one.at_ms)}: {one.why}") for one in played.releases)]
+
+
+def _alarms(ours: Outcome) -> list[tuple[Any, ...]]:
+    return [
+        (moment(a.changed_ms), f"{moment(a.earliest_ms)} to {moment(a.latest_ms)}", moment(a.at_ms), f"{a.rows:,}")
+        for a in ours.played.alarms[:MOST_LISTED]
+    ]
+
+
+def _releases(ours: Outcome) -> list[tuple[Any, ...]]:
+    return [(moment(r.at_ms), f"{r.version}", r.why) for r in ours.played.releases[:MOST_LISTED]]
+
+
+def _fits(ours: Outcome) -> list[tuple[Any, ...]]:
+    return [
+        (moment(f.at_ms), f.cause, f"{f.rows:,}", f"{f.version or 'none'}", f"{f.seconds:.2f}", f.note)
+        for f in ours.played.fits[:MOST_LISTED]
+    ]

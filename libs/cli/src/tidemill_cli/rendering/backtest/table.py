@@ -1,0 +1,45 @@
+"""A backtest as a table for a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from tidemill_cli.rendering.backtest.rows import DIGITS, Row, rows_of
+from tidemill_cli.rendering.quality_table import moment
+from tidemill_operations.backtest.job import Report
+
+
+def show(console: Console, report: Report) -> None:
+    """Prints the table, what Tidemill's alarms were, and the notes."""
+    found = report.found
+    console.print(f"{report.model}: {found.counted:,} events, {moment(found.from_ms)} to {moment(found.to_ms)} UTC")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("policy")
+    headings = [_measure(found.measure), *([report.metric] if _apart(report) else [])]
+    for heading in (*headings, "fits", "alarms", "releases", "seconds", "of it fits"):
+        table.add_column(heading, justify="right")
+    for row in rows_of(report):
+        table.add_row(*_cells(row, _apart(report)))
+    console.print(table)
+    for alarm in report.ours.played.alarms:
+        changed, known = moment(alarm.changed_ms), moment(alarm.at_ms)
+        console.print(f"changed at {changed}, known at {known}, {alarm.rows:,} events later", highlight=False)
+    for note in report.notes:
+        console.print(note, highlight=False)
+
+
+def _apart(report: Report) -> bool:
+    """Whether the model file's metric is another than what all are scored by."""
+    return report.metric != report.found.measure
+
+
+def _cells(row: Row, metric: bool) -> list[str]:
+    fits = f"{row.fits:,}" + (f" ({row.failed} gave none)" if row.failed else "")
+    shown = [f"{row.metric:.{DIGITS}f}" if row.metric is not None else "none"] if metric else []
+    figures = [fits, f"{row.alarms:,}", f"{row.releases:,}", f"{row.seconds:,.1f}", f"{row.fit_seconds:,.1f}"]
+    return [row.name, f"{row.score:.{DIGITS}f}", *shown, *figures]
+
+
+def _measure(name: str) -> str:
+    return "mean absolute error" if name == "mae" else name
