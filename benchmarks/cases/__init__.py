@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.cases import audit, codec, fast_path, latency, load, memory, rest, scale, stream, swap, validator
+from benchmarks.cases import (
+    audit,
+    backtest,
+    codec,
+    fast_path,
+    latency,
+    load,
+    memory,
+    rest,
+    scale,
+    stream,
+    swap,
+    validator,
+)
 from benchmarks.harness.result import Result
 from benchmarks.harness.sizes import Sizes
 
@@ -22,5 +35,6 @@ CASES: dict[str, Callable[[Sizes], Result]] = {
     "load": load.load,
     "swap": swap.swap,
     "memory": memory.memory,
+    "backtest": backtest.backtest,
 }
 """Every benchmark by its name, in the order in which `make bench` runs them."""

@@ -17,6 +17,8 @@ class Sizes:
     first and after the last of the `swaps`, of which one comes every `swap_every_s`. `heavy_bytes`: of the models of
     the memory test, `heavy_swaps` of which follow each other. `load_s`: of the long load (`load_warm_s` before it and
     each phase); the cost of the log is found in `log_phases` phases of `log_phase_s` with it and as many without.
+
+    `streams` of generated rows are played again, `stream_rows` of each.
     """
 
     runs: int = 5
@@ -47,6 +49,8 @@ class Sizes:
     load_warm_s: float = 5.0
     log_phases: int = 5
     log_phase_s: float = 20.0
+    streams: int = 8
+    stream_rows: int = 40_000
 
 
 FULL = Sizes()
@@ -79,4 +83,6 @@ QUICK = Sizes(
     load_warm_s=0.5,
     log_phases=1,
     log_phase_s=1.0,
+    streams=1,
+    stream_rows=3_200,
 )
