@@ -52,6 +52,12 @@ def test_a_change_is_found_answered_and_said() -> None:
     assert second.labels > alarm.labels and "version 1" in second.why
 
 
+def test_a_model_file_that_wants_no_fits_for_quality_has_the_first_one_alone_and_is_told_of_changes() -> None:
+    played = Tidemill("Tidemill", 400, Budget(), fits(), on_quality=False).play(stream(6_000, (3_000,)), silent)
+    assert [fit.cause for fit in played.fits] == ["first_data"]
+    assert len(played.releases) == 1 and len(played.alarms) >= 1
+
+
 def test_an_event_is_answered_by_what_was_released_before_its_label_was_known() -> None:
     events = stream(6_000, (3_000,))
     played = tidemill().play(events, silent)

@@ -9,6 +9,7 @@ import pytest
 from tests.support.turning_model import write_model
 from tidemill.contracts.model_file import ModelFileError, ModelSpec, load_model
 from tidemill.errors import ConfigError
+from tidemill_learning.backtest.tidemill import Tidemill
 from tidemill_operations.backtest.policies import Override, compared, grid_of, read_override
 
 
@@ -50,6 +51,13 @@ def test_two_policies_of_one_name_are_refused(tmp_path: Path, spec: ModelSpec) -
     twice = override(tmp_path, "name: never\n", spec)
     with pytest.raises(ConfigError, match="two policies are called 'never'"):
         compared(spec, 1_000, [twice], float)
+
+
+def test_a_policy_without_quality_fits_no_more_after_the_first(tmp_path: Path, spec: ModelSpec) -> None:
+    watched = override(tmp_path, "retrain: {on: [drift]}\n", spec)
+    ours, other, *_ = compared(spec, 1_000, [watched], float).policies
+    assert isinstance(ours, Tidemill) and isinstance(other, Tidemill)
+    assert ours.on_quality and not other.on_quality
 
 
 def test_rivals_can_be_left_out(spec: ModelSpec) -> None:

@@ -22,7 +22,8 @@ AT_ONCE = 512
 @dataclass(slots=True)
 class Tidemill:
     """`LabelTime` with a stream's labels, in the order in which they came: the live loop's decisions. A fit takes no
-    event time: label time waits for it.
+    event time: label time waits for it. `on_quality`: whether the model file wants fits after the first one
+    (`retrain.on`).
     """
 
     name: str
@@ -30,6 +31,7 @@ class Tidemill:
     budget: Budget
     fits: Fits
     at_once: int = AT_ONCE
+    on_quality: bool = True
 
     def play(self, stream: Stream, advance: Advance) -> Played:
         """Play the stream."""
@@ -75,6 +77,9 @@ class _Play:
 
     def _fit(self, loop: LabelTime, due: Decision) -> None:
         assert isinstance(due, FitDue)
+        if due.cause != "first_data" and not self.policy.on_quality:
+            loop.unfitted()
+            return
         champion = self.versions[loop.champion].scorer if loop.champion is not None else None
         order = Order(self.stream, due.label, due.cut_off_ms, change=due.change, champion=champion)
         made, seconds = self.policy.fits.make(order)

@@ -89,7 +89,7 @@ def compared(
 
 def ours(name: str, spec: ModelSpec, fits: Fits) -> Tidemill:
     """Tidemill's policy under a model file."""
-    return Tidemill(name, spec.training.first_after, Budget(), fits)
+    return Tidemill(name, spec.training.first_after, Budget(), fits, on_quality="quality" in spec.retrain.on)
 
 
 def grid_of(rows: int, first_after: int) -> tuple[list[int], list[int | None]]:
