@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,15 @@ def test_rivals_can_be_left_out(spec: ModelSpec) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "every"), [(400, [100]), (1_000, [100]), (40_000, [2_000, 5_000]), (330_000, [20_000, 50_000])]
+    ("rows", "every", "newest"),
+    [
+        (400, [100], [300, None]),
+        (1_000, [100], [300, None]),
+        (40_000, [2_000, 5_000], [300, 1_200, None]),
+        (330_000, [20_000, 50_000], [300, 1_200, 60_000]),
+    ],
 )
-def test_schedules_fit_the_length_of_the_stream(rows: int, every: list[int]) -> None:
-    assert grid_of(rows, 500)[0] == every
+def test_schedules_fit_the_length_of_the_stream_and_what_training_may_take(
+    spec: ModelSpec, rows: int, every: list[int], newest: list[int | None]
+) -> None:
+    assert grid_of(rows, replace(spec.training, newest=60_000)) == (every, newest)

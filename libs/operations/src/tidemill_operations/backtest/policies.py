@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tidemill.contracts.model_file import ModelFileError, ModelSpec
 from tidemill.contracts.model_file.sections import read_retrain, read_training
+from tidemill.contracts.model_file.spec import Training
 from tidemill.contracts.model_file.yaml.document import compose
 from tidemill.contracts.model_file.yaml.nodes import Value
 from tidemill.errors import ConfigError
@@ -80,7 +81,7 @@ def compared(
         policies.append(never(first_after, fits))
     if FOREST not in without and AdaptiveForest.is_there():
         policies.append(AdaptiveForest(clock, spec.training.seed))
-    grid = [] if SCHEDULES in without else schedules(first_after, fits, *grid_of(rows, first_after))
+    grid = [] if SCHEDULES in without else schedules(first_after, fits, *grid_of(rows, spec.training))
     names = [policy.name for policy in policies]
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
         raise ConfigError(f"two policies are called {twice[0]!r}: give one another `name`")
@@ -92,14 +93,14 @@ def ours(name: str, spec: ModelSpec, fits: Fits) -> Tidemill:
     return Tidemill(name, spec.training.first_after, Budget(), fits, on_quality="quality" in spec.retrain.on)
 
 
-def grid_of(rows: int, first_after: int) -> tuple[list[int], list[int | None]]:
-    """Every how many rows, and on how many of the newest, a fixed schedule is tried.
-
-    >>> grid_of(40_000, 2_000)
-    ([2000, 5000], [2000, 8000, None])
+def grid_of(rows: int, training: Training) -> tuple[list[int], list[int | None]]:
+    """Every how many labels, and on how many of the newest rows (None: all), a fixed schedule is tried; on more than
+    `training.newest` none is.
     """
     every = dict.fromkeys(_round(rows // part) for part in (16, 6))
-    return list(every), [first_after, 4 * first_after, None]
+    most = min(rows, training.newest)
+    newest = [size for size in (training.first_after, 4 * training.first_after) if size < most]
+    return list(every), [*newest, None if most == rows else most]
 
 
 def _round(number: int) -> int:
