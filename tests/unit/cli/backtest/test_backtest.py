@@ -108,6 +108,7 @@ def test_a_browser_without_internet_shows_the_page(folder: Path, found: dict[str
     [
         ((), "say --data FILE or --topic NAME"),
         (("--data", "all.csv", "--topic", "t"), "say --data FILE or --topic NAME"),
+        (("--data", "all.csv", "--write"), "--write goes with --policy"),
         (("--data", "all.csv", "--since", "1d"), "--since goes with --topic"),
         (("--topic", "t", "--labels", "all.csv"), "go with --data"),
         (("--data", "few.csv"), "training.first_after"),
@@ -123,6 +124,19 @@ def test_what_cannot_be_done_is_said_with_the_way_out(
     done = run(folder, *arguments)
     assert done.exit_code != 0
     assert said in done.output + str(done.exception or "")
+
+
+def test_the_best_policy_is_written_into_the_model_file_if_it_is_better(tmp_path: Path) -> None:
+    file = write_model(tmp_path, MODEL + "retrain: {on: [drift]}\n")
+    pl.DataFrame(rows(1_200, 500)).write_csv(tmp_path / "all.csv")
+    (tmp_path / "watched.yaml").write_text("retrain: {on: [quality]}\n")
+    alone = [f"--without={rival}" for rival in ("never", "schedules", "forest")]
+    asked = ("--data", str(tmp_path / "all.csv"), "--policy", str(tmp_path / "watched.yaml"), "--write", *alone)
+    done = run(tmp_path, *asked)
+    assert done.exit_code == 0 and "wrote watched into" in done.output, done.output
+    assert file.read_text().endswith("retrain: {on: [quality]}\n")
+    again = run(tmp_path, *asked)
+    assert again.exit_code == 0 and "nothing is written" in again.output, again.output
 
 
 def test_a_model_that_is_not_there_is_named(folder: Path) -> None:

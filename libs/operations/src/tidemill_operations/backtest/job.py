@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tidemill.contracts.model_file import ModelSpec
-from tidemill_learning.backtest.outcome import Outcome
+from tidemill_learning.backtest.outcome import Outcome, best
 from tidemill_learning.backtest.run import Backtest, Told, backtest
 from tidemill_learning.backtest.stream import Stream
 from tidemill_operations.backtest.material import Material
@@ -29,6 +29,12 @@ class Report:
     def ours(self) -> Outcome:
         """Of the model file as it is."""
         return next(one for one in self.found.outcomes if one.name == OURS)
+
+    def best_of(self, overrides: Sequence[Override]) -> Override | None:
+        """The one of them that did best, None where none did better than the model file as it is."""
+        by_name = {one.name: one for one in self.found.outcomes}
+        found = best([self.ours, *(by_name[one.name] for one in overrides)], self.found.measure)
+        return next((one for one in overrides if one.name == found.name), None)
 
 
 def run(

@@ -23,6 +23,8 @@ from tidemill_learning.label_time.fit_schedule import Budget
 OURS = "Tidemill"
 NEVER, SCHEDULES, FOREST = "never", "schedules", "forest"
 RIVALS = (NEVER, SCHEDULES, FOREST)
+SECTIONS = ("training", "retrain")
+"""Of the model file, whose words a policy file may change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def read_override(path: Path, spec: ModelSpec) -> Override:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the policy file {path}: {error}") from error
     root = compose(path, text)
-    found = root.section(("name", "training", "retrain"))
+    found = root.section(("name", *SECTIONS))
     name = found.read("name", Value.text, path.stem, path.stem)
     training = found.read("training", lambda v: read_training(v, spec.target.task), spec.training, spec.training)
     retrain = found.read("retrain", read_retrain, spec.retrain, spec.retrain)

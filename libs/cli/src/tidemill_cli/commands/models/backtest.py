@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tidemill.contracts.model_file import ModelSpec
     from tidemill_operations.backtest.job import Report
     from tidemill_operations.backtest.material import Material
+    from tidemill_operations.backtest.policies import Override
     from tidemill_operations.platform import PlatformView
     from tidemill_operations.push.files.choices import Choices
 
@@ -36,12 +37,13 @@ EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--event-time", "times", metavar="START/STEP", help="Times for a file without: START + i STEP in row i.")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write one page with plots to this file.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--write", is_flag=True, help="Write the best --policy into the model file, if it is better than that.")
 @click.option("--bootstrap", metavar="HOST:PORT", help="Kafka of another platform than the one that runs here.")
 @reading_options
 def backtest(
     model: str, data: Path | None, labels: Path | None, topic: str | None, since: str | None,
     policies: tuple[Path, ...], without: tuple[str, ...], mapped: tuple[str, ...], times: str | None,
-    html: Path | None, as_json: bool,
+    html: Path | None, as_json: bool, write: bool,
     bootstrap: str | None, choices: Choices,
 ) -> None:  # fmt: skip
     """Play a model's past again: when would it have found a change, learned anew and released, and how good would its
@@ -63,6 +65,8 @@ def backtest(
 
     if (data is None) == (topic is None):
         raise click.UsageError("say --data FILE or --topic NAME")
+    if write and not policies:
+        raise click.UsageError("--write goes with --policy")
     if topic is None and since is not None:
         raise click.UsageError("--since goes with --topic")
     if data is None and (labels or mapped or times):
@@ -81,6 +85,19 @@ def backtest(
         except ValueError as error:
             raise click.ClickException(str(error)) from error
     _show(report, html, as_json)
+    if write:
+        with shown_errors():
+            _write(report, spec, overrides)
+
+
+def _write(report: Report, spec: ModelSpec, overrides: list[Override]) -> None:
+    from tidemill_operations.backtest.writing import write_policy
+
+    chosen = report.best_of(overrides)
+    if chosen is None:
+        click.echo("nothing is written: no policy did better than the model file as it is", err=True)
+    else:
+        click.echo(f"wrote {chosen.name} into {write_policy(spec, chosen)}", err=True)
 
 
 def _of_files(
