@@ -32,7 +32,7 @@ def test_a_metric_that_is_not_defined_never_passes_and_says_so() -> None:
 def test_no_rule_at_all_still_has_something_to_say() -> None:
     result = apply_gate("roc_auc", 0.8123, None, at_least=None, better_by=0.0, rows=300)
     assert result.passed and not result.results
-    assert result.reason == "roc_auc 0.8123 on 300 rows; no champion to beat, and the model file sets no floor"
+    assert result.reason == "roc_auc 0.8123 on 300 rows; no champion to beat"
 
 
 def test_rows_of_one_class_are_evidence_about_classes_and_not_about_the_metric() -> None:

@@ -38,7 +38,7 @@ class RuleResult:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """`passed` only if every rule did. `note`: what there is to say where no rule applied."""
+    """`passed` only if every rule did. `note`: what there is to say besides, or where no rule applied."""
 
     passed: bool
     results: tuple[RuleResult, ...]
@@ -47,7 +47,7 @@ class GateResult:
     @property
     def reason(self) -> str:
         """One sentence for people, never empty."""
-        return "; ".join(result.detail for result in self.results) or self.note
+        return "; ".join(filter(None, [*(result.detail for result in self.results), self.note]))
 
 
 def apply_gate(
@@ -83,7 +83,7 @@ def apply_gate(
         results.append(_floor(metric, challenger, at_least, rows))
     if champion is not None:
         results.append(_margin(metric, challenger, champion, better_by, rows))
-    note = f"{metric} {_shown(challenger)} on {rows} rows; no champion to beat, and the model file sets no floor"
+    note = "" if results else f"{metric} {_shown(challenger)} on {rows} rows; no champion to beat"
     return GateResult(all(result.passed for result in results), tuple(results), note)
 
 

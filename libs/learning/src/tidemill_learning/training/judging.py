@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -56,7 +56,8 @@ def judge(
 ) -> tuple[Verdict, Floats]:  # fmt: skip
     """Hold `judged`, which learned `fitted_on`, against the base rate, the model file's gate and the champion on the
     rows of `test`; gives its scores of them too. `table`: where the examples' positions are. `sequential`: the floors
-    alone are rules, for who is better is told by the contest, on these rows and on the labels that follow.
+    alone are rules, for who is better is told by the contest, on these rows and on the labels that follow. So they are
+    where the champion has learned nearly all rows and the model file asks for no margin over it.
     """
     scores = judged.score(test.inputs)
     metrics = measure(judged.task, test.target, scores, judged.classes)
@@ -72,8 +73,11 @@ def judge(
                 ours = measure(judged.task, rows.target, scores[fresh], judged.classes)
                 theirs = measure(judged.task, rows.target, answers, champion.classes)
     asked, metric, base = spec.training.gate, spec.training.metric, _against_base(judged, fitted_on, test, scores)
-    if sequential:
+    unlearned = champion is not None and len(rows) < MIN_ROWS and asked.better_by <= 0
+    if sequential or unlearned:
         gate = apply_floors(metric, metrics.get(metric), at_least=asked.at_least, rows=len(test), base=base)
+        if unlearned and not sequential:
+            gate = replace(gate, note=f"not held against the champion: it has learned all but {len(rows)} of the rows")
         return Verdict(metrics, ours, theirs, len(rows), gate, contest), scores
     gate = apply_gate(
         metric, ours.get(metric), theirs.get(metric) if champion is not None else None,
