@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill.contracts.quantities import LONGEST, milliseconds, parse_duration, parse_rate
+from tidemill.contracts.quantities import LONGEST, milliseconds, parse_duration, parse_fits, parse_rate
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,16 @@ def test_milliseconds_are_exact(count: int) -> None:
 )
 def test_a_duration_with_a_fraction_has_its_milliseconds(text: str, count: int) -> None:
     assert milliseconds(parse_duration(text)) == count
+
+
+@pytest.mark.parametrize(("text", "fits"), [("15 in 40_000", (15, 40_000)), (" 1 in 1 ", (1, 1))])
+def test_a_budget_of_fits_is_read(text: str, fits: tuple[int, int]) -> None:
+    assert parse_fits(text) == fits
+
+
+@pytest.mark.parametrize(
+    "text", ["", "15 in", "0 in 10", "11 in 10", "15 in 4e4", "15 in -1", "9" * 400 + " in 5", 15, None]
+)
+def test_what_is_no_budget_of_fits_is_refused_in_words(text: object) -> None:
+    with pytest.raises(ValueError, match="such as `15 in 40_000`"):
+        parse_fits(text)

@@ -18,6 +18,7 @@ LONGEST = timedelta(days=36_525)
 MOST = 2**63 - 1
 MILLISECOND = timedelta(milliseconds=1)
 _DURATION = re.compile(r"([0-9](?:_?[0-9])*(?:\.[0-9]+)?)\s*(ms|s|m|h|d|w)")
+_FITS = re.compile(r"([0-9](?:_?[0-9])*) in ([0-9](?:_?[0-9])*)")
 _RATE = re.compile(r"([0-9](?:_?[0-9])*) (?:a|an|per) (minute|hour|day|week)")
 _SHARE = re.compile(r"([0-9](?:_?[0-9])*(?:\.[0-9]+)?)\s*%")
 _PERIODS = {"minute": _UNITS["m"], "hour": _UNITS["h"], "day": _UNITS["d"], "week": _UNITS["w"]}
@@ -58,6 +59,21 @@ def parse_rate(text: object) -> tuple[int, timedelta]:
     if count > MOST:
         raise ValueError(f"{text!r} is more often than can be counted")
     return int(match[1].replace("_", "")), _PERIODS[match[2]]
+
+
+def parse_fits(text: object) -> tuple[int, int]:
+    """`15 in 40_000`: how many fits, in how many labelled rows; of either at least 1, and no more fits than rows.
+
+    Raises ValueError that says what is expected.
+    """
+    match = _FITS.fullmatch(text.strip()) if isinstance(text, str) else None
+    counts = [digits.replace("_", "") for digits in match.groups()] if match is not None else []
+    if not counts or any(len(digits) > len(str(MOST)) for digits in counts):
+        raise ValueError(f"{text!r} is no budget of fits: write such as `15 in 40_000` (fits in labelled rows)")
+    fits, rows = map(int, counts)
+    if not 1 <= fits <= rows:
+        raise ValueError(f"{text!r}: at least one fit, and no more fits than labelled rows, such as `15 in 40_000`")
+    return fits, rows
 
 
 def parse_share(text: object) -> float:

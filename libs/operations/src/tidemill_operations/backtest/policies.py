@@ -92,7 +92,9 @@ def compared(
 
 def ours(name: str, spec: ModelSpec, fits: Fits) -> Tidemill:
     """Tidemill's policy under a model file."""
-    return Tidemill(name, spec.training.first_after, Budget(), fits, on_quality="quality" in spec.retrain.on)
+    return Tidemill(
+        name, spec.training.first_after, Budget(*spec.retrain.fits), fits, on_quality="quality" in spec.retrain.on
+    )
 
 
 def grid_of(rows: int, training: Training) -> tuple[list[int], list[int | None]]:

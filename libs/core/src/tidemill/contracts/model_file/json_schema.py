@@ -25,8 +25,8 @@ _DURATION = {
 }
 _RATE = {
     "type": "string",
-    "pattern": r"^\s*[0-9](_?[0-9])* (a|an|per) (minute|hour|day|week)\s*$",
-    "description": "A rate, such as 3 a day.",
+    "pattern": r"^\s*[0-9](_?[0-9])* ((a|an|per) (minute|hour|day|week)|in [0-9](_?[0-9])*)\s*$",
+    "description": "A rate, such as 3 a day, or fits in labelled rows, such as 15 in 40_000 (the default).",
 }
 _PERCENT = {"type": "string", "pattern": r"^\s*[0-9](_?[0-9])*(\.[0-9]+)?\s*%\s*$"}
 _TEXT = {"type": "string", "minLength": 1}

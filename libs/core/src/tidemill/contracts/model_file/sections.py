@@ -163,7 +163,10 @@ def read_retrain(value: Value | None) -> Retrain:
     readers: dict[str, Callable[[Value], Any]] = {
         "on": lambda v: v.choices(words.RETRAIN_ON),
         "cooldown": Value.duration,
-        "at_most": Value.rate,
+        "at_most": Value.rate_or_fits,
         "every": Value.duration,
     }
-    return Retrain(**found.options(readers))
+    options = found.options(readers)
+    if isinstance(options.get("at_most", (0, None))[1], int):
+        options["fits"] = options.pop("at_most")
+    return Retrain(**options)

@@ -216,12 +216,15 @@ class Drift:
 class Retrain:
     """When a new version is wanted.
 
-    `drift` stands for changed features and predictions, `quality` for more errors.
+    `drift` stands for changed features and predictions, `quality` for more errors. `at_most`: runs that others than
+    label time ask for, in a stretch of event time; `fits`: those of label time, in so many labelled rows (both stand
+    under `at_most` in the file).
     """
 
     on: tuple[RetrainOn, ...] = ("drift", "quality")
     cooldown: timedelta = timedelta(hours=12)
     at_most: tuple[int, timedelta] | None = None
+    fits: tuple[int, int] = (15, 40_000)
     every: timedelta | None = None
 
 

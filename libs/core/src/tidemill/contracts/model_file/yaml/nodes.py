@@ -16,7 +16,7 @@ import yaml
 
 from tidemill.contracts.model_file.errors import Mistakes, ModelFileError
 from tidemill.contracts.model_file.yaml.suggestions import close_to, near, nearest
-from tidemill.contracts.quantities import MILLISECOND, parse_duration, parse_rate, parse_share
+from tidemill.contracts.quantities import MILLISECOND, parse_duration, parse_fits, parse_rate, parse_share
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -210,6 +210,10 @@ class Value:
     def rate(self) -> tuple[int, timedelta]:
         """A rate such as `3 a day`."""
         return self._quantity(parse_rate)
+
+    def rate_or_fits(self) -> tuple[int, timedelta | int]:
+        """A rate such as `3 a day`, or fits in labelled rows such as `15 in 40_000`."""
+        return self._quantity(lambda text: parse_fits(text) if " in " in str(text) else parse_rate(text))
 
     def share(self) -> float:
         """A percentage such as `0.1%`, as a share."""
