@@ -141,15 +141,22 @@ def test_features_alone_ask_only_where_nothing_better_is_watched(watch: Any, ask
     assert all(r.cause == "drift" for r in requests)
 
 
-def test_predictions_that_move_ask_for_retraining() -> None:
-    spec = model(window=200)
+@pytest.mark.parametrize("labels_tell", [True, False])
+def test_predictions_that_move_ask_for_retraining_only_where_labels_are_not_watched(labels_tell: bool) -> None:
+    watch: Any = ("features", "predictions", "quality") if labels_tell else ("features", "predictions")
+    spec = model(window=200, watch=watch)
     profiles = [
         replace(one, scores=tuple(replace(score, bins=score.bins[30:] + score.bins[:30]) for score in one.scores))
         if one.window >= 5
         else one
         for one in stream(spec, {**CALM, "count": 3_000})
     ]
-    requests = of(RetrainRequest, run(spec, profiles))
+    outcomes = run(spec, profiles)
+    requests = of(RetrainRequest, outcomes)
+    assert any(event.kind == "prediction" for event in of(DriftEvent, outcomes)), "it is told in either case"
+    if labels_tell:
+        assert not requests
+        return
     assert requests[0].cause == "prediction"
     assert [e.subject for e in requests[0].evidence] == ["score"]
 

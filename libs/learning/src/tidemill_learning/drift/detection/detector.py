@@ -276,8 +276,9 @@ class Detector:
     def _wanted(self, track: Track) -> bool:
         """Whether the alarms of this track ask for retraining, as the model file says.
 
-        Features that move are a reason only where nothing better is watched: weather moves every week, and a model that
-        still ranks and calibrates well has nothing to learn from it. They are evidence all the same.
+        Features or scores that move are a reason only where nothing better is watched: weekends move both every week,
+        and a model that still ranks and calibrates well has nothing to learn from it. Where labels come, they tell;
+        where they have stopped, there is nothing to learn anew from. Either is evidence all the same.
         """
         if not self._state.alarms.get(track.name):
             return False
@@ -285,7 +286,9 @@ class Detector:
             return "quality" in self._spec.retrain.on
         if "drift" not in self._spec.retrain.on:
             return False
-        alone = not {"predictions", "quality"} & set(self._spec.drift.watch)
+        if "quality" in self._spec.drift.watch:
+            return False
+        alone = "predictions" not in self._spec.drift.watch
         return track.kind == "predictions" or (alone and self._state.lasting[track.name] >= LASTING)
 
     def _id(self, *parts: str | int) -> str:
