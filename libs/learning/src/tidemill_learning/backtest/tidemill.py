@@ -43,6 +43,8 @@ class _Play:
     policy: Tidemill
     stream: Stream
     versions: dict[int, Version] = field(default_factory=dict)
+    """Those that may still answer: of the pool, and released ones."""
+    made: int = 0
     fits: list[Tried] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
     releases: list[Release] = field(default_factory=list)
@@ -83,17 +85,20 @@ class _Play:
         champion = self.versions[loop.champion].scorer if loop.champion is not None else None
         order = Order(self.stream, due.label, due.cut_off_ms, change=due.change, champion=champion)
         made, seconds = self.policy.fits.make(order)
-        number = len(self.versions) + 1
+        number = self.made + 1
         tried = (due.label, due.cut_off_ms, due.cause, due.rows)
         if isinstance(made, str) or made.refused:
             self.fits.append(Tried(*tried, None, seconds, made if isinstance(made, str) else made.refused))
             loop.unfitted()
             return
         self.fits.append(Tried(*tried, number, seconds, made.note))
+        self.made = number
         self.versions[number] = Version(made.scorer, self.stream)
         takeover = loop.fitted(number, made.contest, made.spread)
         if takeover is not None:
             self._note(takeover)
+        kept = {*loop.versions, *(release.version for release in self.releases)}
+        self.versions = {k: version for k, version in self.versions.items() if k in kept}
 
     def _note(self, decision: Decision) -> None:
         if isinstance(decision, Takeover):
