@@ -41,11 +41,10 @@ def backtest(sizes: Sizes) -> Result:
         print(_alarms(found), file=sys.stderr, flush=True)
     means = {who: _mean(runs, who) for who in runs[0]}
     result = Result("backtest", "mean prequential accuracy", means[OURS])
-    result.rivals = {who: means[who] for who in (SCHEDULE, FOREST, NEVER) if who in means}
     result.runs = runs
-    result.figures = {
-        f"{name} {who}": value for name, run in zip(STREAMS, runs, strict=False) for who, value in run.items()
-    }
+    result.figures = {f"mean {who}": means[who] for who in (SCHEDULE, FOREST, NEVER) if who in means}
+    for name, run in zip(STREAMS, runs, strict=False):
+        result.figures |= {f"{name} {who}": value for who, value in run.items()}
     result.goals = _goals(runs)
     return result
 
