@@ -9,6 +9,9 @@ from tidemill_cli.rendering.backtest.rows import DIGITS, Row, rows_of
 from tidemill_cli.rendering.quality_table import moment
 from tidemill_operations.backtest.job import Report
 
+MOST_ALARMS = 10
+"""The newest, of those that a terminal is told."""
+
 
 def show(console: Console, report: Report) -> None:
     """Prints the table, what Tidemill's alarms were, and the notes."""
@@ -22,9 +25,12 @@ def show(console: Console, report: Report) -> None:
     for row in rows_of(report):
         table.add_row(*_cells(row, _apart(report)))
     console.print(table)
-    for alarm in report.ours.played.alarms:
+    alarms = report.ours.played.alarms
+    for alarm in alarms[-MOST_ALARMS:]:
         changed, known = moment(alarm.changed_ms), moment(alarm.at_ms)
         console.print(f"changed at {changed}, known at {known}, {alarm.rows:,} events later", highlight=False)
+    if len(alarms) > MOST_ALARMS:
+        console.print(f"and {len(alarms) - MOST_ALARMS:,} changes before: --html and --json have them", highlight=False)
     for note in report.notes:
         console.print(note, highlight=False)
 
