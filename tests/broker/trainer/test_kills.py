@@ -81,7 +81,9 @@ def ready_with_one_version(world: World) -> None:
 
 
 def training_in_progress(world: World, name: str) -> psutil.Process:
-    """Ask for a version and freeze the training process, so that it is at work for sure."""
+    """Ask for a version, with rows that none has learned, and freeze the training process, so that it is at work for
+    sure.
+    """
     serving = world.versions()[-1].champion.version
     until(
         lambda: world.has_said(f"aliases of {MODEL}: champion names version {serving}"),
@@ -90,6 +92,8 @@ def training_in_progress(world: World, name: str) -> psutil.Process:
     )
     child = training_process(world)
     child.suspend()
+    world.push_events(1_000 + 300 * serving, 300)
+    world.push_labels(1_000 + 300 * serving, 300)
     before = world.log().count("(manual, attempt 1)")
     world.request("manual", DAY_ONE + 20 * HOUR, name)
     until(lambda: world.log().count("(manual, attempt 1)") > before, 60, "the training begins")

@@ -53,7 +53,7 @@ def test_the_first_sufficient_data_lead_to_a_version_and_a_request_to_the_next(w
     assert second.start_offsets == first.start_offsets
     states = [(run.state, run.cause) for run in world.runs()]
     assert states == [(s, c) for c in ("first_data", "drift") for s in ("accepted", "started", "finished")]
-    assert {evidence.detector for evidence in world.runs()[-1].gate} == {"at_least", "better_by"}
+    assert {evidence.detector for evidence in world.runs()[-1].gate} == {"base_rate", "at_least", "better_by"}
     assert world.headers("model_versions")[1]["traceparent"].split(b"-")[1] == sampled.split(b"-")[1]
     assert [release.action for release in world.releases()] == ["promoted", "promoted"]
     world.await_log("MLflow's aliases of tide: champion names version 2", 120)
@@ -76,7 +76,7 @@ def test_commands_roll_back_and_promote_and_refusals_are_told_with_reasons(world
     world.push_labels(0, 1_000)
     world.start()
     world.await_versions(1, 150)
-    world.request("drift", DAY_ONE + 17 * HOUR, "too-soon")
+    world.request("drift", DAY_ONE + 10 * HOUR, "too-soon")
     until(lambda: any(run.state == "refused" for run in world.runs()), 60, "a refusal")
     refused = next(run for run in world.runs() if run.state == "refused")
     assert "cooldown" in refused.reason

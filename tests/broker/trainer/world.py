@@ -56,7 +56,7 @@ training:
   budget: 2s
   metric: roc_auc
   gate: {at_least: 0.55, better_by: -1}
-retrain: {on: [drift, quality], cooldown: 1h}
+retrain: {on: [drift], cooldown: 1h}
 """
 
 RECORD = {
@@ -79,13 +79,14 @@ class World:
     root: Path
     folder: Path
     settings: KafkaSettings
+    model_file: str = MODEL_FILE
     trainer: subprocess.Popen[bytes] | None = None
     _extra: dict[str, str] = field(default_factory=dict)
     log_at_start: int = 0
 
     def __post_init__(self) -> None:
         (self.folder / "models").mkdir()
-        (self.folder / "models" / "tide.yaml").write_text(MODEL_FILE)
+        (self.folder / "models" / "tide.yaml").write_text(self.model_file)
         shutil.copytree(self.root / "schemas", self.folder / "schemas")
         (self.folder / "schemas" / "models" / "tide.avsc").write_text(json.dumps(RECORD))
         self.specs = load_models(self.folder / "models")
@@ -158,14 +159,14 @@ class World:
         )
         self._push("clean", self.codec.encode(rows, self.schemas.record(MODEL)), numbers)
 
-    def push_labels(self, first: int, count: int) -> None:
-        """The labels of these events, known ten minutes later."""
+    def push_labels(self, first: int, count: int, *, turned: bool = False) -> None:
+        """The labels of these events, known ten minutes later; `turned`: each the other one."""
         numbers = np.arange(first, first + count)
         when = DAY_ONE + numbers * 60_000
         rows = pa.record_batch(
             {
                 "event_id": [f"e{number}" for number in numbers],
-                "label": pa.array(wind(numbers) + noise(numbers) > 0.0),
+                "label": pa.array((wind(numbers) + noise(numbers) > 0.0) ^ turned),
                 "event_time": pa.array(when, pa.timestamp("ms", "UTC")),
                 "observed_at": pa.array(when + 600_000, pa.timestamp("ms", "UTC")),
             }

@@ -69,3 +69,12 @@ def test_the_back_off_is_bounded(failures: int) -> None:
     past = [PastRun(f"r{k}", "drift", f"f{k}", "failed", 0) for k in range(failures)]
     limit = 2**MAX_DOUBLINGS * HOUR
     assert decide(Request("r", "drift", "f", limit), past, Policy(cooldown_ms=0)).admitted
+
+
+def test_what_label_time_asks_for_under_its_own_budget_is_stopped_by_an_open_run_alone() -> None:
+    def due(past: list[PastRun]) -> AdmissionDecision:
+        return decide(Request("r", "quality", "new", HOUR, budgeted=True), past, POLICY)
+
+    assert due([run(0.9), run(0.8), run(0.7)]).admitted, "neither cooldown nor a rate"
+    assert due([run(0.9, "failed", None), run(0.95, "failed", None)]).admitted, "no back-off"
+    assert "one run at a time" in due([run(0.9, "started", None)]).reason

@@ -6,15 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.trainer.fixtures import CLEAN, HOUR, LABELS, PARTS, SCHEMA, SPEC, events, labels, request
+from tests.unit.trainer.fixtures import HOUR, SPEC, request
 from tidemill.clock import FixedClock
 from tidemill.codec import Codec
 from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.telemetry.traceparent import parse_traceparent
 from tidemill_trainer.admission.admission import Admission
-from tidemill_trainer.collect.first_data import FirstData, count_labelled
-from tidemill_trainer.collect.row_buffer import Committed, ModelRows
-from tidemill_trainer.collect.training_table import TrainingTable
 from tidemill_trainer.runs.database import connect, migrate
 from tidemill_trainer.runs.store import Outcome, RunStore
 
@@ -34,12 +31,6 @@ def store(tmp_path: Path) -> RunStore:
 @pytest.fixture
 def admission(store: RunStore, schemas: SchemaCatalog) -> Admission:
     return Admission(store, {"tide": SPEC}, Codec(schemas), schemas, FixedClock(1))
-
-
-def model_rows(folder: Path, schemas: SchemaCatalog) -> ModelRows:
-    table = TrainingTable((folder / "table").as_uri(), SCHEMA, PARTS)
-    topics = {CLEAN: "clean", LABELS: "labels"}
-    return ModelRows(SPEC, Codec(schemas), schemas, topics, table, SCHEMA, lambda: 0.0)
 
 
 def test_a_request_from_the_topic_is_taken_once(admission: Admission, store: RunStore, schemas: SchemaCatalog) -> None:
@@ -64,24 +55,6 @@ def test_a_run_is_always_traced_and_goes_on_in_its_requests_trace_where_that_is_
     assert told[0] == sampled
     parsed = parse_traceparent(told[1])
     assert parsed is not None and parsed[2] and told[1] != sampled
-
-
-def test_the_first_version_is_asked_for_when_enough_events_have_labels(
-    tmp_path: Path, admission: Admission, store: RunStore, schemas: SchemaCatalog
-) -> None:
-    model, watch = model_rows(tmp_path, schemas), FirstData(admission, store)
-    model.table.append(events(0, 12), {(CLEAN, 0): 12})
-    model.table.append(labels(3, 30), {(LABELS, 0): 30})
-    model.load_counts()
-    assert count_labelled(model) == 9, "labels of events that are not there do not count"
-    watch.after_commit(model)
-    assert store.unsent() == []
-    model.table.append(events(12, 5), {(CLEAN, 0): 17})
-    model.committed = Committed(17, 40, 1_000)
-    watch.after_commit(model)
-    watch.after_commit(model)
-    (told,) = store.unsent()
-    assert (told.event.cause, told.event.state) == ("first_data", "accepted")
 
 
 def test_the_schedule_asks_when_so_much_event_time_has_passed_since_the_last_run(

@@ -68,8 +68,9 @@ class LiveState:
         return {request["request_id"] for request in self.of("retrain_requests")} - answered
 
     def unreleased(self) -> set[int]:
-        """Versions that a run has finished and that no release has decided on."""
-        made = {run["version"] for run in self.of("retrain_runs") if run["state"] == "finished" and run["version"]}
+        """Versions that a run has finished and that no release has decided on; undecided ones wait for labels."""
+        finished = [run for run in self.of("retrain_runs") if run["state"] == "finished" and run["version"]]
+        made = {run["version"] for run in finished if run.get("outcome") != "undecided"}
         decided = {release["published"]["champion"]["version"] for release in self.of("model_releases")}
         newest = max(decided, default=0)
         return {version for version in made if version > newest}

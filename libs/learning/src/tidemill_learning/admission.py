@@ -19,12 +19,15 @@ FREE_OF_COOLDOWN = frozenset({"manual", "first_data"})
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked. `event_time_ms`: stream time of the evidence."""
+    """What is asked. `event_time_ms`: stream time of the evidence. `budgeted`: a fit that is due in label time, where a
+    budget of its own stands in for cooldown, back-off and `at_most`.
+    """
 
     request_id: str
     cause: str
     fingerprint: str
     event_time_ms: int
+    budgeted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ def _first_only_once(request: Request, past: Sequence[PastRun], policy: Policy) 
 
 
 def _cooldown(request: Request, past: Sequence[PastRun], policy: Policy) -> str | None:
-    if request.cause in FREE_OF_COOLDOWN:
+    if request.budgeted or request.cause in FREE_OF_COOLDOWN:
         return None
     done = [run.event_time_ms for run in past if run.state == "finished"]
     since = request.event_time_ms - max(done) if done else policy.cooldown_ms
@@ -106,7 +109,7 @@ def _cooldown(request: Request, past: Sequence[PastRun], policy: Policy) -> str 
 
 
 def _at_most(request: Request, past: Sequence[PastRun], policy: Policy) -> str | None:
-    if policy.at_most is None or request.cause in FREE_OF_COOLDOWN:
+    if policy.at_most is None or request.budgeted or request.cause in FREE_OF_COOLDOWN:
         return None
     most, within = policy.at_most
     recent = [run for run in past if run.event_time_ms > request.event_time_ms - within]
@@ -114,7 +117,7 @@ def _at_most(request: Request, past: Sequence[PastRun], policy: Policy) -> str |
 
 
 def _backoff(request: Request, past: Sequence[PastRun], policy: Policy) -> str | None:
-    if request.cause == "manual":
+    if request.budgeted or request.cause == "manual":
         return None
     failures = 0
     for run in reversed(past):

@@ -41,3 +41,14 @@ CHALLENGER_SHARE = Gauge("tidemill_trainer_challenger_share", "Share of the chal
 TRIAL_LABELS = Gauge("tidemill_trainer_trial_labels", "Labels on which the arms of the trial were compared.", ["model"])
 TRIAL_GAIN = Gauge("tidemill_trainer_trial_gain", "Mean gain of the challenger on those labels.", ["model"])
 EVENTS_PUBLISHED = Counter("tidemill_trainer_events_published_total", "Run events sent from SQL.", ["model"])
+LABELS_ASSESSED = Counter("tidemill_trainer_labels_assessed_total", "Labelled rows taken in label time.", ["model"])
+LABEL_TIME_ALARMS = Counter(
+    "tidemill_trainer_label_time_alarms_total", "Changes after which the version that serves answers worse.", ["model"]
+)
+LABEL_TIME_BEHIND = Gauge(
+    "tidemill_trainer_label_time_behind", "Commits of the training table that label time has not come to.", ["model"]
+)
+LABEL_TIME_WAITS = Gauge("tidemill_trainer_label_time_waits", "1 while label time waits for a fit.", ["model"])
+TAKEOVERS = Counter(
+    "tidemill_trainer_takeovers_total", "Versions that proved better in label time than the one that served.", ["model"]
+)

@@ -9,8 +9,8 @@ from pydantic_settings import NoDecode
 
 from tidemill.settings import CommonSettings
 
-Part = Literal["collect", "admit", "train", "release", "publish"]
-PARTS: tuple[Part, ...] = ("collect", "admit", "train", "release", "publish")
+Part = Literal["collect", "assess", "admit", "train", "release", "publish"]
+PARTS: tuple[Part, ...] = ("collect", "assess", "admit", "train", "release", "publish")
 
 
 class TrainerSettings(CommonSettings):
@@ -50,7 +50,8 @@ class TrainerSettings(CommonSettings):
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _train_knows_what_serves(self) -> Self:
-        if "train" in self.parts and "release" not in self.parts:
-            raise ValueError("the part `train` runs beside `release`, which knows the champion: name both")
+    def _all_know_what_serves(self) -> Self:
+        for part in ("train", "assess"):
+            if part in self.parts and "release" not in self.parts:
+                raise ValueError(f"the part `{part}` runs beside `release`, which knows the champion: name both")
         return self

@@ -16,6 +16,7 @@ from tidemill.access.migrate import migrate_access
 from tidemill.artifact import ArtifactStore, Bounds
 from tidemill.clock import SystemClock
 from tidemill.codec.layout import layout_of
+from tidemill.contracts.events.platform import ModelRef
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import ConfigError, RetryLater
@@ -30,8 +31,13 @@ from tidemill.telemetry.logs import configure_logging
 from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
 from tidemill_trainer.admission.admission import Admission
 from tidemill_trainer.admission.request_reader import RequestReader
+from tidemill_trainer.assess.answers import Versions
+from tidemill_trainer.assess.assessment import Assessment, AssessmentContext
+from tidemill_trainer.assess.loop import Assess
+from tidemill_trainer.assess.state import LabelTimeStore
+from tidemill_trainer.assess.table_steps import TableSteps
+from tidemill_trainer.collect.calendar import Calendar
 from tidemill_trainer.collect.collector import ROLES, Collector, CollectorContext
-from tidemill_trainer.collect.first_data import FirstData
 from tidemill_trainer.collect.row_buffer import ModelRows
 from tidemill_trainer.collect.rows import table_schema
 from tidemill_trainer.collect.training_table import TrainingTable
@@ -110,6 +116,7 @@ def build(
         return None
     places = {model.spec.name: _place(settings, model, catalog) for model in models}
     admission = Admission(store, specs, contract.codec(), schemas, clock)
+    label_times = LabelTimeStore(engine, clock)
     child = TrainingChild(child_environment(settings), stop)
     published = Published(
         settings,
@@ -120,7 +127,7 @@ def build(
     )
     collecting = CollectorContext(
         settings=settings, group=catalog.group("trainer-collect"), models=models, partitions=counts,
-        after_commit=FirstData(admission, store).after_commit, stop=stop,
+        after_commit=Calendar(admission, store).after_commit, stop=stop,
         heartbeat=_heartbeat(health, settings, "collect"), count=partial(topic_partitions, settings, contract),
         grown=lambda model: places.update({model.spec.name: _place(settings, model, catalog)}),
     )  # fmt: skip
@@ -135,8 +142,8 @@ def build(
         reader=TopicReader(settings, catalog.group("trainer-release"), watched), specs=specs,
         writers={name: ExclusiveWriter(settings, catalog.transactional_id(f"release-{name}")) for name in specs},
         published=published, evaluator=_trial_evaluator(settings, contract, published), store=store,
-        audit=ReleaseAudit(engine), clock=clock, tracer=tracer, poll_s=settings.poll_s, stop=stop,
-        heartbeat=_heartbeat(health, settings, "release"),
+        takeovers=label_times, audit=ReleaseAudit(engine), clock=clock, tracer=tracer, poll_s=settings.poll_s,
+        stop=stop, heartbeat=_heartbeat(health, settings, "release"),
     )  # fmt: skip
     releaser = Releaser(releasing)
     publishing = OutboxContext(
@@ -150,6 +157,8 @@ def build(
         champion_known=releaser.caught_up, tracer=tracer, stop=stop, heartbeat=_heartbeat(health, settings, "train"),
     )  # fmt: skip
     trainer = Trainer(training)
+    assessments = [_assessment(settings, model.spec, store, label_times, admission, published) for model in models]
+    assess = Assess(assessments, releaser.caught_up, stop, _heartbeat(health, settings, "assess"))
     health.add_ready("starting", lambda: None)
     health.add_ready("database", store.ping)
     loops: dict[Part, tuple[Callable[[], None], Callable[[], str | None]]] = {
@@ -160,11 +169,33 @@ def build(
         ),
         "collect": (collector.run, collector.unready),
         "admit": (requests.run, lambda: None),
+        "assess": (assess.run, lambda: None),
         "publish": (outbox.run, lambda: None),
     }
     for part in settings.parts:
         health.add_ready(part, loops[part][1])
     return {part: loop for part, (loop, _) in loops.items() if part in settings.parts}
+
+
+def _assessment(
+    settings: TrainerSettings, spec: ModelSpec, store: RunStore, label_times: LabelTimeStore, admission: Admission,
+    published: Published,
+) -> Assessment:  # fmt: skip
+    def find(version: int) -> ModelRef | None:
+        found = store.artifact(spec.name, version) or published.reference(spec.name, version)
+        return found[0] if found else None
+
+    steps = TableSteps(_table_uri(settings, spec.name))
+    versions = Versions(spec.name, spec.target.task, ArtifactStore.of(settings), find)
+    context = AssessmentContext(
+        spec=spec, steps=steps, versions=versions, store=label_times, admission=admission,
+        published=published.current, has_version=store.has_version, clock=SystemClock(),
+    )  # fmt: skip
+    return Assessment(context)
+
+
+def _table_uri(settings: TrainerSettings, model: str) -> str:
+    return f"{settings.tables}/{settings.prefix}{model}"
 
 
 def _trial_evaluator(settings: TrainerSettings, contract: Contract, published: Published) -> TrialEvaluator:
@@ -213,7 +244,7 @@ def model_rows(settings: TrainerSettings, spec: ModelSpec, contract: Contract, c
         raise ConfigError(f"the schema of {spec.name} has a type that a table cannot hold")
     schema = table_schema(spec, record.arrow)
     partitions = [(topic, number) for topic in topics for number in range(counts[topic])]
-    table = TrainingTable(f"{settings.tables}/{settings.prefix}{spec.name}", schema, partitions)
+    table = TrainingTable(_table_uri(settings, spec.name), schema, partitions)
     return ModelRows(
         spec,
         contract.codec(),
@@ -228,7 +259,7 @@ def model_rows(settings: TrainerSettings, spec: ModelSpec, contract: Contract, c
 
 def _place(settings: TrainerSettings, model: ModelRows, catalog: TopicCatalog) -> Place:
     name = model.spec.name
-    return Place(f"{settings.tables}/{settings.prefix}{name}", catalog.name("clean", name), model.table.partitions)
+    return Place(_table_uri(settings, name), catalog.name("clean", name), model.table.partitions)
 
 
 def _named(catalog: TopicCatalog, counts: Mapping[str, int], *roles: str) -> dict[str, int]:

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import Consumer
 
 from tests.support.polling import until
-from tests.unit.trainer.fixtures import CLEAN, LABELS, PARTS, SCHEMA, SPEC, events, labels
+from tests.unit.trainer.fixtures import CLEAN, LABELS, PARTS, SCHEMA, SPEC, events, labels, request
 from tidemill.clock import FixedClock
 from tidemill.codec import Codec
 from tidemill.contracts.model_file import load_models
@@ -17,16 +17,20 @@ from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.service import Heartbeat
 from tidemill.service.contract import Contract
+from tidemill_learning.admission import AdmissionDecision
 from tidemill_trainer.admission.admission import Admission
 from tidemill_trainer.collect import news
+from tidemill_trainer.collect.calendar import Calendar
 from tidemill_trainer.collect.collector import Collector, CollectorContext
-from tidemill_trainer.collect.first_data import FirstData
 from tidemill_trainer.collect.row_buffer import ModelRows
 from tidemill_trainer.collect.training_table import TrainingTable
 from tidemill_trainer.runs.database import connect, migrate
-from tidemill_trainer.runs.store import RunStore
+from tidemill_trainer.runs.store import Outcome, RunStore
 from tidemill_trainer.settings import TrainerSettings
 from tidemill_trainer.wiring import open_tables
+
+DAY = 24 * 60
+"""Events of a day: one a minute."""
 
 
 class Bench:
@@ -43,7 +47,7 @@ class Bench:
         self.table = TrainingTable((folder / "table").as_uri(), SCHEMA, PARTS)
         self.model = ModelRows(SPEC, Codec(schemas), schemas, topics, self.table, SCHEMA, lambda: 0.0)
         settings = TrainerSettings(kafka_bootstrap="127.0.0.1:1", collect_every_s=0.1, collect_rows=1, poll_s=0.01)
-        after = FirstData(admission, self.store).after_commit
+        after = Calendar(admission, self.store).after_commit
         partitions = dict.fromkeys(topics, 2)
         context = CollectorContext(
             settings=settings, group="g", models=[self.model], partitions=partitions, after_commit=after,
@@ -51,6 +55,13 @@ class Bench:
         )  # fmt: skip
         self.collector = Collector(context)
         self.consumer = Consumer({"bootstrap.servers": "127.0.0.1:1", "group.id": "g"})
+
+    def has_a_version(self) -> None:
+        """One was made, at the beginning of the stream."""
+        self.store.admit(request(), "", lambda past: AdmissionDecision(True, ""))
+        claim = self.store.claim()
+        assert claim is not None
+        self.store.finish(claim, Outcome("gate passed", (), {}, (), self.store.version_of(claim)))
 
     def take_away(self) -> None:
         self.engine.dispose()
@@ -75,19 +86,20 @@ def test_rows_go_on_into_the_table_while_the_database_is_away_and_a_version_is_a
     bench: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(news, "AGAIN_AFTER_S", 0.0)
+    bench.has_a_version()
     bench.take_away()
     bench.turn(0, 12)
     assert "whether tide needs a version is asked again" in caplog.text
-    bench.turn(12, 1)
-    assert bench.table.ends() == {(CLEAN, 0): 13, (LABELS, 0): 13}
+    bench.turn(8 * DAY, 1)
+    assert bench.table.ends() == {(CLEAN, 0): 8 * DAY + 1, (LABELS, 0): 8 * DAY + 1}
     bench.bring_back()
 
     def asked() -> int:
         bench.collector.turn(bench.consumer)
         return len(bench.store.unsent())
 
-    until(lambda: asked() == 1, 30, "the first version is asked for, without another commit")
-    assert bench.store.unsent()[0].event.cause == "first_data"
+    until(lambda: asked() == 4, 30, "a version is asked for, without another commit")
+    assert bench.store.unsent()[-1].event.cause == "schedule"
 
 
 def test_rows_that_cannot_be_committed_at_a_stop_do_not_end_the_others_with_a_failure(

@@ -8,8 +8,17 @@ import pytest
 
 from tests.unit.trainer.fixtures import finished, reference, serving
 from tidemill.contracts.events.platform import Evidence, ModelVersion, ReleaseCommand
+from tidemill_learning.release.policy import Plan
+from tidemill_trainer.assess.state import OpenTakeover
 from tidemill_trainer.release.commands import release_of_command
-from tidemill_trainer.release.transitions import UNREADABLE_CHAMPION, NotReleased, release_of_run, run_release_id
+from tidemill_trainer.release.transitions import (
+    UNREADABLE_CHAMPION,
+    NotReleased,
+    release_of_run,
+    release_of_takeover,
+    run_release_id,
+    takeover_release_id,
+)
 
 KNOWN = {number: (reference(number), (5, 6)) for number in (1, 2, 3)}
 
@@ -107,3 +116,43 @@ def test_nothing_older_and_nothing_unknown_is_approved() -> None:
     for current, version in ((serving(3, 3), 2), (serving(3, 3), 3), (serving(3, 3), 9)):
         with pytest.raises(NotReleased):
             release_of_command(current, command("approve", version), None, KNOWN.get, 9)
+
+
+def takeover(version: int, over: int) -> OpenTakeover:
+    why = Evidence(
+        detector="label_time", kind="quality", subject=f"version {version}", statistic=7.1, threshold=6.9, detail="d"
+    )
+    return OpenTakeover("t1", "tide", version, over, (why,), "it answers better")
+
+
+def test_a_version_that_the_gate_left_undecided_is_not_released_by_its_run() -> None:
+    with pytest.raises(NotReleased, match="version 2 joins the pool"):
+        release_of_run(serving(1, 1), replace(finished(2), outcome="undecided"), 7)
+
+
+def test_a_takeover_promotes_at_once_with_its_evidence_or_starts_the_trial_that_the_model_file_asks_for() -> None:
+    direct = release_of_takeover(serving(3, 3), takeover(2, 3), reference(2), 9)
+    assert (direct.action, direct.by, direct.published.champion.version) == ("promoted", "label_time", 2)
+    assert direct.evidence == takeover(2, 3).evidence and direct.release_id == takeover_release_id("t1")
+    started = release_of_takeover(serving(3, 3), takeover(4, 3), reference(4), 9, Plan("canary"))
+    assert (started.action, started.published.champion.version) == ("started", 3)
+    assert started.published.challenger == reference(4) and started.published.challenger_share == 0.05
+
+
+def test_what_takes_over_from_a_version_on_trial_takes_its_place_or_ends_the_trial() -> None:
+    on_trial = release_of_takeover(serving(3, 3), takeover(4, 3), reference(4), 9, Plan("canary")).published
+    next_one = release_of_takeover(on_trial, takeover(5, 4), reference(5), 9, Plan("canary"))
+    assert next_one.published.challenger == reference(5) and "takes the place of version 4" in next_one.reason
+    back = release_of_takeover(on_trial, takeover(3, 4), reference(3), 9, Plan("canary"))
+    assert (back.action, back.published.champion.version, back.published.challenger) == ("rolled_back", 3, None)
+
+
+def test_a_takeover_that_came_too_late_releases_nothing() -> None:
+    for current, wanted, known, why in (
+        (None, takeover(2, 1), reference(2), "nothing serves"),
+        (serving(1, 1), takeover(2, 1), None, "not known"),
+        (serving(2, 2), takeover(2, 1), reference(2), "serves already"),
+        (serving(5, 5), takeover(2, 1), reference(2), "5 serves by now"),
+    ):
+        with pytest.raises(NotReleased, match=why):
+            release_of_takeover(current, wanted, known, 9)

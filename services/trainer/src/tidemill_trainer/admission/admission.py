@@ -1,10 +1,10 @@
-"""*admit*: requests from the topic, from the data itself and from the calendar pass admission into SQL."""
+"""*admit*: requests from the topic, from label time and from the calendar pass admission into SQL."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tidemill.clock import Clock
@@ -13,18 +13,22 @@ from tidemill.contracts.events.platform import Evidence, RetrainRequest
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.quantities import milliseconds
 from tidemill.contracts.schemas.catalog import SchemaCatalog
-from tidemill.errors import DeadLetter
+from tidemill.errors import DeadLetter, RetryLater
 from tidemill.ids import deterministic_id
 from tidemill.kafka.headers import TRACEPARENT, find
 from tidemill.telemetry.traceparent import new_traceparent, parse_traceparent
-from tidemill_learning.admission import Policy, Request, decide
+from tidemill_learning.admission import OPEN, AdmissionDecision, PastRun, Policy, Request, decide
 from tidemill_trainer import metrics
-from tidemill_trainer.runs.store import RunStore
+from tidemill_trainer.runs.store import Also, RunStore
 
 if TYPE_CHECKING:
     from tidemill.kafka.headers import Headers
 
 _log = logging.getLogger(__name__)
+
+
+def _nothing(connection: object) -> None:
+    """No more is written."""
 
 
 class Admission:
@@ -59,12 +63,21 @@ class Admission:
 
     def admit(self, request: RetrainRequest, traceparent: bytes | None = None) -> bool:
         """Pass one request through admission; gives whether it was admitted (or `False` for a repeat)."""
+        return self._admit(request, traceparent)
+
+    def _admit(
+        self, request: RetrainRequest, traceparent: bytes | None, *, budgeted: bool = False, also: Also = _nothing
+    ) -> bool:
         policy = policy_of(self._specs[request.model])
-        asked = Request(request.request_id, request.cause, request.fingerprint, request.event_time)
+        asked = Request(request.request_id, request.cause, request.fingerprint, request.event_time, budgeted)
+
+        def decided(past: Sequence[PastRun]) -> AdmissionDecision:
+            if budgeted and any(run.state in OPEN for run in past):
+                raise RetryLater(f"{request.model}: a fit is due, and waits until the run that is open has ended")
+            return decide(asked, past, policy)
+
         with self._lock:
-            decision = self._store.admit(
-                request, _sampled(traceparent).decode(), lambda past: decide(asked, past, policy)
-            )
+            decision = self._store.admit(request, _sampled(traceparent).decode(), decided, also)
         if decision is None:
             return False
         outcome = "accepted" if decision.admitted else "refused"
@@ -79,26 +92,13 @@ class Admission:
         )
         return decision.admitted
 
-    def ask_for_first(self, model: str, labelled: int, stream_time_ms: int) -> bool:
-        """There is enough to learn from: ask for the first version. Called again, it asks with a new
-        fingerprint only once the data has grown (so that a failed gate gets its second chance).
+    def ask_for_fit(self, request: RetrainRequest, also: Also) -> None:
+        """Pass the request of a fit that is due in label time through admission, which its own budget stands in for,
+        with what is written in the same transaction. Raises `RetryLater` while another run of the model is open:
+        nothing is written then.
         """
-        wanted = self._specs[model].training.first_after
-        evidence = Evidence(
-            detector="collect",
-            kind="data",
-            subject="labelled_rows",
-            statistic=float(labelled),
-            threshold=float(wanted),
-            detail=f"{labelled} labelled rows, wanted {wanted}",
-        )
-        return self._ask(
-            model,
-            "first_data",
-            f"first_data/{model}/{labelled // max(1, wanted // 4)}",
-            evidence,
-            stream_time_ms,
-        )
+        if not self._admit(request, None, budgeted=True, also=also):
+            _log.warning("a fit of %s that is due is not made", request.model)
 
     def ask_by_schedule(self, model: str, stream_time_ms: int) -> bool:
         """Ask for a new version if `retrain.every` has passed, in stream time, since the last run."""

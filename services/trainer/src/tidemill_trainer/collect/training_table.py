@@ -20,7 +20,6 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from tidemill.errors import RetryLater
-from tidemill_learning.training.labelled import EVENT_ID, LABEL
 from tidemill_trainer.collect.rows import KIND, after
 from tidemill_trainer.collect.table_ends import NO_IDS, Ends, committed_ends, last_of, transactions
 
@@ -162,15 +161,6 @@ class TrainingTable:
 
         with _store_may_fail("read"):
             return self._table.to_pyarrow_dataset().to_table(columns=[name], filter=ds.field(KIND) == kind).column(name)
-
-    def labelled_ids(self, kinds: Iterable[str]) -> pa.Array:
-        """Ids, each once, of events whose label came with them. Raises `RetryLater` where the store is away."""
-        import pyarrow.dataset as ds
-
-        wanted = ds.field(KIND).isin(list(kinds)) & ds.field(LABEL).is_valid()
-        with _store_may_fail("read"):
-            found = self._table.to_pyarrow_dataset().to_table(columns=[EVENT_ID], filter=wanted)
-        return found.column(EVENT_ID).unique()
 
     def _commit(self, rows: pa.Table, moved: Ends, ids: Mapping[str, str]) -> None:
         said = CommitProperties(app_transactions=transactions(moved, ids))

@@ -26,12 +26,20 @@ from tidemill.kafka.batch import Output
 from tidemill.kafka.client.publisher import ExclusiveWriter
 from tidemill.service import Heartbeat
 from tidemill_trainer import metrics
+from tidemill_trainer.assess.state import LabelTimeStore, OpenTakeover
+from tidemill_trainer.assess.words import LABEL_TIME
 from tidemill_trainer.release.audit import ReleaseAudit
 from tidemill_trainer.release.commands import command_release_id, refused, release_of_command
 from tidemill_trainer.release.plans import plan_of
 from tidemill_trainer.release.published import Published
 from tidemill_trainer.release.topic_reader import TopicReader, headers_of
-from tidemill_trainer.release.transitions import NotReleased, release_of_run, run_release_id
+from tidemill_trainer.release.transitions import (
+    NotReleased,
+    release_of_run,
+    release_of_takeover,
+    run_release_id,
+    takeover_release_id,
+)
 from tidemill_trainer.release.trial.evaluator import TrialEvaluator
 from tidemill_trainer.runs.spans import release_span
 from tidemill_trainer.runs.store import RunStore
@@ -51,7 +59,7 @@ class ReleaserContext:
     """What the *release* thread works with.
 
     `reader`: of retrain-runs and release-commands; `writers`: one a model, which fences any other; `evaluator`: of
-    trials; `poll_s`: how long it waits for records, in s.
+    trials; `takeovers`: what label time asks for; `poll_s`: how long it waits for records, in s.
     """
 
     catalog: TopicCatalog
@@ -63,6 +71,7 @@ class ReleaserContext:
     published: Published
     evaluator: TrialEvaluator
     store: RunStore
+    takeovers: LabelTimeStore
     audit: ReleaseAudit
     clock: Clock
     tracer: Tracer
@@ -85,6 +94,7 @@ class Releaser:
         self._writers = context.writers
         self._published = context.published
         self._store = context.store
+        self._takeovers = context.takeovers
         self._clock = context.clock
         self._tracer = context.tracer
         self._poll_s = context.poll_s
@@ -113,6 +123,8 @@ class Releaser:
         try:
             self._settle()
             self._handle_all(self._reader.poll(self._poll_s))
+            for takeover in self._takeovers.open_takeovers():
+                self._take_over(takeover)
             for release in self._evaluator.look():
                 self._publish(release, None)
         except RetryLater as error:
@@ -128,6 +140,25 @@ class Releaser:
             writer.open()
         self._published.catch_up(CATCH_UP_S)
         self.caught_up.set()
+
+    def _take_over(self, takeover: OpenTakeover) -> None:
+        """Release it, once; what came of it is noted afterwards. Raises RetryLater."""
+        model = takeover.model
+        if model not in self._writers:
+            return
+        outcome = "released"
+        if not self._published.knows(takeover_release_id(takeover.takeover_id)):
+            found = self._find(model, takeover.version)
+            try:
+                release = release_of_takeover(
+                    self._published.current(model), takeover, found[0] if found else None, self._clock.now_ms(),
+                    plan_of(self._specs[model]),
+                )  # fmt: skip
+                self._publish(release, None)
+            except NotReleased as error:
+                outcome = f"not released: {error}"
+                _log.warning("%s: nothing is released: %s", model, error)
+        self._takeovers.settle(takeover.takeover_id, outcome)
 
     def _handle_all(self, messages: list[Message]) -> None:
         for position, message in enumerate(messages):
@@ -163,8 +194,10 @@ class Releaser:
         known = run.model in self._writers and run.state == "finished"
         if not known or self._published.knows(run_release_id(run.run_id)):
             return None
-        plan = plan_of(self._specs[run.model])
-        return release_of_run(self._published.current(run.model), run, self._clock.now_ms(), plan)
+        current, plan = self._published.current(run.model), plan_of(self._specs[run.model])
+        if current is not None and run.artifact and self._store.asked_by(run.run_id) == LABEL_TIME:
+            raise NotReleased(f"version {run.artifact.version} joins the pool: label time says when it takes over")
+        return release_of_run(current, run, self._clock.now_ms(), plan)
 
     def _of_command(self, command: ReleaseCommand) -> ModelRelease | None:
         """A command that makes no sense is recorded too: who gave it learns why nothing happened."""

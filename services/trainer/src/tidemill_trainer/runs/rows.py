@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tidemill.contracts.events.platform import RetrainRequest
+from tidemill.contracts.events.platform import RetrainRequest, RetrainRun
 from tidemill.ids import deterministic_id
 from tidemill_learning.admission import AdmissionDecision
 
-TOLD = ("run_id", "request_id", "model", "cause", "state", "reason", "version", "artifact", "gate", "metrics")
+TOLD = (
+    "run_id", "request_id", "model", "cause", "state", "reason", "version", "artifact", "gate", "metrics",
+    "change_point", "outcome",
+)  # fmt: skip
 """Columns that stand in the event under the same name."""
 
 
@@ -37,6 +40,10 @@ def new_row(request: RetrainRequest, traceparent: str, decision: AdmissionDecisi
         "gate": [],
         "metrics": {},
         "start_offsets": [],
+        "change_point": request.change_point.to_dict() if request.change_point else None,
+        "cut_off": request.cut_off,
+        "outcome": None,
+        "contest": None,
         "created_at": now_ms,
         "changed_at": now_ms,
     }
@@ -49,5 +56,10 @@ def event_id(row: Mapping[str, Any]) -> str:
 
 def event(row: Mapping[str, Any]) -> dict[str, Any]:
     """The datum of the run's `RetrainRun` event."""
-    told = {name: row[name] for name in TOLD}
-    return told | {"event_id": event_id(row), "start_offsets": row["start_offsets"], "at": row["changed_at"]}
+    columns = {name: row[name] for name in TOLD}
+    return columns | {"event_id": event_id(row), "start_offsets": row["start_offsets"], "at": row["changed_at"]}
+
+
+def told(datum: Mapping[str, Any]) -> RetrainRun:
+    """The event in such a datum, which may have been written before there were change points and outcomes."""
+    return RetrainRun.from_dict({"change_point": None, "outcome": None, **datum})

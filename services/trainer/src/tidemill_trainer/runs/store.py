@@ -6,22 +6,25 @@ Each method is one transaction. A change of a run and the event that tells of it
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, func, insert, or_, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tidemill.clock import Clock
+from tidemill.contracts.events.changes import ChangePoint
 from tidemill.contracts.events.platform import Evidence, ModelRef, RetrainRequest, RetrainRun
-from tidemill.errors import RetryLater, TidemillError
+from tidemill.errors import TidemillError
 from tidemill_learning.admission import AdmissionDecision, PastRun
-from tidemill_trainer.runs.rows import event, event_id, new_row
+from tidemill_trainer.runs.database import transaction
+from tidemill_trainer.runs.rows import event, event_id, new_row, told
 from tidemill_trainer.runs.tables import outbox, runs, versions
 
 Decide = Callable[[Sequence[PastRun]], AdmissionDecision]
+Also = Callable[[Connection], None]
+"""What is written in the transaction of something else."""
 
 
 class LeaseLost(TidemillError):
@@ -41,6 +44,8 @@ class Claim:
     token: str
     attempt: int
     evidence: tuple[Evidence, ...] = ()
+    change_point: ChangePoint | None = None
+    cut_off: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,9 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a finished run leaves: `version` and `artifact` only if the gate let it pass."""
+    """What a finished run leaves: `version` and `artifact` unless the gate said `failed`. `outcome`: passed, undecided
+    or failed; `contest`: what its hold-out told against the champion.
+    """
 
     reason: str
     gate: tuple[Evidence, ...]
@@ -62,6 +69,8 @@ class Outcome:
     start_offsets: tuple[int, ...]
     version: int | None = None
     artifact: ModelRef | None = None
+    outcome: str | None = None
+    contest: Mapping[str, Any] | None = None
 
 
 class RunStore:
@@ -79,9 +88,14 @@ class RunStore:
         with self._begin() as connection:
             connection.execute(select(1))
 
-    def admit(self, request: RetrainRequest, traceparent: str, decide: Decide) -> AdmissionDecision | None:
-        """Decide on a request and record it, accepted or refused. `None` if it was recorded before (a repeat)."""
+    def admit(
+        self, request: RetrainRequest, traceparent: str, decide: Decide, also: Also = lambda connection: None
+    ) -> AdmissionDecision | None:
+        """Decide on a request and record it, accepted or refused. `None` if it was recorded before (a repeat). `also`:
+        written in the same transaction, in any case.
+        """
         with self._begin() as connection:
+            also(connection)
             if connection.scalar(select(runs.c.run_id).where(runs.c.request_id == request.request_id)):
                 return None
             decision = decide(_past(connection, request.model))
@@ -134,6 +148,8 @@ class RunStore:
                     token,
                     row.attempts + 1,
                     tuple(Evidence.from_dict(item) for item in row.evidence),
+                    ChangePoint.from_dict(row.change_point) if row.change_point else None,
+                    row.cut_off,
                 )
             return None
 
@@ -186,6 +202,8 @@ class RunStore:
                 "start_offsets": list(outcome.start_offsets),
                 "version": outcome.version,
                 "artifact": outcome.artifact.to_dict() if outcome.artifact else None,
+                "outcome": outcome.outcome,
+                "contest": dict(outcome.contest) if outcome.contest else None,
             }, claim.traceparent)  # fmt: skip
 
     def fail(self, claim: Claim, reason: str) -> None:
@@ -206,22 +224,20 @@ class RunStore:
             rows = connection.execute(
                 select(outbox).where(outbox.c.sent_at.is_(None)).order_by(outbox.c.id).limit(most)
             )
-            return [Outgoing(row.id, RetrainRun.from_dict(row.event), row.traceparent) for row in rows]
+            return [Outgoing(row.id, told(row.event), row.traceparent) for row in rows]
 
     def mark_sent(self, ids: Sequence[int]) -> None:
         """These events are stored on the topic."""
         with self._begin() as connection:
             connection.execute(update(outbox).where(outbox.c.id.in_(ids)).values(sent_at=self._clock.now_ms()))
 
-    @contextmanager
-    def _begin(self) -> Iterator[Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except IntegrityError as error:
-            raise RetryLater(f"two writers met in the database: {error.orig}", delay_s=0.1) from error
-        except DBAPIError as error:
-            raise RetryLater(f"the database does not answer: {error.orig}") from error
+    def asked_by(self, run_id: str) -> str | None:
+        """Who asked for this run; None where it is not known."""
+        with self._begin() as connection:
+            return connection.scalar(select(runs.c.requested_by).where(runs.c.run_id == run_id))
+
+    def _begin(self) -> AbstractContextManager[Connection]:
+        return transaction(self._engine)
 
     def _claimable(self, connection: Connection) -> Row[Any] | None:
         expired = (runs.c.state == "started") & (runs.c.lease_until < self._clock.now_ms())

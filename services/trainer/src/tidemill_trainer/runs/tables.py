@@ -41,13 +41,18 @@ runs = Table(
     Column("gate", JSON, nullable=False),
     Column("metrics", JSON, nullable=False),
     Column("start_offsets", JSON, nullable=False),
+    Column("change_point", JSON(none_as_null=True)),
+    Column("cut_off", BigInteger),
+    Column("outcome", String(16)),
+    Column("contest", JSON(none_as_null=True)),
     Column("created_at", BigInteger, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
     Index("runs_by_model", "model", "created_at"),
     Index("runs_by_state", "state", "created_at"),
 )
-"""One row per request, refused ones too. Times are epoch ms; `event_time` is the stream's, the others the
-wall's.
+"""One row per request, refused ones too. Times are epoch ms; `event_time` and `cut_off` are the stream's, the others
+the wall's. `outcome`: what the gate said; `contest`: what its hold-out told against the champion (`wealth`, `labels`,
+`spread`).
 """
 
 versions = Table(
@@ -72,3 +77,35 @@ outbox = Table(
     Index("outbox_unsent", "sent_at", "id"),
 )
 """Run events that are written in one transaction with the change that they tell of, and sent afterwards."""
+
+label_time = Table(
+    "label_time",
+    metadata,
+    Column("model", String(200), primary_key=True),
+    Column("state", JSON, nullable=False),
+    Column("table_version", BigInteger, nullable=False),
+    Column("taken", Integer, nullable=False),
+    Column("request_id", String(200)),
+    Column("revision", Integer, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+"""Where each model's label time is. `state`: `LabelTime.to_state`; `table_version`: of the training table, all of whose
+newly labelled rows were taken; `taken`: rows of the next one that were, too; `request_id`: of the fit that is awaited;
+`revision` grows with every change.
+"""
+
+takeovers = Table(
+    "takeovers",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("takeover_id", String(64), nullable=False, unique=True),
+    Column("model", String(200), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("over", Integer, nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("outcome", Text),
+    Index("takeovers_by_outcome", "outcome", "id"),
+)
+"""Versions that take over in label time, for *release*; `outcome`: what came of it, null until then."""

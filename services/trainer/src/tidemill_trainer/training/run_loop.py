@@ -29,6 +29,8 @@ EXPORT_TIMEOUT_S = 120.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 60.0
 """Between two looks at a store that is full or away; doubled in between."""
 
+GATE_SAYS = {"passed": "gate passed", "undecided": "gate undecided", "failed": "gate not passed"}
+
 ALIAS_TIMEOUT_S = 120.0
 ALIAS_REST_S = 60.0
 
@@ -149,17 +151,19 @@ class Trainer:
         imported = self._patiently(claim, order, EXPORT_TIMEOUT_S)
         gate = tuple(Evidence.from_dict(item) for item in imported["gate"])
         reference = ModelRef.from_dict(imported["artifact"])
-        return Outcome("imported", gate, {}, tuple(imported["start_offsets"]), version, reference)
+        return Outcome("imported", gate, {}, tuple(imported["start_offsets"]), version, reference, "passed")
 
     def _outcome(self, claim: Claim, trained: Mapping[str, Any]) -> Outcome:
         gate = tuple(Evidence.from_dict(item) for item in trained["gate"])
-        starts = tuple(trained["start_offsets"])
-        if not trained["passed"]:
-            return Outcome(f"gate not passed: {trained['reason']}", gate, trained["metrics"], starts)
+        starts, outcome = tuple(trained["start_offsets"]), _gate_outcome(claim, trained)
+        reason = f"{GATE_SAYS[outcome]}: {trained['reason']}"
+        if outcome == "failed":
+            return Outcome(reason, gate, trained["metrics"], starts, outcome=outcome)
         version = self._store.version_of(claim)
         exported = self._patiently(claim, {"do": "export", "version": version}, EXPORT_TIMEOUT_S)
         reference = ModelRef.from_dict(exported["artifact"])
-        return Outcome(f"gate passed: {trained['reason']}", gate, trained["metrics"], starts, version, reference)
+        contest = trained.get("contest")
+        return Outcome(reason, gate, trained["metrics"], starts, version, reference, outcome, contest)
 
     def _order(self, claim: Claim) -> dict[str, Any]:
         place, serving = self._places[claim.model], self._champion(claim.model)
@@ -168,6 +172,7 @@ class Trainer:
             "traceparent": claim.traceparent, "table_uri": place.table_uri, "clean_topic": place.clean_topic,
             "partitions": [list(partition) for partition in place.partitions],
             "champion": serving.champion.to_dict() if serving else None,
+            "change": claim.change_point.to_dict() if claim.change_point else None, "cut_off_ms": claim.cut_off,
         }  # fmt: skip
 
     def _patiently(self, claim: Claim, order: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
@@ -242,6 +247,12 @@ class Trainer:
                     "MLflow's aliases of %s could not be set, which is tried again: %s", model, answer["error"]
                 )
                 return
+
+
+def _gate_outcome(claim: Claim, trained: Mapping[str, Any]) -> str:
+    """Only a fit of label time may be undecided: labels go on to decide then. Else the model file's gate decides."""
+    outcome = str(trained["outcome"])
+    return "passed" if outcome == "undecided" and claim.cut_off is None else outcome
 
 
 def _registered(reference: ModelRef) -> dict[str, Any]:

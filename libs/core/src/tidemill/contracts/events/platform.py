@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from tidemill.contracts.events.changes import ChangePoint
 from tidemill.contracts.events.datum import Datum, Millis
 
 """What Evidence.kind may be; a string in the schema, so that kinds can be added."""
@@ -101,7 +102,10 @@ class ModelRelease(Datum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrainRequest(Datum):
-    """A new version is asked for. `fingerprint` is equal for requests about the same finding."""
+    """A new version is asked for. `fingerprint` is equal for requests about the same finding.
+
+    `change_point`, `cut_off`: nothing from before or after them need be learned from.
+    """
 
     request_id: str
     model: str
@@ -111,12 +115,14 @@ class RetrainRequest(Datum):
     requested_by: str
     requested_at: Millis
     event_time: Millis
+    change_point: ChangePoint | None = None
+    cut_off: Millis | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrainRun(Datum):
     """What became of a request: one record for each state, `event_id` is `run_id/state`; and one for each reason
-    to wait, with the time behind it.
+    to wait, with the time behind it. `outcome`: passed, undecided or failed, as the gate said.
     """
 
     event_id: str
@@ -132,6 +138,8 @@ class RetrainRun(Datum):
     metrics: Mapping[str, float] = field(hash=False)
     start_offsets: tuple[int, ...]
     at: Millis
+    change_point: ChangePoint | None = None
+    outcome: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,9 +65,7 @@ def model_file_schema() -> dict[str, Any]:
         "training": _training(),
         "release": _release(),
         "drift": _object({"window": {"anyOf": [_count(1), _DURATION]}, "watch": _some(words.WATCH)}),
-        "retrain": _object(
-            {"on": _some(words.RETRAIN_ON), "cooldown": _DURATION, "at_most": _RATE, "every": _DURATION}
-        ),
+        "retrain": _object({"on": _retrain_on(), "cooldown": _DURATION, "at_most": _RATE, "every": _DURATION}),
     }
     missing = set(properties) ^ {*REQUIRED, *OPTIONAL}
     if missing:
@@ -91,6 +89,11 @@ def _count(least: int) -> dict[str, Any]:
 
 def _some(options: tuple[str, ...]) -> dict[str, Any]:
     return {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"enum": list(options)}}
+
+
+def _retrain_on() -> dict[str, Any]:
+    said = "Without quality no fits follow a change of answers or the growth of the data; the first version is made."
+    return {**_some(words.RETRAIN_ON), "description": said}
 
 
 def _target() -> dict[str, Any]:

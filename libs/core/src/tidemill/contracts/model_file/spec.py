@@ -216,9 +216,9 @@ class Drift:
 class Retrain:
     """When a new version is wanted.
 
-    `drift` stands for changed features and predictions, `quality` for more errors. `at_most`: runs that others than
-    label time ask for, in a stretch of event time; `fits`: those of label time, in so many labelled rows (both stand
-    under `at_most` in the file).
+    `drift` stands for changed features and predictions, `quality` for more errors: without it label time asks for the
+    first version alone. `at_most`: runs that others than label time ask for, in a stretch of event time; `fits`: those
+    of label time, in so many labelled rows (both stand under `at_most` in the file).
     """
 
     on: tuple[RetrainOn, ...] = ("drift", "quality")

@@ -1,0 +1,254 @@
+"""One model's label time: rows in, and what follows from them, each step in one transaction.
+
+The states: *reading* (the next commit's newly labelled rows are scored and taken), *unsaved* (what they led to waits
+for the database, or for another run to end) and *awaiting* (a fit that was asked for has not ended: nothing is read).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from tidemill.clock import Clock
+from tidemill.contracts.events.platform import ModelVersion, RetrainRequest
+from tidemill.contracts.model_file import ModelSpec
+from tidemill.service.footprint import give_back
+from tidemill_learning.label_time.change_detector import Place
+from tidemill_learning.label_time.contest import Contest
+from tidemill_learning.label_time.fit_schedule import Budget
+from tidemill_learning.label_time.loop import Changed, Decision, FitDue, LabelledRows, LabelTime
+from tidemill_learning.label_time.pool import Takeover
+from tidemill_learning.training.labelled import to_examples
+from tidemill_trainer import metrics
+from tidemill_trainer.admission.admission import Admission
+from tidemill_trainer.assess.answers import Versions
+from tidemill_trainer.assess.joined import newly_labelled
+from tidemill_trainer.assess.state import Kept, LabelTimeStore, Moved, OpenTakeover
+from tidemill_trainer.assess.table_steps import TableSteps
+from tidemill_trainer.assess.words import alarm, request_of, takeover_of
+from tidemill_trainer.collect.rows import OFFSET, PARTITION, TOPIC
+
+_log = logging.getLogger(__name__)
+
+KEEP_EVERY = 20
+"""Commits without a labelled row after which the position is written all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What is left of a commit."""
+
+    version: int
+    table: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class _Unsaved:
+    """A step that was made and is not written yet."""
+
+    kept: Kept
+    takeovers: tuple[OpenTakeover, ...] = ()
+    request: RetrainRequest | None = None
+    alarms: tuple[Changed, ...] = ()
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssessmentContext:
+    """What a model's assessment works with. `published`: what serves now; `has_version`: whether any was ever made."""
+
+    spec: ModelSpec
+    steps: TableSteps
+    versions: Versions
+    store: LabelTimeStore
+    admission: Admission
+    published: Callable[[str], ModelVersion | None]
+    has_version: Callable[[str], bool]
+    clock: Clock
+
+
+class Assessment:
+    """One model. Not thread-safe."""
+
+    def __init__(self, context: AssessmentContext) -> None:
+        self._spec = context.spec
+        self._steps = context.steps
+        self._versions = context.versions
+        self._store = context.store
+        self._admission = context.admission
+        self._published = context.published
+        self._has_version = context.has_version
+        self._clock = context.clock
+        self._forget()
+
+    @property
+    def model(self) -> str:
+        """Its name."""
+        return self._spec.name
+
+    def recover(self) -> None:
+        """After a failure: a step that was made is written again, and else it goes on from what is written."""
+        if self._unsaved is None:
+            self._forget()
+
+    def _forget(self) -> None:
+        self._kept: Kept | None = None
+        self._loop: LabelTime | None = None
+        self._rows: _Rows | None = None
+        self._unsaved: _Unsaved | None = None
+
+    def turn(self) -> bool:
+        """Make one step; gives whether there may be another one at once. Raises `RetryLater`: then it is made again."""
+        if self._unsaved is not None:
+            return self._save(self._unsaved)
+        kept, loop = self._loaded()
+        if loop.awaits and self._take_fit(kept, loop):  # before its release: a first version says more than who serves
+            return True
+        return self._follow_released(kept, loop) or (not loop.awaits and self._read(kept, loop))
+
+    def _loaded(self) -> tuple[Kept, LabelTime]:
+        if self._kept is None or self._loop is None:
+            self._kept = self._store.load(self.model) or self._begun()
+            self._loop = self._label_time(self._kept)
+        return self._kept, self._loop
+
+    def _label_time(self, kept: Kept | None) -> LabelTime:
+        state = kept.state if kept is not None else None
+        return LabelTime(
+            self._spec.target.task, self._spec.training.first_after, Budget(*self._spec.retrain.fits), state
+        )
+
+    def _begun(self) -> Kept:
+        """A model without a version is assessed from its first row on; another from now on: its versions have learned
+        what is there.
+        """
+        fresh = self._published(self.model) is None and not self._has_version(self.model)
+        newest = -1 if fresh else self._steps.newest()
+        at = -1 if newest is None else newest
+        _log.info("label time of %s begins at version %d of its table", self.model, at)
+        return self._store.begin(Kept(self.model, self._label_time(None).to_state(), at))
+
+    def _follow_released(self, kept: Kept, loop: LabelTime) -> bool:
+        """What serves by somebody else's decision, a person's or a trial's, serves in label time. A version that took
+        over in label time, and has not been dealt with by *release* or is on trial, serves there already.
+        """
+        if self._store.open_takeovers(self.model):
+            return False
+        current = self._published(self.model)
+        if current is None or current.champion.version == loop.champion:
+            return False
+        if current.challenger is not None and current.challenger.version == loop.champion:
+            return False
+        _log.info("%s: version %d serves now in label time, too", self.model, current.champion.version)
+        loop.crown(current.champion.version)
+        return self._save(_Unsaved(replace(kept, state=loop.to_state())))
+
+    def _take_fit(self, kept: Kept, loop: LabelTime) -> bool:
+        """Go on if the fit that was asked for has ended, with the version that it made, if any."""
+        fit = self._store.fit(kept.request_id or "")
+        if fit is not None and fit.open:
+            metrics.LABEL_TIME_WAITS.labels(self.model).set(1)
+            return False
+        if fit is not None and fit.state == "finished" and fit.version is not None:
+            told = fit.contest or {}
+            contest = Contest(told["wealth"], told["labels"]) if told.get("wealth") is not None else None
+            took = [loop.fitted(fit.version, contest, told.get("spread"))]
+        else:
+            _log.info("%s: the fit that was due gave no version: %s", self.model, fit.reason if fit else "no run")
+            loop.unfitted()
+            took = []
+        metrics.LABEL_TIME_WAITS.labels(self.model).set(0)
+        moved = replace(kept, state=loop.to_state(), request_id=None)
+        return self._save(_Unsaved(moved, self._takeovers(moved, took)))
+
+    def _read(self, kept: Kept, loop: LabelTime) -> bool:
+        rows = self._rows
+        if rows is None:
+            step = self._steps.after(kept.table_version)
+            if step is None:
+                metrics.LABEL_TIME_BEHIND.labels(self.model).set(0)
+                return False
+            features = {one.name: one for one in (*self._versions.features(loop.versions), *self._spec.features)}
+            found = newly_labelled(step, list(features.values()))
+            rows = self._rows = _Rows(step.version, found.slice(kept.taken))
+        behind = (self._steps.newest() or rows.version) - rows.version
+        metrics.LABEL_TIME_BEHIND.labels(self.model).set(behind)
+        return self._learn(kept, loop, rows)
+
+    def _learn(self, kept: Kept, loop: LabelTime, rows: _Rows) -> bool:
+        decisions: Sequence[Decision] = ()
+        taken, count = 0, rows.table.num_rows
+        if count:
+            labelled = _labelled(rows.table, self._spec)
+            answers = self._versions.answers(rows.table, labelled.target, loop.versions, loop.champion)
+            taken, decisions = loop.learn(labelled, answers)
+            give_back()
+        at_end = taken == count
+        self._rows = None  # versions that come may read other columns
+        moved = replace(
+            kept, state=loop.to_state(), table_version=rows.version if at_end else kept.table_version,
+            taken=0 if at_end else kept.taken + taken,
+        )  # fmt: skip
+        if not count and rows.version % KEEP_EVERY:
+            self._kept = moved
+            return True
+        return self._decided(moved, loop, decisions, taken)
+
+    def _decided(self, moved: Kept, loop: LabelTime, decisions: Sequence[Decision], rows: int) -> bool:
+        alarms = tuple(one for one in decisions if isinstance(one, Changed))
+        took = self._takeovers(moved, [one for one in decisions if isinstance(one, Takeover)])
+        due = next((one for one in decisions if isinstance(one, FitDue)), None)
+        if due is None:
+            return self._save(_Unsaved(moved, took, alarms=alarms, rows=rows))
+        if due.cause != "first_data" and "quality" not in self._spec.retrain.on:
+            loop.unfitted()  # the model file wants no fits of its own accord
+            return self._save(_Unsaved(replace(moved, state=loop.to_state()), took, alarms=alarms, rows=rows))
+        request = request_of(self.model, due, self._spec.training.first_after, self._clock.now_ms())
+        moved = replace(moved, request_id=request.request_id)
+        return self._save(_Unsaved(moved, took, request, alarms, rows))
+
+    def _takeovers(self, at: Kept, took: Sequence[Takeover | None]) -> tuple[OpenTakeover, ...]:
+        label = int(at.state["labels"])
+        found = (takeover_of(self.model, one, label, number) for number, one in enumerate(took) if one is not None)
+        return tuple(one for one in found if one is not None)
+
+    def _save(self, made: _Unsaved) -> bool:
+        """Write a step and what it asks for, all or nothing, then tell of it."""
+        self._unsaved = made
+        try:
+            self._kept = self._written(made)
+        except Moved:
+            self._forget()
+            raise
+        self._unsaved = None
+        self._tell(made)
+        return True
+
+    def _written(self, made: _Unsaved) -> Kept:
+        if made.request is None:
+            return self._store.keep(made.kept, made.takeovers)
+        written: list[Kept] = []
+        self._admission.ask_for_fit(
+            made.request, lambda connection: written.append(self._store.keep_in(connection, made.kept, made.takeovers))
+        )
+        return written[-1]
+
+    def _tell(self, made: _Unsaved) -> None:
+        metrics.LABELS_ASSESSED.labels(self.model).inc(made.rows)
+        for found in made.alarms:
+            metrics.LABEL_TIME_ALARMS.labels(self.model).inc()
+            _log.error("%s", alarm(self.model, found), extra={"model_version": f"{self.model}:{found.version}"})
+        for one in made.takeovers:
+            metrics.TAKEOVERS.labels(self.model).inc()
+            _log.warning("%s takes over in label time: %s", self.model, one.reason)
+
+
+def _labelled(rows: pa.Table, spec: ModelSpec) -> LabelledRows:
+    known = to_examples(rows, (), spec.target.task)
+    places = zip(*(rows.column(name).to_pylist() for name in (TOPIC, PARTITION, OFFSET)), strict=True)
+    found = [Place(int(time), *place) for time, place in zip(known.event_time, places, strict=True)]
+    return LabelledRows(known.target, np.asarray(known.observed_at, dtype=np.int64), found)

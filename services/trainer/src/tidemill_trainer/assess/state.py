@@ -1,0 +1,138 @@
+"""Where label time is, in SQL: every step of it is one transaction with what it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, insert, select, update
+
+from tidemill.clock import Clock
+from tidemill.contracts.events.platform import Evidence
+from tidemill.errors import RetryLater
+from tidemill_trainer.runs.database import transaction
+from tidemill_trainer.runs.tables import label_time, runs, takeovers
+
+
+class Moved(RetryLater):
+    """Another process has moved label time on: what this one knows of it counts no longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One model's label time. `state`: `LabelTime.to_state`; `table_version`: all newly labelled rows of this version
+    of the table were taken, and `taken` of the next one's; `request_id`: of the fit that is awaited.
+    """
+
+    model: str
+    state: Mapping[str, Any]
+    table_version: int
+    taken: int = 0
+    request_id: str | None = None
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTakeover:
+    """A version that takes over from `over`, and that *release* has not dealt with yet."""
+
+    takeover_id: str
+    model: str
+    version: int
+    over: int
+    evidence: tuple[Evidence, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What became of a request. `contest`: what the run's hold-out told (`wealth`, `labels`, `spread`)."""
+
+    state: str
+    reason: str
+    version: int | None
+    contest: Mapping[str, Any] | None
+
+    @property
+    def open(self) -> bool:
+        """Whether it is still being worked on, or waits for it."""
+        return self.state in ("accepted", "started")
+
+
+class LabelTimeStore:
+    """Thread-safe. Each method is one transaction and raises `RetryLater` while the database is away."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def load(self, model: str) -> Kept | None:
+        """Where label time is; None where it has not begun."""
+        names = ("model", "state", "table_version", "taken", "request_id", "revision")
+        columns = [label_time.c[name] for name in names]
+        with transaction(self._engine) as connection:
+            row = connection.execute(select(*columns).where(label_time.c.model == model)).first()
+        return None if row is None else Kept(**row._mapping)
+
+    def begin(self, kept: Kept) -> Kept:
+        """Label time begins here."""
+        with transaction(self._engine) as connection:
+            connection.execute(insert(label_time).values(self._row(kept)))
+        return kept
+
+    def keep(self, kept: Kept, new: Sequence[OpenTakeover] = ()) -> Kept:
+        """Move on from the revision that `kept` names, with versions that take over; gives what is kept now."""
+        with transaction(self._engine) as connection:
+            return self.keep_in(connection, kept, new)
+
+    def keep_in(self, connection: Connection, kept: Kept, new: Sequence[OpenTakeover] = ()) -> Kept:
+        """The same in a transaction of somebody else. Raises `Moved` where another process was first."""
+        moved = replace(kept, revision=kept.revision + 1)
+        mine = (label_time.c.model == kept.model) & (label_time.c.revision == kept.revision)
+        if connection.execute(update(label_time).where(mine).values(self._row(moved))).rowcount != 1:
+            raise Moved(f"label time of {kept.model} was moved by another process: it is read again")
+        for one in new:
+            if connection.scalar(select(takeovers.c.id).where(takeovers.c.takeover_id == one.takeover_id)) is None:
+                connection.execute(insert(takeovers).values(self._takeover(one)))
+        return moved
+
+    def fit(self, request_id: str) -> Fit | None:
+        """What became of this request; None where it is not known."""
+        wanted = select(runs.c.state, runs.c.reason, runs.c.version, runs.c.contest)
+        with transaction(self._engine) as connection:
+            row = connection.execute(wanted.where(runs.c.request_id == request_id)).first()
+        return None if row is None else Fit(*row)
+
+    def open_takeovers(self, model: str | None = None) -> list[OpenTakeover]:
+        """Those that *release* has not dealt with, oldest first."""
+        waiting = select(takeovers).where(takeovers.c.outcome.is_(None))
+        if model is not None:
+            waiting = waiting.where(takeovers.c.model == model)
+        with transaction(self._engine) as connection:
+            return [_open(row) for row in connection.execute(waiting.order_by(takeovers.c.id))]
+
+    def settle(self, takeover_id: str, outcome: str) -> None:
+        """*release* has dealt with it."""
+        with transaction(self._engine) as connection:
+            mine = takeovers.c.takeover_id == takeover_id
+            connection.execute(update(takeovers).where(mine).values(outcome=outcome))
+
+    def _row(self, kept: Kept) -> dict[str, Any]:
+        return {
+            "model": kept.model, "state": dict(kept.state), "table_version": kept.table_version, "taken": kept.taken,
+            "request_id": kept.request_id, "revision": kept.revision,
+            "changed_at": self._clock.now_ms(),
+        }  # fmt: skip
+
+    def _takeover(self, one: OpenTakeover) -> dict[str, Any]:
+        return {
+            "takeover_id": one.takeover_id, "model": one.model, "version": one.version, "over": one.over,
+            "evidence": [evidence.to_dict() for evidence in one.evidence], "reason": one.reason,
+            "at": self._clock.now_ms(), "outcome": None,
+        }  # fmt: skip
+
+
+def _open(row: Row[Any]) -> OpenTakeover:
+    evidence = tuple(Evidence.from_dict(item) for item in row.evidence)
+    return OpenTakeover(row.takeover_id, row.model, row.version, row.over, evidence, row.reason)

@@ -1,0 +1,175 @@
+"""A model's table, its label time, and somebody who fits, releases and restarts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from sqlalchemy import select
+
+from tests.support.toy_models import publish_files, sigmoid_graph, toy_manifest
+from tests.unit.trainer.fixtures import CLEAN, LABELS, PARTS, RECORD, SCHEMA, SPEC
+from tidemill.artifact import GOLDEN_FILE, MODEL_FILE, REFERENCE_FILE, ArtifactStore, Golden, OnnxModel
+from tidemill.clock import FixedClock
+from tidemill.codec import Codec
+from tidemill.contracts.events.platform import ModelVersion
+from tidemill.contracts.model_file import ModelSpec
+from tidemill.contracts.schemas.catalog import SchemaCatalog
+from tidemill_learning.admission import OPEN
+from tidemill_trainer.admission.admission import Admission
+from tidemill_trainer.assess.answers import Versions
+from tidemill_trainer.assess.assessment import Assessment, AssessmentContext
+from tidemill_trainer.assess.state import LabelTimeStore
+from tidemill_trainer.assess.table_steps import TableSteps
+from tidemill_trainer.collect.rows import event_rows, label_rows
+from tidemill_trainer.collect.training_table import TrainingTable
+from tidemill_trainer.runs.database import connect, migrate
+from tidemill_trainer.runs.store import Outcome, RunStore
+from tidemill_trainer.runs.tables import runs, takeovers
+
+MINUTE = 60_000
+DELAY = 30
+"""Events by which labels are late."""
+
+
+class Bench:
+    """Rows e0, e1, ...: the label is whether the wind is above 0, turned round from event `change` on, and wrong in
+    one case of ten.
+    """
+
+    def __init__(
+        self, root: Path, folder: Path, *, rows: int, change: int, first_after: int = 300, spec: ModelSpec = SPEC
+    ) -> None:
+        rng = np.random.default_rng(7)
+        self.wind = rng.normal(size=rows)
+        self.label = (self.wind > 0) ^ (np.arange(rows) >= change) ^ (rng.random(rows) < 0.1)
+        self.spec = replace(spec, training=replace(spec.training, first_after=first_after))
+        self.schemas = SchemaCatalog.load(root / "schemas", {})
+        self.artifacts = (folder / "artifacts").as_uri()
+        self.uri = (folder / "table").as_uri()
+        self.table = TrainingTable(self.uri, SCHEMA, PARTS)
+        self.engine = connect(f"sqlite:///{folder / 'trainer.db'}")
+        migrate(self.engine)
+        self.clock = FixedClock(1_000)
+        self.serving: ModelVersion | None = None
+        self.restart()
+
+    def restart(self) -> None:
+        """Everything in memory is lost."""
+        self.store = RunStore(self.engine, self.clock, "trainer-0", 30, 100)
+        self.store.release_own_leases()
+        self.states = LabelTimeStore(self.engine, self.clock)
+        self.admission = Admission(self.store, {"tide": self.spec}, Codec(self.schemas), self.schemas, self.clock)
+        store = ArtifactStore(self.artifacts)
+        versions = Versions("tide", "binary", store, lambda version: self.reference(version))
+        context = AssessmentContext(
+            spec=self.spec, steps=TableSteps(self.uri), versions=versions, store=self.states, admission=self.admission,
+            published=lambda model: self.serving, has_version=self.store.has_version, clock=self.clock,
+        )  # fmt: skip
+        self.assessment = Assessment(context)
+
+    def commit(self, first: int, end: int) -> None:
+        """One commit with the events first to end, and the labels that are known by then."""
+        known = range(max(0, first - DELAY), max(0, end - DELAY))
+        rows = pa.concat_tables([self.events(range(first, end)), self.labels(known)])
+        self.table.append(rows, {(CLEAN, 0): end, (LABELS, 0): max(0, end - DELAY)})
+
+    def events(self, numbers: Sequence[int]) -> pa.Table:
+        record = pa.record_batch(
+            [
+                pa.array([f"e{n}" for n in numbers], pa.string()),
+                pa.array([n * MINUTE for n in numbers], pa.timestamp("ms", "UTC")),
+                pa.array(["g" for _ in numbers], pa.string()),
+                pa.array([float(self.wind[n]) for n in numbers], pa.float64()),
+            ],
+            schema=RECORD,
+        )
+        return event_rows(SCHEMA, self.spec, record, CLEAN, [0] * len(numbers), list(numbers))
+
+    def labels(self, numbers: Sequence[int]) -> pa.Table:
+        record = pa.record_batch(
+            {
+                "event_id": pa.array([f"e{n}" for n in numbers], pa.string()),
+                "label": pa.array([bool(self.label[n]) for n in numbers], pa.bool_()),
+                "event_time": pa.array([n * MINUTE for n in numbers], pa.timestamp("ms", "UTC")),
+                "observed_at": pa.array([(n + DELAY) * MINUTE for n in numbers], pa.timestamp("ms", "UTC")),
+            }
+        )
+        return label_rows(SCHEMA, record, LABELS, [0] * len(numbers), list(numbers))
+
+    def fit(self) -> None:
+        """Do the run that waits: the version knows the concept of its change point."""
+        claim = self.store.claim()
+        assert claim is not None
+        version = self.store.version_of(claim)
+        made = self.toy(version, -3.0 if claim.change_point else 3.0)
+        outcome = Outcome("gate passed", (), {}, (0, 0), version, made.champion, "passed")
+        self.store.finish(claim, outcome)
+
+    def toy(self, version: int, weight: float) -> ModelVersion:
+        """A version that answers 1 / (1 + exp(-weight * wind))."""
+        graph, manifest = sigmoid_graph("wind", weight), toy_manifest("tide", version, "wind")
+        inputs = {"wind": np.array([[0.5], [-1.0]], dtype=np.float32)}
+        golden = Golden(inputs, OnnxModel.load(graph, manifest).score(inputs))
+        reference = json.dumps({"event_time": [0, 0]}).encode()
+        files = {MODEL_FILE: graph, GOLDEN_FILE: golden.to_bytes(), REFERENCE_FILE: reference}
+        return publish_files(self.artifacts, manifest, files, start_offsets=(0, 0))
+
+    def reference(self, version: int) -> Any:
+        found = self.store.artifact("tide", version)
+        if found is None and self.serving is not None and self.serving.champion.version == version:
+            return self.serving.champion
+        return found[0] if found else None
+
+    def turns(self, *, restart: bool = False) -> None:
+        """Until nothing is left to do, with a release of every version that takes over; `restart`: before each."""
+        while True:
+            if restart:
+                self.restart()
+            if self.serving is None and self.reference(1) is not None:
+                self.release(1)
+            busy = self.assessment.turn()
+            for one in self.states.open_takeovers():
+                self.release(one.version)
+                self.states.settle(one.takeover_id, "released")
+            if not busy and not self.waits():
+                return
+            if self.waits():
+                self.fit()
+
+    def release(self, version: int) -> None:
+        """It serves from now on."""
+        epoch = self.serving.epoch + 1 if self.serving else 1
+        self.serving = ModelVersion(
+            model="tide", epoch=epoch, mode="direct", champion=self.reference(version), challenger=None,
+            challenger_share=0.0, start_offsets=(0, 0), published_at=0,
+        )  # fmt: skip
+
+    def waits(self) -> bool:
+        """Whether a run has been asked for and is not done."""
+        return any(run.state in OPEN for run in self.store.past("tide"))
+
+    def asked(self) -> list[tuple[Any, ...]]:
+        """Cause, cut-off and change point of every request."""
+        columns = (runs.c.request_id, runs.c.cause, runs.c.cut_off, runs.c.change_point, runs.c.state)
+        with self.engine.begin() as connection:
+            rows = connection.execute(select(*columns).order_by(runs.c.event_time))
+            return [(*row[:3], json.dumps(row[3]), row[4]) for row in rows]
+
+    def took_over(self) -> list[tuple[Any, ...]]:
+        """Every takeover: what it was, and what came of it."""
+        columns = (takeovers.c.takeover_id, takeovers.c.version, takeovers.c.over, takeovers.c.outcome)
+        with self.engine.begin() as connection:
+            return [tuple(row) for row in connection.execute(select(*columns).order_by(takeovers.c.id))]
+
+    def pool(self) -> tuple[int | None, list[int]]:
+        """The version that serves in label time, and all that are scored, as they are written."""
+        kept = self.states.load("tide")
+        assert kept is not None
+        found = kept.state["pool"]
+        return found["champion"], [member["version"] for member in found["members"]]
