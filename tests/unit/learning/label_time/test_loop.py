@@ -15,6 +15,8 @@ from tidemill_learning.label_time.fit_schedule import Budget
 from tidemill_learning.label_time.loop import Answers, Changed, Decision, FitDue, LabelledRows, LabelTime
 from tidemill_learning.label_time.pool import Takeover
 
+BUDGET = Budget()
+
 Model = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Feature and event time to P(positive): a version for tests, which knows one concept."""
 
@@ -39,10 +41,10 @@ def turned(x: np.ndarray) -> np.ndarray:
 
 
 def play(
-    stream: Stream, cuts: list[int], *, restart: bool = False, since_change: bool = True
+    stream: Stream, cuts: list[int], *, restart: bool = False, since_change: bool = True, budget: Budget = BUDGET
 ) -> tuple[list[Decision], LabelTime]:
     """All labels in batches that end at `cuts`; a fit gives the version that knows the concept of the newest row."""
-    loop, models, said = LabelTime("binary", 1_000, Budget()), {}, []
+    loop, models, said = LabelTime("binary", 1_000, budget), {}, []
     for begin, end in zip([0, *cuts], [*cuts, len(stream.x)], strict=True):
         at = begin
         while at < end:
@@ -61,7 +63,7 @@ def play(
                 took = loop.fitted(version)
                 said += [took] if took else []
             if restart:
-                loop = LabelTime("binary", 1_000, Budget(), json.loads(json.dumps(loop.to_state())))
+                loop = LabelTime("binary", 1_000, budget, json.loads(json.dumps(loop.to_state())))
     return said, loop
 
 
@@ -85,6 +87,18 @@ def test_where_nothing_changes_nothing_is_swapped_and_no_alarm_is_raised() -> No
     said, loop = play(Stream(20_000, 20_000), [1_000 * k for k in range(1, 20)])
     assert [type(d).__name__ for d in said if not isinstance(d, FitDue)] == ["Takeover"], "the first version alone"
     assert loop.champion == 1
+
+
+def test_what_looks_like_a_change_within_the_cooldown_is_noise() -> None:
+    stream = Stream(6_000, 3_000)
+    stream.y[4_000:] = 1 - stream.y[4_000:]
+    alarms = {
+        cooldown: [
+            d.label // 1_000 for d in play(stream, [], budget=Budget(cooldown_ms=cooldown))[0] if isinstance(d, Changed)
+        ]
+        for cooldown in (0, 500_000, 2_000_000)
+    }
+    assert alarms == {0: [3, 4], 500_000: [3, 4], 2_000_000: [3]}
 
 
 def test_a_version_of_an_earlier_concept_comes_back_with_it() -> None:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tidemill.contracts.model_file import ModelSpec
+from tidemill.contracts.quantities import milliseconds
+
 AFTER_CHANGE = 250
 """Rows since a change at which the first fit follows; the next at four times as many."""
 
@@ -23,15 +26,23 @@ RESERVED = 1
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """At most `fits` in any stretch of `rows` labelled rows, on average: a token bucket."""
+    """At most `fits` in any stretch of `rows` labelled rows, on average: a token bucket. `cooldown_ms`: of label time,
+    after an alarm; what looks like another change within it is taken for noise.
+    """
 
     fits: int = 15
     rows: int = 40_000
+    cooldown_ms: int = 0
 
     @property
     def rows_per_token(self) -> float:
         """Labelled rows after which one more fit is allowed."""
         return self.rows / max(1, self.fits - AT_START)
+
+
+def budget_of(spec: ModelSpec) -> Budget:
+    """What the model file allows (`retrain`)."""
+    return Budget(*spec.retrain.fits, cooldown_ms=milliseconds(spec.retrain.cooldown))
 
 
 class FitSchedule:
@@ -84,9 +95,12 @@ class FitSchedule:
     def fitted(self, rows: int) -> None:
         """A fit on so many rows was asked for: it costs a token, whatever comes of it."""
         self._tokens -= 1.0
-        self._versions = True
         while self._next <= rows:
             self._next *= self._growth
+
+    def made(self) -> None:
+        """There is a version."""
+        self._versions = True
 
     def failed(self, rows: int) -> None:
         """The fit on so many rows gave no version."""

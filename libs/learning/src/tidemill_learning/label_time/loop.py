@@ -78,6 +78,7 @@ class LabelTime:
         self._task = task
         self._detector = ChangeDetector(state.get("detector"))
         self._schedule = FitSchedule(first_after, budget, state.get("schedule"))
+        self._cooldown, self._quiet_until = budget.cooldown_ms, int(state.get("quiet_until", 0))
         self._pool = Pool(state.get("pool"))
         self._change = ChangePoint.from_dict(state["change"]) if state.get("change") else None
         self._concept, self._rows, self._labels, self._cut_off = (
@@ -93,7 +94,7 @@ class LabelTime:
             "detector": self._detector.to_state(), "schedule": self._schedule.to_state(), "pool": self._pool.to_state(),
             "change": self._change.to_dict() if self._change else None, "concept": self._concept, "rows": self._rows,
             "labels": self._labels, "cut_off": self._cut_off, "fresh": self._fresh, "spread": self._spread,
-            "awaits": self.awaits,
+            "awaits": self.awaits, "quiet_until": self._quiet_until,
         }  # fmt: skip
 
     @property
@@ -128,6 +129,7 @@ class LabelTime:
         one says the `spread` of a regression's target. Gives whether it takes over at once.
         """
         self.awaits = False
+        self._schedule.made()
         if self._pool.champion is None and spread:
             self._spread = spread
         return self._numbered(self._pool.add(version, self._concept, contest))
@@ -180,7 +182,7 @@ class LabelTime:
             self._schedule.label()
             self._rows += self._change is None or place.event_time >= self._change.event_time
             change = self._detector.add(float(surprise[k - begin]), place) if surprise is not None else None
-            if change is not None:
+            if change is not None and self._cut_off >= self._quiet_until:
                 alarms.append(self._changed(change))
             if self._schedule.due(self._rows):
                 return k + 1, True, alarms
@@ -191,7 +193,7 @@ class LabelTime:
 
     def _changed(self, change: ChangePoint) -> Changed:
         assert self._pool.champion is not None
-        self._change, self._fresh = change, True
+        self._change, self._fresh, self._quiet_until = change, True, self._cut_off + self._cooldown
         self._concept += 1
         self._rows = self._detector.since(change.event_time)
         self._schedule.changed()

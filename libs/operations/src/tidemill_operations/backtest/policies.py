@@ -18,7 +18,7 @@ from tidemill_learning.backtest.playing import Policy
 from tidemill_learning.backtest.product import product_fit
 from tidemill_learning.backtest.schedule import never, schedules
 from tidemill_learning.backtest.tidemill import Tidemill
-from tidemill_learning.label_time.fit_schedule import Budget
+from tidemill_learning.label_time.fit_schedule import budget_of
 
 OURS = "Tidemill"
 NEVER, SCHEDULES, FOREST = "never", "schedules", "forest"
@@ -92,9 +92,7 @@ def compared(
 
 def ours(name: str, spec: ModelSpec, fits: Fits) -> Tidemill:
     """Tidemill's policy under a model file."""
-    return Tidemill(
-        name, spec.training.first_after, Budget(*spec.retrain.fits), fits, on_quality="quality" in spec.retrain.on
-    )
+    return Tidemill(name, spec.training.first_after, budget_of(spec), fits, on_quality="quality" in spec.retrain.on)
 
 
 def grid_of(rows: int, training: Training) -> tuple[list[int], list[int | None]]:

@@ -19,7 +19,7 @@ from tidemill.contracts.model_file import ModelSpec
 from tidemill.service.footprint import give_back
 from tidemill_learning.label_time.change_detector import Place
 from tidemill_learning.label_time.contest import Contest
-from tidemill_learning.label_time.fit_schedule import Budget
+from tidemill_learning.label_time.fit_schedule import budget_of
 from tidemill_learning.label_time.loop import Changed, Decision, FitDue, LabelledRows, LabelTime
 from tidemill_learning.label_time.pool import Takeover
 from tidemill_learning.training.labelled import to_examples
@@ -118,9 +118,7 @@ class Assessment:
 
     def _label_time(self, kept: Kept | None) -> LabelTime:
         state = kept.state if kept is not None else None
-        return LabelTime(
-            self._spec.target.task, self._spec.training.first_after, Budget(*self._spec.retrain.fits), state
-        )
+        return LabelTime(self._spec.target.task, self._spec.training.first_after, budget_of(self._spec), state)
 
     def _begun(self) -> Kept:
         """A model without a version is assessed from its first row on; another from now on: its versions have learned

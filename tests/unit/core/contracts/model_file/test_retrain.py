@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tidemill.contracts.model_file.spec import Retrain
 
 
 def read(root: Path, folder: Path, at_most: str) -> Retrain:
-    text = (root / "models" / "flight-delay.yaml").read_text().replace("cooldown: 21d", f"at_most: {at_most}")
+    text = re.sub("at_most: .*", f"at_most: {at_most}", (root / "models" / "flight-delay.yaml").read_text())
     path = folder / "flight-delay.yaml"
     path.write_text(text)
     return load_model(path).retrain
