@@ -86,5 +86,6 @@ def test_nothing_is_retrained_for_drift_where_there_is_none(root: Path, tmp_path
     run = run_demo(root, tmp_path, "--permute", "1", "--fraction", "0.7", timeout_s=LONGEST_S + START_AND_END_S)
     assert run.code == 0, run.tail()
     check_exact(run.summary)
-    assert [version["cause"] for version in run.summary["versions"]] == ["first_data"]
-    assert run.summary["retrain_runs"] == 1
+    causes = [version["cause"] for version in run.summary["versions"]]
+    assert causes[0] == "first_data"
+    assert set(causes) <= {"first_data", "schedule"}, "a version that has learned more of the same rows may take over"
