@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tidemill_learning.label_time.change_detector import Place
 from tidemill_learning.label_time.fit_schedule import Budget
 from tidemill_learning.label_time.loop import Answers, Changed, Decision, FitDue, LabelledRows, LabelTime
-from tidemill_learning.label_time.pool import Takeover
+from tidemill_learning.label_time.pool import Pool, Takeover
 
 BUDGET = Budget()
 
@@ -129,3 +129,20 @@ def test_a_fit_that_gave_nothing_is_due_again_with_a_quarter_more_rows() -> None
     rest = LabelledRows(stream.y[taken:], stream.time[taken:], [Place(int(t)) for t in stream.time[taken:]])
     taken, (due,) = loop.learn(rest, {})
     assert isinstance(due, FitDue) and due.rows == 1_250
+
+
+def test_versions_that_spells_favour_in_turn_do_not_swap_with_every_spell() -> None:
+    """Two versions, of which each is better in every second spell of 600 labels, and no change that could be found."""
+    pool = Pool()
+    pool.add(1, 0)
+    pool.add(2, 0)
+
+    def swaps(gain_of_two: float) -> bool:
+        (other,) = (v for v in pool.versions if v != pool.champion)
+        return pool.learn({other: np.array([gain_of_two if other == 2 else -gain_of_two])}) is not None
+
+    spells = np.tile(np.repeat([0.05, -0.05], 600), 100)
+    assert sum(swaps(float(gain)) for gain in spells) <= 6, "200 spells"
+    pool.changed()
+    (other,) = (v for v in pool.versions if v != pool.champion)
+    assert pool.enough_at({other: np.full(60, 0.4)}) is not None, "after a change the usual evidence is enough"

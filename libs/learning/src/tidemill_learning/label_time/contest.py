@@ -53,11 +53,11 @@ class Contest:
         """Logarithm of the mean wealth, at least 0."""
         return float(_log_means(self._logs))
 
-    def enough_at(self, gains: NDArray[np.float64]) -> int | None:
-        """Which of the next gains, shape [n], is the first at which the evidence is enough; takes none in."""
+    def enough_at(self, gains: NDArray[np.float64], needed: float = NEEDED) -> int | None:
+        """Which of the next gains, shape [n], is the first with as much evidence as needed; takes none in."""
         if not len(gains):
             return None
-        enough = np.flatnonzero(_log_means(self._walk(gains)) >= NEEDED)
+        enough = np.flatnonzero(_log_means(self._walk(gains)) >= needed)
         return int(enough[0]) if len(enough) else None
 
     def add(self, gains: NDArray[np.float64]) -> None:

@@ -171,8 +171,8 @@ class LabelTime:
     def _watch(
         self, rows: LabelledRows, begin: int, end: int, surprise: NDArray[np.float64] | None
     ) -> tuple[int, bool, list[Changed]]:
-        """Label by label from `begin` up to `end`, or to where a fit is due; gives where it stopped, whether for a fit,
-        and alarms.
+        """Label by label from `begin` up to `end`, or to an alarm, or to where a fit is due; gives where it stopped,
+        whether for a fit, and alarms.
         """
         alarms: list[Changed] = []
         for k in range(begin, end):
@@ -186,6 +186,8 @@ class LabelTime:
                 alarms.append(self._changed(change))
             if self._schedule.due(self._rows):
                 return k + 1, True, alarms
+            if alarms:  # what others need to take over has changed
+                return k + 1, False, alarms
         return end, False, alarms
 
     def _numbered(self, takeover: Takeover | None) -> Takeover | None:
@@ -195,6 +197,7 @@ class LabelTime:
         assert self._pool.champion is not None
         self._change, self._fresh, self._quiet_until = change, True, self._cut_off + self._cooldown
         self._concept += 1
+        self._pool.changed()
         self._rows = self._detector.since(change.event_time)
         self._schedule.changed()
         return Changed(change, self._pool.champion, self._labels)

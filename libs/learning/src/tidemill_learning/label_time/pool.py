@@ -14,6 +14,13 @@ from tidemill_learning.label_time.contest import NEEDED, Contest
 LARGEST = 8
 """Versions; each costs a score a label, and memory."""
 
+RELUCTANCE = 4.0
+MOST_RELUCTANT = 256.0
+"""A version that has served before comes back on the usual evidence after a change was found. Where none was, it needs
+so many times as much, and twice as much again for each time that it happened since the last change: spells of weather
+favour one version and then the other, each time too late for the labels that come after.
+"""
+
 OF_ONE_CONCEPT = 2
 """Newest versions of the concept of now that stay."""
 
@@ -38,6 +45,7 @@ class Takeover:
     log_evidence: float
     labels: int
     label: int = 0
+    needed: float = NEEDED
 
     @property
     def detail(self) -> str:
@@ -46,7 +54,7 @@ class Takeover:
             return f"version {self.version} is the first"
         return (
             f"version {self.version} answers better than version {self.over}, on {self.labels:,} labels that neither "
-            f"has learned: evidence e^{self.log_evidence:.1f}, e^{NEEDED:.1f} wanted"
+            f"has learned: evidence e^{self.log_evidence:.1f}, e^{self.needed:.1f} wanted"
         )
 
 
@@ -58,6 +66,9 @@ class Pool:
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
         state = state or {}
         self.champion: int | None = state.get("champion")
+        self._served = set(state.get("served", ()))
+        self._changed = bool(state.get("changed", True))
+        self._reluctance = float(state.get("reluctance", RELUCTANCE))
         self._members = [
             Member(m["version"], m["concept"], Contest(m["wealth"], m["labels"])) for m in state.get("members", ())
         ]
@@ -68,7 +79,10 @@ class Pool:
             {"version": m.version, "concept": m.concept, "wealth": m.contest.to_state(), "labels": m.contest.labels}
             for m in self._members
         ]
-        return {"champion": self.champion, "members": members}
+        return {
+            "champion": self.champion, "members": members, "served": sorted(self._served), "changed": self._changed,
+            "reluctance": self._reluctance,
+        }  # fmt: skip
 
     @property
     def versions(self) -> tuple[int, ...]:
@@ -92,7 +106,8 @@ class Pool:
 
     def enough_at(self, gains: Mapping[int, NDArray[np.float64]]) -> int | None:
         """Which of the next labels, by the gains of each version over the champion on them, decides."""
-        found = [at for v, contest in self.contests.items() if (at := contest.enough_at(gains[v])) is not None]
+        contests = self.contests.items()
+        found = [at for v, one in contests if (at := one.enough_at(gains[v], self._needed(v))) is not None]
         return min(found, default=None)
 
     def learn(self, gains: Mapping[int, NDArray[np.float64]]) -> Takeover | None:
@@ -102,23 +117,34 @@ class Pool:
         return self.winner()
 
     def winner(self) -> Takeover | None:
-        """The version with the most evidence, if that is enough: it is the champion from now on."""
-        best = max(self.contests.items(), key=lambda one: (one[1].log_evidence, one[0]), default=None)
-        if best is None or best[1].log_evidence < NEEDED:
+        """The version with the most evidence for what it needs, if that is enough: it is the champion from now on."""
+        shares = {v: contest.log_evidence / self._needed(v) for v, contest in self.contests.items()}
+        version = max(shares, key=lambda v: (shares[v], v), default=None)
+        if version is None or shares[version] < 1.0:
             return None
-        version, contest = best
-        taken = Takeover(version, self.champion, contest.log_evidence, contest.labels)
+        contest, needed = self.contests[version], self._needed(version)
+        taken = Takeover(version, self.champion, contest.log_evidence, contest.labels, needed=needed)
+        if needed > NEEDED:
+            self._reluctance = min(MOST_RELUCTANT, 2.0 * self._reluctance)
         self.crown(version)
         return taken
 
+    def changed(self) -> None:
+        """A change was found: a version that knew its concept may come back on the usual evidence."""
+        self._changed, self._reluctance = True, RELUCTANCE
+
+    def _needed(self, version: int) -> float:
+        return NEEDED * self._reluctance if version in self._served and not self._changed else NEEDED
+
     def crown(self, version: int) -> None:
         """This version serves from now on, whoever said so: what was gained over another counts no longer."""
-        self.champion = version
+        self._served.add(version)
+        self.champion, self._changed = version, False
         for member in self._members:
             member.contest = Contest()
 
     def _first(self, version: int) -> Takeover:
-        self.champion = version
+        self.crown(version)
         return Takeover(version, None, 0.0, 0)
 
     def _trim(self, concept: int) -> None:
