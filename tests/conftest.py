@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support.logs import tails
@@ -24,6 +25,9 @@ os.environ.setdefault(
 )
 
 use_keys_of_this_run()
+# A law holds or not; how fast a busy machine shows it is no part of it.
+hypothesis.settings.register_profile("laws", deadline=None)
+hypothesis.settings.load_profile("laws")
 
 
 @pytest.hookimpl(wrapper=True)
