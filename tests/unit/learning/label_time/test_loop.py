@@ -146,3 +146,9 @@ def test_versions_that_spells_favour_in_turn_do_not_swap_with_every_spell() -> N
     pool.changed()
     (other,) = (v for v in pool.versions if v != pool.champion)
     assert pool.enough_at({other: np.full(60, 0.4)}) is not None, "after a change the usual evidence is enough"
+
+
+def test_a_budget_of_one_fit_is_spent_by_the_first_version() -> None:
+    said, _ = play(Stream(8_000, 4_000), [], budget=Budget(1, 1_000_000))
+    assert [d.cause for d in said if isinstance(d, FitDue)] == ["first_data"]
+    assert any(isinstance(d, Changed) for d in said), "it goes on to watch"

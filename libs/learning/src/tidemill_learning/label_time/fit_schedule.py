@@ -37,7 +37,7 @@ class Budget:
     @property
     def rows_per_token(self) -> float:
         """Labelled rows after which one more fit is allowed."""
-        return self.rows / max(1, self.fits - AT_START)
+        return self.rows / max(1, self.fits - min(AT_START, self.fits))
 
 
 def budget_of(spec: ModelSpec) -> Budget:
@@ -62,7 +62,7 @@ class FitSchedule:
         self._budget = budget
         self._next = int(state.get("next", first_after))
         self._growth = int(state.get("growth", GROWTH_AT_FIRST))
-        self._tokens = float(state.get("tokens", AT_START))
+        self._tokens = float(state.get("tokens", min(AT_START, budget.fits)))
         self._versions = bool(state.get("versions", False))
 
     def to_state(self) -> dict[str, Any]:
