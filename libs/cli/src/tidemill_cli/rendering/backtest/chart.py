@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from tidemill_cli.rendering.quality_table import moment
-from tidemill_learning.backtest.outcome import Outcome
+
+if TYPE_CHECKING:
+    from tidemill_learning.backtest.outcome import Outcome
 
 WIDTH, HEIGHT = 960.0, 300.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 8.0, 10.0, 40.0

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tidemill_cli.rendering.backtest.chart import COLOURS, Mark, courses
 from tidemill_cli.rendering.backtest.rows import DIGITS, Row, rows_of
 from tidemill_cli.rendering.quality_table import moment
-from tidemill_learning.backtest.outcome import Outcome
-from tidemill_operations.backtest.job import Report
+
+if TYPE_CHECKING:
+    from tidemill_learning.backtest.outcome import Outcome
+    from tidemill_operations.backtest.job import Report
 
 MOST_LISTED = 200
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tidemill_learning.backtest.outcome import Outcome
-from tidemill_operations.backtest.job import Report
+if TYPE_CHECKING:
+    from tidemill_learning.backtest.outcome import Outcome
+    from tidemill_operations.backtest.job import Report
+
 
 DIGITS = 4
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.table import Table
 
 from tidemill_cli.rendering.backtest.rows import DIGITS, Row, rows_of
 from tidemill_cli.rendering.quality_table import moment
-from tidemill_operations.backtest.job import Report
+
+if TYPE_CHECKING:
+    from tidemill_operations.backtest.job import Report
 
 MOST_ALARMS = 10
 """The newest, of those that a terminal is told."""
