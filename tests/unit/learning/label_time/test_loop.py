@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidemill_learning.label_time.change_detector import Place
-from tidemill_learning.label_time.fit_schedule import Budget
+from tidemill_learning.label_time.fit_schedule import Budget, FitSchedule
 from tidemill_learning.label_time.loop import Answers, Changed, Decision, FitDue, LabelledRows, LabelTime
 from tidemill_learning.label_time.pool import Pool, Takeover
 
@@ -89,7 +89,17 @@ def test_where_nothing_changes_nothing_is_swapped_and_no_alarm_is_raised() -> No
     assert loop.champion == 1
 
 
-def test_what_looks_like_a_change_within_the_cooldown_is_noise() -> None:
+def test_a_change_within_the_cooldown_is_answered_at_its_end_if_it_lasts() -> None:
+    stream = Stream(7_000, 3_000)
+    stream.y[4_000:] = np.random.default_rng(3).integers(0, 2, 3_000)  # nobody can tell any more
+    for cooldown, wait in ((0, 100), (2_000_000, 1_100)):
+        said, _ = play(stream, [], budget=Budget(cooldown_ms=cooldown))
+        first, second = (d for d in said if isinstance(d, Changed))
+        assert first.label < 3_100 and 4_000 < second.label <= 4_000 + wait, cooldown
+        assert abs(second.change.event_time - 4_000_000) <= 40_000, "it says when it was, not when it was answered"
+
+
+def test_what_has_passed_by_the_end_of_the_cooldown_is_noise() -> None:
     stream = Stream(6_000, 3_000)
     stream.y[4_000:] = 1 - stream.y[4_000:]
     alarms = {
@@ -112,10 +122,14 @@ def test_a_version_of_an_earlier_concept_comes_back_with_it() -> None:
 
 
 @settings(max_examples=8, deadline=None)
-@given(st.lists(st.integers(1, 2_999), min_size=0, max_size=8, unique=True), st.booleans())
-def test_neither_batches_nor_restarts_change_what_is_decided(cuts: list[int], restart: bool) -> None:
+@given(
+    st.lists(st.integers(1, 2_999), min_size=0, max_size=8, unique=True), st.booleans(), st.sampled_from([0, 500_000])
+)
+def test_neither_batches_nor_restarts_change_what_is_decided(cuts: list[int], restart: bool, cooldown: int) -> None:
     stream = Stream(3_000, 2_200)
-    assert play(stream, sorted(cuts), restart=restart)[0] == play(stream, [])[0]
+    stream.y[2_400:] = 1 - stream.y[2_400:]
+    budget = Budget(cooldown_ms=cooldown)
+    assert play(stream, sorted(cuts), restart=restart, budget=budget)[0] == play(stream, [], budget=budget)[0]
 
 
 def test_a_fit_that_gave_nothing_is_due_again_with_a_quarter_more_rows() -> None:
@@ -129,6 +143,17 @@ def test_a_fit_that_gave_nothing_is_due_again_with_a_quarter_more_rows() -> None
     rest = LabelledRows(stream.y[taken:], stream.time[taken:], [Place(int(t)) for t in stream.time[taken:]])
     taken, (due,) = loop.learn(rest, {})
     assert isinstance(due, FitDue) and due.rows == 1_250
+
+
+def test_a_budget_of_one_fit_is_not_spent_by_a_first_one_that_gave_nothing() -> None:
+    schedule = FitSchedule(1_000, Budget(1, 1_000_000))
+    for rows in (1_000, 1_250, 1_562):
+        assert schedule.due(rows)
+        schedule.fitted(rows)
+        schedule.failed(rows)
+    schedule.fitted(2_000)
+    schedule.made()
+    assert not schedule.due(4_000)
 
 
 def test_versions_that_spells_favour_in_turn_do_not_swap_with_every_spell() -> None:

@@ -140,6 +140,9 @@ def test_after_an_alarm_that_changed_nothing_all_rows_are_learned_from() -> None
     model = spec("binary", "gradient_boosting")
     trained = train(model, labelled("binary", 4_000), CUT_OFF, still(), change=changed_at(3_600))
     assert (trained.window, trained.rows["fitted"]) == ("all rows", 4_000)
+    assert trained.params["min_samples_leaf"] >= 40, (
+        "leaves are as large as all rows allow, not as the few of the trial"
+    )
 
 
 def test_the_first_rows_after_a_change_are_enough_for_a_version_though_labels_take_longer() -> None:

@@ -18,7 +18,7 @@ LONGEST = 8_192
 """Labels that are remembered; beyond it the older half is forgotten."""
 
 LOOK_BACK = 200
-"""Labels before ADWIN's window in which the change may lie as well."""
+"""Labels before ADWIN's window in which the change may lie as well; and of the level of now."""
 
 LEAST_LOOKED_AT = 400
 
@@ -77,6 +77,11 @@ class ChangeDetector:
     def since(self, event_time: int) -> int:
         """How many remembered labels are of events at `event_time` or later."""
         return sum(place.event_time >= event_time for place in self._places)
+
+    def level(self) -> float:
+        """The mean of the last surprises; 0 where there are none."""
+        last = self._values[-LOOK_BACK:]
+        return sum(last) / len(last) if last else 0.0
 
     def _begin_anew(self) -> None:
         self._adwin = new_adwin(CHECK_EVERY)

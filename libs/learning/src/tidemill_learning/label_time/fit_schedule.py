@@ -27,7 +27,7 @@ RESERVED = 1
 @dataclass(frozen=True, slots=True)
 class Budget:
     """At most `fits` in any stretch of `rows` labelled rows, on average: a token bucket. `cooldown_ms`: of label time,
-    after an alarm; what looks like another change within it is taken for noise.
+    after an alarm; what looks like another change within it waits for its end, and is noise unless it lasts until then.
     """
 
     fits: int = 15
@@ -103,5 +103,7 @@ class FitSchedule:
         self._versions = True
 
     def failed(self, rows: int) -> None:
-        """The fit on so many rows gave no version."""
+        """The fit on so many rows gave no version: the first one may be tried again whatever the budget is."""
+        if not self._versions:
+            self._tokens += 1.0
         self._next = min(self._next, rows + max(1, rows // 4))

@@ -81,6 +81,7 @@ class LabelTime:
         self._cooldown, self._quiet_until = budget.cooldown_ms, int(state.get("quiet_until", 0))
         self._pool = Pool(state.get("pool"))
         self._change = ChangePoint.from_dict(state["change"]) if state.get("change") else None
+        self._waiting = ChangePoint.from_dict(state["waiting"]) if state.get("waiting") else None
         self._concept, self._rows, self._labels, self._cut_off = (
             int(state.get(name, 0)) for name in ("concept", "rows", "labels", "cut_off")
         )
@@ -95,6 +96,7 @@ class LabelTime:
             "change": self._change.to_dict() if self._change else None, "concept": self._concept, "rows": self._rows,
             "labels": self._labels, "cut_off": self._cut_off, "fresh": self._fresh, "spread": self._spread,
             "awaits": self.awaits, "quiet_until": self._quiet_until,
+            "waiting": self._waiting.to_dict() if self._waiting else None,
         }  # fmt: skip
 
     @property
@@ -181,8 +183,9 @@ class LabelTime:
             self._cut_off = max(self._cut_off, int(rows.observed_at[k]))
             self._schedule.label()
             self._rows += self._change is None or place.event_time >= self._change.event_time
-            change = self._detector.add(float(surprise[k - begin]), place) if surprise is not None else None
-            if change is not None and self._cut_off >= self._quiet_until:
+            found = self._detector.add(float(surprise[k - begin]), place) if surprise is not None else None
+            change = self._after_cooldown(found)
+            if change is not None:
                 alarms.append(self._changed(change))
             if self._schedule.due(self._rows):
                 return k + 1, True, alarms
@@ -192,6 +195,17 @@ class LabelTime:
 
     def _numbered(self, takeover: Takeover | None) -> Takeover | None:
         return None if takeover is None else replace(takeover, label=self._labels)
+
+    def _after_cooldown(self, found: ChangePoint | None) -> ChangePoint | None:
+        """The change that is to be answered now. One within the cooldown waits for its end: noise has passed by then,
+        and what lasts is a change all the same.
+        """
+        self._waiting = found or self._waiting
+        if self._waiting is None or self._cut_off < self._quiet_until:
+            return None
+        waited, self._waiting = self._waiting, None
+        lasts = self._detector.level() > (waited.before + waited.after) / 2
+        return waited if waited is found or lasts else None
 
     def _changed(self, change: ChangePoint) -> Changed:
         assert self._pool.champion is not None

@@ -93,13 +93,12 @@ def fit(
     """
     if tune is not None and len(tune) < LEAST_TO_STOP_BY:
         tune, params = None, _unstopped(params)
-    params = _for_rows(params, len(rows))
     centre, scale = _target_frame(task, rows)
     classes = _classes(task, rows)
     encoder = fit_encoder(rows, specs, FORMS[candidate])
     matrix = encoder.sparse(rows.inputs) if candidate == "logistic_regression" else encoder.matrix(rows.inputs)
     target = _target(task, rows, classes, centre, scale)
-    estimator = _estimator(candidate, params, task, seed, stop_early=tune is not None)
+    estimator = _estimator(candidate, _for_rows(params, len(rows)), task, seed, stop_early=tune is not None)
     with one_thread():
         if candidate == "gradient_boosting" and tune is not None:
             expected = _target(task, tune, classes, centre, scale)
