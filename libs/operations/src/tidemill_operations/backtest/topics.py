@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 
 import polars as pl
 import pyarrow as pa
 
 from tidemill.contracts.model_file import ModelSpec
-from tidemill.contracts.quantities import parse_duration
 from tidemill.contracts.schemas.avro_types import is_nullable
 from tidemill.contracts.schemas.catalog import Schema
 from tidemill.kafka.client.scan import bounds, scan
-from tidemill_expectations.times import to_millis
 from tidemill_operations.backtest.material import Gathering, Material
 from tidemill_operations.errors import WrongUse
 from tidemill_operations.platform import PlatformView
 from tidemill_operations.push.files.reading import RowError
 from tidemill_operations.reach import ensure_reachable
+from tidemill_operations.since import read_since
 
 BATCH_ROWS = 20_000
 
@@ -37,30 +35,17 @@ def read_topic(
     pushed = topic == raw and not platform.topics.is_external("labels_raw", spec.name)
     labels = platform.topics.name("labels_raw" if pushed else "labels", spec.name)
     ensure_reachable(platform.settings)
-    since_ms = since_of(since)
+    begin_ms = read_since(since)
     record, label = platform.schemas.record(spec.name), platform.schemas.label(spec.name)
     required = frozenset(f["name"] for f in record.json["fields"] if not is_nullable(f["type"]))
     found = Gathering(spec, required, checked=topic == clean)
-    reader = _Reader(platform, since_ms, advance, [topic, labels])
+    reader = _Reader(platform, begin_ms, advance, [topic, labels])
     for rows, places in reader.batches(topic, record, found):
         found.events(rows, places)
     for rows, _ in reader.batches(labels, label, found):
         frame = pl.DataFrame(pl.from_arrow(rows.select(["event_id", "label", "observed_at"])))
         found.labels(frame)
     return found.done()
-
-
-def since_of(text: str | None) -> int | None:
-    """A duration back from now, or a time (UTC where it has no offset), as Unix ms. Raises WrongUse."""
-    if text is None:
-        return None
-    try:
-        return int((time.time() - parse_duration(text).total_seconds()) * 1000)
-    except ValueError:
-        found = to_millis(text)
-    if found is None:
-        raise WrongUse(f"{text!r} is neither a duration (30d) nor a time", "--since")
-    return found
 
 
 class _Reader:

@@ -7,7 +7,6 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -45,9 +44,10 @@ def audit(
     """
     from tidemill_cli.rendering.terminal import console, progress_console
     from tidemill_operations.audit.auditor import Groups
+    from tidemill_operations.since import read_since
 
     workers = Groups(f"validator-{validator_set}", f"inference-{stream_set}")
-    name, since_ms = platform.model(model).name, _since_ms(since)
+    name, since_ms = platform.model(model).name, read_since(since)
     with found_out(platform.settings.kafka_bootstrap):
         proof = _audited(platform, name, since_ms, workers, progress_console())
     if as_json:
@@ -127,21 +127,3 @@ def show(console: Console, proof: Proof) -> None:
     if proof.waiting:
         console.print(f"{proof.waiting:,} records wait: their workers have not passed them yet")
     console.print(f"[bold]{'proved' if proof.holds else 'DISPROVED'}[/bold] in {proof.seconds:.1f} s")
-
-
-def _since_ms(text: str | None) -> int | None:
-    if text is None:
-        return None
-    from tidemill.contracts.quantities import parse_duration
-
-    now = datetime.now(UTC)
-    try:
-        moment = now - parse_duration(text)
-    except ValueError:
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            raise click.BadParameter(
-                f"{text!r} is neither a time such as 2026-11-21T08:00Z nor a duration such as 6h", param_hint="--since"
-            ) from None
-    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

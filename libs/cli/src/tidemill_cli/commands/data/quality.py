@@ -52,7 +52,9 @@ def report(
     platform: PlatformView, model: str, since: str | None, html: Path | None, as_json: bool, check: bool
 ) -> None:
     """Report on a model's data, from the quality reports that the validator writes with them."""
-    found = _collected(platform, model, _since_ms(since))
+    from tidemill_operations.since import read_since
+
+    found = _collected(platform, model, read_since(since))
     _print(found, as_json)
     if html is not None:
         from tidemill_cli.rendering.quality_html import page
@@ -110,22 +112,6 @@ def _examples(platform: PlatformView, found: Quality) -> Examples:
             if count.examples:
                 by_rule[topic.topic, count.name, count.column, count.arguments] = reader.of(count)
     return by_rule
-
-
-def _since_ms(text: str | None) -> int | None:
-    """A duration back from now, or a time (UTC where it has no offset), as Unix ms."""
-    from tidemill.contracts.quantities import parse_duration
-    from tidemill_expectations.times import to_millis
-
-    if text is None:
-        return None
-    try:
-        return int((time.time() - parse_duration(text).total_seconds()) * 1000)
-    except ValueError:
-        found = to_millis(text)
-    if found is None:
-        raise click.BadParameter(f"{text!r} is neither a duration (24h) nor a time", param_hint="--since")
-    return found
 
 
 @quality.command("import")
