@@ -49,6 +49,7 @@ def freeze(broker: Broker, seconds: float) -> None:
     assert broker.pid is not None
     process = psutil.Process(broker.pid)
     process.send_signal(signal.SIGSTOP)
+    until(lambda: process.status() == psutil.STATUS_STOPPED, 5, "the broker stops")  # its last thread a little later
     used, ends = sum(process.cpu_times()[:2]), time.monotonic() + seconds
     until(lambda: time.monotonic() >= ends, seconds + 5, "the broker was still for its time")
     assert process.status() == psutil.STATUS_STOPPED and sum(process.cpu_times()[:2]) == used

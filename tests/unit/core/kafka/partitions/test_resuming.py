@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from prometheus_client import REGISTRY
 
 from tidemill.errors import RetryLater
@@ -45,3 +46,37 @@ def test_removed_records_are_said_and_counted_and_nothing_is_where_a_reader_goes
     assert count("tidemill_removed_unread_total", "removed") == 7
     assert count("tidemill_topic_made_anew_total", "removed") == 0
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["removed/0"]
+
+
+class Remembering:
+    """Stands for a client that a broker told, while it was away for a moment, that nobody leads a partition: it takes
+    that for lasting until it is asked for the topic. A real one does in about one of three freezes (`faults`, 6).
+    """
+
+    def __init__(self, code: int, answers: bool = True) -> None:
+        self.code, self.answers, self.renewed = code, answers, False
+
+    def get_watermark_offsets(self, *_: object, **__: object) -> tuple[int, int]:
+        if self.renewed:
+            return 3, 9
+        raise KafkaException(KafkaError(self.code))
+
+    def list_topics(self, topic: str, timeout: float) -> None:
+        assert (topic, timeout) == ("events", 0.2)
+        if not self.answers:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+        self.renewed = True
+
+
+@pytest.mark.parametrize("code", [KafkaError._UNKNOWN_PARTITION, KafkaError.LEADER_NOT_AVAILABLE])
+def test_what_a_client_remembers_of_a_broker_that_was_away_is_asked_anew(code: int) -> None:
+    consumer = Remembering(code)
+    with pytest.raises(RetryLater, match="first offset of events/3: "):
+        log_bounds(consumer, ("events", 3), 0.2)  # type: ignore[arg-type]
+    assert log_bounds(consumer, ("events", 3), 0.2) == (3, 9)  # type: ignore[arg-type]
+
+
+def test_without_brokers_what_is_remembered_is_to_be_asked_for_later() -> None:
+    consumer = Remembering(KafkaError._UNKNOWN_PARTITION, answers=False)
+    with pytest.raises(RetryLater, match="events: "):
+        log_bounds(consumer, ("events", 3), 0.2)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from tidemill.errors import RetryLater
 from tidemill.kafka import metrics
@@ -18,6 +18,10 @@ __all__ = ["log_bounds", "say", "say_unread"]
 
 _log = logging.getLogger(__name__)
 _REQUEST_TIMEOUT_S = 5.0
+_REMEMBERED = frozenset(
+    {KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART}
+    | {KafkaError.LEADER_NOT_AVAILABLE}
+)
 
 
 def log_bounds(
@@ -30,10 +34,19 @@ def log_bounds(
     try:
         found = consumer.get_watermark_offsets(TopicPartition(*partition), timeout=timeout_s)
     except KafkaException as error:
+        if error.args[0].code() in _REMEMBERED:
+            _ask_anew(consumer, partition[0], timeout_s)
         raise RetryLater(f"{where}: {explain(error.args[0])}") from error
     if found is None:
         raise RetryLater(f"{where}: no answer in time")
     return found
+
+
+def _ask_anew(consumer: Consumer, topic: str, timeout_s: float) -> None:
+    try:
+        consumer.list_topics(topic, timeout=timeout_s)
+    except KafkaException as error:
+        raise RetryLater(f"{topic}: {explain(error.args[0])}") from error
 
 
 def say_unread(group: str, partition: tuple[str, int], start: int, mark: Mark) -> None:
