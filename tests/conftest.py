@@ -13,7 +13,7 @@ import hypothesis
 import pytest
 
 from tests.support.logs import tails
-from tests.support.programs import PACKAGES, how_to_have, program_or_none
+from tests.support.processes.programs import PACKAGES, how_to_have, program_or_none
 from tests.support.signing import use_keys_of_this_run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,7 +44,7 @@ def pytest_runtest_makereport(
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs a program that is not here; in CI it runs and fails (tests/support/programs.py)."""
+    """Leave out what needs a program that is not here; in CI it runs and fails (`tests.support.processes.programs`)."""
     if os.environ.get("CI") != "true":
         left_out = [item for item in items if _lacks_a_program(item)]
         items[:] = [item for item in items if item not in left_out]

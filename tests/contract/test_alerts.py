@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tests.contract.contract import SCHEMAS
-from tests.support.programs import program
+from tests.support.processes.programs import program
 
 ROOT = SCHEMAS.parent
 RULES = ROOT / "deploy" / "prometheus" / "rules"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support import service_process
+from tests.support.processes import service_process
 
 LAST_LINES = 60
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.venvs import interpreter
+from tests.support.processes.venvs import interpreter
 from tidemill_expectations import Expectation, build
 
 HERE = Path(__file__).parent / "great_expectations"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.venvs import interpreter
+from tests.support.processes.venvs import interpreter
 from tests.unit.inference.fakes import MODEL
 from tests.unit.inference.rest_app import deployed, served, shipped_endpoints
 

@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.support import service_process
 from tests.support.polling import until
+from tests.support.processes import service_process
 from tidemill_embedded.services import SERVICES
 
 START_S = 180

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.recording import Fault, mode, write
-from tests.faults.world import World
+from tests.faults.harness.recording import Fault, holds_all, mode, write
+from tests.faults.harness.world import World
 
 _FAULTS: pytest.StashKey[list[Fault]] = pytest.StashKey()
 _PARTLY: pytest.StashKey[bool] = pytest.StashKey()
@@ -21,7 +21,7 @@ _FAILED: pytest.StashKey[bool] = pytest.StashKey()
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "fault(id, name, limit, variant): a fault of the suite, for its report")
     config.stash[_FAULTS] = []
-    config.stash[_PARTLY] = any(not Path(argument).is_dir() for argument in config.args)
+    config.stash[_PARTLY] = not holds_all(config.args, config.invocation_params.dir)
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:

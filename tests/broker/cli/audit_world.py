@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 
-from tests.support import service_process
-from tests.support.toy_models import publish_toy
+from tests.support.models.toy_models import publish_toy
+from tests.support.processes import service_process
 from tidemill.kafka.batch import Output
 from tidemill.kafka.client.clients import admin
 from tidemill.kafka.client.publisher import Publisher

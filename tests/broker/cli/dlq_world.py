@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support import service_process
+from tests.support.processes import service_process
 from tidemill.contracts.model_file import load_models
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.batch import Output

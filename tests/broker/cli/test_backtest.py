@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.support.turning_model import moment, rows, write_model
+from tests.support.models.turning_model import moment, rows, write_model
 from tidemill_cli.app import cli
 from tidemill_operations.platform import PlatformView, find_platform
 

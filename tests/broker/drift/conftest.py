@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support import service_process
+from tests.support.processes import service_process
 from tests.support.signing import signer
 from tidemill.artifact import FeatureColumn, Manifest, write_artifact
 from tidemill.codec import Codec

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.broker.drift.conftest import MODEL, PARTITIONS, World
-from tests.support.made_anew import make_anew
+from tests.support.kafka.made_anew import make_anew
 from tests.support.polling import until
 from tidemill.kafka.client.clients import admin
 from tidemill.kafka.client.topics import ensure_topics

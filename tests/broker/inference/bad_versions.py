@@ -16,8 +16,8 @@ import onnx
 from onnx import TensorProto, helper
 
 from tests.broker.inference.world import FEATURE, MODEL
-from tests.support import odd_graphs
-from tests.support.toy_models import publish_files, publish_toy, sigmoid_graph, toy_manifest
+from tests.support.models import odd_graphs
+from tests.support.models.toy_models import publish_files, publish_toy, sigmoid_graph, toy_manifest
 from tidemill.artifact import GOLDEN_FILE, MODEL_FILE, Golden, Reason
 from tidemill.artifact.directory import MAX_FILE_BYTES
 from tidemill.contracts.events.platform import ModelVersion

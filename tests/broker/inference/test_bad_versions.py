@@ -17,9 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.broker.inference import bad_versions
 from tests.broker.inference.world import FEATURE, MODEL, Process, World, positions, ready
-from tests.support.monitoring import Alerts, monitoring
-from tests.support.odd_store import Fault, OddStore
+from tests.support.models.odd_store import Fault, OddStore
 from tests.support.polling import until
+from tests.support.processes.monitoring import Alerts, monitoring
 from tidemill.artifact import Reason
 from tidemill.ids import uuid7_time_ms
 

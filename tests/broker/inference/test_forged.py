@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 
 from tests.broker.inference.world import FEATURE, MODEL, World, ready
+from tests.support.models.toy_models import publish_toy
 from tests.support.polling import until
-from tests.support.toy_models import publish_toy
 from tidemill.artifact.signing import SIGNATURE_FILE
 from tidemill.contracts.events.platform import ModelVersion
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.broker.inference.world import MODEL, World
-from tests.support.toy_models import toy_probability
+from tests.support.models.toy_models import toy_probability
 from tidemill.kafka.client.clients import admin
 from tidemill.kafka.client.scan import scan
 from tidemill_cli.app import cli

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from tests.broker.inference.world import FEATURE, MODEL, TRACE, World, ready
+from tests.support.models.toy_models import toy_probability
 from tests.support.polling import until
-from tests.support.toy_models import toy_probability
 from tidemill_cli.app import cli
 
 PREDICT = f"/v1/models/{MODEL}/predict"

@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from tests.broker.inference.world import FEATURE, Process, World, positions, ready
+from tests.support.models.toy_models import toy_probability
 from tests.support.polling import until
-from tests.support.toy_models import toy_probability
 
 NAMES = tuple(f"toy-{letter}" for letter in "abcdef")
 MB = 16

@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 from tests.broker.inference.world import MODEL, TRACE, World, positions, ready
+from tests.support.models.toy_models import toy_probability
 from tests.support.polling import until
-from tests.support.toy_models import toy_probability
 from tidemill.ids import uuid7_time_ms
 
 

@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 import pyarrow as pa
 
-from tests.support import service_process
-from tests.support.plain_models import plain_models
+from tests.support.models.plain_models import plain_models
+from tests.support.models.toy_models import publish_toy
 from tests.support.polling import until
-from tests.support.toy_models import publish_toy
+from tests.support.processes import service_process
 from tidemill.codec import Codec
 from tidemill.contracts.events.platform import ModelVersion
 from tidemill.contracts.model_file import load_models

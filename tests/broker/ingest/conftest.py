@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support import service_process
 from tests.support.polling import until
+from tests.support.processes import service_process
 from tidemill.codec import Codec
 from tidemill.contracts.model_file import load_models
 from tidemill.contracts.schemas.catalog import SchemaCatalog

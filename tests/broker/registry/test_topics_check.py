@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.broker.registry.apicurio import Apicurio
-from tests.support import service_process
+from tests.support.processes import service_process
 from tidemill.codec.registry.http import HttpRegistry
 
 MODEL = "flight-delay"

@@ -15,9 +15,9 @@ from sqlalchemy import insert
 
 from tests.broker.inference.world import FEATURE, MODEL, PARTITIONS, Process, ready
 from tests.broker.inference.world import World as InferenceWorld
-from tests.support import service_process
+from tests.support.models.toy_models import publish_toy
 from tests.support.polling import until
-from tests.support.toy_models import publish_toy
+from tests.support.processes import service_process
 from tidemill.contracts.events.platform import ModelRelease, ModelVersion, ReleaseCommand, RetrainRun
 from tidemill.contracts.model_file import load_models
 from tidemill.ids import uuid7

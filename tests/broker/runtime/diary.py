@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from tests.support.workers import passing_to
+from tests.support.kafka.workers import passing_to
 from tidemill.kafka.batch import Batch, Output, Partition
 from tidemill.kafka.worker import TolerantWorker, Worker
 

@@ -10,8 +10,8 @@ from typing import Any
 from confluent_kafka import TopicPartition
 from confluent_kafka.cimpl import NewTopic
 
-from tests.support.in_memory_kafka import InMemoryKafka
-from tests.support.workers import FunctionWorker, passing_to
+from tests.support.kafka.in_memory_kafka import InMemoryKafka
+from tests.support.kafka.workers import FunctionWorker, passing_to
 from tidemill.kafka.batch import Output
 from tidemill.kafka.client.bounded import groupless_consumer, watermarks
 from tidemill.kafka.client.clients import admin

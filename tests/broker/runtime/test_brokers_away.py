@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.broker.runtime.harness import World, running
+from tests.support.kafka.workers import passing_to
 from tests.support.polling import until
-from tests.support.workers import passing_to
 from tidemill.kafka.batch import Batch, Output
 from tidemill.service import Health
 from tidemill_embedded.broker.broker import Broker

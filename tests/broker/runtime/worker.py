@@ -11,7 +11,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from tests.support.workers import FunctionWorker, passing_to
+from tests.support.kafka.workers import FunctionWorker, passing_to
 from tidemill.kafka.runtime import transaction
 from tidemill.kafka.runtime.config import RunnerConfig
 from tidemill.kafka.runtime.runner import TransactionalRunner

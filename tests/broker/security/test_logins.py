@@ -21,8 +21,8 @@ from confluent_kafka.cimpl import NewTopic
 
 from tests.broker.security.conftest import TokenServer
 from tests.broker.security.secured import PASSWORD, Secured
+from tests.support.kafka.workers import FunctionWorker
 from tests.support.polling import until
-from tests.support.workers import FunctionWorker
 from tidemill.errors import FatalError, RetryLater
 from tidemill.kafka.client.clients import admin
 from tidemill.kafka.client.publisher import ExclusiveWriter, Publisher

@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from tests.broker.security.secured import Secured
-from tests.support import service_process
 from tests.support.polling import until
+from tests.support.processes import service_process
 from tidemill.kafka.client.scan import scan
 from tidemill.settings import KafkaSettings
 from tidemill_cli.app import cli

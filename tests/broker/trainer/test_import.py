@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.broker.trainer.world import MODEL, World
-from tests.support.foreign_models import foreign_graph
+from tests.support.models.foreign_models import foreign_graph
 from tests.support.polling import until
 from tidemill.artifact import GOLDEN_FILE, MODEL_FILE, REFERENCE_FILE, fetch_artifact
 from tidemill.rows.features import input_kinds

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tests.support import service_process
 from tests.support.polling import until
+from tests.support.processes import service_process
 from tidemill.codec import Codec
 from tidemill.contracts.events.platform import ModelRelease, ModelVersion, ReleaseCommand, RetrainRequest, RetrainRun
 from tidemill.contracts.model_file import load_models

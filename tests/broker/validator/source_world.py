@@ -15,8 +15,8 @@ from confluent_kafka.cimpl import NewTopic
 from fastavro import parse_schema, schemaless_writer
 
 from tests.broker.validator.registry_stub import Schemas, registry_stub
-from tests.support import service_process
 from tests.support.polling import until
+from tests.support.processes import service_process
 from tidemill.contracts.model_file import load_models
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.kafka.client.clients import admin

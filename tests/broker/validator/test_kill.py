@@ -5,8 +5,8 @@ import subprocess
 from pathlib import Path
 
 from tests.broker.validator.conftest import AT_MS, MODEL, Bench
-from tests.support import service_process
 from tests.support.polling import until
+from tests.support.processes import service_process
 from tidemill.kafka.dead_letters import parse_dead_letter
 from tidemill.kafka.headers import ORIGIN
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from confluent_kafka.cimpl import NewTopic
 
 from tests.broker.validator.source_world import CASES, PARTITIONS, World, source_registry, world
-from tests.support.made_anew import make_anew
+from tests.support.kafka.made_anew import make_anew
 from tests.support.polling import until
 from tidemill.codec import Codec
 from tidemill.codec.registry.http import HttpRegistry

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.support.redis_server import real_redis
+from tests.support.processes.redis_server import real_redis
 from tidemill.breaker import CircuitBreaker
 from tidemill_ingest.adapters.answers_kept import SharedAnswers
 from tidemill_ingest.idempotency import Attempt, Kept

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.support.redis_server import real_redis
+from tests.support.processes.redis_server import real_redis
 from tests.unit.inference.fakes import FEATURE
 from tests.unit.inference.rest.test_score_cache import World
 from tidemill.access.limits.rates import SharedRates

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from tests.support.toy_models import publish_toy
+from tests.support.models.toy_models import publish_toy
 from tidemill.artifact import ArtifactError, ArtifactStore
 from tidemill.settings import CommonSettings
 from tidemill_cli.app import cli

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.odd_store import OddStore
+from tests.support.models.odd_store import OddStore
 from tidemill.stores import TooLarge, join, read_bytes, write_bytes
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.toy_models import publish_toy
+from tests.support.models.toy_models import publish_toy
 from tidemill.artifact import ArtifactError, ArtifactStore
 from tidemill.artifact.signing import TrustedKeys
 from tidemill_embedded.services import platform_settings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.faults.order import Position, Step, follow
+from tests.faults.harness.order import Position, Step, follow
 
 RAW: dict[Position, bytes | None] = {(0, 0): b"a", (0, 1): b"b", (0, 2): b"a", (1, 0): b"c"}
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import recording
-from tests.faults.recording import Fault
-from tests.faults.report import updated
+from tests.faults.harness import recording
+from tests.faults.harness.recording import Fault
+from tests.faults.harness.report import updated
 
 
 def part(number: int, variant: str = "", *, passed: bool = True, held: int = 1) -> Fault:

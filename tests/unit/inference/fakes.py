@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tests.support.toy_models import toy_manifest
+from tests.support.models.toy_models import toy_manifest
 from tidemill.artifact import Manifest
 from tidemill.codec import Codec
 from tidemill.codec.layout import layout_of

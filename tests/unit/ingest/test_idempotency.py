@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.support.redis_server import fake_redis
+from tests.support.processes.redis_server import fake_redis
 from tests.unit.ingest.conftest import Failure, Ingest
 from tidemill.breaker import CircuitBreaker
 from tidemill_ingest.adapters.answers_kept import MOST_BYTES, UNDER_WAY_S, LocalAnswers, SharedAnswers

@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.support.programs import program
-from tests.support.turning_model import MODEL, rows, write_model
+from tests.support.models.turning_model import MODEL, rows, write_model
+from tests.support.processes.programs import program
 from tidemill_cli.app import cli
 
 CHANGE = 900

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 import tidemill.access.credentials.ring as ring_module
-from tests.support.redis_server import fake_redis
+from tests.support.processes.redis_server import fake_redis
 from tests.unit.core.access.support import Time, key_store, token, verifier
 from tidemill.access.authorizer import Gate, Refusal
 from tidemill.access.credentials.callers import Scope

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tests.support import odd_graphs
-from tests.support.toy_models import sigmoid_graph, toy_manifest
+from tests.support.models import odd_graphs
+from tests.support.models.toy_models import sigmoid_graph, toy_manifest
 from tidemill.artifact import ArtifactError, FeatureColumn, Manifest, OnnxModel, Reason, prove
 
 MANIFEST = toy_manifest("toy", 1, "x")

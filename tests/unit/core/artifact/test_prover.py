@@ -11,9 +11,9 @@ import numpy as np
 import psutil
 import pytest
 
-from tests.support import odd_graphs
+from tests.support.models import odd_graphs
+from tests.support.models.toy_models import sigmoid_graph, toy_manifest
 from tests.support.polling import until
-from tests.support.toy_models import sigmoid_graph, toy_manifest
 from tidemill.artifact import ArtifactError, Bounds, CheckedGraph, Golden, OnnxModel, Prover, Reason, onnx_model
 
 MANIFEST = toy_manifest("toy", 1, "x")

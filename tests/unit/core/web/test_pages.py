@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.programs import program
+from tests.support.processes.programs import program
 from tests.unit.inference.fakes import MODEL
 from tests.unit.inference.rest_app import deployed, served, shipped_endpoints
 from tidemill.web.pages import PAGES

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.metric_values import value_of
+from tests.support.models.toy_models import publish_toy
 from tests.support.polling import until
-from tests.support.toy_models import publish_toy
 from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, SCHEMAS, event
 from tests.unit.inference.model_cache.caches import COST, Shelves, ToyGraph
 from tests.unit.inference.trial.trials import distances, trial_event

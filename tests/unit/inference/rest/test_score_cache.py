@@ -12,7 +12,7 @@ import redis
 from opentelemetry.trace import NoOpTracer
 from pydantic import ValidationError
 
-from tests.support.redis_server import fake_redis
+from tests.support.processes.redis_server import fake_redis
 from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, ToyModel, endpoint, event
 from tidemill.breaker import CircuitBreaker
 from tidemill.service import Health

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.toy_models import publish_toy
+from tests.support.models.toy_models import publish_toy
 from tests.unit.inference.fakes import FEATURE, MODEL, SCHEMAS
 from tidemill.artifact import MODEL_FILE, ArtifactError, Reason
 from tidemill.contracts.events.platform import ModelVersion

@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from tests.support.turning_model import BEGIN, MODEL, moment, rows, write_model
+from tests.support.models.turning_model import BEGIN, MODEL, moment, rows, write_model
 from tidemill.codec import Codec
 from tidemill.contracts.model_file import load_models
 from tidemill.contracts.schemas.catalog import SchemaCatalog

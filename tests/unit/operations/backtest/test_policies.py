@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.turning_model import write_model
+from tests.support.models.turning_model import write_model
 from tidemill.contracts.model_file import ModelFileError, ModelSpec, load_model
 from tidemill.errors import ConfigError
 from tidemill_learning.backtest.tidemill import Tidemill

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.turning_model import MODEL, write_model
+from tests.support.models.turning_model import MODEL, write_model
 from tidemill.contracts.model_file import load_model
 from tidemill_operations.backtest.policies import read_override
 from tidemill_operations.backtest.writing import write_policy, written_into

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 from skl2onnx import to_onnx
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from tests.support import odd_graphs
+from tests.support.models import odd_graphs
 from tidemill.artifact import ArtifactError, OnnxModel, Prover
 from tidemill_operations.model_import.graph import Meant, fitted, proved
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.support.foreign_models import foreign_graph
+from tests.support.models.foreign_models import foreign_graph
 from tidemill.access.storage.audit import acts
 from tidemill.artifact import ArtifactError, fetch_artifact
 from tidemill.artifact.staging import SAMPLE_FILE, read_sample

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.support.toy_models import sigmoid_graph, toy_manifest, toy_probability
+from tests.support.models.toy_models import sigmoid_graph, toy_manifest, toy_probability
 from tidemill.artifact import FeatureColumn, Manifest, OnnxModel
 from tidemill.codec import Codec
 from tidemill.contracts.model_file import load_models

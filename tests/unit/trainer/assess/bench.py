@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from sqlalchemy import select
 
-from tests.support.toy_models import publish_files, sigmoid_graph, toy_manifest
+from tests.support.models.toy_models import publish_files, sigmoid_graph, toy_manifest
 from tests.unit.trainer.fixtures import CLEAN, LABELS, PARTS, RECORD, SCHEMA, SPEC
 from tidemill.artifact import GOLDEN_FILE, MODEL_FILE, REFERENCE_FILE, ArtifactStore, Golden, OnnxModel
 from tidemill.clock import FixedClock

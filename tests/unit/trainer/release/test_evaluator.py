@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
-from tests.support.toy_models import publish_toy
+from tests.support.models.toy_models import publish_toy
 from tests.unit.trainer.fixtures import SPEC, finished, serving
 from tests.unit.trainer.release.test_published import published
 from tests.unit.trainer.release.trial_fixtures import CANARY, KNOWN, command, report

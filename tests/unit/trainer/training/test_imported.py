@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 from opentelemetry.trace import NoOpTracer
 
-from tests.support.foreign_models import foreign_graph
+from tests.support.models.foreign_models import foreign_graph
 from tests.support.polling import until
 from tests.unit.trainer.fixtures import SPEC
 from tidemill.artifact import (

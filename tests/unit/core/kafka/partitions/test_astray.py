@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
-from tests.support.workers import FunctionWorker
+from tests.support.kafka.workers import FunctionWorker
 from tests.unit.core.kafka.fakes import FakeConsumer, failure
 from tidemill.errors import RetryLater
 from tidemill.kafka.batch import Partition

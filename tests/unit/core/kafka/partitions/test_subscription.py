@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from prometheus_client import REGISTRY
 
-from tests.support.workers import FunctionWorker
+from tests.support.kafka.workers import FunctionWorker
 from tests.unit.core.kafka.fakes import FakeConsumer
 from tidemill.kafka.partitions import topic_ids
 from tidemill.kafka.partitions.assignment import Assignment

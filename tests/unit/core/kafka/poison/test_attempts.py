@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import settings as slower
 from hypothesis import strategies as st
 
-from tests.support.workers import FunctionWorker
+from tests.support.kafka.workers import FunctionWorker
 from tests.unit.core.kafka.fakes import FakeConsumer
 from tidemill.errors import RetryLater
 from tidemill.kafka.batch import Batch, Output, Partition

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from confluent_kafka import TopicPartition
 
-from tests.support.workers import FunctionWorker
+from tests.support.kafka.workers import FunctionWorker
 from tests.unit.core.kafka.fakes import FakeConsumer
 from tidemill.errors import RetryLater
 from tidemill.kafka.partitions.assignment import Assignment
