@@ -6,10 +6,10 @@ What the page says is gathered here; how it looks stands in `page.html.j2`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import Any
 
 from tidemill.contracts.quantities import milliseconds
+from tidemill_cli.rendering.pages import filled
 from tidemill_cli.rendering.quality_charts import Point, bars, binned, line
 from tidemill_cli.rendering.quality_table import by_rule, moment
 from tidemill_expectations import Windowed
@@ -29,17 +29,10 @@ Examples = Mapping[tuple[str, str, str, str], Sequence[Example]]
 
 def page(quality: Quality, examples: Examples, private: Mapping[str, str]) -> str:
     """The whole page. `private`: fields under a privacy rule, and which."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(
-        loader=PackageLoader("tidemill_cli.rendering", ""), autoescape=True, undefined=StrictUndefined
-    )
-    style = Markup(files("tidemill_cli.rendering").joinpath("page.css").read_text(encoding="utf-8"))
     shown = [topic for topic in quality.topics if topic.rows or topic is quality.events]
-    return environment.get_template("page.html.j2").render(
+    return filled(
+        "page.html.j2",
         model=quality.model,
-        style=style,
         span=_span(quality),
         ends=_ends(quality.first_ms or 0, quality.last_ms or 0),
         tiles=_tiles(quality),

@@ -57,15 +57,11 @@ def report(
     found = _collected(platform, model, read_since(since))
     _print(found, as_json)
     if html is not None:
+        from tidemill_cli.rendering.pages import write_page
         from tidemill_cli.rendering.quality_html import page
 
         private = {name: rule.kind for name, rule in platform.model(model).privacy.items()}
-        try:
-            html.parent.mkdir(parents=True, exist_ok=True)
-            html.write_text(page(found, _examples(platform, found), private), encoding="utf-8")
-        except OSError as error:
-            raise click.ClickException(f"cannot write {html}: {error.strerror}") from error
-        click.echo(f"wrote {html}", err=True)
+        write_page(html, page(found, _examples(platform, found), private))
     if check and found.broken:
         sys.exit(BROKEN)
 

@@ -141,13 +141,9 @@ def _show(report: Report, html: Path | None, as_json: bool) -> None:
         show(console(), report)
     if html is not None:
         from tidemill_cli.rendering.backtest.page import page
+        from tidemill_cli.rendering.pages import write_page
 
-        try:
-            html.parent.mkdir(parents=True, exist_ok=True)
-            html.write_text(page(report), encoding="utf-8")
-        except OSError as error:
-            raise click.ClickException(f"cannot write {html}: {error.strerror}") from error
-        click.echo(f"wrote {html}", err=True)
+        write_page(html, page(report))
 
 
 @contextmanager

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from tidemill_cli.rendering.backtest.chart import COLOURS, Mark, courses
 from tidemill_cli.rendering.backtest.rows import DIGITS, Row, rows_of
+from tidemill_cli.rendering.courses import COLOURS, Line, Mark, courses
+from tidemill_cli.rendering.pages import filled
 from tidemill_cli.rendering.quality_table import moment
 
 if TYPE_CHECKING:
@@ -18,23 +18,18 @@ MOST_LISTED = 200
 
 def page(report: Report) -> str:
     """The whole page."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(
-        loader=PackageLoader("tidemill_cli.rendering", ""), autoescape=True, undefined=StrictUndefined
-    )
     found, ours = report.found, report.ours
-    names = ("page.css", "backtest/backtest.css")
-    style = "".join(files("tidemill_cli.rendering").joinpath(name).read_text(encoding="utf-8") for name in names)
     shown = [ours, *(one for one in found.ranked if one is not ours)]
     rows = {row.name: row for row in rows_of(report)}
-    return environment.get_template("backtest/page.html.j2").render(
-        model=report.model, source=report.source, style=Markup(style), notes=report.notes,
+    lines = [Line([(p.at_ms, p.value) for p in one.curve], f"{one.name}: {one.score:.4g}", k)
+             for k, one in enumerate(shown)]  # fmt: skip
+    chart = courses(lines, _marks(ours), found.from_ms, found.to_ms, "scores over event time")
+    return filled(
+        "backtest/page.html.j2", "courses.css", model=report.model, source=report.source, notes=report.notes,
         span=(moment(found.from_ms), moment(found.to_ms)), events=f"{found.counted:,}",
         measure="mean absolute error" if found.measure == "mae" else found.measure,
         metric=report.metric if report.metric != found.measure else "",
-        tiles=_tiles(report), chart=courses(shown, _marks(ours), found.from_ms, found.to_ms),
+        tiles=_tiles(report), chart=chart,
         legend=[(k % COLOURS, one.name) for k, one in enumerate(shown)],
         rows=[_line(row) for row in rows.values()],
         grid=[(one.name, _figure(one.score), len(one.played.fits)) for one in found.grid],

@@ -1,18 +1,14 @@
-"""The course of every policy's score over event time, as inline SVG for light and dark pages."""
+"""Courses of values over event time, as inline SVG for light and dark pages."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from tidemill_cli.rendering.quality_table import moment
-
-if TYPE_CHECKING:
-    from tidemill_learning.backtest.outcome import Outcome
 
 WIDTH, HEIGHT = 960.0, 300.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 8.0, 10.0, 40.0
@@ -22,8 +18,20 @@ COLOURS = 8
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """One course: (epoch ms, value) in the order of time. `title`: for whoever points at it; `colour`: its number, as
+    the key of the page has it; `dots`: whether each point is marked.
+    """
+
+    points: Sequence[tuple[int, float]]
+    title: str
+    colour: int
+    dots: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
-    """Something that happened: `kind` is change, alarm or release."""
+    """Something that happened: `kind` is change, alarm, asked, refused or release."""
 
     at_ms: int
     kind: str
@@ -47,24 +55,33 @@ class _Frame:
         return TOP + (HEIGHT - TOP - BOTTOM) * (self.high - value) / (self.high - self.low)
 
 
-def courses(outcomes: Sequence[Outcome], marks: Sequence[Mark], first: int, last: int) -> Markup:
-    """A line for each outcome, in the colours `c0`, `c1` … of the page, with what happened to the first of them."""
-    values = [point.value for one in outcomes for point in one.curve]
+def courses(lines: Sequence[Line], marks: Sequence[Mark], first: int, last: int, label: str) -> Markup:
+    """The lines, the first one on top, in the colours `c0`, `c1` … of the page, and what happened. Empty without a
+    point.
+    """
+    values = [value for line in lines for _, value in line.points]
+    if not values:
+        return Markup()
     step = _step(min(values), max(values))
     low, high = math.floor(min(values) / step) * step, math.ceil(max(values) / step) * step
     frame = _Frame(first, last, low, high if high > low else low + step, step)
     drawn = _axes(frame) + Markup().join(_mark(frame, mark) for mark in marks)
-    drawn += Markup().join(_line(frame, one, k) for k, one in reversed(list(enumerate(outcomes))))
-    head = Markup('<svg class="courses" viewBox="0 0 {:g} {:g}" role="img" aria-label="scores over event time">')
-    return head.format(WIDTH, HEIGHT) + drawn + Markup("</svg>")
+    drawn += Markup().join(_line(frame, line) for line in reversed(lines))
+    head = Markup('<svg class="courses" viewBox="0 0 {:g} {:g}" role="img" aria-label="{}">')
+    return head.format(WIDTH, HEIGHT, label) + drawn + Markup("</svg>")
 
 
-def _line(frame: _Frame, one: Outcome, k: int) -> Markup:
-    path = " ".join(f"{frame.x(point.at_ms):.1f},{frame.y(point.value):.1f}" for point in one.curve)
-    title = f"{one.name}: {one.score:.4g}"
-    return Markup('<polyline class="course c{}" points="{}"><title>{}</title></polyline>').format(
-        k % COLOURS, path, title
+def _line(frame: _Frame, line: Line) -> Markup:
+    places = [(frame.x(at), frame.y(value)) for at, value in line.points]
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    colour = line.colour % COLOURS
+    drawn = Markup('<polyline class="course c{}" points="{}"><title>{}</title></polyline>').format(
+        colour, path, line.title
     )
+    dot = Markup('<circle class="point c{}" cx="{:.1f}" cy="{:.1f}" r="2.5"><title>{}</title></circle>')
+    for (x, y), (at, value) in zip(places, line.points, strict=True) if line.dots else ():
+        drawn += dot.format(colour, x, y, f"{line.title}: {value:.4g} at {moment(at)}")
+    return drawn
 
 
 def _mark(frame: _Frame, mark: Mark) -> Markup:
