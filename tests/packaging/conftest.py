@@ -19,7 +19,7 @@ PACKAGES = {
     "services/trainer": ("libs/core", "libs/learning"),
     "services/inference": ("libs/core", "libs/expectations"),
     "services/drift": ("libs/core", "libs/learning"),
-    "libs/cli": ("libs/core", "libs/expectations", "libs/operations"),
+    "libs/cli": ("libs/core", "libs/expectations", "libs/learning", "libs/operations"),
 }
 
 

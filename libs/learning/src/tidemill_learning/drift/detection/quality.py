@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tidemill.contracts.events.profiles import ErrorBucket, ErrorProfile
 from tidemill.stats.roc_auc import roc_auc, roc_auc_error
@@ -43,12 +44,15 @@ ERROR_GROWTH = 1.25
 LEAST_LABELS = 500
 """Fewer labels than this say nothing about ranking."""
 
+Counts = NDArray[np.int64]
+
 
 class Totals:
     """Sums over buckets, and class counts per bin, of one version and arm in one merged window.
 
-    `errors`: of one or more windows and partitions. Metrics have the names and units that training uses; ROC AUC is
-    told from bins (Hanley, McNeil: Radiology 143, 1982).
+    `errors`: of one or more windows and partitions. `positives`, `negatives`: probabilities of true and of false labels
+    by bin, shape [BINS], or [0] where there are no classes. Metrics have the names and units that training uses; ROC
+    AUC is told from bins (Hanley, McNeil: Radiology 143, 1982).
 
     >>> from tidemill_learning.drift.labels.error_bins import binary, buckets
     >>> labels = binary([True, False, False, False], [0.75, 0.25, 0.25, 0.75], [1, 2, 3, 4])
@@ -63,18 +67,27 @@ class Totals:
         buckets = [bucket for error in errors for bucket in error.buckets]
         self.sums = {name: math.fsum(getattr(bucket, name) for bucket in buckets) for name in SUMS}
         self.count = int(self.sums["count"])
-        self._positives = _added(error.positives for error in errors)
-        self._negatives = _added(error.negatives for error in errors)
+        self.positives = _added(error.positives for error in errors)
+        self.negatives = _added(error.negatives for error in errors)
+
+    def __add__(self, other: Totals) -> Totals:
+        """Of the windows of both."""
+        both = Totals(())
+        both.sums = {name: self.sums[name] + other.sums[name] for name in SUMS}
+        both.count = self.count + other.count
+        both.positives = _added((self.positives, other.positives))
+        both.negatives = _added((self.negatives, other.negatives))
+        return both
 
     @property
     def auc(self) -> float | None:
         """ROC AUC; None without classes, or with one."""
-        return roc_auc(self._positives, self._negatives)
+        return roc_auc(self.positives, self.negatives)
 
     @property
     def auc_error(self) -> float:
         """Its standard error."""
-        return roc_auc_error(self.auc or 0.5, float(self._positives.sum()), float(self._negatives.sum()))
+        return roc_auc_error(self.auc or 0.5, float(self.positives.sum()), float(self.negatives.sum()))
 
     def metrics(self, task: str) -> dict[str, float]:
         """Metrics under the names that training uses; what the labels do not define is left out.
@@ -181,6 +194,6 @@ def _standardised(total: float, variance: float) -> float:
     return total / math.sqrt(variance) if variance > 0 else 0.0
 
 
-def _added(rows: Iterable[Sequence[int]]) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _added(rows: Iterable[Sequence[int] | Counts]) -> Counts:
     arrays = [np.array(row, dtype=np.int64) for row in rows if len(row)]
     return np.sum(arrays, axis=0) if arrays else np.zeros(0, dtype=np.int64)

@@ -97,7 +97,7 @@ class Baseline:
     def features(self, profile: Profile) -> dict[str, Comparison]:
         """The features of a profile of kind features, by name; what the reference does not know is left out."""
         known = self._reference["features"]
-        return {f.name: self._feature(known[f.name], f) for f in profile.features if f.name in known}
+        return {f.name: self.feature(f) for f in profile.features if f.name in known}
 
     def scores(self, score: ScoreProfile) -> Comparison | None:
         """What one version predicted, against the held-out predictions; None where there is nothing to compare."""
@@ -112,7 +112,9 @@ class Baseline:
             return _numbers(quantiles, Sketch.from_datum(score.sketch.to_dict()), 0, 0.0, count)
         return _probabilities(quantiles, np.array(score.bins, dtype=np.float64), count)
 
-    def _feature(self, known: Mapping[str, Any], feature: FeatureProfile) -> Comparison:
+    def feature(self, feature: FeatureProfile) -> Comparison:
+        """One feature, which the reference must know."""
+        known = self._reference["features"][feature.name]
         nulls, share = feature.nulls, float(known.get("nulls", 0.0))
         rows = int(known.get("count", self._reference["rows"]))
         values = round(rows * (1 - share))
