@@ -32,7 +32,7 @@ def open_version(platform: PlatformView, model: str, number: int | None) -> Vers
     """
     from tidemill.artifact import ArtifactError
 
-    reference, epoch = _reference(platform, model, number)
+    reference, epoch = reference_of(platform, model, number)
     try:
         return Version(reference["version"], epoch, _loaded(platform, model, reference))
     except ArtifactError as error:
@@ -41,7 +41,10 @@ def open_version(platform: PlatformView, model: str, number: int | None) -> Vers
         raise NotPossible(f"the artifact store does not answer: {error}") from None
 
 
-def _reference(platform: PlatformView, model: str, number: int | None) -> tuple[dict[str, Any], int]:
+def reference_of(platform: PlatformView, model: str, number: int | None) -> tuple[dict[str, Any], int]:
+    """The published `ModelRef` of the version that is named, else of the one that serves, as plain data; and the epoch
+    at which it last began to serve, 0 where it never did. Raises NotPossible where there is none.
+    """
     from tidemill_operations.feed import read_all
 
     epochs: dict[int, int] = {}

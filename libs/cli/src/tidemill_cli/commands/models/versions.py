@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tidemill_cli.commands.models.card import card
 from tidemill_cli.commands.models.group import models as show
 from tidemill_cli.commands.models.signing import new_key, sign
 from tidemill_cli.platform_options import platform_options
@@ -38,6 +39,7 @@ def models() -> None:
     \b
     tidemill models                                                   what serves since when, how good it was
     tidemill models flight-delay --json
+    tidemill models card flight-delay 3 --html card.html              all that is recorded of one version
     tidemill models import model.onnx --model flight-delay            a model made elsewhere becomes a version
     tidemill models sign --model flight-delay                         sign what was made before versions were signed
     tidemill models new-key                                           another key to sign with
@@ -45,6 +47,7 @@ def models() -> None:
 
 
 models.add_command(show, "show")
+models.add_command(card)
 models.add_command(new_key)
 models.add_command(sign)
 

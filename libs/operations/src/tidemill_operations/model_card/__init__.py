@@ -1,0 +1,1 @@
+"""`tidemill models card`: all that is recorded of one version."""
