@@ -22,6 +22,11 @@ LOOK_BACK = 200
 
 LEAST_LOOKED_AT = 400
 
+ENOUGH_LABELS = 200
+"""Labels after which answers that are turned round have been found, however few come a day; measured in
+`tests/unit/learning/drift/watching/test_few_events.py`.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

@@ -15,6 +15,7 @@ from tidemill_cli.platform_options import platform_options
 from tidemill_operations.standing.groups import PROFILE
 from tidemill_operations.standing.pauses import read_pauses
 from tidemill_operations.standing.tombstones import tombstones
+from tidemill_operations.standing.watchable import read_too_few
 
 if TYPE_CHECKING:
     from tidemill_operations.platform import PlatformView
@@ -27,7 +28,8 @@ BACK_MS = 7 * 24 * 3_600_000
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @platform_options
 def status(platform: PlatformView, as_json: bool) -> None:
-    """What runs, what lags, what serves, what drifted lately, what was set aside, what is paused.
+    """What runs, what lags, what serves, what drifted lately, what was set aside, what is paused, what has too few rows
+    to be watched.
 
     Processes are known only for a platform that runs on this machine (`tidemill up`).
     """
@@ -44,6 +46,7 @@ def status(platform: PlatformView, as_json: bool) -> None:
                 "tombstones": aside.get(name, 0),
                 "paused": [pause.facts() for pause in pauses if pause.model == name],
                 "partitions": uneven[name],
+                "too_few": [] if uneven[name] else read_too_few(platform, platform.models[name]),
             }
             for name in sorted(platform.models)
         ],
@@ -54,6 +57,9 @@ def status(platform: PlatformView, as_json: bool) -> None:
         _show(found)
         for line in filter(None, map(_unsettled, found["models"])):
             click.secho(line, fg="yellow")
+        for model in found["models"]:
+            for told in model["too_few"]:
+                click.secho(f"{model['model']}: {told}", fg="yellow")
         for pause in pauses:
             click.secho(pause.line(), fg="red")
         for problem in filter(None, uneven.values()):

@@ -10,21 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tidemill.contracts.events.platform import DriftEvent, Evidence, ModelPerformance, ModelVersion, RetrainRequest
-from tidemill.contracts.events.profiles import ErrorProfile, Profile
-from tidemill.ids import deterministic_id
-from tidemill_learning.drift.detection.evidence import (
-    KINDS,
-    TRACKS,
-    Track,
-    by_version,
-    evidence,
-    extent,
-    shifts,
-    track_of,
+from tidemill.contracts.events.platform import (
+    DriftEvent,
+    Evidence,
+    ModelPerformance,
+    ModelVersion,
+    RetrainRequest,
 )
+from tidemill.contracts.events.profiles import ErrorProfile, Profile
+from tidemill_learning.drift.detection.adding_up import enough
+from tidemill_learning.drift.detection.evidence import KINDS, TRACKS, Track, evidence, shifts, track_of
 from tidemill_learning.drift.detection.ordering import Item, WindowOrder
-from tidemill_learning.drift.detection.quality import QualityWatch, Totals
+from tidemill_learning.drift.detection.quality import QualityWatch
+from tidemill_learning.drift.detection.reporting import Reporter
 from tidemill_learning.drift.detection.shift_detectors import DetectorResult
 from tidemill_learning.drift.detection.state import State, WatchedVersion, pack, unpack
 from tidemill_learning.drift.profiling.baseline import Baseline
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
 LASTING = 3
 """Windows in a row for which features must have moved before they ask for retraining by themselves."""
 
-REQUESTED_BY = "drift"
 MOST_TRACES = 128
 """Trace contexts of profiles that an outcome is linked to: the newest of its track."""
 
@@ -156,6 +153,7 @@ class Detector:
     def _start_anew(self) -> None:
         self._state.quality, self._state.rest_quality, self._state.alarms = {}, {}, {}
         self._state.windows, self._state.lasting, self._state.traces = {}, {}, {}
+        self._state.short = {}
         for track in TRACKS:
             if track.kind != "quality":  # reduced against the old version's reference; labels are kept as they are
                 self._orders[track.name].drop()
@@ -176,10 +174,15 @@ class Detector:
             scores = [s for s in profile.scores if (s.source, s.version, s.arm) == ours]
             compared = self._baseline.scores(scores[0]) if scores else None
             return {} if compared is None else {"score": compared.to_state()}
-        learned = self._champion.asked if track.rest else self._champion.learned
-        if profile.first_offset <= learned.get(str(profile.partition), -1):
-            return None  # it learned from these very rows
+        if self._is_learned(track, profile):
+            return None
         return {name: c.to_state() for name, c in self._baseline.features(profile).items()}
+
+    def _is_learned(self, track: Track, profile: Profile) -> bool:
+        """Whether the version learned from these very rows."""
+        assert self._champion is not None
+        learned = self._champion.asked if track.rest else self._champion.learned
+        return track.kind == "features" and profile.first_offset <= learned.get(str(profile.partition), -1)
 
     def _look(self, track: Track, group: Sequence[Item], now_ms: int) -> list[Outcome]:
         window = self._state.windows.get(track.name, 0)
@@ -188,13 +191,20 @@ class Detector:
         self._state.traces[track.name] = traces[-MOST_TRACES:]
         if track.kind == "quality":
             errors = [ErrorProfile.from_dict(error) for item in group for error in item["content"]]
-            outcomes, results = self._performance(track, errors, group, window), self._errors(track, errors)
+            outcomes: list[Outcome] = [*self._performance(track, errors, group, window)]
+            results = self._errors(track, errors)
         else:
+            group = [*self._state.short.pop(track.name, []), *group]
+            if not enough(group):
+                self._state.short[track.name] = group
+                return []
             outcomes, results = [], shifts(KINDS[track.kind], group)
         if track.kind not in self._spec.drift.watch or not results:
             return outcomes
         outcomes += self._raise(track, results, group, window)
-        return outcomes + self._request(track, group, window, now_ms)
+        if any(result.alarm for result in results):
+            outcomes += self._request(track, group, window, now_ms)
+        return outcomes
 
     def _errors(self, track: Track, errors: Sequence[ErrorProfile]) -> list[DetectorResult]:
         assert self._champion is not None
@@ -204,74 +214,36 @@ class Detector:
 
     def _performance(
         self, track: Track, errors: Sequence[ErrorProfile], group: Sequence[Item], window: int
-    ) -> list[Outcome]:
-        assert self._champion is not None and self._baseline is not None
-        measured: list[Outcome] = []
-        for (version, arm), found in by_version(errors).items():
-            totals, kind = Totals(found), Track("quality", track.rest)
-            measured.append(
-                ModelPerformance(
-                    performance_id=self._id("performance", version, arm, window, *kind.id_parts),
-                    model=self._spec.name,
-                    version=version,
-                    arm=arm,  # type: ignore[arg-type]
-                    window=window,
-                    labels=totals.count,
-                    metrics=totals.metrics(self._spec.target.task),
-                    reference=self._baseline.metrics if version == self._champion.version else {},
-                    **extent(group),
-                    source=track.source,
-                )
-            )
-        return measured
+    ) -> list[ModelPerformance]:
+        assert self._baseline is not None
+        task, reference = self._spec.target.task, self._baseline.metrics
+        return self._reporter.performance(track, task, reference, errors, group, window)
 
     def _raise(
         self, track: Track, results: Sequence[DetectorResult], group: Sequence[Item], window: int
     ) -> list[Outcome]:
-        """Drift events for alarms that were not there in the window before."""
+        """Drift events for alarms that were not there when it was last looked. What is not looked at in this window, as
+        it needs more rows, stays as it was.
+        """
         before = self._state.alarms.get(track.name, {})
+        looked = {f"{f.detector}/{f.subject}" for f in results}
         alarms = {f"{f.detector}/{f.subject}": f for f in results if f.alarm}
-        self._state.alarms[track.name] = {name: evidence(result, track).to_dict() for name, result in alarms.items()}
+        self._state.alarms[track.name] = {
+            **{name: known for name, known in before.items() if name not in looked},
+            **{name: evidence(result, track).to_dict() for name, result in alarms.items()},
+        }
         self._state.lasting[track.name] = self._state.lasting.get(track.name, 0) + 1 if alarms else 0
-        return [self._event(track, f, group, window) for name, f in sorted(alarms.items()) if name not in before]
-
-    def _event(self, track: Track, result: DetectorResult, group: Sequence[Item], window: int) -> DriftEvent:
-        assert self._champion is not None
-        return DriftEvent(
-            event_id=self._id("drift", result.kind, result.detector, result.subject, window, *track.id_parts),
-            model=self._spec.name,
-            version=self._champion.version,
-            kind=result.kind,
-            detector=result.detector,
-            subject=result.subject,
-            statistic=result.statistic,
-            threshold=result.threshold,
-            window=window,
-            records=result.records,
-            detail=track.said(result.detail),
-            **extent(group),
-            source=track.source,
-        )
+        return [
+            self._reporter.event(track, f, group, window) for name, f in sorted(alarms.items()) if name not in before
+        ]
 
     def _request(self, track: Track, group: Sequence[Item], window: int, now_ms: int) -> list[Outcome]:
         """Asks in every window in which the alarm lasts: whether it is too early is for admission to say."""
         if not self._wanted(track):
             return []
-        cause: Any = {"quality": "quality", "predictions": "prediction", "features": "drift"}[track.kind]
-        request_id = self._id("retrain", cause, window, *track.id_parts)
         order = [track.name, *(other.name for other in TRACKS if other != track)]
         found = [Evidence(**e) for name in order for _, e in sorted(self._state.alarms.get(name, {}).items())]
-        request = RetrainRequest(
-            request_id=request_id,
-            model=self._spec.name,
-            cause=cause,
-            evidence=tuple(found),
-            fingerprint=request_id,
-            requested_by=REQUESTED_BY,
-            requested_at=now_ms,
-            event_time=max(item["ended_at"] for item in group),
-        )
-        return [request]
+        return [self._reporter.request(track, found, group, window, now_ms)]
 
     def _wanted(self, track: Track) -> bool:
         """Whether the alarms of this track ask for retraining, as the model file says.
@@ -291,6 +263,7 @@ class Detector:
         alone = "predictions" not in self._spec.drift.watch
         return track.kind == "predictions" or (alone and self._state.lasting[track.name] >= LASTING)
 
-    def _id(self, *parts: str | int) -> str:
+    @property
+    def _reporter(self) -> Reporter:
         assert self._champion is not None
-        return deterministic_id(self._spec.name, self._champion.version, self._champion.epoch, *parts)
+        return Reporter(self._spec.name, self._champion.version, self._champion.epoch)

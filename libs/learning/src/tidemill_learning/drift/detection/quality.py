@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from tidemill.contracts.events.profiles import ErrorBucket, ErrorProfile
 from tidemill.stats.roc_auc import roc_auc, roc_auc_error
+from tidemill_learning.drift.detection.adding_up import BucketRemainder, added, added_up
 from tidemill_learning.drift.detection.regime import LEAST, Regime
 from tidemill_learning.drift.detection.shift_detectors import SIGMAS, DetectorResult
 from tidemill_learning.drift.labels.error_bins import BUCKET, SUMS
@@ -33,7 +34,7 @@ labels are true, 4.3 points. On the flights, the control stays below 0.045 in ev
 """
 
 LEAST_IN_BUCKET = BUCKET // 2
-"""Smaller remainders of a window are not fed to ADWIN: they would weigh as much as full buckets."""
+"""Smaller remainders of a window add up before they are fed to ADWIN: they would weigh as much as full buckets."""
 
 AUC_LOSS = 0.05
 """Loss of ROC AUC that is worth a retraining, if it is also beyond chance."""
@@ -42,7 +43,7 @@ ERROR_GROWTH = 1.25
 """Regression: growth of the root mean squared error that is worth a retraining."""
 
 LEAST_LABELS = 500
-"""Fewer labels than this say nothing about ranking."""
+"""Fewer labels than this say nothing about ranking: windows add up until there are so many."""
 
 Counts = NDArray[np.int64]
 
@@ -67,16 +68,16 @@ class Totals:
         buckets = [bucket for error in errors for bucket in error.buckets]
         self.sums = {name: math.fsum(getattr(bucket, name) for bucket in buckets) for name in SUMS}
         self.count = int(self.sums["count"])
-        self.positives = _added(error.positives for error in errors)
-        self.negatives = _added(error.negatives for error in errors)
+        self.positives = added(error.positives for error in errors)
+        self.negatives = added(error.negatives for error in errors)
 
     def __add__(self, other: Totals) -> Totals:
         """Of the windows of both."""
         both = Totals(())
         both.sums = {name: self.sums[name] + other.sums[name] for name in SUMS}
         both.count = self.count + other.count
-        both.positives = _added((self.positives, other.positives))
-        both.negatives = _added((self.negatives, other.negatives))
+        both.positives = added((self.positives, other.positives))
+        both.negatives = added((self.negatives, other.negatives))
         return both
 
     @property
@@ -131,24 +132,43 @@ class QualityWatch:
         self._task = task
         self._baseline = baseline
         self._regimes = {name: Regime(state.get(name)) for name in ("calibration", "spiegelhalter")}
+        self._remainder = BucketRemainder(state.get("remainder"))
+        self._few = [ErrorProfile.from_dict(error) for error in state.get("few", ())]
 
     def to_state(self) -> dict[str, Any]:
         """Plain JSON."""
-        return {name: regime.to_state() for name, regime in self._regimes.items()}
+        found: dict[str, Any] = {name: regime.to_state() for name, regime in self._regimes.items()}
+        return {**found, "remainder": self._remainder.to_state(), "few": [error.to_dict() for error in self._few]}
 
     def look(self, errors: Sequence[ErrorProfile]) -> list[DetectorResult]:
-        """Take in the champion's errors of one merged window, in the order of time."""
+        """Take in the champion's errors of one merged window, in the order of time. Too few labels add up."""
         buckets = sorted((b for error in errors for b in error.buckets), key=lambda b: b.until)
         spread = None if self._task != "regression" else self._baseline.metrics.get("rmse")
         series = {name: [] for name in self._regimes}  # type: dict[str, list[float]]
         for bucket in buckets:
-            if bucket.count >= LEAST_IN_BUCKET:
-                for name, value in _residuals(bucket, spread).items():
-                    series[name].append(value)
-                    self._regimes[name].add(value)
+            full = self._full(bucket)
+            for name, value in (_residuals(full, spread) if full else {}).items():
+                series[name].append(value)
+                self._regimes[name].add(value)
         totals = Totals(errors)
         results = [self._residual(name, series[name], totals) for name in series if series[name]]
-        return results + self._ranking(totals) + self._growth(totals)
+        return results + self._of_many(errors)
+
+    def _full(self, bucket: ErrorBucket) -> ErrorBucket | None:
+        """The bucket, or what a small one makes with others; None while that is too little, and for corrections."""
+        if bucket.count >= LEAST_IN_BUCKET:
+            return bucket
+        return self._remainder.add(bucket) if bucket.count else None
+
+    def _of_many(self, errors: Sequence[ErrorProfile]) -> list[DetectorResult]:
+        """What needs `LEAST_LABELS`, of the windows since it was last looked at."""
+        together = [*self._few, *errors]
+        totals = Totals(together)
+        if totals.count < LEAST_LABELS:
+            self._few = [added_up(together)]
+            return []
+        self._few = []
+        return self._ranking(totals) + self._growth(totals)
 
     def _residual(self, name: str, values: list[float], totals: Totals) -> DetectorResult:
         regime = self._regimes[name]
@@ -163,7 +183,7 @@ class QualityWatch:
 
     def _ranking(self, totals: Totals) -> list[DetectorResult]:
         auc, reference = totals.auc, self._baseline.metrics.get("roc_auc")
-        if self._task != "binary" or auc is None or reference is None or totals.count < LEAST_LABELS:
+        if self._task != "binary" or auc is None or reference is None:
             return []
         error = math.hypot(totals.auc_error, roc_auc_error(reference, *self._baseline.held_out))
         threshold = max(AUC_LOSS, SIGMAS * error)
@@ -172,7 +192,7 @@ class QualityWatch:
 
     def _growth(self, totals: Totals) -> list[DetectorResult]:
         reference = self._baseline.metrics.get("rmse")
-        if self._task != "regression" or not reference or totals.count < LEAST_LABELS:
+        if self._task != "regression" or not reference:
             return []
         rmse = totals.metrics(self._task).get("rmse")
         if rmse is None:
@@ -192,8 +212,3 @@ def _residuals(bucket: ErrorBucket, spread: float | None) -> dict[str, float]:
 
 def _standardised(total: float, variance: float) -> float:
     return total / math.sqrt(variance) if variance > 0 else 0.0
-
-
-def _added(rows: Iterable[Sequence[int] | Counts]) -> Counts:
-    arrays = [np.array(row, dtype=np.int64) for row in rows if len(row)]
-    return np.sum(arrays, axis=0) if arrays else np.zeros(0, dtype=np.int64)

@@ -46,7 +46,8 @@ class WatchedVersion:
 @dataclass(slots=True)
 class State:
     """What a detector remembers, as plain JSON; see `Detector` for what the parts are. What is of REST stands under
-    names of its own, so state from before it was watched is still state.
+    names of its own, so state from before it was watched is still state. `short`: windows that hold too few rows to be
+    looked at by themselves.
     """
 
     champion: dict[str, Any] | None = None
@@ -60,6 +61,7 @@ class State:
     traces: dict[str, list[str]] = field(default_factory=dict)
     last: list[list[Any]] = field(default_factory=list)
     last_traces: list[str] = field(default_factory=list)
+    short: dict[str, list[Item]] = field(default_factory=dict)
 
 
 def pack(state: State) -> bytes:
