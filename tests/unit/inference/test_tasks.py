@@ -33,14 +33,18 @@ def by_task(**values: Any) -> Any:
     return pytest.mark.parametrize(("client", "wanted"), list(values.items()), indirect=["client"])
 
 
-@by_task(binary={"probability": 0.25}, multiclass={"label": "a", "probabilities": THIRDS}, regression={"value": 0.25})
+@by_task(
+    binary={"probability": 0.25, "label": False},
+    multiclass={"label": "a", "probabilities": THIRDS},
+    regression={"value": 0.25},
+)
 def test_json(client: Client, wanted: dict[str, Any]) -> None:
     answer = client.post(f"/v1/models/{MODEL}/predict", json=ROW).json()
     assert {name: answer[name] for name in wanted} == wanted
 
 
 @by_task(
-    binary={"probability": [0.25]},
+    binary={"probability": [0.25], "label": [False]},
     multiclass={"label": ["a"], "probabilities": [[("a", 1 / 3), ("b", 1 / 3), ("c", 1 / 3)]]},
     regression={"value": [0.25]},
 )
@@ -57,7 +61,7 @@ def test_arrow(client: Client, wanted: dict[str, Any]) -> None:
 
 
 @by_task(
-    binary={"probability": ([2], [0.25] * 2)},
+    binary={"probability": ([2], [0.25] * 2), "label": ([2], [False] * 2)},
     multiclass={"label": ([2], ["a"] * 2), "probabilities": ([2, 3], [1 / 3] * 6)},
     regression={"value": ([2], [0.25] * 2)},
 )

@@ -7,7 +7,7 @@ and must only reach the floor.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from tidemill_learning.training.metrics import LOWER_IS_BETTER, gain
 
 MIN_ROWS = 50
 """Fewer rows than that cannot tell two models apart."""
+
+SIGMAS = 2.0
 
 FEW = 1_000
 """Of so many rows one may be answered otherwise, and the answer still counts as the same for all."""
@@ -102,6 +104,19 @@ def apply_floors(
     elif at_least is not None and challenger is not None:
         results.append(_floor(metric, challenger, at_least, rows))
     return GateResult(all(result.passed for result in results), tuple(results))
+
+
+def with_cost(gate: GateResult, costs: NDArray[np.float64], alike: NDArray[np.float64]) -> GateResult:
+    """The same, and the rule that decisions must not cost more than those of who decides all rows alike: more than
+    chance would explain (`SIGMAS` standard errors of the difference).
+
+    `costs`, `alike`: of each row of the hold-out, [n].
+    """
+    slack = SIGMAS * float((costs - alike).std()) / max(1, len(costs)) ** 0.5
+    found, base = float(costs.mean()), float(alike.mean())
+    detail = f"cost {_shown(found)} a decision, wanted at most that of deciding all alike, {_shown(base)}"
+    rule = RuleResult("cost", "cost", found, base + slack, found <= base + slack, detail)
+    return replace(gate, passed=gate.passed and rule.passed, results=(*gate.results, rule))
 
 
 def one_answer(scores: NDArray[np.float64], spread: float = 1.0) -> str:

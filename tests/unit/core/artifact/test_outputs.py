@@ -17,7 +17,8 @@ SCORES = {
 
 
 def test_an_answer_has_the_typed_output_of_the_task() -> None:
-    assert output_row("binary", np.float64(0.25), ()) == {"probability": 0.25}
+    assert output_row("binary", np.float64(0.25), ()) == {"probability": 0.25, "label": False}
+    assert output_row("binary", np.float64(0.25), (), 0.25) == {"probability": 0.25, "label": True}
     assert output_row("regression", np.float64(1.5), ()) == {"value": 1.5}
     shares = {"a": 0.2, "b": 0.5, "c": 0.3}
     assert output_row("multiclass", SCORES["multiclass"][0], CLASSES) == {"label": "b", "probabilities": shares}
@@ -32,6 +33,16 @@ def test_columns_say_what_rows_say_and_in_the_same_order(task: str) -> None:
         assert tuple(said) == OUTPUTS[task]
         found = {name: column[row].as_py() for name, column in columns.items()}
         assert {name: dict(value) if isinstance(value, list) else value for name, value in found.items()} == said
+
+
+def test_a_binary_label_is_whether_the_probability_reaches_the_threshold_one_for_all_or_each_its_own() -> None:
+    def said(threshold: float | np.ndarray) -> list[bool]:
+        labels: list[bool] = output_columns("binary", SCORES["binary"], (), threshold=threshold)["label"].to_pylist()
+        return labels
+
+    assert said(0.5) == [False, True, True]
+    assert said(0.2) == [True, True, True]
+    assert said(np.array([0.2, 0.8, 0.5])) == [True, False, True]
 
 
 @pytest.mark.parametrize("task", OUTPUTS)

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.unit.inference.fakes import NOW_MS, SCHEMAS, ToyModel, codec, event
+from tests.support.toy_models import toy_manifest
+from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, SCHEMAS, ToyModel, codec, event
+from tests.unit.inference.trial.trials import distances, trial
 from tidemill.artifact import FeatureColumn, Manifest
 from tidemill.contracts.schemas.catalog import Schema
 from tidemill_inference.predictions.columns import prediction_rows
@@ -51,6 +55,31 @@ def test_a_binary_prediction_survives_the_wire() -> None:
         (1, 0, None),
         (1, 1, None),
     ]
+
+
+def test_a_binary_prediction_has_the_label_of_its_versions_threshold() -> None:
+    schema, scores = SCHEMAS.platform("prediction-binary"), np.array([0.15, 0.25, 0.75])
+    assert [row["label"] for row in encoded(BINARY, scores, schema)] == [False, False, True]
+    assert [row["label"] for row in encoded(replace(BINARY, threshold=0.2), scores, schema)] == [False, True, True]
+
+
+def test_during_a_trial_each_arm_decides_by_its_own_threshold() -> None:
+    eager = ToyModel(2, replace(toy_manifest(MODEL, 2, FEATURE), threshold=0.1))
+    serving = trial(0.5, eager)
+    rows = distances(*range(100, 500, 10))
+    predictions = serving.predict(rows, [f"k{n}".encode() for n in range(rows.num_rows)])
+    assert predictions.both is not None
+    predictions.both.complete()
+    found = prediction_rows(
+        predictions, prediction_ids=["p"] * rows.num_rows, event_ids=pa.array(["e"] * rows.num_rows),
+        event_times=pa.array([NOW_MS] * rows.num_rows, pa.timestamp("ms", tz="UTC")), source="stream",
+        predicted_at_ms=NOW_MS,
+    ).to_pylist()  # fmt: skip
+    at = {1: 0.5, 2: 0.1}
+    assert {row["version"] for row in found} == {1, 2}
+    for row in found:
+        assert row["label"] == (row["probability"] >= at[row["version"]])
+        assert row["other_label"] == (row["other_probability"] >= at[row["other_version"]])
 
 
 def test_a_multiclass_prediction_survives_the_wire_with_all_its_probabilities() -> None:

@@ -43,7 +43,7 @@ def test_rows_in_columns_are_answered_in_columns_with_ids_version_and_epoch(clie
     with pa.ipc.open_stream(answer.content) as reader:
         table = reader.read_all()
     assert table.schema.metadata == {b"model": MODEL.encode()}
-    assert table.column_names == ["prediction_id", "event_id", "version", "epoch", "probability"]
+    assert table.column_names == ["prediction_id", "event_id", "version", "epoch", "probability", "label"]
     assert table.num_rows == 5_000
     assert table.column("probability").to_pylist() == [0.25] * 5_000
     assert len(set(table.column("prediction_id").to_pylist())) == 5_000

@@ -51,7 +51,9 @@ def test_server_and_model_say_what_they_are(client: Client) -> None:
         assert metadata["versions"] == ["1"]
         types = {item["name"]: item["datatype"] for item in metadata["inputs"]}
         assert (types["carrier"], types["distance"], types["scheduled_at"]) == ("BYTES", "FP64", "INT64")
-        assert [item["name"] for item in metadata["outputs"]] == ["probability", "prediction_id", "event_id"]
+        assert [item["name"] for item in metadata["outputs"]] == [
+            "probability", "prediction_id", "event_id", "label",
+        ]  # fmt: skip
 
 
 def test_tensors_of_json_are_answered_with_version_epoch_and_prediction_ids(client: Client) -> None:

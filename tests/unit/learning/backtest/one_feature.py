@@ -58,6 +58,7 @@ class Turned:
     straight: bool
     fitted_until_ms: int
     classes: tuple[str, ...] = ("false", "true")
+    threshold: float = 0.5
 
     def score(self, inputs: Mapping[str, Any]) -> np.ndarray:
         high = inputs["x"][:, 0] > 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from tests.unit.learning.backtest.one_feature import BEGIN, MINUTE, spec, stream, table
+from tidemill.contracts.model_file import DecisionCost
 from tidemill_learning.backtest.fitting import Fits, Made, Order
 from tidemill_learning.backtest.forest import AdaptiveForest
 from tidemill_learning.backtest.outcome import outcome
@@ -33,7 +35,7 @@ class Constant:
 
     def __init__(self, classes: tuple[str, ...], answer: list[float] | float, until: int = 0) -> None:
         self.classes = classes
-        self.fitted_until_ms = until
+        self.fitted_until_ms, self.threshold = until, 0.5
         self._answer = np.array(answer, dtype=np.float64)
 
     def score(self, inputs: Mapping[str, Any]) -> np.ndarray:
@@ -52,6 +54,24 @@ def test_a_class_that_a_version_does_not_know_has_no_share() -> None:
     assert played.scores[-1].tolist() == [0.75, 0.0, 0.25]
     found = outcome("never", events, played, played.answered)
     assert found.score == pytest.approx(float((labels[played.answered] == "a").mean()))
+
+
+def test_where_decisions_have_a_cost_it_is_the_score_and_each_version_decides_by_its_own_threshold() -> None:
+    plain = spec()
+    costly = replace(plain, target=replace(plain.target, cost=DecisionCost(1.0, 9.0)))
+    events = Stream.of(costly, table(1_000))
+    wary, bold = Constant(("false", "true"), 0.3), Constant(("false", "true"), 0.3)
+    wary.threshold, bold.threshold = 0.5, 0.2
+    policies = [replace(never(100, Fits(lambda order, who=who: Made(who), float)), name=name)
+                for name, who in (("wary", wary), ("bold", bold))]  # fmt: skip
+    found = backtest(events, policies, [], silent)
+    true = float(events.target[found.outcomes[0].played.answered].mean())
+    assert found.measure == "cost" and [one.name for one in found.ranked] == ["bold", "wary"]
+    assert found.outcomes[0].score == pytest.approx(9.0 * true)
+    assert found.outcomes[1].score == pytest.approx(1.0 - true)
+    for one, recall in zip(found.outcomes, (0.0, 1.0), strict=True):
+        assert one.metrics["cost"] == one.score and one.metrics["recall"] == recall
+        assert sum(point.value * point.rows for point in one.curve) == pytest.approx(one.score * found.counted)
 
 
 def test_values_are_scored_by_their_mean_absolute_error_and_less_is_better() -> None:

@@ -28,6 +28,14 @@ def test_the_standardised_sums_of_a_calibrated_model_have_mean_zero_and_variance
         assert statistic.std() == pytest.approx(1, abs=0.08)
 
 
+def test_a_binary_answer_is_wrong_by_the_label_that_it_gave_and_by_one_half_where_it_gave_none() -> None:
+    labels, scores = [True, True, False, False], [0.3, 0.3, 0.3, 0.7]
+    (at_one_half,) = error_bins.buckets(error_bins.binary(labels, scores, [0] * 4))
+    (decided,) = error_bins.buckets(error_bins.binary(labels, scores, [0] * 4, [True, None, True, False]))
+    assert (at_one_half.wrong, decided.wrong) == (3, 2)
+    assert decided.squared == at_one_half.squared
+
+
 def test_multiclass_judges_the_class_that_was_predicted() -> None:
     given = [("a", {"a": 0.7, "b": 0.3}), ("b", {"a": 0.2, "b": 0.8})]
     (bucket,) = error_bins.buckets(error_bins.multiclass(["a", "a"], given, [1, 2]))

@@ -14,7 +14,7 @@ from tests.unit.learning.examples import FEATURES, labelled
 from tidemill.artifact import FeatureColumn, Manifest, OnnxModel, feature_columns
 from tidemill_learning.training.examples import Examples, Task
 from tidemill_learning.training.labelled import input_specs, to_examples
-from tidemill_learning.training.learners import SETTINGS, Fitted, fit
+from tidemill_learning.training.learners import SETTINGS, ClassWeights, Fitted, fit
 from tidemill_learning.training.onnx.export import to_onnx
 from tidemill_learning.training.onnx.parity import ParityError, edge_rows, prove_parity, run_graph
 from tidemill_learning.training.onnx.trees import floor32
@@ -23,10 +23,11 @@ TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
 SMALL = {"n_estimators": 5, "max_iter": 25}
 
 
-def fitted(task: Task, candidate: str) -> tuple[Fitted, Examples]:
+def fitted(task: Task, candidate: str, weights: ClassWeights = None) -> tuple[Fitted, Examples]:
     examples = to_examples(labelled(task), FEATURES, task)
     params = {key: SMALL.get(key, value) for key, value in SETTINGS[candidate][0].items()}
-    return fit(candidate, params, task, input_specs(FEATURES), examples.take(np.arange(900)), None, seed=1), examples
+    rows = examples.take(np.arange(900))
+    return fit(candidate, params, task, input_specs(FEATURES), rows, None, seed=1, class_weights=weights), examples
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -35,6 +36,31 @@ def test_the_graph_scores_like_the_learner_on_a_thousand_rows_and_at_the_edges(t
     model, examples = fitted(task, candidate)
     proof = prove_parity(model, to_onnx(model), examples.inputs, input_specs(FEATURES))
     assert proof.rows > 1_500 and proof.largest <= proof.tolerance
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+@pytest.mark.parametrize("candidate", sorted(SETTINGS))
+def test_the_graph_of_weighted_classes_scores_like_the_learner(task: Task, candidate: str) -> None:
+    weights = (("true", 9.0), ("high", 9.0), ("low", 0.5))
+    model, examples = fitted(task, candidate, weights)
+    assert model.weights == ((1.0, 9.0) if task == "binary" else (9.0, 0.5, 1.0))
+    proof = prove_parity(model, to_onnx(model), examples.inputs, input_specs(FEATURES))
+    assert proof.rows > 1_500 and proof.largest <= proof.tolerance
+
+
+@pytest.mark.parametrize("candidate", sorted(SETTINGS))
+def test_weights_of_classes_leave_probabilities_what_they_are(candidate: str) -> None:
+    plain, examples = fitted("binary", candidate)
+    heavy, _ = fitted("binary", candidate, (("true", 20.0),))
+    even, _ = fitted("binary", candidate, "balanced")
+    rate = examples.target.astype(float).mean()
+    for model in (plain, heavy, even):
+        scores = model.score(examples.inputs)
+        assert scores.mean() == pytest.approx(rate, abs=0.06)
+        assert ((scores >= 0.0) & (scores <= 1.0)).all()
+    assert not np.allclose(heavy.score(examples.inputs), plain.score(examples.inputs), atol=1e-4)
+    shares = np.bincount(examples.target[:900].astype(int))
+    assert even.weights == pytest.approx(tuple(900 / (2 * shares)))
 
 
 @pytest.mark.parametrize("task", TASKS)

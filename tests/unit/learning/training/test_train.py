@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from tests.unit.learning.examples import FEATURES, MINUTE, START, labelled, spec, with_gate
+from tidemill.contracts.model_file import DecisionCost, ModelSpec
 from tidemill.contracts.model_file.spec import Gate
 from tidemill_learning.label_time.change_point import ChangePoint
 from tidemill_learning.training.examples import Task
@@ -89,6 +90,7 @@ class Rival:
         self.classes = trained.classes
         self.features = FEATURES
         self.fitted_until_ms = fitted_until_ms
+        self.threshold = 0.5 if trained.threshold is None else trained.threshold
 
     def score(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
         return run_graph(self._trained.graph, inputs, "binary")
@@ -100,6 +102,44 @@ def test_the_challenger_is_held_against_the_champion_on_rows_that_neither_was_fi
     trained = train(with_gate(spec("binary"), Gate(0.6, 0.01)), labelled("binary", seed=3), CUT_OFF, still(), champion)
     assert trained.gate.passed and [f.rule for f in trained.gate.results] == ["base_rate", "at_least", "better_by"]
     assert trained.champion_metrics["roc_auc"] < 0.5 < trained.gate_metrics["roc_auc"]
+
+
+def costly(false_negative: float, metric: str = "roc_auc", gate: Gate | None = None) -> ModelSpec:
+    """A model file that states what wrong decisions cost; a false positive costs 1."""
+    model = with_gate(spec("binary"), gate or Gate(None, 0.0))
+    target = replace(model.target, cost=DecisionCost(1.0, false_negative))
+    return replace(model, target=target, training=replace(model.training, metric=metric))
+
+
+def test_where_decisions_have_a_cost_the_hold_out_gives_the_threshold_and_the_gate_looks_at_the_cost() -> None:
+    plain = train(spec("binary"), labelled("binary"), CUT_OFF, still())
+    trained = train(costly(9.0), labelled("binary"), CUT_OFF, still())
+    assert plain.threshold is None and "cost" not in plain.metrics
+    assert trained.threshold is not None and trained.threshold < 0.4
+    assert trained.metrics["recall"] > plain.metrics["recall"]
+    assert trained.metrics["brier"] == plain.metrics["brier"], "the probabilities are what they were"
+    assert [rule.rule for rule in trained.gate.results] == ["base_rate", "cost"] and trained.gate.passed
+    assert trained.gate.results[-1].statistic == trained.metrics["cost"]
+
+
+def test_the_cost_may_be_the_metric_of_the_gate_and_each_version_decides_by_its_own_threshold() -> None:
+    blunt = train(spec("binary"), labelled("binary"), CUT_OFF, still())
+    trained = train(
+        costly(9.0, "cost", Gate(0.6, 0.01)), labelled("binary", seed=3), CUT_OFF, still(), Rival(blunt, START)
+    )
+    assert [rule.rule for rule in trained.gate.results] == ["base_rate", "at_least", "better_by", "cost"]
+    assert trained.gate.passed, trained.reason
+    assert trained.gate_metrics["cost"] < trained.champion_metrics["cost"], "the champion decides at one half"
+    assert "cost" in trained.gate.reason and "wanted at most 0.6" in trained.gate.reason
+
+
+def test_weights_of_classes_are_learned_with_and_a_class_that_no_row_is_of_is_told() -> None:
+    model = spec("multiclass", "gradient_boosting")
+    stated = replace(model, training=replace(model.training, class_weights=(("high", 5.0), ("hgih", 5.0))))
+    trained = train(stated, labelled("multiclass"), CUT_OFF, still())
+    assert "training.class_weights: no row is of class hgih" in trained.reason
+    assert trained.graph != train(model, labelled("multiclass"), CUT_OFF, still()).graph
+    assert trained.metrics["calibration_error"] < 0.15
 
 
 def test_a_challenger_that_is_worse_does_not_pass() -> None:

@@ -58,7 +58,7 @@ def test_every_row_of_a_file_has_a_line_with_its_prediction(here: Path, ending: 
     assert "50 rows by version 3" in done.output
     reader: dict[str, Any] = {"csv": pl.read_csv, "jsonl": pl.read_ndjson, "parquet": pl.read_parquet}
     frame = reader[ending](out)
-    assert frame.columns == ["line", "event_id", "version", "probability", "error"]
+    assert frame.columns == ["line", "event_id", "version", "probability", "label", "error"]
     assert frame["line"].to_list() == list(range(2, 52))
     wanted = [1 / (1 + np.exp(-0.001 * n)) for n in range(50)]
     assert frame["probability"].to_list() == pytest.approx(wanted, abs=1e-6)

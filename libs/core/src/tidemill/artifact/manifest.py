@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from tidemill.artifact.errors import ArtifactError, Reason
+from tidemill.artifact.outputs import ONE_HALF
 from tidemill.rows.features import FeatureLike, input_kinds
 
 MANIFEST_FILE = "manifest.json"
@@ -50,7 +51,8 @@ class Manifest:
     answers, else None. features: see FeatureColumn; the graph's inputs follow from them. run_id is ours, tracking_run
     MLflow's. data_set: the DataSet of the ModelRef as a plain dict; window: which of its rows were learned from;
     change_point: since when they tell of one world (event_time in ms, earliest, latest, before, after, offsets), None
-    where no change is known. created_at: ms since the epoch. files: name ->
+    where no change is known. threshold: from which probability on a binary model says true, None for one half.
+    created_at: ms since the epoch. files: name ->
     SHA-256 hex, filled in by `write_artifact`. libraries: the versions that made the graph.
     """
 
@@ -66,6 +68,7 @@ class Manifest:
     data_set: dict[str, Any] = field(default_factory=dict)
     window: str = ""
     change_point: dict[str, Any] | None = None
+    threshold: float | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     created_at: int = 0
     git_sha: str = ""
@@ -82,6 +85,13 @@ class Manifest:
             raise ValueError("a class stands twice")
         if len(input_kinds(self.features)) == 0:
             raise ValueError("a model needs a feature")
+        if self.threshold is not None and (self.task != "binary" or not 0.0 <= self.threshold <= 1.0):
+            raise ValueError("a threshold belongs to a binary model and lies between 0 and 1")
+
+    @property
+    def decides_at(self) -> float:
+        """From which probability on a binary model says true."""
+        return ONE_HALF if self.threshold is None else self.threshold
 
     @property
     def inputs(self) -> Mapping[str, str]:

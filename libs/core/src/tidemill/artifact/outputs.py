@@ -1,7 +1,7 @@
 """From a model's scores to what it says, by its task: for topics, files and every protocol of REST.
 
-A binary task has `probability`, a regression `value`; a multiclass task has `label`, the likeliest class (the first of
-equals), and `probabilities` by class.
+A binary task has `probability`, and `label`, whether that reaches the version's threshold; a regression has `value`; a
+multiclass task has `label`, the likeliest class (the first of equals), and `probabilities` by class.
 """
 
 from __future__ import annotations
@@ -12,15 +12,19 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-__all__ = ["LABEL", "OUTPUTS", "SCORES", "likeliest", "output_columns", "output_row"]
+__all__ = ["LABEL", "ONE_HALF", "OUTPUTS", "SCORES", "likeliest", "output_columns", "output_row"]
 
 LABEL: Final = "label"
 SCORES: Final[Mapping[str, str]] = {"binary": "probability", "multiclass": "probabilities", "regression": "value"}
 """What the scores themselves are called, by task."""
 OUTPUTS: Final[Mapping[str, tuple[str, ...]]] = {
-    task: (LABEL, scores) if task == "multiclass" else (scores,) for task, scores in SCORES.items()
+    "binary": (SCORES["binary"], LABEL),
+    "multiclass": (LABEL, SCORES["multiclass"]),
+    "regression": (SCORES["regression"],),
 }
 """All outputs, by task."""
+ONE_HALF: Final = 0.5
+"""The threshold of a binary version that states none."""
 
 Scores = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -31,16 +35,19 @@ def likeliest(scores: Scores) -> np.ndarray[Any, np.dtype[np.intp]]:
 
 
 def output_columns(
-    task: str, scores: Scores, classes: Sequence[str], missing: np.ndarray[Any, np.dtype[np.bool_]] | None = None
-) -> dict[str, pa.Array]:
-    """The outputs of n rows, double, string, or map of string to double.
+    task: str, scores: Scores, classes: Sequence[str], missing: np.ndarray[Any, np.dtype[np.bool_]] | None = None,
+    threshold: float | Scores = ONE_HALF,
+) -> dict[str, pa.Array]:  # fmt: skip
+    """The outputs of n rows, double, boolean, string, or map of string to double.
 
     `scores`: [n], or [n, classes] of a multiclass task; `classes` names their columns. `missing`: rows that are to be
-    null, [n].
+    null, [n]. `threshold`: from which probability on a binary task says true, one for all or [n].
     """
     columns: dict[str, pa.Array] = {}
     if task != "multiclass":
         columns[SCORES[task]] = pa.array(scores, pa.float64())
+        if task == "binary":
+            columns[LABEL] = pa.array(scores >= threshold)
     else:
         known = pa.array(classes, pa.string())
         n, width = scores.shape
@@ -54,9 +61,11 @@ def output_columns(
     return {name: column.take(kept) for name, column in columns.items()}
 
 
-def output_row(task: str, score: Any, classes: Sequence[str]) -> dict[str, Any]:
+def output_row(task: str, score: Any, classes: Sequence[str], threshold: float = ONE_HALF) -> dict[str, Any]:
     """The outputs of one row as plain JSON values; `score` is one row of the scores, over `classes`."""
-    if task != "multiclass":
-        return {SCORES[task]: float(score)}
+    if task == "binary":
+        return {"probability": float(score), "label": bool(score >= threshold)}
+    if task == "regression":
+        return {"value": float(score)}
     shares = {name: float(p) for name, p in zip(classes, score, strict=True)}
     return {LABEL: classes[int(likeliest(score))], SCORES[task]: shares}

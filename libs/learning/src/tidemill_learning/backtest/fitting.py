@@ -16,13 +16,15 @@ from tidemill_learning.label_time.contest import Contest
 
 class Scorer(Protocol):
     """A fitted version. `classes`: in the order of its scores; `fitted_until_ms`: time of the newest event that it has
-    learned.
+    learned; `threshold`: from which probability on it says true, of a binary task.
     """
 
     @property
     def classes(self) -> tuple[str, ...]: ...
     @property
     def fitted_until_ms(self) -> int: ...
+    @property
+    def threshold(self) -> float: ...
     def score(self, inputs: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
         """P(true) [n], probabilities [n, C], or values [n]."""
         ...

@@ -12,6 +12,7 @@ import numpy as np
 from tidemill_learning.backtest.fitting import Clock
 from tidemill_learning.backtest.playing import Advance, Floats, Played
 from tidemill_learning.backtest.stream import Stream
+from tidemill_learning.decisions import ONE_HALF
 
 TREES = 10
 TOLD_EVERY = 500
@@ -21,7 +22,8 @@ TOLD_EVERY = 500
 class AdaptiveForest:
     """Adaptive random forest (Gomes et al.: Adaptive random forests for evolving data stream classification, Machine
     Learning 106, 2017; of regression: ESANN 2018) as river has it, with its defaults and ten trees. It takes in each
-    label when it becomes known. Categories are nominal; what is missing is left out.
+    label when it becomes known. Categories are nominal; what is missing is left out. Where costs of decisions are
+    stated, it says true from the probability on that they give.
     """
 
     clock: Clock
@@ -51,7 +53,8 @@ class AdaptiveForest:
             if done % TOLD_EVERY == 0:
                 advance(done, len(stream))
         advance(len(stream), len(stream))
-        return Played(scores, own_seconds=self.clock() - began)
+        decided_at = ONE_HALF if stream.cost is None else stream.cost.bayes_threshold
+        return Played(scores, own_seconds=self.clock() - began, decided_at=decided_at)
 
 
 def _forest(task: str, seed: int) -> Any:

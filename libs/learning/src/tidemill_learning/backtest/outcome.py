@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from tidemill_learning.backtest.playing import Played
 from tidemill_learning.backtest.stream import Stream
-from tidemill_learning.training.metrics import measure
+from tidemill_learning.decisions import decision_costs
+from tidemill_learning.training.metrics import LOWER_IS_BETTER, measure
 
 POINTS = 100
 
-Measure = Literal["accuracy", "mae"]
+Measure = Literal["accuracy", "cost", "mae"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,9 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one policy. `score`: accuracy, or the mean absolute error of a regression, over the events that
-    count; `metrics`: all of the task over the same events; `curve`: the score's course.
+    """What became of one policy. `score`: accuracy, what a decision cost where that is stated, or the mean absolute
+    error of a regression, over the events that count; `metrics`: all of the task over the same events; `curve`: the
+    score's course.
     """
 
     name: str
@@ -47,6 +49,8 @@ class Outcome:
 
 def measure_of(stream: Stream) -> Measure:
     """What a stream is scored by."""
+    if stream.cost is not None:
+        return "cost"
     return "mae" if stream.task == "regression" else "accuracy"
 
 
@@ -54,7 +58,8 @@ def outcome(name: str, stream: Stream, played: Played, counted: NDArray[np.bool_
     """The outcome over the `counted` events, [n], all of which were answered."""
     rows = np.flatnonzero(counted)
     scores, target = played.scores[rows], stream.target[rows]
-    metrics = measure(stream.task, target, scores, stream.classes)
+    decided_at = np.broadcast_to(played.decided_at, len(stream))[rows]
+    metrics = measure(stream.task, target, scores, stream.classes, decided_at, stream.cost)
     each = _each(stream, played)[rows]
     curve = tuple(
         Point(int(stream.event_time[rows[part[-1]]]), float(each[part].mean()), len(part))
@@ -65,17 +70,19 @@ def outcome(name: str, stream: Stream, played: Played, counted: NDArray[np.bool_
 
 
 def _each(stream: Stream, played: Played) -> NDArray[np.float64]:
-    """Per event 1 for a right answer and 0 for a wrong one, or the absolute error; [n]."""
+    """Per event 1 for a right answer and 0 for a wrong one, what it cost, or the absolute error; [n]."""
     scores = played.scores
     if stream.task == "regression":
         return np.asarray(np.abs(stream.target.astype(np.float64) - scores), dtype=np.float64)
-    said = scores >= 0.5 if stream.task == "binary" else np.argmax(np.nan_to_num(scores), axis=1)
+    if stream.cost is not None:
+        return decision_costs(stream.target == 1, scores >= played.decided_at, stream.cost)
+    said = scores >= played.decided_at if stream.task == "binary" else np.argmax(np.nan_to_num(scores), axis=1)
     return np.asarray(said == stream.codes(), dtype=np.float64)
 
 
 def better(one: float, other: float, how: Measure) -> bool:
     """Whether a score is better than another."""
-    return one < other if how == "mae" else one > other
+    return one < other if how in LOWER_IS_BETTER else one > other
 
 
 def best(outcomes: Sequence[Outcome], how: Measure) -> Outcome:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tidemill_learning.backtest.fitting import Scorer, Tried
 from tidemill_learning.backtest.stream import Stream
+from tidemill_learning.decisions import ONE_HALF
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +50,8 @@ class Alarm:
 @dataclass(frozen=True, slots=True)
 class Played:
     """A policy's answers to a stream of n events: `scores` [n] (P(true), or a value) or [n, C] in the order of the
-    stream's classes, NaN where nothing served yet. `own_seconds`: without those of `fits`.
+    stream's classes, NaN where nothing served yet. `own_seconds`: without those of `fits`. `decided_at`: from which
+    probability on an answer was true, one for all or [n].
     """
 
     scores: Floats
@@ -57,6 +59,7 @@ class Played:
     alarms: Sequence[Alarm] = ()
     releases: Sequence[Release] = ()
     own_seconds: float = 0.0
+    decided_at: float | Floats = ONE_HALF
 
     @property
     def answered(self) -> NDArray[np.bool_]:
@@ -104,10 +107,11 @@ class Version:
         return self._blocks[block]
 
 
-def answers(stream: Stream, versions: Mapping[int, Version], releases: Sequence[Release]) -> Floats:
+def answers(stream: Stream, versions: Mapping[int, Version], releases: Sequence[Release]) -> tuple[Floats, Floats]:
     """Each event answered by the version that was released last of those for which its labels were known when it came;
-    in the order of the stream's classes, NaN where there was none.
+    in the order of the stream's classes, NaN where there was none. And that version's threshold, [n].
     """
+    decided_at = np.full(len(stream), ONE_HALF)
     many = stream.task == "multiclass"
     found = np.full((len(stream), len(stream.classes)) if many else len(stream), np.nan)
     counts = np.array([release.labels for release in releases], dtype=np.int64)
@@ -119,7 +123,8 @@ def answers(stream: Stream, versions: Mapping[int, Version], releases: Sequence[
         version = versions[release.version]
         scores = version.scores(rows)
         found[rows] = _spread_out(scores, version.scorer.classes, stream.classes) if many else scores
-    return found
+        decided_at[rows] = version.scorer.threshold
+    return found, decided_at
 
 
 def _spread_out(scores: Floats, own: Sequence[str], classes: Sequence[str]) -> Floats:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.rows.features import FeatureLike
 from tidemill_learning.backtest.fitting import Fit, Made, Order
+from tidemill_learning.decisions import ONE_HALF
 from tidemill_learning.training.onnx.parity import open_graph
 from tidemill_learning.training.train import Trained, train
 
@@ -24,6 +25,7 @@ class GraphScorer:
         self.classes = trained.classes
         self.features: tuple[FeatureLike, ...] = spec.features
         self.fitted_until_ms: int = trained.reference["event_time"][1]
+        self.threshold = ONE_HALF if trained.threshold is None else trained.threshold
         self._run = open_graph(trained.graph, spec.target.task)
 
     def score(self, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:

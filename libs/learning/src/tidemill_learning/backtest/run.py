@@ -10,6 +10,7 @@ import numpy as np
 from tidemill_learning.backtest.outcome import Measure, Outcome, best, measure_of, outcome
 from tidemill_learning.backtest.playing import Played, Policy
 from tidemill_learning.backtest.stream import Stream
+from tidemill_learning.training.metrics import LOWER_IS_BETTER
 
 Told = Callable[[str, int, int], None]
 """Told (policy, labels done, labels in all)."""
@@ -39,7 +40,7 @@ class Backtest:
     def ranked(self) -> tuple[Outcome, ...]:
         """The policies and the best schedule, best first."""
         shown = [*self.outcomes, *filter(None, [self.best_schedule])]
-        return tuple(sorted(shown, key=lambda one: one.score, reverse=self.measure != "mae"))
+        return tuple(sorted(shown, key=lambda one: one.score, reverse=self.measure not in LOWER_IS_BETTER))
 
 
 def backtest(stream: Stream, policies: Sequence[Policy], grid: Sequence[Policy], told: Told) -> Backtest:

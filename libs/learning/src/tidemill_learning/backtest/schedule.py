@@ -50,10 +50,11 @@ class Schedule:
                 break
             labels = following
             advance(min(labels, len(stream)), len(stream))
-        scores = answers(stream, versions, releases)
+        scores, decided_at = answers(stream, versions, releases)
         advance(len(stream), len(stream))
         spent = self.fits.clock() - began
-        return Played(scores, tried, (), releases, max(0.0, spent - sum(fit.seconds for fit in tried)))
+        seconds = max(0.0, spent - sum(fit.seconds for fit in tried))
+        return Played(scores, tried, (), releases, seconds, decided_at)
 
     def _following(self, labels: int, versions: int) -> int | None:
         if not versions:

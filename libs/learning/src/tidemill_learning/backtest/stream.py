@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tidemill.contracts.model_file import ModelSpec
+from tidemill.contracts.model_file import DecisionCost, ModelSpec
 from tidemill.rows.features import feature_inputs
 from tidemill_learning.training.examples import Task
 from tidemill_learning.training.labelled import EVENT_ID, EVENT_TIME, OBSERVED_AT, to_examples
@@ -25,7 +25,7 @@ class Stream:
     `rows`: a table as `join_labels` gives it, by event time. `inputs`: of a model's graph, each [n, 1]; `target`,
     `event_time`, `observed_at` [n] (epoch ms) as in `Examples`. `order` [n]: the rows in label time. `known` [n]: how
     many labels, in that order, were known when the event came; its own is never among them. `classes`: of the target,
-    none of a regression.
+    none of a regression; `cost`: of wrong decisions, where it is stated.
     """
 
     task: Task
@@ -37,6 +37,7 @@ class Stream:
     order: NDArray[np.int64]
     known: NDArray[np.int64]
     classes: tuple[str, ...]
+    cost: DecisionCost | None = None
 
     def __len__(self) -> int:
         return len(self.target)
@@ -57,6 +58,7 @@ class Stream:
             task=spec.target.task, rows=rows, inputs=feature_inputs(rows.combine_chunks(), spec.features),
             target=examples.target, event_time=event_time, observed_at=observed_at, order=order,
             known=np.minimum(by_then, rank), classes=_classes(spec.target.task, examples.target),
+            cost=spec.target.cost,
         )  # fmt: skip
 
     def inputs_of(self, rows: slice | NDArray[np.int64]) -> dict[str, NDArray[np.generic]]:

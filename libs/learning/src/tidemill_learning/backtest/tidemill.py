@@ -63,9 +63,8 @@ class _Play:
                 self._fit(loop, decisions[-1])
             advance(at, len(stream))
         seconds = policy.fits.clock() - began - sum(fit.seconds for fit in self.fits)
-        return Played(
-            answers(stream, self.versions, self.releases), self.fits, self.alarms, self.releases, max(0.0, seconds)
-        )
+        scores, decided_at = answers(stream, self.versions, self.releases)
+        return Played(scores, self.fits, self.alarms, self.releases, max(0.0, seconds), decided_at)
 
     def _labelled(self, rows: NDArray[np.int64]) -> LabelledRows:
         stream = self.stream

@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tidemill.contracts.model_file import ModelSpec
+from tidemill.contracts.model_file import DecisionCost, ModelSpec
 from tidemill.rows.features import FeatureLike, feature_inputs
-from tidemill_learning.gate import MIN_ROWS, GateResult, apply_floors, apply_gate
+from tidemill_learning.decisions import cheapest_threshold, decision_costs, same_for_all, thresholds_on
+from tidemill_learning.gate import MIN_ROWS, GateResult, apply_floors, apply_gate, with_cost
 from tidemill_learning.label_time.contest import Contest
 from tidemill_learning.label_time.losses import losses
 from tidemill_learning.training.examples import Examples
@@ -32,6 +33,11 @@ class ChampionModel(Protocol):
     def features(self) -> tuple[FeatureLike, ...]: ...
     @property
     def fitted_until_ms(self) -> int: ...
+    @property
+    def threshold(self) -> float:
+        """From which probability on it says true, of a binary task."""
+        ...
+
     def score(self, inputs: Mapping[str, NDArray[np.generic]]) -> Floats: ...
 
 
@@ -39,7 +45,8 @@ class ChampionModel(Protocol):
 class Verdict:
     """`metrics`: of the challenger on all rows of the hold-out; `ours`, `theirs`: of both on the `rows` of it that the
     champion has not learned either; `contest`: the evidence of these rows, label by label, that the challenger is
-    better (None without a champion).
+    better (None without a champion). `threshold`: at which decisions on the hold-out cost least (None where no cost is
+    stated); metrics are of decisions by a threshold of other rows than those that it decides.
     """
 
     metrics: dict[str, float]
@@ -48,6 +55,7 @@ class Verdict:
     rows: int
     gate: GateResult
     contest: Contest | None
+    threshold: float | None = None
 
 
 def judge(
@@ -59,8 +67,9 @@ def judge(
     alone are rules, for who is better is told by the contest, on these rows and on the labels that follow. So they are
     where the champion has learned nearly all rows and the model file asks for no margin over it.
     """
-    scores = judged.score(test.inputs)
-    metrics = measure(judged.task, test.target, scores, judged.classes)
+    scores, cost = judged.score(test.inputs), spec.target.cost
+    decided_at = _each(test, scores, cost)
+    metrics = measure(judged.task, test.target, scores, judged.classes, decided_at, cost)
     ours, theirs, rows, contest = metrics, dict[str, float](), test, None
     if champion is not None:
         fresh = np.flatnonzero(test.event_time > champion.fitted_until_ms)
@@ -70,20 +79,36 @@ def judge(
             answers = champion.score(inputs)
             contest = _contest(judged, rows, scores[fresh], answers, champion.classes)
             if len(fresh) >= MIN_ROWS:
-                ours = measure(judged.task, rows.target, scores[fresh], judged.classes)
-                theirs = measure(judged.task, rows.target, answers, champion.classes)
+                ours = measure(judged.task, rows.target, scores[fresh], judged.classes, decided_at[fresh], cost)
+                theirs = measure(judged.task, rows.target, answers, champion.classes, champion.threshold, cost)
     asked, metric, base = spec.training.gate, spec.training.metric, _against_base(judged, fitted_on, test, scores)
     unlearned = champion is not None and len(rows) < MIN_ROWS and asked.better_by <= 0
     if sequential or unlearned:
         gate = apply_floors(metric, metrics.get(metric), at_least=asked.at_least, rows=len(test), base=base)
         if unlearned and not sequential:
             gate = replace(gate, note=f"not held against the champion: it has learned all but {len(rows)} of the rows")
+    else:
+        gate = apply_gate(
+            metric, ours.get(metric), theirs.get(metric) if champion is not None else None,
+            at_least=asked.at_least, better_by=asked.better_by, rows=len(rows), classes=_labels(judged, rows),
+            base=base,
+        )  # fmt: skip
+    if cost is None:
         return Verdict(metrics, ours, theirs, len(rows), gate, contest), scores
-    gate = apply_gate(
-        metric, ours.get(metric), theirs.get(metric) if champion is not None else None,
-        at_least=asked.at_least, better_by=asked.better_by, rows=len(rows), classes=_labels(judged, rows), base=base,
-    )  # fmt: skip
-    return Verdict(metrics, ours, theirs, len(rows), gate, contest), scores
+    gate = with_cost(gate, *_costs(test, scores >= decided_at, cost))
+    threshold = cheapest_threshold(test.target == 1, scores, cost)
+    return Verdict(metrics, ours, theirs, len(rows), gate, contest, threshold), scores
+
+
+def _each(test: Examples, scores: Floats, cost: DecisionCost | None) -> Floats:
+    """The threshold by which each row is decided, [n]."""
+    return np.broadcast_to(thresholds_on(test.target == 1, scores, cost), len(test))
+
+
+def _costs(test: Examples, decided: NDArray[np.bool_], cost: DecisionCost) -> tuple[Floats, Floats]:
+    """Per row what the decisions cost, and those of who decides all alike."""
+    positive = test.target == 1
+    return decision_costs(positive, decided, cost), decision_costs(positive, same_for_all(positive, cost), cost)
 
 
 def _contest(judged: Fitted, rows: Examples, ours: Floats, theirs: Floats, classes: tuple[str, ...]) -> Contest:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from tidemill_learning.training.scaling import TINY, shortest, spread_of
 from tidemill_learning.training.texts import distinct
 
 Params = Mapping[str, Any]
+
+ClassWeights = Literal["balanced"] | tuple[tuple[str, float], ...] | None
+"""As `Training.class_weights`."""
 
 MAX_CLASSES = 1_000
 """A target with more of them is a name or a number, and no class."""
@@ -54,7 +57,8 @@ class Fitted:
     """A learner after fitting. `estimator` is scikit-learn's, over `encoder.matrix`; classes in graph order.
 
     A regression is learned in units of its target's spread: a value is `centre` + `scale` times what the estimator
-    says.
+    says. `weights`: by which rows of each class counted, in the order of `classes`, none where all counted alike. What
+    they add to the odds of a class is taken out of the scores again, which so stay probabilities (Elkan, 2001).
     """
 
     candidate: str
@@ -65,6 +69,7 @@ class Fitted:
     classes: tuple[str, ...]
     centre: float = 0.0
     scale: float = 1.0
+    weights: tuple[float, ...] = ()
 
     def score(self, inputs: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
         """P(positive) [n] (binary), probabilities [n, C] (multiclass) or values [n] (regression)."""
@@ -74,6 +79,9 @@ class Fitted:
                 raw = np.asarray(self.estimator.predict(matrix), dtype=np.float64).reshape(-1)
                 return raw * self.scale + self.centre
             probabilities = np.asarray(self.estimator.predict_proba(matrix), dtype=np.float64)
+        if self.weights:
+            probabilities = probabilities / np.array(self.weights)
+            probabilities /= probabilities.sum(axis=1, keepdims=True)
         return probabilities[:, 1] if self.task == "binary" else probabilities
 
 
@@ -85,8 +93,10 @@ def fit(
     rows: Examples,
     tune: Examples | None,
     seed: int,
+    class_weights: ClassWeights = None,
 ) -> Fitted:
-    """Fit one candidate. `tune` lets boosting stop early; without it, it runs `max_iter` rounds.
+    """Fit one candidate. `tune` lets boosting stop early; without it, it runs `max_iter` rounds. `class_weights`: see
+    `Training`; a class that no row is of has none.
 
     Deterministic for equal rows, parameters and seed (one thread). Raises `ValueError` for classes missing in rows
     and for a target that never changes.
@@ -98,15 +108,20 @@ def fit(
     encoder = fit_encoder(rows, specs, FORMS[candidate])
     matrix = encoder.sparse(rows.inputs) if candidate == "logistic_regression" else encoder.matrix(rows.inputs)
     target = _target(task, rows, classes, centre, scale)
+    weights = _weights(class_weights, classes, target)
+    of_rows = np.array(weights)[target] if weights else None
     estimator = _estimator(candidate, _for_rows(params, len(rows)), task, seed, stop_early=tune is not None)
     with one_thread():
         if candidate == "gradient_boosting" and tune is not None:
             expected = _target(task, tune, classes, centre, scale)
             known = expected >= 0 if task == "multiclass" else np.ones(len(tune), dtype=bool)
-            estimator.fit(matrix, target, X_val=encoder.matrix(tune.inputs)[known], y_val=expected[known])
+            held = {"X_val": encoder.matrix(tune.inputs)[known], "y_val": expected[known]}
+            if weights:
+                held["sample_weight_val"] = np.array(weights)[expected[known]]
+            estimator.fit(matrix, target, sample_weight=of_rows, **held)
         else:
-            estimator.fit(matrix, target)
-    return Fitted(candidate, dict(params), task, encoder, estimator, classes, centre, scale)
+            estimator.fit(matrix, target, sample_weight=of_rows)
+    return Fitted(candidate, dict(params), task, encoder, estimator, classes, centre, scale, weights)
 
 
 def one_thread() -> AbstractContextManager[object]:
@@ -189,6 +204,17 @@ def _target(task: Task, rows: Examples, classes: tuple[str, ...], centre: float,
     names, positions = distinct(rows.target)
     place = {name: k for k, name in enumerate(classes)}
     return np.array([place.get(name, -1) for name in names], dtype=np.int64)[positions]
+
+
+def _weights(stated: ClassWeights, classes: tuple[str, ...], target: NDArray[Any]) -> tuple[float, ...]:
+    """What a row of each class counts, in the order of `classes`; none where all count alike."""
+    if stated is None or not classes:
+        return ()
+    if stated == "balanced":
+        counts = np.bincount(target, minlength=len(classes))
+        return tuple((len(target) / (len(classes) * counts)).tolist())
+    named = dict(stated)
+    return tuple(named.get(name, 1.0) for name in classes)
 
 
 def _classes(task: Task, rows: Examples) -> tuple[str, ...]:

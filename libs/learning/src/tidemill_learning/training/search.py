@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import zip_longest
 
 import numpy as np
 
+from tidemill.contracts.model_file import DecisionCost
+from tidemill_learning.decisions import thresholds_on
 from tidemill_learning.gate import one_answer
-from tidemill_learning.training.examples import InputSpec, Task
-from tidemill_learning.training.learners import SETTINGS, Fitted, Params, fit
+from tidemill_learning.training.examples import Examples, InputSpec, Task
+from tidemill_learning.training.learners import SETTINGS, ClassWeights, Fitted, Params, fit
 from tidemill_learning.training.metrics import gain, measure
 from tidemill_learning.training.split import TemporalSplit
 
@@ -64,8 +67,11 @@ def search(
     budget_s: float,
     monotonic: Callable[[], float],
     seed: int,
+    class_weights: ClassWeights = None,
+    cost: DecisionCost | None = None,
 ) -> Search:
-    """Fit on `parts.fit`, measure on `parts.tune`; every candidate's first setting before any second one.
+    """Fit on `parts.fit`, measure on `parts.tune`; every candidate's first setting before any second one. `cost`: of
+    wrong decisions, which are then taken where they cost least.
 
     The first attempt always runs, and while all have failed the next one does. A later one starts only if as long as
     the longest so far still fits into the budget, so the budget is passed by at most one surprise. `monotonic` gives
@@ -82,7 +88,8 @@ def search(
             skipped.append(candidate)
             continue
         started = monotonic()
-        fitted, metrics, failed = _tried(candidate, params, task, specs, parts, seed)
+        trial = partial(fit, candidate, params, task, specs, parts.fit, parts.tune, seed, class_weights)
+        fitted, metrics, failed = _tried(candidate, trial, parts.tune, cost)
         attempts.append(Attempt(candidate, params, metrics, monotonic() - started, failed))
         if fitted is not None:
             usable.append((metrics.get(metric), fitted))
@@ -93,18 +100,19 @@ def search(
 
 
 def _tried(
-    candidate: str, params: Params, task: Task, specs: Sequence[InputSpec], parts: TemporalSplit, seed: int
+    candidate: str, trial: Callable[[], Fitted], tune: Examples, cost: DecisionCost | None
 ) -> tuple[Fitted | None, dict[str, float], str]:
     """One attempt. Whatever a learner raises is its own failure: another one may do with the same rows."""
     try:
-        fitted = fit(candidate, params, task, specs, parts.fit, parts.tune, seed)
-        scores = fitted.score(parts.tune.inputs)
+        fitted = trial()
+        scores = fitted.score(tune.inputs)
     except Exception as error:  # noqa: BLE001 - a candidate fails alone
         _log.warning("%s cannot be fitted: %s", candidate, error, exc_info=not isinstance(error, ValueError))
         return None, {}, said(error)
     if not np.isfinite(scores).all():
         return None, {}, "it gives values that are not finite"
-    metrics = measure(task, parts.tune.target, scores, fitted.classes)
+    decided_at = thresholds_on(tune.target == 1, scores, cost)
+    metrics = measure(fitted.task, tune.target, scores, fitted.classes, decided_at, cost)
     same = one_answer(scores, fitted.scale)
     return (None, metrics, same) if same else (fitted, metrics, "")
 

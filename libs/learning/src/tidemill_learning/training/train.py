@@ -52,7 +52,8 @@ class Trained:
     far another machine's may differ. `metrics`: on the hold-out, of the same learner before it had learned that too;
     `champion_metrics` and `gate_metrics`: both models on the gate's rows; `contest`: their evidence against the
     champion. `window`: what rows were taken; `spread`: of a regression's target, 1 else. `notes`: what a person should
-    know of it beside the gate's result (who could not be used, a part that was widened).
+    know of it beside the gate's result (who could not be used, a part that was widened). `threshold`: from which
+    probability on the version says true, where costs are stated.
     """
 
     candidate: str
@@ -74,6 +75,7 @@ class Trained:
     contest: Contest | None = None
     window: str = ""
     spread: float = 1.0
+    threshold: float | None = None
 
     @property
     def outcome(self) -> Literal["passed", "undecided", "failed"]:
@@ -139,11 +141,12 @@ def train(
     found = search(
         spec.target.task, data.specs, data.parts, spec.training.candidates, spec.training.metric,
         budget_s=budget, monotonic=monotonic, seed=spec.training.seed,
+        class_weights=spec.training.class_weights, cost=spec.target.cost,
     )  # fmt: skip
     more = monotonic() - began + REFIT_COST * _seconds(found) <= budget
     made, failures = _first_good(spec, found, data, more)
     left_out = (f"left out: {failure}" for failure in (*found.failures, *failures))
-    notes = (*left_out, *filter(None, [data.parts.note]), *_rounding(spec, data.table))
+    notes = (*left_out, *filter(None, [data.parts.note, _nobody(spec, made.final)]), *_rounding(spec, data.table))
     held_out = data.parts.test
     verdict, scores = judge(spec, data.table, made.judged, made.judged_on, held_out, champion, sequential=sequential)
     return _trained(spec, data, made, found, (verdict, scores), notes)
@@ -162,6 +165,13 @@ def _data(spec: ModelSpec, labelled: pa.Table, cut_off_ms: int, change: ChangePo
         raise ValueError(f"none of the {len(usable):,} labelled rows lies after the change")
     window = "rows since the change" if change else "all rows"
     return _Data(table, input_specs(spec.features), usable, before, temporal_split(since, spec.training.split), window)
+
+
+def _nobody(spec: ModelSpec, fitted: Fitted) -> str:
+    """Classes whose weights are stated, and of which no row is."""
+    stated = spec.training.class_weights
+    names = [name for name, _ in stated if name not in fitted.classes] if isinstance(stated, tuple) else []
+    return f"training.class_weights: no row is of class {', '.join(names)}" if names else ""
 
 
 def _rounding(spec: ModelSpec, table: pa.Table) -> list[str]:
@@ -194,7 +204,9 @@ def _made(spec: ModelSpec, best: Fitted, data: _Data, more: bool) -> _Made:
     parts = data.parts
 
     def again(rows: Examples) -> Fitted:
-        return fit(best.candidate, refit_params(best), best.task, data.specs, rows, None, spec.training.seed)
+        learned = spec.training
+        params = refit_params(best)
+        return fit(best.candidate, params, best.task, data.specs, rows, None, learned.seed, learned.class_weights)
 
     window, judged_on, judged = data.window, parts.fit, best
     if more:
@@ -231,6 +243,7 @@ def _trained(
             "labelled": data.table.num_rows, "fitted": len(made.final_on), "test": len(test), "gate": verdict.rows,
         },
         notes=notes, contest=verdict.contest, window=made.window, spread=final.scale,
+        threshold=verdict.threshold,
     )  # fmt: skip
 
 

@@ -47,7 +47,7 @@ def read_override(path: Path, spec: ModelSpec) -> Override:
     root = compose(path, text)
     found = root.section(("name", *SECTIONS))
     name = found.read("name", Value.text, path.stem, path.stem)
-    training = found.read("training", lambda v: read_training(v, spec.target.task), spec.training, spec.training)
+    training = found.read("training", lambda v: read_training(v, spec.target), spec.training, spec.training)
     retrain = found.read("retrain", read_retrain, spec.retrain, spec.retrain)
     if root.mistakes.found:
         raise ModelFileError.of(root.mistakes.found)

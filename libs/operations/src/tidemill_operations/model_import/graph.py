@@ -96,7 +96,7 @@ def fitted(data: bytes, spec: ModelSpec, meant: Meant, data_set: dict[str, Any])
         manifest = Manifest(
             model=spec.name, version=0, task=task, output=outputs[0] if as_it_is else SCORES,
             features=feature_columns(spec.features), classes=classes.names, positive_class=classes.positive,
-            data_set=data_set,
+            data_set=data_set, threshold=None if spec.target.cost is None else spec.target.cost.bayes_threshold,
         )  # fmt: skip
     except ValueError as error:
         raise ArtifactError(f"{error}: say --classes A,B,… in the order of the graph's output") from error

@@ -108,8 +108,10 @@ def _shaped(frame: pl.DataFrame, version: Version) -> pl.DataFrame:
     manifest = version.manifest
     if manifest.task == "multiclass":
         wanted |= {"label": pl.String} | {f"p_{name}": pl.Float64 for name in manifest.classes}
+    elif manifest.task == "binary":
+        wanted |= {"probability": pl.Float64, "label": pl.Boolean}
     else:
-        wanted["probability" if manifest.task == "binary" else "value"] = pl.Float64
+        wanted["value"] = pl.Float64
     wanted["error"] = pl.String
     return frame.select(
         (pl.col(name) if name in frame.columns else pl.lit(None).alias(name)).cast(kind)

@@ -41,7 +41,9 @@ def prediction_rows(
         "event_time": event_times,
         "predicted_at": _times(predicted_at_ms, n),
         "epoch": pa.repeat(pa.scalar(serving.epoch, pa.int64()), n),
-        **output_columns(serving.model.manifest.task, predictions.scores, serving.classes),
+        **output_columns(
+            serving.model.manifest.task, predictions.scores, serving.classes, threshold=predictions.threshold
+        ),
         **_arm_columns(predictions, n),
         **inputs,
     }
@@ -61,7 +63,9 @@ def _arm_columns(predictions: Predictions, n: int) -> dict[str, pa.Array]:
     challenged = pa.array(both.challenged)
     scores, said = both.others
     champion, challenger = (pa.scalar(arm.version, pa.int32()) for arm in (both.champion, both.challenger))
-    others = output_columns(serving.model.manifest.task, scores, serving.classes, missing=~said)
+    others = output_columns(
+        serving.model.manifest.task, scores, serving.classes, missing=~said, threshold=predictions.other_threshold
+    )
     return {
         "version": pc.if_else(challenged, challenger, champion),
         "arm": pc.if_else(challenged, CHALLENGER, CHAMPION),

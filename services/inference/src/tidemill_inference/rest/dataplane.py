@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,8 @@ class Answered:
         """The same for the instances from `start` to `stop` (without it)."""
         serving, task = self.predictions.serving, self.predictions.serving.model.manifest.task
         model, epoch, classes = serving.event.model, serving.epoch, serving.classes
+        threshold = self.predictions.threshold
+        limits = repeat(threshold, stop - start) if isinstance(threshold, float) else threshold[start:stop].tolist()
         return [
             {
                 "prediction_id": prediction_id,
@@ -102,13 +105,14 @@ class Answered:
                 "model": model,
                 "version": version,
                 "epoch": epoch,
-                **output_row(task, score, classes),
+                **output_row(task, score, classes, limit),
             }
-            for prediction_id, event_id, version, score in zip(
+            for prediction_id, event_id, version, score, limit in zip(
                 self.prediction_ids[start:stop],
                 self.event_ids[start:stop],
                 self.predictions.versions[start:stop],
                 self.predictions.scores[start:stop],
+                limits,
                 strict=True,
             )
         ]

@@ -127,6 +127,20 @@ class Predictions:
         return self.both.versions if self.both is not None else [self.serving.version] * len(self.scores)
 
     @property
+    def threshold(self) -> float | Scores:
+        """From which probability on each row of a binary task is true, by the version that answers it: one for all,
+        or [n].
+        """
+        if self.both is None:
+            return self.serving.model.manifest.decides_at
+        return self.both.thresholds(self.both.challenged)
+
+    @property
+    def other_threshold(self) -> float | Scores:
+        """The same, by the version that does not answer it."""
+        return self.threshold if self.both is None else self.both.thresholds(~self.both.challenged)
+
+    @property
     def version_name(self) -> str:
         """The version that answered, for a header; `1,2` where both arms of a trial did."""
         if self.both is None:

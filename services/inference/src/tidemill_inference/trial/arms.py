@@ -41,6 +41,11 @@ class Arm:
         return self._model.manifest.version
 
     @property
+    def threshold(self) -> float:
+        """From which probability on it says true, of a binary task."""
+        return self._model.manifest.decides_at
+
+    @property
     def answered(self) -> Mask:
         """The rows for which it has a number."""
         return cast("Mask", np.isfinite(self.scores).reshape(len(self.asked), -1).all(axis=1))
@@ -118,6 +123,10 @@ class BothArms:
     def versions(self) -> list[int]:
         """The version that answers each row."""
         return [self.challenger.version if yes else self.champion.version for yes in self.challenged.tolist()]
+
+    def thresholds(self, challenger: Mask) -> Scores:
+        """Per row the threshold of the challenger where `challenger` is true, else that of the champion."""
+        return np.where(challenger, self.challenger.threshold, self.champion.threshold)
 
     @staticmethod
     def _chosen(mask: Mask, yes: Scores, no: Scores) -> Scores:

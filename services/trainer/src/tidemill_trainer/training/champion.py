@@ -38,5 +38,9 @@ class ServingChampion:
     def features(self) -> tuple[FeatureColumn, ...]:
         return self._model.manifest.features
 
+    @property
+    def threshold(self) -> float:
+        return self._model.manifest.decides_at
+
     def score(self, inputs: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         return self._model.score(inputs)

@@ -123,7 +123,7 @@ class Job:
             "reason": trained.reason + alone,
             "gate": [evidence.to_dict() for evidence in (*_evidence(trained), *_unread(order, unreadable))],
             "champion_unreadable": bool(unreadable),
-            "metrics": trained.metrics | {"seconds": seconds},
+            "metrics": trained.metrics | _threshold(trained) | {"seconds": seconds},
             "start_offsets": list(loaded.start_offsets),
             "candidate": trained.candidate,
             "rows": trained.rows,
@@ -190,7 +190,7 @@ class Job:
             features=feature_columns(spec.features), classes=trained.classes,
             positive_class=trained.classes[1] if spec.target.task == "binary" else None,
             run_id=order.run_id, tracking_run=tracking_run, data_set=loaded.data_set.to_dict(),
-            metrics=trained.metrics, created_at=self.clock.now_ms(), git_sha=self.git_sha,
+            threshold=trained.threshold, metrics=trained.metrics, created_at=self.clock.now_ms(), git_sha=self.git_sha,
             window=trained.window, change_point=order.change.to_dict() if order.change else None,
             libraries={name: version_of(name) for name in LIBRARIES},
         )  # fmt: skip
@@ -247,7 +247,11 @@ def _metrics(trained: Trained, seconds: float) -> dict[str, float]:
     }
     rival = {f"champion.{name}": value for name, value in trained.champion_metrics.items()}
     parity = {"parity.rows": float(trained.parity.rows), "parity.largest": trained.parity.largest}
-    return trained.metrics | tried | rival | parity | {"seconds": seconds}
+    return trained.metrics | tried | rival | parity | _threshold(trained) | {"seconds": seconds}
+
+
+def _threshold(trained: Trained) -> dict[str, float]:
+    return {} if trained.threshold is None else {"threshold": trained.threshold}
 
 
 def _facts(loaded: Loaded, trained: Trained) -> dict[str, str]:

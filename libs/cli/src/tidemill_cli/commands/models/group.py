@@ -65,11 +65,14 @@ def _score(row: dict[str, Any]) -> str:
 
 
 def _details(row: dict[str, Any]) -> list[str]:
-    metrics = ", ".join(f"{key} {value:.4f}" for key, value in sorted(row["metrics"].items())) or "no metrics"
+    found = dict(row["metrics"])
+    threshold = found.pop("threshold", None)
+    metrics = ", ".join(f"{key} {value:.4f}" for key, value in sorted(found.items())) or "no metrics"
     epoch = "" if row["epoch"] is None else f", epoch {row['epoch']}"
     return [
         "",
         f"version {row['version']}{epoch}: {metrics}",
+        *([] if threshold is None else [f"  says true from a probability of {threshold:.4f} on"]),
         f"  digest {(row['digest'] or 'none')[:SHORT]}, artifact {row['artifact'] or 'none'}",
         f"  MLflow run {row['tracking_run'] or 'none'}",
     ]

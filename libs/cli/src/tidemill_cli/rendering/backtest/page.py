@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tidemill_cli.rendering.backtest.rows import DIGITS, Row, rows_of
+from tidemill_cli.rendering.backtest.rows import DIGITS, Row, more_metrics, rows_of
 from tidemill_cli.rendering.courses import COLOURS, Line, Mark, courses
 from tidemill_cli.rendering.pages import filled
 from tidemill_cli.rendering.quality_table import moment
@@ -28,10 +28,10 @@ def page(report: Report) -> str:
         "backtest/page.html.j2", "courses.css", model=report.model, source=report.source, notes=report.notes,
         span=(moment(found.from_ms), moment(found.to_ms)), events=f"{found.counted:,}",
         measure="mean absolute error" if found.measure == "mae" else found.measure,
-        metric=report.metric if report.metric != found.measure else "",
+        metrics=[*([report.metric] if report.metric != found.measure else []), *more_metrics(report)],
         tiles=_tiles(report), chart=chart,
         legend=[(k % COLOURS, one.name) for k, one in enumerate(shown)],
-        rows=[_line(row) for row in rows.values()],
+        rows=[_line(row, report.metric != found.measure) for row in rows.values()],
         grid=[(one.name, _figure(one.score), len(one.played.fits)) for one in found.grid],
         alarms=_alarms(ours), releases=_releases(ours), fits=_fits(ours),
     )  # fmt: skip
@@ -46,10 +46,12 @@ def _tiles(report: Report) -> list[tuple[str, str, str]]:
     return [*tiles, (f"{len(played.fits):,}", "fits", ""), (f"{len(played.alarms):,}", "alarms", "")]
 
 
-def _line(row: Row) -> dict[str, str]:
+def _line(row: Row, metric: bool) -> dict[str, Any]:
+    """`metric`: the model file's own is shown too."""
+    told = ([row.metric] if metric else []) + [*row.more]
     return {
         "name": row.name, "score": _figure(row.score), "behind": _figure(row.behind) if row.behind else "",
-        "metric": _figure(row.metric) if row.metric is not None else "none",
+        "metrics": [_figure(value) if value is not None else "none" for value in told],
         "fits": f"{row.fits:,}" + (f" ({row.failed} gave none)" if row.failed else ""),
         "alarms": f"{row.alarms:,}", "releases": f"{row.releases:,}",
         "seconds": f"{row.seconds:,.1f}", "fit_seconds": f"{row.fit_seconds:,.1f}",

@@ -11,16 +11,21 @@ if TYPE_CHECKING:
 
 
 DIGITS = 4
+OF_DECISIONS = ("precision", "recall")
+"""Metrics that are shown too where decisions have a cost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A policy's line. `behind`: by how much its score is behind the best one, 0 for the best."""
+    """A policy's line. `behind`: by how much its score is behind the best one, 0 for the best. `metric`: the model
+    file's; `more`: those of `more_metrics`, aligned.
+    """
 
     name: str
     score: float
     behind: float
     metric: float | None
+    more: tuple[float | None, ...]
     fits: int
     failed: int
     alarms: int
@@ -35,12 +40,19 @@ def rows_of(report: Report) -> list[Row]:
     return [_row(one, report, ranked[0].score) for one in ranked]
 
 
+def more_metrics(report: Report) -> tuple[str, ...]:
+    """The metrics that are shown besides the score and the model file's own."""
+    shown = tuple(name for name in OF_DECISIONS if name != report.metric)
+    return shown if report.found.measure == "cost" else ()
+
+
 def _row(one: Outcome, report: Report, top: float) -> Row:
     played = one.played
     schedule = report.found.best_schedule
     name = f"{one.name} rows (best of {len(report.found.grid)} schedules)" if one is schedule else one.name
     return Row(
         name=name, score=one.score, behind=abs(top - one.score), metric=one.metrics.get(report.metric),
+        more=tuple(one.metrics.get(name) for name in more_metrics(report)),
         fits=len(played.fits), failed=sum(fit.version is None for fit in played.fits), alarms=len(played.alarms),
         releases=len(played.releases), seconds=one.seconds, fit_seconds=played.fit_seconds,
     )  # fmt: skip

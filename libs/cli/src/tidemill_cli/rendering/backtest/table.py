@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from tidemill_cli.rendering.backtest.rows import DIGITS, Row, rows_of
+from tidemill_cli.rendering.backtest.rows import DIGITS, Row, more_metrics, rows_of
 from tidemill_cli.rendering.quality_table import moment
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def show(console: Console, report: Report) -> None:
     console.print(f"{report.model}: {found.counted:,} events, {moment(found.from_ms)} to {moment(found.to_ms)} UTC")
     table = Table(box=None, pad_edge=False)
     table.add_column("policy")
-    headings = [_measure(found.measure), *([report.metric] if _apart(report) else [])]
+    headings = [_measure(found.measure), *([report.metric] if _apart(report) else []), *more_metrics(report)]
     for heading in (*headings, "fits", "alarms", "releases", "seconds", "of it fits"):
         table.add_column(heading, justify="right")
     for row in rows_of(report):
@@ -46,7 +46,10 @@ def _apart(report: Report) -> bool:
 
 def _cells(row: Row, metric: bool) -> list[str]:
     fits = f"{row.fits:,}" + (f" ({row.failed} gave none)" if row.failed else "")
-    shown = [f"{row.metric:.{DIGITS}f}" if row.metric is not None else "none"] if metric else []
+    shown = [
+        f"{value:.{DIGITS}f}" if value is not None else "none"
+        for value in ([row.metric] if metric else []) + [*row.more]
+    ]
     figures = [fits, f"{row.alarms:,}", f"{row.releases:,}", f"{row.seconds:,.1f}", f"{row.fit_seconds:,.1f}"]
     return [row.name, f"{row.score:.{DIGITS}f}", *shown, *figures]
 

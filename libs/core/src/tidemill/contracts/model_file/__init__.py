@@ -7,6 +7,7 @@
 from tidemill.contracts.model_file.errors import ModelFileError
 from tidemill.contracts.model_file.load import load_model, load_models
 from tidemill.contracts.model_file.spec import (
+    DecisionCost,
     Drift,
     ExpectationSpec,
     ExternalSource,
@@ -24,6 +25,7 @@ from tidemill.contracts.model_file.spec import (
 )
 
 __all__ = [
+    "DecisionCost",
     "Drift",
     "ExpectationSpec",
     "ExternalSource",

@@ -31,6 +31,7 @@ _RATE = {
 _PERCENT = {"type": "string", "pattern": r"^\s*[0-9](_?[0-9])*(\.[0-9]+)?\s*%\s*$"}
 _TEXT = {"type": "string", "minLength": 1}
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+_ABOVE_ZERO = {"type": "number", "exclusiveMinimum": 0}
 _SCALAR = {"type": ["string", "number", "boolean"]}
 
 
@@ -97,6 +98,7 @@ def _retrain_on() -> dict[str, Any]:
 
 
 def _target() -> dict[str, Any]:
+    costs = ("false_positive", "false_negative")
     return _object(
         {
             "label": _TEXT,
@@ -104,6 +106,10 @@ def _target() -> dict[str, Any]:
             "delay": {**_DURATION, "description": "How late labels usually are; training leaves such a gap."},
             "expires": {**_DURATION, "description": "A prediction without a label by then stays without."},
             "source": {**_source(labels=True), "description": "Where the labels are already on a topic of your own."},
+            "cost": {
+                **_object(dict.fromkeys(costs, _ABOVE_ZERO), costs),
+                "description": "What a wrong decision of a binary model costs: it decides where that is least.",
+            },
         },
         ("label", "task"),
     )
@@ -220,6 +226,8 @@ def _privacy() -> dict[str, Any]:
 
 def _training() -> dict[str, Any]:
     metrics = sorted({metric for known in words.METRICS.values() for metric in known})
+    weight = {"type": "number", "minimum": words.LEAST_WEIGHT, "maximum": words.LARGEST_WEIGHT}
+    weights = {"type": "object", "minProperties": 1, "additionalProperties": weight}
     return _object(
         {
             "first_after": {**_count(1), "description": "Labelled rows before the first version."},
@@ -229,6 +237,10 @@ def _training() -> dict[str, Any]:
             "budget": {**_DURATION, "description": "How long a search may take, by the clock on the wall."},
             "metric": {"enum": metrics},
             "gate": _object({"at_least": {"type": "number"}, "better_by": {"type": "number"}}),
+            "class_weights": {
+                "anyOf": [{"enum": [words.BALANCED]}, weights],
+                "description": "How much a row of each class counts when it is learned from.",
+            },
         }
     )
 

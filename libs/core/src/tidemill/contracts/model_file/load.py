@@ -140,7 +140,7 @@ def _read(root: Value) -> ModelSpec:
     found = root.section((*REQUIRED, *OPTIONAL), required=REQUIRED, not_built=ROOT_NOT_BUILT)
     target = found.read("target", read_target, NO_TARGET, NO_TARGET)
     rules = found.read("expectations", _expectations, (), ())
-    training = read_training(None, target.task)
+    training = read_training(None, target)
     event_id = found.read("event_id", Value.text, "event_id", "")
     return ModelSpec(
         name=found.read("model", _model_name, "", ""),
@@ -156,7 +156,7 @@ def _read(root: Value) -> ModelSpec:
         unique=found.read("unique", lambda value: _unique(value, rules, event_id), True, True),
         normalise=found.read("normalise", read_normalise, {}, {}),
         privacy=found.read("privacy", read_privacy, {}, {}),
-        training=found.read("training", lambda value: read_training(value, target.task), training, training),
+        training=found.read("training", lambda value: read_training(value, target), training, training),
         release=found.read("release", read_release, Release(), Release()),
         drift=found.read("drift", read_drift, Drift(), Drift()),
         retrain=found.read("retrain", read_retrain, Retrain(), Retrain()),

@@ -11,6 +11,7 @@ from typing import Any, cast
 import tidemill.contracts.model_file.vocabulary as words
 from tidemill.contracts.model_file.sources import read_label_source
 from tidemill.contracts.model_file.spec import (
+    DecisionCost,
     Drift,
     Feature,
     Gate,
@@ -26,13 +27,15 @@ from tidemill.contracts.model_file.yaml.nodes import Section, Value
 
 
 def read_target(value: Value) -> Target:
-    """`target`: label, task, delay, expires, and a source for the labels. A label or task that is wrong is ""."""
-    found = value.section(("label", "task", "delay", "expires", "source"), required=("label", "task"))
-    task = found.read("task", lambda v: v.choice(words.TASKS), "", "")
+    """`target`: label, task, delay, expires, cost, and a source for the labels. A label or task that is wrong is ""."""
+    found = value.section(("label", "task", "delay", "expires", "source", "cost"), required=("label", "task"))
+    stated = found.read("task", lambda v: v.choice(words.TASKS), "", "")
+    task = cast(Task, stated if found.certain("task") else "")
     target = Target(
         label=found.read("label", Value.text, "", ""),
-        task=cast(Task, task if found.certain("task") else ""),
+        task=task,
         source=found.read("source", read_label_source, None, None),
+        cost=found.read("cost", lambda v: _cost(v, task), None, _ANY_COST),
         **found.options({"delay": Value.duration, "expires": Value.duration}),
     )
     if found.certain("delay", "expires") and target.expires <= target.delay:
@@ -40,6 +43,27 @@ def read_target(value: Value) -> Target:
         said = "`target.expires` must be longer than `target.delay`: else most labels come too late"
         value.mistakes.add(place.error(said))
     return target
+
+
+_ANY_COST = DecisionCost(1.0, 1.0)
+"""What stands for costs that could not be read: that they are not known follows from a mistake that is told."""
+
+
+def _cost(value: Value, task: Task) -> DecisionCost:
+    """What wrong decisions cost. Raises where the task has none that are wrong in two ways."""
+    if task and task != "binary":
+        why = "a multiclass model says its likeliest class" if task == "multiclass" else "a regression decides nothing"
+        raise value.error(f"`{value.path}` belongs to binary tasks: {why}", at_key=True)
+    names = ("false_positive", "false_negative")
+    found = value.section(names, required=names)
+    return DecisionCost(**{name: found.read(name, _above_zero, 1.0, 1.0) for name in names})
+
+
+def _above_zero(value: Value) -> float:
+    number = float(value.number())
+    if number <= 0:
+        raise value.wants("a number above 0")
+    return number
 
 
 def read_features(value: Value) -> tuple[Feature, ...]:
@@ -112,23 +136,54 @@ def _zone(value: Value) -> str:
     return zone
 
 
-def read_training(value: Value | None, task: Task) -> Training:
-    """`training`, for a task: metrics differ between tasks. Where the task is not known, any task's metric is taken."""
+def read_training(value: Value | None, target: Target) -> Training:
+    """`training`, for a target: metrics differ between tasks. Where the task is not known, any task's metric is
+    taken.
+    """
+    task = target.task
     metrics = words.METRICS.get(task) or tuple({name: None for names in words.METRICS.values() for name in names})
     defaults: dict[str, Any] = {"metric": metrics[0], "candidates": words.CANDIDATES}
     if value is None:
         return Training(**defaults)
-    found = value.section(("first_after", "newest", "split", "candidates", "budget", "metric", "gate"))
+    known = ("first_after", "newest", "split", "candidates", "budget", "metric", "gate", "class_weights")
+    found = value.section(known)
     readers: dict[str, Callable[[Value], Any]] = {
         "first_after": lambda v: v.integer(1),
         "newest": lambda v: v.integer(1),
         "split": _split,
         "candidates": lambda v: v.choices(words.CANDIDATES),
         "budget": Value.duration,
-        "metric": lambda v: v.choice(metrics),
+        "metric": lambda v: _metric(v, metrics, target),
         "gate": _gate,
+        "class_weights": lambda v: _class_weights(v, task),
     }
     return Training(**(defaults | found.options(readers)))
+
+
+def _metric(value: Value, metrics: tuple[str, ...], target: Target) -> str:
+    name = value.choice(metrics)
+    if name == words.COST and target.task == "binary" and target.cost is None:
+        example = "target: {cost: {false_positive: 1, false_negative: 5}}"
+        raise value.error(f"`{value.path}: cost` needs to know what wrong decisions cost (`target.cost`)", example)
+    return name
+
+
+def _class_weights(value: Value, task: Task) -> str | tuple[tuple[str, float], ...]:
+    if task == "regression":
+        raise value.error(f"`{value.path}` belong to classes: a regression has none", at_key=True)
+    if value.is_scalar:
+        return value.choice((words.BALANCED,))
+    named = value.section(words.BINARY_CLASSES).entries if task == "binary" else value.entries()
+    if not value.entries():
+        raise value.wants("`balanced`, or classes with numbers above 0, such as {true: 4}")
+    return tuple((name, child.read(_weight, 1.0)) for name, child in named.items())
+
+
+def _weight(value: Value) -> float:
+    number = float(value.number())
+    if not words.LEAST_WEIGHT <= number <= words.LARGEST_WEIGHT:
+        raise value.wants(f"a number from {words.LEAST_WEIGHT:f} to {words.LARGEST_WEIGHT:,.0f}")
+    return number
 
 
 def _split(value: Value) -> tuple[int, int, int]:

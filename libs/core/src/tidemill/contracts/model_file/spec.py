@@ -61,10 +61,30 @@ class ExternalSource:
 
 
 @dataclass(frozen=True, slots=True)
+class DecisionCost:
+    """What a wrong decision of a binary model costs, both in one unit: to say true where it is false, and false where
+    it is true.
+    """
+
+    false_positive: float
+    false_negative: float
+
+    @property
+    def bayes_threshold(self) -> float:
+        """From which probability on `true` costs less, if probabilities mean what they say (Elkan: The foundations of
+        cost-sensitive learning, IJCAI 2001).
+        """
+        largest = max(self.false_positive, self.false_negative)
+        positive, negative = self.false_positive / largest, self.false_negative / largest
+        return positive / (positive + negative)
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """What is predicted. `delay`: how late labels usually are; `expires`: after which none is waited for.
 
-    `source`: the topic of someone else's on which the labels are, None where they are pushed to the platform.
+    `source`: the topic of someone else's on which the labels are, None where they are pushed to the platform. `cost`:
+    of wrong decisions, by which a binary model decides; None: it says true from a probability of one half on.
     """
 
     label: str
@@ -72,6 +92,7 @@ class Target:
     delay: timedelta = timedelta(0)
     expires: timedelta = timedelta(days=30)
     source: ExternalSource | None = None
+    cost: DecisionCost | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +183,8 @@ class Gate:
 class Training:
     """How a version is made.
 
-    `first_after` and `newest` count labelled rows; `split` is train, validation, test in percent.
+    `first_after` and `newest` count labelled rows; `split` is train, validation, test in percent. `class_weights`: how
+    much a row of each class counts when it is learned from, 1 where a class is not named; balanced: all classes alike.
     """
 
     metric: str
@@ -173,6 +195,7 @@ class Training:
     budget: timedelta = timedelta(seconds=60)
     gate: Gate = Gate()
     seed: int = 0
+    class_weights: Literal["balanced"] | tuple[tuple[str, float], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

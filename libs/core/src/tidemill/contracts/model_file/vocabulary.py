@@ -22,9 +22,19 @@ UNITS: Final = ("s", "ms", "us", "ns")
 LABEL_FIELDS: Final = ("event_id", "label", "event_time", "observed_at")
 MODES: Final = ("direct", "shadow", "canary", "blue_green", "ab")
 STAGED_MODES: Final = ("canary", "ab")
+COST: Final = "cost"
+"""The metric that a model has whose file states what wrong decisions cost."""
+BALANCED: Final = "balanced"
+LEAST_WEIGHT: Final = 1e-6
+LARGEST_WEIGHT: Final = 1e6
+"""Of a class: beyond it a graph in single precision no longer tells the others' shares from nothing."""
+BINARY_CLASSES: Final = ("false", "true")
+_OF_CLASSES: Final = (
+    "roc_auc", "log_loss", "brier", "accuracy", "f1", "pr_auc", "precision", "recall", "calibration_error",
+)  # fmt: skip
 METRICS: Final[dict[str, tuple[str, ...]]] = {
-    "binary": ("roc_auc", "log_loss", "brier", "accuracy", "f1"),
-    "multiclass": ("roc_auc", "log_loss", "brier", "accuracy", "f1"),
+    "binary": (*_OF_CLASSES, COST),
+    "multiclass": _OF_CLASSES,
     "regression": ("rmse", "mae", "r2"),
 }
 """Per task; the first is the default."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from tidemill.artifact.outputs import ONE_HALF
 from tidemill.contracts.events.profiles import ErrorBucket
 from tidemill.stats.score_bins import TINY
 
@@ -46,11 +47,17 @@ class Outcomes:
         return len(self.y)
 
 
-def binary(labels: Sequence[bool], probabilities: Sequence[float], observed_at: Sequence[int]) -> Outcomes:
-    """Outcomes of a binary task; a decision is taken at 0.5."""
+def binary(
+    labels: Sequence[bool], probabilities: Sequence[float], observed_at: Sequence[int],
+    decided: Sequence[bool | None] = (),
+) -> Outcomes:  # fmt: skip
+    """Outcomes of a binary task. `decided`: the labels that were predicted; where there is none, at 0.5."""
     y, p = np.array(labels, dtype=np.float64), np.array(probabilities, dtype=np.float64)
     likelihood = np.where(y > 0, p, 1 - p)
-    return Outcomes(y, p, likelihood, (p >= 0.5) != (y > 0), np.array(observed_at, dtype=np.int64), True)
+    said = p >= ONE_HALF
+    if decided:
+        said = np.array([by if one is None else one for one, by in zip(decided, said, strict=True)], dtype=np.bool_)
+    return Outcomes(y, p, likelihood, said != (y > 0), np.array(observed_at, dtype=np.int64), True)
 
 
 def multiclass(

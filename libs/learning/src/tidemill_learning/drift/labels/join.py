@@ -182,7 +182,7 @@ class LabelJoin:
             prediction.first_label = label.offset
             heappush(self._labelled, (label.offset, prediction.offset, prediction))
         said = label.label, prediction.output, label.observed_at, prediction.rivals, event_id, prompt
-        self._count(window, label, prediction, Met(label.offset, prediction.offset, *said))
+        self._count(window, label, prediction, Met(label.offset, prediction.offset, *said, decided=prediction.decided))
 
     @staticmethod
     def _count(window: LabelWindow, label: Label, prediction: Prediction, met: Met) -> None:

@@ -20,6 +20,7 @@ class Met:
     was there when a REST prediction of the same event had to be.
 
     `corrects`: a label of an earlier window counted for this prediction until now, and `before` is what it said.
+    `decided`: the label that a binary prediction gave, None where it gave none.
     """
 
     label_offset: int
@@ -32,6 +33,7 @@ class Met:
     prompt: bool = True
     corrects: bool = False
     before: Any = None
+    decided: bool | None = None
 
 
 Group = tuple[Source, int, str]
@@ -83,7 +85,8 @@ class LabelWindow:
 @dataclass(slots=True)
 class Prediction:
     """A prediction that waits for labels. `clock_before`: the stream's clock before it; `appended`: the broker's at
-    it. `rivals`: what both arms of a trial said, if they did. `context`: of its trace, if that is sampled.
+    it. `rivals`: what both arms of a trial said, if they did. `context`: of its trace, if that is sampled. `decided`:
+    see Met.
     """
 
     offset: int
@@ -101,6 +104,7 @@ class Prediction:
     counted_in: int = NEVER
     first_label: int = 0
     gone: bool = False
+    decided: bool | None = None
 
 
 @dataclass(slots=True)

@@ -35,7 +35,7 @@ def _outcomes(task: str, met: list[Met], *, before: bool = False) -> error_bins.
     labels, outputs = [m.before if before else m.label for m in met], [m.output for m in met]
     observed_at = [m.observed_at for m in met]
     if task == "binary":
-        return error_bins.binary(labels, outputs, observed_at)
+        return error_bins.binary(labels, outputs, observed_at, [m.decided for m in met])
     if task == "multiclass":
         return error_bins.multiclass(labels, outputs, observed_at)
     return error_bins.regression(labels, outputs, observed_at)
@@ -49,6 +49,12 @@ def outputs_of(task: str, rows: pa.RecordBatch) -> list[Any]:
         return list(rows.column("value").to_pylist())
     probabilities = [dict(entries) for entries in rows.column("probabilities").to_pylist()]
     return list(zip(rows.column("label").to_pylist(), probabilities, strict=True))
+
+
+def decisions_of(task: str, rows: pa.RecordBatch) -> list[bool | None]:
+    """The label that each binary prediction gave; None of other tasks, and of records older than that field."""
+    known = task == "binary" and "label" in rows.schema.names
+    return list(rows.column("label").to_pylist()) if known else [None] * rows.num_rows
 
 
 def score_of(output: Any) -> Any:

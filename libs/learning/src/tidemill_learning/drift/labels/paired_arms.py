@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tidemill.artifact.outputs import OUTPUTS
+from tidemill.artifact.outputs import OUTPUTS, SCORES
 from tidemill.contracts.events.profiles import Comparison
 from tidemill_learning.drift.labels.label_window import Met
 from tidemill_learning.drift.labels.outcomes import outputs_of
@@ -32,7 +32,7 @@ def rivals_of(task: str, rows: pa.RecordBatch, outputs: Sequence[Any]) -> list[R
     """Both arms' outputs of each prediction, aligned with `rows`; None without a trial, and where the other arm gave
     no answer. `outputs`: of the arms that answered (see `outputs_of`).
     """
-    names = OUTPUTS[task]
+    names = OUTPUTS[task] if task == "multiclass" else (SCORES[task],)
     present = {f"other_{name}" for name in names} <= set(rows.schema.names)
     if not present or rows.column(f"other_{names[0]}").null_count == rows.num_rows:
         return [None] * rows.num_rows

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from tidemill_learning.drift.labels.label_window import REST, STREAM, Prediction, Source
-from tidemill_learning.drift.labels.outcomes import outputs_of, score_of
+from tidemill_learning.drift.labels.outcomes import decisions_of, outputs_of, score_of
 from tidemill_learning.drift.labels.paired_arms import rivals_of
 from tidemill_learning.drift.profiling.clocks import Moments
 from tidemill_learning.drift.profiling.windows import Longs
@@ -53,6 +53,7 @@ class Said:
         self._versions: list[int] = rows.column("version").to_pylist()
         self._arms: list[str] = rows.column("arm").to_pylist()
         self._outputs: list[Any] = outputs_of(task, rows)
+        self._decided = decisions_of(task, rows)
         self._rivals = rivals_of(task, rows, self._outputs)
         self.stream = np.array([source == STREAM for source in self._sources], dtype=np.bool_)
 
@@ -76,6 +77,6 @@ class Said:
                 self._event_ids[row],
                 Prediction(
                     offset, source, time, clock, appended, self._versions[row], self._arms[row], self._outputs[row],
-                    self._rivals[row], self.contexts.get(row),
+                    self._rivals[row], self.contexts.get(row), decided=self._decided[row],
                 ),
             )  # fmt: skip

@@ -91,17 +91,48 @@ def _value(made: Nodes, fitted: Fitted, scores: str) -> None:
 
 
 def _probabilities(made: Nodes, fitted: Fitted, scores: str) -> None:
-    forest = fitted.candidate == "random_forest"
-    if len(fitted.classes) > 2:
-        if forest:
-            made.add("Identity", [RAW], scores)
+    """What weights of classes have added is taken out: of log-odds by a difference, of a forest's shares by a
+    quotient.
+    """
+    if fitted.candidate == "random_forest":
+        shares = "t.shares" if fitted.weights else scores
+        if len(fitted.classes) > 2:
+            made.add("Identity", [RAW], shares)
         else:
-            made.add("Softmax", [RAW], scores, axis=1)
+            _both(made, fitted, RAW, shares)
+        if fitted.weights:
+            _reweighed(made, fitted, shares, scores)
         return
-    positive = RAW if forest else made.add("Sigmoid", [RAW], "t.positive")
-    kind = np.float64 if _kind(fitted) == TensorProto.DOUBLE else np.float32
-    negative = made.add("Sub", [made.constant("t.one", np.array([1.0], dtype=kind)), positive], "t.negative")
-    made.add("Concat", [negative, positive], scores, axis=1)
+    odds = _unweighted(made, fitted)
+    if len(fitted.classes) > 2:
+        made.add("Softmax", [odds], scores, axis=1)
+    else:
+        _both(made, fitted, made.add("Sigmoid", [odds], "t.positive"), scores)
+
+
+def _both(made: Nodes, fitted: Fitted, positive: str, scores: str) -> None:
+    one = made.constant("t.one", np.array([1.0], dtype=_dtype(fitted)))
+    made.add("Concat", [made.add("Sub", [one, positive], "t.negative"), positive], scores, axis=1)
+
+
+def _unweighted(made: Nodes, fitted: Fitted) -> str:
+    """The log-odds [n, 1], or [n, C] before a softmax, as rows that all count alike have them."""
+    if not fitted.weights:
+        return RAW
+    logs = np.log(np.array(fitted.weights))
+    added = logs if len(fitted.classes) > 2 else logs[1:] - logs[:1]
+    return made.add("Sub", [RAW, made.constant("t.log_weights", added.astype(_dtype(fitted)))], "t.log_odds")
+
+
+def _reweighed(made: Nodes, fitted: Fitted, shares: str, scores: str) -> None:
+    weights = made.constant("t.class_weights", np.array(fitted.weights, dtype=_dtype(fitted)))
+    parts = made.add("Div", [shares, weights], "t.parts")
+    axis = made.constant("t.axis", np.array([1], dtype=np.int64))
+    made.add("Div", [parts, made.add("ReduceSum", [parts, axis], "t.sum", keepdims=1)], scores)
+
+
+def _dtype(fitted: Fitted) -> type[np.floating]:
+    return np.float64 if _kind(fitted) == TensorProto.DOUBLE else np.float32
 
 
 def _label(made: Nodes, fitted: Fitted, scores: str, label: str) -> None:

@@ -73,8 +73,11 @@ def write_answers(answered: Answered) -> bytes:
         "event_id": pa.array(answered.event_ids, pa.string()),
         "version": pa.array(answered.predictions.versions, pa.int32()),
         "epoch": pa.repeat(pa.scalar(serving.epoch, pa.int64()), n),
-        **output_columns(serving.model.manifest.task, answered.predictions.scores, serving.classes),
-    }
+        **output_columns(
+            serving.model.manifest.task, answered.predictions.scores, serving.classes,
+            threshold=answered.predictions.threshold,
+        ),
+    }  # fmt: skip
     rows = pa.record_batch(columns).replace_schema_metadata({"model": serving.event.model})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, rows.schema) as writer:

@@ -45,6 +45,7 @@ def _version(serving: Serving, swap: Swap) -> dict[str, Any]:
             for feature in manifest.features
         ],
         "classes": list(manifest.classes),
+        **({"threshold": manifest.decides_at} if manifest.task == "binary" else {}),
     }
 
 

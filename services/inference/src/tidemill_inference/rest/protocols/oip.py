@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tidemill.artifact.outputs import LABEL, OUTPUTS, SCORES, likeliest
+from tidemill.artifact.outputs import LABEL, SCORES, likeliest
 from tidemill.contracts.schemas.avro_types import beside_null
 from tidemill.json.rows import LISTED_FIELDS
 from tidemill.json.values import cut
@@ -64,8 +64,12 @@ def outputs_of(endpoint: ModelEndpoint) -> list[dict[str, Any]]:
     serving = endpoint.predictor.serving
     classes = len(serving.classes) if serving else -1
     scores = {"name": SCORES[task], "datatype": "FP64", "shape": [-1, classes] if task == "multiclass" else [-1]}
-    texts = [{"name": name, "datatype": BYTES, "shape": [-1]} for name in (LABEL, "prediction_id", "event_id")]
-    return [texts[0], scores, *texts[1:]] if LABEL in OUTPUTS[task] else [scores, *texts[1:]]
+    label, *ids = (
+        {"name": name, "datatype": BYTES, "shape": [-1]} for name in (LABEL, "prediction_id", "event_id")
+    )  # fmt: skip
+    if task == "binary":
+        return [scores, *ids, {**label, "datatype": "BOOL"}]
+    return [label, scores, *ids] if task == "multiclass" else [scores, *ids]
 
 
 def rows_of(tensors: list[Tensor], endpoint: ModelEndpoint) -> int:
@@ -123,13 +127,15 @@ def _is_matrix(tensors: list[Tensor], endpoint: ModelEndpoint) -> bool:
 def answer_outputs(answered: Answered) -> dict[str, Output]:
     """All outputs of an answer by name. Content types are those by which MLServer's codecs decode them."""
     scores, serving = answered.predictions.scores, answered.predictions.serving
-    task, text = serving.model.manifest.task, {"content_type": "str"}
+    task, text, number = serving.model.manifest.task, {"content_type": "str"}, {"content_type": "np"}
     found = []
-    if LABEL in OUTPUTS[task]:
+    if task == "multiclass":
         found.append(Output(LABEL, BYTES, np.array(serving.classes, dtype=object)[likeliest(scores)], text))
     found += [
-        Output(SCORES[task], "FP64", scores, {"content_type": "np"}),
+        Output(SCORES[task], "FP64", scores, number),
         Output("prediction_id", BYTES, np.array(answered.prediction_ids, dtype=object), text),
         Output("event_id", BYTES, np.array(answered.event_ids, dtype=object), text),
     ]
+    if task == "binary":  # behind the outputs that were there before it
+        found.append(Output(LABEL, "BOOL", scores >= answered.predictions.threshold, number))
     return {output.name: output for output in found}

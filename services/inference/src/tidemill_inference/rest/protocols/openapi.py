@@ -142,7 +142,7 @@ def _operations() -> Node:
 def _prediction(endpoint: ModelEndpoint) -> Node:
     of_outputs: Node = {
         "probability": {"type": "number", "minimum": 0, "maximum": 1},
-        "label": _TEXT,
+        "label": {"type": "boolean"} if endpoint.spec.target.task == "binary" else _TEXT,
         "probabilities": {"type": "object", "additionalProperties": _NUMBER},
         "value": _NUMBER,
     }
