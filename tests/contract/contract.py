@@ -19,8 +19,9 @@ AVSC = sorted([*SCHEMAS.glob("*.avsc"), *SCHEMAS.glob("models/*.avsc")])
 
 @cache
 def models() -> dict[str, ModelSpec]:
-    """The repository's models."""
-    return load_models(ROOT / "models")
+    """The repository's models: those that a platform runs, and those of the examples."""
+    folders = [ROOT / "models", *sorted(ROOT.glob("examples/*/models"))]
+    return {name: spec for folder in folders for name, spec in load_models(folder).items()}
 
 
 @cache

@@ -8,6 +8,8 @@ from pathlib import Path
 MOST_PARAMETERS = 6
 
 HELD = (
+    "examples/bank_churn",
+    "examples/car_price",
     "examples/flights",
     "libs/cli",
     "libs/core",

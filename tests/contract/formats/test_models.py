@@ -25,6 +25,8 @@ FORBIDDEN = {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"}
 
 ACCEPTED = [
     "training: {first_after: 20_000, split: [60, 20, 20], budget: 90s, gate: {at_least: 0.6}}",
+    "training: {metric: pr_auc, class_weights: balanced}",
+    "training: {metric: calibration_error, class_weights: {'true': 4, 'false': 0.5}}",
     "drift: {window: 12h, watch: [quality]}",
     "drift: {window: 2_000}",
     "retrain: {on: [drift], cooldown: 1.5h, at_most: 3 a day, every: 7d}",
@@ -56,6 +58,11 @@ REFUSED = [
     "release: {approval: perhaps}",
     "training: {metric: rmsle}",
     "training: {first_after: 0}",
+    "training: {class_weights: even}",
+    "training: {class_weights: {}}",
+    "training: {class_weights: {'true': 0}}",
+    "target: {label: defaulted, task: binary, cost: {false_positive: 1}}",
+    "target: {label: defaulted, task: binary, cost: {false_positive: 0, false_negative: 5}}",
     "training: {budget: 60}",
     "training: {candidates: []}",
     "drift: {window: soon}",
@@ -75,10 +82,14 @@ def as_an_editor_reads_it(text: str) -> Any:
 
 
 def test_every_model_fits_its_record() -> None:
-    assert set(models()) == {"flight-delay", "telecom-churn"}
+    assert set(models()) == {"flight-delay", "telecom-churn", "bank-churn", "car-price"}
     for name, spec in models().items():
         assert spec.name == name == Path(spec.schema_file).stem
         assert catalog().record(name).full_name.startswith("dev.tidemill.models.")
+
+
+def test_a_platform_runs_the_models_of_the_folder_and_no_example() -> None:
+    assert {path.stem for path in (ROOT / "models").glob("*.yaml")} == {"flight-delay", "telecom-churn"}
 
 
 def test_flights_are_judged_by_what_is_known_at_their_scheduled_departure() -> None:
@@ -96,10 +107,13 @@ def test_the_json_schema_beside_the_contract_is_the_one_that_the_code_gives() ->
     assert json.loads((SCHEMAS / "model-file.schema.json").read_text()) == model_file_schema()
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "models").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted([*ROOT.glob("models/*.yaml"), *ROOT.glob("examples/*/models/*.yaml")]), ids=lambda path: path.stem
+)
 def test_an_editor_accepts_the_models(path: Path) -> None:
     text = path.read_text()
-    assert text.startswith("# yaml-language-server: $schema=../schemas/model-file.schema.json\n")
+    up = "../" * len(path.parent.relative_to(ROOT).parts)
+    assert text.startswith(f"# yaml-language-server: $schema={up}schemas/model-file.schema.json\n")
     EDITORS.validate(as_an_editor_reads_it(text))
 
 
