@@ -134,7 +134,7 @@ def shifted(profiles: list[Profile], above: int) -> list[Profile]:
 @pytest.mark.parametrize(("watch", "asks"), [(("features",), True), (("features", "predictions", "quality"), False)])
 def test_features_alone_ask_only_where_nothing_better_is_watched(watch: Any, asks: bool) -> None:
     spec = model(window=200, watch=watch)
-    outcomes = run(spec, shifted(stream(spec, {**CALM, "count": 3_000}), above=4))
+    outcomes = run(spec, shifted(stream(spec, {**CALM, "count": 6_000}), above=20))
     assert [e.subject for e in of(DriftEvent, outcomes)] == ["c"]
     requests = of(RetrainRequest, outcomes)
     assert bool(requests) == asks
@@ -147,9 +147,9 @@ def test_predictions_that_move_ask_for_retraining_only_where_labels_are_not_watc
     spec = model(window=200, watch=watch)
     profiles = [
         replace(one, scores=tuple(replace(score, bins=score.bins[30:] + score.bins[:30]) for score in one.scores))
-        if one.window >= 5
+        if one.window >= 20
         else one
-        for one in stream(spec, {**CALM, "count": 3_000})
+        for one in stream(spec, {**CALM, "count": 6_000})
     ]
     outcomes = run(spec, profiles)
     requests = of(RetrainRequest, outcomes)

@@ -23,6 +23,7 @@ from tidemill_learning.drift.detection.evidence import KINDS, TRACKS, Track, evi
 from tidemill_learning.drift.detection.ordering import Item, WindowOrder
 from tidemill_learning.drift.detection.quality import QualityWatch
 from tidemill_learning.drift.detection.reporting import Reporter
+from tidemill_learning.drift.detection.season import Season
 from tidemill_learning.drift.detection.shift_detectors import DetectorResult
 from tidemill_learning.drift.detection.state import State, WatchedVersion, pack, unpack
 from tidemill_learning.drift.profiling.baseline import Baseline
@@ -153,7 +154,7 @@ class Detector:
     def _start_anew(self) -> None:
         self._state.quality, self._state.rest_quality, self._state.alarms = {}, {}, {}
         self._state.windows, self._state.lasting, self._state.traces = {}, {}, {}
-        self._state.short = {}
+        self._state.short, self._state.season = {}, {}
         for track in TRACKS:
             if track.kind != "quality":  # reduced against the old version's reference; labels are kept as they are
                 self._orders[track.name].drop()
@@ -199,6 +200,7 @@ class Detector:
                 self._state.short[track.name] = group
                 return []
             outcomes, results = [], shifts(KINDS[track.kind], group)
+            self._note_season(track, results, group)
         if track.kind not in self._spec.drift.watch or not results:
             return outcomes
         outcomes += self._raise(track, results, group, window)
@@ -219,6 +221,17 @@ class Detector:
         task, reference = self._spec.target.task, self._baseline.metrics
         return self._reporter.performance(track, task, reference, errors, group, window)
 
+    def _note_season(self, track: Track, results: Sequence[DetectorResult], group: Sequence[Item]) -> None:
+        """How many windows in a row have moved, and not as the hour of the week lets expect."""
+        if "quality" in self._spec.drift.watch or track.kind not in self._spec.drift.watch:
+            return  # they ask for nothing
+        season = Season(self._state.season.get(track.name))
+        aligned = not isinstance(self._spec.drift.window, int)
+        beyond = season.beyond(KINDS[track.kind], group, aligned=aligned)
+        self._state.season[track.name] = season.to_state()
+        moved = {f"{result.detector}/{result.subject}" for result in results if result.alarm} & beyond
+        self._state.lasting[track.name] = self._state.lasting.get(track.name, 0) + 1 if moved else 0
+
     def _raise(
         self, track: Track, results: Sequence[DetectorResult], group: Sequence[Item], window: int
     ) -> list[Outcome]:
@@ -232,7 +245,6 @@ class Detector:
             **{name: known for name, known in before.items() if name not in looked},
             **{name: evidence(result, track).to_dict() for name, result in alarms.items()},
         }
-        self._state.lasting[track.name] = self._state.lasting.get(track.name, 0) + 1 if alarms else 0
         return [
             self._reporter.event(track, f, group, window) for name, f in sorted(alarms.items()) if name not in before
         ]
@@ -250,7 +262,8 @@ class Detector:
 
         Features or scores that move are a reason only where nothing better is watched: weekends move both every week,
         and a model that still ranks and calibrates well has nothing to learn from it. Where labels come, they tell;
-        where they have stopped, there is nothing to learn anew from. Either is evidence all the same.
+        where they have stopped, there is nothing to learn anew from. Either is evidence all the same. Where they are a
+        reason, they must differ from the same hours of earlier weeks, too, or a whole week must.
         """
         if not self._state.alarms.get(track.name):
             return False
@@ -261,7 +274,8 @@ class Detector:
         if "quality" in self._spec.drift.watch:
             return False
         alone = "predictions" not in self._spec.drift.watch
-        return track.kind == "predictions" or (alone and self._state.lasting[track.name] >= LASTING)
+        lasting = self._state.lasting.get(track.name, 0)
+        return lasting >= LASTING if alone else lasting > 0 and track.kind == "predictions"
 
     @property
     def _reporter(self) -> Reporter:

@@ -52,12 +52,18 @@ def track_of(profile: Profile) -> Track:
 
 def shifts(kind: Kind, group: Sequence[Item]) -> list[DetectorResult]:
     """What has moved in a merged window of features or predictions."""
-    merged: dict[str, Comparison] = {}
+    found = merged(group)
+    return [result for name in sorted(found) for result in shift(kind, name, found[name])]
+
+
+def merged(group: Sequence[Item]) -> dict[str, Comparison]:
+    """A merged window's comparisons by subject."""
+    found: dict[str, Comparison] = {}
     for item in group:
         for name, state in item["content"].items():
             compared = Comparison.from_state(state)
-            merged[name] = merged[name] + compared if name in merged else compared
-    return [result for name in sorted(merged) for result in shift(kind, name, merged[name])]
+            found[name] = found[name] + compared if name in found else compared
+    return found
 
 
 def extent(group: Sequence[Item]) -> dict[str, Any]:
