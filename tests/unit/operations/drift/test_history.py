@@ -30,8 +30,9 @@ def test_a_request_has_admissions_word_and_what_came_of_it_beside_it() -> None:
             run("a", "finished", 3, "better", version=4, outcome="passed"),
             run("b", "refused", 4, "cooldown: 1 h")]  # fmt: skip
     made, refused, open_one = asks([request("a"), request("b"), request("c")], runs, EventClock())
+    assert made.evidence == ("roc_auc: worse",)
     assert (made.admission, made.reason) == ("accepted", "no rule is against it")
-    assert (made.came_of, made.version) == ("version 4, gate passed: better", 4)
+    assert (made.came_of, made.version) == ("version 4; gate passed: better", 4)
     assert (refused.admission, refused.reason, refused.came_of) == ("refused", "cooldown: 1 h", "")
     assert (open_one.admission, open_one.came_of, open_one.at_ms) == ("", "", 5 * HOUR_MS)
 
@@ -39,7 +40,7 @@ def test_a_request_has_admissions_word_and_what_came_of_it_beside_it() -> None:
 def test_a_run_that_failed_or_is_in_work_says_so() -> None:
     failed, works = asks([], [run("a", "accepted", 1), run("a", "failed", 2, "no rows"), run("b", "accepted", 1),
                               run("b", "started", 2, "waits for rows")], EventClock())  # fmt: skip
-    assert failed.came_of == "no version: no rows"
+    assert failed.came_of == "no version; no rows"
     assert works.came_of == "in work: waits for rows"
 
 

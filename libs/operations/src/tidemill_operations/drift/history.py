@@ -135,13 +135,19 @@ def _ask(name: str, asked: News | None, runs: list[News], clock: EventClock) -> 
         request_id=name,
         cause=str(request.get("cause") or first.get("cause")),
         by=str(request.get("requested_by") or "trainer"),
-        evidence=tuple(one["detail"] or one["subject"] for one in request.get("evidence", ())),
+        evidence=told_evidence(request),
         changed_ms=change["event_time"] if change else None,
         admission=str(word.get("state", "")),
         reason=str(word.get("reason", "")),
         came_of=_came_of(last),
         version=last.get("version"),
     )
+
+
+def told_evidence(request: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a request rests on, in words; nothing of one that is not known."""
+    found = request.get("evidence", ())
+    return tuple(f"{one['subject']}: {one['detail']}" if one["detail"] else str(one["subject"]) for one in found)
 
 
 def _came_of(last: Mapping[str, Any]) -> str:
@@ -151,8 +157,9 @@ def _came_of(last: Mapping[str, Any]) -> str:
     if last["state"] not in ENDS:
         return f"in work: {last['reason']}"
     made = "no version" if last["version"] is None else f"version {last['version']}"
-    outcome = f", gate {last['outcome']}" if last.get("outcome") else ""
-    return f"{made}{outcome}: {last['reason']}"
+    told = str(last["reason"])
+    outcome = f"gate {last['outcome']}: " if last.get("outcome") and not told.startswith("gate ") else ""
+    return f"{made}; {outcome}{told}"
 
 
 def _alarm(datum: Mapping[str, Any]) -> Alarm:

@@ -13,7 +13,7 @@ from tidemill_learning.drift.profiling.baseline import Baseline
 from tidemill_learning.drift.report.picture import Picture
 from tidemill_learning.drift.report.promises import CalibrationPoint
 from tidemill_operations.drift.event_clock import EventClock
-from tidemill_operations.drift.history import History, Measured, Release, read_history
+from tidemill_operations.drift.history import History, Measured, Release, read_history, told_evidence
 from tidemill_operations.drift.job import read_profiles
 from tidemill_operations.errors import NotPossible
 from tidemill_operations.feed import read_all
@@ -88,7 +88,7 @@ def model_card(platform: PlatformView, model: str, version: int) -> Card:
         spec=spec, version=version, documents=documents,
         metrics=metrics_of(artifact.manifest.metrics, reference, artifact.manifest.task, _own(history, version)),
         gate=tuple(one["detail"] for one in run.get("gate", ())), outcome=str(run.get("outcome") or ""),
-        decision=str(run.get("reason", "")), reasons=tuple(one["detail"] for one in request.get("evidence", ())),
+        decision=str(run.get("reason", "")), reasons=told_evidence(request),
         releases=tuple(one for one in history.releases if one.version == version),
         calibration=tuple(next(filter(None, calibrations), ())),
     )  # fmt: skip

@@ -22,7 +22,7 @@ def page(card: Card) -> str:
         use=card.spec.description or NOT_RECORDED, tiles=_tiles(card), sections=list(sections(card)),
         metrics=[metric_cells(metric) for metric in card.metrics], calibration=calibration_plot(card.calibration),
         features=features(card), outcome=card.outcome or NOT_RECORDED, decision=card.decision or NOT_RECORDED,
-        gate=card.gate, reasons=card.reasons,
+        gate=[said for said in card.gate if said not in card.decision], reasons=card.reasons,
         releases=[(moment(one.published_ms, exact=True), one.action, one.by, one.reason) for one in card.releases],
     )  # fmt: skip
 

@@ -102,7 +102,8 @@ def _learned(card: Card, name: str, known: Mapping[str, Any] | None) -> str:
         low, middle, high = (quantiles[round(q * last)] for q in (0.05, 0.5, 0.95))
         return f"median {middle:.4g} ({low:.4g} to {high:.4g}){nulls}"
     total = max(1, sum(counts.values()) + known.get("other", 0))
-    told = ", ".join(f"{name} {count / total:.0%}" for name, count in list(counts.items())[:MOST_VALUES])
+    ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:MOST_VALUES]
+    told = ", ".join(f"{name} {count / total:.0%}" for name, count in ordered)
     return f"{told or 'no values'}{nulls}"
 
 

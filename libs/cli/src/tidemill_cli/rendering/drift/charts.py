@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tidemill_operations.drift.job import Report
 
 MOST_CLASSES = 5
+LEAST_LABELS = 50
+"""A course leaves out windows of fewer labels: of three, accuracy is 0.33 or 1."""
 
 Chart = tuple[Markup, list[tuple[object, str]]]
 """A chart and its key: (colour or kind of mark, name)."""
@@ -39,7 +41,7 @@ def quality_chart(report: Report, source: str, metric: str) -> Chart:
     """A metric over event time, a line for each version and arm, with all that happened."""
     groups: dict[tuple[int, str], list[Measured]] = {}
     for one in report.history.measured:
-        if one.source == source and metric in one.metrics:
+        if one.source == source and metric in one.metrics and one.labels >= LEAST_LABELS:
             groups.setdefault((one.version, one.arm), []).append(one)
     names = {key: f"version {key[0]}" + ("" if key[1] == "champion" else f", {key[1]}") for key in groups}
     lines = [
@@ -54,7 +56,7 @@ def quality_chart(report: Report, source: str, metric: str) -> Chart:
 def expectation_chart(report: Report, source: SourcePicture) -> Chart:
     """Accuracy as it was expected before labels came, and as it came."""
     before = [(at, metrics["accuracy"]) for at, _, metrics in source.expected]
-    promises = [(at, one) for at, one in source.promises if "accuracy" in one.expected]
+    promises = [(at, one) for at, one in source.promises if "accuracy" in one.expected and one.labels >= LEAST_LABELS]
     then = [(at, one.expected["accuracy"]) for at, one in promises]
     came = [(at, one.found["accuracy"]) for at, one in promises]
     named = [(came, "came, by labels"), (before, "expected of all predictions, before their labels"),
