@@ -62,7 +62,7 @@ def test_what_is_recorded_is_told_and_what_is_not_is_said_so(card: Card) -> None
 
 def test_what_others_record_later_appears_by_its_place(card: Card) -> None:
     manifest = card.documents["manifest"] | {
-        "threshold": 0.25,
+        "metrics": {"cost": 0.3, "precision": 0.5},
         "lineage": {"content": "cd" * 32, "parent": 1, "cause": "x"},
     }
     told = {
@@ -70,7 +70,7 @@ def test_what_others_record_later_appears_by_its_place(card: Card) -> None:
         for _, lines in sections(replace(card, documents={**card.documents, "manifest": manifest}))
         for k, v in lines
     }
-    assert told["true from a probability of"] == "0.25" and told["content hash"] == "cd" * 32
+    assert (told["cost of a decision"], told["precision"]) == ("0.3", "50.00%") and told["content hash"] == "cd" * 32
     assert told["version that served then"] == "1"
 
 

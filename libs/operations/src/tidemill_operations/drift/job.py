@@ -52,9 +52,9 @@ def drift_report(
     spec = platform.model(model)
     ensure_reachable(platform.settings)
     published = serving(platform, model)
-    reference = read_reference(platform, published)
+    reference, threshold = read_reference(platform, published)
     width = windows * max(1, len(published.start_offsets))
-    picture, clock = Picture(reference, published.champion.version, width), EventClock()
+    picture, clock = Picture(reference, published.champion.version, width, threshold), EventClock()
     read = unread = 0
     for appended_ms, profile in read_profiles(platform, model, since_ms, advance):
         if profile is None:
@@ -71,8 +71,10 @@ def drift_report(
     )  # fmt: skip
 
 
-def read_reference(platform: PlatformView, published: ModelVersion) -> Mapping[str, Any]:
-    """The champion's training reference. Raises NotPossible where it cannot be had."""
+def read_reference(platform: PlatformView, published: ModelVersion) -> tuple[Mapping[str, Any], float]:
+    """The champion's training reference, and from which probability on a binary one says true. Raises NotPossible where
+    they cannot be had.
+    """
     from tidemill.artifact import REFERENCE_FILE, ArtifactError, ArtifactStore
 
     champion = published.champion
@@ -85,7 +87,7 @@ def read_reference(platform: PlatformView, published: ModelVersion) -> Mapping[s
     except OSError as error:
         raise NotPossible(f"the artifact store does not answer: {error}") from error
     document: Mapping[str, Any] = json.loads(artifact.files[REFERENCE_FILE])
-    return document
+    return document, artifact.manifest.decides_at
 
 
 def read_profiles(

@@ -80,8 +80,9 @@ def model_card(platform: PlatformView, model: str, version: int) -> Card:
     history = read_history(platform, model, None, clock)
     documents = {
         "manifest": json.loads(artifact.manifest.to_bytes()), "reference": reference, "run": run, "request": request,
-        "file": {"target": asdict(spec.target), "owner": spec.owner}, "digest": published["manifest_digest"],
-        "uri": published["artifact_uri"], "parent": _parent(history, version, artifact.manifest.created_at),
+        "decides_at": artifact.manifest.decides_at if artifact.manifest.task == "binary" else None,
+        "digest": published["manifest_digest"], "uri": published["artifact_uri"], "file": _file(spec),
+        "parent": _parent(history, version, artifact.manifest.created_at),
     }  # fmt: skip
     calibrations = (source.calibration for source in picture.sources.values())
     return Card(
@@ -155,6 +156,15 @@ def _training(platform: PlatformView, model: str, run_id: str) -> tuple[dict[str
     )
     requests = read_all(platform, "retrain_requests", model) if run else []
     return run, next((r.datum for r in requests if r.datum["request_id"] == run["request_id"]), {})
+
+
+def _file(spec: ModelSpec) -> dict[str, Any]:
+    """What a card tells of the model file as it is now."""
+    weights = spec.training.class_weights
+    return {
+        "target": asdict(spec.target), "owner": spec.owner,
+        "class_weights": dict(weights) if isinstance(weights, tuple) else weights,
+    }  # fmt: skip
 
 
 def _own(history: History, version: int) -> tuple[Measured, ...]:

@@ -2,7 +2,8 @@
 line more.
 
 A place is a dotted path into the card's documents: `manifest` and `reference` of the artifact, `run` and `request` of
-its training, `file` (the model file as it is now). Of several places the first that has something counts.
+its training, `file` (the model file as it is now), and a few by themselves. Of several places the first that has
+something counts.
 """
 
 from __future__ import annotations
@@ -45,11 +46,13 @@ ENTRIES = (
     Entry(DATA, "table", ("manifest.data_set.table_uri",)),
     Entry(DATA, "table version", ("manifest.data_set.table_version",)),
     Entry(DATA, "content hash", ("manifest.lineage.content", "manifest.data_set.content")),
-    Entry(DECISION, "true from a probability of", ("manifest.threshold", "manifest.metrics.threshold")),
-    Entry(DECISION, "cost of wrong decisions", ("manifest.metrics.cost",)),
+    Entry(DECISION, "true from a probability of", ("decides_at",)),
+    Entry(DECISION, "what wrong decisions cost", ("file.target.cost",)),
+    Entry(DECISION, "cost of a decision", ("manifest.metrics.cost",)),
+    Entry(DECISION, "weights of classes", ("file.class_weights",)),
     Entry(DECISION, "precision", ("manifest.metrics.precision",), "share"),
     Entry(DECISION, "recall", ("manifest.metrics.recall",), "share"),
-    Entry(DECISION, "PR-AUC", ("manifest.metrics.pr_auc", "manifest.metrics.average_precision")),
+    Entry(DECISION, "PR-AUC", ("manifest.metrics.pr_auc",)),
     Entry(LINEAGE, "cause", ("run.cause", "manifest.lineage.cause")),
     Entry(LINEAGE, "asked for by", ("request.requested_by",)),
     Entry(LINEAGE, "version that served then", ("manifest.lineage.parent", "parent")),

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from tests.support.drift_profiles import MINUTE_MS, REFERENCE, answers, features, scores
 from tidemill.contracts.events.profiles import ErrorProfile, Profile
+from tidemill.stats.score_bins import bin_counts
 from tidemill_learning.drift.detection.quality import Totals
+from tidemill_learning.drift.labels.error_bins import binary, regression
 from tidemill_learning.drift.labels.error_bins import buckets as summed
-from tidemill_learning.drift.labels.error_bins import regression
 from tidemill_learning.drift.report.picture import Picture
 from tidemill_learning.drift.report.promises import promise
 
@@ -89,6 +90,21 @@ def test_a_calibrated_models_promise_is_kept_and_one_of_a_world_that_changed_is_
     assert sum(one.low <= one.expected <= one.high for one in kept.calibration) >= 8
     broken = picture_of([answers(k, worse=True) for k in range(6)]).sources["stream"].promise
     assert broken is not None and broken.expected["accuracy"] - broken.found["accuracy"] > 0.15
+
+
+def test_a_version_that_decides_at_another_threshold_promises_for_it() -> None:
+    rng = np.random.default_rng(11)
+    p = rng.uniform(0.05, 0.95, 8_000)
+    labels = rng.random(len(p)) < p
+    told = binary(labels.tolist(), p.tolist(), list(range(len(p))), (p >= 0.2).tolist())
+    error = ErrorProfile(
+        source="stream", version=1, arm="champion", count=len(p), buckets=tuple(summed(told)),
+        positives=tuple(bin_counts(p[labels]).tolist()), negatives=tuple(bin_counts(p[~labels]).tolist()),
+    )  # fmt: skip
+    kept, wrong = promise(Totals([error]), threshold=0.2), promise(Totals([error]))
+    assert kept is not None and wrong is not None
+    assert kept.expected["accuracy"] == pytest.approx(kept.found["accuracy"], abs=0.015)
+    assert wrong.expected["accuracy"] - wrong.found["accuracy"] > 0.05
 
 
 def test_values_promise_nothing_and_corrections_alone_neither() -> None:
