@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.broker.trainer.world import MODEL, MODEL_FILE, World
-from tests.support import service_process
 from tests.support.polling import until
+from tests.support.processes import service_process
 from tidemill.artifact import fetch_artifact
 from tidemill.kafka.client.scan import scan
 from tidemill.settings import KafkaSettings
@@ -22,7 +22,7 @@ COSTLY = "target: {label: high, task: binary, delay: 1h, cost: {false_positive: 
 
 @pytest.fixture
 def world(kafka: str, prefix: str, root: Path, tmp_path: Path) -> Iterator[World]:
-    model_file = MODEL_FILE.replace(PLAIN, COSTLY)
+    model_file = MODEL_FILE.replace(PLAIN, COSTLY).replace("metric:", "class_weights: {true: 2}\n  metric:")
     made = World(root, tmp_path, KafkaSettings(kafka_bootstrap=kafka, prefix=prefix), model_file)
     yield made
     made.close()
@@ -56,6 +56,7 @@ def test_the_threshold_of_the_hold_out_is_in_the_manifest_the_run_and_the_labels
     (first,) = world.await_versions(1)
     manifest = fetch_artifact(first.champion.artifact_uri, first.champion.manifest_digest).manifest
     assert manifest.threshold is not None and manifest.threshold < 0.4
+    assert manifest.class_weights == {"false": 1.0, "true": 2.0}
     assert manifest.metrics["recall"] > 0.8 and manifest.metrics["cost"] > 0
     run = next(run for run in world.runs() if run.state == "finished")
     assert run.metrics["threshold"] == manifest.threshold

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.support.toy_models import toy_manifest
+from tests.support.models.toy_models import toy_manifest
 from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, SCHEMAS, ToyModel, codec, event
 from tests.unit.inference.trial.trials import distances, trial
 from tidemill.artifact import FeatureColumn, Manifest

@@ -140,6 +140,8 @@ def test_weights_of_classes_are_learned_with_and_a_class_that_no_row_is_of_is_to
     assert "training.class_weights: no row is of class hgih" in trained.reason
     assert trained.graph != train(model, labelled("multiclass"), CUT_OFF, still()).graph
     assert trained.metrics["calibration_error"] < 0.15
+    assert trained.class_weights == {"high": 5.0, "low": 1.0, "middle": 1.0}
+    assert not train(model, labelled("multiclass"), CUT_OFF, still()).class_weights
 
 
 def test_a_challenger_that_is_worse_does_not_pass() -> None:

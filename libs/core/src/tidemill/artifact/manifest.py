@@ -52,6 +52,7 @@ class Manifest:
     MLflow's. data_set: the DataSet of the ModelRef as a plain dict; window: which of its rows were learned from;
     change_point: since when they tell of one world (event_time in ms, earliest, latest, before, after, offsets), None
     where no change is known. threshold: from which probability on a binary model says true, None for one half.
+    class_weights: class -> what a row of it counted when it was learned from, empty where all counted alike.
     created_at: ms since the epoch. files: name ->
     SHA-256 hex, filled in by `write_artifact`. libraries: the versions that made the graph.
     """
@@ -69,6 +70,7 @@ class Manifest:
     window: str = ""
     change_point: dict[str, Any] | None = None
     threshold: float | None = None
+    class_weights: dict[str, float] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     created_at: int = 0
     git_sha: str = ""

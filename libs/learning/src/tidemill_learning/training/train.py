@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -53,7 +53,7 @@ class Trained:
     `champion_metrics` and `gate_metrics`: both models on the gate's rows; `contest`: their evidence against the
     champion. `window`: what rows were taken; `spread`: of a regression's target, 1 else. `notes`: what a person should
     know of it beside the gate's result (who could not be used, a part that was widened). `threshold`: from which
-    probability on the version says true, where costs are stated.
+    probability on the version says true, where costs are stated. `class_weights`: by class, none where all count alike.
     """
 
     candidate: str
@@ -76,6 +76,7 @@ class Trained:
     window: str = ""
     spread: float = 1.0
     threshold: float | None = None
+    class_weights: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def outcome(self) -> Literal["passed", "undecided", "failed"]:
@@ -243,7 +244,7 @@ def _trained(
             "labelled": data.table.num_rows, "fitted": len(made.final_on), "test": len(test), "gate": verdict.rows,
         },
         notes=notes, contest=verdict.contest, window=made.window, spread=final.scale,
-        threshold=verdict.threshold,
+        threshold=verdict.threshold, class_weights=dict(zip(final.classes, final.weights, strict=False)),
     )  # fmt: skip
 
 

@@ -49,7 +49,7 @@ ENTRIES = (
     Entry(DECISION, "true from a probability of", ("decides_at",)),
     Entry(DECISION, "what wrong decisions cost", ("file.target.cost",)),
     Entry(DECISION, "cost of a decision", ("manifest.metrics.cost",)),
-    Entry(DECISION, "weights of classes", ("file.class_weights",)),
+    Entry(DECISION, "weights of classes", ("manifest.class_weights", "file.class_weights")),
     Entry(DECISION, "precision", ("manifest.metrics.precision",), "share"),
     Entry(DECISION, "recall", ("manifest.metrics.recall",), "share"),
     Entry(DECISION, "PR-AUC", ("manifest.metrics.pr_auc",)),

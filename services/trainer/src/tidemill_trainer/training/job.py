@@ -190,7 +190,8 @@ class Job:
             features=feature_columns(spec.features), classes=trained.classes,
             positive_class=trained.classes[1] if spec.target.task == "binary" else None,
             run_id=order.run_id, tracking_run=tracking_run, data_set=loaded.data_set.to_dict(),
-            threshold=trained.threshold, metrics=trained.metrics, created_at=self.clock.now_ms(), git_sha=self.git_sha,
+            threshold=trained.threshold, class_weights=dict(trained.class_weights), metrics=trained.metrics,
+            created_at=self.clock.now_ms(), git_sha=self.git_sha,
             window=trained.window, change_point=order.change.to_dict() if order.change else None,
             libraries={name: version_of(name) for name in LIBRARIES},
         )  # fmt: skip

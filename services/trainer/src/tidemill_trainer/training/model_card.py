@@ -37,7 +37,7 @@ def _identity(spec: ModelSpec, manifest: Manifest) -> dict[str, object]:
         "classes": ", ".join(manifest.classes[:50]),
         "says true from": f"a probability of {manifest.decides_at:.4g} on" if manifest.task == "binary" else "",
         "cost of a wrong decision": _costs(spec),
-        "weights of classes": _weights(spec),
+        "weights of classes": ", ".join(f"{name} {weight:.4g}" for name, weight in manifest.class_weights.items()),
         "owner": spec.owner or "",
         "made at": _moment(manifest.created_at),
         "training run": manifest.run_id,
@@ -49,11 +49,6 @@ def _identity(spec: ModelSpec, manifest: Manifest) -> dict[str, object]:
 def _costs(spec: ModelSpec) -> str:
     cost = spec.target.cost
     return "" if cost is None else f"false positive {cost.false_positive:g}, false negative {cost.false_negative:g}"
-
-
-def _weights(spec: ModelSpec) -> str:
-    stated = spec.training.class_weights or ""
-    return stated if isinstance(stated, str) else ", ".join(f"{name} {weight:g}" for name, weight in stated)
 
 
 def _metrics(manifest: Manifest) -> dict[str, object]:
