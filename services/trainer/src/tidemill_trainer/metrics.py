@@ -49,6 +49,17 @@ LABEL_TIME_BEHIND = Gauge(
     "tidemill_trainer_label_time_behind", "Commits of the training table that label time has not come to.", ["model"]
 )
 LABEL_TIME_WAITS = Gauge("tidemill_trainer_label_time_waits", "1 while label time waits for a fit.", ["model"])
+LABEL_TIME_FITS_LEFT = Gauge(
+    "tidemill_trainer_label_time_fits_left", "Fits that the budget (retrain.at_most) allows label time now.", ["model"]
+)
+LABEL_TIME_HELD_BACK = Gauge(
+    "tidemill_trainer_label_time_held_back", "1 while a fit is due that the budget does not allow.", ["model"]
+)
+LABEL_TIME_UNANSWERED = Gauge(
+    "tidemill_trainer_label_time_unanswered",
+    "1 while a change was found and no version has been learned since.",
+    ["model"],
+)
 TAKEOVERS = Counter(
     "tidemill_trainer_takeovers_total", "Versions that proved better in label time than the one that served.", ["model"]
 )

@@ -55,8 +55,9 @@ from tidemill_trainer.runs.database import connect, migrate
 from tidemill_trainer.runs.outbox import Outbox, OutboxContext
 from tidemill_trainer.runs.store import RunStore
 from tidemill_trainer.settings import Part, TrainerSettings
+from tidemill_trainer.training.orders import Orders, Place
 from tidemill_trainer.training.process import TrainingChild, child_environment
-from tidemill_trainer.training.run_loop import Place, Trainer, TrainerContext
+from tidemill_trainer.training.run_loop import Trainer, TrainerContext
 
 _log = logging.getLogger(__name__)
 
@@ -153,11 +154,13 @@ def build(
     )  # fmt: skip
     outbox = Outbox(publishing)
     training = TrainerContext(
-        settings=settings, store=store, child=child, places=places, champion=published.current,
-        champion_known=releaser.caught_up, tracer=tracer, stop=stop, heartbeat=_heartbeat(health, settings, "train"),
+        settings=settings, store=store, child=child, champion_known=releaser.caught_up, tracer=tracer, stop=stop,
+        orders=Orders(places, published.current, label_times.basis, partial(_find, store, published)),
+        heartbeat=_heartbeat(health, settings, "train"),
     )  # fmt: skip
     trainer = Trainer(training)
-    assessments = [_assessment(settings, model.spec, store, label_times, admission, published) for model in models]
+    assessed = partial(_assessment, settings, store, label_times, admission, published, tracer)
+    assessments = [assessed(model.spec) for model in models]
     assess = Assess(assessments, releaser.caught_up, stop, _heartbeat(health, settings, "assess"))
     health.add_ready("starting", lambda: None)
     health.add_ready("database", store.ping)
@@ -178,20 +181,24 @@ def build(
 
 
 def _assessment(
-    settings: TrainerSettings, spec: ModelSpec, store: RunStore, label_times: LabelTimeStore, admission: Admission,
-    published: Published,
+    settings: TrainerSettings, store: RunStore, label_times: LabelTimeStore, admission: Admission,
+    published: Published, tracer: Tracer, spec: ModelSpec,
 ) -> Assessment:  # fmt: skip
-    def find(version: int) -> ModelRef | None:
-        found = store.artifact(spec.name, version) or published.reference(spec.name, version)
-        return found[0] if found else None
-
+    find = partial(_find, store, published, spec.name)
     steps = TableSteps(_table_uri(settings, spec.name))
     versions = Versions(spec.name, spec.target.task, ArtifactStore.of(settings), find)
     context = AssessmentContext(
         spec=spec, steps=steps, versions=versions, store=label_times, admission=admission,
         published=published.current, has_version=store.has_version, clock=SystemClock(),
+        tracer=tracer,
     )  # fmt: skip
     return Assessment(context)
+
+
+def _find(store: RunStore, published: Published, model: str, version: int) -> ModelRef | None:
+    """Where a version lies that a run made, or that was published."""
+    found = store.artifact(model, version) or published.reference(model, version)
+    return found[0] if found else None
 
 
 def _table_uri(settings: TrainerSettings, model: str) -> str:

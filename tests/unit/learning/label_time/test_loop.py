@@ -174,6 +174,14 @@ def test_versions_that_spells_favour_in_turn_do_not_swap_with_every_spell() -> N
 
 
 def test_a_budget_of_one_fit_is_spent_by_the_first_version() -> None:
-    said, _ = play(Stream(8_000, 4_000), [], budget=Budget(1, 1_000_000))
+    said, loop = play(Stream(8_000, 4_000), [], budget=Budget(1, 1_000_000))
     assert [d.cause for d in said if isinstance(d, FitDue)] == ["first_data"]
     assert any(isinstance(d, Changed) for d in said), "it goes on to watch"
+    assert loop.unanswered and loop.held_back and loop.fits_left < 1, "and says that nothing follows"
+
+
+def test_a_change_that_was_answered_is_not_said_to_be_unanswered() -> None:
+    said, loop = play(Stream(8_000, 4_000), [])
+    assert any(isinstance(d, Changed) for d in said) and not loop.unanswered
+    _, calm = play(Stream(1_500, 1_500), [])
+    assert not calm.unanswered and not calm.held_back and calm.fits_left > 1

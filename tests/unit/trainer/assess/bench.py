@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from opentelemetry.trace import NoOpTracer, Tracer
 from sqlalchemy import select
 
 from tests.support.models.toy_models import publish_files, sigmoid_graph, toy_manifest
@@ -20,13 +21,14 @@ from tidemill.codec import Codec
 from tidemill.contracts.events.platform import ModelVersion
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas.catalog import SchemaCatalog
+from tidemill.telemetry.traceparent import format_traceparent
 from tidemill_learning.admission import OPEN
 from tidemill_trainer.admission.admission import Admission
 from tidemill_trainer.assess.answers import Versions
 from tidemill_trainer.assess.assessment import Assessment, AssessmentContext
 from tidemill_trainer.assess.state import LabelTimeStore
 from tidemill_trainer.assess.table_steps import TableSteps
-from tidemill_trainer.collect.rows import event_rows, label_rows
+from tidemill_trainer.collect.rows import event_rows, label_rows, with_traces
 from tidemill_trainer.collect.training_table import TrainingTable
 from tidemill_trainer.runs.database import connect, migrate
 from tidemill_trainer.runs.store import Outcome, RunStore
@@ -39,12 +41,21 @@ DELAY = 30
 
 class Bench:
     """Rows e0, e1, ...: the label is whether the wind is above 0, turned round from event `change` on, and wrong in
-    one case of ten.
+    one case of ten. `observed_every`: minutes; labels become known in batches of so many.
     """
 
     def __init__(
-        self, root: Path, folder: Path, *, rows: int, change: int, first_after: int = 300, spec: ModelSpec = SPEC
+        self,
+        root: Path,
+        folder: Path,
+        *,
+        rows: int,
+        change: int,
+        first_after: int = 300,
+        spec: ModelSpec = SPEC,
+        observed_every: int = 1,
     ) -> None:
+        self.observed_every = observed_every
         rng = np.random.default_rng(7)
         self.wind = rng.normal(size=rows)
         self.label = (self.wind > 0) ^ (np.arange(rows) >= change) ^ (rng.random(rows) < 0.1)
@@ -57,6 +68,9 @@ class Bench:
         migrate(self.engine)
         self.clock = FixedClock(1_000)
         self.serving: ModelVersion | None = None
+        self.tracer: Tracer = NoOpTracer()
+        self.traces: dict[int, tuple[int, int]] = {}
+        """By event: the trace of its record, and that of its label's."""
         self.restart()
 
     def restart(self) -> None:
@@ -70,6 +84,7 @@ class Bench:
         context = AssessmentContext(
             spec=self.spec, steps=TableSteps(self.uri), versions=versions, store=self.states, admission=self.admission,
             published=lambda model: self.serving, has_version=self.store.has_version, clock=self.clock,
+            tracer=self.tracer,
         )  # fmt: skip
         self.assessment = Assessment(context)
 
@@ -89,7 +104,8 @@ class Bench:
             ],
             schema=RECORD,
         )
-        return event_rows(SCHEMA, self.spec, record, CLEAN, [0] * len(numbers), list(numbers))
+        rows = event_rows(SCHEMA, self.spec, record, CLEAN, [0] * len(numbers), list(numbers))
+        return self.traced(rows, numbers, 0)
 
     def labels(self, numbers: Sequence[int]) -> pa.Table:
         record = pa.record_batch(
@@ -97,18 +113,27 @@ class Bench:
                 "event_id": pa.array([f"e{n}" for n in numbers], pa.string()),
                 "label": pa.array([bool(self.label[n]) for n in numbers], pa.bool_()),
                 "event_time": pa.array([n * MINUTE for n in numbers], pa.timestamp("ms", "UTC")),
-                "observed_at": pa.array([(n + DELAY) * MINUTE for n in numbers], pa.timestamp("ms", "UTC")),
+                "observed_at": pa.array([self.observed_at(n) for n in numbers], pa.timestamp("ms", "UTC")),
             }
         )
-        return label_rows(SCHEMA, record, LABELS, [0] * len(numbers), list(numbers))
+        return self.traced(label_rows(SCHEMA, record, LABELS, [0] * len(numbers), list(numbers)), numbers, 1)
 
-    def fit(self) -> None:
+    def traced(self, rows: pa.Table, numbers: Sequence[int], which: int) -> pa.Table:
+        """The rows with the sampled contexts that `traces` has of them."""
+        known = {(0, n): format_traceparent(self.traces[n][which], 1, True) for n in numbers if n in self.traces}
+        return with_traces(rows, known)
+
+    def observed_at(self, number: int) -> int:
+        """When the label of this event is known, in ms."""
+        return -(-(number + DELAY) // self.observed_every) * self.observed_every * MINUTE
+
+    def fit(self, contest: Mapping[str, Any] | None = None) -> None:
         """Do the run that waits: the version knows the concept of its change point."""
         claim = self.store.claim()
         assert claim is not None
         version = self.store.version_of(claim)
         made = self.toy(version, -3.0 if claim.change_point else 3.0)
-        outcome = Outcome("gate passed", (), {}, (0, 0), version, made.champion, "passed")
+        outcome = Outcome("gate passed", (), {}, (0, 0), version, made.champion, "passed", contest)
         self.store.finish(claim, outcome)
 
     def toy(self, version: int, weight: float) -> ModelVersion:

@@ -84,6 +84,22 @@ def test_rows_come_in_the_order_in_which_they_became_known_with_their_features(t
     assert rows.column("_offset").to_pylist() == [0, 1, 2, 3], "of the event"
 
 
+def test_labels_of_one_moment_come_by_their_events_wherever_these_lie_and_none_is_known_before_its_event(
+    table: Table,
+) -> None:
+    known = labels(0, 4)
+    at = known.schema.get_field_index("_observed_at")
+    early = pa.repeat(pa.scalar(60_000_000, pa.int64()), 4).cast(known.schema.field(at).type)
+    late = pa.concat_tables([events(2, 2, partition=0), events(0, 2, partition=1)])
+    table.put(late, known.set_column(at, known.schema.field(at), early))
+    step = table.steps.after(0)
+    assert step is not None
+    rows = newly_labelled(step, ())
+    assert rows.column("_event_id").to_pylist() == ["e0", "e1", "e2", "e3"]
+    known_at = rows.column("_observed_at").cast(pa.int64()).to_pylist()
+    assert [us // 60_000_000 for us in known_at] == [1, 1, 2, 3], "all were observed in minute 1"
+
+
 def test_compaction_gives_nothing_and_what_it_moved_is_still_found(table: Table) -> None:
     for k in range(4):
         table.put(events(k, 1))

@@ -65,6 +65,24 @@ def test_what_became_known_later_than_label_time_is_not_in_its_data_set(tmp_path
     assert loaded.rows.column("_event_id").to_pylist() == known.column("_event_id").to_pylist()
 
 
+def test_rows_of_one_time_stand_by_their_event_ids_wherever_they_came_from(tmp_path: Path) -> None:
+    table = TrainingTable((tmp_path / "table").as_uri(), SCHEMA, PARTS)
+    at = SCHEMA.get_field_index("_event_time")
+    for partition, first in ((1, 0), (0, 3)):
+        rows = pa.concat_tables([events(first, 3, partition), labels(first, 3, partition)])
+        same = pa.repeat(pa.scalar(60_000_000, pa.int64()), rows.num_rows).cast(SCHEMA.field(at).type)
+        end = {(CLEAN, partition): first + 3, (LABELS, partition): first + 3}
+        table.append(rows.set_column(at, SCHEMA.field(at), same), end)
+    loaded = load_data_set((tmp_path / "table").as_uri(), SPEC, CLEAN, PARTS)
+    assert loaded.rows.column("_event_id").to_pylist() == [f"e{n}" for n in range(6)]
+
+
+def test_events_that_label_time_has_not_come_to_are_left_out(tmp_path: Path) -> None:
+    loaded = load_data_set(filled(tmp_path), SPEC, CLEAN, PARTS, without=["e198", "e150"])
+    ids = loaded.rows.column("_event_id").to_pylist()
+    assert len(ids) == 100 and ids[-1] == "e199" and not {"e198", "e150"} & set(ids)
+
+
 def test_a_rest_input_is_a_row_like_any_other_and_gives_way_to_its_event_on_the_stream(
     tmp_path: Path,
 ) -> None:

@@ -49,6 +49,7 @@ from tidemill_learning.admission import AdmissionDecision
 from tidemill_trainer.runs.database import connect, migrate
 from tidemill_trainer.runs.store import RunStore
 from tidemill_trainer.training.imported import version_of_import
+from tidemill_trainer.training.orders import Orders
 from tidemill_trainer.training.run_loop import Trainer, TrainerContext
 
 SAMPLE = pa.record_batch(
@@ -234,8 +235,8 @@ def worked(folder: Path, place: Staged) -> tuple[list[RetrainRun], Child]:
     known.set()
     settings = SimpleNamespace(store_wait_s=60, lease_s=60, train_timeout_s=60, poll_s=0.05)
     context = TrainerContext(
-        settings=settings, store=store, child=child, places={},  # type: ignore[arg-type]
-        champion=lambda model: None, champion_known=known, tracer=NoOpTracer(), stop=stop, heartbeat=Heartbeat(),
+        settings=settings, store=store, child=child, orders=Orders({}, lambda model: None),  # type: ignore[arg-type]
+        champion_known=known, tracer=NoOpTracer(), stop=stop, heartbeat=Heartbeat(),
     )  # fmt: skip
     thread = threading.Thread(target=Trainer(context).run)
     thread.start()

@@ -119,6 +119,21 @@ class LabelTime:
         """Labelled rows since the last change."""
         return self._rows
 
+    @property
+    def fits_left(self) -> float:
+        """Fits that the budget allows now."""
+        return self._schedule.tokens
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether a change was found, and no version has been learned since."""
+        return self._change is not None and not self._pool.has_learned(self._concept)
+
+    @property
+    def held_back(self) -> bool:
+        """Whether rows enough for the next fit are there, and the budget does not allow it."""
+        return self._rows >= self._schedule.next_at and not self._schedule.due(self._rows)
+
     def crown(self, version: int) -> None:
         """A person released this version: it serves from now on."""
         if version not in self._pool.versions:

@@ -94,6 +94,10 @@ class Pool:
         """Of every version but the champion."""
         return {m.version: m.contest for m in self._members if m.version != self.champion}
 
+    def has_learned(self, concept: int) -> bool:
+        """Whether any version is of this concept."""
+        return any(member.concept == concept for member in self._members)
+
     def add(self, version: int, concept: int, contest: Contest | None = None) -> Takeover | None:
         """A new version comes in, perhaps with what a hold-out has told; the first one, or one that has told enough,
         takes over at once.

@@ -92,12 +92,12 @@ class Admission:
         )
         return decision.admitted
 
-    def ask_for_fit(self, request: RetrainRequest, also: Also) -> None:
+    def ask_for_fit(self, request: RetrainRequest, also: Also, traceparent: bytes | None = None) -> None:
         """Pass the request of a fit that is due in label time through admission, which its own budget stands in for,
-        with what is written in the same transaction. Raises `RetryLater` while another run of the model is open:
-        nothing is written then.
+        with what is written in the same transaction; its trace goes on from `traceparent`. Raises `RetryLater` while
+        another run of the model is open: nothing is written then.
         """
-        if not self._admit(request, None, budgeted=True, also=also):
+        if not self._admit(request, traceparent, budgeted=True, also=also):
             _log.warning("a fit of %s that is due is not made", request.model)
 
     def ask_by_schedule(self, model: str, stream_time_ms: int) -> bool:

@@ -7,11 +7,13 @@ for the database, or for another run to end) and *awaiting* (a fit that was aske
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from opentelemetry.trace import Tracer
 
 from tidemill.clock import Clock
 from tidemill.contracts.events.platform import ModelVersion, RetrainRequest
@@ -27,6 +29,7 @@ from tidemill_trainer import metrics
 from tidemill_trainer.admission.admission import Admission
 from tidemill_trainer.assess.answers import Versions
 from tidemill_trainer.assess.joined import newly_labelled
+from tidemill_trainer.assess.spans import traceparent_of
 from tidemill_trainer.assess.state import Kept, LabelTimeStore, Moved, OpenTakeover
 from tidemill_trainer.assess.table_steps import TableSteps
 from tidemill_trainer.assess.words import alarm, request_of, takeover_of
@@ -53,6 +56,7 @@ class _Unsaved:
     kept: Kept
     takeovers: tuple[OpenTakeover, ...] = ()
     request: RetrainRequest | None = None
+    traceparent: bytes | None = None
     alarms: tuple[Changed, ...] = ()
     rows: int = 0
 
@@ -69,6 +73,7 @@ class AssessmentContext:
     published: Callable[[str], ModelVersion | None]
     has_version: Callable[[str], bool]
     clock: Clock
+    tracer: Tracer
 
 
 class Assessment:
@@ -83,6 +88,7 @@ class Assessment:
         self._published = context.published
         self._has_version = context.has_version
         self._clock = context.clock
+        self._tracer = context.tracer
         self._forget()
 
     @property
@@ -114,6 +120,7 @@ class Assessment:
         if self._kept is None or self._loop is None:
             self._kept = self._store.load(self.model) or self._begun()
             self._loop = self._label_time(self._kept)
+            self._show(self._loop)
         return self._kept, self._loop
 
     def _label_time(self, kept: Kept | None) -> LabelTime:
@@ -150,11 +157,11 @@ class Assessment:
         fit = self._store.fit(kept.request_id or "")
         if fit is not None and fit.open:
             metrics.LABEL_TIME_WAITS.labels(self.model).set(1)
+            self._fall_behind(kept.table_version)
             return False
         if fit is not None and fit.state == "finished" and fit.version is not None:
             told = fit.contest or {}
-            contest = Contest(told["wealth"], told["labels"]) if told.get("wealth") is not None else None
-            took = [loop.fitted(fit.version, contest, told.get("spread"))]
+            took = [loop.fitted(fit.version, _contest(told, loop.champion), told.get("spread"))]
         else:
             _log.info("%s: the fit that was due gave no version: %s", self.model, fit.reason if fit else "no run")
             loop.unfitted()
@@ -173,9 +180,12 @@ class Assessment:
             features = {one.name: one for one in (*self._versions.features(loop.versions), *self._spec.features)}
             found = newly_labelled(step, list(features.values()))
             rows = self._rows = _Rows(step.version, found.slice(kept.taken))
-        behind = (self._steps.newest() or rows.version) - rows.version
-        metrics.LABEL_TIME_BEHIND.labels(self.model).set(behind)
+        self._fall_behind(rows.version)
         return self._learn(kept, loop, rows)
+
+    def _fall_behind(self, at: int) -> None:
+        newest = self._steps.newest()
+        metrics.LABEL_TIME_BEHIND.labels(self.model).set(0 if newest is None else max(0, newest - at))
 
     def _learn(self, kept: Kept, loop: LabelTime, rows: _Rows) -> bool:
         decisions: Sequence[Decision] = ()
@@ -206,8 +216,9 @@ class Assessment:
             loop.unfitted()  # the model file wants no fits of its own accord
             return self._save(_Unsaved(replace(moved, state=loop.to_state()), took, alarms=alarms, rows=rows))
         request = request_of(self.model, due, self._spec.training.first_after, self._clock.now_ms())
+        traceparent = traceparent_of(self._tracer, self.model, due, self._steps)
         moved = replace(moved, request_id=request.request_id)
-        return self._save(_Unsaved(moved, took, request, alarms, rows))
+        return self._save(_Unsaved(moved, took, request, traceparent, alarms, rows))
 
     def _takeovers(self, at: Kept, took: Sequence[Takeover | None]) -> tuple[OpenTakeover, ...]:
         label = int(at.state["labels"])
@@ -231,11 +242,21 @@ class Assessment:
             return self._store.keep(made.kept, made.takeovers)
         written: list[Kept] = []
         self._admission.ask_for_fit(
-            made.request, lambda connection: written.append(self._store.keep_in(connection, made.kept, made.takeovers))
-        )
+            made.request, lambda connection: written.append(self._store.keep_in(connection, made.kept, made.takeovers)),
+            made.traceparent,
+        )  # fmt: skip
         return written[-1]
 
+    def _show(self, loop: LabelTime) -> None:
+        """What alerts look at; a model file that wants no fits of label time's own accord waits for none."""
+        wanted = loop.champion is None or "quality" in self._spec.retrain.on
+        metrics.LABEL_TIME_FITS_LEFT.labels(self.model).set(loop.fits_left)
+        metrics.LABEL_TIME_HELD_BACK.labels(self.model).set(wanted and loop.held_back)
+        metrics.LABEL_TIME_UNANSWERED.labels(self.model).set(wanted and loop.unanswered)
+
     def _tell(self, made: _Unsaved) -> None:
+        if self._loop is not None:
+            self._show(self._loop)
         metrics.LABELS_ASSESSED.labels(self.model).inc(made.rows)
         for found in made.alarms:
             metrics.LABEL_TIME_ALARMS.labels(self.model).inc()
@@ -243,6 +264,13 @@ class Assessment:
         for one in made.takeovers:
             metrics.TAKEOVERS.labels(self.model).inc()
             _log.warning("%s takes over in label time: %s", self.model, one.reason)
+
+
+def _contest(told: Mapping[str, Any], champion: int | None) -> Contest | None:
+    """What the hold-out told; nothing where it was held against another version than the one that serves by now."""
+    if told.get("wealth") is None or told.get("against", champion) != champion:
+        return None
+    return Contest(told["wealth"], told["labels"])
 
 
 def _labelled(rows: pa.Table, spec: ModelSpec) -> LabelledRows:

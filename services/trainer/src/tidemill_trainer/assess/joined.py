@@ -51,7 +51,7 @@ class _Window:
 
 def newly_labelled(step: Step, features: Sequence[FeatureLike]) -> pa.Table:
     """The rows that became labelled by this commit, in label time: by the moment in which the later half was known
-    (`_observed_at`), then by topic, partition and offset of the event.
+    (`_observed_at`, never before `_event_time`), then by event time and event id, as a backtest has them.
 
     Columns, where there is any row: those of `features`, `_event_id`, `_event_time`, `_topic`, `_partition`, `_offset`,
     `_label`, `_observed_at`. Of two labels in one commit the one observed last counts. Raises `RetryLater` where the
@@ -61,7 +61,7 @@ def newly_labelled(step: Step, features: Sequence[FeatureLike]) -> pa.Table:
     if not step.added:
         return nothing
     with may_be_away(step.table.table_uri):
-        stored = _Stored(step.table)
+        stored = Stored(step.table)
         new = stored.read(step.added, [KIND, EVENT_ID, EVENT_TIME, LABEL])
         windows = _windows(new)
         near = [file for file in step.old if any(window.meets(file) for window in windows)]
@@ -69,7 +69,7 @@ def newly_labelled(step: Step, features: Sequence[FeatureLike]) -> pa.Table:
         return _ordered(_joined(stored, step.added, near, windows, ids, features)) if len(ids) else nothing
 
 
-class _Stored:
+class Stored:
     """Files of one snapshot. A dataset of all of them would first turn the statistics of each into an expression."""
 
     def __init__(self, table: DeltaTable) -> None:
@@ -107,7 +107,7 @@ def _windows(new: pa.Table) -> list[_Window]:
     return found
 
 
-def _complete(stored: _Stored, near: Sequence[File], new: pa.Table, windows: Sequence[_Window]) -> pa.Array:
+def _complete(stored: Stored, near: Sequence[File], new: pa.Table, windows: Sequence[_Window]) -> pa.Array:
     """Ids that have both halves now and had not before."""
     touched = new.column(EVENT_ID).unique()
     wanted = _within(windows) & ds.field(EVENT_ID).isin(touched)
@@ -126,7 +126,7 @@ def _both(rows: pa.Table) -> pa.Array:
 
 
 def _joined(
-    stored: _Stored, added: Sequence[File], near: Sequence[File], windows: Sequence[_Window], ids: pa.Array,
+    stored: Stored, added: Sequence[File], near: Sequence[File], windows: Sequence[_Window], ids: pa.Array,
     features: Sequence[FeatureLike],
 ) -> pa.Table:  # fmt: skip
     wanted = ds.field(EVENT_ID).isin(ids)
@@ -142,7 +142,11 @@ def _joined(
 
 
 def _ordered(rows: pa.Table) -> pa.Table:
-    keys = (OBSERVED_AT, *_PLACE)
+    """Where the rows lie, partition and offset, says nothing: it is the same order however a topic is partitioned."""
+    observed, happened = rows.column(OBSERVED_AT), rows.column(EVENT_TIME)
+    known = pc.if_else(pc.fill_null(pc.less(observed, happened), True), happened, observed)
+    rows = rows.set_column(rows.schema.get_field_index(OBSERVED_AT), OBSERVED_AT, known)
+    keys = (OBSERVED_AT, EVENT_TIME, EVENT_ID)
     return rows.take(pc.sort_indices(rows.select(list(keys)), sort_keys=[(key, "ascending") for key in keys]))
 
 

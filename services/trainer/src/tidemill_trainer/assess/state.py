@@ -12,7 +12,7 @@ from tidemill.clock import Clock
 from tidemill.contracts.events.platform import Evidence
 from tidemill.errors import RetryLater
 from tidemill_trainer.runs.database import transaction
-from tidemill_trainer.runs.tables import label_time, runs, takeovers
+from tidemill_trainer.runs.tables import label_time, outbox, runs, takeovers
 
 
 class Moved(RetryLater):
@@ -47,7 +47,7 @@ class OpenTakeover:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What became of a request. `contest`: what the run's hold-out told (`wealth`, `labels`, `spread`)."""
+    """What became of a request. `contest`: what the run's hold-out told (`wealth`, `labels`, `spread`, `against`)."""
 
     state: str
     reason: str
@@ -58,6 +58,19 @@ class Fit:
     def open(self) -> bool:
         """Whether it is still being worked on, or waits for it."""
         return self.state in ("accepted", "started")
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What label time had come to when it asked for a fit: nothing else is learned from, or to be beaten.
+
+    `champion`: the version that serves there, whatever *release* has come to; `table_version`: all rows that are
+    labelled in this version of the table, and `taken` of those that the next one labels.
+    """
+
+    champion: int | None
+    table_version: int
+    taken: int = 0
 
 
 class LabelTimeStore:
@@ -74,6 +87,13 @@ class LabelTimeStore:
         with transaction(self._engine) as connection:
             row = connection.execute(select(*columns).where(label_time.c.model == model)).first()
         return None if row is None else Kept(**row._mapping)
+
+    def basis(self, model: str, request_id: str) -> Basis | None:
+        """What the fit that this request asks for rests on; None where label time does not wait for it (any more)."""
+        kept = self.load(model)
+        if kept is None or kept.request_id != request_id:
+            return None
+        return Basis(kept.state["pool"]["champion"], kept.table_version, kept.taken)
 
     def begin(self, kept: Kept) -> Kept:
         """Label time begins here."""
@@ -111,6 +131,14 @@ class LabelTimeStore:
             waiting = waiting.where(takeovers.c.model == model)
         with transaction(self._engine) as connection:
             return [_open(row) for row in connection.execute(waiting.order_by(takeovers.c.id))]
+
+    def trace_of(self, model: str, version: int) -> str | None:
+        """The trace context that goes on from the run which made this version; None where that is not known."""
+        made = (runs.c.model == model) & (runs.c.version == version) & (runs.c.state == "finished")
+        told = outbox.c.event_id == runs.c.run_id + "/finished"
+        with transaction(self._engine) as connection:
+            found: str | None = connection.scalar(select(outbox.c.traceparent).join(runs, told).where(made))
+        return found
 
     def settle(self, takeover_id: str, outcome: str) -> None:
         """*release* has dealt with it."""

@@ -56,6 +56,10 @@ class TableSteps:
         except TableNotFoundError:
             return None
 
+    def table(self) -> DeltaTable | None:
+        """The table as it is now; None where there is none yet. Raises `RetryLater` where its store is away."""
+        return None if self.newest() is None else self._newest
+
     def after(self, version: int) -> Step | None:
         """The commit that follows `version` (-1: the first one); None where there is none yet.
 

@@ -13,6 +13,7 @@ from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.kafka.batch import Batch
 from tidemill.service.footprint import give_back
+from tidemill.telemetry.traceparent import sampled_contexts
 from tidemill_learning.training.labelled import EVENT_TIME, LABEL
 from tidemill_trainer import metrics
 from tidemill_trainer.collect.rows import (
@@ -24,6 +25,7 @@ from tidemill_trainer.collect.rows import (
     label_rows,
     rest_positions,
     with_topic_id,
+    with_traces,
 )
 from tidemill_trainer.collect.table_ends import Ends
 from tidemill_trainer.collect.training_table import TrainingTable
@@ -82,6 +84,8 @@ class ModelRows:
         """
         role = self.topics[batch.topic]
         rows = with_topic_id(self._rows(role, batch), self.ids.get(batch.topic, ""))
+        sampled = sampled_contexts(batch.headers)
+        rows = with_traces(rows, {(batch.partitions[k], batch.offsets[k]): sampled[k] for k in sampled})
         read = zip(batch.partitions, batch.offsets, strict=True)
         self.take(rows, {(batch.topic, number): offset + 1 for number, offset in read})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,9 @@ KIND, TOPIC, PARTITION, OFFSET = "_kind", "_topic", "_partition", "_offset"
 
 TOPIC_ID = "_topic_id"
 """Of the topic that a row was read from: one that was made anew gives the same offsets again. Null: not known."""
+
+TRACE = "_traceparent"
+"""The trace context of the record, where that is sampled: few are. Null: not sampled, or from before it was kept."""
 
 EVENT, LABELLED, REST = "event", "label", "rest"
 
@@ -38,6 +41,7 @@ def table_schema(spec: ModelSpec, record: pa.Schema) -> pa.Schema:
         (EVENT_TIME, TIME),
         (OBSERVED_AT, TIME),
         (LABEL, LABEL_TYPES[spec.target.task]),
+        (TRACE, pa.string()),
     ]
     fields = [pa.field(name, kind) for name, kind in own]
     return pa.schema([*fields, *(pa.field(f.name, _stored(f.type)) for f in record if f.name not in dict(own))])
@@ -89,6 +93,16 @@ def with_topic_id(rows: pa.Table, topic_id: str) -> pa.Table:
         return rows
     at = rows.schema.get_field_index(TOPIC_ID)
     return rows.set_column(at, rows.schema.field(at), pa.repeat(pa.scalar(topic_id), rows.num_rows))
+
+
+def with_traces(rows: pa.Table, traces: Mapping[tuple[int, int], bytes]) -> pa.Table:
+    """The rows, each with the trace context of its record, by partition and offset; as they are where there is none."""
+    if not traces or not rows.num_rows:
+        return rows
+    places = zip(rows.column(PARTITION).to_pylist(), rows.column(OFFSET).to_pylist(), strict=True)
+    found = [traces[place].decode() if place in traces else None for place in places]
+    at = rows.schema.get_field_index(TRACE)
+    return rows.set_column(at, rows.schema.field(at), pa.array(found, pa.string()))
 
 
 def after(rows: pa.Table, ends: dict[tuple[str, int], int]) -> pa.Table:

@@ -24,6 +24,7 @@ from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import DeadLetter, RetryLater
 from tidemill.kafka.batch import Output
 from tidemill.kafka.client.publisher import ExclusiveWriter
+from tidemill.kafka.headers import TRACEPARENT
 from tidemill.service import Heartbeat
 from tidemill_trainer import metrics
 from tidemill_trainer.assess.state import LabelTimeStore, OpenTakeover
@@ -154,7 +155,8 @@ class Releaser:
                     self._published.current(model), takeover, found[0] if found else None, self._clock.now_ms(),
                     plan_of(self._specs[model]),
                 )  # fmt: skip
-                self._publish(release, None)
+                trace = self._takeovers.trace_of(model, takeover.version)
+                self._publish(release, [(TRACEPARENT, trace.encode())] if trace else None)
             except NotReleased as error:
                 outcome = f"not released: {error}"
                 _log.warning("%s: nothing is released: %s", model, error)

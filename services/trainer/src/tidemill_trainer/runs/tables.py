@@ -52,7 +52,7 @@ runs = Table(
 )
 """One row per request, refused ones too. Times are epoch ms; `event_time` and `cut_off` are the stream's, the others
 the wall's. `outcome`: what the gate said; `contest`: what its hold-out told against the champion (`wealth`, `labels`,
-`spread`).
+`spread`, `against`).
 """
 
 versions = Table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -52,9 +52,11 @@ def load_data_set(
     partitions: Sequence[tuple[str, int]],
     version: int | None = None,
     known_by_ms: int | None = None,
+    without: Collection[str] = (),
 ) -> Loaded:
-    """The newest `training.newest` labelled rows of the table as it is now (or as it was at `version`); of those alone
-    whose event and label were known by `known_by_ms`, where that is given.
+    """The newest `training.newest` labelled rows of the table as it is now (or as it was at `version`), by event time
+    and event id; of those alone whose event and label were known by `known_by_ms`, where that is given, and not of the
+    events `without`.
 
     Reads only the columns of features and platform, and only files and rows that can be among the newest.
     Raises `ValueError` where there is no labelled row.
@@ -72,7 +74,7 @@ def load_data_set(
     if not events.num_rows:
         raise ValueError(_nothing(spec))
     cut_off = known_by_ms if known_by_ms is not None else _cut_off(events, labels)
-    rows = newest(join_labels(_in_order(events), _in_order(labels)), spec.training.newest)
+    rows = newest(_by_id(join_labels(_in_order(events), _in_order(labels)), without), spec.training.newest)
     if not rows.num_rows:
         raise ValueError(
             f"none of the {events.num_rows:,} events of {spec.name} has a label: push labels with their event ids "
@@ -155,6 +157,14 @@ def _in_order(rows: pa.Table) -> pa.Table:
     keys: list[tuple[str, str]] = [(KIND, "ascending"), (PARTITION, "ascending"), (OFFSET, "ascending")]
     order = pc.sort_indices(rows.select([KIND, PARTITION, OFFSET]), sort_keys=keys)
     return rows.drop_columns([KIND, PARTITION, OFFSET]).take(order)
+
+
+def _by_id(rows: pa.Table, without: Collection[str]) -> pa.Table:
+    """By event id, so that rows of one time stand as in a backtest; without those that are not wanted."""
+    if without:
+        unwanted = pa.array(list(without), pa.string())
+        rows = rows.filter(pc.invert(pc.is_in(rows.column(EVENT_ID), value_set=unwanted)))
+    return rows.sort_by(EVENT_ID)
 
 
 def _start_offsets(clean_topic: str, partitions: Sequence[tuple[str, int]], ends: Ends) -> tuple[int, ...]:

@@ -27,12 +27,14 @@ from tidemill.artifact import (
 from tidemill.artifact.manifest import sha256
 from tidemill.artifact.staging import Staged
 from tidemill.clock import Clock
+from tidemill.contracts.events.changes import ChangePoint as ToldChange
 from tidemill.contracts.events.platform import Evidence, ModelRef
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.service.footprint import give_back
 from tidemill_learning.label_time.change_point import ChangePoint
 from tidemill_learning.reference import reference_bytes
 from tidemill_learning.training.train import Trained, train
+from tidemill_trainer.assess.basis import rows_taken
 from tidemill_trainer.release.transitions import UNREADABLE_CHAMPION
 from tidemill_trainer.training.champion import ServingChampion
 from tidemill_trainer.training.data_set import Loaded, load_data_set
@@ -48,7 +50,8 @@ LIBRARIES = ("scikit-learn", "onnx", "onnxruntime", "numpy")
 @dataclass(frozen=True, slots=True)
 class Order:
     """What is to be trained: the run, where its rows are, and who must be beaten. `cut_off_ms`: label time asks, and
-    what became known later is not for it; `change`: since when the rows tell of the world of now.
+    what became known later is not for it; `change`: since when the rows tell of the world of now; `table_version`,
+    `taken`: the rows that it had taken (`assess/basis.py`).
     """
 
     run_id: str
@@ -61,6 +64,8 @@ class Order:
     champion: ModelRef | None
     change: ChangePoint | None = None
     cut_off_ms: int | None = None
+    table_version: int | None = None
+    taken: int = 0
 
 
 @dataclass(slots=True)
@@ -86,9 +91,7 @@ class Job:
         tracking_run = self.tracking.begin(order.model, order.run_id, self._tags(order), name)
         try:
             began = time.monotonic()
-            loaded = load_data_set(
-                order.table_uri, spec, order.clean_topic, order.partitions, known_by_ms=order.cut_off_ms
-            )
+            loaded = _load(order, spec)
             give_back()
             champion, unreadable = self._champion(order)
             trained = train(
@@ -118,7 +121,7 @@ class Job:
         return {
             "passed": trained.gate.passed,
             "outcome": trained.outcome,
-            "contest": _contest(trained),
+            "contest": _contest(trained, order.champion),
             "window": trained.window,
             "reason": trained.reason + alone,
             "gate": [evidence.to_dict() for evidence in (*_evidence(trained), *_unread(order, unreadable))],
@@ -204,11 +207,24 @@ class Job:
         }  # fmt: skip
 
 
-def _contest(trained: Trained) -> dict[str, Any]:
-    """What the hold-out tells label time: evidence against the champion (none without one), the target's spread."""
+def _load(order: Order, spec: ModelSpec) -> Loaded:
+    version: int | None = None
+    without: tuple[str, ...] = ()
+    if order.table_version is not None:
+        version, without = rows_taken(order.table_uri, order.table_version, order.taken)
+    place = (order.table_uri, spec, order.clean_topic, order.partitions)
+    loaded = load_data_set(*place, version=version, known_by_ms=order.cut_off_ms, without=without)
+    change = ToldChange.from_dict(order.change.to_dict()) if order.change else None
+    return replace(loaded, data_set=replace(loaded.data_set, change_point=change))
+
+
+def _contest(trained: Trained, champion: ModelRef | None) -> dict[str, Any]:
+    """What the hold-out tells label time: evidence against the champion (none without one), and which version that
+    was; the target's spread.
+    """
     found = trained.contest
     told = {"wealth": found.to_state(), "labels": found.labels} if found else {"wealth": None, "labels": 0}
-    return told | {"spread": trained.spread}
+    return told | {"spread": trained.spread, "against": champion.version if champion else None}
 
 
 def moment(ms: int) -> str:

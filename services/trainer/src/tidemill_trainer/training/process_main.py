@@ -113,7 +113,7 @@ def _order(line: Mapping[str, Any]) -> Any:
         partitions=tuple((topic, int(number)) for topic, number in line["partitions"]),
         champion=ModelRef.from_dict(line["champion"]) if line["champion"] else None,
         change=ChangePoint.from_dict(line["change"]) if line.get("change") else None,
-        cut_off_ms=line.get("cut_off_ms"),
+        cut_off_ms=line.get("cut_off_ms"), table_version=line.get("table_version"), taken=line.get("taken", 0),
     )  # fmt: skip
 
 

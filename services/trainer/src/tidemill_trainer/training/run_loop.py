@@ -14,13 +14,14 @@ from opentelemetry.trace import Span, Tracer
 from tidemill.artifact import ArtifactError
 from tidemill.artifact.place import check_place
 from tidemill.artifact.staging import Staged, staged_in
-from tidemill.contracts.events.platform import Evidence, ModelRef, ModelVersion
+from tidemill.contracts.events.platform import Evidence, ModelRef
 from tidemill.errors import RetryLater
 from tidemill.service import Heartbeat
 from tidemill_trainer import metrics
 from tidemill_trainer.runs.spans import run_span
 from tidemill_trainer.runs.store import Claim, LeaseLost, Outcome, RunStore
 from tidemill_trainer.settings import TrainerSettings
+from tidemill_trainer.training.orders import Orders
 from tidemill_trainer.training.process import ChildDied, Interrupted, TrainingChild
 
 _log = logging.getLogger(__name__)
@@ -35,15 +36,6 @@ ALIAS_TIMEOUT_S = 120.0
 ALIAS_REST_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a model's rows are: its table, its clean topic, and every partition that the table may know."""
-
-    table_uri: str
-    clean_topic: str
-    partitions: tuple[tuple[str, int], ...]
-
-
 class Refused(Exception):
     """The data do not allow this training: trying it again changes nothing."""
 
@@ -54,13 +46,12 @@ class StoreTrouble(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainerContext:
-    """What the *train* thread works with. `champion` gives what serves now, once `champion_known` is set."""
+    """What the *train* thread works with. `orders` tell what serves now, once `champion_known` is set."""
 
     settings: TrainerSettings
     store: RunStore
     child: TrainingChild
-    places: Mapping[str, Place]
-    champion: Callable[[str], ModelVersion | None]
+    orders: Orders
     champion_known: threading.Event
     tracer: Tracer
     stop: threading.Event
@@ -74,8 +65,7 @@ class Trainer:
         self._settings = context.settings
         self._store = context.store
         self._child = context.child
-        self._places = context.places
-        self._champion = context.champion
+        self._orders = context.orders
         self._champion_known = context.champion_known
         self._tracer = context.tracer
         self._stop = context.stop
@@ -135,7 +125,7 @@ class Trainer:
         _log.info("run %s has finished: version %s; %s", claim.run_id, outcome.version, outcome.reason)
 
     def _trained(self, claim: Claim, span: Span) -> Outcome:
-        trained = self._patiently(claim, self._order(claim), self._settings.train_timeout_s)
+        trained = self._patiently(claim, self._orders.of(claim), self._settings.train_timeout_s)
         metrics.CHAMPION_UNREADABLE.labels(claim.model).set(1 if trained["champion_unreadable"] else 0)
         for name, value in _facts(trained).items():
             span.set_attribute(name, value)
@@ -164,16 +154,6 @@ class Trainer:
         reference = ModelRef.from_dict(exported["artifact"])
         contest = trained.get("contest")
         return Outcome(reason, gate, trained["metrics"], starts, version, reference, outcome, contest)
-
-    def _order(self, claim: Claim) -> dict[str, Any]:
-        place, serving = self._places[claim.model], self._champion(claim.model)
-        return {
-            "do": "train", "run_id": claim.run_id, "model": claim.model, "cause": claim.cause,
-            "traceparent": claim.traceparent, "table_uri": place.table_uri, "clean_topic": place.clean_topic,
-            "partitions": [list(partition) for partition in place.partitions],
-            "champion": serving.champion.to_dict() if serving else None,
-            "change": claim.change_point.to_dict() if claim.change_point else None, "cut_off_ms": claim.cut_off,
-        }  # fmt: skip
 
     def _patiently(self, claim: Claim, order: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
         """Have an order done, and again while a store is full or away: what was trained is kept meanwhile, the run says
@@ -221,8 +201,8 @@ class Trainer:
         """
         if time.monotonic() < self._mlflow_rests_until:
             return
-        for model in self._places:
-            serving = self._champion(model)
+        for model in self._orders.places:
+            serving = self._orders.champion(model)
             if serving is None or self._aliases.get(model) == serving.epoch:
                 continue
             arms = {"champion": serving.champion, "challenger": serving.challenger}

@@ -123,12 +123,19 @@ def _show_version(console: Console, version: VersionTrace) -> None:
         return
     champion, data = version.champion, version.champion["data_set"]
     ranges = ", ".join(f"{r['topic']}/{r['partition']}/{r['first']}-{r['last']}" for r in data["offsets"])
+    changed = data.get("change_point")
     for name, fact in (
         ("artifact", f"{champion['artifact_uri']} (digest {champion['manifest_digest'][:SHORT]})"),
         ("MLflow", f"run {champion['tracking_run']}" if champion["tracking_run"] else "no run: it was away or is off"),
         ("data set", f"{data['table_uri']}, version {data['table_version']}: {ranges}"),
+        *([("change", _change(changed))] if changed else []),
     ):
         console.print(f"  {name:<9} {fact}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _change(found: dict[str, Any]) -> str:
+    sure = f"between {_time(found['earliest'])} and {_time(found['latest'])}"
+    return f"answers had become worse at {_time(found['event_time'])} of event time ({sure})"
 
 
 def _show_spans(console: Console, path: Path, spans: list[dict[str, Any]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin, get_type_hints
@@ -31,9 +31,17 @@ class Datum:
     def from_dict(cls, datum: Mapping[str, Any]) -> Self:
         """The event in an Avro datum.
 
-        Times may be datetimes (with a zone) or ints. Raises KeyError for a missing field.
+        Times may be datetimes (with a zone) or ints. A field that has a default may be missing, as in what was stored
+        before there was such a field. Raises KeyError for any other.
         """
-        return cls(**{name: convert(datum[name]) for name, convert in _converters(cls).items()})
+        spared = _spared(cls)
+        return cls(
+            **{
+                name: convert(datum[name])
+                for name, convert in _converters(cls).items()
+                if name in datum or name not in spared
+            }
+        )
 
 
 def _converters(cls: Any) -> dict[str, _Convert]:
@@ -42,6 +50,16 @@ def _converters(cls: Any) -> dict[str, _Convert]:
 
 def _plainers(cls: Any) -> dict[str, _Convert]:
     return _cached(cls, False)
+
+
+def _spared(cls: Any) -> frozenset[str]:
+    return _names_with_default(cls)
+
+
+@cache
+def _names_with_default(cls: Any) -> frozenset[str]:
+    found = (f for f in fields(cls) if f.default is not MISSING or f.default_factory is not MISSING)
+    return frozenset(f.name for f in found)
 
 
 @cache

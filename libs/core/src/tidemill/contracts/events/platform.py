@@ -49,11 +49,14 @@ class OffsetRange(Datum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSet(Datum):
-    """The rows that a version learned from: a Delta table's version and the offsets behind it."""
+    """The rows that a version learned from: a Delta table's version and the offsets behind it. `change_point`: the
+    change that they were taken for, where one is known; which of them were learned from is the manifest's `window`.
+    """
 
     table_uri: str
     table_version: int
     offsets: tuple[OffsetRange, ...]
+    change_point: ChangePoint | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
