@@ -49,7 +49,8 @@ class Order:
 @dataclass(frozen=True, slots=True)
 class Made:
     """A version. `contest`, `spread`: for `LabelTime.fitted`; `note`: what to know of it; `refused`: why it must not
-    serve, where there is a rule that it does not keep. Who follows a fixed schedule asks for no rule.
+    serve, where there is a rule that it does not keep. Who follows a fixed schedule asks for no rule. `fitted`: rows
+    that it has learned, those of `window`; `outcome`: what its gate said (passed, undecided, failed).
     """
 
     scorer: Scorer
@@ -57,6 +58,9 @@ class Made:
     spread: float | None = None
     note: str = ""
     refused: str = ""
+    fitted: int = 0
+    window: str = ""
+    outcome: str = ""
 
 
 Fit = Callable[[Order], Made]
@@ -68,7 +72,9 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A fit that was tried after `labels` labels: the `version` that it gave, None where it gave none; `note`: why."""
+    """A fit that was tried after `labels` labels: the `version` that it gave, None where it gave none; `note`: why;
+    `fitted`, `window`, `outcome`: as in `Made`; `changed_ms`: since when the rows tell of another world.
+    """
 
     labels: int
     at_ms: int
@@ -77,6 +83,10 @@ class Tried:
     version: int | None
     seconds: float
     note: str = ""
+    fitted: int = 0
+    window: str = ""
+    outcome: str = ""
+    changed_ms: int | None = None
 
 
 @dataclass(slots=True)

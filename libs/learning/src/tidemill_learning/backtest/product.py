@@ -46,7 +46,10 @@ def product_fit(spec: ModelSpec) -> Fit:
         champion = order.champion if isinstance(order.champion, GraphScorer) else None
         trained = train(own, rows, order.cut_off_ms, _still, champion, order.change, sequential=True)
         refused = "" if trained.gate.passed else trained.reason
-        return Made(GraphScorer(spec, trained), trained.contest, trained.spread, trained.reason, refused)
+        return Made(
+            GraphScorer(spec, trained), trained.contest, trained.spread, trained.reason, refused,
+            fitted=trained.rows["fitted"], window=trained.window, outcome=trained.outcome,
+        )  # fmt: skip
 
     return fit
 

@@ -42,7 +42,7 @@ class Schedule:
                 tried.append(Tried(labels, at, cause, rows, None, seconds, made))
             else:
                 number = len(versions) + 1
-                tried.append(Tried(labels, at, cause, rows, number, seconds, made.note))
+                tried.append(Tried(labels, at, cause, rows, number, seconds, made.note, made.fitted, made.window))
                 versions[number] = Version(made.scorer, stream)
                 releases.append(Release(number, labels, at, f"version {number} was due"))
             following = self._following(labels, len(versions))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from tidemill_learning.backtest.fitting import Fits, Order, Tried
+from tidemill_learning.backtest.fitting import Fits, Made, Order, Tried
 from tidemill_learning.backtest.playing import Advance, Alarm, Played, Release, Version, answers
 from tidemill_learning.backtest.stream import Stream
 from tidemill_learning.label_time.change_detector import Place
@@ -85,12 +85,11 @@ class _Play:
         order = Order(self.stream, due.label, due.cut_off_ms, change=due.change, champion=champion)
         made, seconds = self.policy.fits.make(order)
         number = self.made + 1
-        tried = (due.label, due.cut_off_ms, due.cause, due.rows)
+        good = not isinstance(made, str) and not made.refused
+        self.fits.append(_tried(due, made, number if good else None, seconds))
         if isinstance(made, str) or made.refused:
-            self.fits.append(Tried(*tried, None, seconds, made if isinstance(made, str) else made.refused))
             loop.unfitted()
             return
-        self.fits.append(Tried(*tried, number, seconds, made.note))
         self.made = number
         self.versions[number] = Version(made.scorer, self.stream)
         takeover = loop.fitted(number, made.contest, made.spread)
@@ -115,3 +114,12 @@ class _Play:
 
     def _known_at(self, label: int) -> int:
         return int(self.stream.observed_at[self.stream.order[label - 1]])
+
+
+def _tried(due: FitDue, made: Made | str, version: int | None, seconds: float) -> Tried:
+    changed = due.change.event_time if due.change else None
+    asked = (due.label, due.cut_off_ms, due.cause, due.rows, version, seconds)
+    if isinstance(made, str):
+        return Tried(*asked, made, changed_ms=changed)
+    note = made.refused or made.note
+    return Tried(*asked, note, made.fitted, made.window, made.outcome, changed)
