@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from tests.broker.drift.conftest import MODEL, START_MS, World, world
 from tests.support.polling import until
-from tidemill.contracts.events.platform import RetrainRun
+from tidemill.contracts.events.platform import RetrainRequest, RetrainRun
 from tidemill_cli.app import cli
 
 __all__ = ["world"]
@@ -22,8 +21,15 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(cli, ["drift", MODEL, *arguments])
 
 
-def refuse(world: World, request: dict[str, Any]) -> None:
-    """What admission writes of a request that it refuses."""
+def ask_and_refuse(world: World) -> None:
+    """A person asks for a new version, and admission refuses it."""
+    asked = RetrainRequest(
+        request_id="q", model=MODEL, cause="drift", evidence=(), fingerprint="f", requested_by="ada", requested_at=0,
+        event_time=START_MS,
+    )  # fmt: skip
+    request = asked.to_dict()
+    value = world.codec.encode_one(request, world.schemas.platform("retrain-request"))
+    world.publisher.publish(world.topics.name("retrain_requests"), value, key=MODEL.encode())
     refused = RetrainRun(
         event_id="r/refused", run_id="r", request_id=request["request_id"], model=MODEL, cause=request["cause"],
         state="refused", reason="cooldown: 1.0 h after the last run", gate=(), metrics={}, start_offsets=(), at=0,
@@ -52,10 +58,10 @@ def test_what_drift_found_is_told_with_admissions_word_and_the_page_is_written(t
         told.start(part)
     told.push(0, 1_200, late=0.25)
     told.push(1_200, 1_200, late=0.55)
-    until(lambda: told.read("retrain_requests", "retrain-request"), DEADLINE_S, "drift asks for a new version")
+    until(lambda: told.read("drift_events", "drift-event"), DEADLINE_S, "drift is found")
     until(lambda: len(told.windows("quality")) >= 20, DEADLINE_S, "windows of labels are there")
     until(lambda: len(told.windows("features")) >= 22, DEADLINE_S, "windows of features are there")
-    refuse(told, told.read("retrain_requests", "retrain-request")[0])
+    ask_and_refuse(told)
 
     answer = run("--json", "--html", str(tmp_path / "drift.html"))
     assert answer.exit_code == 0, answer.output

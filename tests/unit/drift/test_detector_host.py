@@ -50,7 +50,7 @@ def test_a_restart_goes_on_from_the_store(topics: TopicCatalog) -> None:
     whole = feed(host_of(topics, {}), profiles)
     parts = feed(host_of(topics, store), profiles[:20]) + feed(host_of(topics, store), profiles[20:])
     assert parts == whole
-    assert any(isinstance(outcome, RetrainRequest) for outcome in whole)
+    assert any(isinstance(outcome, DriftEvent) for outcome in whole)
 
 
 def test_what_was_not_stored_is_taken_in_again_with_the_same_outcome(topics: TopicCatalog) -> None:

@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import Tracer
 
 from tests.unit.learning.drift.streams import logs, model, profiler, published, reference
-from tidemill.contracts.events.platform import RetrainRequest
+from tidemill.contracts.events.platform import DriftEvent
 from tidemill.contracts.events.profiles import Profile
 from tidemill.telemetry.traceparent import format_traceparent, parse_traceparent
 from tidemill_drift.spans import judge_span, outcome_headers, profile_headers
@@ -64,7 +64,7 @@ def test_a_label_brings_the_trace_of_the_event_that_it_is_about() -> None:
     assert set(reading.links.pop(first.profile_id)) == {event, label}
 
 
-def test_a_request_is_linked_to_the_profiles_that_it_rests_on_and_a_restart_keeps_them() -> None:
+def test_an_alarm_is_linked_to_the_profiles_that_it_rests_on_and_a_restart_keeps_them() -> None:
     spec = model(window=200, on=("quality",))
     calm, worse = logs(1_500, 1), logs(1_500, 2, first=1_500, worse=0.3)
     for role in ("clean", "predictions"):
@@ -82,8 +82,8 @@ def test_a_request_is_linked_to_the_profiles_that_it_rests_on_and_a_restart_keep
             outcomes = detector.apply(profile, 5, traces[-1])
             detector = Detector(spec, "c", detector.to_bytes())
             detector.set_champion(published(partitions=1), reference())
-            if any(isinstance(outcome, RetrainRequest) for outcome in outcomes):
+            if any(isinstance(outcome, DriftEvent) for outcome in outcomes):
                 assert detector.last_traces == traces[: len(detector.last_traces)]
                 assert len(detector.last_traces) >= len(traces) - 1
                 return
-    raise AssertionError("nothing was asked for")
+    raise AssertionError("nothing was found")

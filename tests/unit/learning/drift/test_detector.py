@@ -50,6 +50,18 @@ def of(kind: type[Any], outcomes: list[Outcome]) -> list[Any]:
     return [outcome for outcome in outcomes if isinstance(outcome, kind)]
 
 
+def scores_move(count: int = 4_000) -> tuple[Any, list[Profile]]:
+    """A model of which labels are not watched, and profiles of scores that move from window 5 on."""
+    spec = model(window=200, watch=("features", "predictions"))
+    profiles = [
+        replace(one, scores=tuple(replace(score, bins=score.bins[30:] + score.bins[:30]) for score in one.scores))
+        if one.window >= 5
+        else one
+        for one in stream(spec, {**CALM, "count": count})
+    ]
+    return spec, profiles
+
+
 CALM, WORSE = {"count": 2_000, "seed": 1}, {"count": 2_000, "seed": 2, "worse": 0.3}
 
 
@@ -65,20 +77,34 @@ def test_a_calm_stream_is_measured_and_nothing_is_asked_for() -> None:
     assert {len(p.offsets) for p in performance} == {PARTITIONS}
 
 
-def test_a_worse_stream_gives_events_and_requests_with_evidence() -> None:
+def test_a_worse_stream_gives_events_and_no_request_for_labels_ask_by_themselves() -> None:
     spec = model(window=200)
-    outcomes = run(spec, stream(spec, CALM, WORSE))
+    outcomes = run(spec, stream(spec, CALM, {**WORSE, "count": 4_000}))
     event = of(DriftEvent, outcomes)[0]
     assert (event.kind, event.version, event.statistic > event.threshold) == ("quality", 1, True)
+    assert of(RetrainRequest, outcomes) == []
+
+
+@pytest.mark.parametrize("on", [("drift", "quality"), ("quality",), ("drift",)])
+@pytest.mark.parametrize("watch", [("quality",), ("features", "quality"), ("features", "predictions", "quality")])
+def test_whatever_is_watched_and_wanted_windows_of_labels_ask_for_nothing(watch: Any, on: Any) -> None:
+    spec = model(window=200, watch=watch, on=on)
+    outcomes = run(spec, stream(spec, CALM, WORSE))
+    assert {e.kind for e in of(DriftEvent, outcomes)} == {"quality"}
+    assert of(RetrainRequest, outcomes) == []
+
+
+def test_scores_that_move_give_requests_with_evidence_where_no_labels_are_watched() -> None:
+    outcomes = run(*scores_move())
+    event = of(DriftEvent, outcomes)[0]
     request = of(RetrainRequest, outcomes)[0]
-    assert (request.cause, request.requested_at) == ("quality", 1_000)
-    assert {e.kind for e in request.evidence} == {"quality"}
-    assert request.event_time == event.ended_at
+    assert (request.cause, request.requested_at) == ("prediction", 1_000)
+    assert {e.kind for e in request.evidence} == {"prediction"}
+    assert request.event_time >= event.ended_at, "once it is no season"
 
 
 def test_every_window_of_a_lasting_alarm_asks_under_an_id_of_its_own_and_tells_once() -> None:
-    spec = model(window=200)
-    outcomes = run(spec, stream(spec, CALM, {**WORSE, "count": 4_000}))
+    outcomes = run(*scores_move(8_000))
     requests, events = of(RetrainRequest, outcomes), of(DriftEvent, outcomes)
     assert len(requests) > 5
     assert len({r.request_id for r in requests}) == len(requests)
@@ -109,9 +135,9 @@ def test_the_newest_outcomes_are_kept_to_be_sent_again() -> None:
 
 
 def test_only_kinds_that_the_model_file_names_ask_for_retraining() -> None:
-    spec = model(window=200, on=("drift",))
-    outcomes = run(spec, stream(spec, CALM, WORSE))
-    assert [e for e in of(DriftEvent, outcomes) if e.kind == "quality"]
+    spec, profiles = scores_move()
+    outcomes = run(replace(spec, retrain=replace(spec.retrain, on=("quality",))), profiles)
+    assert [e for e in of(DriftEvent, outcomes) if e.kind == "prediction"]
     assert not of(RetrainRequest, outcomes)
 
 

@@ -224,14 +224,12 @@ def of(kind: Any, outcomes: list[Outcome]) -> list[Any]:
     return [outcome for outcome in outcomes if isinstance(outcome, kind)]
 
 
-def test_a_model_that_gets_worse_over_rest_is_found_and_retraining_is_asked_for() -> None:
+def test_a_model_that_gets_worse_over_rest_is_found_and_labels_ask_for_themselves() -> None:
     outcomes = run(model(window=200), worse_later(1_500))
     assert {p.source for p in of(ModelPerformance, outcomes)} == {"rest"}
     quality = [e for e in of(DriftEvent, outcomes) if e.kind == "quality"]
     assert quality and all(e.source == "rest" and e.detail.startswith("over REST: ") for e in quality)
-    requests = of(RetrainRequest, outcomes)
-    assert requests and requests[0].cause == "quality"
-    assert len({r.request_id for r in requests}) == len(requests)
+    assert of(RetrainRequest, outcomes) == []
 
 
 def test_partitions_that_nobody_asks_about_are_not_waited_for() -> None:

@@ -260,18 +260,16 @@ class Detector:
     def _wanted(self, track: Track) -> bool:
         """Whether the alarms of this track ask for retraining, as the model file says.
 
-        Features or scores that move are a reason only where nothing better is watched: weekends move both every week,
-        and a model that still ranks and calibrates well has nothing to learn from it. Where labels come, they tell;
-        where they have stopped, there is nothing to learn anew from. Either is evidence all the same. Where they are a
-        reason, they must differ from the same hours of earlier weeks, too, or a whole week must.
+        Labels ask by themselves, label by label and with the place of the change (`label_time`): what windows of them
+        find explains it, and would ask a second time, for rows from before the change, too. Features or scores that
+        move are a reason only where nothing better is watched: weekends move both every week, and a model that still
+        ranks and calibrates well has nothing to learn from it. Where labels have stopped, there is nothing to learn
+        anew from. Each is evidence all the same. Where features or scores are a reason, they must differ from the same
+        hours of earlier weeks, too, or a whole week must.
         """
         if not self._state.alarms.get(track.name):
             return False
-        if track.kind == "quality":
-            return "quality" in self._spec.retrain.on
-        if "drift" not in self._spec.retrain.on:
-            return False
-        if "quality" in self._spec.drift.watch:
+        if "drift" not in self._spec.retrain.on or "quality" in self._spec.drift.watch:
             return False
         alone = "predictions" not in self._spec.drift.watch
         lasting = self._state.lasting.get(track.name, 0)

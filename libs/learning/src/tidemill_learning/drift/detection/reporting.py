@@ -16,7 +16,7 @@ from tidemill_learning.drift.detection.shift_detectors import DetectorResult
 
 REQUESTED_BY = "drift"
 
-CAUSES: Mapping[str, Any] = {"quality": "quality", "predictions": "prediction", "features": "drift"}
+CAUSES: Mapping[str, Any] = {"predictions": "prediction", "features": "drift"}
 """Of a retraining, by the kind of profiles that asks for it."""
 
 
