@@ -39,7 +39,7 @@ def test_tritonclient_asks_in_json_and_in_bytes_of_every_type(answers: dict[str,
         assert probabilities == [0.25] * 3, how
         assert len(set(ids)) == 3, how
         assert (request_id, version) == ("r-1", "1"), how
-    assert found["every"] == ["probability", "prediction_id", "event_id"]
+    assert found["every"] == ["probability", "prediction_id", "event_id", "label"]
 
 
 def test_tritonclient_understands_our_errors(answers: dict[str, Any]) -> None:
