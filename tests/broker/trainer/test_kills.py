@@ -10,7 +10,7 @@ import psutil
 from tests.broker.trainer.world import DAY_ONE, HOUR, MODEL, PARTITIONS, World
 from tests.support.polling import until
 from tidemill.kafka.client.scan import scan
-from tidemill_trainer.collect.rows import EVENT, LABELLED
+from tidemill_learning.data_set.table_rows import EVENT, LABELLED
 
 
 def test_killed_while_it_collects_it_takes_every_row_once(world: World) -> None:

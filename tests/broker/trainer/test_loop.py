@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from urllib.parse import urlparse
 
 import mlflow.artifacts
+import pytest
 from mlflow.tracking import MlflowClient
 
+from tests.broker.trainer.reproducing import agreeing, let_go, reproduced
 from tests.broker.trainer.world import DAY_ONE, HOUR, MODEL, World
 from tests.support.polling import until
 from tidemill.artifact import (
@@ -22,7 +25,9 @@ from tidemill.artifact import (
 )
 
 
-def test_the_first_sufficient_data_lead_to_a_version_and_a_request_to_the_next(world: World) -> None:
+def test_the_first_sufficient_data_lead_to_a_version_and_a_request_to_the_next_and_both_are_reproduced(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.start()
     until(lambda: world.health("ready") == 200, 120, "readiness")
     world.push_events(0, 1_000)
@@ -69,6 +74,27 @@ def test_the_first_sufficient_data_lead_to_a_version_and_a_request_to_the_next(w
         Path(logged).read_bytes()
         == fetch_artifact(second.champion.artifact_uri, second.champion.manifest_digest).files[MODEL_FILE]
     )
+    _both_are_reproduced(world, monkeypatch)
+
+
+def _both_are_reproduced(world: World, patched: pytest.MonkeyPatch) -> None:
+    """From Kafka alone, to the last bit, under another model file; and what retention has removed is said."""
+    file = world.folder / "models" / "tide.yaml"
+    file.write_text(file.read_text().replace("newest: 5_000", "newest: 50").replace("budget: 2s", "budget: 1s"))
+    shutil.move(world.folder / "tables", world.folder / "elsewhere")
+    for version, rows in ((1, 600), (2, 2_000)):
+        code, told = reproduced(world, patched, version)
+        assert agreeing(told) == {"data set": True, "model": True, "reference": True}, told
+        assert code == 0 and told["agrees"] and told["rows"] == rows
+        assert [one["what"] for one in told["remarks"] if "the model file" in one["what"]] != []
+    let_go(world, "clean", {0: 100, 1: 50})
+    code, told = reproduced(world, patched, 2)
+    assert code == 1 and agreeing(told) == {"data set": False, "model": False}, told
+    said = "\n".join(one["what"] for one in told["remarks"])
+    assert "offsets 0 to 99 of" in said and "were removed by retention" in said and "1,850 labelled rows" in said
+    assert "retention" in told["remarks"][0]["cure"]
+    code, told = reproduced(world, patched, 9)
+    assert code == 1 and "there is no version 9 of tide; there are 1, 2" in told["said"]
 
 
 def test_commands_roll_back_and_promote_and_refusals_are_told_with_reasons(world: World) -> None:

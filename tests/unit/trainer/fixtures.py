@@ -10,7 +10,7 @@ import pyarrow as pa
 from tidemill.contracts.events.platform import DataSet, Evidence, ModelRef, ModelVersion, RetrainRequest, RetrainRun
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.model_file.spec import Feature, Gate, Retrain, Target, Training
-from tidemill_trainer.collect.rows import event_rows, label_rows, table_schema
+from tidemill_learning.data_set.table_rows import event_rows, label_rows, table_schema
 
 CLEAN, LABELS, PREDICTIONS = "tide-clean", "tide-labels", "tide-predictions"
 PARTS = tuple((topic, number) for topic in (CLEAN, LABELS, PREDICTIONS) for number in range(2))

@@ -19,7 +19,7 @@ from tests.unit.trainer.fixtures import CLEAN, PARTS, SCHEMA, events
 from tidemill.errors import RetryLater
 from tidemill.service import Heartbeat
 from tidemill_trainer.collect.collector import Collector, CollectorContext
-from tidemill_trainer.collect.rows import EVENT
+from tidemill_learning.data_set.table_rows import EVENT
 from tidemill_trainer.settings import TrainerSettings
 from tidemill_trainer.collect.training_table import TrainingTable
 

@@ -29,6 +29,7 @@ from tidemill.service.patience import patiently
 from tidemill.service.server import HealthServer
 from tidemill.telemetry.logs import configure_logging
 from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
+from tidemill_learning.data_set.table_rows import table_schema
 from tidemill_trainer.admission.admission import Admission
 from tidemill_trainer.admission.request_reader import RequestReader
 from tidemill_trainer.assess.answers import Versions
@@ -39,7 +40,6 @@ from tidemill_trainer.assess.table_steps import TableSteps
 from tidemill_trainer.collect.calendar import Calendar
 from tidemill_trainer.collect.collector import ROLES, Collector, CollectorContext
 from tidemill_trainer.collect.row_buffer import ModelRows
-from tidemill_trainer.collect.rows import table_schema
 from tidemill_trainer.collect.training_table import TrainingTable
 from tidemill_trainer.footprint import share_one_heap
 from tidemill_trainer.part_threads import Parts

@@ -19,7 +19,7 @@ from tidemill_learning.training.examples import Task
 from tidemill_learning.training.onnx.parity import run_graph
 from tidemill_learning.training.search import search
 from tidemill_learning.training.split import SHORT
-from tidemill_learning.training.train import ChampionModel, Trained, train
+from tidemill_learning.training.train import ChampionModel, Repeat, Trained, train
 
 CUT_OFF = START + 10_000 * MINUTE
 
@@ -73,6 +73,19 @@ def test_a_spent_budget_starts_no_further_trial_and_every_row_is_learned_from_al
     trained = train(hasty, labelled("binary"), CUT_OFF, ticking(0.9))
     assert [one.candidate for one in trained.search.attempts] == ["logistic_regression"]
     assert trained.rows["fitted"] == trained.rows["labelled"]
+
+
+def test_a_training_is_repeated_to_the_byte_whatever_the_budget_allows_now() -> None:
+    """With all trials and windows, with the first trial alone, and with trials but no time for windows."""
+    model = spec("binary", "random_forest", "gradient_boosting", "logistic_regression")
+    short = replace(model, training=replace(model.training, budget=timedelta(seconds=9)))
+    made = {clock: train(short, labelled("binary", 2_600), CUT_OFF, ticking(clock)) for clock in (0.0, 0.9, 2.9)}
+    found = {clock: (len(one.search.attempts), one.tried_windows) for clock, one in made.items()}
+    assert len(set(found.values())) == 3 and {windows for _, windows in found.values()} == {True, False}
+    for one in made.values():
+        repeat = Repeat(len(one.search.attempts), one.tried_windows)
+        again = train(model, labelled("binary", 2_600), CUT_OFF, ticking(100.0), repeat=repeat)
+        assert again.graph == one.graph and again.reference == one.reference
 
 
 def test_every_candidate_is_tried_once_before_any_is_tried_again() -> None:

@@ -23,12 +23,12 @@ from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.telemetry.traceparent import format_traceparent
 from tidemill_learning.admission import OPEN
+from tidemill_learning.data_set.table_rows import event_rows, label_rows, with_traces
 from tidemill_trainer.admission.admission import Admission
 from tidemill_trainer.assess.answers import Versions
 from tidemill_trainer.assess.assessment import Assessment, AssessmentContext
 from tidemill_trainer.assess.state import LabelTimeStore
 from tidemill_trainer.assess.table_steps import TableSteps
-from tidemill_trainer.collect.rows import event_rows, label_rows, with_traces
 from tidemill_trainer.collect.training_table import TrainingTable
 from tidemill_trainer.runs.database import connect, migrate
 from tidemill_trainer.runs.store import Outcome, RunStore

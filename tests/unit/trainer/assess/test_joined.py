@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 from tests.unit.trainer.fixtures import CLEAN, LABELS, PARTS, PREDICTIONS, SCHEMA, SPEC, events, labels
+from tidemill_learning.data_set.table_rows import REST
 from tidemill_trainer.assess.joined import newly_labelled
 from tidemill_trainer.assess.table_steps import TableSteps
-from tidemill_trainer.collect.rows import REST
 from tidemill_trainer.collect.training_table import TrainingTable
 
 

@@ -15,9 +15,9 @@ from tests.unit.trainer.fixtures import CLEAN, LABELS, PARTS, SCHEMA, SPEC, even
 from tidemill.codec import Codec
 from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.errors import RetryLater
+from tidemill_learning.data_set.table_rows import with_topic_id
 from tidemill_trainer.collect.positions import Places
 from tidemill_trainer.collect.row_buffer import ModelRows
-from tidemill_trainer.collect.rows import with_topic_id
 from tidemill_trainer.collect.training_table import TrainingTable
 
 

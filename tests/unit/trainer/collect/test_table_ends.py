@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from tests.unit.trainer.fixtures import CLEAN, LABELS, PARTS, SCHEMA, SPEC, events, labels
-from tidemill_trainer.collect.rows import EVENT, TOPIC_ID, with_topic_id
+from tidemill_learning.data_set.table_rows import EVENT, TOPIC_ID, with_topic_id
 from tidemill_trainer.collect.training_table import TrainingTable
 from tidemill_trainer.training.data_set import load_data_set
 

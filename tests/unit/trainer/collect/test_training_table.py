@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.trainer.fixtures import CLEAN, LABELS, PARTS, SCHEMA, events, labels
-from tidemill_trainer.collect.rows import EVENT, LABELLED
+from tidemill_learning.data_set.table_rows import EVENT, LABELLED
 from tidemill_trainer.collect.training_table import CHECKPOINT_EVERY, TrainingTable
 
 

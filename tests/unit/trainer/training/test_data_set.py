@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.unit.trainer.fixtures import CLEAN, LABELS, PARTS, PREDICTIONS, SCHEMA, SPEC, events, labels
-from tidemill_trainer.collect.rows import REST
+from tidemill_learning.data_set.table_rows import REST
 from tidemill_trainer.collect.training_table import TrainingTable
 from tidemill_trainer.training.data_set import load_data_set
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from tidemill.artifact.directory import Artifact, artifact_uri, fetch_artifact, write_artifact
 from tidemill.artifact.errors import ArtifactError, Reason
 from tidemill.artifact.golden import Golden, check_golden
+from tidemill.artifact.lineage import Lineage
 from tidemill.artifact.manifest import (
     GOLDEN_FILE,
     MANIFEST_FILE,
@@ -36,6 +37,7 @@ __all__ = [
     "CheckedGraph",
     "FeatureColumn",
     "Golden",
+    "Lineage",
     "Manifest",
     "OnnxModel",
     "Prover",

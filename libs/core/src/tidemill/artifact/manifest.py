@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from tidemill.artifact.errors import ArtifactError, Reason
+from tidemill.artifact.lineage import Lineage
 from tidemill.artifact.outputs import ONE_HALF
 from tidemill.rows.features import FeatureLike, input_kinds
 
@@ -53,8 +54,9 @@ class Manifest:
     change_point: since when they tell of one world (event_time in ms, earliest, latest, before, after, offsets), None
     where no change is known. threshold: from which probability on a binary model says true, None for one half.
     class_weights: class -> what a row of it counted when it was learned from, empty where all counted alike.
-    created_at: ms since the epoch. files: name ->
-    SHA-256 hex, filled in by `write_artifact`. libraries: the versions that made the graph.
+    created_at: ms since the epoch. files: name -> SHA-256 hex, filled in by `write_artifact`. git_sha: the code that
+    made it, a commit or a package with its version. libraries: the versions that made the graph. lineage: what else it
+    follows from; None in manifests of before it was recorded.
     """
 
     model: str
@@ -76,6 +78,7 @@ class Manifest:
     git_sha: str = ""
     libraries: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    lineage: Lineage | None = None
     format: Literal[1] = 1
 
     def __post_init__(self) -> None:

@@ -69,14 +69,16 @@ def search(
     seed: int,
     class_weights: ClassWeights = None,
     cost: DecisionCost | None = None,
+    trials: int | None = None,
 ) -> Search:
     """Fit on `parts.fit`, measure on `parts.tune`; every candidate's first setting before any second one. `cost`: of
     wrong decisions, which are then taken where they cost least.
 
     The first attempt always runs, and while all have failed the next one does. A later one starts only if as long as
     the longest so far still fits into the budget, so the budget is passed by at most one surprise. `monotonic` gives
-    seconds. A candidate whose fit raises, whose scores are not finite or are the same for every row has failed. Raises
-    `NoCandidate` where all have.
+    seconds. `trials`: so many attempts are made whatever they take, as an earlier search has made. A candidate whose
+    fit raises, whose scores are not finite or are the same for every row has failed. Raises `NoCandidate` where all
+    have.
     """
     began = monotonic()
     attempts: list[Attempt] = []
@@ -84,7 +86,8 @@ def search(
     usable: list[tuple[float | None, Fitted]] = []
     for candidate, params in _plan(candidates):
         longest = max((attempt.seconds for attempt in attempts), default=0.0)
-        if usable and monotonic() - began + longest > budget_s:
+        late = monotonic() - began + longest > budget_s if trials is None else len(attempts) >= trials
+        if usable and late:
             skipped.append(candidate)
             continue
         started = monotonic()

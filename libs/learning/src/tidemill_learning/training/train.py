@@ -44,6 +44,14 @@ Array = NDArray[np.generic]
 
 
 @dataclass(frozen=True, slots=True)
+class Repeat:
+    """What the budget of an earlier training allowed: so many `trials`, and whether other `windows` were tried."""
+
+    trials: int
+    windows: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Trained:
     """A challenger with its evidence.
 
@@ -54,6 +62,7 @@ class Trained:
     champion. `window`: what rows were taken; `spread`: of a regression's target, 1 else. `notes`: what a person should
     know of it beside the gate's result (who could not be used, a part that was widened). `threshold`: from which
     probability on the version says true, where costs are stated. `class_weights`: by class, none where all count alike.
+    `tried_windows`: whether the budget allowed to choose the rows to learn from.
     """
 
     candidate: str
@@ -77,6 +86,7 @@ class Trained:
     spread: float = 1.0
     threshold: float | None = None
     class_weights: Mapping[str, float] = field(default_factory=dict)
+    tried_windows: bool = False
 
     @property
     def outcome(self) -> Literal["passed", "undecided", "failed"]:
@@ -94,7 +104,7 @@ class Trained:
 @dataclass(frozen=True, slots=True)
 class _Made:
     """A candidate that holds what it promises. `judged`: fitted on `window` (and the tune part), for the hold-out;
-    `final`: the same fitted on the hold-out as well, exported and proved.
+    `final`: the same fitted on the hold-out as well, exported and proved. `more`: whether other windows were tried.
     """
 
     window: str
@@ -104,6 +114,7 @@ class _Made:
     final_on: Examples
     graph: bytes
     parity: Parity
+    more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +138,7 @@ def train(
     change: ChangePoint | None = None,
     *,
     sequential: bool = False,
+    repeat: Repeat | None = None,
 ) -> Trained:
     """Split, search within the budget, choose the rows to learn from, judge on the hold-out, then fit again on all of
     them, export and prove. A candidate that cannot be exported or proved gives way to the next.
@@ -134,7 +146,8 @@ def train(
     `labelled`: as `join_labels` gives it. Labels observed after `cut_off_ms` and events within the target's delay
     before it are not used. `change`: the hold-out is of rows since then, and rows before it are learned from only where
     the hold-out's neighbours say that it helps. `sequential`: who is better goes on to be asked in label time (see
-    `judge`). Deterministic for the same table, model file and sequence of trials.
+    `judge`). `repeat`: an earlier training is done again, whatever the budget allows now. Deterministic for the same
+    table, model file and sequence of trials.
     Raises `ValueError` where the rows do not allow a training, `NoCandidate` (one too) where no candidate can be used.
     """
     data = _data(spec, labelled, cut_off_ms, change)
@@ -143,8 +156,9 @@ def train(
         spec.target.task, data.specs, data.parts, spec.training.candidates, spec.training.metric,
         budget_s=budget, monotonic=monotonic, seed=spec.training.seed,
         class_weights=spec.training.class_weights, cost=spec.target.cost,
+        trials=repeat.trials if repeat else None,
     )  # fmt: skip
-    more = monotonic() - began + REFIT_COST * _seconds(found) <= budget
+    more = repeat.windows if repeat else monotonic() - began + REFIT_COST * _seconds(found) <= budget
     made, failures = _first_good(spec, found, data, more)
     left_out = (f"left out: {failure}" for failure in (*found.failures, *failures))
     notes = (*left_out, *filter(None, [data.parts.note, _nobody(spec, made.final)]), *_rounding(spec, data.table))
@@ -221,7 +235,7 @@ def _made(spec: ModelSpec, best: Fitted, data: _Data, more: bool) -> _Made:
     same = one_answer(run_graph(graph, parts.test.inputs, final.task), final.scale)
     if same:
         raise ValueError(same)
-    return _Made(window, judged, judged_on, final, final_on, graph, parity)
+    return _Made(window, judged, judged_on, final, final_on, graph, parity, more)
 
 
 def _trained(
@@ -245,6 +259,7 @@ def _trained(
         },
         notes=notes, contest=verdict.contest, window=made.window, spread=final.scale,
         threshold=verdict.threshold, class_weights=dict(zip(final.classes, final.weights, strict=False)),
+        tried_windows=made.more,
     )  # fmt: skip
 
 

@@ -49,6 +49,10 @@ def reference_of(platform: PlatformView, model: str, number: int | None) -> tupl
 
     epochs: dict[int, int] = {}
     known: dict[int, dict[str, Any]] = {}
+    for release in read_all(platform, "model_releases", model):
+        for arm in (release.datum["published"]["challenger"], release.datum["published"]["champion"]):
+            if arm is not None:
+                known[arm["version"]] = arm
     for run in read_all(platform, "retrain_runs", model):
         if run.datum["artifact"] is not None and run.datum["version"] is not None:
             known[run.datum["version"]] = run.datum["artifact"]

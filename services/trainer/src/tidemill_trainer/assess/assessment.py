@@ -19,6 +19,7 @@ from tidemill.clock import Clock
 from tidemill.contracts.events.platform import ModelVersion, RetrainRequest
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.service.footprint import give_back
+from tidemill_learning.data_set.table_rows import OFFSET, PARTITION, TOPIC
 from tidemill_learning.label_time.change_detector import Place
 from tidemill_learning.label_time.contest import Contest
 from tidemill_learning.label_time.fit_schedule import budget_of
@@ -33,7 +34,6 @@ from tidemill_trainer.assess.spans import traceparent_of
 from tidemill_trainer.assess.state import Kept, LabelTimeStore, Moved, OpenTakeover
 from tidemill_trainer.assess.table_steps import TableSteps
 from tidemill_trainer.assess.words import alarm, request_of, takeover_of
-from tidemill_trainer.collect.rows import OFFSET, PARTITION, TOPIC
 
 _log = logging.getLogger(__name__)
 

@@ -19,10 +19,10 @@ from deltalake.fs import DeltaStorageHandler
 from pyarrow.fs import PyFileSystem
 
 from tidemill.rows.features import FeatureLike
+from tidemill_learning.data_set.table_rows import KIND, LABELLED, OFFSET, PARTITION, TIME, TOPIC
 from tidemill_learning.training.labelled import EVENT_ID, EVENT_TIME, LABEL, OBSERVED_AT, join_labels
 from tidemill_learning.training.texts import with_short_texts
 from tidemill_trainer.assess.table_steps import File, Step, may_be_away
-from tidemill_trainer.collect.rows import KIND, LABELLED, OFFSET, PARTITION, TIME, TOPIC
 
 TOLERANCE = timedelta(hours=1)
 """How far the event time that a label names may lie from its event's."""

@@ -14,11 +14,11 @@ from opentelemetry.util.types import AttributeValue
 
 from tidemill.telemetry.spans import linked_span, links_of
 from tidemill.telemetry.tracing import current_traceparent
+from tidemill_learning.data_set.table_rows import KIND, LABELLED, TIME, TRACE
 from tidemill_learning.label_time.loop import FitDue
 from tidemill_learning.training.labelled import EVENT_ID, EVENT_TIME, OBSERVED_AT
 from tidemill_trainer.assess.joined import Stored
 from tidemill_trainer.assess.table_steps import TableSteps, files_of, may_be_away
-from tidemill_trainer.collect.rows import KIND, LABELLED, TIME, TRACE
 
 MOST_LABELS = 1_000
 """The newest, of those since the change, that are linked, and their events."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from tidemill.contracts.events.platform import OffsetRange
-from tidemill_trainer.collect.rows import OFFSET, PARTITION, TOPIC, TOPIC_ID
+from tidemill_learning.data_set.table_rows import OFFSET, PARTITION, TOPIC, TOPIC_ID
 from tidemill_trainer.collect.table_ends import digest, last_of
 
 _log = logging.getLogger(__name__)
@@ -26,6 +26,16 @@ def note(extents: Extents, batch: pa.RecordBatch) -> None:
         place = (row[TOPIC], row[PARTITION], row.get(TOPIC_ID) or "")
         first, last = extents.get(place, (row[f"{OFFSET}_min"], row[f"{OFFSET}_max"]))
         extents[place] = (min(first, row[f"{OFFSET}_min"]), max(last, row[f"{OFFSET}_max"]))
+
+
+def ids(extents: Extents) -> dict[str, str]:
+    """The id of each topic that rows were read from; none where it is not known, or where topics of one name were made
+    one after another.
+    """
+    found: dict[str, set[str]] = {}
+    for topic, _, topic_id in extents:
+        found.setdefault(topic, set()).add(topic_id)
+    return {topic: of.pop() for topic, of in sorted(found.items()) if len(of) == 1 and "" not in of}
 
 
 def ranges(table: DeltaTable, extents: Extents, ends: Mapping[tuple[str, int], int]) -> tuple[OffsetRange, ...]:

@@ -14,19 +14,10 @@ from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.kafka.batch import Batch
 from tidemill.service.footprint import give_back
 from tidemill.telemetry.traceparent import sampled_contexts
+from tidemill_learning.data_set.record_rows import RecordRows
+from tidemill_learning.data_set.table_rows import EVENT, KIND, LABELLED, REST, with_topic_id, with_traces
 from tidemill_learning.training.labelled import EVENT_TIME, LABEL
 from tidemill_trainer import metrics
-from tidemill_trainer.collect.rows import (
-    EVENT,
-    KIND,
-    LABELLED,
-    REST,
-    event_rows,
-    label_rows,
-    rest_positions,
-    with_topic_id,
-    with_traces,
-)
 from tidemill_trainer.collect.table_ends import Ends
 from tidemill_trainer.collect.training_table import TrainingTable
 
@@ -140,35 +131,10 @@ class ModelRows:
             self.table.compact()
 
     def _rows(self, role: Role, batch: Batch) -> pa.Table:
-        if role == "predictions":
-            return self._rest_rows(batch)
-        reader = self.schemas.record(self.spec.name) if role == "clean" else self.schemas.label(self.spec.name)
-        decoded = self.codec.decode(batch.values, reader)
-        self._note_bad(role, len(decoded.bad))
-        partitions = [batch.partitions[k] for k in decoded.index]
-        offsets = [batch.offsets[k] for k in decoded.index]
-        if role == "clean":
-            return event_rows(self.schema, self.spec, decoded.rows, batch.topic, partitions, offsets)
-        return label_rows(self.schema, decoded.rows, batch.topic, partitions, offsets)
-
-    def _rest_rows(self, batch: Batch) -> pa.Table:
-        """Predictions made over REST bring the event that they were made for; stream ones are on the clean
-        topic.
-        """
-        decoded = self.codec.decode(batch.values, self.schemas.prediction(self.spec.name))
-        self._note_bad("predictions", len(decoded.bad))
-        wanted = rest_positions(decoded.rows)
-        if not len(wanted):
-            return self.schema.empty_table()
-        chosen = decoded.rows.take(pa.array(wanted))
-        inputs = self.codec.decode(chosen.column("input").to_pylist(), self.schemas.record(self.spec.name))
-        self._note_bad("rest", len(inputs.bad))
-        at = decoded.index[wanted[inputs.index]]
-        return event_rows(
-            self.schema, self.spec, inputs.rows, batch.topic,
-            [batch.partitions[k] for k in at], [batch.offsets[k] for k in at],
-            kind=REST, event_ids=chosen.column("event_id").take(pa.array(inputs.index)),
-        )  # fmt: skip
+        rows, bad = RecordRows(self.spec, self.codec, self.schemas, self.schema).of(role, batch)
+        for of, count in bad.items():
+            self._note_bad(of, count)
+        return rows
 
     def _note_bad(self, role: str, count: int) -> None:
         if count:

@@ -20,7 +20,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from tidemill.errors import RetryLater
-from tidemill_trainer.collect.rows import KIND, after
+from tidemill_learning.data_set.table_rows import KIND, after
 from tidemill_trainer.collect.table_ends import NO_IDS, Ends, committed_ends, last_of, transactions
 
 CHECKPOINT_EVERY = 50

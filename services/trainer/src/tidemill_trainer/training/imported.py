@@ -20,6 +20,7 @@ from tidemill.artifact import (
     Bounds,
     CheckedGraph,
     Golden,
+    Lineage,
     Manifest,
     OnnxModel,
     Prover,
@@ -62,7 +63,12 @@ def version_of_import(
     tags = {"tidemill.cause": "import", "tidemill.import": staged.uri}
     tracking_run = tracking.begin(spec.name, run_id, tags, f"{spec.name} v{version} import {day}")
     manifest = replace(
-        fetched.manifest, version=version, run_id=run_id, tracking_run=tracking_run, created_at=clock.now_ms()
+        fetched.manifest,
+        version=version,
+        run_id=run_id,
+        tracking_run=tracking_run,
+        created_at=clock.now_ms(),
+        lineage=Lineage(cause="import"),
     )
     uri = store.uri(spec.name, version, run_id)
     files = {

@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import version as version_of
 from typing import Any
 
 from tidemill.artifact import (
@@ -32,6 +31,8 @@ from tidemill.contracts.events.platform import Evidence, ModelRef
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.service.footprint import give_back
 from tidemill_learning.label_time.change_point import ChangePoint
+from tidemill_learning.lineage.environment import libraries
+from tidemill_learning.lineage.revision import is_commit
 from tidemill_learning.reference import reference_bytes
 from tidemill_learning.training.train import Trained, train
 from tidemill_trainer.assess.basis import rows_taken
@@ -39,12 +40,10 @@ from tidemill_trainer.release.transitions import UNREADABLE_CHAMPION
 from tidemill_trainer.training.champion import ServingChampion
 from tidemill_trainer.training.data_set import Loaded, load_data_set
 from tidemill_trainer.training.imported import version_of_import
-from tidemill_trainer.training.revision import is_commit
+from tidemill_trainer.training.lineage import lineage_of
 from tidemill_trainer.training.tracker import Logged, Tracker
 
 _log = logging.getLogger(__name__)
-
-LIBRARIES = ("scikit-learn", "onnx", "onnxruntime", "numpy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +195,7 @@ class Job:
             threshold=trained.threshold, class_weights=dict(trained.class_weights), metrics=trained.metrics,
             created_at=self.clock.now_ms(), git_sha=self.git_sha,
             window=trained.window, change_point=order.change.to_dict() if order.change else None,
-            libraries={name: version_of(name) for name in LIBRARIES},
+            libraries=libraries(), lineage=lineage_of(spec, loaded, trained, order.cause, order.champion),
         )  # fmt: skip
 
     def _tags(self, order: Order) -> dict[str, str]:

@@ -68,6 +68,21 @@ def _data(manifest: Manifest, reference: Mapping[str, Any]) -> dict[str, object]
         "rows held out": reference.get("held_out_rows", ""),
         "time of the events": f"{_moment(first)} to {_moment(last)}",
         "offsets": "; ".join(offsets)[:4_000],
+        "since the change at": _moment(manifest.change_point["event_time"]) if manifest.change_point else "",
+        **_lineage(manifest),
+    }
+
+
+def _lineage(manifest: Manifest) -> dict[str, object]:
+    lineage = manifest.lineage
+    if lineage is None:
+        return {}
+    return {
+        "cause": lineage.cause,
+        "version that served then": lineage.parent or "",
+        "SHA-256 of the labelled rows": lineage.content,
+        "seed": lineage.recipe.get("seed", ""),
+        "environment": ", ".join(f"{name} {said}" for name, said in lineage.environment.items() if said),
     }
 
 

@@ -49,9 +49,9 @@ def _warm_job(settings: Any) -> Any:
     from tidemill.artifact import ArtifactStore, Bounds
     from tidemill.clock import SystemClock
     from tidemill.contracts.usable import serve_usable
+    from tidemill_learning.lineage.revision import code_revision
     from tidemill_trainer.mlflow.projection import projection
     from tidemill_trainer.training.job import Job
-    from tidemill_trainer.training.revision import code_revision
     from tidemill_trainer.training.warm_up import warm_up
 
     specs = serve_usable(settings.models_dir, settings.schemas, settings.models)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +9,7 @@ import click
 
 from tidemill_cli.commands.data.reading_options import reading_options
 from tidemill_cli.platform_options import shown_errors
+from tidemill_cli.rendering.progress import steps_bar
 
 if TYPE_CHECKING:
     from tidemill.contracts.model_file import ModelSpec
@@ -80,7 +79,7 @@ def backtest(
                 source, material = data.name, _of_files(platform, spec, data, labels, mapped, times, choices)
             else:
                 source, material = str(topic), _of_topic(platform, spec, str(topic), since)
-            with _progress() as told:
+            with steps_bar() as told:
                 report = run(spec, source, material, overrides, without, told)
         except ValueError as error:
             raise click.ClickException(str(error)) from error
@@ -111,7 +110,7 @@ def _of_files(
         data=data, labels=labels, renames=parse_renames(mapped), choices=choices,
         times=TimeLine.parse(times) if times else None,
     )  # fmt: skip
-    with _progress() as advance:
+    with steps_bar() as advance:
         found = read_files(
             files, spec, platform.schemas, platform.codec, lambda done, total: advance(data.name, done, total)
         )  # fmt: skip
@@ -123,7 +122,7 @@ def _of_files(
 def _of_topic(platform: PlatformView, spec: ModelSpec, topic: str, since: str | None) -> Material:
     from tidemill_operations.backtest.topics import read_topic
 
-    with _progress() as advance:
+    with steps_bar() as advance:
         return read_topic(platform, spec, topic, since, lambda done, total: advance(topic, done, total))
 
 
@@ -144,21 +143,3 @@ def _show(report: Report, html: Path | None, as_json: bool) -> None:
         from tidemill_cli.rendering.pages import write_page
 
         write_page(html, page(report))
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Gives the function to call with (what, done, total); silent where there is no terminal."""
-    import sys
-
-    if not sys.stderr.isatty():
-        yield lambda what, done, total: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from tidemill_cli.rendering.terminal import progress_console
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=progress_console()) as shown:
-        task = shown.add_task("", total=None)
-        yield lambda what, done, total: shown.update(task, description=what, completed=done, total=total)

@@ -1,4 +1,4 @@
-"""`tidemill models [NAME]` and `tidemill models import FILE`."""
+"""`tidemill models [NAME]`, `tidemill models import FILE` and the group that they are in."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from tidemill_cli.commands.models.card import card
 from tidemill_cli.commands.models.group import models as show
+from tidemill_cli.commands.models.reproduce import reproduce
 from tidemill_cli.commands.models.signing import new_key, sign
 from tidemill_cli.platform_options import platform_options
 from tidemill_operations.acts import note_act
@@ -34,13 +35,14 @@ class ShowsByDefault(click.Group):
 
 @click.group(cls=ShowsByDefault)
 def models() -> None:
-    """Versions of each model, and models made elsewhere.
+    """Versions of each model: shown, made elsewhere, made again.
 
     \b
     tidemill models                                                   what serves since when, how good it was
     tidemill models flight-delay --json
     tidemill models card flight-delay 3 --html card.html              all that is recorded of one version
     tidemill models import model.onnx --model flight-delay            a model made elsewhere becomes a version
+    tidemill models reproduce flight-delay 3                          train it again: the same rows, the same hash?
     tidemill models sign --model flight-delay                         sign what was made before versions were signed
     tidemill models new-key                                           another key to sign with
     """
@@ -50,6 +52,7 @@ models.add_command(show, "show")
 models.add_command(card)
 models.add_command(new_key)
 models.add_command(sign)
+models.add_command(reproduce)
 
 
 @models.command(name="import")

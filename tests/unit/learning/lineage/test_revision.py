@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from tidemill_trainer.training.revision import code_revision, is_commit
+from tidemill_learning.lineage.revision import code_revision, is_commit
 
 
 def checkout(folder: Path) -> str:
@@ -28,9 +28,9 @@ def test_an_environment_inside_somebodys_checkout_does_not_take_their_commit(tmp
     commit = checkout(tmp_path)
     (tmp_path / "installed.py").write_text("")
     found = code_revision("", tmp_path / "installed.py")
-    assert commit not in found and found.startswith("tidemill-trainer ") and not is_commit(found)
+    assert commit not in found and found.startswith("tidemill-learning ") and not is_commit(found)
 
 
 def test_a_setting_comes_first_and_blanks_are_none(tmp_path: Path) -> None:
     assert code_revision(" abc1234 ", tmp_path / "x.py") == "abc1234"
-    assert code_revision("  ", tmp_path / "x.py").startswith("tidemill-trainer ")
+    assert code_revision("  ", tmp_path / "x.py").startswith("tidemill-learning ")

@@ -6,7 +6,16 @@ import numpy as np
 import pyarrow as pa
 
 from tests.unit.trainer.fixtures import CLEAN, RECORD, SCHEMA, SPEC, events, labels
-from tidemill_trainer.collect.rows import EVENT, LABELLED, REST, TIME, after, event_rows, rest_positions, table_schema
+from tidemill_learning.data_set.table_rows import (
+    EVENT,
+    LABELLED,
+    REST,
+    TIME,
+    after,
+    event_rows,
+    rest_positions,
+    table_schema,
+)
 
 
 def test_a_users_field_named_like_one_of_ours_stays_apart() -> None:

@@ -22,7 +22,7 @@ def is_commit(revision: str) -> bool:
 
 def _package() -> str:
     try:
-        return f"tidemill-trainer {version('tidemill-trainer')}"
+        return f"tidemill-learning {version('tidemill-learning')}"
     except PackageNotFoundError:  # an image has the code beside its packages
         return "unknown"
 

@@ -1,0 +1,42 @@
+"""Where a version comes from, so that it can be made again and told apart from any other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """What a version's bytes follow from, beside the manifest's data set, change point, libraries and code revision.
+
+    cause: why it was asked for. parent: the version that served then, None where there was none. content: SHA-256 hex
+    of the labelled rows, in the order of their event ids; empty where it was not trained here. rows: how many they are.
+    cut_off: what time it was, on the events' own clock, in ms. since: time of the first event that was read, in us, and
+    known_by: that of the last thing that could be known, in ms; None: no bound. left_out: how many rows within these
+    bounds were not to be learned from, for label time had not taken them; without: ids of their events, none where they
+    are too many to be named. topic_ids: of the topics that were
+    read, where brokers tell them. trials: how many settings of candidates the budget allowed to try, in the order of
+    the model file; tried_windows: whether it allowed to choose the rows to learn from. recipe: the words of the model
+    file that it hangs on, `seed` among them. environment: Python, machine and kernels of linear algebra.
+    """
+
+    cause: str
+    parent: int | None = None
+    content: str = ""
+    rows: int = 0
+    cut_off: int = 0
+    since: int | None = None
+    known_by: int | None = None
+    left_out: int = 0
+    without: list[str] = field(default_factory=list)
+    topic_ids: dict[str, str] = field(default_factory=dict)
+    trials: int = 0
+    tried_windows: bool = False
+    recipe: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def trained_here(self) -> bool:
+        """Whether it can be trained again; an imported version cannot."""
+        return bool(self.content)

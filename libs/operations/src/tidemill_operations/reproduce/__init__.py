@@ -1,0 +1,1 @@
+"""`tidemill models reproduce`: makes a version again from what its manifest says, and compares hashes."""

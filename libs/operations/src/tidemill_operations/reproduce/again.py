@@ -1,0 +1,114 @@
+"""Makes a version again, by the trainer's own steps, and compares what comes of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from tidemill.artifact import MODEL_FILE, REFERENCE_FILE
+from tidemill.artifact.manifest import sha256
+from tidemill.contracts.events.platform import DataSet
+from tidemill_learning.data_set.content import content_hash
+from tidemill_learning.label_time.change_point import ChangePoint
+from tidemill_learning.lineage.recipe import spec_of
+from tidemill_learning.lineage.revision import code_revision
+from tidemill_learning.reference import reference_bytes
+from tidemill_learning.training.train import Repeat, Trained, train
+from tidemill_operations.platform import PlatformView
+from tidemill_operations.reproduce.differences import Remark, remarks
+from tidemill_operations.reproduce.kafka_rows import KafkaRows, Told, kept, read_rows
+from tidemill_operations.reproduce.recorded import Recorded, recorded
+
+UNEXPLAINED = Remark(
+    "nothing that is recorded differs, and yet it came out otherwise",
+    "this is a defect of Tidemill: report it with the manifest",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two SHA-256 in hex. `found` is empty where it was not made again."""
+
+    what: str
+    recorded: str
+    found: str
+
+    @property
+    def agrees(self) -> bool:
+        """Whether both are one."""
+        return self.recorded == self.found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reproduction:
+    """What came of it. `rows`: labelled rows that Kafka had; `seconds`: that the training took, 0 without one."""
+
+    model: str
+    version: int
+    rows: int
+    seconds: float
+    compared: tuple[Compared, ...]
+    remarks: tuple[Remark, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether data set, model and all else are the same to the last bit."""
+        return all(one.agrees for one in self.compared)
+
+
+def reproduce(platform: PlatformView, model: str, number: int, told: Told) -> Reproduction:
+    """Reads the records of the version's data set from Kafka, trains with its recipe, and compares. With other rows
+    nothing is trained: it would be another model. Raises NotPossible, WrongUse (see `recorded`, `read_rows`).
+    """
+    found, now = recorded(platform, model, number), platform.model(model)
+    data_set = DataSet.from_dict(found.manifest.data_set)
+    rows = read_rows(platform, spec_of(now, found.lineage.recipe), data_set, found.lineage, told)
+    compared = [Compared("data set", found.lineage.content, content_hash(rows.rows))]
+    noticed = remarks(found, now, code_revision())
+    seconds = 0.0
+    if compared[0].agrees:
+        told("training", 0, 1)
+        began = time.monotonic()
+        compared += _trained_again(platform, found, rows, noticed)
+        seconds = time.monotonic() - began
+        told("training", 1, 1)
+    else:
+        noticed = [*_other_rows(found, rows, data_set), *noticed]
+        compared.append(Compared("model", found.manifest.files[MODEL_FILE], ""))
+    if not all(one.agrees for one in compared) and not noticed:
+        noticed.append(UNEXPLAINED)
+    return Reproduction(
+        model=model, version=number, rows=rows.rows.num_rows, seconds=seconds, compared=tuple(compared),
+        remarks=tuple(noticed),
+    )  # fmt: skip
+
+
+def _trained_again(platform: PlatformView, found: Recorded, rows: KafkaRows, noticed: list[Remark]) -> list[Compared]:
+    """Model and reference of drift (the hold-out's metrics are in it); what does not train is noticed."""
+    made: Trained | None = None
+    try:
+        made = _train(platform, found, rows)
+    except ValueError as error:
+        noticed.append(Remark(f"it could not be trained again: {error}", "see the differences beside this one"))
+    files = found.manifest.files
+    return [
+        Compared("model", files[MODEL_FILE], sha256(made.graph) if made else ""),
+        Compared("reference", files[REFERENCE_FILE], sha256(reference_bytes(made.reference)) if made else ""),
+    ]
+
+
+def _train(platform: PlatformView, found: Recorded, rows: KafkaRows) -> Trained:
+    """Without a champion: it decides whether a version is let through, and touches none of its bytes."""
+    lineage, manifest = found.lineage, found.manifest
+    change = ChangePoint.from_dict(manifest.change_point) if manifest.change_point else None
+    spec = spec_of(platform.model(manifest.model), lineage.recipe)
+    again = Repeat(lineage.trials, lineage.tried_windows)
+    return train(spec, rows.rows, lineage.cut_off, time.monotonic, change=change, repeat=again)
+
+
+def _other_rows(found: Recorded, rows: KafkaRows, data_set: DataSet) -> list[Remark]:
+    told = [Remark(one, kept(data_set)) for one in rows.missing]
+    counts = f"Kafka gives {rows.rows.num_rows:,} labelled rows, it was made from {found.lineage.rows:,}"
+    if told or rows.rows.num_rows != found.lineage.rows:
+        told.append(Remark(counts, "it was not trained again: with other rows it would be another model"))
+    return told
