@@ -1,5 +1,5 @@
 """On a whole platform: sampled events connect from push to what they led to, a profile and a swap, and a model that is
-only asked over REST drifts, learns again and is released.
+only asked over REST drifts, learns again and is released. Versions are made again from Kafka, predictions explained.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.e2e.proofs import is_explained, is_reproduced, prediction_of
 from tests.support.otlp import Received, Receiver, SpanSeen
 from tests.support.polling import until
 from tidemill.settings import CommonSettings
@@ -198,6 +199,9 @@ def test_a_thousand_sampled_events_connect_from_push_to_profile_and_those_that_s
     connected = {trace_id for trace_id, _ in received.linked_from(profile)}
     assert len({trace_id for trace_id, _ in ids} & connected) == SAMPLED
     assert 7 in connected, "labels are in the window that their events are in"
+    is_reproduced(platform, STREAMED, 1)
+    is_reproduced(platform, STREAMED, 2)
+    is_explained(platform, _view(platform), STREAMED, "stream", 1)
 
 
 def _profile(received: Received) -> SpanSeen | None:
@@ -228,6 +232,9 @@ def test_a_model_that_is_only_asked_over_rest_drifts_learns_again_and_is_release
     learned_from = {one["topic"] for one in newest["champion"]["data_set"]["offsets"]}
     assert f"{platform.prefix}{ASKED}-predictions" in learned_from
     until(lambda: caller.ask(caller.rows(1)) == {2}, PATIENCE_S, "it serves", every=1)
+    is_reproduced(platform, ASKED, 2)
+    until(lambda: prediction_of(_view(platform), ASKED, "rest", 2), 60, "its answer is logged", every=1)
+    is_explained(platform, _view(platform), ASKED, "rest", 2)
 
 
 def _answers(caller: Caller) -> bool:

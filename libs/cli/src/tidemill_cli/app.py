@@ -22,6 +22,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "topics": ("platform.topics", "topics", "The contract's topics, and what of them exists."),
     "doctor": ("platform.doctor", "doctor", "Does this Kafka fit, and what to do where it does not."),
     "trace": ("data.trace", "trace", "The path of one event: push to prediction to the model's data."),
+    "explain": (
+        "data.explain",
+        "explain",
+        "Why one prediction is what it is: bytes, version, features, contributions.",
+    ),
     "audit": ("data.audit", "audit", "Prove on the topics that nothing is lost and nothing twice."),
     "resume": ("data.resume", "resume", "Let validators go on after a flood of bad records."),
     "dlq": ("data.dlq", "dlq", "What was set aside, and why."),
@@ -94,6 +99,7 @@ def cli() -> None:
     Run it:               tidemill up
     Feed it your events:  tidemill push events.csv --model flight-delay
     Ask it why:           tidemill trace 2013-06-13-DL-61-LGA-1800
+                          tidemill explain PREDICTION_ID
 
     Commands find a platform that runs here by var/run/platform.json. Another one is named by
     TIDEMILL_KAFKA_BOOTSTRAP and the other TIDEMILL_* settings, or by --bootstrap HOST:PORT.

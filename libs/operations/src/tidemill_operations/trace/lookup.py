@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -24,7 +24,9 @@ from tidemill_operations.standing.made_anew import MadeAnew
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record found. `datum`: its Avro content, None where it cannot be read (`problem` says why)."""
+    """One record found. `datum`: its Avro content, None where it cannot be read (`problem` says why); `value`: its
+    bytes as they stand on the topic.
+    """
 
     topic: str
     partition: int
@@ -34,6 +36,7 @@ class Record:
     headers: Headers
     datum: dict[str, Any] | None
     problem: str = ""
+    value: bytes | None = field(default=None, repr=False)
 
     @property
     def place(self) -> str:
@@ -152,6 +155,7 @@ class Lookup:
             list(batch.headers[row] or ()),
             datum,
             problem,
+            batch.values[row],
         )
 
     def _datum(self, role: str, batch: Batch, row: int) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def boosting_node(estimator: Any, matrix: str, raw: str) -> onnx.NodeProto:
             leaf = nodes["is_leaf"].astype(bool)
             ensemble.tree(
                 leaf, nodes["feature_idx"], np.where(leaf, 0.0, nodes["num_threshold"]), nodes["left"], nodes["right"],
-                nodes["missing_go_to_left"],
+                nodes["missing_go_to_left"], nodes["count"],
             )  # fmt: skip
             ensemble.weigh(leaf, target, nodes["value"].astype(np.float64))
     base = np.ravel(estimator._baseline_prediction).astype(np.float64)
@@ -52,8 +52,9 @@ def forest_node(estimator: Any, matrix: str, raw: str) -> onnx.NodeProto:
         leaf = tree.children_left == -1
         thresholds = np.where(leaf, 0.0, tree.threshold)
         ensemble.tree(
-            leaf, tree.feature, floor32(thresholds), tree.children_left, tree.children_right, np.zeros(len(leaf))
-        )
+            leaf, tree.feature, floor32(thresholds), tree.children_left, tree.children_right, np.zeros(len(leaf)),
+            tree.weighted_n_node_samples,
+        )  # fmt: skip
         for target, column in enumerate(columns):
             ensemble.weigh(leaf, target, tree.value[:, 0, column] / len(trees))
     return ensemble.node(matrix, raw, len(columns), np.float32, None)
@@ -73,8 +74,12 @@ class _Ensemble:
         self._thresholds: list[NDArray[Any]] = []
         self._weights: list[NDArray[np.float64]] = []
 
-    def tree(self, leaf: Any, features: Any, thresholds: Any, left: Any, right: Any, missing_left: Any) -> None:
-        """Append a tree: per node whether it is a leaf, and for the others column, threshold, and where rows go."""
+    def tree(
+        self, leaf: Any, features: Any, thresholds: Any, left: Any, right: Any, missing_left: Any, rows: Any
+    ) -> None:
+        """Append a tree: per node whether it is a leaf, and for the others column, threshold, and where rows go; and of
+        all how many rows of the training came there. No score hangs on that: explanations do.
+        """
         self._extend("nodes_treeids", [self._trees] * len(leaf))
         self._extend("nodes_nodeids", range(len(leaf)))
         self._extend("nodes_featureids", np.where(leaf, 0, features).astype(int).tolist())
@@ -82,6 +87,7 @@ class _Ensemble:
         self._extend("nodes_truenodeids", np.where(leaf, 0, left).astype(int).tolist())
         self._extend("nodes_falsenodeids", np.where(leaf, 0, right).astype(int).tolist())
         self._extend("nodes_missing_value_tracks_true", np.where(leaf, 0, missing_left).astype(int).tolist())
+        self._extend("nodes_hitrates", np.asarray(rows, dtype=np.float64).tolist())
         self._thresholds.append(np.asarray(thresholds))
         self._trees += 1
 

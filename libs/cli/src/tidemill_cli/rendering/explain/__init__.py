@@ -1,0 +1,1 @@
+"""What `tidemill explain` shows."""
