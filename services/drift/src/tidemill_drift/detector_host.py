@@ -47,11 +47,17 @@ class DetectorHost:
             self._known[published.model] = (published, reference)
             metrics.WATCHED.labels(published.model).set(published.champion.version)
 
+    def version(self, model: str) -> int:
+        """The version that is watched; 0 for none."""
+        return self._known[model][0].champion.version if model in self._known else 0
+
     def apply(self, profile: Profile, now_ms: int, traceparent: str | None = None) -> tuple[list[Outcome], bytes]:
         """Take in a profile, with its trace context; gives what must be written, then the state to `keep`."""
         detector = self._detector(profile.model)
         metrics.JUDGED.labels(profile.model, profile.kind).inc()
         outcomes = detector.apply(profile, now_ms, traceparent)
+        for failure, lasts in detector.failing.items():
+            metrics.QUIET.labels(profile.model, failure).set(lasts)
         return outcomes, detector.to_bytes()
 
     def traces(self, model: str) -> list[bytes]:
@@ -99,9 +105,9 @@ def count(outcomes: Iterable[Outcome]) -> None:
     for outcome in outcomes:
         if isinstance(outcome, DriftEvent):
             metrics.EVENTS.labels(outcome.model, outcome.kind, outcome.detector, outcome.source or "stream").inc()
-            text = "%s drift: %s of %s is %.3g, beyond %.3g (%s)"
+            text = "%s: %s of %s is %.3g, beyond %.3g (%s)"
             found = (
-                outcome.kind,
+                outcome.failure or f"{outcome.kind} drift",
                 outcome.detector,
                 outcome.subject,
                 outcome.statistic,
@@ -109,7 +115,7 @@ def count(outcomes: Iterable[Outcome]) -> None:
                 outcome.detail,
             )
             version = f"{outcome.model}:{outcome.version}"
-            level = logging.INFO if outcome.kind == "feature" else logging.WARNING
+            level = logging.INFO if outcome.kind == "feature" and not outcome.failure else logging.WARNING
             _log.log(level, text, *found, extra={"model": outcome.model, "model_version": version})
         elif isinstance(outcome, RetrainRequest):
             metrics.REQUESTS.labels(outcome.model, outcome.cause).inc()

@@ -57,4 +57,9 @@ METRIC = Gauge(
     "Newest measured metric of a version, on labels that have arrived, by who had asked (stream, rest).",
     ["model", "version", "arm", "metric", "source"],
 )
+QUIET = Gauge(
+    "tidemill_drift_quiet_failure",
+    "1 while it lasts: traffic_stopped, labels_stopped, join_rate_fell, new_category, new_class.",
+    ["model", "failure"],
+)
 STATE_BYTES = Gauge("tidemill_drift_state_bytes", "Size of a model's detector state.", ["model"])

@@ -21,3 +21,6 @@ class DriftSettings(CommonSettings):
     seal_after_s: float = Field(
         30.0, gt=0, description="profile: seconds without a record after which a partition is sealed as idle."
     )
+    look_for_silence_s: float = Field(
+        60.0, gt=0, description="detect: seconds between two looks whether events and labels still come."
+    )

@@ -11,6 +11,7 @@ from typing import Literal
 from opentelemetry.trace import Tracer
 
 from tidemill.artifact import ArtifactStore
+from tidemill.clock import SystemClock
 from tidemill.kafka.client.broadcast import BroadcastReader
 from tidemill.kafka.client.clients import admin
 from tidemill.kafka.client.publisher import Publisher
@@ -69,12 +70,14 @@ def _profile(
 def _detect(
     settings: DriftSettings, contract: Contract, health: Health, tracer: Tracer, stop: threading.Event
 ) -> Callable[[], None]:
+    from tidemill_drift.adapters.arrivals import TopicArrivals
     from tidemill_drift.adapters.champions import Champions
 
     topics, schemas, codec = contract.topics, contract.schemas, contract.codec()
     versions = BroadcastReader(settings, topics.name("model_versions"), name="drift-versions")
     champions = Champions(versions, codec, schemas.platform("model-version"), ArtifactStore.of(settings))
     publisher = Publisher(settings, name="drift-detect")
+    arrivals = TopicArrivals(settings)
 
     async def detect() -> None:
         from tidemill_drift.adapters.faust_app import DetectApp, DetectContext
@@ -85,7 +88,8 @@ def _detect(
 
         context = DetectContext(
             settings=settings, topics=topics, schemas=schemas, codec=codec, host=host,
-            champions=champions, publisher=publisher, tracer=tracer,
+            champions=champions, publisher=publisher, tracer=tracer, models=[*contract.models],
+            arrivals=arrivals.of, clock=SystemClock(),
         )  # fmt: skip
         app = DetectApp(context)
         health.add_live("loop", app.heartbeat)
@@ -96,6 +100,7 @@ def _detect(
         try:
             asyncio.run(detect())
         finally:
+            arrivals.close()
             champions.close()
             publisher.close()
 

@@ -45,6 +45,11 @@ LABELS_ASSESSED = Counter("tidemill_trainer_labels_assessed_total", "Labelled ro
 LABEL_TIME_ALARMS = Counter(
     "tidemill_trainer_label_time_alarms_total", "Changes after which the version that serves answers worse.", ["model"]
 )
+BORN_BAD = Gauge(
+    "tidemill_trainer_born_bad",
+    "1 while a version serves that was worse than the base rate, or than the version before, from its first labels on.",
+    ["model"],
+)
 LABEL_TIME_BEHIND = Gauge(
     "tidemill_trainer_label_time_behind", "Commits of the training table that label time has not come to.", ["model"]
 )

@@ -68,7 +68,7 @@ STUCK_AFTER_S = 180.0
 
 PLATFORM_TOPICS = (
     "retrain_requests", "retrain_runs", "release_commands", "arm_reports", "profiles", "model_versions",
-    "model_releases",
+    "model_releases", "drift_events",
 )  # fmt: skip
 
 
@@ -150,6 +150,7 @@ def build(
     publishing = OutboxContext(
         store=store, publisher=Publisher(settings, name="trainer-runs"), codec=contract.codec(),
         schemas=schemas, topic=catalog.name("retrain_runs"), poll_s=settings.poll_s, stop=stop,
+        alarms=label_times, alarms_topic=catalog.name("drift_events"),
         heartbeat=_heartbeat(health, settings, "publish"),
     )  # fmt: skip
     outbox = Outbox(publishing)

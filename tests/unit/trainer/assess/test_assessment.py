@@ -43,6 +43,34 @@ def test_a_turned_world_leads_to_an_alarm_a_fit_since_the_change_and_a_takeover(
     assert "answers became worse" in caplog.text and "takes over in label time" in caplog.text
 
 
+def test_alarms_wait_in_sql_with_the_step_that_found_them_until_they_are_on_the_topic(
+    root: Path, tmp_path: Path
+) -> None:
+    bench = filled(root, tmp_path)
+    bench.turns(restart=True)
+    (row, alarm), *_ = bench.states.untold()
+    assert (alarm.model, alarm.kind, alarm.detector, alarm.failure) == ("tide", "quality", "label_time", None)
+    assert abs(alarm.started_at - 800 * MINUTE) <= 10 * MINUTE and "answers became worse" in alarm.detail
+    assert alarm.statistic > alarm.threshold
+    bench.states.mark_told([row])
+    assert row not in [known for known, _ in bench.states.untold()]
+
+
+def test_a_version_that_a_person_releases_and_is_born_bad_is_told_and_taken_back(root: Path, tmp_path: Path) -> None:
+    bench = Bench(root, tmp_path, rows=800, change=3_000)
+    for first in range(0, 800, 80):
+        if first == 400:
+            bench.turns()
+            assert bench.serving is not None and bench.serving.champion.version == 1
+            bench.serving = bench.toy(9, -3.0)
+        bench.commit(first, first + 80)
+    bench.turns()
+    alarms = [event for _, event in bench.states.untold() if event.failure == "born_bad"]
+    assert {(alarm.version, alarm.detector) for alarm in alarms} == {(9, "born-bad")}
+    assert any("version 9 is worse than version 1" in alarm.detail for alarm in alarms)
+    assert bench.serving is not None and bench.serving.champion.version == 1
+
+
 def test_restarts_before_every_step_change_nothing(root: Path, tmp_path: Path) -> None:
     calm, restarted = filled(root, tmp_path / "calm"), filled(root, tmp_path / "restarted")
     calm.turns()

@@ -9,12 +9,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tidemill_learning.label_time.base_rate import BaseRate
 from tidemill_learning.label_time.change_detector import ChangeDetector, Place
 from tidemill_learning.label_time.change_point import ChangePoint
 from tidemill_learning.label_time.contest import Contest
 from tidemill_learning.label_time.fit_schedule import Budget, FitSchedule
 from tidemill_learning.label_time.losses import losses, surprises
 from tidemill_learning.label_time.pool import Pool, Takeover
+from tidemill_learning.label_time.probation import BASE_RATE, BornBad, Probation
 from tidemill_learning.training.examples import Task
 
 
@@ -60,7 +62,7 @@ class FitDue:
     label: int
 
 
-Decision = Changed | FitDue | Takeover
+Decision = Changed | FitDue | Takeover | BornBad
 
 
 class LabelTime:
@@ -85,6 +87,8 @@ class LabelTime:
         self._concept, self._rows, self._labels, self._cut_off = (
             int(state.get(name, 0)) for name in ("concept", "rows", "labels", "cut_off")
         )
+        self._base_rate = BaseRate(task, state.get("base_rate"))
+        self._probation = Probation(state.get("probation", {"version": self._pool.champion}))
         self._fresh = bool(state.get("fresh", False))
         self._spread = float(state.get("spread", 1.0))
         self.awaits: bool = bool(state.get("awaits", False))
@@ -96,7 +100,8 @@ class LabelTime:
             "change": self._change.to_dict() if self._change else None, "concept": self._concept, "rows": self._rows,
             "labels": self._labels, "cut_off": self._cut_off, "fresh": self._fresh, "spread": self._spread,
             "awaits": self.awaits, "quiet_until": self._quiet_until,
-            "waiting": self._waiting.to_dict() if self._waiting else None,
+            "waiting": self._waiting.to_dict() if self._waiting else None, "base_rate": self._base_rate.to_state(),
+            "probation": self._probation.to_state(),
         }  # fmt: skip
 
     @property
@@ -134,6 +139,11 @@ class LabelTime:
         """Whether rows enough for the next fit are there, and the budget does not allow it."""
         return self._rows >= self._schedule.next_at and not self._schedule.due(self._rows)
 
+    @property
+    def born_bad(self) -> bool:
+        """Whether the version that serves was bad from its first labels on."""
+        return self._probation.born_bad
+
     def crown(self, version: int) -> None:
         """A person released this version: it serves from now on."""
         if version not in self._pool.versions:
@@ -170,13 +180,14 @@ class LabelTime:
         while taken < len(rows) and not due:
             champion = self._pool.champion
             gains = _gains(loss, champion, taken)
-            decides = self._pool.enough_at(gains)
-            end = len(rows) if decides is None else taken + decides + 1
+            held = self._held_against(rows, loss, taken)
+            decides = [at for at in (self._pool.enough_at(gains), self._probation.enough_at(held)) if at is not None]
+            end = taken + min(decides) + 1 if decides else len(rows)
             surprise = None
             if champion is not None:
                 surprise = surprises(self._task, loss[champion][taken:end], answers[champion].scores[taken:end])
             stop, due, found = self._watch(rows, taken, end, surprise)
-            decisions += found
+            decisions += [*found, *self._born_bad(rows, held, taken, stop)]
             takeover = self._numbered(self._pool.learn({v: gain[: stop - taken] for v, gain in gains.items()}))
             if takeover is not None:
                 decisions.append(takeover)
@@ -184,6 +195,32 @@ class LabelTime:
                 decisions.append(self._due())
             taken = stop
         return taken, decisions
+
+    def _held_against(
+        self, rows: LabelledRows, loss: Mapping[int, NDArray[np.float64]], begin: int
+    ) -> dict[str, NDArray[np.float64]]:
+        """While the champion is on probation: how much less the base rate and the version before lose a label."""
+        champion = self._pool.champion
+        if champion is None:
+            return {}
+        self._probation.begin(champion)
+        end = begin + self._probation.left
+        its = loss[champion][begin:end]
+        held = {str(v): its - other[begin:end] for v, other in loss.items() if str(v) in self._probation.rivals}
+        if self._probation.left:
+            held[BASE_RATE] = its - self._base_rate.losses(rows.target[begin:end], self._spread)
+        return held
+
+    def _born_bad(
+        self, rows: LabelledRows, held: Mapping[str, NDArray[np.float64]], begin: int, stop: int
+    ) -> list[BornBad]:
+        self._base_rate.learn(rows.target[begin:stop])
+        found = self._probation.add({name: gain[: stop - begin] for name, gain in held.items()})
+        if found is None:
+            return []
+        if found.worse_than is not None:
+            self._pool.changed()  # the version before comes back on the usual evidence
+        return [replace(found, event_time=rows.places[stop - 1].event_time, label=self._labels)]
 
     def _watch(
         self, rows: LabelledRows, begin: int, end: int, surprise: NDArray[np.float64] | None
@@ -209,7 +246,10 @@ class LabelTime:
         return end, False, alarms
 
     def _numbered(self, takeover: Takeover | None) -> Takeover | None:
-        return None if takeover is None else replace(takeover, label=self._labels)
+        if takeover is None:
+            return None
+        self._probation.begin(takeover.version, proved=takeover.over is not None)
+        return replace(takeover, label=self._labels)
 
     def _after_cooldown(self, found: ChangePoint | None) -> ChangePoint | None:
         """The change that is to be answered now. One within the cooldown waits for its end: noise has passed by then,

@@ -11,8 +11,10 @@ import asyncio
 import logging
 import tempfile
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,7 @@ from faust.auth import OAuthCredentials, SASLCredentials, SSLCredentials
 from faust.types.auth import CredentialsT
 from opentelemetry.trace import Tracer
 
+from tidemill.clock import Clock
 from tidemill.codec import Codec
 from tidemill.contracts.events.profiles import Profile
 from tidemill.contracts.schemas.catalog import SchemaCatalog
@@ -37,6 +40,7 @@ from tidemill_drift.adapters.champions import Champions, NewChampion
 from tidemill_drift.adapters.faust_consumer import WholeTransport
 from tidemill_drift.detector_host import ROLES, DetectorHost, count
 from tidemill_drift.settings import DriftSettings
+from tidemill_drift.silences import Arrivals, Silences
 from tidemill_drift.spans import judge_span, outcome_headers
 from tidemill_learning.drift.detection.detector import Outcome
 
@@ -51,8 +55,11 @@ MAX_STATE_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectContext:
-    """What *detect* works with. `host` makes the detectors on a store: Faust's table."""
+    """What *detect* works with. `host` makes the detectors on a store: Faust's table; `models`: whose silences are
+    told.
+    """
 
+    models: Sequence[str]
     settings: DriftSettings
     topics: TopicCatalog
     schemas: SchemaCatalog
@@ -61,6 +68,8 @@ class DetectContext:
     champions: Champions
     publisher: Publisher
     tracer: Tracer
+    arrivals: Arrivals
+    clock: Clock
 
 
 class DetectApp:
@@ -98,6 +107,8 @@ class DetectApp:
             "drift", key_type=bytes, value_type=bytes, partitions=1, changelog_topic=changelog
         )
         self._host = context.host(self._table)
+        self._silences = Silences(context.models, topics, context.arrivals, self._host.version)
+        self._clock = context.clock
         profiles = self._app.topic(
             topics.name("profiles"), key_serializer="raw", value_serializer="raw", value_type=bytes
         )
@@ -110,8 +121,12 @@ class DetectApp:
         self._app.finalize()
         try:
             await self._app.start()
+            next_look = 0.0
             while not stop.is_set() and self._failure is None and not self._app.should_stop:
                 self.heartbeat.beat()
+                if self.ready and time.monotonic() >= next_look:
+                    await self._look_for_silence()
+                    next_look = time.monotonic() + self._settings.look_for_silence_s
                 await asyncio.sleep(LOOK_EVERY_S)
         finally:
             await self._app.stop()
@@ -159,6 +174,17 @@ class DetectApp:
             count(outcomes)
             await self._write(model, outcomes)
         self._host.keep(model, state)
+
+    async def _look_for_silence(self) -> None:
+        """What is not written now is told by the next process: it is not known to be lost."""
+        try:
+            events = await asyncio.to_thread(self._silences.look, self._clock.now_ms())
+        except RetryLater as error:
+            _log.warning("whether events still come is not known: %s", error)
+            return
+        count(events)
+        for event in events:
+            await self._patiently(partial(self._publisher.publish_all, [self._output(event, None)]))
 
     async def _send_again(self) -> None:
         """Runs once the table is restored: whether the newest outcomes were stored is not known, and ids

@@ -25,6 +25,7 @@ from tidemill_learning.label_time.contest import Contest
 from tidemill_learning.label_time.fit_schedule import budget_of
 from tidemill_learning.label_time.loop import Changed, Decision, FitDue, LabelledRows, LabelTime
 from tidemill_learning.label_time.pool import Takeover
+from tidemill_learning.label_time.probation import BornBad
 from tidemill_learning.training.labelled import to_examples
 from tidemill_trainer import metrics
 from tidemill_trainer.admission.admission import Admission
@@ -33,7 +34,7 @@ from tidemill_trainer.assess.joined import newly_labelled
 from tidemill_trainer.assess.spans import traceparent_of
 from tidemill_trainer.assess.state import Kept, LabelTimeStore, Moved, OpenTakeover
 from tidemill_trainer.assess.table_steps import TableSteps
-from tidemill_trainer.assess.words import alarm, request_of, takeover_of
+from tidemill_trainer.assess.words import alarm, event_of, request_of, takeover_of
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class _Unsaved:
     takeovers: tuple[OpenTakeover, ...] = ()
     request: RetrainRequest | None = None
     traceparent: bytes | None = None
-    alarms: tuple[Changed, ...] = ()
+    alarms: tuple[Changed | BornBad, ...] = ()
     rows: int = 0
 
 
@@ -207,7 +208,7 @@ class Assessment:
         return self._decided(moved, loop, decisions, taken)
 
     def _decided(self, moved: Kept, loop: LabelTime, decisions: Sequence[Decision], rows: int) -> bool:
-        alarms = tuple(one for one in decisions if isinstance(one, Changed))
+        alarms = tuple(one for one in decisions if isinstance(one, Changed | BornBad))
         took = self._takeovers(moved, [one for one in decisions if isinstance(one, Takeover)])
         due = next((one for one in decisions if isinstance(one, FitDue)), None)
         if due is None:
@@ -238,18 +239,21 @@ class Assessment:
         return True
 
     def _written(self, made: _Unsaved) -> Kept:
+        found = [event_of(self.model, one) for one in made.alarms]
         if made.request is None:
-            return self._store.keep(made.kept, made.takeovers)
+            return self._store.keep(made.kept, made.takeovers, found)
         written: list[Kept] = []
         self._admission.ask_for_fit(
-            made.request, lambda connection: written.append(self._store.keep_in(connection, made.kept, made.takeovers)),
+            made.request,
+            lambda connection: written.append(self._store.keep_in(connection, made.kept, made.takeovers, found)),
             made.traceparent,
-        )  # fmt: skip
+        )
         return written[-1]
 
     def _show(self, loop: LabelTime) -> None:
         """What alerts look at; a model file that wants no fits of label time's own accord waits for none."""
         wanted = loop.champion is None or "quality" in self._spec.retrain.on
+        metrics.BORN_BAD.labels(self.model).set(loop.born_bad)
         metrics.LABEL_TIME_FITS_LEFT.labels(self.model).set(loop.fits_left)
         metrics.LABEL_TIME_HELD_BACK.labels(self.model).set(wanted and loop.held_back)
         metrics.LABEL_TIME_UNANSWERED.labels(self.model).set(wanted and loop.unanswered)
@@ -259,7 +263,7 @@ class Assessment:
             self._show(self._loop)
         metrics.LABELS_ASSESSED.labels(self.model).inc(made.rows)
         for found in made.alarms:
-            metrics.LABEL_TIME_ALARMS.labels(self.model).inc()
+            metrics.LABEL_TIME_ALARMS.labels(self.model).inc(isinstance(found, Changed))
             _log.error("%s", alarm(self.model, found), extra={"model_version": f"{self.model}:{found.version}"})
         for one in made.takeovers:
             metrics.TAKEOVERS.labels(self.model).inc()

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, insert, select, update
 
 from tidemill.clock import Clock
-from tidemill.contracts.events.platform import Evidence
+from tidemill.contracts.events.platform import DriftEvent, Evidence
 from tidemill.errors import RetryLater
 from tidemill_trainer.runs.database import transaction
-from tidemill_trainer.runs.tables import label_time, outbox, runs, takeovers
+from tidemill_trainer.runs.tables import alarms, label_time, outbox, runs, takeovers
 
 
 class Moved(RetryLater):
@@ -101,12 +101,16 @@ class LabelTimeStore:
             connection.execute(insert(label_time).values(self._row(kept)))
         return kept
 
-    def keep(self, kept: Kept, new: Sequence[OpenTakeover] = ()) -> Kept:
-        """Move on from the revision that `kept` names, with versions that take over; gives what is kept now."""
+    def keep(self, kept: Kept, new: Sequence[OpenTakeover] = (), found: Sequence[DriftEvent] = ()) -> Kept:
+        """Move on from the revision that `kept` names, with versions that take over and what was found; gives what is
+        kept now.
+        """
         with transaction(self._engine) as connection:
-            return self.keep_in(connection, kept, new)
+            return self.keep_in(connection, kept, new, found)
 
-    def keep_in(self, connection: Connection, kept: Kept, new: Sequence[OpenTakeover] = ()) -> Kept:
+    def keep_in(
+        self, connection: Connection, kept: Kept, new: Sequence[OpenTakeover] = (), found: Sequence[DriftEvent] = ()
+    ) -> Kept:
         """The same in a transaction of somebody else. Raises `Moved` where another process was first."""
         moved = replace(kept, revision=kept.revision + 1)
         mine = (label_time.c.model == kept.model) & (label_time.c.revision == kept.revision)
@@ -115,7 +119,22 @@ class LabelTimeStore:
         for one in new:
             if connection.scalar(select(takeovers.c.id).where(takeovers.c.takeover_id == one.takeover_id)) is None:
                 connection.execute(insert(takeovers).values(self._takeover(one)))
+        for event in found:
+            if connection.scalar(select(alarms.c.id).where(alarms.c.event_id == event.event_id)) is None:
+                values = {"event_id": event.event_id, "model": event.model, "event": event.to_dict()}
+                connection.execute(insert(alarms).values(**values))
         return moved
+
+    def untold(self, most: int = 100) -> list[tuple[int, DriftEvent]]:
+        """The oldest alarms that are not known to have been sent, each with its row, in the order of their writing."""
+        waiting = select(alarms).where(alarms.c.sent_at.is_(None)).order_by(alarms.c.id).limit(most)
+        with transaction(self._engine) as connection:
+            return [(row.id, DriftEvent.from_dict(row.event)) for row in connection.execute(waiting)]
+
+    def mark_told(self, rows: Sequence[int]) -> None:
+        """These alarms are stored on the topic."""
+        with transaction(self._engine) as connection:
+            connection.execute(update(alarms).where(alarms.c.id.in_(rows)).values(sent_at=self._clock.now_ms()))
 
     def fit(self, request_id: str) -> Fit | None:
         """What became of this request; None where it is not known."""

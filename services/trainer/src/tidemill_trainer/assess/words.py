@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from tidemill.contracts.events.changes import ChangePoint as ToldChange
-from tidemill.contracts.events.platform import Cause, Evidence, RetrainRequest
+from tidemill.contracts.events.platform import Cause, DriftEvent, Evidence, RetrainRequest
 from tidemill.ids import deterministic_id
 from tidemill_learning.label_time.change_point import ChangePoint
 from tidemill_learning.label_time.contest import NEEDED
 from tidemill_learning.label_time.loop import Changed, FitDue
 from tidemill_learning.label_time.pool import Takeover
+from tidemill_learning.label_time.probation import BornBad
 from tidemill_trainer.assess.state import OpenTakeover
 
 LABEL_TIME = "label_time"
@@ -51,9 +52,28 @@ def described(change: ChangePoint) -> str:
     )
 
 
-def alarm(model: str, found: Changed) -> str:
+def alarm(model: str, found: Changed | BornBad) -> str:
     """The log's line of an alarm."""
+    if isinstance(found, BornBad):
+        return f"{model}: {found.detail}; found at label {found.label:,}"
     return f"{model}: of version {found.version} the {described(found.change)}; found at label {found.label:,}"
+
+
+def event_of(model: str, found: Changed | BornBad) -> DriftEvent:
+    """The drift event of an alarm: the same, id included, whenever the same label leads to it."""
+    if isinstance(found, BornBad):
+        detector, subject, measured = "born-bad", f"version {found.version}", (found.log_evidence, NEEDED)
+        records, since, until, detail = found.labels, found.event_time, found.event_time, found.detail
+    else:
+        change = found.change
+        detector, subject, measured = LABEL_TIME, "surprise", (change.after, change.before)
+        records, since, until, detail = found.label, change.event_time, change.latest, described(change)
+    return DriftEvent(
+        event_id=deterministic_id(LABEL_TIME, detector, model, found.label), model=model, version=found.version,
+        kind="quality", detector=detector, subject=subject, statistic=measured[0], threshold=measured[1],
+        window=found.label, records=records, started_at=min(since, until), ended_at=max(since, until), offsets=(),
+        detail=detail, failure="born_bad" if isinstance(found, BornBad) else None,
+    )  # fmt: skip
 
 
 def takeover_of(model: str, found: Takeover, label: int, number: int = 0) -> OpenTakeover | None:

@@ -109,3 +109,15 @@ takeovers = Table(
     Index("takeovers_by_outcome", "outcome", "id"),
 )
 """Versions that take over in label time, for *release*; `outcome`: what came of it, null until then."""
+
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("event_id", String(64), nullable=False, unique=True),
+    Column("model", String(200), nullable=False),
+    Column("event", JSON, nullable=False),
+    Column("sent_at", BigInteger),
+    Index("alarms_unsent", "sent_at", "id"),
+)
+"""Drift events that label time has found: written in one transaction with the step that found them, sent afterwards."""

@@ -22,6 +22,8 @@ Cause = Literal["first_data", "drift", "prediction", "quality", "manual", "sched
 RunState = Literal["accepted", "refused", "started", "finished", "failed"]
 Command = Literal["promote", "reject", "rollback", "approve"]
 DriftKind = Literal["feature", "prediction", "quality"]
+Failure = Literal["traffic_stopped", "labels_stopped", "join_rate_fell", "new_category", "new_class", "born_bad"]
+"""What fails without an error anywhere."""
 Arm = Literal["champion", "challenger"]
 
 
@@ -160,7 +162,8 @@ class ReleaseCommand(Datum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftEvent(Datum):
-    """A detector found that features, predictions or quality have changed.
+    """A detector found that features, predictions or quality have changed, or (`failure`) that something has failed
+    quietly.
 
     Readers drop a repeated `event_id`.
     """
@@ -180,6 +183,7 @@ class DriftEvent(Datum):
     offsets: tuple[OffsetRange, ...]
     detail: str
     source: str | None = None
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,7 +95,8 @@ class Profile(Datum):
     """One window of one partition and kind. The same whenever it is made again, so `profile_id` tells repeats.
 
     A `sealed` one holds no window: it says that the partition has fallen idle. `source`: rest, or None for the stream.
-    `topic_id`: of a topic that was made anew.
+    `topic_id`: of a topic that was made anew. `matched`: labels that met a prediction of this source; None in profiles
+    from before it was counted, and of other kinds. `classes`: what these labels said, of a multiclass task.
     """
 
     profile_id: str
@@ -116,3 +117,5 @@ class Profile(Datum):
     comparisons: tuple[Comparison, ...] = ()
     source: str | None = None
     topic_id: str | None = None
+    matched: int | None = None
+    classes: Mapping[str, int] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tidemill.contracts.events.platform import (
     DriftEvent,
     Evidence,
+    Failure,
     ModelPerformance,
     ModelVersion,
     RetrainRequest,
@@ -20,13 +21,14 @@ from tidemill.contracts.events.platform import (
 from tidemill.contracts.events.profiles import ErrorProfile, Profile
 from tidemill_learning.drift.detection.adding_up import enough
 from tidemill_learning.drift.detection.evidence import KINDS, TRACKS, Track, evidence, shifts, track_of
-from tidemill_learning.drift.detection.ordering import Item, WindowOrder
+from tidemill_learning.drift.detection.ordering import Item, WindowOrder, place_of
 from tidemill_learning.drift.detection.quality import QualityWatch
 from tidemill_learning.drift.detection.reporting import Reporter
 from tidemill_learning.drift.detection.season import Season
 from tidemill_learning.drift.detection.shift_detectors import DetectorResult
 from tidemill_learning.drift.detection.state import State, WatchedVersion, pack, unpack
 from tidemill_learning.drift.profiling.baseline import Baseline
+from tidemill_learning.drift.quiet.watch import QuietWatch
 
 if TYPE_CHECKING:
     from tidemill.contracts.model_file import ModelSpec
@@ -88,6 +90,7 @@ class Detector:
         self._champion = WatchedVersion(**self._state.champion) if self._state.champion else None
         self._baseline: Baseline | None = None
         self._quality: dict[bool, QualityWatch] = {}
+        self._quiet = QuietWatch(self._state.quiet)
 
     @property
     def champion(self) -> WatchedVersion | None:
@@ -106,6 +109,7 @@ class Detector:
 
     def to_bytes(self) -> bytes:
         """The state; `Detector(spec, topic, state)` and `set_champion` with the same champion go on from it."""
+        self._state.quiet = self._quiet.to_state()
         self._state.orders = {name: order.to_state() for name, order in self._orders.items()}
         if self._quality:
             self._state.quality, self._state.rest_quality = (self._quality[r].to_state() for r in (False, True))
@@ -139,7 +143,7 @@ class Detector:
         content = None if profile.sealed else self._content(track, profile)
         if content:
             order.hold(profile, content, traceparent)
-        outcomes: list[Outcome] = []
+        outcomes = self._quiet_failures(track, profile)
         for item in order.release(self._champion.partitions):
             group = self._state.groups.setdefault(track.name, [])
             group.append(item)
@@ -151,10 +155,21 @@ class Detector:
             self._state.last_traces = list(self._state.traces.get(track.name, []))
         return outcomes
 
+    @property
+    def failing(self) -> dict[Failure, bool]:
+        """Which quiet failures last, by what profiles tell."""
+        return self._quiet.lasting
+
+    def _quiet_failures(self, track: Track, profile: Profile) -> list[Outcome]:
+        assert self._baseline is not None
+        found = self._quiet.take(profile, self._baseline, learned=self._is_learned(track, profile))
+        return [self._reporter.failure(track, one, place_of(profile)) for one in found]
+
     def _start_anew(self) -> None:
         self._state.quality, self._state.rest_quality, self._state.alarms = {}, {}, {}
         self._state.windows, self._state.lasting, self._state.traces = {}, {}, {}
         self._state.short, self._state.season = {}, {}
+        self._quiet.version_changed()
         for track in TRACKS:
             if track.kind != "quality":  # reduced against the old version's reference; labels are kept as they are
                 self._orders[track.name].drop()

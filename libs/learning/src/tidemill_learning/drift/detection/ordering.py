@@ -18,6 +18,11 @@ Item = dict[str, Any]
 EXTENT = ("topic", "partition", "first_offset", "last_offset", "started_at", "ended_at")
 
 
+def place_of(profile: Profile) -> Item:
+    """Where a profile lies: of which log, offsets, times and window."""
+    return {name: getattr(profile, name) for name in (*EXTENT, "window")}
+
+
 class WindowOrder:
     """One kind of profile of one model. Depends only on the sequence of profiles that it is given.
 
@@ -76,10 +81,8 @@ class WindowOrder:
 
     def hold(self, profile: Profile, content: Any, traceparent: str | None = None) -> None:
         """Keep a new profile's content until its time has come; and its trace context, if it has one."""
-        extent = {name: getattr(profile, name) for name in EXTENT}
-        if traceparent is not None:
-            extent["traceparent"] = traceparent
-        self._waiting.append({**extent, "window": profile.window, "content": content})
+        traced = {"traceparent": traceparent} if traceparent is not None else {}
+        self._waiting.append({**place_of(profile), **traced, "content": content})
 
     def width(self, partitions: int) -> int:
         """Profiles that make one merged window: one of each of `partitions`, as far as they are waited for."""

@@ -13,6 +13,7 @@ from tidemill_learning.drift.detection.evidence import Track, by_version, extent
 from tidemill_learning.drift.detection.ordering import Item
 from tidemill_learning.drift.detection.quality import Totals
 from tidemill_learning.drift.detection.shift_detectors import DetectorResult
+from tidemill_learning.drift.quiet.watch import Quiet
 
 REQUESTED_BY = "drift"
 
@@ -68,6 +69,27 @@ class Reporter:
             detail=track.said(result.detail),
             **extent(group),
             source=track.source,
+        )
+
+    def failure(self, track: Track, found: Quiet, item: Item) -> DriftEvent:
+        """A quiet failure that a profile shows; `item`: where that lies."""
+        result = found.result
+        named = (result.detector, result.subject, result.detail, item["partition"], item["window"])
+        return DriftEvent(
+            event_id=self._id("quiet", found.failure, *named, *track.id_parts),
+            model=self.model,
+            version=self.version,
+            kind=result.kind,
+            detector=result.detector,
+            subject=result.subject,
+            statistic=result.statistic,
+            threshold=result.threshold,
+            window=item["window"],
+            records=result.records,
+            detail=track.said(result.detail),
+            **extent([item]),
+            source=track.source,
+            failure=found.failure,
         )
 
     def request(

@@ -47,7 +47,8 @@ class WatchedVersion:
 class State:
     """What a detector remembers, as plain JSON; see `Detector` for what the parts are. What is of REST stands under
     names of its own, so state from before it was watched is still state. `short`: windows that hold too few rows to be
-    looked at by themselves; `season`: what is usual at which hour of the week, of models that watch no quality.
+    looked at by themselves; `season`: what is usual at which hour of the week, of models that watch no quality;
+    `quiet`: what `QuietWatch` knows.
     """
 
     champion: dict[str, Any] | None = None
@@ -63,6 +64,7 @@ class State:
     last_traces: list[str] = field(default_factory=list)
     short: dict[str, list[Item]] = field(default_factory=dict)
     season: dict[str, Any] = field(default_factory=dict)
+    quiet: dict[str, Any] = field(default_factory=dict)
 
 
 def pack(state: State) -> bytes:

@@ -71,6 +71,11 @@ class LabelWindow:
         once = {key: self._once(met) for key, met in groups.items()} if self.asked else {}
         return {key: met for key, met in once.items() if met}
 
+    def labels_of(self, source: Source) -> dict[int, Any]:
+        """What each label said that met a prediction of the source, by its offset."""
+        groups = [met for (kind, *_), met in self.met.items() if kind == source]
+        return {one.label_offset: one.label for met in groups for one in met.values()}
+
     def _once(self, met: list[Met]) -> list[Met]:
         """The first answer to each event, but for events that the stream has answered."""
         streamed = {

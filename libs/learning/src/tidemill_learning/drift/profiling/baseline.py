@@ -94,6 +94,18 @@ class Baseline:
         positives = rows * float(self._reference["predictions"].get("mean", 0.5))
         return positives, rows - positives
 
+    @property
+    def classes(self) -> frozenset[str]:
+        """The classes that the version knows; none of another task."""
+        return frozenset(self._reference["predictions"].get("shares", {}))
+
+    def categories(self, feature: str) -> frozenset[str] | None:
+        """All values of a category that the version learned from; None where they are too many to be named, and of
+        numbers.
+        """
+        known = self._reference["features"].get(feature, {})
+        return frozenset(known["counts"]) if known.get("kind") == "category" and not known["other"] else None
+
     def features(self, profile: Profile) -> dict[str, Comparison]:
         """The features of a profile of kind features, by name; what the reference does not know is left out."""
         known = self._reference["features"]

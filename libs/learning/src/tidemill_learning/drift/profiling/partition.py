@@ -8,6 +8,7 @@ profiles of its own. `commits` says from where each log must be read again to re
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from tidemill_learning.drift.labels.orphans import OrphanWatch
 from tidemill_learning.drift.labels.outcomes import error_profile
 from tidemill_learning.drift.labels.paired_arms import comparisons
 from tidemill_learning.drift.profiling.clocks import PredictionClocks
-from tidemill_learning.drift.profiling.folds import Extent, FeatureFold, ScoreFold
+from tidemill_learning.drift.profiling.folds import Extent, FeatureFold, ScoreFold, top_categories
 from tidemill_learning.drift.profiling.log_values import NO_CONTEXTS, Contexts, Inputs, Said
 from tidemill_learning.drift.profiling.profiles import ROLES, Profiles, Role
 from tidemill_learning.drift.profiling.windows import LATER, Log, Longs, Part, Place, RestPlace, WindowRule
@@ -255,7 +256,8 @@ class PartitionProfiler:
             return []  # nobody had asked by then
         errors = [error_profile(task, source, *key, met[key]) for key in sorted(met)]
         compared = comparisons(task, [one for group in met.values() for one in group])
-        return [self._profiles.of_labels(source, window, errors, compared)]
+        said = Counter(map(str, window.labels_of(source).values())) if task == "multiclass" else Counter()
+        return [self._profiles.of_labels(source, window, errors, compared, top_categories(said)[0])]
 
     def _seal(self, role: Role, track: Track) -> Profile:
         log = {"clean": self._clean, "labels": self._labels}.get(role)

@@ -33,12 +33,14 @@ class Profiles:
         return self._profile(role, source, kind, window, fold.extent, scores=fold.scores())
 
     def of_labels(
-        self, source: Source, window: LabelWindow, errors: Sequence[ErrorProfile], comparisons: Sequence[Comparison]
-    ) -> Profile:
+        self, source: Source, window: LabelWindow, errors: Sequence[ErrorProfile], comparisons: Sequence[Comparison],
+        classes: Mapping[str, int],
+    ) -> Profile:  # fmt: skip
         """The profile of a window of labels that met a source's predictions."""
         return self._profile(
             "labels", source, "quality", window.number, window.extent,
-            errors=tuple(errors), comparisons=tuple(comparisons),
+            errors=tuple(errors), comparisons=tuple(comparisons), matched=len(window.labels_of(source)),
+            classes=classes,
         )  # fmt: skip
 
     def seal(self, role: Role, source: Source, kind: ProfileKind, window: int, extent: Extent) -> Profile:
