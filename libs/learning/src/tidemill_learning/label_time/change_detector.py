@@ -42,16 +42,19 @@ class ChangeDetector:
     """ADWIN on the surprises of whatever version serves; an alarm where their mean rose, with the place of the change.
 
     A swap starts nothing anew: labelled rows are scored by the version of now, whoever served when they were events.
-    That the mean fell is no alarm. After an alarm the watch begins anew. `state`: what `to_state` gave; ADWIN is made
-    again from the remembered labels. Measured: `tests/unit/learning/label_time/test_false_alarms.py`.
+    That the mean fell is no alarm, nor that it rose while answers became no worse. After an alarm the watch begins
+    anew. `state`: what `to_state` gave; ADWIN is made again from the remembered labels. Measured:
+    `tests/unit/learning/label_time/test_false_alarms.py`.
     """
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
         self._values: list[float] = []
+        self._losses: list[float] = []
         self._places: list[Place] = []
         self._begin_anew()
         state = state or {}
         self._values = [float(value) for value in state.get("values", ())]
+        self._losses = [float(loss) for loss in state.get("losses", self._values)]
         self._places = [Place(*place) for place in state.get("places", ())]
         self._watched = int(state.get("watched", 0))
         for value in self._values[len(self._values) - self._watched :]:
@@ -60,12 +63,13 @@ class ChangeDetector:
     def to_state(self) -> dict[str, Any]:
         """Plain JSON."""
         places = [[p.event_time, p.topic, p.partition, p.offset] for p in self._places]
-        return {"values": self._values, "places": places, "watched": self._watched}
+        return {"values": self._values, "losses": self._losses, "places": places, "watched": self._watched}
 
-    def add(self, surprise: float, place: Place) -> ChangePoint | None:
+    def add(self, surprise: float, loss: float, place: Place) -> ChangePoint | None:
         """Take in the next label; gives the change where there was one."""
         value = round(surprise, 5)
         self._values.append(value)
+        self._losses.append(round(loss, 5))
         self._places.append(place)
         before = self._adwin.estimation
         self._adwin.update(value)
@@ -94,7 +98,7 @@ class ChangeDetector:
 
     def _forget(self) -> None:
         cut = len(self._values) // 2
-        del self._values[:cut], self._places[:cut]
+        del self._values[:cut], self._losses[:cut], self._places[:cut]
         if self._watched > len(self._values):
             self._begin_anew()
             for value in self._values:
@@ -107,7 +111,16 @@ class ChangeDetector:
         values, places = self._values[-count:], self._places[-count:]
         order = sorted(range(len(places)), key=lambda k: places[k].event_time)
         found = locate(np.array([values[k] for k in order]))
-        return None if found is None else _change_point(found, [places[k] for k in order])
+        if found is None or not self._worse(found.at, [self._losses[-count:][k] for k in order]):
+            return None
+        return _change_point(found, [places[k] for k in order])
+
+    @staticmethod
+    def _worse(at: int, lost: Sequence[float]) -> bool:
+        """Whether answers became worse, too. A version that has taken over may promise more than the one before it and
+        keep more of it, if not all: that is no change of the world.
+        """
+        return float(np.mean(lost[at:])) > float(np.mean(lost[:at]))
 
 
 def _change_point(found: Located, places: Sequence[Place]) -> ChangePoint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +17,18 @@ GROWTH_AFTER_CHANGE = 4
 GROWTH_AT_FIRST = 2
 """Of the first concept: its first version has many rows already."""
 
+LEAST_GROWTH = 4
+"""A fit follows another one with a quarter more rows at least."""
+
 AT_START = 3
 MOST_SAVED = 5
 """Tokens at the start, and at most: so many fits may follow one another closely."""
 
 RESERVED = 1
 """A token that the growth of the first concept leaves for a change."""
+
+RESERVED_BY_PAYING = 2
+"""Tokens that fits leave for a change which follow one another for as long as they pay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,9 @@ class FitSchedule:
     have doubled. What is due waits for a token of the `budget`.
 
     Learning on all rows since the change, each time that they have grown by a factor, costs a logarithm of fits and is
-    never far behind what the rows could teach.
+    never far behind what the rows could teach. Where the version of such a fit has taken over, the rows since have more
+    to teach than was thought (the world turns slowly): the next fit follows as soon as the budget has one more token,
+    and so on while they pay.
 
     >>> schedule = FitSchedule(first_after=2_000, budget=Budget())
     >>> schedule.due(1_999), schedule.due(2_000)
@@ -64,10 +73,15 @@ class FitSchedule:
         self._growth = int(state.get("growth", GROWTH_AT_FIRST))
         self._tokens = float(state.get("tokens", min(AT_START, budget.fits)))
         self._versions = bool(state.get("versions", False))
+        self._last = int(state.get("last", 0))
+        self._pays: int | None = state.get("pays")
 
     def to_state(self) -> dict[str, Any]:
         """Plain JSON."""
-        return {"next": self._next, "growth": self._growth, "tokens": self._tokens, "versions": self._versions}
+        return {
+            "next": self._next, "growth": self._growth, "tokens": self._tokens, "versions": self._versions,
+            "last": self._last, "pays": self._pays,
+        }  # fmt: skip
 
     @property
     def next_at(self) -> int:
@@ -85,18 +99,27 @@ class FitSchedule:
 
     def changed(self) -> None:
         """There was a change: rows are counted anew."""
-        self._next, self._growth = AFTER_CHANGE, GROWTH_AFTER_CHANGE
+        self._next, self._growth, self._last = AFTER_CHANGE, GROWTH_AFTER_CHANGE, 0
+        self._pays = None
 
     def due(self, rows: int) -> bool:
         """Whether a fit is due with so many rows since the change."""
         kept = RESERVED if self._growth == GROWTH_AT_FIRST and self._versions else 0
-        return rows >= self._next and self._tokens >= 1.0 + kept
+        grown = rows >= self._next and self._tokens >= 1.0 + kept
+        pays = self._pays is not None and rows >= self._pays and self._tokens >= 1.0 + RESERVED_BY_PAYING
+        return grown or pays
 
     def fitted(self, rows: int) -> None:
         """A fit on so many rows was asked for: it costs a token, whatever comes of it."""
         self._tokens -= 1.0
-        while self._next <= rows:
+        self._last, self._pays = rows, None
+        while self._next < rows + max(1, rows // LEAST_GROWTH):
             self._next *= self._growth
+
+    def paid(self) -> None:
+        """A version took over from another one: what it learned was worth learning."""
+        if self._last:
+            self._pays = self._last + math.ceil(self._budget.rows_per_token)
 
     def made(self) -> None:
         """There is a version."""
@@ -106,4 +129,4 @@ class FitSchedule:
         """The fit on so many rows gave no version: the first one may be tried again whatever the budget is."""
         if not self._versions:
             self._tokens += 1.0
-        self._next = min(self._next, rows + max(1, rows // 4))
+        self._next = min(self._next, rows + max(1, rows // LEAST_GROWTH))

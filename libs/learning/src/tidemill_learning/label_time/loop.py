@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tidemill_learning.label_time.base_rate import BaseRate
 from tidemill_learning.label_time.change_detector import ChangeDetector, Place
 from tidemill_learning.label_time.change_point import ChangePoint
-from tidemill_learning.label_time.contest import Contest
+from tidemill_learning.label_time.contest import NEEDED, Contest
 from tidemill_learning.label_time.fit_schedule import Budget, FitSchedule
 from tidemill_learning.label_time.losses import losses, surprises
 from tidemill_learning.label_time.pool import Pool, Takeover
@@ -159,7 +159,7 @@ class LabelTime:
         self._schedule.made()
         if self._pool.champion is None and spread:
             self._spread = spread
-        return self._numbered(self._pool.add(version, self._concept, contest))
+        return self._taken(self._pool.add(version, self._concept, contest))
 
     def unfitted(self) -> None:
         """The fit that was due gave no version: it is due again when a quarter more rows are there."""
@@ -183,12 +183,13 @@ class LabelTime:
             held = self._held_against(rows, loss, taken)
             decides = [at for at in (self._pool.enough_at(gains), self._probation.enough_at(held)) if at is not None]
             end = taken + min(decides) + 1 if decides else len(rows)
-            surprise = None
+            watched = None
             if champion is not None:
-                surprise = surprises(self._task, loss[champion][taken:end], answers[champion].scores[taken:end])
-            stop, due, found = self._watch(rows, taken, end, surprise)
+                lost = loss[champion][taken:end]
+                watched = surprises(self._task, lost, answers[champion].scores[taken:end]).tolist(), lost.tolist()
+            stop, due, found = self._watch(rows, taken, end, watched)
             decisions += [*found, *self._born_bad(rows, held, taken, stop)]
-            takeover = self._numbered(self._pool.learn({v: gain[: stop - taken] for v, gain in gains.items()}))
+            takeover = self._taken(self._pool.learn({v: gain[: stop - taken] for v, gain in gains.items()}))
             if takeover is not None:
                 decisions.append(takeover)
             if due:
@@ -223,10 +224,10 @@ class LabelTime:
         return [replace(found, event_time=rows.places[stop - 1].event_time, label=self._labels)]
 
     def _watch(
-        self, rows: LabelledRows, begin: int, end: int, surprise: NDArray[np.float64] | None
+        self, rows: LabelledRows, begin: int, end: int, watched: tuple[list[float], list[float]] | None
     ) -> tuple[int, bool, list[Changed]]:
         """Label by label from `begin` up to `end`, or to an alarm, or to where a fit is due; gives where it stopped,
-        whether for a fit, and alarms.
+        whether for a fit, and alarms. `watched`: the champion's surprises and losses, None without one.
         """
         alarms: list[Changed] = []
         for k in range(begin, end):
@@ -235,7 +236,9 @@ class LabelTime:
             self._cut_off = max(self._cut_off, int(rows.observed_at[k]))
             self._schedule.label()
             self._rows += self._change is None or place.event_time >= self._change.event_time
-            found = self._detector.add(float(surprise[k - begin]), place) if surprise is not None else None
+            found = None
+            if watched is not None:
+                found = self._detector.add(watched[0][k - begin], watched[1][k - begin], place)
             change = self._after_cooldown(found)
             if change is not None:
                 alarms.append(self._changed(change))
@@ -245,10 +248,12 @@ class LabelTime:
                 return k + 1, False, alarms
         return end, False, alarms
 
-    def _numbered(self, takeover: Takeover | None) -> Takeover | None:
+    def _taken(self, takeover: Takeover | None) -> Takeover | None:
         if takeover is None:
             return None
         self._probation.begin(takeover.version, proved=takeover.over is not None)
+        if takeover.over is not None and takeover.needed <= NEEDED:
+            self._schedule.paid()
         return replace(takeover, label=self._labels)
 
     def _after_cooldown(self, found: ChangePoint | None) -> ChangePoint | None:

@@ -71,8 +71,9 @@ def search(
     cost: DecisionCost | None = None,
     trials: int | None = None,
 ) -> Search:
-    """Fit on `parts.fit`, measure on `parts.tune`; every candidate's first setting before any second one. `cost`: of
-    wrong decisions, which are then taken where they cost least.
+    """Fit on `parts.fit`, measure on `parts.tune`; every candidate's first setting before any second one, which is
+    tried where that candidate is the best so far. `cost`: of wrong decisions, which are then taken where they cost
+    least.
 
     The first attempt always runs, and while all have failed the next one does. A later one starts only if as long as
     the longest so far still fits into the budget, so the budget is passed by at most one surprise. `monotonic` gives
@@ -89,6 +90,9 @@ def search(
         late = monotonic() - began + longest > budget_s if trials is None else len(attempts) >= trials
         if usable and late:
             skipped.append(candidate)
+            continue
+        again = any(attempt.candidate == candidate for attempt in attempts)
+        if again and usable and _ranked(metric, usable)[0][1].candidate != candidate:
             continue
         started = monotonic()
         trial = partial(fit, candidate, params, task, specs, parts.fit, parts.tune, seed, class_weights)

@@ -27,7 +27,7 @@ from tidemill_learning.training.onnx.parity import Parity, edge_rows, prove_pari
 from tidemill_learning.training.search import NoCandidate, Search, said, search
 from tidemill_learning.training.split import TemporalSplit, known_at, temporal_split
 from tidemill_learning.training.texts import with_short_texts
-from tidemill_learning.training.windows import best_window, split_at
+from tidemill_learning.training.windows import Window, best_window, split_at
 
 __all__ = ["ChampionModel", "Trained", "train"]
 
@@ -223,19 +223,19 @@ def _made(spec: ModelSpec, best: Fitted, data: _Data, more: bool) -> _Made:
         params = refit_params(best)
         return fit(best.candidate, params, best.task, data.specs, rows, None, learned.seed, learned.class_weights)
 
-    window, judged_on, judged = data.window, parts.fit, best
+    window, judged_on, judged = Window(data.window, parts.fit, best), parts.fit, best
     if more:
-        chosen = best_window(best, data.before, parts, again, data.window)
-        window, judged_on = chosen.name, chosen.rows.followed_by(parts.tune)
+        window = best_window(best, data.before, parts, again, data.window)
+        judged_on = window.reaching(window.rows.followed_by(parts.tune))
         judged = again(judged_on)
-    _, final_on = split_at(data.usable, int(judged_on.event_time.min()))
+    final_on = window.reaching(data.usable)
     final = again(final_on)
     graph = to_onnx(final)
     parity = prove_parity(final, graph, parts.test.inputs, data.specs)
     same = one_answer(run_graph(graph, parts.test.inputs, final.task), final.scale)
     if same:
         raise ValueError(same)
-    return _Made(window, judged, judged_on, final, final_on, graph, parity, more)
+    return _Made(window.name, judged, judged_on, final, final_on, graph, parity, more)
 
 
 def _trained(
