@@ -134,4 +134,4 @@ def test_of_many_errors_the_first_hundred_are_told_and_the_others_counted(client
 def test_no_more_outputs_are_answered_than_there_are(client: Client) -> None:
     asked = {"inputs": [tensor("distance")], "outputs": [{"name": "probability"}] * 9}
     answer = client.post(INFER, json=asked)
-    assert (answer.status_code, answer.json()["error"]) == (422, "9 outputs are asked for, there are 3")
+    assert (answer.status_code, answer.json()["error"]) == (422, "9 outputs are asked for, there are 4")

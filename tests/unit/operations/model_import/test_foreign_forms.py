@@ -49,7 +49,7 @@ class Importing:
         inputs: dict[str, Any] | None = None, **meant: Any,
     ) -> OnnxModel:  # fmt: skip
         features = tuple(Feature(name, kind) for name, kind in zip(NAMES, kinds, strict=False))
-        spec = SimpleNamespace(name="toy", target=SimpleNamespace(task=task), features=features)
+        spec = SimpleNamespace(name="toy", target=SimpleNamespace(task=task, cost=None), features=features)
         fit = fitted(data, spec, Meant(**meant), {})  # type: ignore[arg-type]
         return proved(fit, INPUTS if inputs is None else inputs, self.prover)
 

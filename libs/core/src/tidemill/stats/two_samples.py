@@ -31,9 +31,9 @@ def chi_square_tail(statistic: float, freedom: int) -> float:
     >>> round(chi_square_tail(3.841, 1), 3), round(chi_square_tail(18.307, 10), 3)
     (0.05, 0.05)
     """
-    if statistic <= 0:
-        return 1.0
     half, odd = statistic / 2, freedom % 2
+    if half <= 0:  # of the smallest number above 0, too
+        return 1.0
     powers = [k + odd / 2 for k in range(freedom // 2)]
     terms = [math.exp(a * math.log(half) - half - math.lgamma(a + 1)) for a in powers]
     return min(1.0, math.fsum([*terms, math.erfc(math.sqrt(half)) if odd else 0.0]))

@@ -183,7 +183,8 @@ class DriftEvent(Datum):
     offsets: tuple[OffsetRange, ...]
     detail: str
     source: str | None = None
-    failure: Failure | None = None
+    failure: str | None = None
+    """One of `Failure`; another one that a later release tells of is read all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
