@@ -48,7 +48,8 @@ def check_story(summary: dict[str, Any]) -> None:
     first, *later = summary["versions"]
     assert first["version"] == 1
     assert first["cause"] == "first_data"
-    assert any(version["cause"] in ("drift", "prediction", "quality") for version in later)
+    causes = ("drift", "prediction", "quality")
+    assert any(version["cause"] in causes or version["since_change"] for version in later)
     assert summary["drift_events"] >= 1
     assert summary["retrain_runs"] >= 2
     assert len(summary["swaps"]) == len(later)

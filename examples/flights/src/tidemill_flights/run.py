@@ -223,8 +223,14 @@ class _Demo:
             "runs under way": len(live.open_runs()),
             "requests without answer": len(live.unanswered()),
             "versions not released": len(live.unreleased()),
+            "versions that have not answered yet": int(not self._answers()),
         }
         return ", ".join(f"{count:,} {name}" for name, count in facts.items() if count)
+
+    def _answers(self) -> bool:
+        """Whether REST was answered last by the version that is to serve."""
+        serving = self.observer.state.serving
+        return serving is None or self.predicting.state.latest == serving["champion"]["version"]
 
     def _until(self, done: Callable[[], bool], seconds: float | None) -> bool:
         deadline = None if seconds is None else time.monotonic() + seconds
@@ -251,10 +257,11 @@ class _Demo:
                 raise PlatformError(f"the demo itself failed: {part.failure!r}") from part.failure
 
     def _end_clients(self) -> list[Kill]:
-        self.predicting.stop()
         self.killer.stop()
+        self.observer.stop()  # what it has seen by now is what there is to answer with
+        self._until(self._answers, DRAIN_S)
+        self.predicting.stop()
         time.sleep(0.5)  # REST predictions are logged a moment after their answers
-        self.observer.stop()
         return self.killer.kills
 
     def _forget_flights(self) -> None:

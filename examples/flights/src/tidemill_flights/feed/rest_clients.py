@@ -63,7 +63,7 @@ class Http:
 @dataclass(slots=True)
 class RestState:
     """What the prediction client has seen. `latencies_ms`: of answered requests; `versions`: answers by model
-    version.
+    version; `latest`: the version of the last answer.
     """
 
     requests: int = 0
@@ -71,6 +71,7 @@ class RestState:
     retries: int = 0
     latencies_ms: list[float] = field(default_factory=list)
     versions: Counter[int] = field(default_factory=Counter)
+    latest: int | None = None
     first_error: str = ""
     began: float | None = None
     ended: float | None = None
@@ -152,7 +153,8 @@ class Predicting(Background):
         if len(versions) != 1:
             self._failed(f"an answer names the versions {sorted(versions)}")
             return
-        self.state.versions[versions.pop()] += 1
+        self.state.latest = versions.pop()
+        self.state.versions[self.state.latest] += 1
 
     def _failed(self, what: str) -> None:
         self.state.errors += 1

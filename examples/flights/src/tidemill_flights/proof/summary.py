@@ -52,14 +52,25 @@ def finished_runs(live: LiveState) -> dict[int, dict[str, Any]]:
 
 
 def version_rows(live: LiveState, metric: str) -> list[dict[str, Any]]:
-    """Each version that served: number, its own score at the gate, and why it was made."""
+    """Each version that served: number, its own score at the gate, why it was made, and whether it learned from
+    what came since a change that was found.
+    """
     runs = finished_runs(live)
     rows = []
     for item in published_versions(live):
         run = runs.get(item.version, {})
         score = _metric(run.get("metrics", {}), metric)
-        rows.append({"version": item.version, "score": score, "cause": run.get("cause")})
+        rows.append(
+            {"version": item.version, "score": score, "cause": run.get("cause"), "since_change": since_change(run)}
+        )
     return rows
+
+
+def since_change(run: Mapping[str, Any]) -> bool:
+    """Whether a change was found that the rows of this run begin with: its first fit and those that follow it, on more
+    rows since then, answer the same change.
+    """
+    return run.get("change_point") is not None
 
 
 def _metric(metrics: Mapping[str, float], metric: str) -> float | None:
@@ -151,8 +162,8 @@ def _drift(live: LiveState) -> Condition:
 
 
 def _answer(live: LiveState, audit: Audit) -> Condition:
-    """A later version, trained because of drift with such an alarm in its evidence, gated, released, and
-    serving.
+    """A later version, trained because of drift with such an alarm in its evidence, or on what came since a change,
+    gated, released, and serving.
     """
     requests = {request["request_id"]: request for request in live.of("retrain_requests")}
     runs, reasons = finished_runs(live), []
@@ -161,7 +172,8 @@ def _answer(live: LiveState, audit: Audit) -> Condition:
         evidence = requests.get(run.get("request_id", ""), {}).get("evidence", [])
         alarmed = run.get("cause") in ALARMS or any(entry["kind"] in ALARMS for entry in evidence)
         served = bool(np.any(audit.predictions.epoch >= item.epoch))
-        if run.get("cause") in DRIFT_CAUSES and alarmed and run.get("gate") and served:
+        answers = (run.get("cause") in DRIFT_CAUSES and alarmed) or since_change(run)
+        if answers and run.get("gate") and served:
             return Condition(True, "a later version answers the drift", f"version {item.version}, cause {run['cause']}")
         reasons.append(
             f"version {item.version}: cause {run.get('cause')}, alarm in its evidence: {alarmed}, "
