@@ -66,7 +66,7 @@ faults-full: setup ## the same in full sizes; writes docs/fault-report.md too
 
 e2e: setup ## tests of the whole platform
 	@echo "== end-to-end tests"
-	@$(PYTEST) tests/e2e
+	@$(PYTEST) tests/e2e $(TWO_AT_ONCE)
 
 packaging: setup ## each service alone in an empty environment
 	@echo "== isolated installs"

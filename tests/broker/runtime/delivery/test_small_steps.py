@@ -41,7 +41,8 @@ def test_after_small_steps_the_other_partitions_go_on_while_records_keep_coming_
     with running(world, worker=worker, batch_size=500):
         assert others_read.wait(WAIT_S / 2), "partition 0 is never read"
         all_written(world, fed)
-    first = worker.named("process")[0]
+    of_it = (entry for entry in worker.named("process") if any(number == 3 for (_, number), _, _ in entry.records))
+    first = next(of_it)  # a busy broker may give another partition's records before it
     assert len(first.records) <= FEW and {number for (_, number), _, _ in first.records} == {3}, "in steps, alone"
     assert world.written_in_order()[3] == [*range(2_000), *range(2_030, fed)]
     assert world.written_in_order()[0] == list(range(2_000, 2_030))
