@@ -170,8 +170,18 @@ def test_however_windows_are_cut_no_label_is_counted_twice_in_a_share(windows: l
     rate = JoinRate()
     for labels, met in windows:
         rate = JoinRate(rate.to_state())
-        found = rate.take("stream", labels, min(labels, met))
+        found = rate.take("stream", 0, labels, min(labels, met))
         assert found is None or 0 <= found.share < found.least <= found.usual <= 1
+
+
+@given(st.permutations([0, 1] * 8))
+def test_a_rate_that_fell_in_every_partition_is_low_once_in_whatever_order_their_windows_come(order: list[int]) -> None:
+    rate, seen, low = JoinRate(), [0, 0], []
+    for partition in order:
+        rate.take("stream", partition, 200, 200 if seen[partition] < 5 else 0)
+        seen[partition] += 1
+        low.append(rate.low)
+    assert low == sorted(low) and low[-1], "a partition that lags is no recovery"
 
 
 @given(st.lists(st.integers(1, 80), min_size=1, max_size=30))

@@ -25,6 +25,10 @@ SLOWLY = 0.1
 """Weight of the newest share in what is usual."""
 
 
+_OfPartitions = dict[str, tuple[int, int]]
+"""Labels, and those that met a prediction, by partition."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fell:
     """`share` of `labels` labels met a prediction, where at least `least` would have been usual."""
@@ -41,18 +45,20 @@ class Fell:
 
 
 class JoinRate:
-    """The share of labels that met a prediction, of one source and both together. `state`: what `to_state` gave.
+    """The share of labels that met a prediction, of one source and both together, over the newest labels of every
+    partition: profiles come partition by partition, and one that lags must not look like a recovery. `state`: what
+    `to_state` gave.
 
     >>> rate = JoinRate()
-    >>> found = [rate.take("stream", 200, met) for met in (190, 188, 191, 100, 90)]
+    >>> found = [rate.take("stream", 0, 200, met) for met in (190, 188, 191, 100, 90)]
     >>> [one.detail if one else one for one in found[2:]]
     [None, None, '45% of 200 labels met a prediction where 95% do usually']
     """
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
         state = state or {}
-        self._counts: dict[str, list[int]] = {name: list(count) for name, count in state.get("counts", {}).items()}
-        self._now: dict[str, float] = dict(state.get("now", {}))
+        self._counts = _by_partition(state.get("counts", {}))
+        self._now = _by_partition(state.get("now", {}))
         self._usual: dict[str, list[float]] = {name: list(known) for name, known in state.get("usual", {}).items()}
         self._low = int(state.get("low", 0))
 
@@ -65,17 +71,18 @@ class JoinRate:
         """Whether it is too low now."""
         return self._low >= IN_A_ROW
 
-    def take(self, source: str, labels: int, met: int) -> Fell | None:
-        """Take in a window's labels, and how many of them met a prediction of this source; gives that the share fell,
-        in each window while it lasts.
+    def take(self, source: str, partition: int, labels: int, met: int) -> Fell | None:
+        """Take in a window's labels of a partition, and how many of them met a prediction of this source; gives that
+        the share fell, in each window while it lasts.
         """
-        count = self._counts.setdefault(source, [0, 0])
-        count[0], count[1] = count[0] + labels, count[1] + met
-        if count[0] < AT_ONCE:
+        counts = self._counts.setdefault(source, {})
+        before = counts.get(str(partition), (0, 0))
+        counts[str(partition)] = before[0] + labels, before[1] + met
+        if sum(rows for rows, _ in counts.values()) < AT_ONCE:
             return None
-        rows, share = count[0], count[1] / count[0]
-        self._counts[source], self._now[source] = [0, 0], share
-        found = self._judged(rows)
+        self._now.setdefault(source, {}).update(counts)
+        self._counts[source] = {}
+        share, found = _share(self._now[source]), self._judged(sum(rows for rows, _ in counts.values()))
         if found is None:
             self._learn(source, share)
             self._low = 0
@@ -87,7 +94,7 @@ class JoinRate:
         known = {name: usual for name, (seen, usual) in self._usual.items() if seen >= USUAL_AFTER}
         if not known:
             return None
-        usual, now = min(1.0, sum(known.values())), min(1.0, sum(self._now.values()))
+        usual, now = min(1.0, sum(known.values())), min(1.0, sum(map(_share, self._now.values())))
         least = usual - max(FELL, SIGMAS * math.sqrt(usual * (1 - usual) / rows))
         return Fell(now, usual, least, rows) if now < least else None
 
@@ -95,3 +102,14 @@ class JoinRate:
         seen, usual = self._usual.get(source, [0, share])
         weight = max(SLOWLY, 1 / (seen + 1))
         self._usual[source] = [min(seen + 1, USUAL_AFTER), round(usual + weight * (share - usual), 6)]
+
+
+def _share(counts: _OfPartitions) -> float:
+    return sum(met for _, met in counts.values()) / sum(rows for rows, _ in counts.values())
+
+
+def _by_partition(state: Mapping[str, Any]) -> dict[str, _OfPartitions]:
+    return {
+        source: {partition: (int(rows), int(met)) for partition, (rows, met) in counts.items()}
+        for source, counts in state.items()
+    }

@@ -64,7 +64,7 @@ class QuietWatch:
     def _join(self, profile: Profile) -> Iterator[Quiet]:
         if profile.matched is None:
             return  # written before it was counted
-        fell = self._rate.take(profile.source or "stream", profile.records, profile.matched)
+        fell = self._rate.take(profile.source or "stream", profile.partition, profile.records, profile.matched)
         if fell is not None and not self._told:
             measured = fell.usual - fell.share, fell.usual - fell.least
             yield Quiet(
