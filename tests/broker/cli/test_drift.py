@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from tests.broker.drift.conftest import MODEL, START_MS, World, world
 from tests.support.polling import until
+from tests.support.processes.service_process import take_on
 from tidemill.contracts.events.platform import RetrainRequest, RetrainRun
 from tidemill_cli.app import cli
 
@@ -40,10 +41,7 @@ def ask_and_refuse(world: World) -> None:
 
 @pytest.fixture
 def told(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
-    monkeypatch.chdir(tmp_path)
-    for name, value in world.environment.items():
-        if name.startswith("TIDEMILL_"):
-            monkeypatch.setenv(name, value)
+    take_on(world.environment, tmp_path, monkeypatch)
     return world
 
 

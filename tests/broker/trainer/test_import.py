@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from tests.broker.trainer.world import MODEL, World
 from tests.support.models.foreign_models import foreign_graph
 from tests.support.polling import until
+from tests.support.processes.service_process import take_on
 from tidemill.artifact import GOLDEN_FILE, MODEL_FILE, REFERENCE_FILE, fetch_artifact
 from tidemill.rows.features import input_kinds
 from tidemill_cli.app import cli
@@ -20,10 +21,7 @@ def test_an_imported_model_becomes_a_version_without_a_training(world: World, mo
     world.push_events(0, 100)
     world.start()
     until(lambda: world.health("ready") == 200, 120, "readiness")
-    monkeypatch.chdir(world.folder)
-    for name, value in world.environment().items():
-        if name.startswith("TIDEMILL_"):
-            monkeypatch.setenv(name, value)
+    take_on(world.environment(), world.folder, monkeypatch)
     kinds = input_kinds(world.specs[MODEL].features)
     graph = foreign_graph(
         *([name for name, kind in kinds.items() if kind == wanted] for wanted in ("number", "category"))

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 CLI = "tidemill_cli"
 
 
@@ -19,6 +21,16 @@ def environment(settings: Mapping[str, object], *, inherit: bool = True) -> dict
     """
     kept = {name: value for name, value in os.environ.items() if inherit or not name.startswith("TIDEMILL_")}
     return kept | {f"TIDEMILL_{name.upper()}": str(value) for name, value in settings.items()}
+
+
+def take_on(environment: Mapping[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have this process the settings of a service's environment, and `folder` as its own, until the test ends: a
+    command that it calls then speaks to the same platform.
+    """
+    monkeypatch.chdir(folder)
+    for name, value in environment.items():
+        if name.startswith("TIDEMILL_"):
+            monkeypatch.setenv(name, value)
 
 
 def start(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tidemill.contracts.events.platform import DriftEvent, Evidence, ModelPerformance, RetrainRequest
+from tidemill.contracts.events.platform import DriftEvent, Evidence, Failure, ModelPerformance, RetrainRequest
 from tidemill.contracts.events.profiles import ErrorProfile
 from tidemill.ids import deterministic_id
 from tidemill_learning.drift.detection.evidence import Track, by_version, extent
@@ -55,8 +55,21 @@ class Reporter:
 
     def event(self, track: Track, result: DetectorResult, group: Sequence[Item], window: int) -> DriftEvent:
         """What a detector found in a window."""
+        named = ("drift", result.kind, result.detector, result.subject, window)
+        return self._event(track, result, group, window, named, None)
+
+    def failure(self, track: Track, found: Quiet, item: Item) -> DriftEvent:
+        """A quiet failure that a profile shows; `item`: where that lies."""
+        result, window = found.result, item["window"]
+        named = ("quiet", found.failure, result.detector, result.subject, result.detail, item["partition"], window)
+        return self._event(track, result, [item], window, named, found.failure)
+
+    def _event(
+        self, track: Track, result: DetectorResult, group: Sequence[Item], window: int, named: Sequence[str | int],
+        failure: Failure | None,
+    ) -> DriftEvent:  # fmt: skip
         return DriftEvent(
-            event_id=self._id("drift", result.kind, result.detector, result.subject, window, *track.id_parts),
+            event_id=self._id(*named, *track.id_parts),
             model=self.model,
             version=self.version,
             kind=result.kind,
@@ -69,27 +82,7 @@ class Reporter:
             detail=track.said(result.detail),
             **extent(group),
             source=track.source,
-        )
-
-    def failure(self, track: Track, found: Quiet, item: Item) -> DriftEvent:
-        """A quiet failure that a profile shows; `item`: where that lies."""
-        result = found.result
-        named = (result.detector, result.subject, result.detail, item["partition"], item["window"])
-        return DriftEvent(
-            event_id=self._id("quiet", found.failure, *named, *track.id_parts),
-            model=self.model,
-            version=self.version,
-            kind=result.kind,
-            detector=result.detector,
-            subject=result.subject,
-            statistic=result.statistic,
-            threshold=result.threshold,
-            window=item["window"],
-            records=result.records,
-            detail=track.said(result.detail),
-            **extent([item]),
-            source=track.source,
-            failure=found.failure,
+            failure=failure,
         )
 
     def request(
