@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from tidemill_flights.feed.rest_clients import RestState
 from tidemill_flights.live import LiveState
@@ -133,6 +134,16 @@ def test_epochs_that_keep_the_version_are_no_swaps() -> None:
 
 def test_each_version_has_its_score_and_cause() -> None:
     assert version_rows(closed_loop(), "roc_auc") == [
-        {"version": 1, "score": 0.61, "cause": "first_data"},
-        {"version": 2, "score": 0.62, "cause": "quality"},
+        {"version": 1, "score": 0.61, "cause": "first_data", "since_change": False},
+        {"version": 2, "score": 0.62, "cause": "quality", "since_change": False},
     ]
+
+
+@pytest.mark.parametrize(("cause", "closes"), [("schedule", True), ("quality", True), ("manual", False)])
+def test_a_later_fit_of_the_loop_on_what_came_since_a_change_answers_it(cause: str, closes: bool) -> None:
+    live = closed_loop()
+    live.news[6] = run(2, cause, "nobody's")
+    live.news[6].datum["change_point"] = {"event_time": 5}
+    assert version_rows(live, "roc_auc")[1]["since_change"] is closes
+    failed = [condition.text for condition in judge(live, audit(), asked(), 100.0, killed=False).failures]
+    assert failed == ([] if closes else ["a later version answers the drift"])

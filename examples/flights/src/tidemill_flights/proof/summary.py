@@ -15,6 +15,8 @@ from tidemill_flights.proof.audit import Audit
 
 DRIFT_CAUSES = frozenset({"drift", "prediction", "quality"})
 ALARMS = frozenset({"prediction", "quality"})
+OF_THE_LOOP = DRIFT_CAUSES | {"schedule"}
+"""Why the loop itself fits after the first version: a change, or more rows since it. The rest a person asks for."""
 LEAST_REQUESTS_A_SECOND = 20.0
 
 
@@ -67,10 +69,10 @@ def version_rows(live: LiveState, metric: str) -> list[dict[str, Any]]:
 
 
 def since_change(run: Mapping[str, Any]) -> bool:
-    """Whether a change was found that the rows of this run begin with: its first fit and those that follow it, on more
-    rows since then, answer the same change.
+    """Whether the loop made this run for a change that was found: the first fit and those that follow it, on more rows
+    since then, answer the same change.
     """
-    return run.get("change_point") is not None
+    return run.get("cause") in OF_THE_LOOP and run.get("change_point") is not None
 
 
 def _metric(metrics: Mapping[str, float], metric: str) -> float | None:
