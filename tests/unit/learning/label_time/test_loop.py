@@ -137,7 +137,7 @@ def test_a_fit_that_gave_nothing_is_due_again_with_a_quarter_more_rows() -> None
     rows = LabelledRows(stream.y, stream.time, [Place(int(t)) for t in stream.time])
     taken, (due,) = loop.learn(rows, {})
     assert isinstance(due, FitDue) and (taken, due.rows, due.cause) == (1_000, 1_000, "first_data")
-    with pytest.raises(ValueError, match="a fit is due"):
+    with pytest.raises(ValueError, match="a fit or a mixture is due"):
         loop.learn(rows, {})
     loop.unfitted()
     rest = LabelledRows(stream.y[taken:], stream.time[taken:], [Place(int(t)) for t in stream.time[taken:]])

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from tidemill_learning.backtest.fitting import Scorer, Tried
 from tidemill_learning.backtest.stream import Stream
 from tidemill_learning.decisions import ONE_HALF
+from tidemill_learning.label_time.mixture.answers import spread_out
+from tidemill_learning.label_time.pool import Members
 
 Floats = NDArray[np.float64]
 
@@ -24,12 +26,15 @@ Advance = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A version that serves from the event on for which `labels` labels are known. `why`: one sentence."""
+    """A version that serves from the event on for which `labels` labels are known. `why`: one sentence; `mixture`: the
+    members of a mixture and their weights.
+    """
 
     version: int
     labels: int
     at_ms: int
     why: str
+    mixture: Members = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +99,20 @@ class Version:
         blocks = rows // BLOCK
         for block in np.unique(blocks).tolist():
             mine = blocks == block
-            of_block = self._block(block)
+            of_block = self.block(block)
             if found is None:
                 found = np.empty((len(rows), *of_block.shape[1:]))
             found[mine] = of_block[rows[mine] - block * BLOCK]
         return np.empty(0) if found is None else found
 
-    def _block(self, block: int) -> Floats:
-        if block not in self._blocks:
-            inputs = self._stream.inputs_of(slice(block * BLOCK, (block + 1) * BLOCK))
-            self._blocks[block] = self.scorer.score(inputs)
-        return self._blocks[block]
+    def block(self, number: int) -> Floats:
+        """Scores of the rows of one block."""
+        if number not in self._blocks:
+            self._blocks[number] = self._scored(number)
+        return self._blocks[number]
+
+    def _scored(self, number: int) -> Floats:
+        return self.scorer.score(self._stream.inputs_of(slice(number * BLOCK, (number + 1) * BLOCK)))
 
 
 def answers(stream: Stream, versions: Mapping[int, Version], releases: Sequence[Release]) -> tuple[Floats, Floats]:
@@ -122,15 +130,6 @@ def answers(stream: Stream, versions: Mapping[int, Version], releases: Sequence[
             continue
         version = versions[release.version]
         scores = version.scores(rows)
-        found[rows] = _spread_out(scores, version.scorer.classes, stream.classes) if many else scores
+        found[rows] = spread_out(scores, version.scorer.classes, stream.classes) if many else scores
         decided_at[rows] = version.scorer.threshold
     return found, decided_at
-
-
-def _spread_out(scores: Floats, own: Sequence[str], classes: Sequence[str]) -> Floats:
-    """Columns of a version's classes as those of the stream's: one that it does not know has probability 0."""
-    place = {name: k for k, name in enumerate(classes)}
-    wide = np.zeros((len(scores), len(classes)))
-    for k, name in enumerate(own):
-        wide[:, place[name]] = scores[:, k]
-    return wide

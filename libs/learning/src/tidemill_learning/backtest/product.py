@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.rows.features import FeatureLike
 from tidemill_learning.backtest.fitting import Fit, Made, Order
+from tidemill_learning.backtest.mixture import MixtureScorer
 from tidemill_learning.decisions import ONE_HALF
 from tidemill_learning.training.onnx.parity import open_graph
 from tidemill_learning.training.train import Trained, train
@@ -43,7 +44,7 @@ def product_fit(spec: ModelSpec) -> Fit:
         if order.newest is not None:
             own = replace(spec, training=replace(spec.training, newest=order.newest))
         rows = order.stream.rows.take(pa.array(order.stream.known_rows(order.labels)))
-        champion = order.champion if isinstance(order.champion, GraphScorer) else None
+        champion = order.champion if isinstance(order.champion, GraphScorer | MixtureScorer) else None
         trained = train(own, rows, order.cut_off_ms, _still, champion, order.change, sequential=True)
         refused = "" if trained.gate.passed else trained.reason
         return Made(

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidemill_learning.backtest.fitting import Fits, Made, Order, Tried
+from tidemill_learning.backtest.mixture import MixedVersion
 from tidemill_learning.backtest.playing import Advance, Alarm, Played, Release, Version, answers
 from tidemill_learning.backtest.stream import Stream
 from tidemill_learning.label_time.change_detector import Place
 from tidemill_learning.label_time.fit_schedule import Budget
-from tidemill_learning.label_time.loop import Answers, Changed, Decision, FitDue, LabelledRows, LabelTime
+from tidemill_learning.label_time.loop import Answers, Changed, Decision, FitDue, LabelledRows, LabelTime, MixDue
 from tidemill_learning.label_time.pool import Takeover
 
 AT_ONCE = 512
@@ -60,7 +61,7 @@ class _Play:
             for decision in decisions:
                 self._note(decision)
             if loop.awaits:
-                self._fit(loop, decisions[-1])
+                self._made(loop, decisions[-1])
             advance(at, len(stream))
         seconds = policy.fits.clock() - began - sum(fit.seconds for fit in self.fits)
         scores, decided_at = answers(stream, self.versions, self.releases)
@@ -76,8 +77,19 @@ class _Play:
         versions = {number: self.versions[number] for number in loop.versions}
         return {number: Answers(one.scores(rows), one.scorer.classes) for number, one in versions.items()}
 
-    def _fit(self, loop: LabelTime, due: Decision) -> None:
-        assert isinstance(due, FitDue)
+    def _made(self, loop: LabelTime, due: Decision) -> None:
+        if isinstance(due, MixDue):
+            self._mix(loop, due)
+        elif isinstance(due, FitDue):
+            self._fit(loop, due)
+
+    def _mix(self, loop: LabelTime, due: MixDue) -> None:
+        self.made += 1
+        self.versions[self.made] = MixedVersion([(self.versions[v], weight) for v, weight in due.members], self.stream)
+        self._note(loop.mixed(self.made))
+        self._forget(loop)
+
+    def _fit(self, loop: LabelTime, due: FitDue) -> None:
         if due.cause != "first_data" and not self.policy.on_quality:
             loop.unfitted()
             return
@@ -95,13 +107,16 @@ class _Play:
         takeover = loop.fitted(number, made.contest, made.spread)
         if takeover is not None:
             self._note(takeover)
+        self._forget(loop)
+
+    def _forget(self, loop: LabelTime) -> None:
         kept = {*loop.versions, *(release.version for release in self.releases)}
         self.versions = {k: version for k, version in self.versions.items() if k in kept}
 
     def _note(self, decision: Decision) -> None:
         if isinstance(decision, Takeover):
             at = self._known_at(decision.label)
-            self.releases.append(Release(decision.version, decision.label, at, decision.detail))
+            self.releases.append(Release(decision.version, decision.label, at, decision.detail, decision.mixture))
         elif isinstance(decision, Changed):
             self.alarms.append(self._alarm(decision))
 

@@ -55,10 +55,12 @@ class Contest:
 
     def enough_at(self, gains: NDArray[np.float64], needed: float = NEEDED) -> int | None:
         """Which of the next gains, shape [n], is the first with as much evidence as needed; takes none in."""
-        if not len(gains):
-            return None
-        enough = np.flatnonzero(_log_means(self._walk(gains)) >= needed)
+        enough = np.flatnonzero(self.along(gains) >= needed)
         return int(enough[0]) if len(enough) else None
+
+    def along(self, gains: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The log evidence after each of the next gains, shape [n]; takes none in."""
+        return _log_means(self._walk(gains)) if len(gains) else np.empty(0)
 
     def add(self, gains: NDArray[np.float64]) -> None:
         """Take in gains, shape [n], each in [-1, 1]."""

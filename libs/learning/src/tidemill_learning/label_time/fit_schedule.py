@@ -35,11 +35,13 @@ RESERVED_BY_PAYING = 2
 class Budget:
     """At most `fits` in any stretch of `rows` labelled rows, on average: a token bucket. `cooldown_ms`: of label time,
     after an alarm; what looks like another change within it waits for its end, and is noise unless it lasts until then.
+    `mixtures`: at most so many in so many labelled rows; 0 of them: each version serves alone.
     """
 
     fits: int = 15
     rows: int = 40_000
     cooldown_ms: int = 0
+    mixtures: tuple[int, int] = (0, 1)
 
     @property
     def rows_per_token(self) -> float:
@@ -49,7 +51,7 @@ class Budget:
 
 def budget_of(spec: ModelSpec) -> Budget:
     """What the model file allows (`retrain`)."""
-    return Budget(*spec.retrain.fits, cooldown_ms=milliseconds(spec.retrain.cooldown))
+    return Budget(*spec.retrain.fits, cooldown_ms=milliseconds(spec.retrain.cooldown), mixtures=spec.retrain.mixtures)
 
 
 class FitSchedule:

@@ -2,67 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tidemill_learning.label_time.base_rate import BaseRate
-from tidemill_learning.label_time.change_detector import ChangeDetector, Place
 from tidemill_learning.label_time.change_point import ChangePoint
 from tidemill_learning.label_time.contest import NEEDED, Contest
+from tidemill_learning.label_time.decisions import Changed, Decision, FitDue, LabelledRows
 from tidemill_learning.label_time.fit_schedule import Budget, FitSchedule
 from tidemill_learning.label_time.losses import losses, surprises
-from tidemill_learning.label_time.pool import Pool, Takeover
+from tidemill_learning.label_time.mixture.answers import Answers
+from tidemill_learning.label_time.mixture.mixing import MixDue, Mixing
+from tidemill_learning.label_time.pool import Members, Pool, Takeover
 from tidemill_learning.label_time.probation import BASE_RATE, BornBad, Probation
+from tidemill_learning.label_time.watch import Watch
 from tidemill_learning.training.examples import Task
 
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """A version's scores of some rows, as `losses` takes them, and its classes in their order."""
-
-    scores: NDArray[np.float64]
-    classes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledRows:
-    """n rows in label time. `target` [n]; `observed_at` [n], epoch ms, ascending; `places` [n]: of the events."""
-
-    target: NDArray[np.generic]
-    observed_at: NDArray[np.int64]
-    places: Sequence[Place]
-
-    def __len__(self) -> int:
-        return len(self.target)
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """An alarm: the version that serves has become worse, since `change`. `label`: its number in label time."""
-
-    change: ChangePoint
-    version: int
-    label: int
-
-
-@dataclass(frozen=True, slots=True)
-class FitDue:
-    """A fit is wanted on the `rows` labelled rows since `change` (None: since the beginning) that were known by
-    `cut_off_ms`. `cause`: `first_data`, `quality` (the first one after a change) or `growth`.
-    """
-
-    cause: Literal["first_data", "quality", "growth"]
-    change: ChangePoint | None
-    rows: int
-    cut_off_ms: int
-    label: int
-
-
-Decision = Changed | FitDue | Takeover | BornBad
+__all__ = [
+    "Answers", "BornBad", "Changed", "Decision", "FitDue", "LabelTime", "LabelledRows", "MixDue", "Takeover",
+]  # fmt: skip
 
 
 class LabelTime:
@@ -72,18 +34,19 @@ class LabelTime:
     `first_after`: labelled rows that the first version wants; `state`: what `to_state` gave.
 
     Use: `taken, decisions = learn(rows, answers)`; after a `FitDue` (it is the last of the decisions then, and `awaits`
-    is set) fit, call `fitted` or `unfitted`, score the rows that were not taken by the versions of now, and go on.
+    is set) fit, call `fitted` or `unfitted`, score the rows that were not taken by the versions of now, and go on. The
+    same after a `MixDue`, with `mixed` or `unmixed`; there is none where the budget allows no mixtures.
     """
 
     def __init__(self, task: Task, first_after: int, budget: Budget, state: Mapping[str, Any] | None = None) -> None:
         state = state or {}
         self._task = task
-        self._detector = ChangeDetector(state.get("detector"))
+        self._watch = Watch(budget.cooldown_ms, state)
         self._schedule = FitSchedule(first_after, budget, state.get("schedule"))
-        self._cooldown, self._quiet_until = budget.cooldown_ms, int(state.get("quiet_until", 0))
         self._pool = Pool(state.get("pool"))
+        self._mixing = Mixing(task, budget, state.get("mixing"))
+        self._mixing.follow(self._pool)
         self._change = ChangePoint.from_dict(state["change"]) if state.get("change") else None
-        self._waiting = ChangePoint.from_dict(state["waiting"]) if state.get("waiting") else None
         self._concept, self._rows, self._labels, self._cut_off = (
             int(state.get(name, 0)) for name in ("concept", "rows", "labels", "cut_off")
         )
@@ -96,12 +59,11 @@ class LabelTime:
     def to_state(self) -> dict[str, Any]:
         """Plain JSON."""
         return {
-            "detector": self._detector.to_state(), "schedule": self._schedule.to_state(), "pool": self._pool.to_state(),
+            **self._watch.to_state(), "schedule": self._schedule.to_state(), "pool": self._pool.to_state(),
             "change": self._change.to_dict() if self._change else None, "concept": self._concept, "rows": self._rows,
             "labels": self._labels, "cut_off": self._cut_off, "fresh": self._fresh, "spread": self._spread,
-            "awaits": self.awaits, "quiet_until": self._quiet_until,
-            "waiting": self._waiting.to_dict() if self._waiting else None, "base_rate": self._base_rate.to_state(),
-            "probation": self._probation.to_state(),
+            "awaits": self.awaits, "base_rate": self._base_rate.to_state(), "probation": self._probation.to_state(),
+            "mixing": self._mixing.to_state(),
         }  # fmt: skip
 
     @property
@@ -144,12 +106,13 @@ class LabelTime:
         """Whether the version that serves was bad from its first labels on."""
         return self._probation.born_bad
 
-    def crown(self, version: int) -> None:
-        """A person released this version: it serves from now on."""
+    def crown(self, version: int, mixture: Members = ()) -> None:
+        """A person released this version: it serves from now on. `mixture`: its members, where it is one."""
         if version not in self._pool.versions:
-            self._pool.add(version, self._concept)
+            self._pool.add(version, self._concept, mixture=mixture)
         if version != self._pool.champion:
             self._pool.crown(version)
+        self._mixing.follow(self._pool)
 
     def fitted(self, version: int, contest: Contest | None = None, spread: float | None = None) -> Takeover | None:
         """The fit that was due made this version; `contest`: what its hold-out told against the champion. The first
@@ -166,34 +129,49 @@ class LabelTime:
         self.awaits = False
         self._schedule.failed(self._rows)
 
-    def learn(self, rows: LabelledRows, answers: Mapping[int, Answers]) -> tuple[int, list[Decision]]:
-        """Take in labelled rows; gives how many were taken, and what follows. All are, unless a fit is due before.
+    def mixed(self, version: int) -> Takeover:
+        """The mixture that was due is this version: it takes over."""
+        due = self._mixing.ended()
+        self.awaits = False
+        self._pool.add(version, self._concept, mixture=due.members)
+        return self._mixture_serves(version, due, due.members)
 
-        `answers`: of each of `versions`, to all of these rows. Raises ValueError while a fit is awaited.
+    def unmixed(self) -> None:
+        """The mixture that was due could not be made: the evidence for one begins anew."""
+        self._mixing.ended()
+        self.awaits = False
+
+    def learn(self, rows: LabelledRows, answers: Mapping[int, Answers]) -> tuple[int, list[Decision]]:
+        """Take in labelled rows; gives how many were taken, and what follows. All are, unless a fit or a mixture is due
+        before.
+
+        `answers`: of each of `versions`, to all of these rows. Raises ValueError while one of them is awaited.
         """
         if self.awaits:
-            raise ValueError("a fit is due: label time goes on after it")
+            raise ValueError("a fit or a mixture is due: label time goes on after it")
         loss = {v: losses(self._task, rows.target, a.scores, a.classes, self._spread) for v, a in answers.items()}
+        self._mixing.look(rows.target, answers, self._spread)
         taken = 0
         decisions: list[Decision] = []
-        due = False
-        while taken < len(rows) and not due:
+        while taken < len(rows) and not self.awaits:
             champion = self._pool.champion
-            gains = _gains(loss, champion, taken)
+            gains, lost = _gains(loss, champion, taken), _NOTHING if champion is None else loss[champion][taken:]
             held = self._held_against(rows, loss, taken)
-            decides = [at for at in (self._pool.enough_at(gains), self._probation.enough_at(held)) if at is not None]
-            end = taken + min(decides) + 1 if decides else len(rows)
+            deciding = self._pool.enough_at(gains), self._probation.enough_at(held), self._mixing.enough_at(lost)
+            end = min((taken + at + 1 for at in deciding if at is not None), default=len(rows))
             watched = None
             if champion is not None:
-                lost = loss[champion][taken:end]
-                watched = surprises(self._task, lost, answers[champion].scores[taken:end]).tolist(), lost.tolist()
-            stop, due, found = self._watch(rows, taken, end, watched)
+                scores = answers[champion].scores[taken:end]
+                watched = surprises(self._task, lost[: end - taken], scores).tolist(), lost[: end - taken].tolist()
+            stop, due, found = self._watched(rows, taken, end, watched)
             decisions += [*found, *self._born_bad(rows, held, taken, stop)]
+            mix_due = self._mixing.learn(stop - taken, lost)
             takeover = self._taken(self._pool.learn({v: gain[: stop - taken] for v, gain in gains.items()}))
-            if takeover is not None:
-                decisions.append(takeover)
+            decisions += [takeover] if takeover is not None else []
             if due:
                 decisions.append(self._due())
+            elif mix_due and takeover is None:
+                decisions.append(self._mix_due())
             taken = stop
         return taken, decisions
 
@@ -223,7 +201,7 @@ class LabelTime:
             self._pool.changed()  # the version before comes back on the usual evidence
         return [replace(found, event_time=rows.places[stop - 1].event_time, label=self._labels)]
 
-    def _watch(
+    def _watched(
         self, rows: LabelledRows, begin: int, end: int, watched: tuple[list[float], list[float]] | None
     ) -> tuple[int, bool, list[Changed]]:
         """Label by label from `begin` up to `end`, or to an alarm, or to where a fit is due; gives where it stopped,
@@ -238,8 +216,8 @@ class LabelTime:
             self._rows += self._change is None or place.event_time >= self._change.event_time
             found = None
             if watched is not None:
-                found = self._detector.add(watched[0][k - begin], watched[1][k - begin], place)
-            change = self._after_cooldown(found)
+                found = self._watch.add(watched[0][k - begin], watched[1][k - begin], place)
+            change = self._watch.answered_now(found, self._cut_off)
             if change is not None:
                 alarms.append(self._changed(change))
             if self._schedule.due(self._rows):
@@ -249,6 +227,7 @@ class LabelTime:
         return end, False, alarms
 
     def _taken(self, takeover: Takeover | None) -> Takeover | None:
+        self._mixing.follow(self._pool)
         if takeover is None:
             return None
         self._probation.begin(takeover.version, proved=takeover.over is not None)
@@ -256,23 +235,28 @@ class LabelTime:
             self._schedule.paid()
         return replace(takeover, label=self._labels)
 
-    def _after_cooldown(self, found: ChangePoint | None) -> ChangePoint | None:
-        """The change that is to be answered now. One within the cooldown waits for its end: noise has passed by then,
-        and what lasts is a change all the same.
-        """
-        self._waiting = found or self._waiting
-        if self._waiting is None or self._cut_off < self._quiet_until:
-            return None
-        waited, self._waiting = self._waiting, None
-        lasts = self._detector.level() > (waited.before + waited.after) / 2
-        return waited if waited is found or lasts else None
+    def _mix_due(self) -> MixDue | Takeover:
+        """The mixture of now is due; where it has become one version alone, that takes over."""
+        due = self._mixing.ask(self._cut_off, self._labels)
+        if len(due.members) == 1:
+            return self._mixture_serves(due.members[0][0], due)
+        self.awaits = True
+        return due
+
+    def _mixture_serves(self, version: int, due: MixDue, members: Members = ()) -> Takeover:
+        over = self._pool.champion
+        self._pool.crown(version)
+        found = Takeover(version, over, due.log_evidence, due.labels, due.label, due.needed, members)
+        taken = self._taken(found)
+        assert taken is not None
+        return taken
 
     def _changed(self, change: ChangePoint) -> Changed:
         assert self._pool.champion is not None
-        self._change, self._fresh, self._quiet_until = change, True, self._cut_off + self._cooldown
+        self._change, self._fresh = change, True
         self._concept += 1
         self._pool.changed()
-        self._rows = self._detector.since(change.event_time)
+        self._rows = self._watch.changed(change, self._cut_off)
         self._schedule.changed()
         return Changed(change, self._pool.champion, self._labels)
 
@@ -283,6 +267,9 @@ class LabelTime:
         self._schedule.fitted(self._rows)
         self._fresh, self.awaits = False, True
         return FitDue(cause, self._change, self._rows, self._cut_off, self._labels)
+
+
+_NOTHING: NDArray[np.float64] = np.empty(0)
 
 
 def _gains(loss: Mapping[int, NDArray[np.float64]], champion: int | None, begin: int) -> dict[int, NDArray[np.float64]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidemill_learning.label_time.contest import NEEDED, Contest
+
+Members = tuple[tuple[int, float], ...]
+"""Versions of a mixture and their weights, heaviest first; weights are above 0 and sum to 1."""
 
 LARGEST = 8
 """Versions; each costs a score a label, and memory."""
@@ -27,17 +30,20 @@ OF_ONE_CONCEPT = 2
 
 @dataclass(slots=True)
 class Member:
-    """A version. `concept`: the number of the change since which its rows are; `contest`: against the champion."""
+    """A version. `concept`: the number of the change since which its rows are; `contest`: against the champion;
+    `mixture`: its members and their weights, where it is one.
+    """
 
     version: int
     concept: int
     contest: Contest = field(default_factory=Contest)
+    mixture: Members = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
     """A version that takes over, and why: the evidence, on `labels` labels. `label`: the number in label time of the
-    label that decided.
+    label that decided; `mixture`: the members of a mixture and their weights.
     """
 
     version: int
@@ -46,14 +52,17 @@ class Takeover:
     labels: int
     label: int = 0
     needed: float = NEEDED
+    mixture: Members = ()
 
     @property
     def detail(self) -> str:
         """One sentence for people."""
         if self.over is None:
             return f"version {self.version} is the first"
+        parts = ", ".join(f"version {version} with {weight:.0%}" for version, weight in self.mixture)
+        ours = f"version {self.version}{f' ({parts})' if parts else ''}"
         return (
-            f"version {self.version} answers better than version {self.over}, on {self.labels:,} labels that neither "
+            f"{ours} answers better than version {self.over}, on {self.labels:,} labels that neither "
             f"has learned: evidence e^{self.log_evidence:.1f}, e^{self.needed:.1f} wanted"
         )
 
@@ -70,15 +79,19 @@ class Pool:
         self._changed = bool(state.get("changed", True))
         self._reluctance = float(state.get("reluctance", RELUCTANCE))
         self._members = [
-            Member(m["version"], m["concept"], Contest(m["wealth"], m["labels"])) for m in state.get("members", ())
+            Member(m["version"], m["concept"], Contest(m["wealth"], m["labels"]), members_of(m.get("mixture", ())))
+            for m in state.get("members", ())
         ]
 
     def to_state(self) -> dict[str, Any]:
         """Plain JSON."""
         members = [
-            {"version": m.version, "concept": m.concept, "wealth": m.contest.to_state(), "labels": m.contest.labels}
+            {
+                "version": m.version, "concept": m.concept, "wealth": m.contest.to_state(), "labels": m.contest.labels,
+                "mixture": [list(one) for one in m.mixture],
+            }
             for m in self._members
-        ]
+        ]  # fmt: skip
         return {
             "champion": self.champion, "members": members, "served": sorted(self._served), "changed": self._changed,
             "reluctance": self._reluctance,
@@ -90,20 +103,31 @@ class Pool:
         return tuple(member.version for member in self._members)
 
     @property
+    def plain(self) -> tuple[int, ...]:
+        """Those that are no mixture, oldest first."""
+        return tuple(member.version for member in self._members if not member.mixture)
+
+    @property
+    def served(self) -> Members:
+        """What serves: the members of a mixture with their weights, or one version alone; nothing before the first."""
+        found = next((m.mixture for m in self._members if m.version == self.champion), ())
+        return found or (((self.champion, 1.0),) if self.champion is not None else ())
+
+    @property
     def contests(self) -> Mapping[int, Contest]:
         """Of every version but the champion."""
         return {m.version: m.contest for m in self._members if m.version != self.champion}
 
     def has_learned(self, concept: int) -> bool:
         """Whether any version is of this concept."""
-        return any(member.concept == concept for member in self._members)
+        return any(member.concept == concept for member in self._members if not member.mixture)
 
-    def add(self, version: int, concept: int, contest: Contest | None = None) -> Takeover | None:
+    def add(self, version: int, concept: int, contest: Contest | None = None, mixture: Members = ()) -> Takeover | None:
         """A new version comes in, perhaps with what a hold-out has told; the first one, or one that has told enough,
-        takes over at once.
+        takes over at once. `mixture`: its members and their weights, where it is one.
         """
         self._members = [m for m in self._members if m.version != version]
-        self._members.append(Member(version, concept, contest or Contest()))
+        self._members.append(Member(version, concept, contest or Contest(), mixture))
         taken = self._first(version) if self.champion is None else self.winner()
         self._trim(concept)
         return taken
@@ -152,10 +176,17 @@ class Pool:
         return Takeover(version, None, 0.0, 0)
 
     def _trim(self, concept: int) -> None:
-        of_now = [m for m in self._members if m.concept == concept][-OF_ONE_CONCEPT:]
-        newest = {m.concept: m for m in self._members if m.concept != concept}
-        kept = {self.champion, self._members[-1].version, *(m.version for m in (*of_now, *newest.values()))}
+        plain = [m for m in self._members if not m.mixture]
+        of_now = [m for m in plain if m.concept == concept][-OF_ONE_CONCEPT:]
+        newest = {m.concept: m for m in plain if m.concept != concept}
+        mixture = [m for m in self._members if m.mixture][-1:]
+        fixed = {self.champion, self._members[-1].version, *(version for version, _ in self.served)}
+        kept = {*fixed, *(m.version for m in (*of_now, *newest.values(), *mixture))}
         self._members = [m for m in self._members if m.version in kept]
         while len(self._members) > LARGEST:
-            spare = (m for m in self._members[:-1] if m.version != self.champion)
-            self._members.remove(next(spare))
+            self._members.remove(next(m for m in self._members if m.version not in fixed))
+
+
+def members_of(found: Sequence[Sequence[Any]]) -> Members:
+    """Members from plain JSON."""
+    return tuple((int(version), float(weight)) for version, weight in found)

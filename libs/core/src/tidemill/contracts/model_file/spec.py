@@ -241,13 +241,15 @@ class Retrain:
 
     `drift` stands for changed features and predictions, `quality` for more errors: without it label time asks for the
     first version alone. `at_most`: runs that others than label time ask for, in a stretch of event time; `fits`: those
-    of label time, in so many labelled rows (both stand under `at_most` in the file).
+    of label time, in so many labelled rows (both stand under `at_most` in the file). `mixtures`: of several versions
+    that answer together, in so many labelled rows; 0 of them: each version answers alone.
     """
 
     on: tuple[RetrainOn, ...] = ("drift", "quality")
     cooldown: timedelta = timedelta(hours=12)
     at_most: tuple[int, timedelta] | None = None
     fits: tuple[int, int] = (15, 40_000)
+    mixtures: tuple[int, int] = (0, 1)
     every: timedelta | None = None
 
 

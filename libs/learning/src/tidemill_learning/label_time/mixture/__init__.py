@@ -1,0 +1,1 @@
+"""Several versions that answer as one, by weights that follow the labels."""
