@@ -90,3 +90,14 @@ def test_the_import_probe_sees_what_it_is_there_to_see(tmp_path: Path) -> None:
     answer = run_in(Path(sys.executable), str(PROBE), "tidemill_bad", cwd=tmp_path, PYTHONPATH=str(tmp_path))
     found = json.loads(answer.stdout.splitlines()[-1])["found"]
     assert [line.split(" ", 1)[0] for line in found] == ["tidemill_bad", "tidemill_bad", "socket.connect"]
+
+
+def test_a_package_alone_has_the_platforms_topics_schemas_and_their_history(
+    isolated: Callable[[str], Path], tmp_path: Path
+) -> None:
+    code = (
+        "from pathlib import Path; from tidemill.contracts.schemas.catalog import SchemaCatalog, read_platform_history;"
+        "catalog = SchemaCatalog.load(Path('schemas'), {});"
+        "print(catalog.platform('profile').name, len(read_platform_history(Path('schemas'))) > 0)"
+    )
+    assert run_in(isolated("services/validator"), "-c", code, cwd=tmp_path).stdout.strip() == "profile True"

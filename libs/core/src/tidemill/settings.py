@@ -90,7 +90,10 @@ class KafkaSettings(BaseSettings):
 class CommonSettings(KafkaSettings):
     """What every service needs beside Kafka: the contract, addresses, logs and telemetry, stores."""
 
-    schemas: Path = Field(Path("schemas"), description="Folder with topics.yaml and the Avro schemas.")
+    schemas: Path = Field(
+        Path("schemas"),
+        description="Folder of the models' records, in models/; with topics.yaml in it, of the platform's schemas too.",
+    )
     models_dir: Path = Field(Path("models"), description="Folder with one YAML file per model.")
     models: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Models that this process serves, separated by commas; empty: all in the folder."

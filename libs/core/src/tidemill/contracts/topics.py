@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from tidemill.contracts.quantities import parse_duration
+from tidemill.contracts.shipped import TOPICS_FILE, platform_folder
 from tidemill.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -84,13 +85,15 @@ class TopicCatalog:
 
     @classmethod
     def load(cls, schemas_dir: Path, prefix: str = "", models: Mapping[str, ModelSpec] | None = None) -> TopicCatalog:
-        """Reads `topics.yaml` in `schemas_dir`. `models`: the model files, for their sources.
+        """Reads `topics.yaml` in `schemas_dir`, or this installation's where it has none.
+
+        `models`: the model files, for their sources.
 
         Raises ConfigError, with the topic and the key, where it is not right.
         """
         if not PREFIX.fullmatch(prefix):
             raise ConfigError(f"the prefix {prefix!r} may hold letters, digits, '.', '_' and '-' only")
-        path = schemas_dir / "topics.yaml"
+        path = platform_folder(schemas_dir) / TOPICS_FILE
         try:
             document = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (OSError, yaml.YAMLError) as error:

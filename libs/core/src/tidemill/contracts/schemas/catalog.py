@@ -20,6 +20,7 @@ from fastavro.schema import (
 from tidemill.contracts.record_check import check_against_record
 from tidemill.contracts.schemas import faults
 from tidemill.contracts.schemas.limits import too_large
+from tidemill.contracts.shipped import platform_folder
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import ConfigError
 
@@ -132,9 +133,9 @@ def read_schema(path: Path, name: str | None = None) -> Schema:
 
 def read_platform_history(schemas_dir: Path) -> list[Schema]:
     """Earlier schemas of the platform's events, `history/<name>/<fingerprint>.avsc`: releases and versions are kept
-    for ever, and must be read by later programs.
+    for ever, and must be read by later programs. They stand where the events themselves do (`platform_folder`).
     """
-    folder = schemas_dir / HISTORY_FOLDER
+    folder = platform_folder(schemas_dir) / HISTORY_FOLDER
     return [read_schema(path, name=path.parent.name) for path in sorted(folder.glob("*/*.avsc"))]
 
 
@@ -166,12 +167,13 @@ class SchemaCatalog:
 
     @classmethod
     def load(cls, schemas_dir: Path, models: Mapping[str, ModelSpec]) -> SchemaCatalog:
-        """Reads `schemas_dir`: the platform's schemas, and record and history of each of `models`.
+        """Reads `schemas_dir`: record and history of each of `models`, and the platform's schemas, where they are
+        there; else those of this installation (`platform_folder`).
 
         Raises ConfigError where a file is missing or wrong, ModelFileError where a model file does not fit
         its record.
         """
-        platform = [read_schema(path) for path in sorted(schemas_dir.glob("*.avsc"))]
+        platform = [read_schema(path) for path in sorted(platform_folder(schemas_dir).glob("*.avsc"))]
         folder = schemas_dir / MODELS_FOLDER
         records = {name: read_schema(folder / spec.schema_file, name=name) for name, spec in models.items()}
         for name, spec in models.items():
