@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ class World:
     publisher: Publisher
     folder: Path
     environment: dict[str, str]
+    partitions: int = PARTITIONS
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self, part: str, program: str = "tidemill_drift") -> subprocess.Popen[bytes]:
@@ -77,8 +79,12 @@ class World:
         """Whether a process has logged this."""
         return any(text in path.read_text(errors="replace") for path in self.folder.glob("*.log"))
 
-    def publish_version(self, version: int) -> None:
-        """A champion whose reference expects a quarter of true labels and scores spread evenly from 0.1 to 0.4."""
+    def publish_version(self, version: int, *, carriers: Sequence[str] = ()) -> None:
+        """A champion whose reference expects a quarter of true labels and scores spread evenly from 0.1 to 0.4.
+        `carriers`: those that it has learned; where none is named, it knows nothing of carriers.
+        """
+        counts = {carrier: 2000 // len(carriers) for carrier in carriers}
+        known = {"carrier": {"kind": "category", "counts": counts, "other": 0, "nulls": 0.0, "count": 2000}}
         reference = {
             "features": {
                 "distance": {
@@ -86,7 +92,8 @@ class World:
                     "quantiles": (QUANTILES * 1000 + 500).tolist(),
                     "nulls": 0.0,
                     "count": 2000,
-                }
+                },
+                **(known if carriers else {}),
             },
             "predictions": {"quantiles": (QUANTILES * 0.3 + 0.1).tolist(), "mean": 0.25, "count": 1000},
             "metrics": {"roc_auc": 0.6},
@@ -111,7 +118,7 @@ class World:
             champion=champion,
             challenger=None,
             challenger_share=0.0,
-            start_offsets=(0,) * PARTITIONS,
+            start_offsets=(0,) * self.partitions,
             published_at=0,
         )
         value = self.codec.encode_one(event.to_dict(), self.schemas.platform("model-version"))
@@ -124,12 +131,14 @@ class World:
         *,
         late: float,
         version: int = 1,
-        partitions: Sequence[int] = range(PARTITIONS),
+        partitions: Sequence[int] | None = None,
+        carrier: str = "UA",
     ) -> None:
         """`count` flights per partition from number `first` on: clean, predicted at 0.1 to 0.4, labelled."""
         outputs: dict[str, list[Output]] = {role: [] for role in ("clean", "predictions", "labels")}
-        for partition in partitions:
-            for role, values in self._records(partition, range(first, first + count), late, version).items():
+        for partition in range(self.partitions) if partitions is None else partitions:
+            records = self._records(partition, range(first, first + count), late, version, carrier)
+            for role, values in records.items():
                 keys = [f"N{n % 7}".encode() for n in range(len(values))]
                 outputs[role].append(Output(self.topics.name(role, MODEL), values, keys, partition))
         for role in ("clean", "predictions", "labels"):
@@ -149,7 +158,9 @@ class World:
         """Partition and window of all profiles of a kind."""
         return {(profile["partition"], profile["window"]) for profile in self.profiles() if profile["kind"] == kind}
 
-    def _records(self, partition: int, numbers: Sequence[int], late: float, version: int) -> dict[str, list[bytes]]:
+    def _records(
+        self, partition: int, numbers: Sequence[int], late: float, version: int, carrier: str
+    ) -> dict[str, list[bytes]]:
         rng = np.random.default_rng(partition * 1_000_003 + numbers[0])
         scores, truths = rng.uniform(0.1, 0.4, len(numbers)), rng.random(len(numbers)) < late
         record, label = self.schemas.record(MODEL), self.schemas.label(MODEL)
@@ -159,7 +170,7 @@ class World:
             row = {
                 "event_id": event_id,
                 "scheduled_at": at,
-                "carrier": "UA",
+                "carrier": carrier,
                 "distance": 500.0 + number * 37 % 1000,
             }
             found["clean"].append(self.codec.encode_one({n: row.get(n) for n in record.field_names}, record))
@@ -197,19 +208,19 @@ def _manifest(version: int) -> Manifest:
     )
 
 
-@pytest.fixture
-def world(kafka: str, prefix: str, root: Path, tmp_path: Path) -> Iterator[World]:
-    """Topics of one model with two partitions; processes that still run are killed at the end."""
-    models_dir = tmp_path / "models"
-    models_dir.mkdir()
+@contextmanager
+def world_of(kafka: str, prefix: str, root: Path, folder: Path, partitions: int) -> Iterator[World]:
+    """Topics of one model with so many partitions; processes that still run are killed at the end."""
+    models_dir = folder / "models"
+    models_dir.mkdir(parents=True)
     (models_dir / "flight-delay.yaml").write_text(MODEL_FILE)
     settings = KafkaSettings(kafka_bootstrap=kafka, prefix=prefix)
     topics = TopicCatalog.load(root / "schemas", prefix)
     schemas = SchemaCatalog.load(root / "schemas", load_models(models_dir))
-    ensure_topics(admin(settings), topics, [MODEL], PARTITIONS)
+    ensure_topics(admin(settings), topics, [MODEL], partitions)
     environment = {
         **os.environ,
-        "TIDEMILL_ARTIFACTS": f"file://{tmp_path}/artifacts",
+        "TIDEMILL_ARTIFACTS": f"file://{folder}/artifacts",
         "TIDEMILL_KAFKA_BOOTSTRAP": kafka,
         "TIDEMILL_PREFIX": prefix,
         "TIDEMILL_SCHEMAS": str(root / "schemas"),
@@ -221,9 +232,18 @@ def world(kafka: str, prefix: str, root: Path, tmp_path: Path) -> Iterator[World
         "TIDEMILL_BATCH_SIZE": "300",
     }
     publisher = Publisher(settings, name="world")
-    world = World(settings, topics, schemas, Codec(schemas), publisher, tmp_path, environment)
-    yield world
-    for process in world.processes:
-        process.kill()
-        process.wait(60)
-    publisher.close()
+    world = World(settings, topics, schemas, Codec(schemas), publisher, folder, environment, partitions)
+    try:
+        yield world
+    finally:
+        for process in world.processes:
+            process.kill()
+            process.wait(60)
+        publisher.close()
+
+
+@pytest.fixture
+def world(kafka: str, prefix: str, root: Path, tmp_path: Path) -> Iterator[World]:
+    """A world of two partitions."""
+    with world_of(kafka, prefix, root, tmp_path, PARTITIONS) as made:
+        yield made

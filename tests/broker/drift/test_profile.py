@@ -22,28 +22,6 @@ def _by_id(profiles: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def test_a_killed_profile_writes_the_same_windows_again_and_misses_none(world: World) -> None:
-    process = world.start("profile")
-    expected = {(p, w) for p in range(PARTITIONS) for w in range(5)}
-    for first in range(0, 1_200, 300):
-        world.push(first, 300, late=0.25)
-        reached = {(p, w) for p in range(PARTITIONS) for w in range((first + 300) // 200 - 1)}
-        until(lambda r=reached: r <= world.windows("features"), DEADLINE_S, f"windows up to {first} are written")
-        world.kill(process)
-        process = world.start("profile")
-    for kind in KINDS:
-        until(
-            lambda k=kind: expected <= world.windows(k),
-            DEADLINE_S,
-            f"all {kind} windows are written",
-        )
-    for repeats in _by_id(world.profiles()).values():
-        for repeat in repeats:
-            assert repeat == repeats[0]
-    quality = [p for p in world.profiles() if p["kind"] == "quality" and p["window"] < 4]
-    assert {error["count"] for p in quality for error in p["errors"]} == {200}
-
-
 def test_a_partition_that_is_idle_is_sealed_and_speaks_again(world: World) -> None:
     world.environment["TIDEMILL_SEAL_AFTER_S"] = "1"
     world.start("profile")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.unit.learning.drift.streams import HOUR, Logs, logs, model
 from tests.unit.learning.drift.test_partition import read_on, steps
 from tidemill.contracts.events.profiles import Profile
+from tidemill.stats.score_bins import bin_counts
 from tidemill_learning.drift.detection.quality import SUMS, Totals
 
 
@@ -87,6 +88,45 @@ def test_sums_over_all_windows_are_those_of_the_newest_labels(seed: int, window:
     negatives = [scores[e] for e, y in truth.items() if not y and e in scores]
     exact = np.mean([(a > b) + (a == b) / 2 for a in positives for b in negatives])
     assert totals.auc == pytest.approx(exact, abs=0.02)  # it is computed from bins
+
+
+def in_time(made: Logs, expires: int) -> Logs:
+    """The same without the labels that came when their prediction had expired."""
+    at = {row["event_id"]: row["event_time"] for _, row in made.rows["predictions"]}
+    clock, kept = 0, []
+    for offset, row in made.rows["labels"]:
+        clock = max(clock, row["observed_at"])
+        if clock <= at.get(row["event_id"], -HOUR * expires) + expires * HOUR:
+            kept.append((offset, row))
+    return Logs({**made.rows, "labels": kept})
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 50), st.sampled_from([20, 64]), st.sampled_from([5, 9, 200]))
+def test_metrics_are_those_of_the_batch_to_the_last_bit_with_labels_shuffled_doubled_corrected_and_expired(
+    seed: int, window: int, expires: int
+) -> None:
+    made = corrected(200, seed)
+    for _, row in made.rows["predictions"]:  # so that sums are exact, in whatever order they are added
+        row["probability"] = round(row["probability"] * 1024) / 1024
+    truth = newest(in_time(made, expires))
+    scores = {r["event_id"]: r["probability"] for _, r in made.rows["predictions"] if r["event_id"] in truth}
+    y, p = np.array([truth[e] for e in scores], dtype=float), np.array(list(scores.values()))
+    totals = Totals(errors_of(read_on(model(window=window, expires=expires, delay=24), ended(made), [])))
+    exact = {
+        "count": len(y), "outcome": y.sum(), "expected": p.sum(), "variance": (p * (1 - p)).sum(),
+        "squared": ((y - p) ** 2).sum(), "absolute": np.abs(y - p).sum(), "wrong": ((p >= 0.5) != (y > 0)).sum(),
+        "spiegelhalter": ((1 - 2 * p) * (y - p)).sum(),
+        "spiegelhalter_variance": ((1 - 2 * p) ** 2 * p * (1 - p)).sum(),
+    }  # fmt: skip
+    assert {name: totals.sums[name] for name in exact} == exact
+    assert totals.positives.tolist() == bin_counts(p[y > 0]).tolist()
+    assert totals.negatives.tolist() == bin_counts(p[y == 0]).tolist()
+    metrics = totals.metrics("binary")
+    assert metrics["brier"] == exact["squared"] / len(y) and metrics["accuracy"] == 1 - exact["wrong"] / len(y)
+    assert metrics["log_loss"] == pytest.approx(-np.log(np.where(y > 0, p, 1 - p)).mean(), rel=1e-12)
+    if expires < 9:
+        assert len(truth) < len(newest(made)), "some have expired"
 
 
 @settings(max_examples=20, deadline=None)

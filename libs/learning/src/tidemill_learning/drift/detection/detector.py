@@ -20,21 +20,19 @@ from tidemill.contracts.events.platform import (
 )
 from tidemill.contracts.events.profiles import ErrorProfile, Profile
 from tidemill_learning.drift.detection.adding_up import enough
+from tidemill_learning.drift.detection.asking import asks
 from tidemill_learning.drift.detection.evidence import KINDS, TRACKS, Track, evidence, shifts, track_of
-from tidemill_learning.drift.detection.ordering import Item, WindowOrder, place_of
+from tidemill_learning.drift.detection.ordering import Item, WindowOrder
 from tidemill_learning.drift.detection.quality import QualityWatch
 from tidemill_learning.drift.detection.reporting import Reporter
 from tidemill_learning.drift.detection.season import Season
 from tidemill_learning.drift.detection.shift_detectors import DetectorResult
 from tidemill_learning.drift.detection.state import State, WatchedVersion, pack, unpack
 from tidemill_learning.drift.profiling.baseline import Baseline
-from tidemill_learning.drift.quiet.watch import QuietWatch
+from tidemill_learning.drift.quiet.watch import QuietWatch, seen
 
 if TYPE_CHECKING:
     from tidemill.contracts.model_file import ModelSpec
-
-LASTING = 3
-"""Windows in a row for which features must have moved before they ask for retraining by themselves."""
 
 MOST_TRACES = 128
 """Trace contexts of profiles that an outcome is linked to: the newest of its track."""
@@ -140,11 +138,16 @@ class Detector:
             return []
         if self._champion is None or self._baseline is None:
             return []  # nothing to compare with yet
-        content = None if profile.sealed else self._content(track, profile)
-        if content:
-            order.hold(profile, content, traceparent)
-        outcomes = self._quiet_failures(track, profile)
+        if not profile.sealed:
+            content = self._content(track, profile)
+            quiet = seen(profile, self._baseline, learned=self._is_learned(track, profile))
+            if content or quiet:
+                order.hold(profile, content, traceparent, **({"quiet": quiet} if quiet else {}))
+        outcomes: list[Outcome] = []
         for item in order.release(self._champion.partitions):
+            outcomes += self._quiet_failures(track, item)
+            if not item["content"]:
+                continue
             group = self._state.groups.setdefault(track.name, [])
             group.append(item)
             if len(group) >= order.width(self._champion.partitions):
@@ -160,10 +163,10 @@ class Detector:
         """Which quiet failures last, by what profiles tell."""
         return self._quiet.lasting
 
-    def _quiet_failures(self, track: Track, profile: Profile) -> list[Outcome]:
+    def _quiet_failures(self, track: Track, item: Item) -> list[Outcome]:
         assert self._baseline is not None
-        found = self._quiet.take(profile, self._baseline, learned=self._is_learned(track, profile))
-        return [self._reporter.failure(track, one, place_of(profile)) for one in found]
+        found = self._quiet.take(item.pop("quiet", {}), track.source, item["partition"], self._baseline)
+        return [self._reporter.failure(track, one, item) for one in found]
 
     def _start_anew(self) -> None:
         self._state.quality, self._state.rest_quality, self._state.alarms = {}, {}, {}
@@ -266,29 +269,12 @@ class Detector:
 
     def _request(self, track: Track, group: Sequence[Item], window: int, now_ms: int) -> list[Outcome]:
         """Asks in every window in which the alarm lasts: whether it is too early is for admission to say."""
-        if not self._wanted(track):
+        lasting = self._state.lasting.get(track.name, 0)
+        if not self._state.alarms.get(track.name) or not asks(self._spec, track, lasting):
             return []
         order = [track.name, *(other.name for other in TRACKS if other != track)]
         found = [Evidence(**e) for name in order for _, e in sorted(self._state.alarms.get(name, {}).items())]
         return [self._reporter.request(track, found, group, window, now_ms)]
-
-    def _wanted(self, track: Track) -> bool:
-        """Whether the alarms of this track ask for retraining, as the model file says.
-
-        Labels ask by themselves, label by label and with the place of the change (`label_time`): what windows of them
-        find explains it, and would ask a second time, for rows from before the change, too. Features or scores that
-        move are a reason only where nothing better is watched: weekends move both every week, and a model that still
-        ranks and calibrates well has nothing to learn from it. Where labels have stopped, there is nothing to learn
-        anew from. Each is evidence all the same. Where features or scores are a reason, they must differ from the same
-        hours of earlier weeks, too, or a whole week must.
-        """
-        if not self._state.alarms.get(track.name):
-            return False
-        if "drift" not in self._spec.retrain.on or "quality" in self._spec.drift.watch:
-            return False
-        alone = "predictions" not in self._spec.drift.watch
-        lasting = self._state.lasting.get(track.name, 0)
-        return lasting >= LASTING if alone else lasting > 0 and track.kind == "predictions"
 
     @property
     def _reporter(self) -> Reporter:

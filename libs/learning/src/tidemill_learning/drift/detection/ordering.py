@@ -24,12 +24,15 @@ def place_of(profile: Profile) -> Item:
 
 
 class WindowOrder:
-    """One kind of profile of one model. Depends only on the sequence of profiles that it is given.
+    """One kind of profile of one model. Depends only on the sequence of profiles that it is given; and where it waits
+    and no partition lags beyond `WINDOWS_BEHIND`, on the sequence of each partition alone: not on how they were
+    interleaved, and so neither on how many processes wrote them nor on which of them died.
 
     A repeat is known by its window, which grows with every profile of a partition, and by its topic: one that was made
     anew begins again with the first window, and profiles of the one before are repeats then. A profile is released
-    when every partition has passed its end (`ended_at`): by a later profile, or by a seal, which says that
-    the partition is idle. REST clients may never ask about the entities of a partition, or no
+    when every partition has passed its place in the order: by a later profile, or by a seal, which says that
+    the partition is idle. That place is the latest end of its partition so far (a window may end before an earlier
+    one), then window, then partition. REST clients may never ask about the entities of a partition, or no
     more: `known_only` waits for none that has had no profile, `waits=False` for none at all.
     """
 
@@ -79,22 +82,26 @@ class WindowOrder:
         known = self._topics.get(str(profile.partition), [])
         return (profile.topic_id or "") in ["", *known][:-1] if known else False
 
-    def hold(self, profile: Profile, content: Any, traceparent: str | None = None) -> None:
-        """Keep a new profile's content until its time has come; and its trace context, if it has one."""
+    def hold(self, profile: Profile, content: Any, traceparent: str | None = None, **also: Any) -> None:
+        """Keep a new profile's content until its turn has come; its trace context, if it has one, and what else is
+        given, as plain JSON.
+        """
         traced = {"traceparent": traceparent} if traceparent is not None else {}
-        self._waiting.append({**place_of(profile), **traced, "content": content})
+        at = self._ended[str(profile.partition)]
+        self._waiting.append({**place_of(profile), "at": at, **traced, **also, "content": content})
 
     def width(self, partitions: int) -> int:
         """Profiles that make one merged window: one of each of `partitions`, as far as they are waited for."""
         return max(1, len(self._last)) if self._known_only else partitions
 
     def release(self, partitions: int) -> list[Item]:
-        """What can be looked at now, in the order of time, then partition."""
-        self._waiting.sort(key=lambda item: (item["ended_at"], item["partition"], item["window"]))
+        """What can be looked at now, in order."""
+        self._waiting.sort(key=_turn)
         waited_for = self._last if self._known_only else map(str, range(partitions))
         expected = [p for p in waited_for if p not in self._sealed] if self._waits else []
-        frontier = min((self._ended.get(p, -1) for p in expected), default=None)
-        ready = [item for item in self._waiting if frontier is None or item["ended_at"] <= frontier]
+        next_of = ((self._ended.get(p, -1), self._last.get(p, -1) + 1, int(p)) for p in expected)
+        earliest = min(next_of, default=None)
+        ready = [item for item in self._waiting if earliest is None or _turn(item) < earliest]
         too_many = len(self._waiting) - WINDOWS_BEHIND * partitions
         ready = self._waiting[: max(len(ready), too_many, 0)]
         self._waiting = self._waiting[len(ready) :]
@@ -103,3 +110,8 @@ class WindowOrder:
     def drop(self) -> None:
         """Forget what waits: it belongs to another version."""
         self._waiting = []
+
+
+def _turn(item: Item) -> tuple[int, int, int]:
+    """Where an item stands in the order. Those that were held before `at` was noted have their own end."""
+    return item.get("at", item["ended_at"]), item["window"], item["partition"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from tidemill.contracts.events.platform import Failure
 from tidemill.contracts.events.profiles import Profile
+from tidemill_learning.drift.detection.ordering import Item
 from tidemill_learning.drift.detection.shift_detectors import DetectorResult
 from tidemill_learning.drift.profiling.baseline import Baseline
 from tidemill_learning.drift.quiet.join_rate import JoinRate
@@ -25,7 +26,9 @@ class Quiet:
 
 
 class QuietWatch:
-    """One model's profiles, in the order of their topic, whatever their windows. `state`: what `to_state` gave."""
+    """One model's profiles, each when its turn comes (see `WindowOrder`), so that what is told does not depend on how
+    those of several partitions were interleaved. `state`: what `to_state` gave.
+    """
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
         state = state or {}
@@ -51,20 +54,17 @@ class QuietWatch:
         """Another version serves: it has learned from other values."""
         self._categories, self._classes = Novelty(), Novelty()
 
-    def take(self, profile: Profile, baseline: Baseline, *, learned: bool = False) -> list[Quiet]:
-        """Take in a profile; gives what has failed, each once while it lasts. `learned`: the version learned from these
-        very rows.
+    def take(self, seen: Item, source: str, partition: int, baseline: Baseline) -> list[Quiet]:
+        """Take in what `seen` kept of the next profile; gives what has failed, each once while it lasts. `baseline`: of
+        the version that is watched now.
         """
-        if profile.sealed:
-            return []
-        if profile.kind == "quality":
-            return [*self._join(profile), *self._of_labels(profile, baseline)]
-        return list(self._of_features(profile, baseline)) if profile.kind == "features" and not learned else []
+        found = [*self._of_features(seen.get("categories", {}))]
+        if "labels" in seen:
+            found += [*self._join(source, partition, *seen["labels"])]
+        return [*found, *self._of_labels(seen.get("classes", {}), baseline)]
 
-    def _join(self, profile: Profile) -> Iterator[Quiet]:
-        if profile.matched is None:
-            return  # written before it was counted
-        fell = self._rate.take(profile.source or "stream", profile.partition, profile.records, profile.matched)
+    def _join(self, source: str, partition: int, labels: int, met: int) -> Iterator[Quiet]:
+        fell = self._rate.take(source, partition, labels, met)
         if fell is not None and not self._told:
             measured = fell.usual - fell.share, fell.usual - fell.least
             yield Quiet(
@@ -73,18 +73,32 @@ class QuietWatch:
             )
         self._told = self._rate.low
 
-    def _of_labels(self, profile: Profile, baseline: Baseline) -> Iterator[Quiet]:
-        total = sum(profile.classes.values())
-        if total and baseline.classes:
-            for new in self._classes.take("label", profile.classes, total, baseline.classes):
+    def _of_labels(self, classes: Mapping[str, int], baseline: Baseline) -> Iterator[Quiet]:
+        if classes and baseline.classes:
+            for new in self._classes.take("label", classes, sum(classes.values()), baseline.classes):
                 yield Quiet("new_class", _result("quality", "new-class", "label", new))
 
-    def _of_features(self, profile: Profile, baseline: Baseline) -> Iterator[Quiet]:
-        for feature in profile.features:
-            known = baseline.categories(feature.name)
-            if known is not None:
-                for new in self._categories.take(feature.name, feature.categories, feature.count, known):
-                    yield Quiet("new_category", _result("feature", "new-category", feature.name, new))
+    def _of_features(self, categories: Mapping[str, tuple[int, Mapping[str, int]]]) -> Iterator[Quiet]:
+        for name, (total, unknown) in categories.items():
+            for new in self._categories.take(name, unknown, total, ()):
+                yield Quiet("new_category", _result("feature", "new-category", name, new))
+
+
+def seen(profile: Profile, baseline: Baseline, *, learned: bool = False) -> Item:
+    """What `QuietWatch` must know of a profile when its turn comes, as plain JSON; empty where there is nothing.
+    `baseline`: of the version that is watched as it comes; `learned`: that version learned from these very rows.
+    """
+    if profile.kind == "quality":
+        classes = {"classes": dict(profile.classes)} if any(profile.classes.values()) else {}
+        met = profile.matched  # None: written before it was counted
+        return classes if met is None else {"labels": [profile.records, met], **classes}
+    categories = {}
+    for feature in profile.features if not learned else ():
+        known = baseline.categories(feature.name)
+        if known is not None:
+            unknown = {value: count for value, count in feature.categories.items() if value not in known}
+            categories[feature.name] = [feature.count, unknown]
+    return {"categories": categories} if categories else {}
 
 
 def _result(kind: Any, detector: str, subject: str, new: New) -> DetectorResult:
