@@ -147,3 +147,36 @@ def test_times_in_1970_are_said_and_choices_reach_the_rows(view: PlatformView, t
     assert "2 rows have times in 1970, the first in line 2" in result.output
     found = sorted((record["event_id"], record["scheduled_at"], key) for _, key, record, _ in stored(view))
     assert found == [("a", 3_600_000, b"a"), ("b", 7_200_000, b"null")]
+
+
+def test_a_file_of_events_and_labels_is_sent_to_both_topics_and_labels_meet_their_events(
+    view: PlatformView, tmp_path: Path
+) -> None:
+    lines = ["event_id,scheduled_at,tail_number,distance,late"]
+    lines += [
+        f"w{i},2013-01-01T10:{i:02}:00Z,N{i % 3},{'x' if i == 7 else 100},{['', 'yes', 'no'][i % 3]}" for i in range(9)
+    ]
+    (tmp_path / "both.csv").write_text("\n".join(lines) + "\n")
+    result = run("push", "both.csv", "--model", MODEL, "--with-labels")
+    assert result.exit_code == 1, result.output
+    assert "1 rows were not sent" in result.output
+    assert "6:00:00 after their events (target.delay" in result.output
+    assert "3 rows have no label yet" in result.output
+    events = {record["event_id"]: (record, key, partition) for partition, key, record, _ in stored(view)}
+    schema = view.schemas.label(MODEL)
+    labels = [
+        (partition, key, view.codec.decode_one(value, schema))
+        for batch in scan(view.settings, view.topics.name("labels_raw", MODEL))
+        for partition, key, value in zip(batch.partitions, batch.keys, batch.values, strict=True)
+    ]
+    assert len(events) == 8 and sorted(label["event_id"] for *_, label in labels) == ["w1", "w2", "w4", "w5", "w8"]
+    for partition, key, label in labels:
+        record, of_event, there = events[label["event_id"]]
+        assert (partition, key) == (there, of_event)
+        assert label["label"] == (int(label["event_id"][1:]) % 3 == 1)
+        assert (label["event_time"], label["observed_at"]) == (
+            record["scheduled_at"],
+            record["scheduled_at"] + 6 * 3_600_000,
+        )
+    again = run("push", "both.csv", "--model", MODEL, "--with-labels")
+    assert again.output.count("was pushed to") == 2

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +17,11 @@ from tidemill_cli.platform_options import platform_options
 if TYPE_CHECKING:
     from tidemill.contracts.model_file import ModelSpec
     from tidemill_operations.platform import PlatformView
-    from tidemill_operations.push.checkpoint import Progress
     from tidemill_operations.push.files.choices import Choices
+    from tidemill_operations.push.files.reading import Chunk
     from tidemill_operations.push.naming import Roles
     from tidemill_operations.push.records import RecordMaker
+    from tidemill_operations.push.with_labels import LabelChunks
 
 CHUNK_ROWS = 5_000
 CHECKPOINTS = Path("var/push")
@@ -32,6 +35,7 @@ CHECKPOINTS = Path("var/push")
     is_flag=True,
     help="FILE holds labels: event_id, label, event_time, observed_at, and the entity, which is their key.",
 )
+@click.option("--with-labels", is_flag=True, help="FILE has the label of each event too: send both, events first.")
 @click.option("--make-ids", is_flag=True, help="Rows without event id get one made of the file and the line.")
 @click.option("--no-entity", is_flag=True, help="Labels whose events have no entity are keyed by their event ids.")
 @click.option("--map", "mapped", multiple=True, metavar="COLUMN=FIELD", help="A column under another name; repeatable.")
@@ -54,12 +58,13 @@ CHECKPOINTS = Path("var/push")
 def push(
     platform: PlatformView, file: Path, model: str | None, labels: bool, mapped: tuple[str, ...],
     times: str | None, rate: float | None, again: bool, report: Path | None, make_ids: bool, no_entity: bool,
-    choices: Choices,
+    with_labels: bool, choices: Choices,
 ) -> None:  # fmt: skip
     """Send FILE (CSV, JSONL or Parquet; text also as .gz or .zst) to a model's raw topic, or its labels.
 
     \b
     tidemill push flights.parquet --model flight-delay
+    tidemill push orders.csv --model orders --with-labels
     tidemill push outcomes.csv --model flight-delay --labels
     tidemill push churn.csv --model telecom-churn --make-ids --event-time 2024-01-01T00:00:00Z/10m
     tidemill push churn.csv --model telecom-churn --labels --make-ids --no-entity \\
@@ -72,67 +77,142 @@ def push(
     then 1. A file without event ids is refused unless --make-ids says to make them of the file and the line; a file
     of labels without the entity of their events too, unless --no-entity says that they have none.
 
+    With --with-labels the label of a row is taken from the column `target.label`, when it became known from the column
+    observed_at; without one it is the event's time and `target.delay`. Rows without a label send their event alone.
+
     The push is resumable: run the same command again after Ctrl-C or a failure and it continues behind the
     last acknowledged rows.
     """
-    from tidemill_operations.push.checkpoint import Checkpoint, file_digest
-    from tidemill_operations.push.files.reading import UnreadableFile, count_rows, read_chunks
+    from tidemill_operations.push.checkpoint import file_digest
+    from tidemill_operations.push.files.reading import UnreadableFile
     from tidemill_operations.push.naming import roles_of
-    from tidemill_operations.push.run import ErrorReport, Throttle
-    from tidemill_operations.push.run import push as run
-    from tidemill_operations.push.sending import Sender
-    from tidemill_operations.push.tracing import tracing_of
 
+    if labels and with_labels:
+        raise click.UsageError("--labels is for a file of labels alone, --with-labels for one with their events")
     spec = platform.model(model)
-    digest = file_digest(file)
-    role = "labels_raw" if labels else "raw"
-    topic = platform.topics.name(role, spec.name)
-    if platform.topics.is_external(role, spec.name):
-        raise click.UsageError(
-            f"the {'labels' if labels else 'events'} of {spec.name} come from its source {topic}: produce them there"
-        )
-    checkpoint = Checkpoint(CHECKPOINTS, digest, topic, platform.settings.kafka_bootstrap)
-    if again:
-        checkpoint.forget()
+    own = ["labels_raw"] if labels else ["raw", "labels_raw"] if with_labels else ["raw"]
+    for role in own:
+        _must_be_ours(platform, role, spec)
+    sending = _Sending(platform, spec, file, file_digest(file), mapped, times, rate, again, report, choices, own[0])
     try:
         roles = roles_of(spec, platform.schemas, labels=labels)
         if no_entity and not (labels and roles.entity_nullable):
             raise click.UsageError(_no_use_of_no_entity(roles))
-        ids = {"make_ids": make_ids, "need_entity": not no_entity}
-        maker = _maker(platform, spec, digest, roles, mapped, times, choices, **ids)
-        _check_columns(file, maker, roles, partial(read_chunks, choices=choices))
-        before = checkpoint.load()
-        if before.done:
-            click.echo(f"{file.name} was pushed to {topic} before: {before.sent:,} rows. --again pushes it again.")
-            return
-        errors = ErrorReport(report or CHECKPOINTS / f"{file.stem}-{digest[:8]}.errors.jsonl", fresh=not before.rows)
-        if before.rows:
-            click.echo(f"continuing behind row {before.rows:,}")
-        sender = Sender(platform.settings, "push")
-        bar = _progress_bar(file.name, count_rows(file), before.rows)
-        traced = tracing_of(platform.settings, file.name, topic)
-        with bar as advanced, traced as tracing:
-            chunks, how = read_chunks(file, CHUNK_ROWS, choices), f"{choices} {mapped} {times}"
-            done = run(chunks, maker, sender, topic, checkpoint, errors, Throttle(rate), tracing, advanced, how)
+        maker = _maker(sending, roles, make_ids=make_ids, need_entity=not no_entity)
+        beside = _labels_beside(sending, roles, make_ids=make_ids) if with_labels else None
+        _check_columns(file, maker, roles, partial(_chunks, choices=choices), beside)
+        wrong = _send(sending, own[0], maker, lambda chunks: chunks)
+        if beside is not None:
+            click.echo(beside.columns.told(spec.target.delay))
+            label_roles = roles_of(spec, platform.schemas, labels=True)
+            label_maker = _maker(
+                replace(sending, mapped=(), times=None), label_roles, make_ids=False, need_entity=False
+            )
+            wrong += _send(sending, own[1], label_maker, beside.of)
+            if beside.unlabelled:
+                click.echo(f"{beside.unlabelled:,} rows have no label yet")
     except (UnreadableFile, ValueError) as error:
         raise click.ClickException(str(error)) from error
     if warning := maker.in_1970.warning():
         click.echo(warning, err=True)
-    _conclude(done, topic, errors.path)
+    if wrong:
+        raise click.ClickException("\n".join(wrong))
 
 
-def _maker(
-    platform: PlatformView, spec: ModelSpec, digest: str, roles: Roles, mapped: tuple[str, ...],
-    times: str | None, choices: Choices, *, make_ids: bool, need_entity: bool,
-) -> RecordMaker:  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """What is sent, and how it is read."""
+
+    platform: PlatformView
+    spec: ModelSpec
+    file: Path
+    digest: str
+    mapped: tuple[str, ...]
+    times: str | None
+    rate: float | None
+    again: bool
+    report: Path | None
+    choices: Choices
+    first: str
+
+    def errors_of(self, role: str) -> Path:
+        """Where rows that are not sent are listed; those of labels beside their events apart."""
+        labels = "" if role == self.first else ".labels"
+        return CHECKPOINTS / f"{self.file.stem}-{self.digest[:8]}{labels}.errors.jsonl"
+
+
+def _must_be_ours(platform: PlatformView, role: str, spec: ModelSpec) -> None:
+    if platform.topics.is_external(role, spec.name):
+        what, topic = "labels" if role == "labels_raw" else "events", platform.topics.name(role, spec.name)
+        raise click.UsageError(f"the {what} of {spec.name} come from its source {topic}: produce them there")
+
+
+def _chunks(file: Path, size: int, choices: Choices) -> Iterator[Chunk]:
+    from tidemill_operations.push.files.reading import read_chunks
+
+    return read_chunks(file, size, choices)
+
+
+def _send(
+    sending: _Sending, role: str, maker: RecordMaker, part: Callable[[Iterator[Chunk]], Iterator[Chunk]]
+) -> list[str]:
+    """Sends what is not settled yet; what is to be said of rows that were not sent."""
+    from tidemill_operations.push.checkpoint import Checkpoint
+    from tidemill_operations.push.files.reading import count_rows
+    from tidemill_operations.push.run import ErrorReport, Throttle
+    from tidemill_operations.push.run import push as run
+    from tidemill_operations.push.sending import Sender
+    from tidemill_operations.push.sent_schemas import keep_for_good
+    from tidemill_operations.push.tracing import tracing_of
+
+    platform, file = sending.platform, sending.file
+    topic = platform.topics.name(role, sending.spec.name)
+    checkpoint = Checkpoint(CHECKPOINTS, sending.digest, topic, platform.settings.kafka_bootstrap)
+    if sending.again:
+        checkpoint.forget()
+    before = checkpoint.load()
+    if before.done:
+        click.echo(f"{file.name} was pushed to {topic} before: {before.sent:,} rows. --again pushes it again.")
+        return []
+    errors = ErrorReport(
+        sending.report or sending.errors_of(role),
+        fresh=not before.rows and (role == sending.first or sending.report is None),
+    )
+    if before.rows:
+        click.echo(f"continuing behind row {before.rows:,}")
+    sender = Sender(platform.settings, "push")
+    bar = _progress_bar(file.name, count_rows(file), before.rows)
+    traced = tracing_of(platform.settings, file.name, topic)
+    chunks, how = _chunks(file, CHUNK_ROWS, sending.choices), f"{sending.choices} {sending.mapped} {sending.times}"
+    with bar as advanced, traced as tracing:
+        throttle = Throttle(sending.rate)
+        done = run(part(chunks), maker, sender, topic, checkpoint, errors, throttle, tracing, advanced, how)
+    if role == "raw" and done.sent:
+        keep_for_good(platform, sending.spec)
+    click.echo(f"{done.sent:,} rows stored on {topic}")
+    return [f"{done.errors:,} rows were not sent: see {errors.path}"] if done.errors else []
+
+
+def _labels_beside(sending: _Sending, roles: Roles, *, make_ids: bool) -> LabelChunks:
+    """The labels of a file of events. Raises ValueError where it has none."""
+    from tidemill_operations.push.records import parse_renames
+    from tidemill_operations.push.with_labels import LabelChunks, label_columns
+
+    names = _columns(sending.file, partial(_chunks, choices=sending.choices)) or []
+    columns = label_columns(names, parse_renames(sending.mapped), sending.spec)
+    events = _maker(sending, roles, make_ids=make_ids, need_entity=True)
+    return LabelChunks(events, sending.spec, columns, sending.choices)
+
+
+def _maker(sending: _Sending, roles: Roles, *, make_ids: bool, need_entity: bool) -> RecordMaker:
     from tidemill_operations.push.records import RecordMaker, RowOptions, TimeLine, parse_renames
 
-    schema = platform.schemas.label(spec.name) if roles.labels else platform.schemas.record(spec.name)
-    line = TimeLine.parse(times) if times else None
-    options = RowOptions(
-        renames=parse_renames(mapped), times=line, make_ids=make_ids, need_entity=need_entity, choices=choices
-    )
-    return RecordMaker(platform.codec, schema, roles, digest, options)
+    platform, name = sending.platform, sending.spec.name
+    schema = platform.schemas.label(name) if roles.labels else platform.schemas.record(name)
+    line = TimeLine.parse(sending.times) if sending.times else None
+    renames, choices = parse_renames(sending.mapped), sending.choices
+    options = RowOptions(renames=renames, times=line, make_ids=make_ids, need_entity=need_entity, choices=choices)
+    return RecordMaker(platform.codec, schema, roles, sending.digest, options)
 
 
 def _no_use_of_no_entity(roles: Roles) -> str:
@@ -141,7 +221,9 @@ def _no_use_of_no_entity(roles: Roles) -> str:
     return f"--no-entity: every event of this model has its {roles.entity}, so each label needs it"
 
 
-def _check_columns(file: Path, maker: RecordMaker, roles: Roles, read_chunks: Any) -> None:
+def _check_columns(
+    file: Path, maker: RecordMaker, roles: Roles, read_chunks: Any, beside: LabelChunks | None
+) -> None:  # fmt: skip
     from tidemill_operations.push.naming import listed, no_entity, no_id
 
     columns = _columns(file, read_chunks)
@@ -156,7 +238,8 @@ def _check_columns(file: Path, maker: RecordMaker, roles: Roles, read_chunks: An
             f"{file.name} has no column for {', '.join(missing)}. It has: {listed(columns)}. "
             "Name one with --map COLUMN=FIELD; times can be made with --event-time START/STEP."
         )
-    if unknown := maker.unknown_columns(columns):
+    taken = {beside.columns.label, beside.columns.observed_at} if beside is not None else set()
+    if unknown := [name for name in maker.unknown_columns(columns) if name not in taken]:
         click.echo(f"left out, since the record has no such field: {listed(unknown)}", err=True)
 
 
@@ -192,9 +275,3 @@ def _progress_bar(name: str, rows: int, done: int) -> Any:
             yield lambda progress: shown.update(task, completed=progress.rows)
 
     return bar()
-
-
-def _conclude(done: Progress, topic: str, report: Path) -> None:
-    click.echo(f"{done.sent:,} rows stored on {topic}")
-    if done.errors:
-        raise click.ClickException(f"{done.errors:,} rows were not sent: see {report}")

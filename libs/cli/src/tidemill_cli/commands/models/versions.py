@@ -9,6 +9,7 @@ import click
 
 from tidemill_cli.commands.models.card import card
 from tidemill_cli.commands.models.group import models as show
+from tidemill_cli.commands.models.new import new
 from tidemill_cli.commands.models.reproduce import reproduce
 from tidemill_cli.commands.models.signing import new_key, sign
 from tidemill_cli.platform_options import platform_options
@@ -42,6 +43,7 @@ def models() -> None:
     tidemill models flight-delay --json
     tidemill models card flight-delay 3 --html card.html              all that is recorded of one version
     tidemill models import model.onnx --model flight-delay            a model made elsewhere becomes a version
+    tidemill models new --from loans.csv --label defaulted            a model file and its record from a sample
     tidemill models reproduce flight-delay 3                          train it again: the same rows, the same hash?
     tidemill models sign --model flight-delay                         sign what was made before versions were signed
     tidemill models new-key                                           another key to sign with
@@ -53,6 +55,7 @@ models.add_command(card)
 models.add_command(new_key)
 models.add_command(sign)
 models.add_command(reproduce)
+models.add_command(new)
 
 
 @models.command(name="import")

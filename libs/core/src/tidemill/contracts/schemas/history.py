@@ -11,7 +11,7 @@ import argparse
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tidemill.contracts.record_check import check_against_record
 from tidemill.contracts.schemas.catalog import HISTORY_FOLDER, MODELS_FOLDER, Schema, read_history, read_schema
@@ -20,6 +20,8 @@ from tidemill.errors import ConfigError
 
 if TYPE_CHECKING:
     from tidemill.contracts.model_file import ModelSpec
+
+UNSENT: Final = "unsent.txt"
 
 
 def history_path(schemas_dir: Path, model: str, fingerprint: bytes) -> Path:
@@ -32,24 +34,26 @@ def check_history(schemas_dir: Path, models: Mapping[str, ModelSpec]) -> list[st
 
     For each model: the current record schema is stored, every stored one has the fingerprint that its name
     says, and the current one reads them all, that of its own fingerprint included (a changed logical type
-    does not change the fingerprint).
+    does not change the fingerprint). What no record was ever sent with (`unsent`) binds nobody.
     """
     problems: list[str] = []
     for model, spec in models.items():
         current = read_schema(schemas_dir / MODELS_FOLDER / spec.schema_file, name=model)
-        if not history_path(schemas_dir, model, current.fingerprint).is_file():
+        passing = unsent(schemas_dir, model)
+        if not passing and not history_path(schemas_dir, model, current.fingerprint).is_file():
             problems.append(
                 f"{model}: the record schema {current.fingerprint.hex()} is not in its history: "
                 "run `python -m tidemill.contracts.schemas.history`"
             )
         folder = history_path(schemas_dir, model, current.fingerprint).parent
-        for path in sorted(folder.glob("*.avsc")):
+        for path in sorted(path for path in folder.glob("*.avsc") if path.stem not in passing):
             problems += [f"{model}: {path.name}: {problem}" for problem in _stored_problems(path, current)]
     return problems
 
 
 def record_history(schemas_dir: Path, models: Mapping[str, ModelSpec]) -> list[Path]:
-    """Stores each model's current record schema; gives the files that are new.
+    """Stores each model's current record schema for good; gives the files that are new. What no record was ever sent
+    with is forgotten.
 
     Raises ConfigError, and stores nothing, where a model file does not fit its schema, or a current schema cannot
     read an earlier one of its model.
@@ -60,6 +64,7 @@ def record_history(schemas_dir: Path, models: Mapping[str, ModelSpec]) -> list[P
         f"{model}: {history_path(schemas_dir, model, old.fingerprint).name}: {problem}"
         for model, schema in current.items()
         for old in read_history(schemas_dir, model)
+        if old.fingerprint.hex() not in unsent(schemas_dir, model)
         for problem in reading_problems(schema, old)
     ]
     if problems:
@@ -68,7 +73,47 @@ def record_history(schemas_dir: Path, models: Mapping[str, ModelSpec]) -> list[P
         problems = [f"records in flight would not be readable {told}:", *problems]
     if unfit or problems:  # what is recorded is held to for ever: nothing that no model can use
         raise ConfigError("\n".join([*unfit, *problems]))
-    return [path for model, schema in current.items() if (path := _store(schemas_dir, model, schema)) is not None]
+    found = [path for model, schema in current.items() if (path := _store(schemas_dir, model, schema)) is not None]
+    for model, schema in current.items():
+        _forget(schemas_dir, model, keep=schema)
+    return found
+
+
+def draft_history(schemas_dir: Path, models: Mapping[str, ModelSpec]) -> list[Path]:
+    """Stores each model's current record schema as one that no record was sent with yet: `record_history` makes it
+    stay, another draft replaces it. Gives the files that are new.
+    """
+    found = []
+    for model, spec in models.items():
+        schema = read_schema(schemas_dir / MODELS_FOLDER / spec.schema_file, name=model)
+        _forget(schemas_dir, model, keep=None)
+        path = _store(schemas_dir, model, schema)
+        if path is not None:
+            path.with_name(UNSENT).write_text(f"{path.stem}\n", encoding="utf-8")
+            found.append(path)
+    return found
+
+
+def unsent(schemas_dir: Path, model: str) -> frozenset[str]:
+    """The stems of the files in a model's history that no record was sent with: so `models new` marks what it writes,
+    and the first push, `check --record`, or a start that finds records on the model's topics unmarks it.
+    """
+    marks = schemas_dir / MODELS_FOLDER / HISTORY_FOLDER / model / UNSENT
+    try:
+        return frozenset(marks.read_text(encoding="utf-8").split())
+    except FileNotFoundError:
+        return frozenset()
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {marks}: {error}") from error
+
+
+def _forget(schemas_dir: Path, model: str, keep: Schema | None) -> None:
+    """Removes what no record was sent with, but for `keep`, and the marks."""
+    folder = schemas_dir / MODELS_FOLDER / HISTORY_FOLDER / model
+    for stem in unsent(schemas_dir, model):
+        if Path(stem).name == stem and (keep is None or stem != keep.fingerprint.hex()):
+            (folder / f"{stem}.avsc").unlink(missing_ok=True)
+    (folder / UNSENT).unlink(missing_ok=True)
 
 
 def misfits(schemas_dir: Path, models: Mapping[str, ModelSpec]) -> list[str]:

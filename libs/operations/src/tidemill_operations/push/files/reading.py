@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -22,6 +23,7 @@ JSON_ENDINGS = {".jsonl", ".ndjson"}
 PARQUET_ENDINGS = {".parquet", ".pq"}
 OTHER_DELIMITERS: Final = (";", "\t", "|")
 DEFAULT: Final = Choices()
+MOST_NAMED: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +103,10 @@ def _header(path: Path, rows: CsvRows, delimiter: str) -> list[str]:
         raise UnreadableFile(f"{path.name}: the first line must name the columns")
     if "\r" in header[-1]:
         raise UnreadableFile(f"{path.name}: its lines end in CR alone: write it with LF or CR LF")
-    if len(set(header)) != len(header):
-        raise UnreadableFile(f"{path.name}: the first line names a column twice")
+    twice = [name for name, count in Counter(header).items() if count > 1]
+    if twice:
+        told = ", ".join(repr(name) for name in twice[:MOST_NAMED])
+        raise UnreadableFile(f"{path.name}: the first line names a column twice: {told}; rename or drop the others")
     other = next((mark for mark in OTHER_DELIMITERS if mark != delimiter and mark in header[0]), None)
     if len(header) == 1 and other is not None:
         raise UnreadableFile(f"{path.name}: the first line has no {delimiter!r}, but {other!r}: say --delimiter")

@@ -1,0 +1,1 @@
+"""A model file and its record, written from a sample of events."""

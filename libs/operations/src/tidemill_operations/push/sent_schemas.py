@@ -1,0 +1,24 @@
+"""With the first record that is sent a record's schema stays: what is on a topic must be read by later ones."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from tidemill.contracts.schemas.history import record_history, unsent
+from tidemill.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tidemill.contracts.model_file import ModelSpec
+    from tidemill_operations.platform import PlatformView
+
+
+def keep_for_good(platform: PlatformView, spec: ModelSpec) -> None:
+    """Takes the mark from the history of a model that was only drafted until now; says where that fails."""
+    schemas = platform.settings.schemas
+    if not unsent(schemas, spec.name):
+        return
+    try:
+        record_history(schemas, {spec.name: spec})
+    except (ConfigError, OSError) as error:
+        print(f"the history of {spec.name} is not kept: {error}", file=sys.stderr)
