@@ -5,7 +5,16 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill_learning.admission import MAX_DOUBLINGS, AdmissionDecision, PastRun, Policy, Request, State, decide
+from tidemill_learning.admission import (
+    MAX_DOUBLINGS,
+    MIXTURE,
+    AdmissionDecision,
+    PastRun,
+    Policy,
+    Request,
+    State,
+    decide,
+)
 
 HOUR = 3_600_000
 POLICY = Policy(cooldown_ms=12 * HOUR, at_most=(3, 24 * HOUR))
@@ -78,3 +87,13 @@ def test_what_label_time_asks_for_under_its_own_budget_is_stopped_by_an_open_run
     assert due([run(0.9), run(0.8), run(0.7)]).admitted, "neither cooldown nor a rate"
     assert due([run(0.9, "failed", None), run(0.95, "failed", None)]).admitted, "no back-off"
     assert "one run at a time" in due([run(0.9, "started", None)]).reason
+
+
+def test_a_mixture_is_no_training_for_any_rule_but_one_at_a_time() -> None:
+    policy = Policy(cooldown_ms=10 * HOUR, at_most=(1, 100 * HOUR))
+    asked = Request("q9", "drift", "new", event_time_ms=20 * HOUR)
+    mixed = PastRun("q1", MIXTURE, "f1", "finished", 19 * HOUR, version=3)
+    failed = PastRun("q2", MIXTURE, "f2", "failed", 19 * HOUR)
+    assert decide(asked, [mixed, failed], policy).admitted
+    running = PastRun("q3", MIXTURE, "f3", "started", 19 * HOUR)
+    assert "one run at a time" in decide(asked, [running], policy).reason

@@ -13,6 +13,9 @@ from typing import Literal
 State = Literal["accepted", "started", "finished", "failed"]
 
 OPEN: frozenset[State] = frozenset({"accepted", "started"})
+MIXTURE = "mixture"
+"""Cause of a run that puts versions together: it learns nothing, so it counts for no rule about trainings."""
+
 FREE_OF_COOLDOWN = frozenset({"manual", "first_data"})
 """A person may always ask; the first version has nothing to cool down from."""
 
@@ -70,8 +73,9 @@ def decide(request: Request, past: Sequence[PastRun], policy: Policy) -> Admissi
     >>> decide(request, [], Policy(cooldown_ms=7_200_000)).admitted
     True
     """
+    trained = [run for run in past if run.cause != MIXTURE]
     for rule in (_one_at_a_time, _fingerprint, _first_only_once, _cooldown, _at_most, _backoff):
-        refusal = rule(request, past, policy)
+        refusal = rule(request, past if rule in (_one_at_a_time, _fingerprint) else trained, policy)
         if refusal is not None:
             return AdmissionDecision(False, refusal)
     return AdmissionDecision(True, f"{request.cause}: no rule is against it")

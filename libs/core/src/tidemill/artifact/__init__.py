@@ -10,7 +10,7 @@ from __future__ import annotations
 from tidemill.artifact.directory import Artifact, artifact_uri, fetch_artifact, write_artifact
 from tidemill.artifact.errors import ArtifactError, Reason
 from tidemill.artifact.golden import Golden, check_golden
-from tidemill.artifact.lineage import Lineage
+from tidemill.artifact.lineage import Lineage, MixtureMember, told_mixture
 from tidemill.artifact.manifest import (
     GOLDEN_FILE,
     MANIFEST_FILE,
@@ -39,6 +39,7 @@ __all__ = [
     "Golden",
     "Lineage",
     "Manifest",
+    "MixtureMember",
     "OnnxModel",
     "Prover",
     "Reason",
@@ -48,5 +49,6 @@ __all__ = [
     "fetch_artifact",
     "prepare_runtime",
     "prove",
+    "told_mixture",
     "write_artifact",
 ]

@@ -2,8 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+MOST_MEMBERS = 3
+"""Versions of a mixture."""
+
+EVEN = 1e-9
+"""By how much the weights of a mixture may miss 1 together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixtureMember:
+    """A version that a mixture holds, the share that its scores have in the mixture's, and which artifact it is:
+    `manifest_digest` is the SHA-256 of its manifest's bytes, in hex.
+    """
+
+    version: int
+    weight: float
+    artifact_uri: str
+    manifest_digest: str
+
+
+def check_mixture(members: Sequence[tuple[int, float]], version: int) -> None:
+    """Raise ValueError unless these versions and weights may be the mixture of this number."""
+    numbers, weights = [number for number, _ in members], [weight for _, weight in members]
+    if not 1 <= len(members) <= MOST_MEMBERS:
+        raise ValueError(f"a mixture is of one to {MOST_MEMBERS} versions, not of {len(members)}")
+    if len(set(numbers)) != len(numbers) or not all(0 < number < version for number in numbers):
+        raise ValueError(f"a mixture is of versions before it, each once: {numbers} in version {version}")
+    if not (all(weight > 0.0 for weight in weights) and abs(sum(weights) - 1.0) <= EVEN):
+        raise ValueError(f"the weights of a mixture lie above 0 and add up to 1: {weights}")
+
+
+def told_mixture(members: Sequence[tuple[int, float]]) -> str:
+    """Versions and weights for people.
+
+    >>> told_mixture([(3, 0.625), (1, 0.375)])
+    'version 3 (0.625) and version 1 (0.375)'
+    """
+    told = [f"version {number} ({weight:.6g})" for number, weight in members]
+    return " and ".join(filter(None, (", ".join(told[:-1]), told[-1])))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

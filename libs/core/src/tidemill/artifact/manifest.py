@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from tidemill.artifact.errors import ArtifactError, Reason
-from tidemill.artifact.lineage import Lineage
+from tidemill.artifact.lineage import Lineage, MixtureMember, check_mixture
 from tidemill.artifact.outputs import ONE_HALF
 from tidemill.rows.features import FeatureLike, input_kinds
 
@@ -56,7 +56,8 @@ class Manifest:
     class_weights: class -> what a row of it counted when it was learned from, empty where all counted alike.
     created_at: ms since the epoch. files: name -> SHA-256 hex, filled in by `write_artifact`. git_sha: the code that
     made it, a commit or a package with its version. libraries: the versions that made the graph. lineage: what else it
-    follows from; None in manifests of before it was recorded.
+    follows from; None in manifests of before it was recorded. mixture: the versions whose weighted scores are its own,
+    heaviest first; None for a version of one learner.
     """
 
     model: str
@@ -79,6 +80,7 @@ class Manifest:
     libraries: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     lineage: Lineage | None = None
+    mixture: tuple[MixtureMember, ...] | None = None
     format: Literal[1] = 1
 
     def __post_init__(self) -> None:
@@ -92,11 +94,18 @@ class Manifest:
             raise ValueError("a model needs a feature")
         if self.threshold is not None and (self.task != "binary" or not 0.0 <= self.threshold <= 1.0):
             raise ValueError("a threshold belongs to a binary model and lies between 0 and 1")
+        if self.mixture is not None:
+            check_mixture(self.shares, self.version)
 
     @property
     def decides_at(self) -> float:
         """From which probability on a binary model says true."""
         return ONE_HALF if self.threshold is None else self.threshold
+
+    @property
+    def shares(self) -> tuple[tuple[int, float], ...]:
+        """Version and weight of each member of a mixture; nothing for a version of one learner."""
+        return tuple((one.version, one.weight) for one in self.mixture or ())
 
     @property
     def inputs(self) -> Mapping[str, str]:

@@ -17,7 +17,7 @@ from tidemill.errors import DeadLetter, RetryLater
 from tidemill.ids import deterministic_id
 from tidemill.kafka.headers import TRACEPARENT, find
 from tidemill.telemetry.traceparent import new_traceparent, parse_traceparent
-from tidemill_learning.admission import OPEN, AdmissionDecision, PastRun, Policy, Request, decide
+from tidemill_learning.admission import MIXTURE, OPEN, AdmissionDecision, PastRun, Policy, Request, decide
 from tidemill_trainer import metrics
 from tidemill_trainer.runs.store import Also, RunStore
 
@@ -103,7 +103,8 @@ class Admission:
     def ask_by_schedule(self, model: str, stream_time_ms: int) -> bool:
         """Ask for a new version if `retrain.every` has passed, in stream time, since the last run."""
         every = self._specs[model].retrain.every
-        past = self._store.past(model) if every is not None else []
+        runs = self._store.past(model) if every is not None else []
+        past = [run for run in runs if run.cause != MIXTURE]
         if every is None or not past:
             return False
         since, wanted = stream_time_ms - past[-1].event_time_ms, milliseconds(every)

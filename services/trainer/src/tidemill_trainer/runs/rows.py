@@ -7,7 +7,8 @@ from typing import Any
 
 from tidemill.contracts.events.platform import RetrainRequest, RetrainRun
 from tidemill.ids import deterministic_id
-from tidemill_learning.admission import AdmissionDecision
+from tidemill_learning.admission import MIXTURE, AdmissionDecision, PastRun
+from tidemill_trainer.mixture.shares import shares_in
 
 TOLD = (
     "run_id", "request_id", "model", "cause", "state", "reason", "version", "artifact", "gate", "metrics",
@@ -57,9 +58,17 @@ def event_id(row: Mapping[str, Any]) -> str:
 def event(row: Mapping[str, Any]) -> dict[str, Any]:
     """The datum of the run's `RetrainRun` event."""
     columns = {name: row[name] for name in TOLD}
-    return columns | {"event_id": event_id(row), "start_offsets": row["start_offsets"], "at": row["changed_at"]}
+    mixture = [{"version": version, "weight": weight} for version, weight in shares_in(row["evidence"])]
+    columns |= {"event_id": event_id(row), "start_offsets": row["start_offsets"], "at": row["changed_at"]}
+    return columns | {"mixture": mixture or None}
 
 
 def told(datum: Mapping[str, Any]) -> RetrainRun:
     """The event in such a datum, which may have been written before there were change points and outcomes."""
     return RetrainRun.from_dict({"change_point": None, "outcome": None, **datum})
+
+
+def past_run(row: Mapping[str, Any]) -> PastRun:
+    """A run as admission sees it: one that made a mixture is none that learned."""
+    cause = MIXTURE if shares_in(row["evidence"]) else row["cause"]
+    return PastRun(row["request_id"], cause, row["fingerprint"], row["state"], row["event_time"], row["version"])

@@ -18,8 +18,9 @@ from tidemill.contracts.events.changes import ChangePoint
 from tidemill.contracts.events.platform import Evidence, ModelRef, RetrainRequest, RetrainRun
 from tidemill.errors import TidemillError
 from tidemill_learning.admission import AdmissionDecision, PastRun
+from tidemill_trainer.mixture.shares import Shares, shares_in
 from tidemill_trainer.runs.database import transaction
-from tidemill_trainer.runs.rows import event, event_id, new_row, told
+from tidemill_trainer.runs.rows import event, event_id, new_row, past_run, told
 from tidemill_trainer.runs.tables import outbox, runs, versions
 
 Decide = Callable[[Sequence[PastRun]], AdmissionDecision]
@@ -33,7 +34,7 @@ class LeaseLost(TidemillError):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A run that this process may work on, until the lease runs out."""
+    """A run that this process may work on, until the lease runs out. `mixture`: it is to make one of these versions."""
 
     run_id: str
     model: str
@@ -46,6 +47,7 @@ class Claim:
     evidence: tuple[Evidence, ...] = ()
     change_point: ChangePoint | None = None
     cut_off: int | None = None
+    mixture: Shares = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +141,11 @@ class RunStore:
                 connection.execute(update(runs).where(runs.c.run_id == row.run_id).values(change))
                 self._tell(connection, {**row._mapping, **change})
                 return Claim(
-                    row.run_id,
-                    row.model,
-                    row.cause,
-                    row.request_id,
-                    row.event_time,
-                    row.traceparent,
-                    token,
-                    row.attempts + 1,
-                    tuple(Evidence.from_dict(item) for item in row.evidence),
-                    ChangePoint.from_dict(row.change_point) if row.change_point else None,
-                    row.cut_off,
-                )
+                    row.run_id, row.model, row.cause, row.request_id, row.event_time, row.traceparent, token,
+                    row.attempts + 1, tuple(Evidence.from_dict(item) for item in row.evidence),
+                    ChangePoint.from_dict(row.change_point) if row.change_point else None, row.cut_off,
+                    shares_in(row.evidence),
+                )  # fmt: skip
             return None
 
     def extend(self, claim: Claim) -> None:
@@ -294,7 +289,4 @@ def _past(connection: Connection, model: str) -> list[PastRun]:
         .where((runs.c.model == model) & (runs.c.state != "refused"))
         .order_by(runs.c.created_at, runs.c.run_id)
     )
-    return [
-        PastRun(row.request_id, row.cause, row.fingerprint, row.state, row.event_time, row.version)
-        for row in connection.execute(wanted)
-    ]
+    return [past_run(dict(row._mapping)) for row in connection.execute(wanted)]

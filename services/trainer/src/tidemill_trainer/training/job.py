@@ -36,6 +36,7 @@ from tidemill_learning.lineage.revision import is_commit
 from tidemill_learning.reference import reference_bytes
 from tidemill_learning.training.train import Trained, train
 from tidemill_trainer.assess.basis import rows_taken
+from tidemill_trainer.mixture.version import Parts, version_of_mixture
 from tidemill_trainer.release.transitions import UNREADABLE_CHAMPION
 from tidemill_trainer.training.champion import ServingChampion
 from tidemill_trainer.training.data_set import Loaded, load_data_set
@@ -170,6 +171,14 @@ class Job:
             store=self.store, tracking=self.tracking, clock=self.clock, bounds=self.bounds,
         )  # fmt: skip
 
+    def compose(self, order: Order, parts: Parts, version: int) -> dict[str, Any]:
+        """Make a version of the mixture of others; see `mixture.version.version_of_mixture`."""
+        spec = self.specs[order.model]
+        return version_of_mixture(
+            spec, order, _load(order, spec), parts, version, store=self.store, tracking=self.tracking,
+            clock=self.clock, git_sha=self.git_sha, bounds=self.bounds,
+        )  # fmt: skip
+
     def _champion(self, order: Order) -> tuple[ServingChampion | None, str]:
         """What serves, as the gate's rival; or why its artifact cannot be read, and whose it is. Raises OSError where
         the store is away, which passes.
@@ -195,7 +204,7 @@ class Job:
             threshold=trained.threshold, class_weights=dict(trained.class_weights), metrics=trained.metrics,
             created_at=self.clock.now_ms(), git_sha=self.git_sha,
             window=trained.window, change_point=order.change.to_dict() if order.change else None,
-            libraries=libraries(), lineage=lineage_of(spec, loaded, trained, order.cause, order.champion),
+            libraries=libraries(), lineage=lineage_of(spec, loaded, order.cause, order.champion, trained),
         )  # fmt: skip
 
     def _tags(self, order: Order) -> dict[str, str]:

@@ -44,6 +44,16 @@ class Orders:
             "table_version": basis.table_version if basis else None, "taken": basis.taken if basis else 0,
         }  # fmt: skip
 
+    def parts(self, claim: Claim) -> list[dict[str, Any]]:
+        """The members of the mixture that a run is to make, with their artifacts, as plain data; none for a training.
+        Raises LookupError where nobody knows one.
+        """
+        found = [(version, weight, self.find(claim.model, version)) for version, weight in claim.mixture]
+        lost = [str(version) for version, _, reference in found if reference is None]
+        if lost:
+            raise LookupError(f"nobody knows where version {', '.join(lost)} lies: nothing is mixed of it")
+        return [{"weight": weight, "reference": one.to_dict()} for _, weight, one in found if one is not None]
+
     def _rival(self, model: str, basis: Basis | None) -> ModelRef | None:
         """Who must be beaten: what serves, in label time where that asks. *Release* may not have come so far as label
         time, or have its champion on trial; evidence against another version would count for nothing there.

@@ -72,7 +72,7 @@ def _obey(job: Any, order: Mapping[str, Any]) -> dict[str, Any]:
     from tidemill_trainer.mlflow.store_errors import of_a_store
 
     try:
-        return {"ok": True, **_do(job, order)}
+        return {"ok": True, **done(job, order)}
     except (ValueError, ArtifactError) as error:
         return {"ok": False, "kind": "refused", "error": str(error) or type(error).__name__}
     except OSError as error:
@@ -88,7 +88,8 @@ def _obey(job: Any, order: Mapping[str, Any]) -> dict[str, Any]:
         return {"ok": False, "kind": "defect", "error": f"{type(error).__name__}: {error}"}
 
 
-def _do(job: Any, order: Mapping[str, Any]) -> dict[str, Any]:
+def done(job: Any, order: Mapping[str, Any]) -> dict[str, Any]:
+    """Do what an order says, and give what is to be answered; raises whatever stands in the way."""
     if order["do"] == "train":
         return dict(job.train(_order(order)))
     if order["do"] == "export":
@@ -96,6 +97,8 @@ def _do(job: Any, order: Mapping[str, Any]) -> dict[str, Any]:
     if order["do"] == "import":
         staged = Staged(order["uri"], order["digest"])
         return dict(job.import_staged(order["model"], staged, int(order["version"]), order["run_id"]))
+    if order["do"] == "compose":
+        return dict(job.compose(_order(order), _parts(order), int(order["version"])))
     if order["do"] == "aliases":
         job.tracking.follow(job.specs[order["model"]], order["arms"])
         return {}
@@ -115,6 +118,12 @@ def _order(line: Mapping[str, Any]) -> Any:
         change=ChangePoint.from_dict(line["change"]) if line.get("change") else None,
         cut_off_ms=line.get("cut_off_ms"), table_version=line.get("table_version"), taken=line.get("taken", 0),
     )  # fmt: skip
+
+
+def _parts(line: Mapping[str, Any]) -> list[tuple[Any, float]]:
+    from tidemill.contracts.events.platform import ModelRef
+
+    return [(ModelRef.from_dict(one["reference"]), float(one["weight"])) for one in line["parts"]]
 
 
 def _answer(out: TextIO, line: Mapping[str, Any]) -> None:

@@ -104,7 +104,7 @@ class Trainer:
         with run_span(self._tracer, claim) as (span, claim), metrics.TRAIN_SECONDS.labels(claim.model).time():
             try:
                 staged = staged_in(claim.evidence)
-                outcome = self._imported(claim, staged) if staged else self._trained(claim, span)
+                outcome = self._made(claim, staged, span)
                 self._store.finish(claim, outcome)
             except Refused as error:
                 self._store.fail(claim, str(error))
@@ -123,6 +123,24 @@ class Trainer:
         for name, value in outcome.metrics.items():
             metrics.SCORE.labels(claim.model, name).set(value)
         _log.info("run %s has finished: version %s; %s", claim.run_id, outcome.version, outcome.reason)
+
+    def _made(self, claim: Claim, staged: Staged | None, span: Span) -> Outcome:
+        if claim.mixture:
+            return self._composed(claim)
+        return self._imported(claim, staged) if staged else self._trained(claim, span)
+
+    def _composed(self, claim: Claim) -> Outcome:
+        """A mixture of versions that are there: nothing is learned; label time has proved it better."""
+        try:
+            parts = self._orders.parts(claim)
+        except LookupError as error:
+            raise Refused(str(error)) from error
+        version = self._store.version_of(claim)
+        order = {**self._orders.of(claim), "do": "compose", "parts": parts, "version": version}
+        made = self._patiently(claim, order, self._settings.train_timeout_s)
+        gate = tuple(Evidence.from_dict(item) for item in made["gate"])
+        starts, reference = tuple(made["start_offsets"]), ModelRef.from_dict(made["artifact"])
+        return Outcome(made["reason"], gate, made["metrics"], starts, version, reference, "passed")
 
     def _trained(self, claim: Claim, span: Span) -> Outcome:
         trained = self._patiently(claim, self._orders.of(claim), self._settings.train_timeout_s)

@@ -1,4 +1,4 @@
-"""Since when the stream tells of another world, as requests and runs carry it."""
+"""Since when the stream tells of another world, and which versions answer together, as requests and runs carry it."""
 
 from __future__ import annotations
 
@@ -28,3 +28,11 @@ class ChangePoint(Datum):
     before: float
     after: float
     offsets: tuple[FirstOffset, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixtureShare(Datum):
+    """A version in a mixture, and the share that its scores have."""
+
+    version: int
+    weight: float

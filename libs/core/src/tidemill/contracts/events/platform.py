@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tidemill.contracts.events.changes import ChangePoint
+from tidemill.contracts.events.changes import ChangePoint, MixtureShare
 from tidemill.contracts.events.datum import Datum, Millis
 
 """What Evidence.kind may be; a string in the schema, so that kinds can be added."""
@@ -127,7 +127,8 @@ class RetrainRequest(Datum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrainRun(Datum):
     """What became of a request: one record for each state, `event_id` is `run_id/state`; and one for each reason
-    to wait, with the time behind it. `outcome`: passed, undecided or failed, as the gate said.
+    to wait, with the time behind it. `outcome`: passed, undecided or failed, as the gate said. `mixture`: the versions
+    that it puts together, None where it learns one.
     """
 
     event_id: str
@@ -145,6 +146,7 @@ class RetrainRun(Datum):
     at: Millis
     change_point: ChangePoint | None = None
     outcome: str | None = None
+    mixture: tuple[MixtureShare, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

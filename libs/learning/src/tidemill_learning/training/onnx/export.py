@@ -25,7 +25,7 @@ def score_name(task: Task, inputs: Iterable[str]) -> str:
     """The output that holds the scores: `probabilities` or `value`, with underscores behind it while a feature has
     that name.
     """
-    return _free("value" if task == "regression" else "probabilities", inputs)
+    return free_name("value" if task == "regression" else "probabilities", inputs)
 
 
 def to_onnx(fitted: Fitted) -> bytes:
@@ -43,7 +43,7 @@ def to_onnx(fitted: Fitted) -> bytes:
         _value(made, fitted, scores)
         outputs = [helper.make_tensor_value_info(scores, TensorProto.DOUBLE, [None, 1])]
     else:
-        label = _free("label", names)
+        label = free_name("label", names)
         _probabilities(made, fitted, scores)
         _label(made, fitted, scores, label)
         kind = TensorProto.INT64 if fitted.task == "binary" else TensorProto.STRING
@@ -58,7 +58,8 @@ def to_onnx(fitted: Fitted) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _free(name: str, taken: Iterable[str]) -> str:
+def free_name(name: str, taken: Iterable[str]) -> str:
+    """A name with as many underscores behind it as it takes to be none of the taken ones."""
     names = set(taken)
     while name in names:
         name += "_"
