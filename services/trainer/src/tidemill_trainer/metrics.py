@@ -65,6 +65,11 @@ LABEL_TIME_UNANSWERED = Gauge(
     "1 while a change was found and no version has been learned since.",
     ["model"],
 )
+MIXTURES = Counter(
+    "tidemill_trainer_mixtures_total",
+    "Mixtures that were due, by what came of them: made, failed.",
+    ["model", "outcome"],
+)
 TAKEOVERS = Counter(
     "tidemill_trainer_takeovers_total", "Versions that proved better in label time than the one that served.", ["model"]
 )

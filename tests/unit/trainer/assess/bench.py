@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from tests.support.models.toy_models import publish_files, sigmoid_graph, toy_manifest
 from tests.unit.trainer.fixtures import CLEAN, LABELS, PARTS, RECORD, SCHEMA, SPEC
-from tidemill.artifact import GOLDEN_FILE, MODEL_FILE, REFERENCE_FILE, ArtifactStore, Golden, OnnxModel
+from tidemill.artifact import GOLDEN_FILE, MODEL_FILE, REFERENCE_FILE, ArtifactStore, Golden, MixtureMember, OnnxModel
 from tidemill.clock import FixedClock
 from tidemill.codec import Codec
 from tidemill.contracts.events.platform import ModelVersion
@@ -24,14 +24,17 @@ from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.telemetry.traceparent import format_traceparent
 from tidemill_learning.admission import OPEN
 from tidemill_learning.data_set.table_rows import event_rows, label_rows, with_traces
+from tidemill_learning.mixture.graph import compose
+from tidemill_learning.mixture.member import Member
 from tidemill_trainer.admission.admission import Admission
 from tidemill_trainer.assess.answers import Versions
 from tidemill_trainer.assess.assessment import Assessment, AssessmentContext
 from tidemill_trainer.assess.state import LabelTimeStore
 from tidemill_trainer.assess.table_steps import TableSteps
 from tidemill_trainer.collect.training_table import TrainingTable
+from tidemill_trainer.mixture.shares import Shares
 from tidemill_trainer.runs.database import connect, migrate
-from tidemill_trainer.runs.store import Outcome, RunStore
+from tidemill_trainer.runs.store import Claim, Outcome, RunStore
 from tidemill_trainer.runs.tables import runs, takeovers
 
 MINUTE = 60_000
@@ -41,7 +44,8 @@ DELAY = 30
 
 class Bench:
     """Rows e0, e1, ...: the label is whether the wind is above 0, turned round from event `change` on, and wrong in
-    one case of ten. `observed_every`: minutes; labels become known in batches of so many.
+    one case of ten. `observed_every`: minutes; labels become known in batches of so many. `torn`: from `change` on only
+    every second label is turned round, by chance: no version knows it, and two that say the opposite know it best.
     """
 
     def __init__(
@@ -54,11 +58,13 @@ class Bench:
         first_after: int = 300,
         spec: ModelSpec = SPEC,
         observed_every: int = 1,
+        torn: bool = False,
     ) -> None:
         self.observed_every = observed_every
         rng = np.random.default_rng(7)
         self.wind = rng.normal(size=rows)
-        self.label = (self.wind > 0) ^ (np.arange(rows) >= change) ^ (rng.random(rows) < 0.1)
+        wrong, turned = rng.random(rows) < 0.1, np.arange(rows) >= change
+        self.label = (self.wind > 0) ^ (turned & (rng.random(rows) < 0.5) if torn else turned) ^ wrong
         self.spec = replace(spec, training=replace(spec.training, first_after=first_after))
         self.schemas = SchemaCatalog.load(root / "schemas", {})
         self.artifacts = (folder / "artifacts").as_uri()
@@ -132,7 +138,7 @@ class Bench:
         claim = self.store.claim()
         assert claim is not None
         version = self.store.version_of(claim)
-        made = self.toy(version, -3.0 if claim.change_point else 3.0)
+        made = self.mixture(version, claim.mixture) if claim.mixture else self.toy(version, 3.0 * _sign(claim))
         outcome = Outcome("gate passed", (), {}, (0, 0), version, made.champion, "passed", contest)
         self.store.finish(claim, outcome)
 
@@ -143,6 +149,27 @@ class Bench:
         golden = Golden(inputs, OnnxModel.load(graph, manifest).score(inputs))
         reference = json.dumps({"event_time": [0, 0]}).encode()
         files = {MODEL_FILE: graph, GOLDEN_FILE: golden.to_bytes(), REFERENCE_FILE: reference}
+        return publish_files(self.artifacts, manifest, files, start_offsets=(0, 0))
+
+    def mixture(self, version: int, shares: Shares) -> ModelVersion:
+        """The version that answers with the weighted sum of these."""
+        parts = [(self.reference(number), weight) for number, weight in shares]
+        store = ArtifactStore(self.artifacts)
+        members = [
+            Member.of(store.fetch("tide", one.artifact_uri, one.manifest_digest), weight) for one, weight in parts
+        ]
+        made = compose(members)
+        named = tuple(
+            MixtureMember(version=one.version, weight=w, artifact_uri=one.artifact_uri, manifest_digest="0")
+            for one, w in parts
+        )
+        manifest = replace(toy_manifest("tide", version, "wind"), mixture=named)
+        inputs = {"wind": np.array([[0.5], [-1.0]])}
+        golden = Golden(inputs, OnnxModel.load(made.graph, manifest).score(inputs))
+        files = {
+            MODEL_FILE: made.graph, GOLDEN_FILE: golden.to_bytes(),
+            REFERENCE_FILE: json.dumps({"event_time": [0, 0]}).encode(),
+        }  # fmt: skip
         return publish_files(self.artifacts, manifest, files, start_offsets=(0, 0))
 
     def reference(self, version: int) -> Any:
@@ -198,3 +225,7 @@ class Bench:
         assert kept is not None
         found = kept.state["pool"]
         return found["champion"], [member["version"] for member in found["members"]]
+
+
+def _sign(claim: Claim) -> float:
+    return -1.0 if claim.change_point else 1.0

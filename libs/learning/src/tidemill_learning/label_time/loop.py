@@ -102,6 +102,11 @@ class LabelTime:
         return self._rows >= self._schedule.next_at and not self._schedule.due(self._rows)
 
     @property
+    def mix_due(self) -> MixDue | None:
+        """The mixture that is awaited, if one is."""
+        return self._mixing.due
+
+    @property
     def born_bad(self) -> bool:
         """Whether the version that serves was bad from its first labels on."""
         return self._probation.born_bad

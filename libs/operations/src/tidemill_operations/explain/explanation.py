@@ -17,6 +17,7 @@ from tidemill.artifact.outputs import LABEL, OUTPUTS, SCORES, output_row
 from tidemill.rows.features import feature_inputs
 from tidemill_operations.errors import NotPossible
 from tidemill_operations.explain.contributions import Contributions, NotTold, contributions
+from tidemill_operations.explain.mixture import MemberGraph, mixture_contributions
 from tidemill_operations.explain.prediction import Predicted, find_prediction
 from tidemill_operations.explain.written import writer_of
 from tidemill_operations.platform import PlatformView
@@ -82,9 +83,12 @@ def explain(platform: PlatformView, prediction_id: str, model: str | None = None
     reference, _ = reference_of(platform, found.model, datum["version"])
     graph, golden, manifest = _artifact(platform, found.model, reference)
     row = _inputs(platform, found, manifest)
-    told, untold = None, ""
+    told, untold, loaded = None, "", OnnxModel.load(graph, manifest)
     try:
-        told = contributions(graph, manifest, row, golden.inputs)
+        if manifest.mixture is None:
+            told = contributions(graph, manifest, row, golden.inputs)
+        else:
+            told = mixture_contributions(loaded, _members(platform, manifest), row, golden.inputs)
     except NotTold as error:
         untold = str(error)
     return Explanation(
@@ -92,7 +96,7 @@ def explain(platform: PlatformView, prediction_id: str, model: str | None = None
         bytes=tuple(_bytes(platform, found)), traces=tuple(found.traces), manifest=manifest,
         manifest_digest=reference["manifest_digest"], artifact_uri=reference["artifact_uri"],
         features={name: _plain(values) for name, values in row.items()},
-        again=_again(OnnxModel.load(graph, manifest), row, datum), contributions=told, untold=untold,
+        again=_again(loaded, row, datum), contributions=told, untold=untold,
     )  # fmt: skip
 
 
@@ -107,6 +111,20 @@ def _artifact(platform: PlatformView, model: str, reference: dict[str, Any]) -> 
     except OSError as error:
         raise NotPossible(f"the artifact store does not answer: {error}") from None
     return artifact.files[MODEL_FILE], golden, artifact.manifest
+
+
+def _members(platform: PlatformView, manifest: Manifest) -> list[MemberGraph]:
+    """Raises NotTold where an artifact is not there any more, or is not what the mixture was made of."""
+    store, found = ArtifactStore.of(platform.settings), []
+    for one in manifest.mixture or ():
+        try:
+            member = store.fetch(manifest.model, one.artifact_uri, one.manifest_digest, only=(MODEL_FILE,))
+        except ArtifactError as error:
+            raise NotTold(f"its member version {one.version} cannot be read: {error}") from None
+        except OSError as error:
+            raise NotPossible(f"the artifact store does not answer: {error}") from None
+        found.append(MemberGraph(member.files[MODEL_FILE], member.manifest, one.weight))
+    return found
 
 
 def _inputs(platform: PlatformView, found: Predicted, manifest: Manifest) -> dict[str, NDArray[Any]]:

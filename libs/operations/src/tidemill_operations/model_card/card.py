@@ -82,6 +82,7 @@ def model_card(platform: PlatformView, model: str, version: int) -> Card:
         "manifest": json.loads(artifact.manifest.to_bytes()), "reference": reference, "run": run, "request": request,
         "decides_at": artifact.manifest.decides_at if artifact.manifest.task == "binary" else None,
         "digest": published["manifest_digest"], "uri": published["artifact_uri"], "file": _file(spec),
+        "mixture": {f"version {number}": weight for number, weight in artifact.manifest.shares} or "none",
         "parent": _parent(history, version, artifact.manifest.created_at),
     }  # fmt: skip
     calibrations = (source.calibration for source in picture.sources.values())

@@ -54,6 +54,7 @@ ENTRIES = (
     Entry(DECISION, "recall", ("manifest.metrics.recall",), "share"),
     Entry(DECISION, "PR-AUC", ("manifest.metrics.pr_auc",)),
     Entry(LINEAGE, "cause", ("run.cause", "manifest.lineage.cause")),
+    Entry(LINEAGE, "mixture of", ("mixture",)),
     Entry(LINEAGE, "asked for by", ("request.requested_by",)),
     Entry(LINEAGE, "version that served then", ("manifest.lineage.parent", "parent")),
     Entry(LINEAGE, "change point", ("manifest.change_point.event_time", "run.change_point.event_time"), "moment"),

@@ -41,6 +41,13 @@ class Versions:
         found = [self._version(version) for version in versions]
         return list({one.name: one for model in found if model is not None for one in model.features}.values())
 
+    def members(self, version: int) -> tuple[tuple[int, float], ...]:
+        """The members of a mixture and their weights; nothing of another version, or of one that cannot be read. Raises
+        `RetryLater` where the artifact store is away.
+        """
+        found = self._version(version)
+        return () if found is None else found.members
+
     def answers(
         self, rows: pa.Table, target: NDArray[np.generic], versions: Sequence[int], champion: int | None
     ) -> dict[int, Answers]:

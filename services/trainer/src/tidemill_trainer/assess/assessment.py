@@ -1,17 +1,16 @@
 """One model's label time: rows in, and what follows from them, each step in one transaction.
 
 The states: *reading* (the next commit's newly labelled rows are scored and taken), *unsaved* (what they led to waits
-for the database, or for another run to end) and *awaiting* (a fit that was asked for has not ended: nothing is read).
+for the database, or for another run to end) and *awaiting* (a fit or a mixture that was asked for has not ended:
+nothing is read).
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from opentelemetry.trace import Tracer
 
@@ -19,22 +18,18 @@ from tidemill.clock import Clock
 from tidemill.contracts.events.platform import ModelVersion, RetrainRequest
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.service.footprint import give_back
-from tidemill_learning.data_set.table_rows import OFFSET, PARTITION, TOPIC
-from tidemill_learning.label_time.change_detector import Place
-from tidemill_learning.label_time.contest import Contest
 from tidemill_learning.label_time.fit_schedule import budget_of
-from tidemill_learning.label_time.loop import Changed, Decision, FitDue, LabelledRows, LabelTime
+from tidemill_learning.label_time.loop import Changed, Decision, FitDue, LabelTime, MixDue
 from tidemill_learning.label_time.pool import Takeover
 from tidemill_learning.label_time.probation import BornBad
-from tidemill_learning.training.labelled import to_examples
 from tidemill_trainer import metrics
 from tidemill_trainer.admission.admission import Admission
 from tidemill_trainer.assess.answers import Versions
-from tidemill_trainer.assess.joined import newly_labelled
+from tidemill_trainer.assess.joined import in_label_time, newly_labelled
 from tidemill_trainer.assess.spans import traceparent_of
-from tidemill_trainer.assess.state import Kept, LabelTimeStore, Moved, OpenTakeover
+from tidemill_trainer.assess.state import Fit, Kept, LabelTimeStore, Moved, OpenTakeover
 from tidemill_trainer.assess.table_steps import TableSteps
-from tidemill_trainer.assess.words import alarm, event_of, request_of, takeover_of
+from tidemill_trainer.assess.words import alarm, event_of, mixture_request, request_of, takeover_of
 
 _log = logging.getLogger(__name__)
 
@@ -113,7 +108,7 @@ class Assessment:
         if self._unsaved is not None:
             return self._save(self._unsaved)
         kept, loop = self._loaded()
-        if loop.awaits and self._take_fit(kept, loop):  # before its release: a first version says more than who serves
+        if loop.awaits and self._take_run(kept, loop):  # before its release: a first version says more than who serves
             return True
         return self._follow_released(kept, loop) or (not loop.awaits and self._read(kept, loop))
 
@@ -150,26 +145,41 @@ class Assessment:
         if current.challenger is not None and current.challenger.version == loop.champion:
             return False
         _log.info("%s: version %d serves now in label time, too", self.model, current.champion.version)
-        loop.crown(current.champion.version)
-        return self._save(_Unsaved(replace(kept, state=loop.to_state())))
+        loop.crown(current.champion.version, self._versions.members(current.champion.version))
+        request_id = kept.request_id
+        if loop.mix_due is not None:  # it has proved better than another version than this one
+            loop.unmixed()
+            request_id = None
+        return self._save(_Unsaved(replace(kept, state=loop.to_state(), request_id=request_id)))
 
-    def _take_fit(self, kept: Kept, loop: LabelTime) -> bool:
-        """Go on if the fit that was asked for has ended, with the version that it made, if any."""
+    def _take_run(self, kept: Kept, loop: LabelTime) -> bool:
+        """Go on if the run that was asked for has ended, with the version that it made, if any."""
         fit = self._store.fit(kept.request_id or "")
         if fit is not None and fit.open:
             metrics.LABEL_TIME_WAITS.labels(self.model).set(1)
             self._fall_behind(kept.table_version)
             return False
-        if fit is not None and fit.state == "finished" and fit.version is not None:
-            told = fit.contest or {}
-            took = [loop.fitted(fit.version, _contest(told, loop.champion), told.get("spread"))]
-        else:
-            _log.info("%s: the fit that was due gave no version: %s", self.model, fit.reason if fit else "no run")
-            loop.unfitted()
-            took = []
+        took = [self._mixture(loop, fit) if loop.mix_due is not None else self._fitted(loop, fit)]
         metrics.LABEL_TIME_WAITS.labels(self.model).set(0)
         moved = replace(kept, state=loop.to_state(), request_id=None)
         return self._save(_Unsaved(moved, self._takeovers(moved, took)))
+
+    def _fitted(self, loop: LabelTime, fit: Fit | None) -> Takeover | None:
+        if fit is not None and fit.state == "finished" and fit.version is not None:
+            return loop.fitted(fit.version, fit.against(loop.champion), (fit.contest or {}).get("spread"))
+        _log.info("%s: the fit that was due gave no version: %s", self.model, fit.reason if fit else "no run")
+        loop.unfitted()
+        return None
+
+    def _mixture(self, loop: LabelTime, run: Fit | None) -> Takeover | None:
+        """The mixture that was due takes over where it has become a version; what serves serves on where it has not."""
+        if run is not None and run.state == "finished" and run.version is not None:
+            metrics.MIXTURES.labels(self.model, "made").inc()
+            return loop.mixed(run.version)
+        metrics.MIXTURES.labels(self.model, "failed").inc()
+        _log.error("%s: the mixture that was due was not made: %s", self.model, run.reason if run else "no run")
+        loop.unmixed()
+        return None
 
     def _read(self, kept: Kept, loop: LabelTime) -> bool:
         rows = self._rows
@@ -192,7 +202,7 @@ class Assessment:
         decisions: Sequence[Decision] = ()
         taken, count = 0, rows.table.num_rows
         if count:
-            labelled = _labelled(rows.table, self._spec)
+            labelled = in_label_time(rows.table, self._spec)
             answers = self._versions.answers(rows.table, labelled.target, loop.versions, loop.champion)
             taken, decisions = loop.learn(labelled, answers)
             give_back()
@@ -210,9 +220,13 @@ class Assessment:
     def _decided(self, moved: Kept, loop: LabelTime, decisions: Sequence[Decision], rows: int) -> bool:
         alarms = tuple(one for one in decisions if isinstance(one, Changed | BornBad))
         took = self._takeovers(moved, [one for one in decisions if isinstance(one, Takeover)])
-        due = next((one for one in decisions if isinstance(one, FitDue)), None)
+        due = next((one for one in decisions if isinstance(one, FitDue | MixDue)), None)
         if due is None:
             return self._save(_Unsaved(moved, took, alarms=alarms, rows=rows))
+        if isinstance(due, MixDue):
+            request = mixture_request(self.model, due, self._clock.now_ms())
+            moved = replace(moved, request_id=request.request_id)
+            return self._save(_Unsaved(moved, took, request, alarms=alarms, rows=rows))
         if due.cause != "first_data" and "quality" not in self._spec.retrain.on:
             loop.unfitted()  # the model file wants no fits of its own accord
             return self._save(_Unsaved(replace(moved, state=loop.to_state()), took, alarms=alarms, rows=rows))
@@ -268,17 +282,3 @@ class Assessment:
         for one in made.takeovers:
             metrics.TAKEOVERS.labels(self.model).inc()
             _log.warning("%s takes over in label time: %s", self.model, one.reason)
-
-
-def _contest(told: Mapping[str, Any], champion: int | None) -> Contest | None:
-    """What the hold-out told; nothing where it was held against another version than the one that serves by now."""
-    if told.get("wealth") is None or told.get("against", champion) != champion:
-        return None
-    return Contest(told["wealth"], told["labels"])
-
-
-def _labelled(rows: pa.Table, spec: ModelSpec) -> LabelledRows:
-    known = to_examples(rows, (), spec.target.task)
-    places = zip(*(rows.column(name).to_pylist() for name in (TOPIC, PARTITION, OFFSET)), strict=True)
-    found = [Place(int(time), *place) for time, place in zip(known.event_time, places, strict=True)]
-    return LabelledRows(known.target, np.asarray(known.observed_at, dtype=np.int64), found)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -18,9 +19,12 @@ from deltalake import DeltaTable
 from deltalake.fs import DeltaStorageHandler
 from pyarrow.fs import PyFileSystem
 
+from tidemill.contracts.model_file import ModelSpec
 from tidemill.rows.features import FeatureLike
 from tidemill_learning.data_set.table_rows import KIND, LABELLED, OFFSET, PARTITION, TIME, TOPIC
-from tidemill_learning.training.labelled import EVENT_ID, EVENT_TIME, LABEL, OBSERVED_AT, join_labels
+from tidemill_learning.label_time.change_detector import Place
+from tidemill_learning.label_time.loop import LabelledRows
+from tidemill_learning.training.labelled import EVENT_ID, EVENT_TIME, LABEL, OBSERVED_AT, join_labels, to_examples
 from tidemill_learning.training.texts import with_short_texts
 from tidemill_trainer.assess.table_steps import File, Step, may_be_away
 
@@ -47,6 +51,14 @@ class _Window:
     def filter(self) -> pc.Expression:
         time = ds.field(EVENT_TIME)
         return (time >= pa.scalar(self.first, TIME)) & (time <= pa.scalar(self.last, TIME))
+
+
+def in_label_time(rows: pa.Table, spec: ModelSpec) -> LabelledRows:
+    """Newly labelled rows as label time takes them."""
+    known = to_examples(rows, (), spec.target.task)
+    places = zip(*(rows.column(name).to_pylist() for name in _PLACE), strict=True)
+    found = [Place(int(time), *place) for time, place in zip(known.event_time, places, strict=True)]
+    return LabelledRows(known.target, np.asarray(known.observed_at, dtype=np.int64), found)
 
 
 def newly_labelled(step: Step, features: Sequence[FeatureLike]) -> pa.Table:

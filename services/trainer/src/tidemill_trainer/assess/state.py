@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, Row, insert, select, update
 from tidemill.clock import Clock
 from tidemill.contracts.events.platform import DriftEvent, Evidence
 from tidemill.errors import RetryLater
+from tidemill_learning.label_time.contest import Contest
 from tidemill_trainer.runs.database import transaction
 from tidemill_trainer.runs.tables import alarms, label_time, outbox, runs, takeovers
 
@@ -58,6 +59,13 @@ class Fit:
     def open(self) -> bool:
         """Whether it is still being worked on, or waits for it."""
         return self.state in ("accepted", "started")
+
+    def against(self, champion: int | None) -> Contest | None:
+        """What the hold-out told; nothing where it was held against another version than the one that serves by now."""
+        told = self.contest or {}
+        if told.get("wealth") is None or told.get("against", champion) != champion:
+            return None
+        return Contest(told["wealth"], told["labels"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from tidemill.artifact import told_mixture
 from tidemill.contracts.events.changes import ChangePoint as ToldChange
 from tidemill.contracts.events.platform import Cause, DriftEvent, Evidence, RetrainRequest
 from tidemill.ids import deterministic_id
 from tidemill_learning.label_time.change_point import ChangePoint
 from tidemill_learning.label_time.contest import NEEDED
-from tidemill_learning.label_time.loop import Changed, FitDue
+from tidemill_learning.label_time.loop import Changed, FitDue, MixDue
 from tidemill_learning.label_time.pool import Takeover
 from tidemill_learning.label_time.probation import BornBad
 from tidemill_trainer.assess.state import OpenTakeover
+from tidemill_trainer.mixture.shares import evidence_of
 
 LABEL_TIME = "label_time"
 """Who asks for such fits and takes such versions over, and the detector that finds such changes."""
@@ -32,6 +34,21 @@ def request_of(model: str, due: FitDue, wanted: int, now_ms: int) -> RetrainRequ
         evidence=(_rows(due, wanted), *([changed(due.change)] if due.change else [])), fingerprint=fingerprint,
         requested_by=LABEL_TIME, requested_at=now_ms, event_time=due.cut_off_ms,
         change_point=ToldChange.from_dict(due.change.to_dict()) if due.change else None, cut_off=due.cut_off_ms,
+    )  # fmt: skip
+
+
+def mixture_request(model: str, due: MixDue, now_ms: int) -> RetrainRequest:
+    """The request of a mixture that is due: the same, id included, whenever the same label leads to it."""
+    fingerprint = f"{LABEL_TIME}/mixture/{model}/{due.label}"
+    proof = Evidence(
+        detector=LABEL_TIME, kind="quality", subject="mixture", statistic=due.log_evidence, threshold=due.needed,
+        detail=f"{told_mixture(due.members)} together answer better than the version that serves, on {due.labels:,} "
+        f"labels that none of them has learned: evidence e^{due.log_evidence:.1f}, e^{due.needed:.1f} wanted",
+    )  # fmt: skip
+    return RetrainRequest(
+        request_id=deterministic_id(fingerprint), model=model, cause="quality",
+        evidence=(proof, *evidence_of(due.members, LABEL_TIME)), fingerprint=fingerprint, requested_by=LABEL_TIME,
+        requested_at=now_ms, event_time=due.cut_off_ms, cut_off=due.cut_off_ms,
     )  # fmt: skip
 
 
@@ -84,7 +101,7 @@ def takeover_of(model: str, found: Takeover, label: int, number: int = 0) -> Ope
         return None
     evidence = Evidence(
         detector=LABEL_TIME, kind="quality", subject=f"version {found.version}", statistic=found.log_evidence,
-        threshold=NEEDED, detail=found.detail,
+        threshold=found.needed, detail=found.detail,
     )  # fmt: skip
     name = deterministic_id(LABEL_TIME, "takeover", model, label, number)
     return OpenTakeover(name, model, found.version, found.over, (evidence,), found.detail)

@@ -39,6 +39,11 @@ class ServingChampion:
         return self._model.manifest.features
 
     @property
+    def members(self) -> tuple[tuple[int, float], ...]:
+        """Version and weight of each member of a mixture; nothing of a version of one learner."""
+        return self._model.manifest.shares
+
+    @property
     def threshold(self) -> float:
         return self._model.manifest.decides_at
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from tidemill.artifact import Manifest
+from tidemill.artifact import Manifest, told_mixture
 from tidemill.contracts.model_file import ModelSpec
 
 LIMITS = (
@@ -79,6 +79,7 @@ def _lineage(manifest: Manifest) -> dict[str, object]:
         return {}
     return {
         "cause": lineage.cause,
+        "mixture of": told_mixture(manifest.shares) if manifest.mixture else "",
         "version that served then": lineage.parent or "",
         "SHA-256 of the labelled rows": lineage.content,
         "seed": lineage.recipe.get("seed", ""),

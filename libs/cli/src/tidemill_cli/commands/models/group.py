@@ -72,10 +72,17 @@ def _details(row: dict[str, Any]) -> list[str]:
     return [
         "",
         f"version {row['version']}{epoch}: {metrics}",
+        *([] if not row["mixture"] else [f"  a mixture of {_shares(row['mixture'])}"]),
         *([] if threshold is None else [f"  says true from a probability of {threshold:.4f} on"]),
         f"  digest {(row['digest'] or 'none')[:SHORT]}, artifact {row['artifact'] or 'none'}",
         f"  MLflow run {row['tracking_run'] or 'none'}",
     ]
+
+
+def _shares(mixture: list[dict[str, Any]]) -> str:
+    from tidemill.artifact import told_mixture
+
+    return told_mixture([(one["version"], one["weight"]) for one in mixture])
 
 
 def _versions(platform: PlatformView, model: str) -> list[dict[str, Any]]:
@@ -109,7 +116,8 @@ def _row(run: dict[str, Any], now: dict[str, Any] | None, epochs: dict[int, int]
         "version": version,
         "state": state,
         "epoch": now["epoch"] if (serves or trial) and now else epochs.get(version),
-        "cause": run["cause"],
+        "cause": "mixture" if run.get("mixture") else run["cause"],
+        "mixture": run.get("mixture"),
         "metrics": run["metrics"],
         "digest": artifact.get("manifest_digest"),
         "artifact": artifact.get("artifact_uri"),

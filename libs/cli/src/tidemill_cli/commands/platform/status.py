@@ -165,7 +165,8 @@ def _model(platform: PlatformView, name: str) -> dict[str, Any]:
 
 def _run(run: dict[str, Any], at_ms: int) -> dict[str, Any]:
     """What became of the newest retrain request, as far as it is."""
-    return {name: run[name] for name in ("run_id", "cause", "state", "reason", "version")} | {"at": _moment(at_ms)}
+    told = {name: run[name] for name in ("run_id", "cause", "state", "reason", "version")} | {"at": _moment(at_ms)}
+    return told | ({"cause": "mixture"} if run.get("mixture") else {})
 
 
 def _unsettled(model: dict[str, Any]) -> str:

@@ -34,6 +34,7 @@ def as_dict(found: Explanation) -> dict[str, Any]:
             "window": manifest.window,
             "change_point": manifest.change_point,
             "lineage": asdict(manifest.lineage) if manifest.lineage else None,
+            "mixture": [asdict(one) for one in manifest.mixture] if manifest.mixture else None,
         },
         "features": found.features,
         "scored_again": asdict(found.again),
@@ -78,6 +79,8 @@ def _bytes(found: Explanation) -> list[str]:
 
 
 def _version(found: Explanation) -> list[str]:
+    from tidemill.artifact import told_mixture
+
     manifest, lineage = found.manifest, found.manifest.lineage
     since = manifest.change_point["event_time"] if manifest.change_point else None
     facts = {
@@ -85,6 +88,7 @@ def _version(found: Explanation) -> list[str]:
         "manifest": f"sha256 {found.manifest_digest}, {found.artifact_uri}",
         "cause": lineage.cause if lineage else NOT_RECORDED,
         "parent": (f"version {lineage.parent}" if lineage.parent else "none") if lineage else NOT_RECORDED,
+        **({"mixture": told_mixture(manifest.shares)} if manifest.mixture else {}),
         "data set": _data_set(manifest),
         "rows": _rows(manifest),
         "window": (manifest.window or NOT_RECORDED) + (f", change at {_moment(since)}" if since else ""),
@@ -138,7 +142,8 @@ def _contributions(found: Explanation) -> list[str]:
         f"contributions{towards}, in {told.unit} ({told.method}{counted})",
         f"  {'base':<{width}}  {'':<{WIDEST_VALUE}} {told.base:+.6f}",
         *(f"  {name:<{width}}  {_value(found.features[name]):<{WIDEST_VALUE}} {share:+.6f}" for name, share in ranked),
-        f"  {'raw score':<{width}}  {'':<{WIDEST_VALUE}} {told.raw:+.6f}",
+        f"  {'score' if told.parts else 'raw score':<{width}}  {'':<{WIDEST_VALUE}} {told.raw:+.6f}",
+        *(f"  of version {one.version}: {one.weight:.6g} times {one.score:+.6f}" for one in told.parts),
     ]
 
 
