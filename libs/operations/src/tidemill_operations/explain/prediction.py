@@ -40,7 +40,7 @@ def find_prediction(platform: PlatformView, prediction_id: str, model: str | Non
     at_ms = uuid7_time_ms(prediction_id)
     if at_ms is None:
         raise WrongUse(
-            f"{prediction_id!r} is not the id of a prediction (a UUIDv7): `tidemill trace {prediction_id}` tells those "
+            f"{prediction_id!r} is not the id of a prediction (a UUIDv7): `tidemill trace EVENT_ID` tells those "
             "of an event's predictions"
         )
     bounds = Bounds(None, at_ms - AROUND_MS, at_ms + AROUND_MS)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tidemill_cli.commands.data.file_argument import file_argument
 from tidemill_cli.commands.data.reading_options import reading_options
 from tidemill_cli.platform_options import platform_options
 
@@ -25,7 +26,7 @@ STATES = Path("var/predict")
 
 
 @click.command()
-@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@file_argument("predict", required=False)
 @click.option("--from", "start", metavar="OFFSET|TIME", help="Score the clean topic from here on, instead of a file.")
 @click.option("--model", metavar="NAME", help="The model; needless where there is only one.")
 @click.option("--version", "number", type=click.IntRange(min=1), help="The version; without: the one that serves.")

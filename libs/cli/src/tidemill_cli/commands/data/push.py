@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tidemill_cli.commands.data.file_argument import file_argument
 from tidemill_cli.commands.data.reading_options import reading_options
 from tidemill_cli.platform_options import platform_options
 
@@ -28,7 +29,7 @@ CHECKPOINTS = Path("var/push")
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@file_argument("push")
 @click.option("--model", metavar="NAME", help="Model whose events these are; needless where there is only one.")
 @click.option(
     "--labels",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -22,8 +23,21 @@ POLL_S = 0.2
 
 @click.command()
 @click.option("--kafka", metavar="HOST:PORT", help="Use this Kafka instead of the embedded one.")
-@click.option("--prefix", default="", help="Put before every topic, group and transactional id; for a shared Kafka.")
-@click.option("--models", metavar="NAME,...", default="", help="Models to run; all in models/ by default.")
+@click.option(
+    "--prefix",
+    default="",
+    envvar="TIDEMILL_PREFIX",
+    show_envvar=True,
+    help="Put before every topic, group and transactional id; for a shared Kafka.",
+)
+@click.option(
+    "--models",
+    metavar="NAME,...",
+    default="",
+    envvar="TIDEMILL_MODELS",
+    show_envvar=True,
+    help="Models to run; all that there are by default.",
+)
 @click.option(
     "--var",
     "var",
@@ -32,10 +46,14 @@ POLL_S = 0.2
     show_default=True,
     help="Data folder.",
 )
-@click.option("--root", type=click.Path(path_type=Path), default=Path(), help="Folder with schemas/ and models/.")
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path),
+    help="Folder with schemas/ and models/; else TIDEMILL_SCHEMAS and TIDEMILL_MODELS_DIR, or those of this folder.",
+)
 @click.option("--fresh", is_flag=True, help="Forget everything in the data folder first.")
 @click.option("--mlflow/--no-mlflow", default=True, show_default=True, help="Run MLflow's own pages too.")
-def up(kafka: str | None, prefix: str, models: str, var: Path, root: Path, fresh: bool, mlflow: bool) -> None:
+def up(kafka: str | None, prefix: str, models: str, var: Path, root: Path | None, fresh: bool, mlflow: bool) -> None:
     """Run the platform until Ctrl-C; prints its addresses.
 
     Everything is kept in the data folder and found again at the next start. Then, in another terminal:
@@ -54,14 +72,18 @@ def up(kafka: str | None, prefix: str, models: str, var: Path, root: Path, fresh
     console = make_console()
     if fresh and var.exists():
         remove_data(var)
+    folders = model_folders(root, os.environ)
+    told = f"models are read from {folders['TIDEMILL_MODELS_DIR']}, schemas from {folders['TIDEMILL_SCHEMAS']}"
+    console.print(told, highlight=False, markup=False, soft_wrap=True)
     platform = Platform(
-        root,
+        root or Path(),
         var,
         PlatformOptions(
             models=[name.strip() for name in models.split(",") if name.strip()],
             kafka=kafka,
             prefix=prefix,
             mlflow_server=mlflow,
+            env_overrides=folders,
             on_news=lambda news: console.print(f"[yellow]{news}[/]", highlight=False),
         ),
     )
@@ -105,6 +127,16 @@ def kafka(port: int, data: Path) -> None:
                     raise PlatformError(f"Kafka ended by itself. Its log is {broker.log}")
         finally:
             broker.stop()
+
+
+def model_folders(root: Path | None, environment: Mapping[str, str]) -> dict[str, str]:
+    """Where models and schemas are read, by setting, as absolute paths: below `root` where it is given, else where the
+    settings say, else below this folder.
+    """
+    names = {"TIDEMILL_MODELS_DIR": "models", "TIDEMILL_SCHEMAS": "schemas"}
+    if root is not None:
+        return {setting: str((root / name).resolve()) for setting, name in names.items()}
+    return {setting: str(Path(environment.get(setting, name)).resolve()) for setting, name in names.items()}
 
 
 @contextmanager
