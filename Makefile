@@ -12,7 +12,7 @@ KAFKA ?=
 export PYTHONDONTWRITEBYTECODE :=
 TIDEMILL := .venv/bin/tidemill
 
-.PHONY: help setup demo up kafka test lint types unit contract broker faults faults-full e2e packaging containers bench lock format clean
+.PHONY: help setup demo up kafka test lint types unit contract broker faults faults-full e2e packaging containers bench manifests lock format clean
 
 help: ## what there is to do
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -77,6 +77,9 @@ containers: setup ## build every image and run the whole Compose file (needs a D
 
 bench: setup ## measure speed beside the limit and peers (NAME=validator for one, ARGS=--quick to try it)
 	@$(PY) -m benchmarks $(NAME) $(ARGS)
+
+manifests: setup ## write what of deploy/kubernetes follows from models, schemas and alerts
+	@$(PY) scripts/manifests.py
 
 lock: setup ## write the lock files anew from the pyproject files (ARGS=--upgrade for newer versions)
 	@$(PY) scripts/lock.py $(ARGS)

@@ -16,6 +16,9 @@ PACKAGES = {
     "amtool": "prometheus-alertmanager",
     "redis-server": "redis-server",
     "chromium": "chromium",
+    "kubectl": "kubernetes-client",
+    "openssl": "openssl",
+    "go": "golang-go",
 }
 """The programs, and Debian's package of each."""
 _OTHER_NAMES = {"alertmanager": ("prometheus-alertmanager",)}

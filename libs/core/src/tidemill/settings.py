@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, Field, PrivateAttr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tidemill.errors import ConfigError
 from tidemill.kafka.pass_through import ClientSettings, load_client_settings
+from tidemill.secret_files import SUFFIX, from_files
 
 __all__ = ["CommonSettings", "KafkaSettings"]
 
@@ -21,7 +22,9 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
 class KafkaSettings(BaseSettings):
-    """How to reach Kafka and how its clients behave."""
+    """How to reach Kafka and how its clients behave. Each setting may be read from a file that its variable with _FILE
+    behind its name names, as secrets are.
+    """
 
     model_config = SettingsConfigDict(env_prefix="TIDEMILL_", extra="ignore", populate_by_name=True)
 
@@ -71,9 +74,15 @@ class KafkaSettings(BaseSettings):
         """What a person's Kafka asks of any client: security above all; secrets are never shown."""
         return self._kafka_client
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return from_files(os.environ, cls.model_fields, "TIDEMILL_") | values
+
     @model_validator(mode="after")
     def _load_client_settings(self) -> Self:
-        taken = {f"TIDEMILL_{name.upper()}" for name in type(self).model_fields}
+        names = {f"TIDEMILL_{name.upper()}" for name in type(self).model_fields}
+        taken = names | {name + SUFFIX for name in names}
         try:
             given = load_client_settings(os.environ, self.kafka_properties, taken)
         except ConfigError as error:

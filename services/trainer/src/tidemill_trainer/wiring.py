@@ -115,7 +115,7 @@ def build(
     models = open_tables(settings, contract, counts, stop)
     if models is None:
         return None
-    places = {model.spec.name: _place(settings, model, catalog) for model in models}
+    places = {model.spec.name: place_of(settings, model, catalog) for model in models}
     admission = Admission(store, specs, contract.codec(), schemas, clock)
     label_times = LabelTimeStore(engine, clock)
     child = TrainingChild(child_environment(settings), stop)
@@ -130,7 +130,7 @@ def build(
         settings=settings, group=catalog.group("trainer-collect"), models=models, partitions=counts,
         after_commit=Calendar(admission, store).after_commit, stop=stop,
         heartbeat=_heartbeat(health, settings, "collect"), count=partial(topic_partitions, settings, contract),
-        grown=lambda model: places.update({model.spec.name: _place(settings, model, catalog)}),
+        grown=lambda model: places.update({model.spec.name: place_of(settings, model, catalog)}),
     )  # fmt: skip
     collector = Collector(collecting)
     requests = RequestReader(
@@ -156,7 +156,7 @@ def build(
     outbox = Outbox(publishing)
     training = TrainerContext(
         settings=settings, store=store, child=child, champion_known=releaser.caught_up, tracer=tracer, stop=stop,
-        orders=Orders(places, published.current, label_times.basis, partial(_find, store, published)),
+        orders=Orders(places, published.current, label_times.basis, partial(find_version, store, published)),
         heartbeat=_heartbeat(health, settings, "train"),
     )  # fmt: skip
     trainer = Trainer(training)
@@ -185,7 +185,7 @@ def _assessment(
     settings: TrainerSettings, store: RunStore, label_times: LabelTimeStore, admission: Admission,
     published: Published, tracer: Tracer, spec: ModelSpec,
 ) -> Assessment:  # fmt: skip
-    find = partial(_find, store, published, spec.name)
+    find = partial(find_version, store, published, spec.name)
     steps = TableSteps(_table_uri(settings, spec.name))
     versions = Versions(spec.name, spec.target.task, ArtifactStore.of(settings), find)
     context = AssessmentContext(
@@ -196,7 +196,7 @@ def _assessment(
     return Assessment(context)
 
 
-def _find(store: RunStore, published: Published, model: str, version: int) -> ModelRef | None:
+def find_version(store: RunStore, published: Published, model: str, version: int) -> ModelRef | None:
     """Where a version lies that a run made, or that was published."""
     found = store.artifact(model, version) or published.reference(model, version)
     return found[0] if found else None
@@ -265,7 +265,8 @@ def model_rows(settings: TrainerSettings, spec: ModelSpec, contract: Contract, c
     )
 
 
-def _place(settings: TrainerSettings, model: ModelRows, catalog: TopicCatalog) -> Place:
+def place_of(settings: TrainerSettings, model: ModelRows, catalog: TopicCatalog) -> Place:
+    """Where the rows of a model are."""
     name = model.spec.name
     return Place(_table_uri(settings, name), catalog.name("clean", name), model.table.partitions)
 

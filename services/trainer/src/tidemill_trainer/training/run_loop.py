@@ -17,6 +17,7 @@ from tidemill.artifact.staging import Staged, staged_in
 from tidemill.contracts.events.platform import Evidence, ModelRef
 from tidemill.errors import RetryLater
 from tidemill.service import Heartbeat
+from tidemill.service.patience import patiently
 from tidemill_trainer import metrics
 from tidemill_trainer.runs.spans import run_span
 from tidemill_trainer.runs.store import Claim, LeaseLost, Outcome, RunStore
@@ -83,6 +84,28 @@ class Trainer:
             _log.info("train stops")
         finally:
             self._child.end()
+
+    def once(self) -> bool:
+        """Claim the run that has waited longest and work at it to its end; False where none waits.
+
+        Raises what ends an attempt: `ChildDied`, `LeaseLost`, `RetryLater`; `Interrupted` where the run is given back.
+        """
+        try:
+            self._child.ensure_ready()
+            claim = self._claimed()
+            if claim is not None:
+                self._work(claim)
+            self._reconcile()
+            return claim is not None
+        finally:
+            self._child.end()
+
+    def _claimed(self) -> Claim | None:
+        """Others claim at the same moment: all but one of them ask again."""
+        found = patiently(lambda: [self._store.claim()], self._stop, "claiming a run")
+        if found is None:
+            raise Interrupted("the trainer shuts down")
+        return found[0]
 
     def _turn(self) -> None:
         try:

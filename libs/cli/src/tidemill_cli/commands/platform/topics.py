@@ -44,6 +44,7 @@ def topics(ctx: click.Context, as_json: bool) -> None:
     tidemill topics plan       what would be created or changed, and the rights each service needs
     tidemill topics apply      create it; without the right to, write a script for whoever has it
     tidemill topics check      would a changed schema leave records unreadable?
+    tidemill topics prepare    all that must be so before a release of the platform: for a job that may run again
     """
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_topics, as_json=as_json)
@@ -174,11 +175,32 @@ def check() -> None:
 
     with shown_errors():
         problems = schema_problems(find_platform(needed=False))
+    _end_with(problems)
+    click.echo("every record schema reads all its earlier versions")
+
+
+@topics.command("prepare")
+@principal_options
+@platform_options
+def prepare(platform: PlatformView, principals: tuple[str, ...]) -> None:
+    """What a release of the platform begins with: `check`, the tables of keys and the audit log brought up to date, and
+    `apply`. Where one of them fails, those after it are not done; again it changes nothing.
+    """
+    from tidemill_operations.acts import audit_engine
+    from tidemill_operations.provision.check import schema_problems
+
+    _end_with(schema_problems(platform))
+    audit_engine(platform).dispose()
+    click.echo("every record schema reads all its earlier versions; keys and audit log have their tables")
+    _apply(platform, principals, SCRIPT, change_configs=False)
+
+
+def _end_with(problems: list[str]) -> None:
+    """Exit code 1 with a line for each problem, if there is one."""
     for problem in problems:
         click.echo(problem, err=True)
     if problems:
         raise SystemExit(1)
-    click.echo("every record schema reads all its earlier versions")
 
 
 def _apply(platform: PlatformView, principals: tuple[str, ...], script: Path, *, change_configs: bool) -> None:

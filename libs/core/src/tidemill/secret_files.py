@@ -1,0 +1,33 @@
+"""Any setting from a file: `TIDEMILL_DATABASE_URL_FILE` names the file that holds `TIDEMILL_DATABASE_URL`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+__all__ = ["SUFFIX", "from_files"]
+
+SUFFIX = "_FILE"
+
+
+def from_files(environ: Mapping[str, str], names: Collection[str], prefix: str) -> dict[str, str]:
+    """The values of the settings `names` (lower case, without `prefix`) that `environ` names a file for, without the
+    line's end. A setting whose own name ends so (`log_file`) is itself and no other's.
+
+    Raises ValueError for a file that cannot be read, and where the setting is given as well. No message holds a value.
+    """
+    variables = {f"{prefix}{name}".upper() + SUFFIX: name for name in names if f"{name}{SUFFIX.lower()}" not in names}
+    given = {variable: environ[variable] for variable in variables.keys() & environ.keys()}
+    for variable in given:
+        plain = variable.removesuffix(SUFFIX)
+        if plain in environ:
+            raise ValueError(f"{plain} and {variable} are both set: keep one")
+    return {variables[variable]: _content(variable, Path(path)) for variable, path in sorted(given.items())}
+
+
+def _content(variable: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ValueError(f"{variable}: {path} cannot be read: {reason}") from None

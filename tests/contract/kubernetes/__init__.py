@@ -1,0 +1,1 @@
+"""What Kubernetes is told, held against what the code says."""

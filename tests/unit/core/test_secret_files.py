@@ -1,0 +1,88 @@
+"""A setting whose variable has _FILE behind its name is read from that file, and from nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from tidemill.secret_files import from_files
+from tidemill.settings import CommonSettings, KafkaSettings
+
+
+def test_a_setting_is_what_its_file_holds_without_the_end_of_the_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TIDEMILL_DATABASE_URL", raising=False)
+    for name, content in (
+        ("database_url", "postgresql+psycopg://u:p@h/d\n"),
+        ("models", "a, b\n"),
+        ("partitions", "7"),
+    ):
+        (tmp_path / name).write_text(content)
+        monkeypatch.setenv(f"TIDEMILL_{name.upper()}_FILE", str(tmp_path / name))
+    settings = CommonSettings()
+    assert settings.database_url == "postgresql+psycopg://u:p@h/d"
+    assert (settings.models, settings.partitions) == (("a", "b"), 7)
+
+
+def test_the_address_of_kafka_and_of_the_registry_may_stand_in_files_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kafka").write_text("k:1\n")
+    (tmp_path / "registry").write_text("http://u:p@r\n")
+    monkeypatch.delenv("TIDEMILL_KAFKA_BOOTSTRAP", raising=False)
+    monkeypatch.setenv("TIDEMILL_KAFKA_BOOTSTRAP_FILE", str(tmp_path / "kafka"))
+    monkeypatch.setenv("TIDEMILL_SCHEMA_REGISTRY_URL_FILE", str(tmp_path / "registry"))
+    settings = CommonSettings()
+    assert settings.kafka_bootstrap == "k:1"
+    assert settings.schema_registry_url == "http://u:p@r"
+    assert settings.kafka_client.values == {}
+
+
+def test_a_setting_that_is_given_twice_is_refused_by_both_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "url").write_text("secret")
+    monkeypatch.setenv("TIDEMILL_DATABASE_URL", "sqlite:///x")
+    monkeypatch.setenv("TIDEMILL_DATABASE_URL_FILE", str(tmp_path / "url"))
+    with pytest.raises(
+        ValidationError, match="TIDEMILL_DATABASE_URL and TIDEMILL_DATABASE_URL_FILE are both set: keep"
+    ):
+        CommonSettings()
+
+
+@pytest.mark.parametrize(("content", "reason"), [(None, "No such file"), (b"\xff\xfe", "it is not UTF-8")])
+def test_a_file_that_cannot_be_read_is_named_with_its_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, reason: str
+) -> None:
+    path = tmp_path / "prefix"
+    if content is not None:
+        path.write_bytes(content)
+    monkeypatch.setenv("TIDEMILL_PREFIX_FILE", str(path))
+    with pytest.raises(ValidationError, match=f"TIDEMILL_PREFIX_FILE: {path} cannot be read: {reason}"):
+        KafkaSettings()
+
+
+def test_a_value_from_a_file_is_checked_as_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "port").write_text("70000")
+    monkeypatch.delenv("TIDEMILL_PORT", raising=False)
+    monkeypatch.setenv("TIDEMILL_PORT_FILE", str(tmp_path / "port"))
+    with pytest.raises(ValidationError, match="65535"):
+        CommonSettings()
+
+
+def test_a_setting_whose_own_name_ends_so_is_no_file_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEMILL_LOG_FILE", str(tmp_path / "not-there.log"))
+    assert CommonSettings().log_file == tmp_path / "not-there.log"
+    assert from_files({"P_KEY_FILE": "x"}, ("key", "key_file"), "P_") == {}
+
+
+def test_what_code_gives_goes_over_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "prefix").write_text("of-a-file.")
+    monkeypatch.setenv("TIDEMILL_PREFIX_FILE", str(tmp_path / "prefix"))
+    assert KafkaSettings(prefix="given.").prefix == "given."
+    assert KafkaSettings().prefix == "of-a-file."
