@@ -135,6 +135,8 @@ def main() -> None:
     compile_lock(clients, ROOT / "tests/e2e/inference_clients/lock.txt", "Clients that have to work with ours.")
     judge = ["great-expectations", "pandas<3"]  # its answers about columns with nulls are those of pandas 2
     compile_lock(judge, ROOT / "tests/e2e/great_expectations/lock.txt", "The library whose vocabulary ours is.")
+    checks = ROOT / "tests/contract/kubernetes/checkov/lock.txt"
+    compile_lock(["checkov"], checks, "What looks at manifests for what is insecure.")
     servers = ["bentoml", "granian", "httptools", "litserve", "mlserver", "onnxruntime", "orjson", "uvloop"]
     compile_lock(servers, ROOT / "benchmarks/servers.txt", "Model servers of others, beside which ours is measured.")
     cli = ours["tidemill-cli"]

@@ -29,6 +29,8 @@ READERS = {
 batches, a fraction of a second's work (docs/adr/0014-speed.md); drift-profile's group always lags by what its open
 windows hold.
 """
+BUSY = "600m"
+"""Processor time of a replica above which one more is wanted. A worker that lags takes a core and more."""
 
 
 def main() -> int:
@@ -59,8 +61,11 @@ def written(root: Path) -> dict[Path, str]:
 
 
 def scaled_object(name: str, topics: TopicCatalog, specs: dict[str, ModelSpec]) -> dict[str, Any]:
-    """How many replicas of a consumer group, by the lag of each of its topics: at most one for each partition."""
+    """How many replicas of a consumer group, by the lag of each of its topics: at most one for each partition. Lag says
+    when there are too few and nothing of whether fewer would do: processor time keeps those that a steady load needs.
+    """
     triggers = [_trigger(name, topics.name(role, model)) for model in specs for role in READERS[name][1]]
+    triggers.append({"type": "cpu", "metricType": "AverageValue", "metadata": {"value": BUSY}})
     down = {"stabilizationWindowSeconds": 300, "policies": [{"type": "Pods", "value": 1, "periodSeconds": 60}]}
     up = {"stabilizationWindowSeconds": 0, "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15},
           {"type": "Pods", "value": 4, "periodSeconds": 15}]}  # fmt: skip

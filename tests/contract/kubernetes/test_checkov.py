@@ -1,0 +1,53 @@
+"""checkov finds nothing in what we ship but what is meant, each with its reason; and a hole that was made is found."""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support.kubernetes.rendering import Manifest, rendered
+from tests.support.processes.venvs import interpreter
+
+pytestmark = pytest.mark.needs("kubectl", "openssl")
+
+MEANT = {
+    "CKV_K8S_11": "no limit on processor time: a throttled consumer misses heartbeats and loses its partitions (ADR 32)",
+    "CKV_K8S_15": "images have the tag of their release, which is never pushed twice: pulling each time makes starts hang "
+    "on the registry",
+    "CKV_K8S_43": "which digest a tag has is known to a team's registry alone; an overlay's `images` takes `digest`",
+}
+"""Checks that are off everywhere."""
+MEANT_OF_ONE = {
+    ("CKV_K8S_35", "Deployment.tidemill.mlflow"): "MLflow reads the address of its database from no file",
+}
+
+
+def test_nothing_is_found_but_what_is_meant_and_a_hole_that_was_made_is(tmp_path: Path) -> None:
+    shipped = list(rendered("production"))
+    (hole,) = [
+        copy.deepcopy(one) for one in shipped if one["kind"] == "Deployment" and one["metadata"]["name"] == "serve"
+    ]
+    hole["metadata"]["name"] = "hole"
+    hole["spec"]["template"]["spec"]["containers"][0]["securityContext"]["privileged"] = True
+    found = checkov(tmp_path, [*shipped, hole])
+    assert ("CKV_K8S_16", "Deployment.tidemill.hole") in found
+    assert {one for one in found if not one[1].endswith(".hole")} - MEANT_OF_ONE.keys() == set()
+    assert MEANT_OF_ONE.keys() <= found, "what is not found any more is no exception any more"
+
+
+def checkov(folder: Path, manifests: list[Manifest]) -> set[tuple[str, str]]:
+    """The checks that failed, each with what failed it."""
+    path = folder / "manifests.yaml"
+    path.write_text(yaml.safe_dump_all(manifests))
+    program = interpreter(Path(__file__).parent / "checkov" / "lock.txt").with_name("checkov")
+    command = [str(program), "--framework", "kubernetes", "-f", str(path), "--skip-check", ",".join(MEANT), "--quiet"]
+    command += ["--skip-download", "--output", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, cwd=folder)
+    report = json.loads(done.stdout)
+    assert report["summary"]["parsing_errors"] == 0 and report["summary"]["passed"] > 500, done.stderr
+    return {(one["check_id"], one["resource"]) for one in report["results"]["failed_checks"]}
