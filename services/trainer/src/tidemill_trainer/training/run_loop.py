@@ -86,26 +86,16 @@ class Trainer:
             self._child.end()
 
     def once(self) -> bool:
-        """Claim the run that has waited longest and work at it to its end; False where none waits.
-
-        Raises what ends an attempt: `ChildDied`, `LeaseLost`, `RetryLater`; `Interrupted` where the run is given back.
-        """
+        """Do the run that has waited longest; False where none waits, or at a stop. Raises what ends an attempt."""
         try:
             self._child.ensure_ready()
-            claim = self._claimed()
+            (claim,) = patiently(lambda: (self._store.claim(),), self._stop, "claiming a run") or (None,)
             if claim is not None:
                 self._work(claim)
             self._reconcile()
             return claim is not None
         finally:
             self._child.end()
-
-    def _claimed(self) -> Claim | None:
-        """Others claim at the same moment: all but one of them ask again."""
-        found = patiently(lambda: [self._store.claim()], self._stop, "claiming a run")
-        if found is None:
-            raise Interrupted("the trainer shuts down")
-        return found[0]
 
     def _turn(self) -> None:
         try:
