@@ -4,8 +4,10 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest -q
-# Two files at once. Tests against a broker wait more than they work; each of the two has a broker of its own.
+# So many files at once, those marked `long` first. Tests against a broker wait more than they work; each of these
+# processes has a broker of its own.
 TWO_AT_ONCE := -n 2 --dist loadfile --no-loadscope-reorder
+THREE_AT_ONCE := -n 3 --dist loadfile --no-loadscope-reorder
 # KAFKA=HOST:PORT uses that Kafka instead of the embedded one.
 KAFKA ?=
 # Processes that start again, as after a kill, should not compile their modules anew.
@@ -54,11 +56,11 @@ contract: setup ## checks of the repository itself
 
 broker: setup ## tests against a real broker
 	@echo "== broker tests"
-	@$(PYTEST) tests/broker $(TWO_AT_ONCE) $(ARGS)
+	@$(PYTEST) tests/broker $(THREE_AT_ONCE) $(ARGS)
 
-faults: setup ## real processes killed, frozen, cut off: short form (five minutes); writes var/faults/report.json
+faults: setup ## real processes killed, frozen, cut off: short form (three minutes); writes var/faults/report.json
 	@echo "== faults"
-	@$(if $(KAFKA),TIDEMILL_KAFKA_BOOTSTRAP=$(KAFKA)) $(PYTEST) tests/faults $(ARGS)
+	@$(if $(KAFKA),TIDEMILL_KAFKA_BOOTSTRAP=$(KAFKA)) $(PYTEST) tests/faults $(TWO_AT_ONCE) $(ARGS)
 
 faults-full: setup ## the same in full sizes; writes docs/fault-report.md too
 	@echo "== faults, full sizes"

@@ -19,6 +19,8 @@ from tests.support.signing import use_keys_of_this_run
 ROOT = Path(__file__).resolve().parent.parent
 # Services under test are on loopback and have no keys; tests of access say otherwise themselves.
 os.environ.setdefault("TIDEMILL_AUTH", "off")
+# A test's broker lives for minutes: what Java's second compiler makes of it would cost more than it gives back.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 # What tests do by command line is noted in a database of theirs, not in that of a platform in this checkout.
 os.environ.setdefault(
     "TIDEMILL_DATABASE_URL", f"sqlite:///{Path(tempfile.gettempdir()) / f'tidemill-{os.getpid()}.db'}"
@@ -44,7 +46,10 @@ def pytest_runtest_makereport(
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs a program that is not here; in CI it runs and fails (`tests.support.processes.programs`)."""
+    """Leave out what needs a program that is not here; in CI it runs and fails (`tests.support.processes.programs`).
+    Long files come first, so that none of them is what all wait for in the end.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     if os.environ.get("CI") != "true":
         left_out = [item for item in items if _lacks_a_program(item)]
         items[:] = [item for item in items if item not in left_out]

@@ -9,6 +9,8 @@ import pytest
 
 from tests.e2e.running import run_demo
 
+pytestmark = pytest.mark.long
+
 KEYS = {
     "closed", "pushed", "clean", "dead", "predictions", "missing", "duplicated", "versions", "drift_events",
     "retrain_runs", "swaps", "rest", "score", "seconds", "peak_rss_mb", "broker",

@@ -25,6 +25,8 @@ from schemathesis.hooks import GLOBAL_HOOK_DISPATCHER
 
 from tests.unit.inference.rest_app import Deployed, deployed, served, shipped_endpoints
 
+pytestmark = pytest.mark.long
+
 SEED = 20_261_121
 EXAMPLES = 200
 ARROW = "application/vnd.apache.arrow.stream"

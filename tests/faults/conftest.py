@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from tests.faults.harness.recording import Fault, holds_all, mode, write
+from tests.faults.harness.recording import Fault, heard, holds_all, mode, told, write
 from tests.faults.harness.world import World
 
 _FAULTS: pytest.StashKey[list[Fault]] = pytest.StashKey()
 _PARTLY: pytest.StashKey[bool] = pytest.StashKey()
 _FAILED: pytest.StashKey[bool] = pytest.StashKey()
+_TOLD = "tidemill_faults"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -50,9 +51,19 @@ def _figures(item: pytest.Item) -> dict[str, Any]:
     return fault.figures if isinstance(fault, Fault) else {}
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Of a run in which several files run at once: what one of its processes has recorded."""
+    faults, partly = heard(getattr(node, "workeroutput", {}).get(_TOLD))
+    node.config.stash[_FAULTS] += faults
+    node.config.stash[_PARTLY] |= partly
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     faults = session.config.stash.get(_FAULTS, [])
-    if faults:
+    if hasattr(session.config, "workeroutput"):  # whoever started this process writes the report
+        session.config.workeroutput[_TOLD] = told(faults, partly=session.config.stash[_PARTLY])
+    elif faults:
         from tidemill_embedded.broker.jars import JarLock
 
         stopped = bool(session.shouldstop or session.shouldfail) or len(faults) < session.testscollected

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pyarrow as pa
 
+from tests.support.kafka.timeouts import SESSION_MS
 from tests.support.models.plain_models import plain_models
 from tests.support.models.toy_models import publish_toy
 from tests.support.polling import until
@@ -118,7 +119,7 @@ class World:
         given: dict[str, object] = {
             "kafka_bootstrap": self.settings.kafka_bootstrap, "prefix": self.settings.prefix,
             "schemas": self.settings.schemas, "models_dir": self.settings.models_dir, "models": ",".join(self.names),
-            "port": 0, "artifacts": self.store, "session_timeout_ms": 6_000, "transaction_timeout_ms": 5_000,
+            "port": 0, "artifacts": self.store, "session_timeout_ms": SESSION_MS, "transaction_timeout_ms": 5_000,
             **settings,
         }  # fmt: skip
         env = service_process.environment(given)

@@ -11,6 +11,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.cimpl import NewTopic
 
 from tests.support.kafka.in_memory_kafka import InMemoryKafka
+from tests.support.kafka.timeouts import SESSION_MS
 from tests.support.kafka.workers import FunctionWorker, passing_to
 from tidemill.kafka.batch import Output
 from tidemill.kafka.client.bounded import groupless_consumer, watermarks
@@ -33,7 +34,7 @@ class World:
         self.settings = KafkaSettings(
             kafka_bootstrap=kafka,
             prefix=prefix,
-            session_timeout_ms=6_000,
+            session_timeout_ms=SESSION_MS,
             transaction_timeout_ms=5_000,
             group_protocol=group_protocol,
         )

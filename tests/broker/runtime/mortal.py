@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from tests.support.kafka.timeouts import SESSION_MS
 from tidemill.kafka.batch import Batch, Output
 from tidemill.kafka.dead_letters import dead_letter_headers
 from tidemill.kafka.runtime.config import RunnerConfig
@@ -42,7 +43,7 @@ def main() -> None:
     bootstrap, prefix, stuck_after_s = sys.argv[1:]
     configure_logging("mortal")
     settings = KafkaSettings(
-        kafka_bootstrap=bootstrap, prefix=prefix, session_timeout_ms=6_000, transaction_timeout_ms=5_000
+        kafka_bootstrap=bootstrap, prefix=prefix, session_timeout_ms=SESSION_MS, transaction_timeout_ms=5_000
     )
 
     config = RunnerConfig(

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from tests.support.kafka.timeouts import SESSION_MS
 from tests.support.kafka.workers import FunctionWorker, passing_to
 from tidemill.kafka.runtime import transaction
 from tidemill.kafka.runtime.config import RunnerConfig
@@ -39,7 +40,7 @@ def main() -> None:
         stall_before_commit()
     stop: threading.Event = StopSignal().install()
     settings = KafkaSettings(
-        kafka_bootstrap=bootstrap, prefix=prefix, session_timeout_ms=6_000, transaction_timeout_ms=5_000
+        kafka_bootstrap=bootstrap, prefix=prefix, session_timeout_ms=SESSION_MS, transaction_timeout_ms=5_000
     )
     TransactionalRunner(
         RunnerConfig(

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tests.support.kafka.timeouts import SESSION_MS
 from tests.support.polling import until
 from tests.support.processes import service_process
 from tidemill.codec import Codec
@@ -112,7 +113,7 @@ class World:
             "PARTITIONS": str(PARTITIONS),
             "COLLECT_EVERY_S": "0.3",
             # A killed trainer is forgotten sooner.
-            "SESSION_TIMEOUT_MS": "6000",
+            "SESSION_TIMEOUT_MS": str(SESSION_MS),
             "TRANSACTION_TIMEOUT_MS": "5000",
             "LOG_LEVEL": "INFO",
         }

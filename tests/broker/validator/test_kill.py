@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from tests.broker.validator.conftest import AT_MS, MODEL, Bench
+from tests.support.kafka.timeouts import SESSION_MS
 from tests.support.polling import until
 from tests.support.processes import service_process
 from tidemill.kafka.dead_letters import parse_dead_letter
@@ -23,7 +24,7 @@ def spawn(bench: Bench, log: Path) -> subprocess.Popen[bytes]:
         "models": MODEL,
         "batch_size": 20,
         "batch_linger_ms": 0,
-        "session_timeout_ms": 6_000,
+        "session_timeout_ms": SESSION_MS,
         "transaction_timeout_ms": 5_000,
         "log_file": log,
     }

@@ -35,6 +35,8 @@ from tidemill.kafka.client.topics import check_topics, ensure_topics, partition_
 from tidemill.kafka.dead_letters import parse_dead_letter
 from tidemill.kafka.headers import ORIGIN
 
+pytestmark = pytest.mark.long
+
 SECOND = """
 model: big-spender
 schema: payment.avsc

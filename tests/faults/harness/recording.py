@@ -69,6 +69,21 @@ class Fault:
         }
 
 
+def told(faults: list[Fault], *, partly: bool) -> str:
+    """What one of several processes says of the faults that it has run, to the one that writes the report; `partly`:
+    some were left out.
+    """
+    return json.dumps({"faults": [fault.to_dict() for fault in faults], "partly": partly})
+
+
+def heard(said: str | None) -> tuple[list[Fault], bool]:
+    """The faults of such a process, and whether some were left out: of one that died (None) nobody knows."""
+    if said is None:
+        return [], True
+    found = json.loads(said)
+    return [Fault(**entry) for entry in found["faults"]], found["partly"]
+
+
 def merged(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One row per fault: its variants together, each with its figures."""
     rows: list[dict[str, Any]] = []

@@ -90,8 +90,15 @@ class Service:
         return "\n".join([*(str(line) for line in self.lines()[-15:]), rest])
 
     def ready(self) -> bool:
+        return self._answers("ready")
+
+    def has_begun(self) -> bool:
+        """It answers; a signal that comes before ends it as it ends any process."""
+        return self._answers("live")
+
+    def _answers(self, kind: str) -> bool:
         try:
-            return httpx.get(f"http://127.0.0.1:{self.port}/health/ready", timeout=2).status_code == 200
+            return httpx.get(f"http://127.0.0.1:{self.port}/health/{kind}", timeout=2).status_code == 200
         except httpx.HTTPError:
             return False
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import pyarrow as pa
 from tests.faults.harness.order import order_by_key
 from tests.faults.harness.recording import Fault, size
 from tests.faults.harness.service import Service
+from tests.support.kafka import timeouts
 from tests.support.models.toy_models import publish_toy
 from tests.support.polling import until
 from tests.support.processes import service_process
@@ -32,8 +32,8 @@ from tidemill_operations.standing import groups
 from tidemill_operations.standing.lag import Offsets
 
 MODEL, FEATURE = "flight-delay", "distance"
-SESSION_MS = 6_000 if "TIDEMILL_KAFKA_BOOTSTRAP" in os.environ else size(4_000, 6_000)
-"""After how long the dead are noticed; Kafka's own least is 6 s, that of the embedded broker less."""
+SESSION_MS = size(timeouts.SESSION_MS, 6_000)
+"""After how long the dead are noticed."""
 EPOCH_MS = 1_359_651_900_000
 COMMANDS = {
     "validator": ["-m", "tidemill_validator"],

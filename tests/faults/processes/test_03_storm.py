@@ -10,6 +10,7 @@ import pytest
 
 from tests.faults.harness.load import Feeder
 from tests.faults.harness.recording import Fault, size
+from tests.faults.harness.service import READY_S
 from tests.faults.harness.world import World
 from tests.support.polling import until
 from tidemill.kafka.client.clients import admin
@@ -44,10 +45,11 @@ def test_members_that_come_and_go_lose_nothing_and_leave_no_gap(world: World, fa
                 joined += 1
             else:
                 gone = members.pop(chance.choice(sorted(members)))
+                until(gone.has_begun, READY_S, f"{gone.name} has begun")
                 gone.terminate()
                 left += 1
                 fault.note(f"{gone.name} asked to leave")
-            turn += EVERY_S
+            turn = max(turn + EVERY_S, time.monotonic())
             until(lambda at=turn: time.monotonic() >= at, EVERY_S + 5, "the next change is due", every=0.05)
             world.check()
     finally:

@@ -21,6 +21,8 @@ from tidemill.kafka.client.scan import scan
 from tidemill.kafka.dead_letters import parse_dead_letter
 from tidemill.kafka.poison.watchdog import STUCK
 
+pytestmark = pytest.mark.long
+
 
 class Mortal:
     """The worker, started again and again; `codes`: how it ended each time."""

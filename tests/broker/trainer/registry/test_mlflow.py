@@ -39,6 +39,8 @@ from tidemill_learning.training.train import train
 from tidemill_trainer.mlflow.projection import projection
 from tidemill_trainer.training.tracker import Logged
 
+pytestmark = pytest.mark.long
+
 DATA_SET = DataSet(
     table_uri="file:///t/toy", table_version=7,
     offsets=(OffsetRange(topic="toy-clean", partition=0, first=0, last=1_499),),
