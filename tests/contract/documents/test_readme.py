@@ -8,6 +8,10 @@ from pathlib import Path
 
 from tidemill.contracts.model_file import load_models
 from tidemill.contracts.schemas.catalog import SchemaCatalog
+from tidemill_operations.modelling.files.writing import write_model
+from tidemill_operations.modelling.new_model import new_model
+from tidemill_operations.modelling.roles import Asked
+from tidemill_operations.push.files.choices import Choices
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -18,14 +22,21 @@ def block(language: str) -> str:
     return textwrap.dedent(found[2])
 
 
-def test_the_example_model_is_a_model(tmp_path: Path) -> None:
-    schemas = tmp_path / "schemas"
-    (schemas / "models").mkdir(parents=True)
-    for path in [*(ROOT / "schemas").glob("*.avsc"), ROOT / "schemas/topics.yaml"]:
-        (schemas / path.name).write_text(path.read_text())
-    (schemas / "models" / "loan.avsc").write_text(block("json"))
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "loan.yaml").write_text(block("yaml"))
+ROWS = [
+    f"o{i},2026-11-01T10:{i % 60:02}:00Z,c{i % 9},{i * 37 % 101},{'abc'[i % 3]},{i * 7919 % 11 < 3}" for i in range(120)
+]
+
+
+def test_the_example_model_is_a_model_of_the_record_that_its_first_command_writes(tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text("\n".join(["order_id,placed_at,customer,amount,channel,fraud", *ROWS]) + "\n")
+    new = new_model(file, Asked(label="fraud"), "orders", Choices())
+    write_model(new, tmp_path / "models", tmp_path / "schemas", force=False)
+    written = load_models(tmp_path / "models")["orders"]
+    (tmp_path / "models" / "orders.yaml").write_text(block("yaml"))
     models = load_models(tmp_path / "models")
-    catalog = SchemaCatalog.load(schemas, models)
-    assert models["loan"].target.label not in catalog.record("loan").field_names
+    catalog = SchemaCatalog.load(tmp_path / "schemas", models)
+    stated = models["orders"]
+    assert stated.target.label not in catalog.record("orders").field_names
+    for key in ("entity", "event_id", "event_time"):
+        assert getattr(stated, key) == getattr(written, key)

@@ -15,6 +15,8 @@ import click
 # none of the modules.
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("tidemill_flights.command", "demo", "Turn the loop once on a year of real flights, and prove it."),
+    "init": ("platform.init", "init", "Begin a project of your own, from a file of events."),
+    "check": ("platform.check", "check", "Is what the project says right? All mistakes at once; needs no Kafka."),
     "up": ("platform.up", "up", "Run the platform until Ctrl-C; prints its addresses."),
     "kafka": ("platform.up", "kafka", "Run the embedded Apache Kafka alone until Ctrl-C."),
     "push": ("data.push", "push", "Send a file of events (CSV, JSONL, Parquet) to a model; resumable."),
@@ -56,6 +58,10 @@ not have them.
 """
 
 
+CHECK_THEMSELVES = ("check", "init")
+"""Commands that work where tidemill.yaml is wrong, or none is."""
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands' names and imports a command's module only to run it or to show its own
     help.
@@ -77,6 +83,18 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:  # fmt: skip
+        """As click does, with the command that may have been meant."""
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and name not in COMMANDS:
+            from tidemill.contracts.model_file.yaml.suggestions import near
+
+            meant = near(name, self.list_commands(ctx))
+            ctx.fail(f"no such command {name!r}{f': {meant}' if meant else ''}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][2]) for name in self.list_commands(ctx)])
@@ -91,10 +109,12 @@ def _is_there(name: str) -> bool:
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tidemill-cli", message="tidemill %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Tidemill: a machine-learning loop on Kafka that turns by itself.
 
     \b
+    Begin:                tidemill init NAME --from events.csv --label COLUMN
     See it work:          tidemill demo
     Run it:               tidemill up
     Feed it your events:  tidemill push events.csv --model flight-delay
@@ -102,8 +122,12 @@ def cli() -> None:
                           tidemill explain PREDICTION_ID
 
     Commands find a platform that runs here by var/run/platform.json. Another one is named by
-    TIDEMILL_KAFKA_BOOTSTRAP and the other TIDEMILL_* settings, or by --bootstrap HOST:PORT.
+    TIDEMILL_KAFKA_BOOTSTRAP and the other TIDEMILL_* settings, by tidemill.yaml, or by --bootstrap HOST:PORT.
     """
+    if context.invoked_subcommand not in CHECK_THEMSELVES:
+        from tidemill.config_file import apply_config
+
+        apply_config()
 
 
 def main() -> NoReturn:

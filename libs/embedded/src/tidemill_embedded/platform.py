@@ -116,6 +116,7 @@ class Platform:
         from tidemill.kafka.client.clients import admin
         from tidemill.kafka.client.topics import ensure_topics
         from tidemill.settings import CommonSettings
+        from tidemill_embedded.histories import keep_histories
         from tidemill_embedded.signing_keys import prepare_signing
 
         self.settings = parts.platform_settings(
@@ -138,6 +139,7 @@ class Platform:
             "broker",
             *([self._broker.log] if self._broker else []),
         )
+        keep_histories(settings, catalog, models, schemas, progress)
 
     def _start_services(self, progress: Callable[[str], None]) -> None:
         specs = [self._spec(service) for service in parts.SERVICES]

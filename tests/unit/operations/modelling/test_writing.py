@@ -12,8 +12,8 @@ from tidemill.contracts.model_file import load_models
 from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.schemas.history import check_history, record_history, unsent
 from tidemill_operations.errors import NotPossible
+from tidemill_operations.modelling.files.writing import write_model
 from tidemill_operations.modelling.new_model import NewModel
-from tidemill_operations.modelling.writing import write_model
 
 FILE = """\
 model: loans

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from pydantic import ValidationError
 
+from tidemill.config_file import apply_config
 from tidemill.errors import ConfigError, FatalError, Fenced
 from tidemill.service.footprint import share_arenas
 from tidemill.telemetry.metrics import build_info
@@ -32,6 +33,7 @@ def run_service(main: Callable[[], object], package: str | None = None) -> int:
     if package is not None:
         build_info(package)
     try:
+        apply_config()
         main()
     except ValidationError as error:
         return _say(CONFIG, "configuration", describe(error))

@@ -146,7 +146,7 @@ def _reason(kind: str, values: pl.Series) -> str:
         return {"boolean": "truths", "time": "times"}[kind]
     least, most = values.min(), values.max()
     what = "whole numbers" if kind == "long" else "numbers"
-    return f"{different:,} different {what} from {least} to {most}"
+    return f"{different:,} different {what} from {least!r} to {most!r}"
 
 
 def _text_reason(sample: Sample, name: str, texts: set[str] | None, choices: Choices) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import polars as pl
+
 from tidemill_operations.modelling.columns import Column
 from tidemill_operations.modelling.label import Label
 from tidemill_operations.modelling.leaks import knows_the_label, later
@@ -36,14 +38,17 @@ def guess_features(
 
     Where nothing but the clock is left beside what knows the label, that is kept, and the file says so.
     """
-    event_time = columns[roles["event_time"]].values if roles.get("event_time") else None
+    time = roles.get("event_time")
+    event_time = columns[time].values if time is not None else None
     found = [_guess(column, label, roles, event_time, zone) for column in columns.values()]
     if any(guess.kind in ("number", "category") and not guess.doubtful for guess in found):
         return [Guess(g.column, None, g.reason, True) if g.doubtful else g for g in found]
     return found
 
 
-def _guess(column: Column, label: Label, roles: Mapping[str, str | None], event_time: object, zone: str) -> Guess:
+def _guess(
+    column: Column, label: Label, roles: Mapping[str, str | None], event_time: pl.Series | None, zone: str
+) -> Guess:
     if column.name == roles.get("event_id"):
         return Guess(column, None, "the event's id")
     if column.name == roles.get("entity"):
@@ -56,7 +61,7 @@ def _guess(column: Column, label: Label, roles: Mapping[str, str | None], event_
         return Guess(column, None, column.reason)
     if column.different == 1 and not column.missing:
         return Guess(column, None, "the same everywhere")
-    if (why := later(column, event_time)) is not None:  # type: ignore[arg-type]
+    if (why := later(column, event_time)) is not None:
         return Guess(column, None, why)
     if _counts_rows(column):
         return Guess(column, None, "counts the rows")

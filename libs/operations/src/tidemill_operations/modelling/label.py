@@ -55,7 +55,7 @@ def _possible(sample: Sample, name: str, choices: Choices) -> Iterator[Label]:
     if classes is not None and not amounts and different <= MOST_CLASSES:
         yield classes
     if number is not None:
-        yield Label("regression", number, choices, f"numbers from {number.min()} to {number.max()}")
+        yield Label("regression", number, choices, f"numbers from {number.min()!r} to {number.max()!r}")
     if classes is not None and amounts:
         yield classes  # only where it is asked for
 

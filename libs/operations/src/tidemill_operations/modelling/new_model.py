@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,8 +18,8 @@ from tidemill_operations.errors import WrongUse
 from tidemill_operations.modelling.columns import Column, fields_of, read_columns, wants_decimal_comma
 from tidemill_operations.modelling.event_time import EventTime, choose_event_time
 from tidemill_operations.modelling.features import Guess, guess_features
+from tidemill_operations.modelling.files.model_text import Words, duration, model_text
 from tidemill_operations.modelling.label import Label, read_label
-from tidemill_operations.modelling.model_text import Words, duration, model_text
 from tidemill_operations.modelling.roles import Asked, Chosen, choose_entity, choose_event_id, must_be_there
 from tidemill_operations.modelling.rules import rules
 from tidemill_operations.modelling.sample import Sample, read_sample
@@ -35,7 +35,7 @@ WINDOWS: Final = 20
 @dataclass(frozen=True, slots=True)
 class NewModel:
     """`model_file` and `record`: the texts; `push`: the options that push needs for this very file; `notes`: what a
-    person should look at.
+    person should look at; `example`: a first row's features, as a request for a prediction has them.
     """
 
     name: str
@@ -43,6 +43,7 @@ class NewModel:
     record: str
     push: tuple[str, ...]
     notes: tuple[str, ...]
+    example: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def new_model(path: Path, asked: Asked, name: str, choices: Choices, first_line:
     spec = parse_model(Path(f"{name}.yaml"), text)
     check_against_record(spec, make_schema(name, json.loads(record)))
     event_suite(spec)
-    return NewModel(name, text, record, _push_options(found, choices), _notes(found, guesses))
+    return NewModel(name, text, record, _push_options(found, choices), _notes(found, guesses), _example(found, guesses))
 
 
 def _read(path: Path, asked: Asked, choices: Choices) -> _Read:
@@ -147,7 +148,6 @@ def _words(name: str, found: _Read, guesses: list[Guess], asked: Asked, first_li
     sample, rows = found.sample, len(found.sample.frame)
     part = "" if sample.whole else "the first "
     labelled = len(found.label.values) - found.label.values.null_count()
-    own = lambda chosen: None if chosen is None else found.columns[chosen]  # noqa: E731
     return Words(
         head=[
             *([first_line] if first_line else []),
@@ -162,10 +162,14 @@ def _words(name: str, found: _Read, guesses: list[Guess], asked: Asked, first_li
         task=(found.label.task, "as you said" if asked.task else found.label.reason),
         delay=_delay(found),
         features=guesses,
-        rules=rules(guesses, own(found.entity.column), own(found.event_id.column)),
+        rules=rules(guesses, _column(found, found.entity.column), _column(found, found.event_id.column)),
         training=_training(labelled, rows),
         window=(f"{_round(rows / WINDOWS, 200, 5_000):_}", "events of a partition: about so many make a comparison"),
     )
+
+
+def _column(found: _Read, name: str | None) -> Column | None:
+    return None if name is None else found.columns[name]
 
 
 def _training(labelled: int, rows: int) -> list[tuple[str, str, str]]:
@@ -184,7 +188,7 @@ def _training(labelled: int, rows: int) -> list[tuple[str, str, str]]:
 def _round(number: float, least: int, most: int) -> int:
     """To one digit, within bounds."""
     whole = max(1, int(number))
-    step = 10 ** (len(str(whole)) - 1)
+    step = int(10 ** (len(str(whole)) - 1))
     return min(most, max(least, whole // step * step))
 
 
@@ -197,6 +201,20 @@ def _delay(found: _Read) -> tuple[str, str] | None:
     if usual <= timedelta(0):
         return None
     return duration(usual), f"nine of ten labels of the sample are known by then (column {OBSERVED_AT})"
+
+
+def _example(found: _Read, guesses: list[Guess]) -> dict[str, Any]:
+    entity = found.entity.column
+    columns = [guess.column for guess in guesses if guess.kind is not None or guess.column.name == entity]
+    values = {
+        column.field: column.values[0] for column in columns if entity != found.event_id.column or column.name != entity
+    }
+    return {
+        name: value.isoformat(timespec="milliseconds").replace("+00:00", "Z") if isinstance(value, datetime)
+        else str(value) if entity is not None and name == found.fields[entity] else value
+        for name, value in values.items()
+        if value is not None
+    }  # fmt: skip
 
 
 def _push_options(found: _Read, given: Choices) -> tuple[str, ...]:

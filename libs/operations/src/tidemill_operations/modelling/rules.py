@@ -9,7 +9,7 @@ from typing import Final
 
 from tidemill_operations.modelling.columns import Column
 from tidemill_operations.modelling.features import Guess
-from tidemill_operations.modelling.yaml_text import flow, word
+from tidemill_operations.modelling.files.yaml_text import flow, word
 
 FEW: Final = 20
 ROWS_OF_A_CATEGORY: Final = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from tidemill.contracts.schemas.history import record_history, unsent
+from tidemill.contracts.schemas import history
 from tidemill.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 def keep_for_good(platform: PlatformView, spec: ModelSpec) -> None:
     """Takes the mark from the history of a model that was only drafted until now; says where that fails."""
     schemas = platform.settings.schemas
-    if not unsent(schemas, spec.name):
+    if not history.unsent(schemas, spec.name):
         return
     try:
-        record_history(schemas, {spec.name: spec})
+        history.keep_for_good(schemas, spec)
     except (ConfigError, OSError) as error:
         print(f"the history of {spec.name} is not kept: {error}", file=sys.stderr)

@@ -51,14 +51,15 @@ def new(source: Path, name: str | None, force: bool, as_json: bool, choices: Cho
     with its reason as a comment. What knows the label, or is known only afterwards, is no feature. What cannot be told
     is asked for by the option that says it. Nothing that is there is replaced without --force.
     """
-    from tidemill_operations.modelling.writing import as_json as json_of
+    from tidemill_operations.modelling.files.writing import as_json as json_of
+    from tidemill_operations.modelling.files.writing import editors_line, write_model
     from tidemill_operations.platform import find_platform
 
-    if not asked["label"]:
-        raise click.UsageError(f"what is to be predicted? Say --label COLUMN{_columns_of(source, choices)}")
     with shown_errors():
         settings = find_platform(needed=False).settings
-        made, files = make_model(source, asked, name, choices, settings.models_dir, settings.schemas, force=force)
+        folders = settings.models_dir, settings.schemas
+        made = model_of(source, asked, name, choices, editors_line(*folders))
+        files = write_model(made, *folders, force=force)
     if as_json:
         click.echo(json_of(made, files))
         return
@@ -66,22 +67,19 @@ def new(source: Path, name: str | None, force: bool, as_json: bool, choices: Cho
     click.echo(f"next: tidemill up, then: {push_command(made, source)}")
 
 
-def make_model(
-    source: Path, asked: dict[str, Any], name: str | None, choices: Choices, models_dir: Path, schemas_dir: Path, *,
-    force: bool,
-) -> tuple[NewModel, list[Path]]:  # fmt: skip
-    """The model of a file, and what was written. Raises what operations raise, and ClickException for the file."""
+def model_of(source: Path, asked: dict[str, Any], name: str | None, choices: Choices, first_line: str) -> NewModel:
+    """The model of a file. Raises what operations raise, and ClickException for the file and what is not asked for."""
     from tidemill_operations.modelling.new_model import model_name, new_model
     from tidemill_operations.modelling.roles import Asked
-    from tidemill_operations.modelling.writing import editors_line, write_model
     from tidemill_operations.push.files.lines import UnreadableFile
 
-    called = name or model_name(source.name.partition(".")[0])
+    if not asked["label"]:
+        raise click.UsageError(f"what is to be predicted? Say --label COLUMN{_columns_of(source, choices)}")
     try:
-        made = new_model(source, Asked(**asked), called, choices, editors_line(models_dir, schemas_dir))
-    except UnreadableFile as error:
+        called = name or model_name(source.name.partition(".")[0])
+        return new_model(source, Asked(**asked), called, choices, first_line)
+    except (UnreadableFile, ValueError) as error:
         raise click.ClickException(str(error)) from error
-    return made, write_model(made, models_dir, schemas_dir, force=force)
 
 
 def show_made(made: NewModel, files: list[Path]) -> None:

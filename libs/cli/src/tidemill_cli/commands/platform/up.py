@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
+from rich.markup import escape
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from tidemill_embedded.platform import Platform
 
 POLL_S = 0.2
+NOT_OVERRIDDEN = ("TIDEMILL_KAFKA_BOOTSTRAP", "TIDEMILL_PREFIX", "TIDEMILL_MODELS", "TIDEMILL_PORT")
+"""What `up` is told by options of its own, or gives each service itself."""
 
 
 @click.command()
@@ -64,26 +67,32 @@ def up(kafka: str | None, prefix: str, models: str, var: Path, root: Path | None
 
     Each part is waited for while it shows signs of life (log, CPU time, answers): TIDEMILL_START_SILENCE_S says how
     many seconds without one are too many (60), TIDEMILL_START_MOST_S how long a part may take at most (900).
+
+    What `tidemill check` says is said first. Settings stand in tidemill.yaml, `kafka_bootstrap` (in place of the
+    embedded Kafka) among them.
     """
+    from tidemill.config_file import apply_config
     from tidemill_cli.rendering.terminal import console as make_console
     from tidemill_embedded.errors import StartInterrupted
     from tidemill_embedded.platform import Platform, PlatformOptions, remove_data
 
     console = make_console()
-    if fresh and var.exists():
-        remove_data(var)
+    stated = {name: os.environ[name] for name in apply_config()}
     folders = model_folders(root, os.environ)
     told = f"models are read from {folders['TIDEMILL_MODELS_DIR']}, schemas from {folders['TIDEMILL_SCHEMAS']}"
     console.print(told, highlight=False, markup=False, soft_wrap=True)
+    _check_first(console, folders, models)
+    if fresh and var.exists():
+        remove_data(var)
     platform = Platform(
         root or Path(),
         var,
         PlatformOptions(
             models=[name.strip() for name in models.split(",") if name.strip()],
-            kafka=kafka,
+            kafka=kafka or stated.get("TIDEMILL_KAFKA_BOOTSTRAP"),
             prefix=prefix,
             mlflow_server=mlflow,
-            env_overrides=folders,
+            env_overrides={name: stated[name] for name in stated if name not in NOT_OVERRIDDEN} | folders,
             on_news=lambda news: console.print(f"[yellow]{news}[/]", highlight=False),
         ),
     )
@@ -153,6 +162,23 @@ def asked_to_stop() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _check_first(console: Console, folders: Mapping[str, str], models: str) -> None:
+    """Says all that is wrong before anything starts; models that are right run all the same. Raises ClickException
+    where none is.
+    """
+    from tidemill_operations.project.check import check_models
+
+    wanted = {name.strip() for name in models.split(",") if name.strip()}
+    found = check_models(Path(folders["TIDEMILL_MODELS_DIR"]), Path(folders["TIDEMILL_SCHEMAS"]))
+    for problem in found.problems:
+        console.print(f"[yellow]{escape(str(problem))}[/]", highlight=False, soft_wrap=True)
+    if not found.models or wanted - set(found.models):
+        missing = ", ".join(sorted(wanted - set(found.models)))
+        raise click.ClickException(
+            f"{f'no usable model file for {missing}' if missing else 'no model is right'}: see `tidemill check`"
+        )
 
 
 def _show(console: Console, platform: Platform) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tidemill.contracts.model_file import ModelSpec
 
 UNSENT: Final = "unsent.txt"
+UNRECORDED: Final = "is not in its history"
 
 
 def history_path(schemas_dir: Path, model: str, fingerprint: bytes) -> Path:
@@ -42,7 +43,7 @@ def check_history(schemas_dir: Path, models: Mapping[str, ModelSpec]) -> list[st
         passing = unsent(schemas_dir, model)
         if not passing and not history_path(schemas_dir, model, current.fingerprint).is_file():
             problems.append(
-                f"{model}: the record schema {current.fingerprint.hex()} is not in its history: "
+                f"{model}: the record schema {current.fingerprint.hex()} {UNRECORDED}: "
                 "run `python -m tidemill.contracts.schemas.history`"
             )
         folder = history_path(schemas_dir, model, current.fingerprint).parent
@@ -105,6 +106,14 @@ def unsent(schemas_dir: Path, model: str) -> frozenset[str]:
         return frozenset()
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read {marks}: {error}") from error
+
+
+def keep_for_good(schemas_dir: Path, spec: ModelSpec) -> None:
+    """Records were sent: what was drafted stays, and the current schema must read it. Raises ConfigError where it
+    cannot.
+    """
+    (schemas_dir / MODELS_FOLDER / HISTORY_FOLDER / spec.name / UNSENT).unlink(missing_ok=True)
+    record_history(schemas_dir, {spec.name: spec})
 
 
 def _forget(schemas_dir: Path, model: str, keep: Schema | None) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from tidemill_operations.modelling.features import Guess
-from tidemill_operations.modelling.yaml_text import word
+from tidemill_operations.modelling.files.yaml_text import word
 
 WIDTH: Final = 110
 

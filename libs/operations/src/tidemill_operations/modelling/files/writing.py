@@ -9,7 +9,7 @@ from typing import Final
 
 from tidemill.contracts.model_file.load import load_model, model_files
 from tidemill.contracts.schemas.catalog import MODELS_FOLDER
-from tidemill.contracts.schemas.history import check_history, draft_history
+from tidemill.contracts.schemas.history import UNRECORDED, check_history, draft_history
 from tidemill.errors import ConfigError
 from tidemill_operations.errors import NotPossible
 from tidemill_operations.modelling.new_model import NewModel
@@ -42,7 +42,7 @@ def write_model(new: NewModel, models_dir: Path, schemas_dir: Path, *, force: bo
         path.write_text(text, encoding="utf-8")
     models = {new.name: load_model(file)}
     problems = check_history(schemas_dir, models) if _has_history(schemas_dir, new.name) else []
-    problems = [problem for problem in problems if "is not in its history" not in problem]
+    problems = [problem for problem in problems if UNRECORDED not in problem]
     if problems:
         for path, content in before.items():
             path.unlink() if content is None else path.write_bytes(content)

@@ -1,0 +1,102 @@
+"""The files of a project that begins: folders, settings, CI, what to read first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from tidemill.config_file import CONFIG_FILE
+from tidemill.contracts.shipped import shipped_folder
+from tidemill_operations.errors import NotPossible, WrongUse
+from tidemill_operations.modelling.files.writing import EDITOR_SCHEMA
+from tidemill_operations.project.settings_classes import config_text
+
+FOLDER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+GITIGNORE: Final = """\
+# what a platform keeps while it runs here
+var/
+.venv/
+__pycache__/
+"""
+CI: Final = """\
+# Every change: are model files, records, history and settings right?
+name: tidemill
+on: [push, pull_request]
+permissions: {contents: read}
+jobs:
+  check:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - uses: actions/setup-python@v5
+        with: {python-version: "3.12"}
+      - run: pip install tidemill-cli
+      - run: tidemill check
+"""
+README: Final = """\
+# {name}
+
+A project of [Tidemill](https://pypi.org/project/tidemill/), a machine-learning loop on Kafka that turns by itself.
+
+```
+{commands}
+```
+
+| here | what it is |
+|---|---|
+| `models/` | one file for each model: what is predicted, from what, which rows are good |
+| `schemas/models/` | the record of each model's events, and every one that it has had |
+| `tidemill.yaml` | settings; each stands there with what it means |
+| `.github/workflows/tidemill.yml` | `tidemill check` at every change |
+| `var/` | what a platform keeps that runs here (not for git) |
+
+`tidemill check` says what is wrong, with line and cure, and needs no Kafka. `tidemill models new --from FILE --label
+COLUMN` adds a model. As soon as enough labels are in, a first version is trained and served; `tidemill status` says how
+many are missing. Then:
+
+```
+{ask}
+tidemill status            # what runs, what lags, what serves
+tidemill drift             # what moved, and what was done about it
+```
+"""
+ANY_ASK: Final = (
+    "curl -s localhost:8082/v1/models/MODEL/predict -H 'content-type: application/json' -d '{\"FIELD\": VALUE}'"
+)
+
+
+def free_folder(name: str) -> Path:
+    """The folder of a new project. Raises WrongUse or NotPossible where it cannot be made, or has something in it."""
+    folder = Path(name)
+    if not FOLDER_NAME.fullmatch(folder.name):
+        raise WrongUse(f"{name!r} is no name for a folder: letters, digits, '.', '_' and '-'")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise NotPossible(f"{folder} is there and not empty; `tidemill models new` adds a model to a project")
+    return folder
+
+
+def begin(folder: Path) -> list[Path]:
+    """Writes everything but models and README; gives the files."""
+    texts = {
+        CONFIG_FILE: config_text(folder.resolve().name),
+        ".gitignore": GITIGNORE,
+        ".github/workflows/tidemill.yml": CI,
+        f"schemas/{EDITOR_SCHEMA}": (shipped_folder() / EDITOR_SCHEMA).read_text(encoding="utf-8"),
+    }
+    for empty in ("models", "schemas/models"):
+        (folder / empty).mkdir(parents=True, exist_ok=True)
+    return [_written(folder / name, text) for name, text in texts.items()]
+
+
+def write_readme(folder: Path, commands: Sequence[str], ask: str = ANY_ASK) -> Path:
+    """The README with this project's own commands."""
+    text = README.format(name=folder.resolve().name, commands="\n".join(commands), ask=ask)
+    return _written(folder / "README.md", text)
+
+
+def _written(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
