@@ -161,3 +161,17 @@ def test_a_record_that_holds_itself_is_compared_once() -> None:
 
     assert reading_problems(tree("long"), tree("int")) == []
     assert reading_problems(tree("int"), tree("long")) == ["tree.value: was long and is int now"]
+
+
+def test_a_type_that_is_spelled_out_in_a_field_that_is_new_is_known_where_it_is_named_later() -> None:
+    point = {"type": "record", "name": "Point", "fields": [field("long")]}
+    old = thing(field(["null", point], name="after", default=None))
+    new = thing(
+        field(["null", point], name="before", default=None), field(["null", "Point"], name="after", default=None)
+    )
+    assert reading_problems(new, old) == []
+    wide = {"type": "record", "name": "Point", "fields": [field("string")]}
+    other = thing(
+        field(["null", wide], name="before", default=None), field(["null", "Point"], name="after", default=None)
+    )
+    assert reading_problems(other, old) != []

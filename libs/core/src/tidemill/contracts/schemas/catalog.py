@@ -132,7 +132,7 @@ def read_schema(path: Path, name: str | None = None) -> Schema:
 
 
 def read_platform_history(schemas_dir: Path) -> list[Schema]:
-    """Earlier schemas of the platform's events, `history/<name>/<fingerprint>.avsc`: releases and versions are kept
+    """All schemas of the platform's events so far, `history/<name>/<fingerprint>.avsc`: releases and versions are kept
     for ever, and must be read by later programs. They stand where the events themselves do (`platform_folder`).
     """
     folder = platform_folder(schemas_dir) / HISTORY_FOLDER

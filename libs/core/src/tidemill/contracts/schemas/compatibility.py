@@ -26,15 +26,15 @@ def reading_problems(reader: Schema, writer: Schema) -> list[str]:
     nothing does.
     """
     found: list[str] = []
-    _Comparison(found).compare(reader.parsed, writer.parsed, reader.name)
+    _Comparison(found, _named(reader.parsed), _named(writer.parsed)).compare(reader.parsed, writer.parsed, reader.name)
     return found
 
 
 class _Comparison:
-    def __init__(self, problems: list[str]) -> None:
+    def __init__(self, problems: list[str], reader_names: _Named, writer_names: _Named) -> None:
         self._problems = problems
-        self._reader_names: _Named = {}
-        self._writer_names: _Named = {}
+        self._reader_names = reader_names
+        self._writer_names = writer_names
         self._open: set[tuple[str, str]] = set()
 
     def compare(self, reader: Any, writer: Any, path: str) -> None:
@@ -54,12 +54,8 @@ class _Comparison:
             self._problems.append(f"{path}: was {_show(writer)}, which {names} cannot hold")
 
     def _fits(self, reader: Any, writer: Any, path: str) -> bool:
-        trial = _Comparison([])
-        trial._reader_names, trial._writer_names, trial._open = (
-            self._reader_names,
-            self._writer_names,
-            self._open,
-        )
+        trial = _Comparison([], self._reader_names, self._writer_names)
+        trial._open = self._open
         trial.compare(reader, writer, path)
         return not trial._problems
 
@@ -99,9 +95,18 @@ class _Comparison:
         self._open.discard(pair)
 
 
+def _named(avro: Any) -> _Named:
+    """Every named type, wherever it is spelled out: it may be in a field that only one of two schemas has."""
+    if isinstance(avro, list):
+        return {name: named for part in avro for name, named in _named(part).items()}
+    if not isinstance(avro, dict):
+        return {}
+    own = {avro["name"]: avro} if _kind(avro) in ("record", "enum", "fixed") else {}
+    parts = [*(field["type"] for field in avro.get("fields", ())), avro.get("items"), avro.get("values")]
+    return own | _named(parts)
+
+
 def _resolve(avro: Any, names: _Named) -> Any:
-    if isinstance(avro, dict) and "name" in avro:
-        names[avro["name"]] = avro
     return names.get(avro, avro) if isinstance(avro, str) else avro
 
 
