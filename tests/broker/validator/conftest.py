@@ -106,7 +106,7 @@ class Bench:
         assert not any(thread.is_alive() for _, thread in self.workers)
         self.workers.clear()
 
-    def until_judged(self, role: str, records: int, timeout: float = 60) -> None:
+    def until_judged(self, role: str, records: int, timeout: float = 120) -> None:
         """Waits until clean and dead letters together hold so many records of a raw topic."""
         clean = {"raw": "clean", "labels_raw": "labels"}[role]
         both = (clean, self.topics.dlq_of(role))

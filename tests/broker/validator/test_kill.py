@@ -47,7 +47,7 @@ def test_killed_in_the_middle_it_still_writes_everything_exactly_once(bench: Ben
                 process.kill()
                 kills += bench.count("clean") + bench.count("raw_dlq") < (turn + 1) * TOTAL // ROUNDS
             else:
-                bench.until_judged("raw", TOTAL, timeout=60)
+                bench.until_judged("raw", TOTAL)
         finally:
             process.terminate()
             process.wait(timeout=60)
