@@ -149,7 +149,9 @@ def main() -> NoReturn:
         click.echo("stopped", err=True)
         sys.exit(130)
     except click.ClickException as error:
-        error.show()
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            click.echo(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} -h' for help.\n", err=True)
+        click.echo(f"tidemill: {error.format_message()}", err=True)
         sys.exit(error.exit_code)
     except TidemillError as error:
         click.echo(f"tidemill: {error}", err=True)

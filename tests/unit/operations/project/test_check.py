@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from click.testing import CliRunner, Result
 from tidemill.config_file import read_config
 from tidemill.contracts.schemas.history import unsent
 from tidemill.setting_names import SETTING_NAMES
-from tidemill_cli.app import cli
+from tidemill_cli.app import cli, main
 from tidemill_operations.project.settings_classes import config_text, setting_names
 
 CSV = "id,at,user,v,y\n" + "".join(
@@ -137,3 +138,15 @@ def test_nothing_is_written_before_all_is_right_nor_into_a_folder_with_something
 def test_a_command_that_is_misspelt_is_answered_with_the_one_that_was_meant() -> None:
     result = run("chekc")
     assert result.exit_code == 2 and "no such command 'chekc': did you mean 'check'?" in result.output
+
+
+@pytest.mark.parametrize("arguments", [("chekc",), ("check", "--jsno"), ("status", "--bootstrap")])
+def test_whatever_is_refused_begins_with_the_commands_name(
+    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["tidemill", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert told.splitlines()[-1].startswith("tidemill: ") and "Error:" not in told

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tidemill_cli.platform_options import platform_options
+from tidemill_operations.standing.first_version import until_the_first
 from tidemill_operations.standing.groups import PROFILE
 from tidemill_operations.standing.pauses import read_pauses
 from tidemill_operations.standing.tombstones import tombstones
@@ -55,6 +56,8 @@ def status(platform: PlatformView, as_json: bool) -> None:
         click.echo(json.dumps(found, indent=2))
     else:
         _show(found)
+        for line in filter(None, map(until_the_first, found["models"])):
+            click.echo(line)
         for line in filter(None, map(_unsettled, found["models"])):
             click.secho(line, fg="yellow")
         for model in found["models"]:
@@ -158,6 +161,7 @@ def _model(platform: PlatformView, name: str) -> dict[str, Any]:
         "dead_letters_about": sum(letter.count for letter in letters),
         "dead_letters_exact": all(letter.exact for letter in letters),
         "labels": met.labels,
+        "first_after": platform.models[name].training.first_after,
         "labels_without_event": met.orphans,
         "labels_without_event_newest": list(met.newest),
     }
