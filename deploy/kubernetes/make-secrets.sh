@@ -22,10 +22,8 @@ database() { # workload, role
 }
 
 store() { # workload, user
-    put "$1/aws-credentials" "[default]
-aws_access_key_id = tidemill-$2
-aws_secret_access_key = $(password "s3-$2")
-"
+    put "$1/aws-access-key-id" "tidemill-$2"
+    put "$1/aws-secret-access-key" "$(password "s3-$2")"
 }
 
 database ingest ingest
@@ -36,10 +34,13 @@ store serve inference
 store stream inference
 store drift-detect drift
 store trainer trainer
-store mlflow mlflow
 put ingest/redis-url redis://redis:6379/0
 put serve/redis-url redis://redis:6379/0
 put mlflow/database-url "postgresql+psycopg://mlflow:$(password postgres-mlflow)@postgres:5432/mlflow"
+put mlflow/aws-credentials "[default]
+aws_access_key_id = tidemill-mlflow
+aws_secret_access_key = $(password s3-mlflow)
+"
 put mlflow/artifacts s3://mlflow/artifacts
 put postgres.env "POSTGRES_PASSWORD=$(password postgres)
 OPERATOR_PASSWORD=$(password postgres-operator)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,14 @@ def test_every_image_stands_on_one_base_that_a_person_may_choose() -> None:
     stages = re.findall(r"^FROM (\S+) AS (\S+)$", IMAGES, flags=re.MULTILINE)
     assert len(stages) == len(re.findall(r"^FROM ", IMAGES, flags=re.MULTILINE))
     assert {base for base, _ in stages} <= {"${PYTHON_IMAGE}", *(name for _, name in stages)}
+
+
+def test_hadolint_has_nothing_against_any_file_of_images() -> None:
+    files = [path for path in ROOT.rglob("*Dockerfile*") if not {".venv", "var"} & set(path.relative_to(ROOT).parts)]
+    assert ROOT / "deploy/Dockerfile" in files
+    command = [str(Path(sys.executable).with_name("hadolint")), *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def stage(name: str) -> str:

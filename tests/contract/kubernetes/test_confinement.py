@@ -128,7 +128,7 @@ def test_what_a_pod_may_reach_is_what_its_settings_name(overlay: str) -> None:
             "registry": "TIDEMILL_SCHEMA_REGISTRY_URL" in given,
             "database": "TIDEMILL_DATABASE_URL_FILE" in given,
             "redis": "TIDEMILL_REDIS_URL_FILE" in given,
-            "store": "AWS_SHARED_CREDENTIALS_FILE" in given,
+            "store": {"AWS_ACCESS_KEY_ID_FILE", "AWS_SECRET_ACCESS_KEY_FILE"} <= given.keys(),
             "mlflow": workload.image == "trainer",
         }
         assert workload.uses == {name for name, yes in told.items() if yes}, workload.name

@@ -16,6 +16,7 @@ from tests.contract.test_deploy import IMAGES, named_metrics, stage
 from tests.support.kubernetes.rendering import OVERLAYS, ROOT, Workload, config_maps, environment, of_kind, ours
 from tidemill.contracts.model_file import load_models
 from tidemill.contracts.topics import TopicCatalog
+from tidemill.secret_files import STORE_KEYS
 from tidemill.settings import CommonSettings
 from tidemill.web.metrics import SECONDS
 from tidemill_drift.settings import DriftSettings
@@ -110,7 +111,10 @@ def test_every_setting_is_one_of_the_service_that_it_is_given_and_is_taken(
         given = environment(overlay, workload)
         fields = {f"TIDEMILL_{name}".upper() for name in SETTINGS[workload.name].model_fields}
         for name in given.keys() - common.keys():
-            assert name.removesuffix("_FILE") in fields or name.startswith("AWS_"), (workload.name, name)
+            assert name.removesuffix("_FILE") in fields or name.removesuffix("_FILE") in STORE_KEYS, (
+                workload.name,
+                name,
+            )
         with monkeypatch.context() as patched:
             for name, value in given.items():
                 patched.setenv(name, in_a_file(tmp_path, name) if name.endswith("_FILE") else value)

@@ -29,6 +29,12 @@ def test_what_the_file_says_holds_unless_the_environment_says_otherwise(here: Pa
     assert set(stated) == {"TIDEMILL_PREFIX", "TIDEMILL_PARTITIONS", "TIDEMILL_MODELS"}
 
 
+def test_a_setting_that_the_environment_names_a_file_for_is_said_by_it(here: Path) -> None:
+    environment = {"TIDEMILL_DATABASE_URL_FILE": "secret"}
+    put_into(environment, {"database_url": "sqlite:///x"})
+    assert environment == {"TIDEMILL_DATABASE_URL_FILE": "secret"}
+
+
 def test_every_service_takes_it_before_it_reads_its_settings(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", os.environ)
     monkeypatch.setenv("TIDEMILL_PARTITIONS", "1")  # so that it is put back behind the test

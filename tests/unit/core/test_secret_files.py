@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from tidemill.secret_files import from_files
+from tidemill.secret_files import from_files, take_store_keys
+from tidemill.service.run import CLEAN, CONFIG, run_service
 from tidemill.settings import CommonSettings, KafkaSettings
 
 
@@ -86,3 +88,29 @@ def test_what_code_gives_goes_over_a_file(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("TIDEMILL_PREFIX_FILE", str(tmp_path / "prefix"))
     assert KafkaSettings(prefix="given.").prefix == "given."
     assert KafkaSettings().prefix == "of-a-file."
+
+
+def test_the_keys_of_a_store_are_in_the_environment_when_a_service_begins_and_their_files_are_named_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        (tmp_path / name).write_text(f"of {name}\n")
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(f"{name}_FILE", str(tmp_path / name))
+    seen: dict[str, str] = {}
+    assert run_service(lambda: seen.update(os.environ)) == CLEAN
+    assert seen["AWS_ACCESS_KEY_ID"] == "of AWS_ACCESS_KEY_ID"
+    assert seen["AWS_SECRET_ACCESS_KEY"] == "of AWS_SECRET_ACCESS_KEY"
+    assert not {"AWS_ACCESS_KEY_ID_FILE", "AWS_SECRET_ACCESS_KEY_FILE"} & seen.keys()
+    child = dict(seen)
+    take_store_keys(child)
+    assert child == seen, "a child has them, and no file to read"
+
+
+def test_a_key_of_a_store_without_its_file_is_a_matter_of_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY_FILE", str(tmp_path / "gone"))
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+    assert run_service(lambda: None) == CONFIG
+    assert "AWS_SECRET_ACCESS_KEY_FILE" in caplog.text and "cannot be read: No such file" in caplog.text

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tidemill.errors import ConfigError
+from tidemill.secret_files import SUFFIX
 from tidemill.setting_names import SETTING_NAMES
 
 if TYPE_CHECKING:
@@ -69,8 +70,8 @@ def apply_config(environment: MutableMapping[str, str] = os.environ) -> dict[str
 def put_into(environment: MutableMapping[str, str], stated: Mapping[str, str]) -> dict[str, str]:
     """Adds settings to an environment where it does not say them itself; gives them by variable."""
     for key, value in stated.items():
-        other = OTHER_VARIABLES.get(key)
-        if other is None or other not in environment:
+        others = (variable(key) + SUFFIX, OTHER_VARIABLES.get(key))
+        if not any(other in environment for other in others if other):
             environment.setdefault(variable(key), value)
     return {variable(key): value for key, value in stated.items()}
 

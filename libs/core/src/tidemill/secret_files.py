@@ -1,13 +1,17 @@
-"""Any setting from a file: `TIDEMILL_DATABASE_URL_FILE` names the file that holds `TIDEMILL_DATABASE_URL`."""
+"""Any setting from a file: `TIDEMILL_DATABASE_URL_FILE` names the file that holds `TIDEMILL_DATABASE_URL`.
+
+The keys of an S3 store, too: of the libraries that talk to it not all read a credentials file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, MutableMapping
 from pathlib import Path
 
-__all__ = ["SUFFIX", "from_files"]
+__all__ = ["STORE_KEYS", "SUFFIX", "from_files", "take_store_keys"]
 
 SUFFIX = "_FILE"
+STORE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
 def from_files(environ: Mapping[str, str], names: Collection[str], prefix: str) -> dict[str, str]:
@@ -23,6 +27,17 @@ def from_files(environ: Mapping[str, str], names: Collection[str], prefix: str) 
         if plain in environ:
             raise ValueError(f"{plain} and {variable} are both set: keep one")
     return {variables[variable]: _content(variable, Path(path)) for variable, path in sorted(given.items())}
+
+
+def take_store_keys(environ: MutableMapping[str, str]) -> None:
+    """Put the keys into `environ` that it names files for, in place of these: children inherit them. To be called when
+    a process starts. Raises ValueError as `from_files`.
+    """
+    files = [name + SUFFIX for name in STORE_KEYS if name + SUFFIX in environ]
+    keys = from_files(environ, [name.lower() for name in STORE_KEYS], "")
+    environ.update({name.upper(): key for name, key in keys.items()})
+    for variable in files:
+        del environ[variable]
 
 
 def _content(variable: str, path: Path) -> str:

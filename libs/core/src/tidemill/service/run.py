@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 
 from tidemill.config_file import apply_config
 from tidemill.errors import ConfigError, FatalError, Fenced
+from tidemill.secret_files import take_store_keys
 from tidemill.service.footprint import share_arenas
 from tidemill.telemetry.metrics import build_info
 
@@ -34,6 +36,7 @@ def run_service(main: Callable[[], object], package: str | None = None) -> int:
         build_info(package)
     try:
         apply_config()
+        _keys_of_the_store()
         main()
     except ValidationError as error:
         return _say(CONFIG, "configuration", describe(error))
@@ -49,6 +52,13 @@ def run_service(main: Callable[[], object], package: str | None = None) -> int:
         _log.exception("the process crashed")
         return CRASH
     return CLEAN
+
+
+def _keys_of_the_store() -> None:
+    try:
+        take_store_keys(os.environ)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
 
 
 def describe(error: ValidationError) -> str:
