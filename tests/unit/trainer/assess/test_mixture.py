@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
-from sqlalchemy import event
+from numpy.typing import NDArray
+from sqlalchemy import event, select
 
+from tests.support.models.toy_models import sigmoid_graph, toy_manifest
 from tests.unit.trainer.assess.bench import DELAY, MINUTE, Bench
 from tests.unit.trainer.fixtures import SPEC
+from tidemill.artifact import OnnxModel
 from tidemill.contracts.model_file import ModelSpec
+from tidemill_learning.backtest.fitting import Fits, Made
+from tidemill_learning.backtest.stream import Stream
+from tidemill_learning.backtest.tidemill import Tidemill
+from tidemill_learning.label_time.fit_schedule import budget_of
+from tidemill_trainer.assess.joined import newly_labelled
+from tidemill_trainer.assess.table_steps import TableSteps
 from tidemill_trainer.mixture.shares import shares_in
 from tidemill_trainer.runs.store import Claim
+from tidemill_trainer.runs.tables import runs, takeovers
 
 MIXING = replace(SPEC, retrain=replace(SPEC.retrain, mixtures=(4, 4_000)))
 
@@ -165,3 +177,40 @@ def test_ended_in_any_transaction_it_makes_the_same_mixtures_and_no_second_one(r
         (run.cause, run.version) for run in calm.store.past("tide")
     ]
     assert "mixture" in [run.cause for run in calm.store.past("tide")]
+
+
+class Toy:
+    """The version that the bench makes of a fit, in a backtest."""
+
+    classes, fitted_until_ms, threshold = ("false", "true"), 0, 0.5
+
+    def __init__(self, slope: float) -> None:
+        self._model = OnnxModel.load(sigmoid_graph("wind", slope), toy_manifest("tide", 1, "wind"))
+
+    def score(self, inputs: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float64]:
+        return self._model.score(inputs)
+
+
+def test_a_backtest_of_the_same_rows_makes_the_same_mixtures_and_takeovers(root: Path, tmp_path: Path) -> None:
+    """The live loop answers with the mixture's graph, a backtest with what its members say."""
+    bench = torn(root, tmp_path)
+    bench.turns()
+    steps, at, taken = TableSteps(bench.uri), -1, []
+    while (step := steps.after(at)) is not None:
+        at = step.version
+        taken.append(newly_labelled(step, bench.spec.features))
+    rows = pa.concat_tables([one for one in taken if one.num_rows])
+    fits = Fits(lambda order: Made(Toy(-3.0 if order.change else 3.0), outcome="passed"), float)
+    policy = Tidemill("ours", bench.spec.training.first_after, budget_of(bench.spec), fits)
+    played = policy.play(Stream.of(bench.spec, rows), lambda done, total: None)
+
+    with bench.engine.begin() as connection:
+        live = connection.execute(select(takeovers.c.version, takeovers.c.reason).order_by(takeovers.c.id)).all()
+        asked = connection.execute(
+            select(runs.c.version, runs.c.cut_off, runs.c.evidence).order_by(runs.c.version)
+        ).all()  # fmt: skip
+    assert [(one.version, one.why) for one in played.releases[1:]] == [tuple(one) for one in live]
+    learned = [(version, cut_off) for version, cut_off, evidence in asked if not shares_in(evidence)]
+    assert learned == [(fit.version, fit.at_ms) for fit in played.fits]
+    mixed = {version: shares for version, _, evidence in asked if (shares := shares_in(evidence))}
+    assert mixed == {one.version: one.mixture for one in played.releases if one.mixture} and mixed

@@ -17,7 +17,8 @@ from tidemill.artifact import ArtifactError, ArtifactStore, Golden, OnnxModel, c
 from tidemill.clock import FixedClock
 from tidemill.contracts.events.platform import ModelRef
 from tidemill_learning.admission import AdmissionDecision
-from tidemill_learning.mixture.member import MixtureError
+from tidemill_learning.mixture.member import Member, MixtureError
+from tidemill_operations.reproduce.mixture import composed_again
 from tidemill_trainer.mixture.shares import evidence_of, shares_in
 from tidemill_trainer.runs.rows import event, new_row, past_run, told
 from tidemill_trainer.runs.store import Claim
@@ -94,6 +95,9 @@ def test_it_is_an_artifact_as_any_other_whose_manifest_names_its_members(bench: 
     assert reference["metrics"]["roc_auc"] == made["metrics"]["roc_auc"] > 0.8
     assert [one["kind"] for one in made["gate"]] == ["gate", "gate", "mixture", "mixture"]
     assert "measured on" in made["reason"] and made["start_offsets"] == [400, 0]
+    members = [Member.of(fetch_artifact(one.artifact_uri, one.manifest_digest), one.weight)
+               for one in manifest.mixture or ()]  # fmt: skip
+    assert composed_again(members) == manifest.files["model.onnx"], "of its members alone it is made again"
     assert isinstance(work.tracking, Silent) and work.tracking.failed == [False]
     (logged,) = work.tracking.logged
     assert "version 1 (0.75) and version 2 (0.25)" in logged.card

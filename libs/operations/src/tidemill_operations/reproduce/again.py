@@ -12,11 +12,13 @@ from tidemill_learning.data_set.content import content_hash
 from tidemill_learning.label_time.change_point import ChangePoint
 from tidemill_learning.lineage.recipe import spec_of
 from tidemill_learning.lineage.revision import code_revision
+from tidemill_learning.mixture.member import Member
 from tidemill_learning.reference import reference_bytes
 from tidemill_learning.training.train import Repeat, Trained, train
 from tidemill_operations.platform import PlatformView
 from tidemill_operations.reproduce.differences import Remark, remarks
 from tidemill_operations.reproduce.kafka_rows import KafkaRows, Told, kept, read_rows
+from tidemill_operations.reproduce.mixture import composed_again, members_of, mixed_again
 from tidemill_operations.reproduce.recorded import Recorded, recorded
 
 UNEXPLAINED = Remark(
@@ -41,7 +43,9 @@ class Compared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reproduction:
-    """What came of it. `rows`: labelled rows that Kafka had; `seconds`: that the training took, 0 without one."""
+    """What came of it. `rows`: labelled rows that Kafka had; `seconds`: that it took to make it again, 0 where that was
+    not done; `how`: `trained`, or `composed` of a mixture.
+    """
 
     model: str
     version: int
@@ -49,6 +53,7 @@ class Reproduction:
     seconds: float
     compared: tuple[Compared, ...]
     remarks: tuple[Remark, ...]
+    how: str = "trained"
 
     @property
     def agrees(self) -> bool:
@@ -58,28 +63,34 @@ class Reproduction:
 
 def reproduce(platform: PlatformView, model: str, number: int, told: Told) -> Reproduction:
     """Reads the records of the version's data set from Kafka, trains with its recipe, and compares. With other rows
-    nothing is trained: it would be another model. Raises NotPossible, WrongUse (see `recorded`, `read_rows`).
+    nothing is trained: it would be another model. A mixture is composed of its members again, which hangs on no row;
+    its reference does. Raises NotPossible, WrongUse (see `recorded`, `read_rows`, `members_of`).
     """
     found, now = recorded(platform, model, number), platform.model(model)
+    members = members_of(platform, found)
     data_set = DataSet.from_dict(found.manifest.data_set)
     rows = read_rows(platform, spec_of(now, found.lineage.recipe), data_set, found.lineage, told)
     compared = [Compared("data set", found.lineage.content, content_hash(rows.rows))]
     noticed = remarks(found, now, code_revision())
     seconds = 0.0
-    if compared[0].agrees:
+    if compared[0].agrees or members:
         told("training", 0, 1)
         began = time.monotonic()
-        compared += _trained_again(platform, found, rows, noticed)
+        if members:
+            compared += _mixed_again(platform, found, rows, members, noticed, same_rows=compared[0].agrees)
+        else:
+            compared += _trained_again(platform, found, rows, noticed)
         seconds = time.monotonic() - began
         told("training", 1, 1)
     else:
-        noticed = [*_other_rows(found, rows, data_set), *noticed]
         compared.append(Compared("model", found.manifest.files[MODEL_FILE], ""))
+    if not compared[0].agrees:
+        noticed = [*_other_rows(found, rows, data_set), *noticed]
     if not all(one.agrees for one in compared) and not noticed:
         noticed.append(UNEXPLAINED)
     return Reproduction(
         model=model, version=number, rows=rows.rows.num_rows, seconds=seconds, compared=tuple(compared),
-        remarks=tuple(noticed),
+        remarks=tuple(noticed), how="composed" if members else "trained",
     )  # fmt: skip
 
 
@@ -97,6 +108,24 @@ def _trained_again(platform: PlatformView, found: Recorded, rows: KafkaRows, not
     ]
 
 
+def _mixed_again(
+    platform: PlatformView, found: Recorded, rows: KafkaRows, members: list[Member], noticed: list[Remark], *,
+    same_rows: bool,
+) -> list[Compared]:  # fmt: skip
+    """Of a mixture: its graph, and where the rows are the same its reference; what cannot be mixed is noticed."""
+    spec = spec_of(platform.model(found.manifest.model), found.lineage.recipe)
+    graph = reference = ""
+    try:
+        if same_rows:
+            graph, reference = mixed_again(spec, rows.rows, found.lineage.cut_off, members)
+        else:
+            graph = composed_again(members)
+    except ValueError as error:
+        noticed.append(Remark(f"it could not be composed again: {error}", "see the differences beside this one"))
+    files = found.manifest.files
+    return [Compared("model", files[MODEL_FILE], graph), Compared("reference", files[REFERENCE_FILE], reference)]
+
+
 def _train(platform: PlatformView, found: Recorded, rows: KafkaRows) -> Trained:
     """Without a champion: it decides whether a version is let through, and touches none of its bytes."""
     lineage, manifest = found.lineage, found.manifest
@@ -110,5 +139,7 @@ def _other_rows(found: Recorded, rows: KafkaRows, data_set: DataSet) -> list[Rem
     told = [Remark(one, kept(data_set)) for one in rows.missing]
     counts = f"Kafka gives {rows.rows.num_rows:,} labelled rows, it was made from {found.lineage.rows:,}"
     if told or rows.rows.num_rows != found.lineage.rows:
-        told.append(Remark(counts, "it was not trained again: with other rows it would be another model"))
+        cure = "it was not trained again: with other rows it would be another model"
+        composed = "its reference was not made again, which is of these rows; its graph hangs on none"
+        told.append(Remark(counts, composed if found.manifest.mixture else cure))
     return told

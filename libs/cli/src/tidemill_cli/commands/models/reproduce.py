@@ -31,9 +31,10 @@ def reproduce(platform: PlatformView, model: str, version: int, as_json: bool) -
 
     The records are read from Kafka by their offsets, and learned from with the recorded words of the model file (seed,
     split, candidates, features), cut-off, change point and trials. The hashes that are compared are of the labelled
-    rows, of the ONNX graph's bytes and of the reference, which holds the hold-out's metrics. Where one differs it is
-    said why: records that retention has removed, other libraries, another processor, another revision of the code, each
-    with its cure. Exit code 0 where all agree, else 1. docs/lineage.md tells more.
+    rows, of the ONNX graph's bytes and of the reference, which holds the hold-out's metrics. A mixture is composed of
+    its members' artifacts again. Where one differs it is said why: records that retention has removed, other libraries,
+    another processor, another revision of the code, each with its cure. Exit code 0 where all agree, else 1.
+    docs/lineage.md tells more.
     """
     if any(importlib.util.find_spec(module) is None for module in LEARNERS):
         raise click.UsageError("the learners are not installed here: pip install 'tidemill-cli[backtest]'")
@@ -67,7 +68,7 @@ def _as_dict(found: Reproduction) -> dict[str, object]:
 
 def _lines(found: Reproduction) -> list[str]:
     verdict = "is what its manifest says" if found.agrees else "does NOT come out as its manifest says"
-    trained = f", trained again in {found.seconds:.1f} s" if found.seconds else ", not trained again"
+    trained = f", {found.how} again in {found.seconds:.1f} s" if found.seconds else f", not {found.how} again"
     lines = [f"{found.model} version {found.version} {verdict} ({found.rows:,} labelled rows from Kafka{trained})"]
     lines += [line for one in found.compared for line in _compared(one)]
     for remark in found.remarks:
