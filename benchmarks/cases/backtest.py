@@ -25,7 +25,9 @@ from tidemill_learning.training.learners import one_thread
 EVERY = (1_000, 2_000, 5_000, 10_000)
 NEWEST = (1_000, 2_500, 10_000, None)
 """The fixed schedules, of which the best for each stream is taken afterwards."""
-OURS, FOREST, SCHEDULE = "Tidemill", "river ARF", "best schedule"
+OURS, MIXED, FOREST, SCHEDULE = "Tidemill", "Tidemill, mixtures", "river ARF", "best schedule"
+MIXTURES = (20, 40_000)
+"""Of `MIXED`: as a model file says it, `retrain: {mixtures: 20 in 40_000}`."""
 BEHIND, FITS, FASTER = 0.01, 15, 10.0
 """Bounds: behind the better of both on any stream; fits in 40,000 rows; seconds of ARF for each of ours."""
 
@@ -42,7 +44,7 @@ def backtest(sizes: Sizes) -> Result:
     means = {who: _mean(runs, who) for who in runs[0]}
     result = Result("backtest", "mean prequential accuracy", means[OURS])
     result.runs = runs
-    result.figures = {f"mean {who}": means[who] for who in (SCHEDULE, FOREST, NEVER) if who in means}
+    result.figures = {f"mean {who}": means[who] for who in (MIXED, SCHEDULE, FOREST, NEVER) if who in means}
     for name, run in zip(STREAMS, runs, strict=False):
         result.figures |= {f"{name} {who}": value for who, value in run.items()}
     result.goals = _goals(runs)
@@ -54,6 +56,7 @@ def _played(name: str, sizes: Sizes) -> Backtest:
     spec = spec_of(name, rows)
     fits = Fits(product_fit(spec), time.process_time)
     policies: list[Policy] = [Tidemill(OURS, FIRST_AFTER, Budget(), fits), never(FIRST_AFTER, fits)]
+    policies.append(Tidemill(MIXED, FIRST_AFTER, Budget(mixtures=MIXTURES), fits))
     if sizes.rivals:
         policies.append(AdaptiveForest(time.process_time, name=FOREST))
     every = EVERY if sizes.rivals else EVERY[:1]

@@ -61,6 +61,14 @@ def test_a_policy_without_quality_fits_no_more_after_the_first(tmp_path: Path, s
     assert ours.on_quality and not other.on_quality
 
 
+def test_a_policy_may_have_a_budget_of_its_own_and_mixtures(tmp_path: Path, spec: ModelSpec) -> None:
+    found = override(tmp_path, "retrain: {at_most: 6 in 10_000, mixtures: 20 in 40_000}\n", spec)
+    ours, other, *_ = compared(spec, 1_000, [found], float).policies
+    assert isinstance(ours, Tidemill) and isinstance(other, Tidemill)
+    assert (other.budget.fits, other.budget.rows, other.budget.mixtures) == (6, 10_000, (20, 40_000))
+    assert ours.budget.fits == 15 and ours.budget.mixtures[0] == 0
+
+
 def test_rivals_can_be_left_out(spec: ModelSpec) -> None:
     names = [policy.name for policy in compared(spec, 1_000, [], float).policies]
     assert names == ["Tidemill", "never", "river ARF"]

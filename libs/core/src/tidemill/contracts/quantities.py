@@ -61,18 +61,21 @@ def parse_rate(text: object) -> tuple[int, timedelta]:
     return int(match[1].replace("_", "")), _PERIODS[match[2]]
 
 
-def parse_fits(text: object) -> tuple[int, int]:
-    """`15 in 40_000`: how many fits, in how many labelled rows; of either at least 1, and no more fits than rows.
+def parse_fits(text: object, what: str = "fits") -> tuple[int, int]:
+    """`15 in 40_000`: how many fits, or what else is named, in how many labelled rows; of either at least 1, and no
+    more fits than rows.
 
     Raises ValueError that says what is expected.
     """
     match = _FITS.fullmatch(text.strip()) if isinstance(text, str) else None
     counts = [digits.replace("_", "") for digits in match.groups()] if match is not None else []
     if not counts or any(len(digits) > len(str(MOST)) for digits in counts):
-        raise ValueError(f"{text!r} is no budget of fits: write such as `15 in 40_000` (fits in labelled rows)")
+        raise ValueError(f"{text!r} is no budget of {what}: write such as `15 in 40_000` ({what} in labelled rows)")
     fits, rows = map(int, counts)
     if not 1 <= fits <= rows:
-        raise ValueError(f"{text!r}: at least one fit, and no more fits than labelled rows, such as `15 in 40_000`")
+        raise ValueError(
+            f"{text!r}: at least one of the {what}, and no more {what} than labelled rows, such as `15 in 40_000`"
+        )
     return fits, rows
 
 

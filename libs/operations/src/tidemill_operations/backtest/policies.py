@@ -55,9 +55,14 @@ def read_override(path: Path, spec: ModelSpec) -> Override:
     changed = replace(
         spec,
         training=replace(spec.training, **{key: getattr(training, key) for key in said.get("training", ())}),
-        retrain=replace(spec.retrain, **{key: getattr(retrain, key) for key in said.get("retrain", ())}),
+        retrain=replace(spec.retrain, **{key: getattr(retrain, key) for key in _fields(said.get("retrain", set()))}),
     )
     return Override(name, changed, path)
+
+
+def _fields(keys: set[str]) -> set[str]:
+    """What the keys of `retrain` are read into: `at_most` is a rate of runs or a budget of fits."""
+    return keys | ({"fits"} if "at_most" in keys else set())
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tidemill_cli.rendering.backtest.rows import DIGITS, Row, more_metrics, rows_of
+from tidemill_cli.rendering.backtest.rows import DIGITS, Row, more_metrics, released, rows_of
 from tidemill_cli.rendering.courses import COLOURS, Line, Mark, courses
 from tidemill_cli.rendering.pages import filled
 from tidemill_cli.rendering.quality_table import moment
@@ -53,7 +53,7 @@ def _line(row: Row, metric: bool) -> dict[str, Any]:
         "name": row.name, "score": _figure(row.score), "behind": _figure(row.behind) if row.behind else "",
         "metrics": [_figure(value) if value is not None else "none" for value in told],
         "fits": f"{row.fits:,}" + (f" ({row.failed} gave none)" if row.failed else ""),
-        "alarms": f"{row.alarms:,}", "releases": f"{row.releases:,}",
+        "alarms": f"{row.alarms:,}", "releases": released(row),
         "seconds": f"{row.seconds:,.1f}", "fit_seconds": f"{row.fit_seconds:,.1f}",
     }  # fmt: skip
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tidemill_learning.backtest.outcome import Outcome
+    from tidemill_learning.backtest.playing import Release
     from tidemill_operations.backtest.job import Report
 
 
@@ -18,7 +19,7 @@ OF_DECISIONS = ("precision", "recall")
 @dataclass(frozen=True, slots=True)
 class Row:
     """A policy's line. `behind`: by how much its score is behind the best one, 0 for the best. `metric`: the model
-    file's; `more`: those of `more_metrics`, aligned.
+    file's; `more`: those of `more_metrics`, aligned; `mixtures`: of the releases, those of several versions together.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Row:
     failed: int
     alarms: int
     releases: int
+    mixtures: int
     seconds: float
     fit_seconds: float
 
@@ -54,7 +56,8 @@ def _row(one: Outcome, report: Report, top: float) -> Row:
         name=name, score=one.score, behind=abs(top - one.score), metric=one.metrics.get(report.metric),
         more=tuple(one.metrics.get(name) for name in more_metrics(report)),
         fits=len(played.fits), failed=sum(fit.version is None for fit in played.fits), alarms=len(played.alarms),
-        releases=len(played.releases), seconds=one.seconds, fit_seconds=played.fit_seconds,
+        releases=len(played.releases), mixtures=sum(bool(one.mixture) for one in played.releases),
+        seconds=one.seconds, fit_seconds=played.fit_seconds,
     )  # fmt: skip
 
 
@@ -80,9 +83,18 @@ def _outcome(one: Outcome) -> dict[str, Any]:
         "seconds": one.seconds, "fit_seconds": played.fit_seconds,
         "fits": [_fields(fit) for fit in played.fits],
         "alarms": [_fields(alarm) for alarm in played.alarms],
-        "releases": [_fields(release) for release in played.releases],
+        "releases": [{**_fields(release), "mixture": _members(release)} for release in played.releases],
         "curve": [_fields(point) for point in one.curve],
     }  # fmt: skip
+
+
+def _members(release: Release) -> list[dict[str, Any]]:
+    return [{"version": version, "weight": weight} for version, weight in release.mixture]
+
+
+def released(row: Row) -> str:
+    """How many releases, and how many of them were mixtures."""
+    return f"{row.releases:,}" + (f" ({row.mixtures:,} of mixtures)" if row.mixtures else "")
 
 
 def _fields(one: Any) -> dict[str, Any]:

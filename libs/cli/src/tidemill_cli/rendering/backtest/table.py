@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from tidemill_cli.rendering.backtest.rows import DIGITS, Row, more_metrics, rows_of
+from tidemill_cli.rendering.backtest.rows import DIGITS, Row, more_metrics, released, rows_of
 from tidemill_cli.rendering.quality_table import moment
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _cells(row: Row, metric: bool) -> list[str]:
         f"{value:.{DIGITS}f}" if value is not None else "none"
         for value in ([row.metric] if metric else []) + [*row.more]
     ]
-    figures = [fits, f"{row.alarms:,}", f"{row.releases:,}", f"{row.seconds:,.1f}", f"{row.fit_seconds:,.1f}"]
+    figures = [fits, f"{row.alarms:,}", released(row), f"{row.seconds:,.1f}", f"{row.fit_seconds:,.1f}"]
     return [row.name, f"{row.score:.{DIGITS}f}", *shown, *figures]
 
 

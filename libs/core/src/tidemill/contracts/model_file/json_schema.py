@@ -66,7 +66,15 @@ def model_file_schema() -> dict[str, Any]:
         "training": _training(),
         "release": _release(),
         "drift": _object({"window": {"anyOf": [_count(1), _DURATION]}, "watch": _some(words.WATCH)}),
-        "retrain": _object({"on": _retrain_on(), "cooldown": _DURATION, "at_most": _RATE, "every": _DURATION}),
+        "retrain": _object(
+            {
+                "on": _retrain_on(),
+                "cooldown": _DURATION,
+                "at_most": _RATE,
+                "mixtures": _mixtures(),
+                "every": _DURATION,
+            }
+        ),
     }
     missing = set(properties) ^ {*REQUIRED, *OPTIONAL}
     if missing:
@@ -95,6 +103,15 @@ def _some(options: tuple[str, ...]) -> dict[str, Any]:
 def _retrain_on() -> dict[str, Any]:
     said = "Without quality no fits follow a change of answers or the growth of the data; the first version is made."
     return {**_some(words.RETRAIN_ON), "description": said}
+
+
+def _mixtures() -> dict[str, Any]:
+    said = (
+        "So many times in labelled rows, up to three versions together take over as one, weighted by how well they "
+        "answer lately, such as 40 in 40_000; off (the default): each version answers alone."
+    )
+    count = {"type": "string", "pattern": r"^\s*[0-9](_?[0-9])* in [0-9](_?[0-9])*\s*$"}
+    return {"anyOf": [{"enum": ["off", False]}, count], "description": said}
 
 
 def _target() -> dict[str, Any]:

@@ -214,11 +214,12 @@ def read_retrain(value: Value | None) -> Retrain:
     """`retrain`: on what, how often at most, and how often in any case."""
     if value is None:
         return Retrain()
-    found = value.section(("on", "cooldown", "at_most", "every"))
+    found = value.section(("on", "cooldown", "at_most", "mixtures", "every"))
     readers: dict[str, Callable[[Value], Any]] = {
         "on": lambda v: v.choices(words.RETRAIN_ON),
         "cooldown": Value.duration,
         "at_most": Value.rate_or_fits,
+        "mixtures": Value.off_or_count,
         "every": Value.duration,
     }
     options = found.options(readers)

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from tidemill_learning.label_time.mixture.answers import Answers, of_the_truth
 from tidemill_learning.training.examples import Task
 
-SHARE = 0.002
+SHARE = 0.0003
 """Of all weight, what is dealt out anew at each label, so that who was wrong under another concept is back soon."""
 
-RATE = 0.1
+RATE = 0.01
 """How far each label moves the weights. With 1 they are the chances that each version alone is right, and end with one
 of two that are as good as each other, where both together are better than either.
 """

@@ -24,7 +24,7 @@ MOST = 3
 PARTS = 64
 """Weights are whole parts of it, so that the same mixture has the same bytes."""
 
-MOVED = 0.25
+MOVED = 0.1
 """Of all weight, what must have gone elsewhere before a mixture that serves is made anew, at the least."""
 
 REFRESHED = math.log(100)

@@ -215,6 +215,10 @@ class Value:
         """A rate such as `3 a day`, or fits in labelled rows such as `15 in 40_000`."""
         return self._quantity(lambda text: parse_fits(text) if " in " in str(text) else parse_rate(text))
 
+    def off_or_count(self) -> tuple[int, int]:
+        """Mixtures in labelled rows, such as `40 in 40_000`; none where it is `off`."""
+        return self._quantity(lambda text: (0, 1) if text == "off" or text is False else parse_fits(text, "mixtures"))
+
     def share(self) -> float:
         """A percentage such as `0.1%`, as a share."""
         return self._quantity(parse_share)
