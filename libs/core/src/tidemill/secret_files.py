@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, MutableMapping
 from pathlib import Path
 
+from tidemill.errors import ConfigError
+
 __all__ = ["STORE_KEYS", "SUFFIX", "from_files", "take_store_keys"]
 
 SUFFIX = "_FILE"
@@ -31,10 +33,13 @@ def from_files(environ: Mapping[str, str], names: Collection[str], prefix: str) 
 
 def take_store_keys(environ: MutableMapping[str, str]) -> None:
     """Put the keys into `environ` that it names files for, in place of these: children inherit them. To be called when
-    a process starts. Raises ValueError as `from_files`.
+    a process starts. Raises ConfigError where `from_files` would raise.
     """
     files = [name + SUFFIX for name in STORE_KEYS if name + SUFFIX in environ]
-    keys = from_files(environ, [name.lower() for name in STORE_KEYS], "")
+    try:
+        keys = from_files(environ, [name.lower() for name in STORE_KEYS], "")
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
     environ.update({name.upper(): key for name, key in keys.items()})
     for variable in files:
         del environ[variable]

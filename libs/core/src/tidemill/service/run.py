@@ -36,7 +36,7 @@ def run_service(main: Callable[[], object], package: str | None = None) -> int:
         build_info(package)
     try:
         apply_config()
-        _keys_of_the_store()
+        take_store_keys(os.environ)
         main()
     except ValidationError as error:
         return _say(CONFIG, "configuration", describe(error))
@@ -52,13 +52,6 @@ def run_service(main: Callable[[], object], package: str | None = None) -> int:
         _log.exception("the process crashed")
         return CRASH
     return CLEAN
-
-
-def _keys_of_the_store() -> None:
-    try:
-        take_store_keys(os.environ)
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
 
 
 def describe(error: ValidationError) -> str:
