@@ -23,6 +23,7 @@ from tidemill.artifact import (
     check_golden,
     fetch_artifact,
 )
+from tidemill_trainer.mixture.shares import evidence_of
 
 
 def test_the_first_sufficient_data_lead_to_a_version_and_a_request_to_the_next_and_both_are_reproduced(
@@ -97,7 +98,9 @@ def _both_are_reproduced(world: World, patched: pytest.MonkeyPatch) -> None:
     assert code == 1 and "there is no version 9 of tide; there are 1, 2" in told["said"]
 
 
-def test_commands_roll_back_and_promote_and_refusals_are_told_with_reasons(world: World) -> None:
+def test_commands_roll_back_and_promote_refusals_are_told_with_reasons_and_versions_are_mixed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.push_events(0, 1_000)
     world.push_labels(0, 1_000)
     world.start()
@@ -127,6 +130,29 @@ def test_commands_roll_back_and_promote_and_refusals_are_told_with_reasons(world
     assert world.releases()[3].by == "test" and command
     assert len(world.versions()) == 4, "a rejection changes nothing that serves"
     assert len({version.start_offsets for version in world.versions()}) == 1
+    _both_are_mixed(world, monkeypatch)
+
+
+def _both_are_mixed(world: World, patched: pytest.MonkeyPatch) -> None:
+    """Both versions as one, asked for as label time does: a version of its own, made again from its members alone."""
+    shares = ((2, 0.75), (1, 0.25))
+    world.request("manual", DAY_ONE + 30 * HOUR, evidence=evidence_of(shares, "test"))
+    serving = world.await_versions(5)[-1].champion
+    run = next(run for run in reversed(world.runs()) if run.mixture)
+    assert (serving.version, run.version, run.state) == (3, 3, "finished")
+    assert [(one.version, one.weight) for one in run.mixture or ()] == list(shares)
+    artifact = fetch_artifact(serving.artifact_uri, serving.manifest_digest)
+    assert artifact.manifest.shares == shares and "roc_auc" in artifact.manifest.metrics
+    check_golden(
+        OnnxModel.load(artifact.files[MODEL_FILE], artifact.manifest),
+        Golden.from_bytes(artifact.files[GOLDEN_FILE], artifact.manifest),
+    )
+    code, told = reproduced(world, patched, 3)
+    assert code == 0 and agreeing(told) == {"data set": True, "model": True, "reference": True}, told
+    let_go(world, "clean", {0: 100, 1: 50})
+    code, told = reproduced(world, patched, 3)
+    assert code == 1 and agreeing(told) == {"data set": False, "model": True, "reference": False}, told
+    assert "its graph hangs on none" in "".join(one["cure"] for one in told["remarks"])
 
 
 def _collected(world: World) -> list[int]:

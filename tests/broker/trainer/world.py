@@ -22,7 +22,14 @@ from tests.support.kafka.timeouts import SESSION_MS
 from tests.support.polling import until
 from tests.support.processes import service_process
 from tidemill.codec import Codec
-from tidemill.contracts.events.platform import ModelRelease, ModelVersion, ReleaseCommand, RetrainRequest, RetrainRun
+from tidemill.contracts.events.platform import (
+    Evidence,
+    ModelRelease,
+    ModelVersion,
+    ReleaseCommand,
+    RetrainRequest,
+    RetrainRun,
+)
 from tidemill.contracts.model_file import load_models
 from tidemill.contracts.schemas.catalog import Schema, SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
@@ -174,10 +181,13 @@ class World:
         )
         self._push("labels", self.codec.encode(rows, self.schemas.label(MODEL)), numbers)
 
-    def request(self, cause: str, event_time: int, fingerprint: str = "", headers: Any = None) -> str:
+    def request(
+        self, cause: str, event_time: int, fingerprint: str = "", headers: Any = None,
+        evidence: tuple[Evidence, ...] = (),
+    ) -> str:  # fmt: skip
         """Ask for a new version; gives the request's id."""
         request = RetrainRequest(
-            request_id=uuid7(), model=MODEL, cause=cause, evidence=(), fingerprint=fingerprint or uuid7(),  # type: ignore[arg-type]
+            request_id=uuid7(), model=MODEL, cause=cause, evidence=evidence, fingerprint=fingerprint or uuid7(),  # type: ignore[arg-type]
             requested_by="test", requested_at=0, event_time=event_time,
         )  # fmt: skip
         self._publish("retrain_requests", request.to_dict(), self.schemas.platform("retrain-request"), headers)

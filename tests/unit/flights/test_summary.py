@@ -120,6 +120,9 @@ def test_the_control_holds_when_nothing_is_retrained_for_drift_and_not_otherwise
     live.news = closed_loop().news[:3]
     assert judge_control(live, audit(), asked(), 100.0).closed
     assert not judge_control(closed_loop(), audit(), asked(), 100.0).closed
+    mixed = closed_loop()
+    mixed.news[6].datum["mixture"] = [{"version": 1, "weight": 1.0}]
+    assert judge_control(mixed, audit(), asked(), 100.0).closed, "versions put together are no retraining"
 
 
 def test_a_swap_ends_when_stream_and_rest_have_both_answered() -> None:

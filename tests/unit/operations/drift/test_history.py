@@ -52,6 +52,12 @@ def test_a_fit_that_was_due_has_no_request_and_stands_where_the_stream_stood() -
     assert (found.at_ms, found.changed_ms, found.by, found.cause) == (7 * HOUR_MS, 6 * HOUR_MS, "trainer", "quality")
 
 
+def test_a_run_that_mixes_versions_is_told_as_one_whatever_it_was_asked_for() -> None:
+    shares = [{"version": 2, "weight": 0.75}, {"version": 1, "weight": 0.25}]
+    (found,) = asks([], [run("mix", "accepted", 12, mixture=shares)], EventClock())
+    assert found.cause == "mixture"
+
+
 def test_a_stream_whose_time_is_not_known_gives_no_place() -> None:
     (found,) = asks([], [run("due", "accepted", 12)], EventClock())
     assert isinstance(found, Ask) and found.at_ms is None

@@ -140,7 +140,8 @@ def judge(live: LiveState, audit: Audit, rest: RestState, seconds_of_rest: float
 
 def judge_control(live: LiveState, audit: Audit, rest: RestState, seconds_of_rest: float) -> Verdict:
     """The control's verdict: a first version was trained and served, and nothing was retrained for drift."""
-    caused = [run for run in live.of("retrain_runs") if run["state"] != "refused" and run["cause"] in DRIFT_CAUSES]
+    asked = (run for run in live.of("retrain_runs") if run["state"] != "refused" and not run.get("mixture"))
+    caused = [run for run in asked if run["cause"] in DRIFT_CAUSES]
     nothing = Condition(not caused, "nothing is retrained for drift", _causes(caused))
     return Verdict([_first_version(live), nothing, *_rest(rest, seconds_of_rest, False), *_exact(audit)])
 

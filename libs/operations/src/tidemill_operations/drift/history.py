@@ -133,7 +133,7 @@ def _ask(name: str, asked: News | None, runs: list[News], clock: EventClock) -> 
     return Ask(
         at_ms=request.get("event_time", None if asked is not None else clock.at(found.at_ms)),
         request_id=name,
-        cause=str(request.get("cause") or first.get("cause")),
+        cause="mixture" if first.get("mixture") else str(request.get("cause") or first.get("cause")),
         by=str(request.get("requested_by") or "trainer"),
         evidence=told_evidence(request),
         changed_ms=change["event_time"] if change else None,

@@ -40,7 +40,9 @@ def version_trace(view: PlatformView, model: str, epoch: int, version: int) -> V
         if item.datum["run_id"] == trace.champion["run_id"]:
             requests.add(item.datum["request_id"])
             facts = {"run": item.datum["run_id"], "cause": item.datum["cause"]} | item.datum["metrics"]
-            _add(trace, view, f"training {item.datum['state']}", item, facts)
+            shares = {f"version {one['version']}": one["weight"] for one in item.datum.get("mixture") or ()}
+            what = "mixing" if shares else "training"
+            _add(trace, view, f"{what} {item.datum['state']}", item, facts | shares)
     for item in read_all(view, "retrain_requests", model):
         if item.datum["request_id"] in requests:
             evidence = [entry["detail"] or entry["subject"] for entry in item.datum["evidence"]]
