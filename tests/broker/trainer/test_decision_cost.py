@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.broker.trainer.reproducing import reproduced
 from tests.broker.trainer.world import MODEL, MODEL_FILE, World
 from tests.support.polling import until
 from tests.support.processes import service_process
@@ -48,7 +49,7 @@ def predictions(world: World) -> list[dict[str, Any]]:
 
 
 def test_the_threshold_of_the_hold_out_is_in_the_manifest_the_run_and_the_labels_of_the_stream(
-    world: World, stream: list[subprocess.Popen[Any]]
+    world: World, stream: list[subprocess.Popen[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.push_events(0, 1_000)
     world.push_labels(0, 1_000)
@@ -64,6 +65,10 @@ def test_the_threshold_of_the_hold_out_is_in_the_manifest_the_run_and_the_labels
 
     shown = service_process.run("models", MODEL, env=world.environment(), cwd=world.folder)
     assert f"says true from a probability of {manifest.threshold:.4f} on" in shown.stdout, shown.stderr
+
+    code, told = reproduced(world, monkeypatch, 1)
+    (found,) = [one for one in told["compared"] if one["what"] == "threshold"]
+    assert (code, found["found"]) == (0, repr(manifest.threshold)), told
 
     log = world.folder / "stream.log"
     stream.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 
@@ -29,11 +30,12 @@ UNEXPLAINED = Remark(
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Two SHA-256 in hex. `found` is empty where it was not made again."""
+    """Two SHA-256 in hex (`digest`), or two numbers as they are. `found` is empty where nothing was made again."""
 
     what: str
     recorded: str
     found: str
+    digest: bool = True
 
     @property
     def agrees(self) -> bool:
@@ -71,7 +73,7 @@ def reproduce(platform: PlatformView, model: str, number: int, told: Told) -> Re
     data_set = DataSet.from_dict(found.manifest.data_set)
     rows = read_rows(platform, spec_of(now, found.lineage.recipe), data_set, found.lineage, told)
     compared = [Compared("data set", found.lineage.content, content_hash(rows.rows))]
-    noticed = remarks(found, now, code_revision())
+    noticed = remarks(found, now, code_revision(os.environ.get("TIDEMILL_GIT_SHA", "")))
     seconds = 0.0
     if compared[0].agrees or members:
         told("training", 0, 1)
@@ -95,16 +97,17 @@ def reproduce(platform: PlatformView, model: str, number: int, told: Told) -> Re
 
 
 def _trained_again(platform: PlatformView, found: Recorded, rows: KafkaRows, noticed: list[Remark]) -> list[Compared]:
-    """Model and reference of drift (the hold-out's metrics are in it); what does not train is noticed."""
+    """Model, reference of drift (the hold-out's metrics are in it) and threshold; what does not train is noticed."""
     made: Trained | None = None
     try:
         made = _train(platform, found, rows)
     except ValueError as error:
         noticed.append(Remark(f"it could not be trained again: {error}", "see the differences beside this one"))
-    files = found.manifest.files
+    files, decides = found.manifest.files, found.manifest.threshold
     return [
         Compared("model", files[MODEL_FILE], sha256(made.graph) if made else ""),
         Compared("reference", files[REFERENCE_FILE], sha256(reference_bytes(made.reference)) if made else ""),
+        *compared_threshold(decides, made.threshold if made else None, trained=made is not None),
     ]
 
 
@@ -112,18 +115,30 @@ def _mixed_again(
     platform: PlatformView, found: Recorded, rows: KafkaRows, members: list[Member], noticed: list[Remark], *,
     same_rows: bool,
 ) -> list[Compared]:  # fmt: skip
-    """Of a mixture: its graph, and where the rows are the same its reference; what cannot be mixed is noticed."""
+    """Of a mixture: its graph, and of the same rows reference and threshold; what cannot be mixed is noticed."""
     spec = spec_of(platform.model(found.manifest.model), found.lineage.recipe)
     graph = reference = ""
+    threshold: float | None = None
     try:
         if same_rows:
-            graph, reference = mixed_again(spec, rows.rows, found.lineage.cut_off, members)
+            graph, reference, threshold = mixed_again(spec, rows.rows, found.lineage.cut_off, members)
         else:
             graph = composed_again(members)
     except ValueError as error:
         noticed.append(Remark(f"it could not be composed again: {error}", "see the differences beside this one"))
-    files = found.manifest.files
-    return [Compared("model", files[MODEL_FILE], graph), Compared("reference", files[REFERENCE_FILE], reference)]
+    files, decides = found.manifest.files, found.manifest.threshold
+    return [
+        Compared("model", files[MODEL_FILE], graph), Compared("reference", files[REFERENCE_FILE], reference),
+        *compared_threshold(decides, threshold, trained=bool(reference)),
+    ]  # fmt: skip
+
+
+def compared_threshold(recorded: float | None, found: float | None, *, trained: bool) -> list[Compared]:
+    """From which probability on a version says true; nothing where neither states one: wrong decisions cost nothing."""
+    if recorded is None and found is None:
+        return []
+    said = ["none" if one is None else repr(one) for one in (recorded, found)]
+    return [Compared("threshold", said[0], said[1] if trained else "", digest=False)]
 
 
 def _train(platform: PlatformView, found: Recorded, rows: KafkaRows) -> Trained:

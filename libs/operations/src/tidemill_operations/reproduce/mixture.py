@@ -39,7 +39,9 @@ def composed_again(members: list[Member]) -> str:
     return sha256(compose(members).graph)
 
 
-def mixed_again(spec: ModelSpec, rows: pa.Table, cut_off_ms: int, members: list[Member]) -> tuple[str, str]:
-    """The hashes of graph and reference, made of the same rows. Raises ValueError where they make none."""
+def mixed_again(
+    spec: ModelSpec, rows: pa.Table, cut_off_ms: int, members: list[Member]
+) -> tuple[str, str, float | None]:
+    """Hashes of graph and reference, and the threshold, of the same rows. Raises ValueError where they make none."""
     made = mix(spec, rows, cut_off_ms, members)
-    return sha256(made.composed.graph), sha256(reference_bytes(made.reference))
+    return sha256(made.composed.graph), sha256(reference_bytes(made.reference)), made.threshold

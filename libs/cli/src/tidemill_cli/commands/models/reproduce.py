@@ -31,10 +31,10 @@ def reproduce(platform: PlatformView, model: str, version: int, as_json: bool) -
 
     The records are read from Kafka by their offsets, and learned from with the recorded words of the model file (seed,
     split, candidates, features), cut-off, change point and trials. The hashes that are compared are of the labelled
-    rows, of the ONNX graph's bytes and of the reference, which holds the hold-out's metrics. A mixture is composed of
-    its members' artifacts again. Where one differs it is said why: records that retention has removed, other libraries,
-    another processor, another revision of the code, each with its cure. Exit code 0 where all agree, else 1.
-    docs/lineage.md tells more.
+    rows, of the ONNX graph's bytes and of the reference, which holds the hold-out's metrics; beside them stands the
+    threshold of decisions, where the version has one. A mixture is composed of its members' artifacts again. Where one
+    differs it is said why: records that retention has removed, other libraries, another processor, another revision of
+    the code, each with its cure. Exit code 0 where all agree, else 1. docs/lineage.md tells more.
     """
     if any(importlib.util.find_spec(module) is None for module in LEARNERS):
         raise click.UsageError("the learners are not installed here: pip install 'tidemill-cli[backtest]'")
@@ -77,9 +77,10 @@ def _lines(found: Reproduction) -> list[str]:
 
 
 def _compared(one: Compared) -> list[str]:
+    kind = "sha256 " if one.digest else ""
     if one.agrees:
-        return [f"  {one.what:<9} agrees   sha256 {one.recorded}"]
+        return [f"  {one.what:<9} agrees   {kind}{one.recorded}"]
     return [
-        f"  {one.what:<9} {'differs ' if one.found else 'not made'} sha256 {one.recorded} recorded",
-        *([f"  {'':<9}          sha256 {one.found} found"] if one.found else []),
+        f"  {one.what:<9} {'differs ' if one.found else 'not made'} {kind}{one.recorded} recorded",
+        *([f"  {'':<9}          {kind}{one.found} found"] if one.found else []),
     ]
