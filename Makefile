@@ -1,6 +1,9 @@
 # Tidemill. `make` alone says what there is. Every target sets up first, which takes seconds once it was done.
 SHELL := /bin/sh
+# One after another, but for what `test` asks for TOGETHER: each of these two keeps one core busy.
+ifndef TOGETHER
 .NOTPARALLEL:
+endif
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest -q
@@ -32,7 +35,9 @@ up: setup ## run the platform until Ctrl-C
 kafka: setup ## run the broker alone until Ctrl-C
 	@$(TIDEMILL) kafka $(ARGS)
 
-test: lint types unit contract broker faults e2e packaging ## all checks, in order
+test: lint ## all checks
+	@$(MAKE) --no-print-directory -j2 TOGETHER=yes types packaging
+	@$(MAKE) --no-print-directory contract unit broker faults e2e
 	@echo "== all checks passed"
 
 lint: setup ## ruff; declared and imported dependencies (deptry)
@@ -52,7 +57,7 @@ unit: setup ## tests of pure code and the examples in docstrings, no broker
 
 contract: setup ## checks of the repository itself
 	@echo "== contract tests"
-	@$(PYTEST) tests/contract
+	@$(PYTEST) tests/contract $(TWO_AT_ONCE)
 
 broker: setup ## tests against a real broker
 	@echo "== broker tests"
