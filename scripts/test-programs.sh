@@ -2,7 +2,7 @@
 # Installs the programs that some tests run beside ours, from Debian; nothing where all are there. None of them is started.
 set -eu
 missing=""
-for pair in promtool:prometheus amtool:prometheus-alertmanager redis-server:redis-server chromium:chromium; do
+for pair in promtool:prometheus amtool:prometheus-alertmanager redis-server:redis-server chromium:chromium openssl:openssl go:golang-go; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 done
 [ -z "$missing" ] && exit 0

@@ -118,6 +118,15 @@ def test_under_a_constant_load_the_direction_changes_at_most_once_in_five_minute
         assert group.seen[-1][1] == min(most, partitions)
 
 
+def test_by_lag_alone_a_constant_load_would_swing() -> None:
+    """Why processor time has a trigger, too: two members are idle enough to lose one, and one is too few."""
+    swinging, steady = (Group(Keda(rules("stream", most=2)), 2, 2_000, 3.0, cores=cores) for cores in (0.0, 1.0))
+    for group in (swinging, steady):
+        group.run(HOUR_S, lambda now: 3_000.0)
+    assert most_turns_in_a_window(swinging.seen) > 1
+    assert most_turns_in_a_window(steady.seen) <= 1
+
+
 @settings(max_examples=25)
 @given(
     partitions=st.integers(1, 48),
