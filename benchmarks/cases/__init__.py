@@ -18,6 +18,7 @@ from benchmarks.cases import (
     swap,
     validator,
 )
+from benchmarks.drift.case import drift
 from benchmarks.harness.result import Result
 from benchmarks.harness.sizes import Sizes
 
@@ -35,6 +36,7 @@ CASES: dict[str, Callable[[Sizes], Result]] = {
     "load": load.load,
     "swap": swap.swap,
     "memory": memory.memory,
+    "drift": drift,
     "backtest": backtest.backtest,
 }
 """Every benchmark by its name, in the order in which `make bench` runs them."""

@@ -19,6 +19,9 @@ class Sizes:
     each phase); the cost of the log is found in `log_phases` phases of `log_phase_s` with it and as many without.
 
     `streams` of generated rows are played again, `stream_rows` of each.
+
+    `watched`: events that are profiled, `watched_by_rivals` the rivals' part of them; `remembered`: predictions over
+    which memory must not grow.
     """
 
     runs: int = 5
@@ -51,6 +54,9 @@ class Sizes:
     log_phase_s: float = 20.0
     streams: int = 8
     stream_rows: int = 40_000
+    watched: int = 300_000
+    watched_by_rivals: int = 20_000
+    remembered: int = 10_000_000
 
 
 FULL = Sizes()
@@ -85,4 +91,7 @@ QUICK = Sizes(
     log_phase_s=1.0,
     streams=1,
     stream_rows=3_200,
+    watched=24_000,
+    watched_by_rivals=2_000,
+    remembered=100_000,
 )

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import repeat
@@ -138,14 +138,18 @@ class Written:
 
 
 @contextmanager
-def world(models: int = 1, *, privacy: bool = False) -> Iterator[World]:
-    """Start a broker and lay out a contract with `models` copies of the model; all of it goes at the end."""
+def world(
+    models: int = 1, *, privacy: bool = False, laid_out: Callable[[Path], tuple[str, ...]] | None = None
+) -> Iterator[World]:
+    """Start a broker and lay out a contract with `models` copies of the model, or the one that `laid_out` writes and
+    names; all of it goes at the end.
+    """
     from tidemill_embedded.broker.broker import Broker
 
     VAR.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="world-", dir=VAR))
     try:
-        names = contract(folder, models, privacy=privacy)
+        names = laid_out(folder) if laid_out else contract(folder, models, privacy=privacy)
         specs = load_models(folder / "models")
         schemas = SchemaCatalog.load(folder / "schemas", specs)
         with Broker(folder / "kafka") as broker:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from tidemill.codec import Codec
+from tidemill.codec.codec import Decoded
 from tidemill.contracts.events.profiles import Profile
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas.catalog import Schema, SchemaCatalog
@@ -103,13 +104,11 @@ class Profiling:
         metrics.RECORDS.labels(source.spec.name, source.role).inc(len(batch))
         if decoded.bad:
             metrics.UNREADABLE.labels(source.spec.name, source.role).inc(len(decoded.bad))
-        by_partition = np.argsort(np.array(batch.partitions, dtype=np.int64)[decoded.index], kind="stable")
-        at = decoded.index[by_partition]
+        at, rows = _by_partition(batch, decoded, source.columns)
         partitions = np.array(batch.partitions, dtype=np.int64)[at]
         offsets = np.array(batch.offsets, dtype=np.int64)[at]
         appended = np.array(batch.timestamps_ms, dtype=np.int64)[at]
-        rows = decoded.rows.select(source.columns).take(pa.array(by_partition))
-        contexts = sampled_contexts(batch.headers[k] for k in at.tolist())
+        contexts = sampled_contexts(map(batch.headers.__getitem__, at.tolist()))
         asked = self._inputs(source, rows)
         profiles: list[Profile] = []
         numbers, starts = np.unique(partitions, return_index=True)
@@ -197,6 +196,16 @@ class Profiling:
         metrics.LATE.labels(model).inc(profiler.late)
         join.unlabelled.clear()
         join.unmatched = profiler.late = 0
+
+
+def _by_partition(batch: Batch, decoded: Decoded, columns: Sequence[str]) -> tuple[Longs, pa.RecordBatch]:
+    """The good rows, partition after partition: their places in the batch, and these columns of them."""
+    partitions = np.array(batch.partitions, dtype=np.int64)[decoded.index]
+    rows = decoded.rows.select(list(columns))
+    if (partitions[1:] >= partitions[:-1]).all():
+        return decoded.index, rows
+    order = np.argsort(partitions, kind="stable")
+    return decoded.index[order], rows.take(pa.array(order))
 
 
 def _fold(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ MAX_BUCKETS = 256
 
 SMALLEST = 1e-9
 """A magnitude below this counts as zero."""
+
+WIDEST = 20_000
+"""Buckets between the lowest and the highest up to which they are counted in one row."""
 
 _LOG_GAMMA = math.log((1 + ACCURACY) / (1 - ACCURACY))
 
@@ -78,8 +81,8 @@ class Sketch:
         self.high = max(self.high, float(values.max()))
         above, below = values[values > SMALLEST], -values[values < -SMALLEST]
         self.zeros += len(values) - len(above) - len(below)
-        self._count(self.positive, above)
-        self._count(self.negative, below)
+        self._count("positive", above)
+        self._count("negative", below)
         self._fit()
 
     def merge(self, other: Sketch) -> None:
@@ -155,11 +158,18 @@ class Sketch:
     def _bucket(self, magnitude: float) -> int:
         return _up(math.ceil(math.log(magnitude) / _LOG_GAMMA), self.level)
 
-    def _count(self, buckets: dict[int, int], magnitudes: NDArray[np.float64]) -> None:
+    def _count(self, name: str, magnitudes: NDArray[np.float64]) -> None:
+        """Counts are united to fit before they are added: what comes out is the same, and most values need no bucket
+        of their own in between.
+        """
         fine = np.ceil(np.log(magnitudes) / _LOG_GAMMA).astype(np.int64)
-        for bucket, count in zip(*(c.tolist() for c in np.unique(fine, return_counts=True)), strict=True):
-            at = _up(bucket, self.level)
-            buckets[at] = buckets.get(at, 0) + count
+        at, counts = _counted(_up(fine, self.level))
+        while len(at) > MAX_BUCKETS:
+            _raise(self, self.level + 1)
+            at, counts = _counted(_up(at, 1), counts)
+        buckets: dict[int, int] = getattr(self, name)
+        for bucket, count in zip(at.tolist(), counts.tolist(), strict=True):
+            buckets[bucket] = buckets.get(bucket, 0) + count
 
     def _fit(self) -> None:
         while max(len(self.positive), len(self.negative)) > MAX_BUCKETS:
@@ -178,9 +188,27 @@ class Sketch:
         return inside, -math.exp((bucket - 1) * self._log_gamma)
 
 
-def _up(bucket: int, levels: int) -> int:
+Bucket = TypeVar("Bucket", int, NDArray[np.int64])
+
+
+def _up(bucket: Bucket, levels: int) -> Bucket:
     """The bucket that holds `bucket` after so many collapses: the ceiling of bucket / 2**levels."""
     return -((-bucket) >> levels)
+
+
+def _counted(
+    buckets: NDArray[np.int64], counts: NDArray[np.int64] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The buckets that occur, ascending, and how often, or the sum of their counts: arrays of one length."""
+    if not len(buckets):
+        return buckets, buckets
+    low = int(buckets.min())
+    if int(buckets.max()) - low >= WIDEST:
+        found, inverse, seen = np.unique(buckets, return_inverse=True, return_counts=True)
+        return found, seen if counts is None else np.bincount(inverse, counts).astype(np.int64)
+    held = np.bincount(buckets - low, counts).astype(np.int64)
+    (found,) = np.nonzero(held)
+    return found + low, held[found]
 
 
 def _raise(sketch: Sketch, level: int) -> None:

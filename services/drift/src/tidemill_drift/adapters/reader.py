@@ -24,6 +24,7 @@ from tidemill.kafka.partitions.lag import Lag
 from tidemill.kafka.partitions.marks import Mark
 from tidemill.kafka.partitions.resuming import log_bounds
 from tidemill.kafka.partitions.topic_ids import TopicIds
+from tidemill.kafka.runtime.gc_tuning import few_collections
 from tidemill.service import Heartbeat
 from tidemill.telemetry.tracing import batch_span
 from tidemill_drift import metrics
@@ -94,9 +95,10 @@ class ProfileReader:
             on_lost=self._on_lost,
         )
         try:
-            while not self._stop.is_set():
-                self.heartbeat.beat()
-                self._turn()
+            with few_collections():  # what waits for labels is a million objects, which no cycle runs through
+                while not self._stop.is_set():
+                    self.heartbeat.beat()
+                    self._turn()
             self._commit()
         finally:
             self._consumer.close()

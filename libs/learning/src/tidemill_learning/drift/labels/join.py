@@ -69,7 +69,7 @@ class LabelJoin:
     >>> join = LabelJoin(expires=86_400_000, wait=3_600_000)
     >>> join.add_prediction("e1", Prediction(
     ...     offset=0, source="stream", event_time=0, clock_before=0, appended=5, version=1, arm="", output=0.75))
-    >>> join.add_label(0, "e1", Label(
+    >>> join.add_label(join.window(0, until=0, appended=905), "e1", Label(
     ...     offset=0, event_time=0, clock=900, observed_at=900, said_at=900, appended=905, label=True))
     >>> [(met.label, met.output) for met in join.windows[0].of("stream")[1, ""]]
     [(True, 0.75)]
@@ -98,27 +98,44 @@ class LabelJoin:
 
     def add_prediction(self, event_id: str, prediction: Prediction) -> None:
         """A prediction; offsets ascend."""
-        self._predictions.setdefault(event_id, []).append(prediction)
-        self._order[prediction.source].append((event_id, prediction))
+        known = self._predictions.get(event_id)
+        if known is None:
+            self._predictions[event_id] = [prediction]
+        else:
+            known.append(prediction)
+        order = self._order[prediction.source]
+        order.append((event_id, prediction))
         for window, label in self._labels.get(event_id, ()):
             self._meet(event_id, window, label, prediction)
-        if len(self._order[prediction.source]) > MAX_WAITING:
+        if len(order) > MAX_WAITING:
             self._let_go(prediction.source)
 
-    def add_label(self, number: int, event_id: str, label: Label, written: frozenset[Source] = frozenset()) -> None:
-        """A label of a window; offsets ascend. `written`: the sources for which the window's profile is out already."""
-        window = self.windows.setdefault(number, LabelWindow(number, written))
-        window.until = max(window.until, label.event_time)
-        window.appended = max(window.appended, label.appended)
+    def window(self, number: int, until: int, appended: int, written: frozenset[Source] = frozenset()) -> LabelWindow:
+        """The open window of this number, into which labels come that are about times up to `until` and were appended
+        up to `appended`. `written`: the sources for which its profile is out already.
+        """
+        window = self.windows.get(number)
+        if window is None:
+            window = self.windows[number] = LabelWindow(number, written)
+        window.until, window.appended = max(window.until, until), max(window.appended, appended)
+        return window
+
+    def add_label(self, window: LabelWindow, event_id: str, label: Label) -> None:
+        """A label of a window; offsets ascend."""
         window.event_ids.append(event_id)
-        self._labels.setdefault(event_id, []).append((window, label))
+        known = self._labels.get(event_id)
+        if known is None:
+            self._labels[event_id] = [(window, label)]
+        else:
+            known.append((window, label))
         for prediction in self._predictions.get(event_id, ()):
             self._meet(event_id, window, label, prediction)
 
     def expire(self, labels_clock: int) -> None:
         """Let predictions go that no later label can meet."""
         for source, order in self._order.items():
-            while order and order[0][1].event_time + self._expires < labels_clock:
+            gone_before = labels_clock - self._expires
+            while order and order[0][1].event_time < gone_before:
                 self._let_go(source)
 
     def close(self, source: Source, first_open: int, clocks: PredictionClocks) -> list[LabelWindow]:
@@ -181,8 +198,11 @@ class LabelJoin:
         if before is None:
             prediction.first_label = label.offset
             heappush(self._labelled, (label.offset, prediction.offset, prediction))
-        said = label.label, prediction.output, label.observed_at, prediction.rivals, event_id, prompt
-        self._count(window, label, prediction, Met(label.offset, prediction.offset, *said, decided=prediction.decided))
+        met = Met(
+            label.offset, prediction.offset, label.label, prediction.output, label.observed_at, prediction.rivals,
+            event_id, prompt, decided=prediction.decided,
+        )  # fmt: skip
+        self._count(window, label, prediction, met)
 
     @staticmethod
     def _count(window: LabelWindow, label: Label, prediction: Prediction, met: Met) -> None:
@@ -193,33 +213,34 @@ class LabelJoin:
         elif before is not None:
             met.corrects, met.before = True, before.label
         group = prediction.source, prediction.version, prediction.arm
-        window.met.setdefault(group, {})[prediction.offset] = met
+        counted = window.met.get(group)
+        if counted is None:
+            counted = window.met[group] = {}
+        counted[prediction.offset] = met
         prediction.counted, prediction.counted_said_at, prediction.counted_in = met, label.said_at, window.number
-        window.first_prediction = _lower(window.first_prediction, prediction.offset)
-        window.first_label = _lower(window.first_label, prediction.first_label)
+        if window.first_prediction is None or prediction.offset < window.first_prediction:
+            window.first_prediction = prediction.offset
+        if window.first_label is None or prediction.first_label < window.first_label:
+            window.first_label = prediction.first_label
         if prediction.context is not None:
             window.extent.link([prediction.context])
 
     def _let_go(self, source: Source) -> None:
         event_id, prediction = self._order[source].popleft()
         prediction.gone = True
-        self.unlabelled[source] += prediction.counted is None
-        rest = [other for other in self._predictions[event_id] if other is not prediction]
-        if rest:
-            self._predictions[event_id] = rest
-        else:
+        if prediction.counted is None:
+            self.unlabelled[source] += 1
+        known = self._predictions[event_id]
+        if len(known) == 1:
             del self._predictions[event_id]
+        else:
+            self._predictions[event_id] = [other for other in known if other is not prediction]
 
     def _forget(self, window: LabelWindow) -> None:
         if not window.written:
             self.unmatched += len(window.event_ids) - len(window.matched)
         for event_id in window.event_ids:
-            rest = [known for known in self._labels.get(event_id, ()) if known[0] is not window]
+            known = self._labels.pop(event_id, ())
+            rest = [one for one in known if one[0] is not window]
             if rest:
                 self._labels[event_id] = rest
-            else:
-                self._labels.pop(event_id, None)
-
-
-def _lower(known: int | None, offset: int) -> int:
-    return offset if known is None else min(known, offset)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tidemill_learning.drift.labels.label_window import REST, STREAM, Prediction, Source
+from tidemill_learning.drift.labels.label_window import STREAM, Prediction, Source
 from tidemill_learning.drift.labels.outcomes import decisions_of, outputs_of, score_of
 from tidemill_learning.drift.labels.paired_arms import rivals_of
 from tidemill_learning.drift.profiling.clocks import Moments
@@ -19,7 +19,7 @@ Contexts = Mapping[int, bytes]
 """The sampled trace contexts of records, by row."""
 
 NO_CONTEXTS: Contexts = {}
-ScoreGroup = tuple[str, int, str]
+ScoreGroup = tuple[Source, int, str]
 """Source, version and arm."""
 
 
@@ -48,35 +48,43 @@ class Said:
 
     def __init__(self, task: str, rows: pa.RecordBatch, contexts: Contexts) -> None:
         self.contexts = contexts
-        self._sources: list[str] = rows.column("source").to_pylist()
+        sources: list[Source] = rows.column("source").to_pylist()
         self._event_ids: list[str] = rows.column("event_id").to_pylist()
-        self._versions: list[int] = rows.column("version").to_pylist()
-        self._arms: list[str] = rows.column("arm").to_pylist()
+        versions, arms = rows.column("version").to_pylist(), rows.column("arm").to_pylist()
+        self._groups: list[ScoreGroup] = list(zip(sources, versions, arms, strict=True))
         self._outputs: list[Any] = outputs_of(task, rows)
         self._decided = decisions_of(task, rows)
         self._rivals = rivals_of(task, rows, self._outputs)
-        self.stream = np.array([source == STREAM for source in self._sources], dtype=np.bool_)
+        self._scores = [score_of(output) for output in self._outputs] if task == "multiclass" else self._outputs
+        self.stream = np.array([source == STREAM for source in sources], dtype=np.bool_)
 
     def asked(self, times: Longs) -> tuple[list[str], list[int]]:
         """The ids of the events that REST clients asked about, and their times, aligned."""
         rows = np.flatnonzero(~self.stream)
         return [self._event_ids[row] for row in rows.tolist()], times[rows].tolist()
 
-    def scores(self, at: Longs) -> Iterator[tuple[ScoreGroup, list[Any]]]:
-        """The scores of some rows, by group, one at a time."""
+    def scores(self, at: Longs) -> dict[ScoreGroup, list[Any]]:
+        """The scores of some rows, by group."""
+        found: dict[ScoreGroup, list[Any]] = {}
+        groups, outputs = self._groups, self._scores
         for row in at.tolist():
-            group = (self._sources[row], self._versions[row], self._arms[row])
-            yield group, [score_of(self._outputs[row])]
+            group = groups[row]
+            known = found.get(group)
+            if known is None:
+                known = found[group] = []
+            known.append(outputs[row])
+        return found
 
     def predictions(self, offsets: Longs, times: Longs, moments: Moments) -> Iterator[tuple[str, Prediction]]:
         """What may get labels, by event id."""
-        facts = zip(offsets.tolist(), times.tolist(), moments.stream.tolist(), moments.appended.tolist(), strict=True)
-        for row, (offset, time, clock, appended) in enumerate(facts):
-            source: Source = STREAM if self.stream[row] else REST
-            yield (
-                self._event_ids[row],
-                Prediction(
-                    offset, source, time, clock, appended, self._versions[row], self._arms[row], self._outputs[row],
-                    self._rivals[row], self.contexts.get(row), decided=self._decided[row],
-                ),
+        facts = zip(
+            self._event_ids, offsets.tolist(), self._groups, times.tolist(), moments.stream.tolist(),
+            moments.appended.tolist(), self._outputs, self._rivals, self._decided, strict=True,
+        )  # fmt: skip
+        context = self.contexts.get
+        for row, (event_id, offset, (source, version, arm), time, clock, appended, output, rival, said) in enumerate(
+            facts
+        ):
+            yield event_id, Prediction(
+                offset, source, time, clock, appended, version, arm, output, rival, context(row), decided=said,
             )  # fmt: skip

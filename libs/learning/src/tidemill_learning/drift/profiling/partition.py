@@ -20,6 +20,7 @@ from tidemill.contracts.events.profiles import Profile, ProfileKind
 from tidemill.contracts.quantities import milliseconds
 from tidemill_learning.drift.labels.join import MAX_LABELS, REST_WAIT, LabelJoin
 from tidemill_learning.drift.labels.label_window import REST, STREAM, Label, LabelWindow, Source
+from tidemill_learning.drift.labels.opening import opened_windows
 from tidemill_learning.drift.labels.orphans import OrphanWatch
 from tidemill_learning.drift.labels.outcomes import error_profile
 from tidemill_learning.drift.labels.paired_arms import comparisons
@@ -150,21 +151,23 @@ class PartitionProfiler:
         """Read labels on; as `clean`."""
         said = _times(rows, "observed_at")
         times = np.minimum(said, appended)
-        about = np.minimum(_times(rows, "event_time"), appended).tolist()
+        events_at = np.minimum(_times(rows, "event_time"), appended)
+        about = events_at.tolist()
         event_ids, values = rows.column("event_id").to_pylist(), rows.column("label").to_pylist()
         before, after = self._labels.advance(offsets, times)
         windows, written, late = self._labels.windows(self._rule, offsets, times, before)
         self.late += int((late & ~written).sum())
-        facts = [column.tolist() for column in (offsets, after, times, said, appended)]
-        for at in np.flatnonzero(~late).tolist():  # in the order of offsets: which label is the newest hangs on it
-            window, (offset, clock, observed, said_at, known) = int(windows[at]), (column[at] for column in facts)
-            label = Label(offset, about[at], clock, observed, said_at, known, values[at])
-            self.join.add_label(window, event_ids[at], label, self._written(window))
-        for window in np.unique(windows[~late]).tolist():
-            part, extent = np.flatnonzero(~late & (windows == window)), self.join.windows[window].extent
-            extent.add(offsets[part], times[part])
-            extent.link(contexts[at] for at in part.tolist() if at in contexts)
-        self.orphans.labels(event_ids, about, facts[0])
+        in_time = ~late
+        at_offsets = offsets.tolist()
+        labels = map(Label, at_offsets, about, after.tolist(), times.tolist(), said.tolist(), appended.tolist(), values)
+        columns = offsets, times, events_at, appended
+        opened = opened_windows(self.join, windows, in_time, columns, self._written, contexts)
+        add = self.join.add_label
+        # In the order of offsets: which label is the newest hangs on it.
+        for window, counts, event_id, label in zip(windows.tolist(), in_time.tolist(), event_ids, labels, strict=True):
+            if counts:
+                add(opened[window], event_id, label)
+        self.orphans.labels(event_ids, about, at_offsets)
         self.join.expire(self._labels.clock)
         return self._close_labels()
 
@@ -220,7 +223,7 @@ class PartitionProfiler:
         assert isinstance(fold, ScoreFold)
         fold.extent.add(offsets, times)
         fold.extent.link(said.contexts[row] for row in at.tolist() if row in said.contexts)
-        for group, scores in said.scores(at):
+        for group, scores in said.scores(at).items():
             fold.add(group, scores)
 
     def _add_inputs(
