@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tidemill.rows.features import FeatureLike, short_texts
+from tidemill_learning.drift.profiling.together_reference import together_reference
 
 QUANTILES = 101
 """Percentiles 0 to 100."""
@@ -41,14 +42,14 @@ def training_reference(
     the rest), `nulls`, `count`. Time features are left out: they move by nature. `predictions`: `quantiles` and `mean`
     of P(positive) or of the value; for classes `means`, `quantiles` per class and `shares` of the class found. `rows`:
     fitted rows; `held_out_rows`: those behind predictions and metrics; `event_time`: first and last event that was
-    fitted on, epoch ms.
+    fitted on, epoch ms. `together`: see `together_reference`; absent where rows or features are too few.
     """
+    watched = [feature for feature in features if feature.kind != "time"]
+    numbers, categories = ([f.name for f in watched if (f.kind == "category") == kind] for kind in (False, True))
+    together = together_reference(fitted_rows, numbers, categories)
     return {
-        "features": {
-            feature.name: _feature(fitted_rows.column(feature.name), feature.kind)
-            for feature in features
-            if feature.kind != "time"
-        },
+        "features": {feature.name: _feature(fitted_rows.column(feature.name), feature.kind) for feature in watched},
+        **({"together": together} if together else {}),
         "predictions": _classes(scores, classes) if scores.ndim == 2 else _scores(scores),
         "metrics": dict(metrics),
         "rows": fitted_rows.num_rows,

@@ -24,6 +24,7 @@ from tidemill_cli.rendering.drift.rows import (
     quality_text,
     sides,
     test_text,
+    together_text,
 )
 from tidemill_cli.rendering.pages import filled
 from tidemill_cli.rendering.quality_charts import Point, line
@@ -86,6 +87,7 @@ def _source(report: Report, name: str, source: SourcePicture) -> dict[str, Any]:
         "charts": charts,
         "calibration": calibration_plot(source.calibration),
         "features": _features(report, source),
+        "together": together_text(source),
     }
 
 

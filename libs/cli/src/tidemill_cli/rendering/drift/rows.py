@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 HIDDEN = "personal: not shown"
 MOST_CATEGORIES = 4
+MOST_PAIRS, MOST_PAIRS_IN_JSON = 5, 50
 LEVELS = {"shifted": "shifted", "some": "moved some", "steady": "steady"}
 RANKING = ("roc_auc", "accuracy", "rmse", "log_loss", "mae")
 """By which quality is told where the model file's metric is not measured on labels."""
@@ -65,6 +66,18 @@ def nulls_text(shift: FeatureShift) -> str:
     if not shift.nulls_then and not shift.nulls_now:
         return ""
     return f"{shift.nulls_then:.1%} → {shift.nulls_now:.1%}"
+
+
+def together_text(source: SourcePicture) -> str:
+    """Whether features have moved only together: the pairs whose rank correlation is another one than is usual."""
+    pairs = source.together
+    if not pairs:
+        return "not known (the version's reference, or the profiles, do not tell of pairs)"
+    turned = [f"{p.one} and {p.other} {p.then:+.2f} → {p.now:+.2f}" for p in pairs if p.turned]
+    if not turned:
+        return f"none of {len(pairs):,} pairs has turned"
+    more = f" and {len(turned) - MOST_PAIRS} more" if len(turned) > MOST_PAIRS else ""
+    return f"{len(turned):,} of {len(pairs):,} pairs have turned: {', '.join(turned[:MOST_PAIRS])}{more}"
 
 
 def sides(shift: FeatureShift, hidden: frozenset[str]) -> tuple[str, str]:
@@ -173,6 +186,7 @@ def _source(report: Report, source: SourcePicture) -> dict[str, Any]:
     return {
         "now": None if source.now is None else asdict(source.now),
         "features": [_feature(one, report.hidden) for one in source.features],
+        "pairs": [asdict(one) | {"turned": one.turned} for one in source.together[:MOST_PAIRS_IN_JSON]],
         "psi_over_time": {name: [list(point) for point in course] for name, course in source.courses.items()},
         "predicted": None if source.predicted is None else asdict(source.predicted),
         "predictions": None if shift is None else asdict(shift),

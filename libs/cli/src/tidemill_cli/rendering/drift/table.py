@@ -21,6 +21,7 @@ from tidemill_cli.rendering.drift.rows import (
     quality_text,
     sides,
     test_text,
+    together_text,
 )
 from tidemill_cli.rendering.quality_table import moment
 
@@ -68,6 +69,7 @@ def _show_source(console: Console, report: Report, name: str, source: SourcePict
         )  # fmt: skip
     if table.row_count:
         console.print(table, markup=False)
+    _say(console, f"features together: {together_text(source)}")
     _say(console, f"predictions: {predictions_text(source)}")
     _say(console, f"quality: {quality_text(report, name)}")
     _say(console, f"before labels: {promise_text(report, source)}")

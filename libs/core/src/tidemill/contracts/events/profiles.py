@@ -91,12 +91,24 @@ class Comparison(Datum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RankCorrelations(Datum):
+    """How the features of a window hang together, over a sample of `rows` rows: Spearman's correlation of each pair of
+    `features`, in ten-thousandths; those of the first feature with all after it, then those of the second, and so on.
+    """
+
+    rows: int
+    features: tuple[str, ...]
+    correlations: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile(Datum):
     """One window of one partition and kind. The same whenever it is made again, so `profile_id` tells repeats.
 
     A `sealed` one holds no window: it says that the partition has fallen idle. `source`: rest, or None for the stream.
     `topic_id`: of a topic that was made anew. `matched`: labels that met a prediction of this source; None in profiles
     from before it was counted, and of other kinds. `classes`: what these labels said, of a multiclass task.
+    `together`: of kind features, how they hang together.
     """
 
     profile_id: str
@@ -119,3 +131,4 @@ class Profile(Datum):
     topic_id: str | None = None
     matched: int | None = None
     classes: Mapping[str, int] = field(default_factory=dict)
+    together: RankCorrelations | None = None

@@ -28,6 +28,7 @@ from tidemill_learning.drift.detection.reporting import Reporter
 from tidemill_learning.drift.detection.season import Season
 from tidemill_learning.drift.detection.shift_detectors import DetectorResult
 from tidemill_learning.drift.detection.state import State, WatchedVersion, pack, unpack
+from tidemill_learning.drift.detection.together import look
 from tidemill_learning.drift.profiling.baseline import Baseline
 from tidemill_learning.drift.quiet.watch import QuietWatch, seen
 
@@ -142,7 +143,8 @@ class Detector:
             content = self._content(track, profile)
             quiet = seen(profile, self._baseline, learned=self._is_learned(track, profile))
             if content or quiet:
-                order.hold(profile, content, traceparent, **({"quiet": quiet} if quiet else {}))
+                also = {"quiet": quiet, "together": profile.together.to_dict() if profile.together else {}}
+                order.hold(profile, content, traceparent, **{name: one for name, one in also.items() if one})
         outcomes: list[Outcome] = []
         for item in order.release(self._champion.partitions):
             outcomes += self._quiet_failures(track, item)
@@ -217,7 +219,9 @@ class Detector:
             if not enough(group):
                 self._state.short[track.name] = group
                 return []
+            assert self._baseline is not None
             outcomes, results = [], shifts(KINDS[track.kind], group)
+            results += look(self._baseline.document, [item["together"] for item in group if "together" in item])
             self._note_season(track, results, group)
         if track.kind not in self._spec.drift.watch or not results:
             return outcomes

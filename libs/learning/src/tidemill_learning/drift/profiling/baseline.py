@@ -83,6 +83,11 @@ class Baseline:
         self._reference = reference
 
     @property
+    def document(self) -> Mapping[str, Any]:
+        """The document itself."""
+        return self._reference
+
+    @property
     def metrics(self) -> dict[str, float]:
         """Metrics on rows that the version was not fitted on."""
         return {name: float(value) for name, value in self._reference["metrics"].items()}

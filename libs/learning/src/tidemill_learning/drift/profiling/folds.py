@@ -14,10 +14,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tidemill.contracts.events.platform import Sketch as SketchCounts
-from tidemill.contracts.events.profiles import FeatureProfile, ScoreProfile
+from tidemill.contracts.events.profiles import FeatureProfile, RankCorrelations, ScoreProfile
 from tidemill.rows.features import short_texts
 from tidemill.stats.score_bins import bin_counts
 from tidemill.stats.sketch import Sketch
+from tidemill_learning.drift.profiling.together import RowSample, rank_correlations
 
 FOLD_ROWS = 2_000
 """Rows are folded so many at a time: folding a few rows costs as much as folding many."""
@@ -73,6 +74,8 @@ class FeatureFold:
         self.extent = Extent()
         self._kinds = {feature.name: feature.kind for feature in features if feature.kind != "time"}
         self._rows: list[pa.RecordBatch] = []
+        self._offsets: list[NDArray[np.int64]] = []
+        self._sample = RowSample()
         self._pending = 0
         self._nulls: Counter[str] = Counter()
         self._sketches = {name: Sketch() for name, kind in self._kinds.items() if kind == "number"}
@@ -84,6 +87,7 @@ class FeatureFold:
         """Take in records with their positions and times, aligned."""
         self.extent.add(offsets, times)
         self._rows.append(rows.select(list(self._kinds)))
+        self._offsets.append(offsets)
         self._pending += rows.num_rows
         if self._pending >= FOLD_ROWS:
             self._fold()
@@ -93,11 +97,17 @@ class FeatureFold:
         self._fold()
         return tuple(self._feature(name) for name in self._kinds)
 
+    def together(self) -> RankCorrelations | None:
+        """How they hang together."""
+        self._fold()
+        return rank_correlations(self._sample.rows, [*self._sketches], [*self._categories])
+
     def _fold(self) -> None:
         if not self._rows:
             return
         table = pa.Table.from_batches(self._rows)
-        self._rows, self._pending = [], 0
+        self._sample.add(np.concatenate(self._offsets), table)
+        self._rows, self._offsets, self._pending = [], [], 0
         for name in self._kinds:
             column = table.column(name)
             known = self._number(name, column) if name in self._sketches else self._category(name, column)

@@ -29,7 +29,8 @@ class Profiles:
         """The profile of a window of features or of scores."""
         role: Role = "clean" if (source, kind) == ("stream", "features") else "predictions"
         if isinstance(fold, FeatureFold):
-            return self._profile(role, source, kind, window, fold.extent, features=fold.features())
+            told = {"features": fold.features(), "together": fold.together()}
+            return self._profile(role, source, kind, window, fold.extent, **told)
         return self._profile(role, source, kind, window, fold.extent, scores=fold.scores())
 
     def of_labels(

@@ -12,6 +12,7 @@ from typing import Any
 from tidemill.contracts.events.profiles import FeatureProfile, Profile, ScoreProfile
 from tidemill_learning.drift.detection.quality import Totals
 from tidemill_learning.drift.detection.shift_detectors import LEAST_VALUES
+from tidemill_learning.drift.detection.together import Pair, pairs
 from tidemill_learning.drift.profiling.baseline import Baseline, Comparison
 from tidemill_learning.drift.report.feature_shifts import FeatureShift, feature_shifts, merged, psi_of
 from tidemill_learning.drift.report.promises import CalibrationPoint, Promise, calibration, promise
@@ -67,7 +68,7 @@ class SourcePicture:
     def __init__(self, reference: Mapping[str, Any], version: int, width: int, threshold: float = 0.5) -> None:
         self._reference, self._version, self.threshold = reference, version, threshold
         self._baseline = Baseline(reference)
-        self._features, self._predictions = _Newest(width), _Newest(width)
+        self._features, self._predictions, self._together = _Newest(width), _Newest(width), _Newest(width)
         self._courses: dict[str, Timeline[Comparison]] = {}
         self._scores: Timeline[Scores] = Timeline()
         self._answers: Timeline[Totals] = Timeline()
@@ -88,6 +89,11 @@ class SourcePicture:
         """Each feature then and now, the most moved first."""
         windows: list[tuple[FeatureProfile, ...]] = self._features.contents
         return feature_shifts(self._reference, merged(one for window in windows for one in window))
+
+    @property
+    def together(self) -> list[Pair]:
+        """Each pair of features then and now, those first that turned most; none where the reference knows of none."""
+        return pairs(self._reference, (one.to_dict() for one in self._together.contents))
 
     @property
     def courses(self) -> dict[str, list[tuple[int, float]]]:
@@ -148,6 +154,8 @@ class SourcePicture:
 
     def _add_features(self, profile: Profile) -> None:
         self._features.add(profile, profile.features)
+        if profile.together is not None:
+            self._together.add(profile, profile.together)
         for name, compared in self._baseline.features(profile).items():
             self._courses.setdefault(name, Timeline()).add(profile.ended_at, compared)
 
