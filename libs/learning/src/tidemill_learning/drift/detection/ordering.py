@@ -114,4 +114,5 @@ class WindowOrder:
 
 def _turn(item: Item) -> tuple[int, int, int]:
     """Where an item stands in the order. Those that were held before `at` was noted have their own end."""
-    return item.get("at", item["ended_at"]), item["window"], item["partition"]
+    at: int = item["at"] if "at" in item else item["ended_at"]
+    return at, item["window"], item["partition"]
