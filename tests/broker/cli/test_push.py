@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from random import Random
 
 import pytest
 from click.testing import CliRunner, Result
 
+from tidemill.contracts.schemas.history import UNSENT, unsent
 from tidemill.kafka.client.partitioner import partition_of
 from tidemill.kafka.client.scan import scan
 from tidemill.kafka.headers import TRACEPARENT, find
 from tidemill_cli.app import cli
+from tidemill_embedded.histories import keep_histories
 from tidemill_operations.platform import PlatformView, find_platform
 
 MODEL = "flight-delay"
@@ -180,3 +183,23 @@ def test_a_file_of_events_and_labels_is_sent_to_both_topics_and_labels_meet_thei
         )
     again = run("push", "both.csv", "--model", MODEL, "--with-labels")
     assert again.output.count("was pushed to") == 2
+
+
+def test_a_drafted_history_is_kept_for_good_once_a_record_was_on_a_topic(
+    view: PlatformView, root: Path, tmp_path: Path
+) -> None:
+    schemas = tmp_path / "schemas"
+    shutil.copytree(root / "schemas" / "models", schemas / "models")
+    history = schemas / "models" / "history" / MODEL
+    drafted = next(history.glob("*.avsc")).stem
+    (history / UNSENT).write_text(f"{drafted}\n")
+
+    def start() -> frozenset[str]:
+        keep_histories(view.settings, view.topics, {MODEL: view.models[MODEL]}, schemas, print)
+        return unsent(schemas, MODEL)
+
+    assert start() == {drafted}
+    (tmp_path / "one.jsonl").write_text(flight(1, "N1") + "\n")
+    assert run("push", "one.jsonl", "--model", MODEL).exit_code == 0
+    assert start() == frozenset()
+    assert [path.stem for path in history.glob("*.avsc")] == [drafted]

@@ -53,8 +53,9 @@ def config_path() -> Path | None:
     return Path(CONFIG_FILE) if Path(CONFIG_FILE).is_file() else None
 
 
-def apply_config(environment: MutableMapping[str, str] = os.environ) -> dict[str, str]:
-    """Puts into the environment what it does not say itself; gives the file's settings by variable.
+def apply_config(environment: MutableMapping[str, str] | None = None) -> dict[str, str]:
+    """Puts into the environment (this process's, where none is given) what it does not say itself; gives the file's
+    settings by variable.
 
     Raises ConfigError with all mistakes of the file.
     """
@@ -64,7 +65,7 @@ def apply_config(environment: MutableMapping[str, str] = os.environ) -> dict[str
     stated, mistakes = read_config(path)
     if mistakes:
         raise ConfigError("\n".join(map(str, mistakes)))
-    return put_into(environment, stated)
+    return put_into(os.environ if environment is None else environment, stated)
 
 
 def put_into(environment: MutableMapping[str, str], stated: Mapping[str, str]) -> dict[str, str]:
