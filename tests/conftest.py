@@ -6,14 +6,14 @@ import os
 import re
 import tempfile
 import uuid
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 from tests.support.logs import tails
-from tests.support.processes.programs import PACKAGES, how_to_have, program_or_none
+from tests.support.processes.programs import NOT_FROM_DEBIAN, PACKAGES, how_to_have, program_or_none
 from tests.support.signing import use_keys_of_this_run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,24 +46,25 @@ def pytest_runtest_makereport(
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs a program that is not here; in CI it runs and fails (`tests.support.processes.programs`).
+    """Leave out what needs a program that is not here; in CI it runs and fails, if Debian has it (`programs`).
     Long files come first, so that none of them is what all wait for in the end.
     """
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
-    if os.environ.get("CI") != "true":
-        left_out = [item for item in items if _lacks_a_program(item)]
-        items[:] = [item for item in items if item not in left_out]
-        config.hook.pytest_deselected(items=left_out)
+    left_out = [item for item in items if _lacks_a_program(item)]
+    if os.environ.get("CI") == "true":  # what Debian brings is installed there
+        left_out = [item for item in left_out if not _lacks_a_program(item, but=NOT_FROM_DEBIAN)]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
 
 
-def _lacks_a_program(item: pytest.Item) -> bool:
+def _lacks_a_program(item: pytest.Item, but: Collection[str] = ()) -> bool:
     needed = {name for mark in item.iter_markers("needs") for name in mark.args}
-    return any(program_or_none(name) is None for name in needed)
+    return any(program_or_none(name) is None for name in needed.difference(but))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say which programs are not here, and how to have them."""
-    for name in PACKAGES:
+    for name in (*PACKAGES, *NOT_FROM_DEBIAN):
         if program_or_none(name) is None:
             terminalreporter.write_line(f"tests that need it are left out: {how_to_have(name)}", yellow=True)
 
