@@ -83,7 +83,7 @@ def predict(platform: Platform, row: dict[str, Any]) -> dict[str, Any] | None:
 
 
 @pytest.mark.timeout(480)
-def test_a_model_added_as_two_files_is_pushed_trained_and_asked(
+def test_a_model_added_as_two_files_is_pushed_trained_and_asked_and_what_is_pushed_twice_counts_once(
     checkout: Path, platform: Platform, churn: Path
 ) -> None:
     assert f"{ROWS:,} rows stored" in push(checkout, platform, str(churn))
@@ -98,10 +98,6 @@ def test_a_model_added_as_two_files_is_pushed_trained_and_asked(
     assert 0 <= answer["probability"] <= 1
     assert answer["version"] == 1
 
-
-@pytest.mark.timeout(480)
-def test_a_file_pushed_twice_counts_once(checkout: Path, platform: Platform, churn: Path) -> None:
-    push(checkout, platform, str(churn))
     assert "was pushed" in push(checkout, platform, str(churn))
     push(checkout, platform, str(churn), "--again")
     until(lambda: f"{ROWS:,}" in command(checkout, platform, "dlq", "list"), 120, "all repeats are set aside")

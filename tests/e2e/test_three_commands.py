@@ -1,0 +1,115 @@
+"""From an empty folder and a file to an answered prediction: init, up, push. Every second of it is counted."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from tests.support.polling import until
+from tests.support.processes import service_process
+
+LIMIT_S = 180
+ROWS = 5_000
+HEAD = "order_id,placed_at,customer_id,amount,items,distance_km,country,channel,is_gift,fraud"
+
+
+@pytest.fixture
+def orders(tmp_path: Path) -> Path:
+    """Orders with dates, numbers, categories, a truth and nulls; a few percent are fraud."""
+    path = tmp_path / "orders.csv"
+    path.write_text("\n".join([HEAD, *_rows(Random(1))]) + "\n")
+    return path
+
+
+def _rows(random: Random) -> Iterator[str]:
+    at = datetime(2026, 9, 1, tzinfo=UTC)
+    for number in range(ROWS):
+        at += timedelta(seconds=random.randint(60, 1_800))
+        amount, country = round(random.lognormvariate(4, 1), 2), random.choice(["DE", "FR", "US", "GB", "PL"])
+        chance = 1 / (1 + math.exp(4.6 - 0.008 * amount - (1.2 if country == "US" else 0)))
+        distance = "" if random.random() < 0.05 else round(random.expovariate(1 / 200), 1)
+        channel, gift = random.choice(["web", "app", "phone"]), random.choice(["true", "false"])
+        fraud = "yes" if random.random() < chance else "no"
+        yield (
+            f"o-{number},{at.isoformat().replace('+00:00', 'Z')},c-{random.randint(1, 900)},{amount},"
+            f"{random.randint(1, 9)},{distance},{country},{channel},{gift},{fraud}"
+        )
+
+
+def tidemill(folder: Path, *arguments: str) -> str:
+    """What a command prints, run in a folder; fails the test where it fails."""
+    env = service_process.environment({}, inherit=False)
+    done = service_process.run(*arguments, env=env, cwd=folder, timeout_s=240)
+    assert done.returncode == 0, (arguments, done.stdout, done.stderr)
+    return done.stdout
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Any]:
+    """Starts `tidemill up` in a folder; gives where each part answers. Ends it behind the test."""
+    started: list[subprocess.Popen[Any]] = []
+
+    def start(folder: Path) -> dict[str, str]:
+        env, log = service_process.environment({}, inherit=False), tmp_path / "up.log"
+        process = service_process.start(service_process.CLI, "up", env=env, log=log, cwd=folder)
+        started.append(process)
+        facts = folder / "var" / "run" / "platform.json"
+        until(lambda: facts.exists() or process.poll() is not None, 300, "the platform is up")
+        assert process.poll() is None, log.read_text()
+        return {name: part["url"] for name, part in json.loads(facts.read_text())["processes"].items()}
+
+    yield start
+    for process in started:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def predict(url: str, row: dict[str, Any]) -> dict[str, Any] | None:
+    """The answer, None while there is no model."""
+    request = urllib.request.Request(url, json.dumps(row).encode(), {"content-type": "application/json"})
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as response:
+            answer: dict[str, Any] = json.load(response)
+            return answer
+    except urllib.error.HTTPError as error:
+        if error.code == 503:
+            return None
+        raise AssertionError(f"{error.code}: {error.read().decode()}") from error
+
+
+@pytest.mark.timeout(600)
+def test_three_commands_lead_from_an_empty_folder_and_a_file_to_an_answered_prediction(
+    tmp_path: Path, orders: Path, up: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun = time.monotonic()
+    tidemill(tmp_path, "init", "shop", "--from", str(orders), "--label", "fraud", "--entity", "customer_id")
+    shop = tmp_path / "shop"
+    addresses = up(shop)
+    started = time.monotonic()
+    said = tidemill(shop, "push", "../orders.csv", "--model", "orders", "--with-labels")
+    assert said.count(f"{ROWS:,} rows stored") == 2
+    asked = {"customer_id": "c-7", "placed_at": "2026-11-30T10:00:00Z", "amount": 900.5, "country": "US", "items": 2}
+    asked |= {"channel": "web", "is_gift": False}
+    url = f"{addresses['serve']}/v1/models/orders/predict"
+    answer = until(lambda: predict(url, asked), 300, "the model answers")
+    seconds = time.monotonic() - begun
+    with capsys.disabled():
+        print(f"\n  three commands: {seconds:.0f} s, {started - begun:.0f} s of them until all runs; limit {LIMIT_S} s")
+    assert answer is not None and answer["version"] == 1 and 0 <= answer["probability"] <= 1
+    assert "all is right: orders" in tidemill(shop, "check")
+    assert not list((shop / "schemas" / "models" / "history" / "orders").glob("unsent.txt"))
