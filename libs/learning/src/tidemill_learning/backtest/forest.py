@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 
 from tidemill_learning.backtest.fitting import Clock
+from tidemill_learning.backtest.incremental import as_shares, play_incrementally
 from tidemill_learning.backtest.playing import Advance, Floats, Played
 from tidemill_learning.backtest.stream import Stream
-from tidemill_learning.decisions import ONE_HALF
 
 TREES = 10
-TOLD_EVERY = 500
 
 
 @dataclass(slots=True)
@@ -38,23 +37,23 @@ class AdaptiveForest:
     def play(self, stream: Stream, advance: Advance) -> Played:
         """Play the stream."""
         began = self.clock()
-        model = _forest(stream.task, self.seed)
-        rows, target = _rows(stream), _targets(stream)
-        many = stream.task == "multiclass"
-        scores = np.full((len(stream), len(stream.classes)) if many else len(stream), np.nan)
-        learned = 0
-        for done, row in enumerate(np.argsort(stream.known, kind="stable").tolist()):
-            while learned < stream.known[row]:
-                label = int(stream.order[learned])
-                model.learn_one(rows[label], target[label])
-                learned += 1
-            if learned:
-                scores[row] = _answer(model, rows[row], stream)
-            if done % TOLD_EVERY == 0:
-                advance(done, len(stream))
-        advance(len(stream), len(stream))
-        decided_at = ONE_HALF if stream.cost is None else stream.cost.bayes_threshold
-        return Played(scores, own_seconds=self.clock() - began, decided_at=decided_at)
+        learner = _Forest(stream, _forest(stream.task, self.seed))
+        return play_incrementally(stream, learner, self.clock, began, advance)
+
+
+class _Forest:
+    def __init__(self, stream: Stream, model: Any) -> None:
+        self._stream, self._model = stream, model
+        self._rows, self._target = _rows(stream), _targets(stream)
+
+    def learn(self, row: int) -> None:
+        self._model.learn_one(self._rows[row], self._target[row])
+
+    def answer(self, row: int) -> float | Floats:
+        if self._stream.task == "regression":
+            return float(self._model.predict_one(self._rows[row]))
+        shares = self._model.predict_proba_one(self._rows[row])
+        return as_shares(np.array([shares.get(k, 0.0) for k in range(len(self._stream.classes))]), self._stream)
 
 
 def _forest(task: str, seed: int) -> Any:
@@ -79,12 +78,3 @@ def _rows(stream: Stream) -> list[dict[str, Any]]:
 def _targets(stream: Stream) -> list[Any]:
     values: list[Any] = stream.target.astype(np.float64).tolist() if stream.task == "regression" else []
     return values or stream.codes().tolist()
-
-
-def _answer(model: Any, row: dict[str, Any], stream: Stream) -> float | Floats:
-    if stream.task == "regression":
-        return float(model.predict_one(row))
-    shares = model.predict_proba_one(row)
-    found = np.array([shares.get(k, 0.0) for k in range(len(stream.classes))])
-    found = found / found.sum() if found.sum() > 0 else np.full(len(found), 1.0 / len(found))
-    return found if stream.task == "multiclass" else float(found[1])

@@ -14,6 +14,7 @@ from tidemill.contracts.model_file.yaml.nodes import Value
 from tidemill.errors import ConfigError
 from tidemill_learning.backtest.fitting import Clock, Fits
 from tidemill_learning.backtest.forest import AdaptiveForest
+from tidemill_learning.backtest.moa import MoaEnsemble
 from tidemill_learning.backtest.playing import Policy
 from tidemill_learning.backtest.product import product_fit
 from tidemill_learning.backtest.schedule import never, schedules
@@ -21,8 +22,8 @@ from tidemill_learning.backtest.tidemill import Tidemill
 from tidemill_learning.label_time.fit_schedule import budget_of
 
 OURS = "Tidemill"
-NEVER, SCHEDULES, FOREST = "never", "schedules", "forest"
-RIVALS = (NEVER, SCHEDULES, FOREST)
+NEVER, SCHEDULES, FOREST, CAPYMOA = "never", "schedules", "forest", "capymoa"
+RIVALS = (NEVER, SCHEDULES, FOREST, CAPYMOA)
 SECTIONS = ("training", "retrain")
 """Of the model file, whose words a policy file may change."""
 
@@ -88,6 +89,8 @@ def compared(
         policies.append(never(first_after, fits))
     if FOREST not in without and AdaptiveForest.is_there():
         policies.append(AdaptiveForest(clock, spec.training.seed))
+    if CAPYMOA not in without:
+        policies += [MoaEnsemble(name, clock, spec.training.seed) for name in MoaEnsemble.of(spec.target.task)]
     grid = [] if SCHEDULES in without else schedules(first_after, fits, *grid_of(rows, spec.training))
     names = [policy.name for policy in policies]
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:

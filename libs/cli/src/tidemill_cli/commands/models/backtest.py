@@ -30,8 +30,8 @@ EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--since", metavar="TIME", help="With --topic: events from then on, such as 2026-11-01T00:00:00Z or 30d.")
 @click.option("--policy", "policies", type=EXISTING, multiple=True,
               help="YAML with other words of `training` and `retrain`, to be compared; repeatable.")  # fmt: skip
-@click.option("--without", multiple=True, type=click.Choice(("never", "schedules", "forest")),
-              help="Leave a rival out; repeatable. The forest takes the longest.")  # fmt: skip
+@click.option("--without", multiple=True, type=click.Choice(("never", "schedules", "forest", "capymoa")),
+              help="Leave a rival out; repeatable. The last two take the longest.")  # fmt: skip
 @click.option("--map", "mapped", multiple=True, metavar="COLUMN=FIELD", help="A column under another name; repeatable.")
 @click.option("--event-time", "times", metavar="START/STEP", help="Times for a file without: START + i STEP in row i.")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write one page with plots to this file.")
@@ -55,8 +55,9 @@ def backtest(
 
     Every event is answered by the version that would have served when it came; labels are known when their file says
     (`observed_at`), else as late as the model file's `target.delay`. Beside Tidemill: the first model for ever, fixed
-    schedules (the best of them, chosen afterwards) and river's adaptive random forest, where river is installed. Files
-    need no platform. docs/backtest.md says what is counted, and how.
+    schedules (the best of them, chosen afterwards), and what learns from every label: river's adaptive random forest
+    and CapyMOA's ensembles, where they are installed. Files need no platform. docs/backtest.md says what is counted,
+    and how.
     """
     from tidemill_operations.backtest.job import run
     from tidemill_operations.backtest.policies import read_override
