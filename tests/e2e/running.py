@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import urllib.error
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,3 +56,17 @@ def run_demo(root: Path, var: Path, *arguments: str, timeout_s: float) -> Run:
     path = var / "summary.json"
     summary = json.loads(path.read_text()) if path.exists() else {}
     return Run(code, output, summary)
+
+
+def ask_rest(serve: str, model: str, row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The prediction of *serve*, at its URL, for one row; None while there is no version. Fails the test otherwise."""
+    url, headers = f"{serve}/v1/models/{model}/predict", {"content-type": "application/json"}
+    request = urllib.request.Request(url, json.dumps(row).encode(), headers)
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as response:
+            answer: dict[str, Any] = json.load(response)
+            return answer
+    except urllib.error.HTTPError as error:
+        if error.code == 503:
+            return None
+        raise AssertionError(f"{error.code}: {error.read().decode()}") from error

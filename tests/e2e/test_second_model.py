@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import csv
-import json
 import shutil
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.e2e.running import tidemill
+from tests.e2e.running import ask_rest, tidemill
 from tests.support.polling import until
 from tidemill_embedded.platform import Platform, PlatformOptions
 
@@ -65,23 +61,6 @@ def push(checkout: Path, platform: Platform, *arguments: str) -> str:
     return command(checkout, platform, "push", *arguments, "--model", MODEL, "--make-ids", *TIMES)
 
 
-def predict(platform: Platform, row: dict[str, Any]) -> dict[str, Any] | None:
-    """The answer, None while there is no model."""
-    request = urllib.request.Request(
-        f"{platform.addresses['serve']}/v1/models/{MODEL}/predict",
-        data=json.dumps(row).encode(),
-        headers={"content-type": "application/json"},
-    )
-    try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as response:
-            answer: dict[str, Any] = json.load(response)
-            return answer
-    except urllib.error.HTTPError as error:
-        if error.code == 503:
-            return None
-        raise AssertionError(f"{error.code}: {error.read().decode()}") from error
-
-
 @pytest.mark.timeout(480)
 def test_a_model_added_as_two_files_is_pushed_trained_and_asked_and_what_is_pushed_twice_counts_once(
     checkout: Path, platform: Platform, churn: Path
@@ -93,7 +72,7 @@ def test_a_model_added_as_two_files_is_pushed_trained_and_asked_and_what_is_push
     numbers = {name: float(row[name]) for name in ("tenure", "monthly_charges", "total_charges")}
     asked = {"billed_at": "2024-03-01T00:00:00Z", "contract": row["contract"], **numbers}
     asked["tenure"] = int(asked["tenure"])
-    answer = until(lambda: predict(platform, asked), 120, "the model answers")
+    answer = until(lambda: ask_rest(platform.addresses["serve"], MODEL, asked), 120, "the model answers")
     assert answer is not None
     assert 0 <= answer["probability"] <= 1
     assert answer["version"] == 1

@@ -7,8 +7,6 @@ import math
 import signal
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.running import ask_rest
 from tests.support.polling import until
 from tests.support.processes import service_process
 
@@ -79,19 +78,6 @@ def up(tmp_path: Path) -> Iterator[Any]:
             process.kill()
 
 
-def predict(url: str, row: dict[str, Any]) -> dict[str, Any] | None:
-    """The answer, None while there is no model."""
-    request = urllib.request.Request(url, json.dumps(row).encode(), {"content-type": "application/json"})
-    try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as response:
-            answer: dict[str, Any] = json.load(response)
-            return answer
-    except urllib.error.HTTPError as error:
-        if error.code == 503:
-            return None
-        raise AssertionError(f"{error.code}: {error.read().decode()}") from error
-
-
 @pytest.mark.timeout(600)
 def test_three_commands_lead_from_an_empty_folder_and_a_file_to_an_answered_prediction(
     tmp_path: Path, orders: Path, up: Any, capsys: pytest.CaptureFixture[str]
@@ -105,8 +91,7 @@ def test_three_commands_lead_from_an_empty_folder_and_a_file_to_an_answered_pred
     assert said.count(f"{ROWS:,} rows stored") == 2
     asked = {"customer_id": "c-7", "placed_at": "2026-11-30T10:00:00Z", "amount": 900.5, "country": "US", "items": 2}
     asked |= {"channel": "web", "is_gift": False}
-    url = f"{addresses['serve']}/v1/models/orders/predict"
-    answer = until(lambda: predict(url, asked), 300, "the model answers")
+    answer = until(lambda: ask_rest(addresses["serve"], "orders", asked), 300, "the model answers")
     seconds = time.monotonic() - begun
     with capsys.disabled():
         print(f"\n  three commands: {seconds:.0f} s, {started - begun:.0f} s of them until all runs; limit {LIMIT_S} s")
