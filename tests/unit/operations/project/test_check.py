@@ -100,6 +100,16 @@ def test_all_that_is_wrong_is_told_at_once_with_its_place(project: Path) -> None
         assert any(words in line for line in told), (words, told)
 
 
+def test_settings_that_kafkas_client_does_not_know_or_take_are_told_each_at_its_line(project: Path) -> None:
+    file = project / "tidemill.yaml"
+    lines = len(file.read_text().splitlines())
+    with file.open("a") as out:
+        out.write("kafka_bootstrp: x\nkafka_security_protocol: SSL\nkafka_queued_min_messages: many\n")
+    first, second = problems()
+    assert first.startswith(f"tidemill.yaml:{lines + 1}:1: ") and "did you mean 'kafka_bootstrap'?" in first
+    assert second.startswith(f"tidemill.yaml:{lines + 3}:1: ") and "queued.min.messages" in second
+
+
 def test_a_record_that_cannot_be_read_has_line_and_column(project: Path) -> None:
     (project / "schemas" / "models" / "events.avsc").write_text('{"type": "record",\n "name": }')
     assert any("events.avsc:2:10: not JSON" in line for line in problems())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,15 @@ from tidemill.config_file import config_path, put_into, read_config
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.model_file.errors import refusing_defects
 from tidemill.contracts.model_file.load import load_draft, model_files
+from tidemill.contracts.model_file.yaml.suggestions import near
 from tidemill.contracts.record_check import mistakes_against_record
 from tidemill.contracts.schemas.catalog import HISTORY_FOLDER, MODELS_FOLDER, SchemaCatalog, read_schema
 from tidemill.contracts.schemas.history import UNRECORDED, check_history
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import ConfigError
+from tidemill.kafka.pass_through import ClientSettings
+from tidemill.kafka.pass_through.librdkafka import librdkafka_config
+from tidemill.setting_names import SETTING_NAMES
 from tidemill.settings import CommonSettings
 from tidemill_expectations import event_suite, label_suite
 from tidemill_operations.platform import find_platform
@@ -51,7 +56,7 @@ def check_project(*, recording: bool = False) -> Found:
         return Found(sorted(models), [*problems, *(_settings_problems() or problems_of(error)), *wrong], None)
     models, wrong = _models(settings.models_dir, settings.schemas, recording=recording)
     problems += wrong
-    problems += [*_settings_problems(), *_together(settings, models)]
+    problems += [*_settings_problems(), *_client_problems(settings.kafka_client), *_together(settings, models)]
     return Found(sorted(models), list(dict.fromkeys(problems)), settings)
 
 
@@ -63,14 +68,35 @@ def check_models(models_dir: Path, schemas: Path) -> Found:
 
 def _settings_problems() -> list[Problem]:
     """Values that one of the services would refuse, each at its line in tidemill.yaml where it stands there."""
+    told = dict.fromkeys(text for cls in settings_classes() for text in refusals(cls))
+    return [_at_its_line(text.partition(":")[0].removeprefix("TIDEMILL_").lower(), text) for text in told]
+
+
+def _client_problems(client: ClientSettings) -> list[Problem]:
+    """What Kafka's client does not know or take, one after the other until it takes the rest."""
+    found: list[Problem] = []
+    values = dict(client.values)
+    while values:
+        try:
+            librdkafka_config(ClientSettings(values))
+        except ConfigError as error:
+            named = next((name for name in re.findall(r'"([^"]+)"', str(error)) if name in values), None)
+            key = "" if named is None else f"kafka_{named.replace('.', '_')}"
+            found.append(_at_its_line(key, ": ".join(filter(None, (str(error), near(key, SETTING_NAMES))))))
+            if named is None:
+                break
+            del values[named]
+        else:
+            break
+    return found
+
+
+def _at_its_line(key: str, text: str) -> Problem:
+    """What is wrong with a setting, at its line in tidemill.yaml where it stands there."""
     path = config_path()
     lines = path.read_text(encoding="utf-8").splitlines() if path is not None else []
-    found = []
-    for text in dict.fromkeys(text for cls in settings_classes() for text in refusals(cls)):
-        key = text.partition(":")[0].removeprefix("TIDEMILL_").lower()
-        line = next((number for number, line in enumerate(lines, 1) if line.startswith(f"{key}:")), 0)
-        found.append(Problem(str(path) if line else "", line, 1 if line else 0, text))
-    return found
+    line = next((number for number, line in enumerate(lines, 1) if line.startswith(f"{key}:")), 0)
+    return Problem(str(path) if line else "", line, 1 if line else 0, text)
 
 
 def _models(models_dir: Path, schemas: Path, *, recording: bool) -> tuple[dict[str, ModelSpec], list[Problem]]:
