@@ -78,7 +78,7 @@ def decide(request: Request, past: Sequence[PastRun], policy: Policy) -> Admissi
         refusal = rule(request, past if rule in (_one_at_a_time, _fingerprint) else trained, policy)
         if refusal is not None:
             return AdmissionDecision(False, refusal)
-    return AdmissionDecision(True, f"{request.cause}: no rule is against it")
+    return AdmissionDecision(True, f"{request.cause}: all rules allow it")
 
 
 def _one_at_a_time(request: Request, past: Sequence[PastRun], policy: Policy) -> str | None:

@@ -41,7 +41,7 @@ def report() -> Report:
         picture.add(one)
     alarms = [Alarm(70 * MINUTE_MS, "stream", "feature", "psi", "region", 1.2, 0.3, 2, "most of all bin 2 of 3")]
     asks = [
-        Ask(50 * MINUTE_MS, "a", "manual", "jo", (EVIL,), None, "accepted", "manual: no rule is against it",
+        Ask(50 * MINUTE_MS, "a", "manual", "jo", (EVIL,), None, "accepted", "manual: all rules allow it",
             "version 2, gate passed: better", 2),
         Ask(70 * MINUTE_MS, "b", "quality", "drift", ("worse",), 61 * MINUTE_MS, "refused", "cooldown: 0.3 h after", "",
             None),

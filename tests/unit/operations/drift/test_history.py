@@ -26,12 +26,12 @@ def run(name: str, state: str, at: int, reason: str = "", **over: Any) -> News:
 
 
 def test_a_request_has_admissions_word_and_what_came_of_it_beside_it() -> None:
-    runs = [run("a", "accepted", 1, "no rule is against it"), run("a", "started", 2, "attempt 1"),
+    runs = [run("a", "accepted", 1, "all rules allow it"), run("a", "started", 2, "attempt 1"),
             run("a", "finished", 3, "better", version=4, outcome="passed"),
             run("b", "refused", 4, "cooldown: 1 h")]  # fmt: skip
     made, refused, open_one = asks([request("a"), request("b"), request("c")], runs, EventClock())
     assert made.evidence == ("roc_auc: worse",)
-    assert (made.admission, made.reason) == ("accepted", "no rule is against it")
+    assert (made.admission, made.reason) == ("accepted", "all rules allow it")
     assert (made.came_of, made.version) == ("version 4; gate passed: better", 4)
     assert (refused.admission, refused.reason, refused.came_of) == ("refused", "cooldown: 1 h", "")
     assert (open_one.admission, open_one.came_of, open_one.at_ms) == ("", "", 5 * HOUR_MS)

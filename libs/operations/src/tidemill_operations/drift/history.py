@@ -52,7 +52,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What serves was changed: at `published_ms` by the clock on the wall, where the stream stood at `at_ms`.
+    """What serves was changed: at `published_ms` in wall-clock time, where the stream stood at `at_ms`.
     `version`: whom it was about; `champion`: who answers since.
     """
 

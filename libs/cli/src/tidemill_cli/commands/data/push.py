@@ -30,7 +30,7 @@ CHECKPOINTS = Path("var/push")
 
 @click.command()
 @file_argument("push")
-@click.option("--model", metavar="NAME", help="Model whose events these are; needless where there is only one.")
+@click.option("--model", metavar="NAME", help="Model whose events these are; not needed where there is only one.")
 @click.option(
     "--labels",
     is_flag=True,

@@ -36,7 +36,7 @@ def new_key(keep: bool) -> None:
 
 
 @click.command("sign")
-@click.option("--model", "name", metavar="NAME", help="The model; needless where there is only one.")
+@click.option("--model", "name", metavar="NAME", help="The model; not needed where there is only one.")
 @platform_options
 def sign(platform: PlatformView, name: str | None) -> None:
     """Sign the versions of a model that nobody has signed yet: those made before versions were signed, or by a key

@@ -60,7 +60,7 @@ models.add_command(new)
 
 @models.command(name="import")
 @click.argument("source", metavar="FILE.onnx|mlflow:URI")
-@click.option("--model", "name", metavar="NAME", help="The model; needless where there is only one.")
+@click.option("--model", "name", metavar="NAME", help="The model; not needed where there is only one.")
 @click.option("--output", metavar="NAME", help="The graph's output that is the score; found where only one may be.")
 @click.option("--columns", default="", metavar="A,B", help="What stands in the columns of one matrix, in their order.")
 @click.option("--classes", default="", metavar="A,B", help="Classes in the order of the output; false,true for binary.")

@@ -251,7 +251,7 @@ def _training() -> dict[str, Any]:
             "newest": {**_count(1), "description": "Learn from at most so many of the newest labelled rows."},
             "split": {"type": "array", "items": _count(1), "minItems": 3, "maxItems": 3},
             "candidates": _some(words.CANDIDATES),
-            "budget": {**_DURATION, "description": "How long a search may take, by the clock on the wall."},
+            "budget": {**_DURATION, "description": "How long a search may take, in wall-clock time."},
             "metric": {"enum": metrics},
             "gate": _object({"at_least": {"type": "number"}, "better_by": {"type": "number"}}),
             "class_weights": {
@@ -274,7 +274,7 @@ def _release() -> dict[str, Any]:
         {
             "mode": {"enum": list(words.MODES), "description": "How a new version takes over."},
             "stages": {"type": "array", "minItems": 1, "items": _PERCENT, "description": "Rising shares."},
-            "hold": {**_DURATION, "description": "How long a stage lasts at least, by the clock on the wall."},
+            "hold": {**_DURATION, "description": "How long a stage lasts at least, in wall-clock time."},
             "approval": {"type": "boolean", "description": "A person must let the challenger answer."},
             "labels": {**_count(0), "description": "Labels to compare at most before the end."},
             "limits": limits,

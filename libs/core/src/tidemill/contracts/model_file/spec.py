@@ -214,7 +214,7 @@ class ReleaseLimits:
 class Release:
     """How a new version takes over.
 
-    `stages`: the challenger's shares, rising; `hold`: how long each lasts at least, by the clock on the wall;
+    `stages`: the challenger's shares, rising; `hold`: how long each lasts at least, in wall-clock time;
     `approval`: a person must let the challenger answer at all; `labels`: so many are compared at most before the
     end, unless a loss of two points is ruled out earlier.
     """
