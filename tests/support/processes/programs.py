@@ -1,7 +1,7 @@
 """Programs that some tests run beside ours and pip does not bring: named by an environment variable, or on the PATH.
 
 A test that needs one says so: `@pytest.mark.needs("promtool")`. On a machine without it the test is left out, and the
-run says at its end how to install it; where CI=true the test runs and fails.
+run says at its end how to install it; where CI=true the test runs and fails, but for `NOT_FROM_DEBIAN`.
 """
 
 from __future__ import annotations

@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.learning.label_time.mixing_world import ON, World, halves
+from tidemill.artifact.lineage import MOST_MEMBERS
 from tidemill_learning.label_time.fit_schedule import Budget
 from tidemill_learning.label_time.loop import Answers, LabelTime, MixDue, Takeover
 from tidemill_learning.label_time.mixture.answers import together
 from tidemill_learning.label_time.mixture.fixed_share import FixedShare
-from tidemill_learning.label_time.mixture.mixing import MOST, PARTS, rounded
+from tidemill_learning.label_time.mixture.mixing import PARTS, rounded
 from tidemill_learning.label_time.pool import Pool
 
 
@@ -128,9 +129,9 @@ def test_a_mixture_that_a_person_releases_is_known_as_one_and_is_no_member_of_an
 def test_weights_are_rounded_to_whole_parts_of_three_at_most(weights: list[float]) -> None:
     (found,) = rounded(np.array([weights]))
     parts = found * PARTS
-    assert parts.sum() == PARTS and (parts == np.round(parts)).all() and (found > 0).sum() <= MOST
-    whole = sum(sorted(weights)[-MOST:])
-    kept = np.sort(np.argsort(-np.array(weights), kind="stable")[:MOST])
+    assert parts.sum() == PARTS and (parts == np.round(parts)).all() and (found > 0).sum() <= MOST_MEMBERS
+    whole = sum(sorted(weights)[-MOST_MEMBERS:])
+    kept = np.sort(np.argsort(-np.array(weights), kind="stable")[:MOST_MEMBERS])
     assert np.abs(found[kept] - np.array(weights)[kept] / whole).max() < 1 / PARTS
 
 

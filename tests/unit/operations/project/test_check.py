@@ -110,6 +110,14 @@ def test_settings_that_kafkas_client_does_not_know_or_take_are_told_each_at_its_
     assert second.startswith(f"tidemill.yaml:{lines + 3}:1: ") and "queued.min.messages" in second
 
 
+def test_a_setting_that_no_client_can_be_made_with_is_told_at_its_line(project: Path) -> None:
+    with (project / "tidemill.yaml").open("a") as out:
+        out.write("kafka_security_protocol: SLS\n")
+    (found,) = problems()
+    line = len((project / "tidemill.yaml").read_text().splitlines())
+    assert found.startswith(f"tidemill.yaml:{line}:1: security.protocol must be one of")
+
+
 def test_a_record_that_cannot_be_read_has_line_and_column(project: Path) -> None:
     (project / "schemas" / "models" / "events.avsc").write_text('{"type": "record",\n "name": }')
     assert any("events.avsc:2:10: not JSON" in line for line in problems())

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import random
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
 
 from tests.unit.trainer.assess.bench import DELAY, MINUTE, Bench
+from tests.unit.trainer.assess.ends import turns_though_it_ends
 from tests.unit.trainer.fixtures import SPEC, request
 from tidemill.errors import RetryLater
 from tidemill_trainer.assess.state import Moved
@@ -84,27 +83,7 @@ def test_ended_in_any_transaction_it_loses_and_doubles_nothing(root: Path, tmp_p
     """One transaction in eight, whatever it is about, ends the process before it is committed."""
     calm, ended = filled(root, tmp_path / "calm"), filled(root, tmp_path / "ended")
     calm.turns()
-    chance, ends = random.Random(5), 0
-
-    class Ended(BaseException):
-        pass
-
-    def end_before(connection: object) -> None:
-        nonlocal ends
-        if chance.random() < 1 / 8:
-            ends += 1
-            raise Ended
-
-    event.listen(ended.engine, "commit", end_before)
-    for _ in range(500):
-        try:
-            ended.restart()
-            ended.turns()
-            break
-        except Ended:
-            continue
-    event.remove(ended.engine, "commit", end_before)
-    assert 20 < ends < 500
+    assert turns_though_it_ends(ended, seed=5) > 20
     assert [one[:4] for one in ended.asked()] == [one[:4] for one in calm.asked()]
     assert [one[:3] for one in ended.took_over()] == [one[:3] for one in calm.took_over()]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from tests.support.models.toy_models import sigmoid_graph, toy_manifest
 from tests.unit.trainer.assess.bench import DELAY, MINUTE, Bench
+from tests.unit.trainer.assess.ends import turns_though_it_ends
 from tests.unit.trainer.fixtures import SPEC
 from tidemill.artifact import OnnxModel
 from tidemill.contracts.model_file import ModelSpec
@@ -145,33 +145,11 @@ def told(bench: Bench) -> list[tuple[object, ...]]:
     return [*[one[:3] for one in bench.asked()], *[one[:3] for one in bench.took_over()]]
 
 
-def ended_before_one_in_eight(bench: Bench, ended: type[BaseException]) -> Callable[[object], None]:
-    chance = random.Random(11)
-
-    def end_before(connection: object) -> None:
-        if chance.random() < 1 / 8:
-            raise ended
-
-    event.listen(bench.engine, "commit", end_before)
-    return end_before
-
-
 def test_ended_in_any_transaction_it_makes_the_same_mixtures_and_no_second_one(root: Path, tmp_path: Path) -> None:
     calm, ended = torn(root, tmp_path / "calm"), torn(root, tmp_path / "ended")
     calm.turns()
 
-    class Ended(BaseException):
-        pass
-
-    listener = ended_before_one_in_eight(ended, Ended)
-    for _ in range(500):
-        try:
-            ended.restart()
-            ended.turns()
-            break
-        except Ended:
-            continue
-    event.remove(ended.engine, "commit", listener)
+    assert turns_though_it_ends(ended, seed=11) > 0
     assert told(ended) == told(calm)
     assert [(run.cause, run.version) for run in ended.store.past("tide")] == [
         (run.cause, run.version) for run in calm.store.past("tide")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MOST_MEMBERS = 3
-"""Versions of a mixture."""
+"""Versions of a mixture: its graph answers as slowly as all of them together."""
 
 EVEN = 1e-9
 """By how much the weights of a mixture may miss 1 together."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tidemill.config_file import config_path, put_into, read_config
+from tidemill.config_file import CLIENT, config_path, put_into, read_config
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.model_file.errors import refusing_defects
 from tidemill.contracts.model_file.load import load_draft, model_files
@@ -53,7 +53,7 @@ def check_project(*, recording: bool = False) -> Found:
         settings = find_platform(needed=False).settings
     except ConfigError as error:
         models, wrong = _models(Path("models"), Path("schemas"), recording=recording)
-        return Found(sorted(models), [*problems, *(_settings_problems() or problems_of(error)), *wrong], None)
+        return Found(sorted(models), [*problems, *(_settings_problems() or [_placed(str(error))]), *wrong], None)
     models, wrong = _models(settings.models_dir, settings.schemas, recording=recording)
     problems += wrong
     problems += [*_settings_problems(), *_client_problems(settings.kafka_client), *_together(settings, models)]
@@ -69,7 +69,7 @@ def check_models(models_dir: Path, schemas: Path) -> Found:
 def _settings_problems() -> list[Problem]:
     """Values that one of the services would refuse, each at its line in tidemill.yaml where it stands there."""
     told = dict.fromkeys(text for cls in settings_classes() for text in refusals(cls))
-    return [_at_its_line(text.partition(":")[0].removeprefix("TIDEMILL_").lower(), text) for text in told]
+    return [_placed(text) for text in told]
 
 
 def _client_problems(client: ClientSettings) -> list[Problem]:
@@ -81,7 +81,7 @@ def _client_problems(client: ClientSettings) -> list[Problem]:
             librdkafka_config(ClientSettings(values))
         except ConfigError as error:
             named = next((name for name in re.findall(r'"([^"]+)"', str(error)) if name in values), None)
-            key = "" if named is None else f"kafka_{named.replace('.', '_')}"
+            key = "" if named is None else _client_key(named)
             found.append(_at_its_line(key, ": ".join(filter(None, (str(error), near(key, SETTING_NAMES))))))
             if named is None:
                 break
@@ -89,6 +89,17 @@ def _client_problems(client: ClientSettings) -> list[Problem]:
         else:
             break
     return found
+
+
+def _placed(text: str) -> Problem:
+    """A refusal that begins with the name of a setting: its variable's, or as Kafka's client calls it."""
+    name = re.split(r"[:\s]", text, maxsplit=1)[0]
+    client = name[:1].islower() and "." in name
+    return _at_its_line(_client_key(name) if client else name.removeprefix("TIDEMILL_").lower(), text)
+
+
+def _client_key(name: str) -> str:
+    return f"{CLIENT}{name.replace('.', '_')}"
 
 
 def _at_its_line(key: str, text: str) -> Problem:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tidemill.artifact.lineage import MOST_MEMBERS
 from tidemill_learning.label_time.contest import NEEDED, Contest
 from tidemill_learning.label_time.fit_schedule import AT_START, Budget
 from tidemill_learning.label_time.losses import losses
@@ -17,9 +18,6 @@ from tidemill_learning.label_time.mixture.answers import Answers, together
 from tidemill_learning.label_time.mixture.fixed_share import FixedShare, Path
 from tidemill_learning.label_time.pool import Members, Pool, members_of
 from tidemill_learning.training.examples import Task
-
-MOST = 3
-"""Versions of a mixture: its graph answers as slowly as all of them together."""
 
 PARTS = 64
 """Weights are whole parts of it, so that the same mixture has the same bytes."""
@@ -183,14 +181,14 @@ class Mixing:
 
 
 def rounded(weights: Floats) -> Floats:
-    """The heaviest `MOST` of each row's weights, [n, versions], in whole parts that sum to 1; the others 0. Of equals
-    the first; parts go to the largest remainders.
+    """The heaviest `MOST_MEMBERS` of each row's weights, [n, versions], in whole parts that sum to 1; the others 0. Of
+    equals the first; parts go to the largest remainders.
 
     >>> rounded(np.array([[0.5, 0.3, 0.15, 0.05]])) * PARTS
     array([[34., 20., 10.,  0.]])
     """
     rank = np.argsort(np.argsort(-weights, axis=1, kind="stable"), axis=1, kind="stable")
-    heaviest = np.where(rank < MOST, weights, 0.0)
+    heaviest = np.where(rank < MOST_MEMBERS, weights, 0.0)
     wanted = PARTS * heaviest / heaviest.sum(axis=1, keepdims=True)
     parts = np.floor(wanted)
     left = PARTS - parts.sum(axis=1, keepdims=True)
