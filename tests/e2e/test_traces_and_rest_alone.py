@@ -175,28 +175,17 @@ def test_a_thousand_sampled_events_connect_from_push_to_profile_and_those_that_s
     caller.push_labels(rows, turned=True, trace=labelled)
     caller.push_labels(after, turned=True)
     until(lambda: caller.version() >= 2, PATIENCE_S, "a version is released that learned from what went wrong", every=1)
-    swap = until(lambda: _swap_of(receiver.received, 2), PATIENCE_S, "the swap is told to the collector", every=1)
-    assert swap is not None
-    received, prefix = receiver.received, platform.prefix
-    path = received.way_back(swap)
-    names = [f"{step} {STREAMED}" for step in ("swap", "release", "train", "assess")]
-    assert [span.name for span in path[:4]] == names
-    showed = {trace_id for trace_id, _ in received.linked_from(path[3])}
+    path = until(lambda: _path_to(receiver.received, 2), PATIENCE_S, "each service tells its step of the swap", every=1)
+    showed = {trace_id for trace_id, _ in receiver.received.linked_from(path[3])}
     assert 200 <= len({trace_id for trace_id, _ in ids} & showed) < SAMPLED and 7 in showed, "events, and their labels"
     profile = until(lambda: _profile(receiver.received), PATIENCE_S, "labels are profiled", every=1)
     assert profile is not None
-    received = receiver.received
-    raw, clean = f"{prefix}{STREAMED}-raw", f"{prefix}{STREAMED}-clean"
-    for trace_id, _ in ids:
-        steps = {(span.service, topic) for span in received.about(trace_id) for topic in span.name.split()[1:]}
-        wanted = {
-            ("tidemill-ingest", raw),
-            ("tidemill-validator", raw),
-            ("inference-stream", clean),
-            ("tidemill-drift-profile", clean),
-        }
-        assert wanted <= steps, steps
-    connected = {trace_id for trace_id, _ in received.linked_from(profile)}
+    wanted = _steps_of_an_event(platform.prefix)
+    until(
+        lambda: _all_told(receiver.received, [trace_id for trace_id, _ in ids], wanted), PATIENCE_S,
+        lambda: f"each event is told of by {wanted}, the first by {_steps(receiver.received, ids[0][0])}", every=1,
+    )  # fmt: skip
+    connected = {trace_id for trace_id, _ in receiver.received.linked_from(profile)}
     assert len({trace_id for trace_id, _ in ids} & connected) == SAMPLED
     assert 7 in connected, "labels are in the window that their events are in"
     is_reproduced(platform, STREAMED, 1)
@@ -209,6 +198,33 @@ def _profile(received: Received) -> SpanSeen | None:
     found = [span for span in received.spans if span.name == f"profile {STREAMED} quality"]
     profile = max(found, key=lambda span: len(received.linked_from(span)), default=None)
     return profile if profile is not None and len(received.linked_from(profile)) > SAMPLED else None
+
+
+def _steps_of_an_event(prefix: str) -> set[tuple[str, str]]:
+    """Service and topic of each step of an event, from push to profile."""
+    raw, clean = f"{prefix}{STREAMED}-raw", f"{prefix}{STREAMED}-clean"
+    return {
+        ("tidemill-ingest", raw),
+        ("tidemill-validator", raw),
+        ("inference-stream", clean),
+        ("tidemill-drift-profile", clean),
+    }
+
+
+def _all_told(received: Received, traces: list[int], wanted: set[tuple[str, str]]) -> bool:
+    return all(wanted <= _steps(received, trace_id) for trace_id in traces)
+
+
+def _steps(received: Received, trace_id: int) -> set[tuple[str, str]]:
+    return {(span.service, topic) for span in received.about(trace_id) for topic in span.name.split()[1:]}
+
+
+def _path_to(received: Received, version: int) -> list[SpanSeen]:
+    """The way back from the swap to a version, whole; none before all of it has come: each process sends its own."""
+    swap = _swap_of(received, version)
+    path = received.way_back(swap) if swap is not None else []
+    names = [f"{step} {STREAMED}" for step in ("swap", "release", "train", "assess")]
+    return path if [span.name for span in path[:4]] == names else []
 
 
 def _swap_of(received: Received, version: int) -> SpanSeen | None:
