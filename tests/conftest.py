@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 import uuid
 from collections.abc import Collection, Generator, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from tests.support.logs import tails
 from tests.support.processes.programs import NOT_FROM_DEBIAN, PACKAGES, how_to_have, program_or_none
+from tests.support.run_folder import run_folder
 from tests.support.signing import use_keys_of_this_run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,9 +22,8 @@ os.environ.setdefault("TIDEMILL_AUTH", "off")
 # A test's broker lives for minutes: what Java's second compiler makes of it would cost more than it gives back.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 # What tests do by command line is noted in a database of theirs, not in that of a platform in this checkout.
-os.environ.setdefault(
-    "TIDEMILL_DATABASE_URL", f"sqlite:///{Path(tempfile.gettempdir()) / f'tidemill-{os.getpid()}.db'}"
-)
+if "TIDEMILL_DATABASE_URL" not in os.environ:
+    os.environ["TIDEMILL_DATABASE_URL"] = f"sqlite:///{run_folder('database') / 'tidemill.db'}"
 
 use_keys_of_this_run()
 # A law holds or not; how fast a busy machine shows it is no part of it.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
+from tests.support.run_folder import run_folder
 from tidemill.artifact.signing import Signer, new_keys
 
 
@@ -13,7 +13,7 @@ def use_keys_of_this_run() -> None:
     """Make keys for this process and the services that it starts, unless it was started with some."""
     if "TIDEMILL_SIGNING_KEY" in os.environ:
         return
-    folder = Path(tempfile.mkdtemp(prefix="tidemill-keys-"))
+    folder = run_folder("keys")
     os.environ["TIDEMILL_SIGNING_KEY"] = str(folder / "signing.pem")
     os.environ["TIDEMILL_TRUSTED_KEYS"] = str(folder / "trusted.pem")
     new_keys(folder / "signing.pem", folder / "trusted.pem")

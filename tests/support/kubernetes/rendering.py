@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +13,7 @@ from typing import Any
 import yaml
 
 from tests.support.processes.programs import program
+from tests.support.run_folder import run_folder
 
 ROOT = Path(__file__).resolve().parents[3]
 OVERLAYS = ("dev", "staging", "production")
@@ -31,7 +31,7 @@ def rendered(overlay: str) -> tuple[Manifest, ...]:
 @cache
 def copied() -> Path:
     """A checkout's part that manifests are made of, with the secrets that `make-secrets.sh` writes."""
-    folder = Path(tempfile.mkdtemp(prefix="tidemill-manifests-"))
+    folder = run_folder("manifests")
     for part in ("deploy", "models", "schemas"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("secrets"))
     make_secrets(folder)
