@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -48,7 +49,7 @@ def flight(number: int, tail_number: str | None) -> str:
     )
 
 
-def stored(view: PlatformView) -> list[tuple[int, bytes | None, dict[str, object], bool]]:
+def stored(view: PlatformView) -> list[tuple[int, bytes | None, dict[str, Any], bool]]:
     """Partition, key, record and whether it carries a trace context, of all that is on the raw topic."""
     record = view.schemas.record(MODEL)
     return [
@@ -203,3 +204,31 @@ def test_a_drafted_history_is_kept_for_good_once_a_record_was_on_a_topic(
     assert run("push", "one.jsonl", "--model", MODEL).exit_code == 0
     assert start() == frozenset()
     assert [path.stem for path in history.glob("*.avsc")] == [drafted]
+
+
+def test_in_a_pipe_no_table_is_folded_and_with_json_nothing_else_is_on_standard_output(
+    view: PlatformView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    path = tmp_path / "flights.jsonl"
+    path.write_text(flight(1, "N1") + "\n" + flight(2, "N1").replace("10:15", "25:99") + "\n")
+    sent = json.loads(run("push", str(path), "--json").stdout)
+    topic = view.topics.name("raw", MODEL)
+    assert [(one["topic"], one["rows"], one["wrong"]) for one in sent["stored"]] == [(topic, 1, 1)]
+    applied = json.loads(run("topics", "apply", "--json").stdout)
+    assert (applied["done"], applied["refused"]) == ([], [])
+    rows = json.loads(run("topics", "--json").stdout)
+    assert len(run("topics").stdout.splitlines()) == len(rows) + 1
+    planned = run("topics", "plan").stdout.splitlines()
+    assert sum(line.strip().startswith("keep") for line in planned) == len(rows)
+    (model,) = json.loads(run("status", "--json").stdout)["models"]
+    assert any(line.startswith(MODEL) and str(model["dead_letters_about"]) in line for line in _piped("status"))
+    for command, whole in (("models", "no version yet"), (f"audit {MODEL}", "waiting"), (f"quality {MODEL}", topic)):
+        assert any(whole in line for line in _piped(command)), command
+    back = json.loads(run("dlq", "discard", "--model", MODEL, "--yes", "--json").stdout)
+    assert (back["act"], back["count"], back["to"]) == ("discard", 0, None)
+    assert json.loads(run("resume", MODEL, "--json").stdout)["model"] == MODEL
+
+
+def _piped(command: str) -> list[str]:
+    return run(*command.split()).stdout.splitlines()

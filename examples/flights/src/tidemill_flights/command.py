@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-LOG_WIDTH = 180
 
 
 @click.command()
@@ -49,9 +43,11 @@ LOG_WIDTH = 180
     show_default=True,
     help="Data folder.",
 )
+@click.option("--json", "as_json", is_flag=True, help="The summary as JSON on standard output; the story beside it.")
 def demo(
-    kafka: str | None, permute: int | None, kill: bool, fraction: float, seconds: float, seed: int, var: Path
-) -> None:
+    kafka: str | None, permute: int | None, kill: bool, fraction: float, seconds: float, seed: int, var: Path,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Turn the loop once on real data: a year of flights out of New York, in a minute and a half.
 
     \b
@@ -67,16 +63,12 @@ def demo(
     Exit code 0 only if the loop closed: see `closed` and `failures` in summary.json.
     """
     from tidemill_cli.commands.platform.up import asked_to_stop
-    from tidemill_flights.run import Options, run_demo
+    from tidemill_cli.rendering.terminal import console
+    from tidemill_flights.run import SUMMARY, Options, run_demo
 
     options = Options(seconds=seconds, fraction=fraction, seed=seed, permute=permute, kill=kill, kafka=kafka, var=var)
     with asked_to_stop() as stop:
-        closed = run_demo(options, _console(), stop)
+        closed = run_demo(options, console(err=as_json), stop)
+    if as_json:
+        click.echo((var / SUMMARY).read_text(encoding="utf-8"), nl=False)
     sys.exit(0 if closed else 1)
-
-
-def _console() -> Console:
-    """The terminal; a log has no width of its own, and gets one in which lines stay whole."""
-    from rich.console import Console
-
-    return Console() if sys.stdout.isatty() else Console(width=LOG_WIDTH)

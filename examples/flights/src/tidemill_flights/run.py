@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 MODEL = "flight-delay"
+SUMMARY = "summary.json"
 SPOILT_SHARE = 0.025
 REST_SHARE = 0.006
 PREDICTIONS_PER_S = 25.0
@@ -276,7 +277,7 @@ class _Demo:
         seen = Seen(live, rest, ingest, kills, spared, seconds, self.platform.broker_name)
         control = options.permute is not None
         verdict, summary = conclude(self.view, self.spec, seen, self.memory, control, options.kill)
-        path = options.var / "summary.json"
+        path = options.var / SUMMARY
         path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         show(self.console, summary, verdict)
         self._say(f"summary: {path}; logs: {self.platform.var / 'logs'}")

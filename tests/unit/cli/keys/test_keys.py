@@ -81,3 +81,19 @@ def test_what_cannot_be_is_said(database: str) -> None:
     assert run("create", "x", "--scope", "predict", "--rate", "often").exit_code != 0
     unknown = run("revoke", "000000000000")
     assert (unknown.exit_code, "no key" in unknown.output) == (1, True)
+
+
+def test_with_json_a_key_and_the_acts_are_one_value_each(database: str) -> None:
+    created = json.loads(run("create", "web shop", "--scope", "predict", "--json").stdout)
+    assert proves(database, created["secret"]) and created["scopes"] == ["predict"]
+    rotated = json.loads(run("rotate", created["key"], "--json").stdout)
+    assert proves(database, rotated["secret"])
+    assert json.loads(run("revoke", created["key"], "--json").stdout)["revoked"] == created["key"]
+    acts = json.loads(run("audit", "--json").stdout)
+    assert [act["act"] for act in acts] == ["keys.revoke", "keys.rotate", "keys.create"]
+
+
+def test_names_of_any_length_stay_on_their_line(database: str) -> None:
+    name = " ".join(["accounting"] * 40)
+    run("create", name, "--scope", "ingest", "--scope", "admin")
+    assert sum(name in line for line in run("list").stdout.splitlines()) == 1

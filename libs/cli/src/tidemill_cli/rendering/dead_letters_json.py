@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidemill_operations.dead_letters.letters import Letter
+from tidemill_operations.dead_letters.selection import Selection
 
 
 def listed(counts: Mapping[tuple[str, str], int], newest: Sequence[Letter], resolved: int) -> dict[str, Any]:
@@ -15,6 +17,23 @@ def listed(counts: Mapping[tuple[str, str], int], newest: Sequence[Letter], reso
         "counts": [{"model": model, "reason": reason, "count": count} for (model, reason), count in by_count],
         "resolved": resolved,
         "newest": [_letter(letter) for letter in newest],
+    }
+
+
+def resolved(
+    topic: str, home: str | None, dry_run: bool, reasons: Counter[str], selection: Selection
+) -> dict[str, Any]:  # fmt: skip
+    """What `tidemill dlq replay` and `discard` did, or would do. `home`: where letters go back to, None where they are
+    discarded; `not_open`: how many of those that were named are resolved already or are no dead letters.
+    """
+    return {
+        "topic": topic,
+        "act": "discard" if home is None else "replay",
+        "to": home,
+        "dry_run": dry_run,
+        "count": reasons.total(),
+        "reasons": dict(reasons.most_common()),
+        "not_open": max(0, len(selection.places) - reasons.total()),
     }
 
 

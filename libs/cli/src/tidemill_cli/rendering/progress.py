@@ -24,6 +24,20 @@ def progress_bar(name: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
+def rows_bar(name: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
+    """As `progress_bar`, of rows whose number is known: the function is called with how many are done."""
+    if not sys.stderr.isatty():
+        yield lambda rows: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=progress_console()) as shown:
+        task = shown.add_task(name, total=total, completed=done)
+        yield lambda rows: shown.update(task, completed=rows)
+
+
+@contextmanager
 def steps_bar() -> Iterator[Callable[[str, int, int], None]]:
     """As `progress_bar`, of work in several steps: the function is called with (what, done, total)."""
     if not sys.stderr.isatty():

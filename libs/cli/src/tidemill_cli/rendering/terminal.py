@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from rich.console import Console
 
-WIDE = 1_000
-"""Columns of a file: rich cuts at 80 where it knows of no terminal, and names would be lost."""
+WIDE = 1_000_000
+"""Columns of a file or a pipe: rich folds at 80 where it knows of no terminal. So long is no cell, and no line is
+folded.
+"""
 _SHADE = r"(?:[0-4]|2[2-4]|[34]\d|9[0-7]|10[0-7]|[34]8;5;\d{1,3}|[34]8;2(?:;\d{1,3}){3})"
 _COLOUR = rf"\x1b\[(?:{_SHADE}(?:;{_SHADE})*)?m"
 _CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
@@ -57,11 +59,12 @@ def guard_output() -> None:
     sys.stdout, sys.stderr = Guarded(sys.stdout), Guarded(sys.stderr)
 
 
-def console() -> Console:
-    """A console on standard output."""
+def console(*, err: bool = False) -> Console:
+    """A console on standard output, or on standard error: as wide as the terminal, and without a width elsewhere."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else WIDE)
+    stream = sys.stderr if err else sys.stdout
+    return Console(stderr=err, width=None if stream.isatty() else WIDE)
 
 
 def progress_console() -> Console:

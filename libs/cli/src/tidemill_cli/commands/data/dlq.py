@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tidemill_cli.json_option import Output, json_option
 from tidemill_cli.platform_options import platform_options
 from tidemill_operations.acts import note_act
 
@@ -168,10 +169,11 @@ def show(platform: PlatformView, place: str, as_json: bool) -> None:
 @click.option(
     "--batch", type=click.IntRange(1, 100_000), default=1_000, show_default=True, help="Records a transaction."
 )
+@json_option
 @selecting
 def replay(
     platform: PlatformView, places: tuple[str, ...], model: str | None, labels: bool, to_external: bool, dry_run: bool,
-    batch: int, selection: Selection,
+    batch: int, selection: Selection, said: Output,
 ) -> None:  # fmt: skip
     """Put dead letters back where they came from, to be judged anew: bytes, key, headers and partition as they were.
 
@@ -186,7 +188,8 @@ def replay(
             f"{home} is the source of {name} and not the platform's: other readers of it would see the records again. "
             "Say --to-external to write there all the same"
         )
-    _resolve(platform, name, role, _narrowed(selection, places, events_only=True), home, dry_run, batch)
+    narrowed = _narrowed(selection, places, events_only=True)
+    said.tell(_resolve(platform, name, role, narrowed, home, dry_run, batch, said))
 
 
 def _whose(platform: PlatformView, model: str | None, labels: bool, places: tuple[str, ...]) -> tuple[str, str]:
@@ -218,10 +221,11 @@ def _whose(platform: PlatformView, model: str | None, labels: bool, places: tupl
 @click.option("--labels", is_flag=True, help="Those of its labels, not of its events.")
 @click.option("--dry-run", is_flag=True, help="Say what would be discarded, and write nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
 @selecting
 def discard(
     platform: PlatformView, places: tuple[str, ...], model: str | None, labels: bool, dry_run: bool, yes: bool,
-    selection: Selection,
+    selection: Selection, said: Output,
 ) -> None:  # fmt: skip
     """Mark dead letters as done with, so that they are neither listed nor replayed. Their bytes stay until the topic's
     retention takes them.
@@ -229,9 +233,9 @@ def discard(
     name, role = _whose(platform, model, labels, places)
     selection = _narrowed(selection, places, events_only=False)
     if not dry_run and not yes:
-        _resolve(platform, name, role, selection, None, True, 1_000)
+        _resolve(platform, name, role, selection, None, True, 1_000, said)
         click.confirm("go on?", abort=True, err=True)
-    _resolve(platform, name, role, selection, None, dry_run, 1_000)
+    said.tell(_resolve(platform, name, role, selection, None, dry_run, 1_000, said))
 
 
 def _narrowed(selection: Selection, places: tuple[str, ...], events_only: bool) -> Selection:
@@ -241,9 +245,12 @@ def _narrowed(selection: Selection, places: tuple[str, ...], events_only: bool) 
 
 
 def _resolve(
-    platform: PlatformView, model: str, role: str, selection: Selection, home: str | None, dry_run: bool, batch: int
-) -> None:
+    platform: PlatformView, model: str, role: str, selection: Selection, home: str | None, dry_run: bool, batch: int,
+    said: Output,
+) -> dict[str, Any]:  # fmt: skip
+    """Marks letters, or counts them in a dry run; says what it did, and gives it for programs."""
     from tidemill.errors import Fenced
+    from tidemill_cli.rendering.dead_letters_json import resolved
     from tidemill_cli.rendering.progress import progress_bar
     from tidemill_operations.dead_letters.letters import survey
     from tidemill_operations.dead_letters.resolve import Resolver
@@ -253,8 +260,8 @@ def _resolve(
     topic = platform.topics.name(role, model)
     if dry_run:
         found = survey(platform.settings, topic, lambda letter: letter.origin is not None and selection(letter))
-        _summary("would be discarded" if home is None else f"would go back to {home}", found.reasons, selection)
-        return
+        _summary("would be discarded" if home is None else f"would go back to {home}", found.reasons, selection, said)
+        return resolved(topic, home, dry_run, found.reasons, selection)
     note_act(platform, "dlq.discard" if home is None else "dlq.replay", topic)
     resolver = Resolver(
         platform.settings, topic, platform.topics.transactional_id(f"dlq-{model}-{role}"), back_to=home, most=batch
@@ -264,7 +271,8 @@ def _resolve(
             done = resolver.run(selection, progress)
     except Fenced as error:
         raise _taken_over(topic) from error
-    _summary("discarded" if home is None else f"back in {home}", done, selection)
+    _summary("discarded" if home is None else f"back in {home}", done, selection, said)
+    return resolved(topic, home, dry_run, done, selection)
 
 
 def _taken_over(topic: str) -> click.ClickException:
@@ -275,10 +283,10 @@ def _taken_over(topic: str) -> click.ClickException:
     return error
 
 
-def _summary(what: str, reasons: Counter[str], selection: Selection) -> None:
-    click.echo(f"{reasons.total():,} {what}")
+def _summary(what: str, reasons: Counter[str], selection: Selection, said: Output) -> None:
+    said.say(f"{reasons.total():,} {what}")
     for reason, count in reasons.most_common():
-        click.echo(f"  {count:>9,}  {reason}")
+        said.say(f"  {count:>9,}  {reason}")
     if reasons.total() < len(selection.places):
         left = len(selection.places) - reasons.total()
-        click.echo(f"{left:,} of those named are resolved already, or are no dead letters")
+        said.say(f"{left:,} of those named are resolved already, or are no dead letters")

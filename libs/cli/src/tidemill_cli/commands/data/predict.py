@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,9 @@ import click
 
 from tidemill_cli.commands.data.file_argument import file_argument
 from tidemill_cli.commands.data.reading_options import reading_options
+from tidemill_cli.json_option import Output, json_option
 from tidemill_cli.platform_options import platform_options
+from tidemill_cli.rendering.progress import rows_bar
 
 if TYPE_CHECKING:
     from tidemill.contracts.model_file import ModelSpec
@@ -36,11 +37,12 @@ STATES = Path("var/predict")
 @click.option("--privacy-key-file", type=click.Path(exists=True, path_type=Path), help="Where the model file hashes.")
 @click.option("--again", is_flag=True, help="Start over, although it was begun before.")
 @reading_options
+@json_option
 @platform_options
 def predict(
     platform: PlatformView, file: Path | None, start: str | None, model: str | None, number: int | None,
     out: Path | None, topic: str | None, mapped: tuple[str, ...], privacy_key_file: Path | None, again: bool,
-    choices: Choices,
+    choices: Choices, said: Output,
 ) -> None:  # fmt: skip
     """Score FILE (CSV, JSONL, Parquet; read as push does), or the records of the clean topic, with a version.
 
@@ -65,16 +67,16 @@ def predict(
     version = open_version(platform, spec.name, number)
     try:
         if file is not None:
-            _file(platform, spec, version, file, out, mapped, privacy_key_file, again, choices)
+            _file(platform, spec, version, file, out, mapped, privacy_key_file, again, choices, said)
         else:
-            _clean(platform, spec, version, str(start), out, topic, again)
+            _clean(platform, spec, version, str(start), out, topic, again, said)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
 
 
 def _file(
     platform: PlatformView, spec: ModelSpec, version: Version, file: Path, out: Path | None,
-    mapped: tuple[str, ...], key_file: Path | None, again: bool, choices: Choices,
+    mapped: tuple[str, ...], key_file: Path | None, again: bool, choices: Choices, said: Output,
 ) -> None:  # fmt: skip
     from tidemill_operations.predict.files import score_file
     from tidemill_operations.predict.parts import Parts, forget
@@ -90,17 +92,10 @@ def _file(
         target, {"file": digest, "model": spec.name, "version": version.number, "map": list(mapped)} | _said(choices)
     )
     if parts.rows:
-        click.echo(f"continuing behind row {parts.next:,}")
-    with _progress(file.name, count_rows(file), int(parts.next or 0)) as advance:
-        done = int(parts.next or 0)
-
-        def advanced(row: int) -> None:
-            nonlocal done
-            advance(row - done)
-            done = row
-
-        score_file(read_chunks(file, CHUNK_ROWS, choices), predictor, parts, advanced)
-    _conclude(parts, version, f"in {target}")
+        said.say(f"continuing behind row {parts.next:,}")
+    with rows_bar(file.name, count_rows(file), int(parts.next or 0)) as advance:
+        score_file(read_chunks(file, CHUNK_ROWS, choices), predictor, parts, advance)
+    _conclude(parts, spec, version, said)
 
 
 def _predictor(
@@ -147,7 +142,7 @@ def _said(choices: Choices) -> dict[str, str]:
 
 def _clean(
     platform: PlatformView, spec: ModelSpec, version: Version, start: str, out: Path | None, topic: str | None,
-    again: bool,
+    again: bool, said: Output,
 ) -> None:  # fmt: skip
     from tidemill.kafka.client.scan import bounds, scan
     from tidemill_operations.predict.parts import Parts, forget
@@ -179,12 +174,20 @@ def _clean(
         sink = TopicSink(onto, version, parts)
     left = sum(max(0, end[n] - first.get(n, 0)) for n in end)
     batches = scan(platform.settings, clean, start=first, end=end, batch_size=CHUNK_ROWS)
-    with _progress(clean, left + parts.rows, parts.rows) as advance:
-        score_topic(batches, predictor, sink, begun, advance)
+    done = parts.rows
+    with rows_bar(clean, left + done, done) as advance:
+
+        def more(rows: int) -> None:
+            nonlocal done
+            done += rows
+            advance(done)
+
+        score_topic(batches, predictor, sink, begun, more)
     if topic is None:
-        _conclude(parts, version, f"in {target}")
+        _conclude(parts, spec, version, said)
         return
-    click.echo(f"{parts.rows:,} predictions by version {version.number} stored on {topic}")
+    said.say(f"{parts.rows:,} predictions by version {version.number} stored on {topic}")
+    said.tell(_told(spec, version, parts.rows, parts.errors, topic=topic))
     forget(target)
 
 
@@ -226,27 +229,24 @@ def _publisher(platform: PlatformView) -> Callable[[str, list[bytes], list[bytes
     return publish
 
 
-def _conclude(parts: Parts, version: Version, where: str) -> None:
+def _conclude(parts: Parts, spec: ModelSpec, version: Version, said: Output) -> None:
     rows, errors = parts.rows, parts.errors
     parts.finish()
-    click.echo(f"{rows:,} rows by version {version.number} {where}")
+    said.say(f"{rows:,} rows by version {version.number} in {parts.target}")
+    said.tell(_told(spec, version, rows, errors, file=str(parts.target)))
     if errors:
         raise click.ClickException(f"{errors:,} of them have no prediction: the column error says why")
 
 
-@contextmanager
-def _progress(name: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
-    """Gives the function to call with what has been done since; silent where there is no terminal."""
-    import sys
-
-    if not sys.stderr.isatty():
-        yield lambda more: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from tidemill_cli.rendering.terminal import progress_console
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=progress_console()) as shown:
-        task = shown.add_task(name, total=total, completed=done)
-        yield lambda more: shown.advance(task, more)
+def _told(
+    spec: ModelSpec, version: Version, rows: int, errors: int, *, file: str | None = None, topic: str | None = None
+) -> dict[str, Any]:
+    """For programs: `errors` of the rows have no prediction."""
+    return {
+        "model": spec.name,
+        "version": version.number,
+        "rows": rows,
+        "without_prediction": errors,
+        "file": file,
+        "topic": topic,
+    }

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,9 @@ import click
 
 from tidemill_cli.commands.data.file_argument import file_argument
 from tidemill_cli.commands.data.reading_options import reading_options
+from tidemill_cli.json_option import Output, json_option
 from tidemill_cli.platform_options import platform_options
+from tidemill_cli.rendering.progress import rows_bar
 
 if TYPE_CHECKING:
     from tidemill.contracts.model_file import ModelSpec
@@ -55,11 +56,12 @@ CHECKPOINTS = Path("var/push")
 @click.option("--again", is_flag=True, help="Push from the beginning, although it was pushed before.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Where rows with errors are listed.")
 @reading_options
+@json_option
 @platform_options
 def push(
     platform: PlatformView, file: Path, model: str | None, labels: bool, mapped: tuple[str, ...],
     times: str | None, rate: float | None, again: bool, report: Path | None, make_ids: bool, no_entity: bool,
-    with_labels: bool, choices: Choices,
+    with_labels: bool, choices: Choices, said: Output,
 ) -> None:  # fmt: skip
     """Send FILE (CSV, JSONL or Parquet; text also as .gz or .zst) to a model's raw topic, or its labels.
 
@@ -94,35 +96,47 @@ def push(
     own = ["labels_raw"] if labels else ["raw", "labels_raw"] if with_labels else ["raw"]
     for role in own:
         _must_be_ours(platform, role, spec)
-    sending = _Sending(platform, spec, file, file_digest(file), mapped, times, rate, again, report, choices, own[0])
+    sending = _Sending(
+        platform, spec, file, file_digest(file), mapped, times, rate, again, report, choices, own[0], said
+    )
     try:
         roles = roles_of(spec, platform.schemas, labels=labels)
         if no_entity and not (labels and roles.entity_nullable):
             raise click.UsageError(_no_use_of_no_entity(roles))
         maker = _maker(sending, roles, make_ids=make_ids, need_entity=not no_entity)
         beside = _labels_beside(sending, roles, make_ids=make_ids) if with_labels else None
-        _check_columns(file, maker, roles, partial(_chunks, choices=choices), beside)
+        left_out = _check_columns(file, maker, roles, partial(_chunks, choices=choices), beside)
         wrong = _send(sending, own[0], maker, lambda chunks: chunks)
         if beside is not None:
-            click.echo(beside.columns.told(spec.target.delay))
+            said.say(beside.columns.told(spec.target.delay))
             label_roles = roles_of(spec, platform.schemas, labels=True)
             label_maker = _maker(
                 replace(sending, mapped=(), times=None), label_roles, make_ids=False, need_entity=False
             )
             wrong += _send(sending, own[1], label_maker, beside.of)
             if beside.unlabelled:
-                click.echo(f"{beside.unlabelled:,} rows have no label yet")
+                said.say(f"{beside.unlabelled:,} rows have no label yet")
     except (UnreadableFile, ValueError) as error:
         raise click.ClickException(str(error)) from error
     if warning := maker.in_1970.warning():
         click.echo(warning, err=True)
+    unlabelled = None if beside is None else beside.unlabelled
+    said.tell(
+        {
+            "file": str(file),
+            "model": spec.name,
+            "stored": sending.stored,
+            "left_out": left_out,
+            "unlabelled": unlabelled,
+        }
+    )
     if wrong:
         raise click.ClickException("\n".join(wrong))
 
 
 @dataclass(frozen=True, slots=True)
 class _Sending:
-    """What is sent, and how it is read."""
+    """What is sent, and how it is read. `stored`: what became of it by topic."""
 
     platform: PlatformView
     spec: ModelSpec
@@ -135,6 +149,8 @@ class _Sending:
     report: Path | None
     choices: Choices
     first: str
+    said: Output
+    stored: list[dict[str, Any]] = field(default_factory=list)
 
     def errors_of(self, role: str) -> Path:
         """Where rows that are not sent are listed; those of labels beside their events apart."""
@@ -173,24 +189,29 @@ def _send(
         checkpoint.forget()
     before = checkpoint.load()
     if before.done:
-        click.echo(f"{file.name} was pushed to {topic} before: {before.sent:,} rows. --again pushes it again.")
+        sending.said.say(f"{file.name} was pushed to {topic} before: {before.sent:,} rows. --again pushes it again.")
+        sending.stored.append({"topic": topic, "rows": before.sent, "before": True, "wrong": 0, "report": None})
         return []
     errors = ErrorReport(
         sending.report or sending.errors_of(role),
         fresh=not before.rows and (role == sending.first or sending.report is None),
     )
     if before.rows:
-        click.echo(f"continuing behind row {before.rows:,}")
+        sending.said.say(f"continuing behind row {before.rows:,}")
     sender = Sender(platform.settings, "push")
-    bar = _progress_bar(file.name, count_rows(file), before.rows)
+    bar = rows_bar(file.name, count_rows(file), before.rows)
     traced = tracing_of(platform.settings, file.name, topic)
     chunks, how = _chunks(file, CHUNK_ROWS, sending.choices), f"{sending.choices} {sending.mapped} {sending.times}"
-    with bar as advanced, traced as tracing:
+    with bar as advance, traced as tracing:
         throttle = Throttle(sending.rate)
-        done = run(part(chunks), maker, sender, topic, checkpoint, errors, throttle, tracing, advanced, how)
+        done = run(
+            part(chunks), maker, sender, topic, checkpoint, errors, throttle, tracing, lambda at: advance(at.rows), how
+        )
     if role == "raw" and done.sent:
         keep_for_good(platform, sending.spec)
-    click.echo(f"{done.sent:,} rows stored on {topic}")
+    sending.said.say(f"{done.sent:,} rows stored on {topic}")
+    report = str(errors.path) if done.errors else None
+    sending.stored.append({"topic": topic, "rows": done.sent, "before": False, "wrong": done.errors, "report": report})
     return [f"{done.errors:,} rows were not sent: see {errors.path}"] if done.errors else []
 
 
@@ -224,12 +245,13 @@ def _no_use_of_no_entity(roles: Roles) -> str:
 
 def _check_columns(
     file: Path, maker: RecordMaker, roles: Roles, read_chunks: Any, beside: LabelChunks | None
-) -> None:  # fmt: skip
+) -> list[str]:  # fmt: skip
+    """The columns that are left out. Raises ClickException where one is missing."""
     from tidemill_operations.push.naming import listed, no_entity, no_id
 
     columns = _columns(file, read_chunks)
     if columns is None:
-        return  # no row of the file can be read, and each will be told
+        return []  # no row of the file can be read, and each will be told
     if maker.lacks_id(columns):
         raise click.ClickException(no_id(file.name, columns, roles))
     if maker.lacks_entity(columns):
@@ -242,6 +264,7 @@ def _check_columns(
     taken = {beside.columns.label, beside.columns.observed_at} if beside is not None else set()
     if unknown := [name for name in maker.unknown_columns(columns) if name not in taken]:
         click.echo(f"left out, since the record has no such field: {listed(unknown)}", err=True)
+    return unknown
 
 
 def _columns(file: Path, read_chunks: Any) -> list[str] | None:
@@ -253,26 +276,3 @@ def _columns(file: Path, read_chunks: Any) -> list[str] | None:
     if chunk is None or not chunk.errors:
         raise click.ClickException(f"{file.name} has no rows")
     return None
-
-
-def _progress_bar(name: str, rows: int, done: int) -> Any:
-    """A context that gives the function to call after each chunk; silent where there is no terminal."""
-    import sys
-
-    if not sys.stderr.isatty():
-        return nullcontext(lambda progress: None)
-    from contextlib import contextmanager
-
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    from tidemill_cli.rendering.terminal import progress_console
-
-    @contextmanager
-    def bar() -> Any:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Bar(*columns, console=progress_console()) as shown:
-            task = shown.add_task(name, total=rows, completed=done)
-            yield lambda progress: shown.update(task, completed=progress.rows)
-
-    return bar()

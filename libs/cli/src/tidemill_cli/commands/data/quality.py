@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tidemill_cli.json_option import Output, json_option
 from tidemill_cli.platform_options import platform_options
 
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ def _examples(platform: PlatformView, found: Quality) -> Examples:
 @click.option("--into", type=click.Path(dir_okay=False, path_type=Path), help="Write the YAML here, not to the screen.")
 @click.option("--within", default="1d", show_default=True, metavar="SPAN", help="How far back repeats are looked for.")
 @click.option("--over", metavar="SPAN", help="The window of expectations by window; a day by default.")
-def import_(suite: Path, into: Path | None, within: str, over: str | None) -> None:
+@json_option
+def import_(suite: Path, into: Path | None, within: str, over: str | None, said: Output) -> None:
     """Take over a Great Expectations suite (0.x or 1.x) as the expectations of a model file.
 
     Prints the YAML, and to standard error what could not be taken over, with reasons. Exit code 0 where all of it
@@ -132,13 +134,21 @@ def import_(suite: Path, into: Path | None, within: str, over: str | None) -> No
         raise ConfigError(f"cannot read {suite}: {error}") from error
     found = import_suite(parsed, within=within, over=over)
     text = to_yaml(found)
-    if into is None:
-        click.echo(text, nl=False)
-    else:
+    if into is not None:
         into.write_text(text, encoding="utf-8")
+    elif not said.as_json:
+        click.echo(text, nl=False)
     total = len(found.taken) + len({(left.name, left.subject) for left in found.left})
     click.echo(f"{len(found.taken)} of {total} expectations taken over", err=True)
     for left in found.left:
         click.echo(f"  not taken over: {left.name}({left.subject}): {left.reason}", err=True)
+    said.tell(
+        {
+            "taken": [{"expectation": one.name, "arguments": one.arguments, "note": one.note} for one in found.taken],
+            "left": [{"expectation": one.name, "subject": one.subject, "reason": one.reason} for one in found.left],
+            "total": total,
+            "into": None if into is None else str(into),
+        }
+    )
     if found.left:
         sys.exit(LEFT_OVER)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tidemill_cli.json_option import Output, json_option
 from tidemill_cli.platform_options import platform_options
 from tidemill_operations.acts import note_act
 from tidemill_operations.person import who
@@ -20,8 +21,9 @@ ROLES = ("raw", "labels_raw")
 @click.command()
 @click.argument("model", required=False)
 @click.option("--reason", default="looked at", show_default=True, help="Why; kept with who and when.")
+@json_option
 @platform_options
-def resume(platform: PlatformView, model: str | None, reason: str) -> None:
+def resume(platform: PlatformView, model: str | None, reason: str, said: Output) -> None:
     """Let MODEL's validators go on after a flood of bad records.
 
     What stands on the raw topics now is admitted: bad records among it go to the dead letters. Those that are pushed
@@ -34,6 +36,7 @@ def resume(platform: PlatformView, model: str | None, reason: str) -> None:
 
     name = platform.model(model).name
     note_act(platform, "resume", name, reason=reason)
+    controls = []
     topic, schema = platform.topics.name("validator_controls"), platform.schemas.platform("validator-control")
     with Publisher(platform.settings, name="resume") as publisher:
         for role in ROLES:
@@ -43,6 +46,8 @@ def resume(platform: PlatformView, model: str | None, reason: str) -> None:
                 admitted=tuple(ends[number][1] for number in sorted(ends)),
                 by=who(), reason=reason, at=time.time_ns() // 1_000_000,
             )  # fmt: skip
-            value = platform.codec.encode_one(control.to_dict(), schema, topic)
+            controls.append(control.to_dict())
+            value = platform.codec.encode_one(controls[-1], schema, topic)
             publisher.publish(topic, value, key=name.encode())
-    click.echo(f"{name} goes on: validators take it up within a second")
+    said.say(f"{name} goes on: validators take it up within a second")
+    said.tell({"model": name, "controls": controls})

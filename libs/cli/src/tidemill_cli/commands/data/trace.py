@@ -106,7 +106,7 @@ def _show_steps(console: Console, steps: Sequence[tuple[int, str, str, str]]) ->
     for at_ms, what, place, details in steps:
         console.print(f"{_time(at_ms)}  {what:<{width}}  {place}", highlight=False, markup=False, soft_wrap=True)
         if details:
-            console.print(Padding(Text(details, style="dim"), (0, 0, 0, INDENT)))
+            console.print(Padding(Text(details, style="dim"), (0, 0, 0, INDENT), expand=False))
 
 
 def _show_path(console: Console, path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tidemill_cli.commands.data.reading_options import reading_options
+from tidemill_cli.json_option import Output, json_option
 from tidemill_cli.platform_options import shown_errors
 
 if TYPE_CHECKING:
@@ -38,9 +39,9 @@ def sample_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @sample_options
 @click.option("--name", help="The model's name; without: the file's.")
 @click.option("--force", is_flag=True, help="Write anew what is there.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@json_option
 @reading_options
-def new(source: Path, name: str | None, force: bool, as_json: bool, choices: Choices, **asked: Any) -> None:
+def new(source: Path, name: str | None, force: bool, said: Output, choices: Choices, **asked: Any) -> None:
     """Write a model file and its record from a sample of events.
 
     \b
@@ -51,8 +52,7 @@ def new(source: Path, name: str | None, force: bool, as_json: bool, choices: Cho
     with its reason as a comment. What knows the label, or is known only afterwards, is no feature. What cannot be told
     is asked for by the option that says it. Nothing that is there is replaced without --force.
     """
-    from tidemill_operations.modelling.files.writing import as_json as json_of
-    from tidemill_operations.modelling.files.writing import editors_line, write_model
+    from tidemill_operations.modelling.files.writing import as_dict, editors_line, write_model
     from tidemill_operations.platform import find_platform
 
     with shown_errors():
@@ -60,11 +60,9 @@ def new(source: Path, name: str | None, force: bool, as_json: bool, choices: Cho
         folders = settings.models_dir, settings.schemas
         made = model_of(source, asked, name, choices, editors_line(*folders))
         files = write_model(made, *folders, force=force)
-    if as_json:
-        click.echo(json_of(made, files))
-        return
-    show_made(made, files)
-    click.echo(f"next: tidemill up, then: {push_command(made, source)}")
+    show_made(made, files, said)
+    said.say(f"next: tidemill up, then: {push_command(made, source)}")
+    said.tell(as_dict(made, files))
 
 
 def model_of(source: Path, asked: dict[str, Any], name: str | None, choices: Choices, first_line: str) -> NewModel:
@@ -82,12 +80,12 @@ def model_of(source: Path, asked: dict[str, Any], name: str | None, choices: Cho
         raise click.ClickException(str(error)) from error
 
 
-def show_made(made: NewModel, files: list[Path]) -> None:
+def show_made(made: NewModel, files: list[Path], said: Output) -> None:
     """What was written, and what a person should look at."""
     for path in files:
-        click.echo(f"wrote {path}")
+        said.say(f"wrote {path}")
     for note in made.notes:
-        click.secho(f"note: {note}", fg="yellow")
+        said.say(f"note: {note}", fg="yellow")
 
 
 def push_command(made: NewModel, source: Path) -> str:

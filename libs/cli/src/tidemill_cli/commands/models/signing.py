@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tidemill_cli.json_option import Output, json_option
 from tidemill_cli.platform_options import platform_options
 from tidemill_operations.acts import note_act
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 @click.command("new-key")
 @click.option("--keep", is_flag=True, help="Do nothing where there is a key already.")
-def new_key(keep: bool) -> None:
+@json_option
+def new_key(keep: bool, said: Output) -> None:
     """Make a key by which models are signed from now on.
 
     It replaces the private key in TIDEMILL_SIGNING_KEY; its public key is added to TIDEMILL_TRUSTED_KEYS, where those
@@ -28,17 +30,20 @@ def new_key(keep: bool) -> None:
     from tidemill.settings import CommonSettings
 
     settings = CommonSettings()  # a key is made before there is a platform
+    places = {"signs": str(settings.signing_key), "trusts": str(settings.trusted_keys)}
     if keep and settings.signing_key.exists():
-        click.echo(f"there is a key already: {settings.signing_key}")
-        return
+        said.say(f"there is a key already: {settings.signing_key}")
+        return said.tell({"made": False, "key": None} | places)
     name = new_keys(settings.signing_key, settings.trusted_keys)
-    click.echo(f"key {name}: {settings.signing_key} signs, {settings.trusted_keys} trusts it")
+    said.say(f"key {name}: {settings.signing_key} signs, {settings.trusted_keys} trusts it")
+    return said.tell({"made": True, "key": name} | places)
 
 
 @click.command("sign")
 @click.option("--model", "name", metavar="NAME", help="The model; not needed where there is only one.")
+@json_option
 @platform_options
-def sign(platform: PlatformView, name: str | None) -> None:
+def sign(platform: PlatformView, name: str | None, said: Output) -> None:
     """Sign the versions of a model that nobody has signed yet: those made before versions were signed, or by a key
     that is no longer trusted.
 
@@ -49,16 +54,18 @@ def sign(platform: PlatformView, name: str | None) -> None:
 
     spec = platform.model(name)
     known = known_versions(platform, spec.name)
-    signed = 0
+    told: list[dict[str, Any]] = []
     for number, reference in sorted(known.items()):
         try:
             fresh = sign_version(platform.settings, spec.name, reference)
         except (ArtifactError, OSError) as error:
-            click.echo(f"version {number}: not signed: {error}", err=True)
+            said.say(f"version {number}: not signed: {error}", err=True)
+            told.append({"version": number, "signed": False, "fresh": False, "reason": str(error)})
             continue
-        signed += fresh
-        click.echo(f"version {number}: {'signed' if fresh else 'is signed already'}")
-    note_act(platform, "models.sign", spec.name, signed=signed)
+        said.say(f"version {number}: {'signed' if fresh else 'is signed already'}")
+        told.append({"version": number, "signed": True, "fresh": fresh, "reason": None})
+    note_act(platform, "models.sign", spec.name, signed=sum(one["fresh"] for one in told))
+    said.tell({"model": spec.name, "versions": told})
 
 
 def known_versions(platform: PlatformView, model: str) -> dict[int, dict[str, Any]]:

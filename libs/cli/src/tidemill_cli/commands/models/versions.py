@@ -12,6 +12,7 @@ from tidemill_cli.commands.models.group import models as show
 from tidemill_cli.commands.models.new import new
 from tidemill_cli.commands.models.reproduce import reproduce
 from tidemill_cli.commands.models.signing import new_key, sign
+from tidemill_cli.json_option import Output, json_option
 from tidemill_cli.platform_options import platform_options
 from tidemill_operations.acts import note_act
 from tidemill_operations.person import who
@@ -81,10 +82,12 @@ models.add_command(new)
 )
 @click.option("--reason", required=True, help="Why: kept for ever.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until it is a version.")
+@json_option
 @platform_options
 def import_(
     platform: PlatformView, source: str, name: str | None, output: str | None, columns: str, classes: str,
     positive: str | None, logits: bool, golden: Path | None, sample: Path | None, start: str, reason: str, wait: bool,
+    said: Output,
 ) -> None:  # fmt: skip
     """Let a model that was trained elsewhere become a version: no training needed.
 
@@ -104,10 +107,10 @@ def import_(
     try:
         data = read_graph(source, platform.settings.mlflow_tracking_uri)
         meant = Meant(output, _listed(columns), _listed(classes), positive, logits)
-        request = _stage(platform, spec, data, meant, golden, sample, start, reason)
+        request = _stage(platform, spec, data, meant, golden, sample, start, reason, said)
     except (ArtifactError, ValueError) as error:
         raise click.ClickException(str(error)) from error
-    _ask(platform, spec, request, source, wait)
+    _ask(platform, spec, request, source, wait, said)
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -116,7 +119,7 @@ def _listed(text: str) -> tuple[str, ...]:
 
 def _stage(
     platform: PlatformView, spec: ModelSpec, data: bytes, meant: Meant, golden: Path | None, sample: Path | None,
-    start: str, reason: str,
+    start: str, reason: str, said: Output,
 ) -> dict[str, Any]:  # fmt: skip
     """Check the model, put it down for the trainer, and give the request that names the place."""
     from dataclasses import replace
@@ -137,7 +140,7 @@ def _stage(
     store = ArtifactStore.of(settings)
     with Prover(Bounds(settings.proof_timeout_s, settings.proof_memory_mb << 20)) as prover:
         model = proved(fit, feature_inputs(rows, spec.features), prover)
-    click.echo(f"the graph is {fit.told()}")
+    said.say(f"the graph is {fit.told()}")
     kept = golden_rows(model, told if told is not None else rows, expected)
     columns = list(dict.fromkeys([*(feature.name for feature in spec.features), spec.event_time]))
     files = {MODEL_FILE: fit.data, GOLDEN_FILE: kept.to_bytes(), SAMPLE_FILE: write_sample(rows.select(columns))}
@@ -161,8 +164,10 @@ def _data_set(platform: PlatformView, spec: ModelSpec, start: str) -> dict[str, 
     return {"table_uri": "", "table_version": 0, "offsets": seen}
 
 
-def _ask(platform: PlatformView, spec: ModelSpec, request: dict[str, Any], source: str, wait: bool) -> None:
-    from tidemill_cli.commands.models.retrain import conclusion, follow, send
+def _ask(
+    platform: PlatformView, spec: ModelSpec, request: dict[str, Any], source: str, wait: bool, said: Output
+) -> None:
+    from tidemill_cli.commands.models.retrain import conclusion, follow, send, told
     from tidemill_operations.feed import Feed
 
     roles = ["retrain_runs", "model_releases"]
@@ -170,9 +175,12 @@ def _ask(platform: PlatformView, spec: ModelSpec, request: dict[str, Any], sourc
     digest = request["evidence"][0]["detail"]
     note_act(platform, "models.import", spec.name, source=source, request=request["request_id"], digest=digest)
     send(platform, request)
-    click.echo(f"asked: request {request['request_id']}")
-    if wait:
-        run = follow(feed, request["request_id"], TIMEOUT_S)
-        click.echo("\n".join(conclusion(run)))
+    said.say(f"asked: request {request['request_id']}")
+    if not wait:
+        said.tell({"request_id": request["request_id"], "model": spec.name, "state": "asked"})
+    else:
+        run = follow(feed, request["request_id"], TIMEOUT_S, said.as_json)
+        said.say("\n".join(conclusion(run)))
+        said.tell(told(run))
         if run["version"] is None:
             raise SystemExit(1)

@@ -12,6 +12,7 @@ import click
 
 from tidemill_cli.commands.data.reading_options import reading_options
 from tidemill_cli.commands.models.new import model_of, push_command, sample_options, show_made
+from tidemill_cli.json_option import Output, json_option
 from tidemill_cli.platform_options import shown_errors
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
               help="Events (CSV, JSONL, Parquet) with their labels: a first model is written from them.")  # fmt: skip
 @sample_options
 @click.option("--model", help="The model's name; without: the file's.")
+@json_option
 @reading_options
-def init(name: str, source: Path | None, model: str | None, choices: Choices, **asked: Any) -> None:
+def init(name: str, source: Path | None, model: str | None, choices: Choices, said: Output, **asked: Any) -> None:
     """Begin a project of your own in the folder NAME: models/, schemas/, tidemill.yaml with every setting, README, a CI
     file.
 
@@ -39,7 +41,7 @@ def init(name: str, source: Path | None, model: str | None, choices: Choices, **
     be told is asked for by the option that says it. Nothing is written before all is right, nor into a folder that is
     not empty.
     """
-    from tidemill_operations.modelling.files.writing import write_model
+    from tidemill_operations.modelling.files.writing import as_dict, write_model
     from tidemill_operations.project.starting import begin, free_folder, write_readme
 
     if source is None and any(asked.values()):
@@ -52,9 +54,11 @@ def init(name: str, source: Path | None, model: str | None, choices: Choices, **
         commands = _commands(folder, source, made)
         files.append(write_readme(folder, commands, _ask(made)) if made else write_readme(folder, commands))
     if made is not None:
-        show_made(made, written)
-    click.echo(f"wrote {len(files)} files more to {folder}: its README.md says what each is")
-    click.echo("next:\n  " + "\n  ".join(commands))
+        show_made(made, written, said)
+    said.say(f"wrote {len(files)} files more to {folder}: its README.md says what each is")
+    said.say("next:\n  " + "\n  ".join(commands))
+    model_told = None if made is None else as_dict(made, written)
+    said.tell({"folder": str(folder), "files": [str(path) for path in files], "model": model_told, "next": commands})
 
 
 EDITORS_LINE = "# yaml-language-server: $schema=../schemas/model-file.schema.json"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tidemill_cli.json_option import Output, json_option
 from tidemill_cli.platform_options import platform_options
 from tidemill_operations.acts import audit_engine
 from tidemill_operations.person import who
@@ -38,8 +39,11 @@ def keys() -> None:
 @click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(SCOPES), help="Repeatable.")
 @click.option("--rate", metavar="RATE", help="At most, such as 100/second or 5000/hour; without: the service's own.")
 @click.option("--expires", metavar="SPAN", help="Ends after a time such as 90d or 12h.")
+@json_option
 @platform_options
-def create(platform: PlatformView, name: str, scopes: tuple[str, ...], rate: str | None, expires: str | None) -> None:
+def create(
+    platform: PlatformView, name: str, scopes: tuple[str, ...], rate: str | None, expires: str | None, said: Output
+) -> None:
     """Make a key for NAME, whoever is to use it."""
     from tidemill.access.credentials.callers import Scope
     from tidemill.access.limits.rates import parsed_rate
@@ -48,27 +52,30 @@ def create(platform: PlatformView, name: str, scopes: tuple[str, ...], rate: str
         parsed_rate(rate)
     until = _now_ms() + _span_ms(expires, "--expires") if expires else None
     wanted = [Scope(scope) for scope in scopes]
-    _tell(_store(platform).create(name, wanted, who(), rate=rate, expires_at=until))
+    _tell(said, _store(platform).create(name, wanted, who(), rate=rate, expires_at=until))
 
 
 @keys.command()
 @click.argument("key_id")
 @click.option("--grace", metavar="SPAN", help="How long the old secret holds on, such as 1h; without: not at all.")
+@json_option
 @platform_options
-def rotate(platform: PlatformView, key_id: str, grace: str | None) -> None:
+def rotate(platform: PlatformView, key_id: str, grace: str | None, said: Output) -> None:
     """Give the key KEY_ID a new secret."""
     grace_ms = _span_ms(grace, "--grace") if grace else 0
-    _tell(_known(lambda store: store.rotate(key_id, who(), grace_ms), platform))
+    _tell(said, _known(lambda store: store.rotate(key_id, who(), grace_ms), platform))
 
 
 @keys.command()
 @click.argument("key_id")
 @click.option("--reason", default="", help="Why: kept in the audit log.")
+@json_option
 @platform_options
-def revoke(platform: PlatformView, key_id: str, reason: str) -> None:
+def revoke(platform: PlatformView, key_id: str, reason: str, said: Output) -> None:
     """End the key KEY_ID for ever."""
     _known(lambda store: store.revoke(key_id, who(), reason), platform)
-    click.echo(f"revoked: {key_id}")
+    said.say(f"revoked: {key_id}")
+    said.tell({"revoked": key_id, "reason": reason})
 
 
 @keys.command(name="list")
@@ -94,14 +101,18 @@ def list_(platform: PlatformView, as_json: bool) -> None:
 
 @keys.command()
 @click.option("--most", default=50, show_default=True, type=click.IntRange(min=1), help="So many acts, the newest.")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON list.")
 @platform_options
-def audit(platform: PlatformView, most: int) -> None:
-    """The audit log of administrative acts, newest first, as JSON lines."""
+def audit(platform: PlatformView, most: int, as_json: bool) -> None:
+    """The audit log of administrative acts, newest first, as JSON lines; with --json as one list."""
     from tidemill.access.storage.audit import acts
 
-    for act in acts(audit_engine(platform), most):
-        line = {"at": _iso(act.at), "by": act.by, "act": act.act, "subject": act.subject, "detail": act.detail}
-        click.echo(json.dumps(line))
+    told = [
+        {"at": _iso(act.at), "by": act.by, "act": act.act, "subject": act.subject, "detail": act.detail}
+        for act in acts(audit_engine(platform), most)
+    ]
+    for text in [json.dumps(told, indent=2)] if as_json else map(json.dumps, told):
+        click.echo(text)
 
 
 def _store(platform: PlatformView) -> KeyStore:
@@ -120,9 +131,11 @@ def _known(act: Any, platform: PlatformView) -> Any:
         raise click.ClickException(str(error)) from None
 
 
-def _tell(issued: Issued) -> None:
-    click.echo(f"key {issued.record.key_id} ({', '.join(sorted(issued.record.scopes))}); it is shown this once:")
-    click.echo(issued.text)
+def _tell(said: Output, issued: Issued) -> None:
+    if said.as_json:  # the key itself stands in one place alone
+        return said.tell(_row(issued.record) | {"secret": issued.text})
+    said.say(f"key {issued.record.key_id} ({', '.join(sorted(issued.record.scopes))}); it is shown this once:")
+    return said.say(issued.text)
 
 
 def _row(record: KeyRecord) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tidemill_cli.json_option import Output, json_option
 from tidemill_cli.platform_options import platform_options, shown_errors
 from tidemill_operations.acts import note_act
 
@@ -148,24 +149,29 @@ def plan(platform: PlatformView, principals: tuple[str, ...], as_json: bool, scr
     show_default=True,
     help="Where to write what may not be done here.",
 )
+@json_option
 @platform_options
-def apply(platform: PlatformView, principals: tuple[str, ...], change_configs: bool, script: Path) -> None:
+def apply(
+    platform: PlatformView, principals: tuple[str, ...], change_configs: bool, script: Path, said: Output
+) -> None:
     """Create the topics that are missing, and the rights of the services named by --principal. A model's topics that
     have fewer partitions than another of them, or than its source, get as many; else what exists stays as it is. What
     this principal may not do is written as a script for whoever may (exit code 3).
     """
-    _apply(platform, principals, script, change_configs=change_configs)
+    _apply(platform, principals, script, said, change_configs=change_configs)
 
 
 @topics.command("create")
+@json_option
 @platform_options
-def create(platform: PlatformView) -> None:
+def create(platform: PlatformView, said: Output) -> None:
     """Create the topics that are missing: `apply` without rights."""
-    _apply(platform, (), SCRIPT, change_configs=False)
+    _apply(platform, (), SCRIPT, said, change_configs=False)
 
 
 @topics.command("check")
-def check() -> None:
+@json_option
+def check(said: Output) -> None:
     """Refuse a schema that cannot read what was written with an earlier one: by the history in schemas/, and
     by the registry where one is configured (TIDEMILL_SCHEMA_REGISTRY_URL). Needs no Kafka. Exit code 1 names each
     problem.
@@ -175,24 +181,29 @@ def check() -> None:
 
     with shown_errors():
         problems = schema_problems(find_platform(needed=False))
+    said.tell({"problems": problems})
     _end_with(problems)
-    click.echo("every record schema reads all its earlier versions")
+    said.say("every record schema reads all its earlier versions")
 
 
 @topics.command("prepare")
 @principal_options
+@json_option
 @platform_options
-def prepare(platform: PlatformView, principals: tuple[str, ...]) -> None:
+def prepare(platform: PlatformView, principals: tuple[str, ...], said: Output) -> None:
     """What a release of the platform begins with: `check`, the tables of keys and the audit log brought up to date, and
     `apply`. Where one of them fails, those after it are not done; again it changes nothing.
     """
     from tidemill_operations.acts import audit_engine
     from tidemill_operations.provision.check import schema_problems
 
-    _end_with(schema_problems(platform))
+    problems = schema_problems(platform)
+    if problems:
+        said.tell({"problems": problems})
+    _end_with(problems)
     audit_engine(platform).dispose()
-    click.echo("every record schema reads all its earlier versions; keys and audit log have their tables")
-    _apply(platform, principals, SCRIPT, change_configs=False)
+    said.say("every record schema reads all its earlier versions; keys and audit log have their tables")
+    _apply(platform, principals, SCRIPT, said, change_configs=False)
 
 
 def _end_with(problems: list[str]) -> None:
@@ -203,7 +214,9 @@ def _end_with(problems: list[str]) -> None:
         raise SystemExit(1)
 
 
-def _apply(platform: PlatformView, principals: tuple[str, ...], script: Path, *, change_configs: bool) -> None:
+def _apply(
+    platform: PlatformView, principals: tuple[str, ...], script: Path, said: Output, *, change_configs: bool
+) -> None:
     from tidemill_operations.provision.planning import apply_plan, make_plan
 
     made = make_plan(platform, principals)
@@ -217,10 +230,20 @@ def _apply(platform: PlatformView, principals: tuple[str, ...], script: Path, *,
         note_act(platform, "topics.apply", platform.settings.prefix, changes=changes, configs=change_configs)
     done = apply_plan(platform, made, configs=change_configs)
     for line in done.done:
-        click.echo(line)
+        said.say(line)
+    refused = [{"what": what, "why": why} for what, why in done.refused.items()]
+    said.tell(
+        {
+            "problems": [],
+            "done": list(done.done),
+            "refused": refused,
+            "waiting": list(made.waiting),
+            "script": str(script) if refused else None,
+        }
+    )
     if not done.refused:
         if not done.done:
-            click.echo("all topics exist, with as many partitions as they must have")
+            said.say("all topics exist, with as many partitions as they must have")
         return
     for what, why in done.refused.items():
         click.echo(f"not done: {what}: {why}", err=True)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tidemill.contracts.model_file.load import load_model, model_files
 from tidemill.contracts.schemas.catalog import MODELS_FOLDER
@@ -66,12 +65,11 @@ def _must_be_the_only_one(name: str, file: Path, models_dir: Path) -> None:
             raise NotPossible(f"{other} has a model {name!r} already: say --name NAME")
 
 
-def as_json(new: NewModel, files: list[Path]) -> str:
-    """What was written, for programs."""
-    found = {
+def as_dict(new: NewModel, files: list[Path]) -> dict[str, Any]:
+    """What was written, as JSON can hold it."""
+    return {
         "model": new.name,
         "files": [str(path) for path in files],
         "push": list(new.push),
         "notes": list(new.notes),
     }
-    return json.dumps(found, indent=2)
