@@ -26,7 +26,7 @@ def socket(tmp_path: Path) -> Iterator[str]:
 
 def test_a_rate_holds_over_processes(socket: str) -> None:
     async def ask() -> list[int]:
-        processes = [SharedRates(f"redis+unix://{socket}", "t-", CircuitBreaker("redis")) for _ in range(2)]
+        processes = [SharedRates(f"unix://{socket}", "t-", CircuitBreaker("redis")) for _ in range(2)]
         return [await processes[n % 2].wait_s("4/minute", "key:a") for n in range(6)]
 
     waits = asyncio.run(ask())

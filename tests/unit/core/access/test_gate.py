@@ -103,13 +103,36 @@ def test_while_redis_is_away_rates_are_counted_here_and_it_is_not_asked_at_every
     breaker = CircuitBreaker("redis", failures=2)
 
     async def ask() -> list[int]:
-        rates = SharedRates(f"redis+unix://{tmp_path / 'nobody.sock'}", "t-", breaker)
+        rates = SharedRates(f"unix://{tmp_path / 'nobody.sock'}", "t-", breaker)
         return [await rates.wait_s("4/minute", "key:a") for _ in range(6)]
 
     waits = asyncio.run(ask())
     assert waits[:4] == [0, 0, 0, 0]
     assert all(wait > 0 for wait in waits[4:])
     assert breaker.is_open
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("redis://redis:6379/0", "redis://redis:6379/0"),
+        ("rediss://:word@redis:6380/1", "rediss://:word@redis:6380/1"),
+        ("unix:///run/redis.sock", "unix:///run/redis.sock"),
+        ("redis+unix:///run/redis.sock", "unix:///run/redis.sock"),
+        ("", None),
+    ],
+)
+def test_redis_has_one_spelling_for_rates_answers_and_scores(given: str, kept: str | None) -> None:
+    settings = AccessSettings(redis_url=given)
+    assert settings.redis_url == kept
+    if kept is not None:
+        SharedRates(kept, "t-", CircuitBreaker("redis"))
+
+
+@pytest.mark.parametrize("given", ["redis:6379", "valkey://redis:6379", "unix://"])
+def test_an_address_of_redis_that_nothing_here_can_ask_is_refused_with_what_it_may_be(given: str) -> None:
+    with pytest.raises(ValidationError, match="redis://HOST:PORT/0, rediss://HOST:PORT/0 or unix:///PATH/OF/SOCKET"):
+        AccessSettings(redis_url=given)
 
 
 def test_a_rate_that_is_none_is_refused_at_the_start() -> None:

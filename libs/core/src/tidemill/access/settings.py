@@ -48,8 +48,9 @@ class AccessSettings(CommonSettings):
         30.0, gt=0, description="How long a body may take, in s; a second more for each 16 KiB of it."
     )
     redis_url: str | None = Field(
-        None, description="Redis for rates over all processes, redis://HOST:PORT/0; without one: per process."
-    )
+        None, description="Redis for rates over all processes: redis://HOST:PORT/0, rediss:// over TLS, unix://SOCKET; "
+        "without one: per process.",
+    )  # fmt: skip
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins of web pages that may ask, separated by commas; * for all, empty: none but its own."
     )
@@ -67,6 +68,19 @@ class AccessSettings(CommonSettings):
         for network in value:
             ipaddress.ip_network(network, strict=False)
         return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str | None) -> str | None:
+        """One spelling for all that ask Redis: each library has others of its own."""
+        if not value:
+            return None
+        scheme, _, rest = value.partition("://")
+        if scheme not in ("redis", "rediss", "unix", "redis+unix") or not rest:
+            raise ValueError(
+                "an address of Redis is redis://HOST:PORT/0, rediss://HOST:PORT/0 or unix:///PATH/OF/SOCKET"
+            )
+        return f"{scheme.removeprefix('redis+')}://{rest}"
 
     def door_limits(self) -> DoorLimits:
         """How many connections, and how slow they may be."""

@@ -59,14 +59,17 @@ class LocalRates:
 
 
 class SharedRates:
-    """Rates counted in Redis, over all processes; in this process while Redis is away."""
+    """Rates counted in Redis, over all processes; in this process while Redis is away. `redis_url`: redis://, rediss://
+    or unix://.
+    """
 
     shared = True
 
     def __init__(self, redis_url: str, prefix: str, breaker: CircuitBreaker) -> None:
         options: Any = {"socket_timeout": REDIS_TIMEOUT_S, "socket_connect_timeout": REDIS_TIMEOUT_S}
         key_prefix = f"{prefix}tidemill-rates"
-        self._storage = RedisStorage(f"async+{redis_url}", implementation="redispy", key_prefix=key_prefix, **options)
+        known = redis_url.replace("unix://", "redis+unix://", 1) if redis_url.startswith("unix://") else redis_url
+        self._storage = RedisStorage(f"async+{known}", implementation="redispy", key_prefix=key_prefix, **options)
         self._limiter = SharedLimiter(self._storage)
         self._local = LocalRates()
         self._breaker = breaker
