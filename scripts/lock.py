@@ -38,13 +38,13 @@ class Project:
         return table["name"], cls(pyproject.parent, tuple(table.get("dependencies", ())), extras)
 
 
-def projects() -> dict[str, Project]:
+def projects(root: Path = ROOT) -> dict[str, Project]:
     """Our packages by distribution name."""
-    return dict(Project.read(path) for path in sorted(ROOT.glob("*/*/pyproject.toml")))
+    return dict(Project.read(path) for path in sorted(root.glob("*/*/pyproject.toml")))
 
 
 def third_party(names: list[str], ours: dict[str, Project]) -> list[str]:
-    """The requirements on others' packages of ours named like `tidemill[kafka]`, followed through our own."""
+    """The requirements on others' packages of ours named like `tidemill-core[kafka]`, followed through our own."""
     found: set[str] = set()
     seen: set[str] = set()
     queue = list(names)
@@ -139,9 +139,9 @@ def main() -> None:
     compile_lock(["checkov"], checks, "What looks at manifests for what is insecure.")
     servers = ["bentoml", "granian", "httptools", "litserve", "mlserver", "onnxruntime", "orjson", "uvloop"]
     compile_lock(servers, ROOT / "benchmarks/servers.txt", "Model servers of others, beside which ours is measured.")
-    cli = ours["tidemill-cli"]
+    cli = ours["tidemill"]
     target = cli.folder / "requirements.txt"
-    compile_lock(third_party(["tidemill-cli[production]"], ours), target, "What the command needs in an image.", dev)
+    compile_lock(third_party(["tidemill[production]"], ours), target, "What the command needs in an image.", dev)
 
 
 if __name__ == "__main__":

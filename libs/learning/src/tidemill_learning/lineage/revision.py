@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from tidemill import __version__
 
 
 def code_revision(given: str = "", place: Path = Path(__file__)) -> str:
     """What the settings say; else the commit of the checkout that `place` lies in (with `-dirty` where files differ
-    from it); else the package's version, or that nobody knows. Never empty.
+    from it); else the package's version. Never empty.
     """
     return given.strip() or _commit(place) or _package()
 
@@ -21,10 +22,7 @@ def is_commit(revision: str) -> bool:
 
 
 def _package() -> str:
-    try:
-        return f"tidemill-learning {version('tidemill-learning')}"
-    except PackageNotFoundError:  # an image has the code beside its packages
-        return "unknown"
+    return f"tidemill-learning {__version__}"
 
 
 def _commit(place: Path) -> str:

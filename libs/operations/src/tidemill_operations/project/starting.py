@@ -32,13 +32,13 @@ jobs:
       - uses: actions/checkout@v4
       - uses: actions/setup-python@v5
         with: {python-version: "3.12"}
-      - run: pip install tidemill-cli
+      - run: pip install tidemill
       - run: tidemill check
 """
 README: Final = """\
 # {name}
 
-A project of [Tidemill](https://pypi.org/project/tidemill/), a machine-learning loop on Kafka that turns by itself.
+A project of Tidemill, a machine-learning loop on Kafka that turns by itself.
 
 ```
 {commands}

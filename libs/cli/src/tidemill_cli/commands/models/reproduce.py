@@ -37,7 +37,7 @@ def reproduce(platform: PlatformView, model: str, version: int, as_json: bool) -
     the code, each with its cure. Exit code 0 where all agree, else 1. docs/lineage.md tells more.
     """
     if any(importlib.util.find_spec(module) is None for module in LEARNERS):
-        raise click.UsageError("the learners are not installed here: pip install 'tidemill-cli[backtest]'")
+        raise click.UsageError("the learners are not installed here: pip install 'tidemill[backtest]'")
     from tidemill_cli.rendering.progress import steps_bar
     from tidemill_operations.reach import ensure_reachable
     from tidemill_operations.reproduce.again import reproduce as again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import signal
 import threading
@@ -55,8 +56,12 @@ NOT_OVERRIDDEN = ("TIDEMILL_KAFKA_BOOTSTRAP", "TIDEMILL_PREFIX", "TIDEMILL_MODEL
     help="Folder with schemas/ and models/; else TIDEMILL_SCHEMAS and TIDEMILL_MODELS_DIR, or those of this folder.",
 )
 @click.option("--fresh", is_flag=True, help="Forget everything in the data folder first.")
-@click.option("--mlflow/--no-mlflow", default=True, show_default=True, help="Run MLflow's own pages too.")
-def up(kafka: str | None, prefix: str, models: str, var: Path, root: Path | None, fresh: bool, mlflow: bool) -> None:
+@click.option(
+    "--mlflow/--no-mlflow", default=None, help="Run MLflow's own pages too; they are where MLflow is installed."
+)
+def up(
+    kafka: str | None, prefix: str, models: str, var: Path, root: Path | None, fresh: bool, mlflow: bool | None
+) -> None:
     """Run the platform until Ctrl-C; prints its addresses.
 
     Everything is kept in the data folder and found again at the next start. Then, in another terminal:
@@ -76,6 +81,7 @@ def up(kafka: str | None, prefix: str, models: str, var: Path, root: Path | None
     from tidemill_embedded.errors import StartInterrupted
     from tidemill_embedded.platform import Platform, PlatformOptions, remove_data
 
+    pages = mlflow_pages(mlflow)
     console = make_console()
     stated = {name: os.environ[name] for name in apply_config()}
     folders = model_folders(root, os.environ)
@@ -91,7 +97,7 @@ def up(kafka: str | None, prefix: str, models: str, var: Path, root: Path | None
             models=[name.strip() for name in models.split(",") if name.strip()],
             kafka=kafka or stated.get("TIDEMILL_KAFKA_BOOTSTRAP"),
             prefix=prefix,
-            mlflow_server=mlflow,
+            mlflow_server=pages,
             env_overrides={name: stated[name] for name in stated if name not in NOT_OVERRIDDEN} | folders,
             on_news=lambda news: console.print(f"[yellow]{news}[/]", highlight=False),
         ),
@@ -108,6 +114,16 @@ def up(kafka: str | None, prefix: str, models: str, var: Path, root: Path | None
     for name in platform.overdue:
         console.print(f"{name} did not end in time and was killed", highlight=False)
     console.print("stopped")
+
+
+def mlflow_pages(wanted: bool | None) -> bool:
+    """Whether MLflow's pages are run: as told, else where it is installed. The trainer's own client is not enough for
+    them. Raises UsageError where they are asked for and not there.
+    """
+    there = any(True for _ in importlib.metadata.distributions(name="mlflow"))
+    if wanted and not there:
+        raise click.UsageError("MLflow's pages are not installed here: pip install 'tidemill[mlflow]'")
+    return there if wanted is None else wanted
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""A registry that speaks Confluent's REST API, by Confluent's own client. Needs the extra `tidemill[registry]`.
+"""A registry that speaks Confluent's REST API, by Confluent's own client. Needs the extra `tidemill-core[registry]`.
 
 The client knows passwords, OAuth, mutual TLS and proxies; this module says what its answers mean here. An answer that
 is none (HTML from a proxy, a body cut short, a token endpoint that is away) and refused credentials may all pass
@@ -42,7 +42,7 @@ class HttpRegistry:
         try:
             from confluent_kafka.schema_registry import SchemaRegistryClient
         except ImportError as error:
-            raise ConfigError(f"a schema registry needs the extra `tidemill[registry]`: {error}") from error
+            raise ConfigError(f"a schema registry needs the extra `tidemill-core[registry]`: {error}") from error
         plain, userinfo = _without_userinfo(url)
         given = {**({"basic.auth.user.info": userinfo} if userinfo else {}), **(properties or {})}
         self._url = plain

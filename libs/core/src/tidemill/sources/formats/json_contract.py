@@ -1,4 +1,4 @@
-"""A JSON Schema of a registry as a check of documents. Needs the extra `tidemill[json-schema]`.
+"""A JSON Schema of a registry as a check of documents. Needs the extra `tidemill-core[json-schema]`.
 
 Drafts 4 to 2020-12, as `$schema` says (2020-12 where it says nothing). Nothing is fetched from the network: what a
 schema refers to is what the registry has as its references. `format` is checked in the drafts where it is a rule.

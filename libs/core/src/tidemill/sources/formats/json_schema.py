@@ -87,7 +87,7 @@ class JsonSchema:
         try:
             from tidemill.sources.formats.json_contract import UnusableSchema, from_registry
         except ImportError as error:
-            raise ConfigError(f"JSON Schema sources need the extra `tidemill[json-schema]`: {error}") from error
+            raise ConfigError(f"JSON Schema sources need the extra `tidemill-core[json-schema]`: {error}") from error
         entry = self._registry.entry(number)
         if entry is None:
             return Unreadable(f"the schema registry has no schema under id {number}", "UnknownSchema")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
 
+from tidemill import __version__
 from tidemill.json.values import cut
 from tidemill.service import Health
 from tidemill.web.content import JSON
@@ -28,7 +28,7 @@ def add_v2(app: FastAPI, predicting: Predicting, health: Health) -> None:
 
     @app.get("/v2")
     async def server() -> Response:
-        return json_response({"name": "tidemill", "version": _version(), "extensions": ["binary_tensor_data"]})
+        return json_response({"name": "tidemill", "version": __version__, "extensions": ["binary_tensor_data"]})
 
     @app.get("/v2/health/live")
     async def live() -> Response:
@@ -145,10 +145,3 @@ def _metadata(endpoint: ModelEndpoint) -> dict[str, Any]:
         "inputs": inputs_of(endpoint),
         "outputs": outputs_of(endpoint),
     }
-
-
-def _version() -> str:
-    try:
-        return version("tidemill-inference")
-    except PackageNotFoundError:  # in an image its files lie on the path without metadata
-        return "0"
