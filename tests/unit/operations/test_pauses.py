@@ -1,13 +1,38 @@
-"""What `tidemill status` says of paused topics and of tombstones."""
+"""What `tidemill status` says of paused topics, of tombstones and of the budget of fits."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
+from tidemill_operations.standing.governor import FITS_LEFT, HELD_BACK, fits_left
 from tidemill_operations.standing.pauses import standing
 from tidemill_operations.standing.tombstones import tombstones
+
+
+@contextmanager
+def metrics(text: bytes) -> Iterator[str]:
+    """The URL of a service that has these metrics."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def control(model: str, role: str, action: str, at: int = 0) -> dict[str, Any]:
@@ -46,22 +71,14 @@ def test_tombstones_are_counted_by_model_over_all_validators_that_answer() -> No
             (b"loan", b"raw", b"dead", 9),
         ]
     )  # fmt: skip
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with metrics(text) as url:
         processes = {"validator": {"url": url}, "validator-2": {"url": url}, "ingest": {"url": url}, "validator-3": {}}
         assert tombstones({"processes": processes}) == {"loan": 10}
-    finally:
-        server.shutdown()
-        server.server_close()
+
+
+def test_fits_that_are_left_and_held_back_are_the_trainers_own_words() -> None:
+    lines = [f'{FITS_LEFT}{{model="loan"}} 0', f'{HELD_BACK}{{model="loan"}} 1', f'{FITS_LEFT}{{model="b"}} 3',
+             f'{HELD_BACK}{{model="b"}} 0', ""]  # fmt: skip
+    with metrics("\n".join(lines).encode()) as url:
+        processes = {"trainer": {"url": url}, "ingest": {"url": url}, "trainer-release": {}}
+        assert fits_left({"processes": processes}) == {"loan": (0, True), "b": (3, False)}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tidemill_cli.platform_options import platform_options
+from tidemill_operations.standing import governor
 from tidemill_operations.standing.first_version import until_the_first
 from tidemill_operations.standing.groups import PROFILE
 from tidemill_operations.standing.pauses import read_pauses
@@ -30,20 +31,20 @@ BACK_MS = 7 * 24 * 3_600_000
 @platform_options
 def status(platform: PlatformView, as_json: bool) -> None:
     """What runs, what lags, what serves, what drifted lately, what was set aside, what is paused, what has too few rows
-    to be watched.
+    to be watched, what is missing until a first version, and which requests for a new version were refused, and why.
 
     Processes are known only for a platform that runs on this machine (`tidemill up`).
     """
     pauses = read_pauses(platform)
     aside = tombstones(platform.facts)
-    uneven = _uneven(platform)
+    uneven, budget = _uneven(platform), governor.fits_left(platform.facts)
     found = {
         "broker": platform.facts.get("broker", {"bootstrap": platform.settings.kafka_bootstrap}),
         "processes": _processes(platform.facts),
         "groups": _groups(platform),
         "models": [
             {
-                **_model(platform, name),
+                **_model(platform, name, budget),
                 "tombstones": aside.get(name, 0),
                 "paused": [pause.facts() for pause in pauses if pause.model == name],
                 "partitions": uneven[name],
@@ -63,6 +64,8 @@ def status(platform: PlatformView, as_json: bool) -> None:
         for model in found["models"]:
             for told in model["too_few"]:
                 click.secho(f"{model['model']}: {told}", fg="yellow")
+            for told in governor.told(model):
+                click.secho(told, fg="yellow")
         for pause in pauses:
             click.secho(pause.line(), fg="red")
         for problem in filter(None, uneven.values()):
@@ -134,7 +137,7 @@ def _groups(platform: PlatformView) -> list[dict[str, Any]]:
     return rows
 
 
-def _model(platform: PlatformView, name: str) -> dict[str, Any]:
+def _model(platform: PlatformView, name: str, budget: dict[str, tuple[int, bool]]) -> dict[str, Any]:
     from tidemill_operations.dead_letters.counting import open_about
     from tidemill_operations.feed import read_all
     from tidemill_operations.standing.label_counts import labels_met
@@ -143,6 +146,7 @@ def _model(platform: PlatformView, name: str) -> dict[str, Any]:
     since = int(datetime.now(tz=UTC).timestamp() * 1000) - BACK_MS
     serving = max((n.datum for n in read_all(platform, "model_versions", name)), key=lambda d: d["epoch"], default=None)
     runs = read_all(platform, "retrain_runs", name)
+    requests, lately = read_all(platform, "retrain_requests", name, since), [n for n in runs if n.at_ms >= since]
     drift = read_all(platform, "drift_events", name, since)
     performance = read_all(platform, "model_performance", name, since)
     of_stream = [news for news in performance if news.datum["source"] != "rest"]
@@ -160,6 +164,7 @@ def _model(platform: PlatformView, name: str) -> dict[str, Any]:
         "metrics": (of_stream or performance)[-1].datum["metrics"] if performance else {},
         "dead_letters_about": sum(letter.count for letter in letters),
         "dead_letters_exact": all(letter.exact for letter in letters),
+        "governor": governor.governed(platform.models[name], requests, lately, budget).facts(),
         "labels": met.labels,
         "first_after": platform.models[name].training.first_after,
         "labels_without_event": met.orphans,
