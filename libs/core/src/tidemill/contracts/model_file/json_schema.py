@@ -9,11 +9,14 @@ schemas/model-file.schema.json`.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import tidemill.contracts.model_file.vocabulary as words
 from tidemill.contracts.model_file.expectations import BETWEEN, WHOLE_NUMBERS
-from tidemill.contracts.model_file.fields import PLAIN_STEPS, PRIVACY
+from tidemill.contracts.model_file.fields import KEPT_BY_MASK, PLAIN_STEPS, PRIVACY
+from tidemill.contracts.model_file.keys.defaults import default_values
+from tidemill.contracts.model_file.keys.notes import NOTES
 from tidemill.contracts.model_file.load import MODEL_NAME, OPTIONAL, REQUIRED
 from tidemill.contracts.model_file.units import UNITS
 
@@ -21,12 +24,10 @@ _NUMBER_TEXT = "^[0-9](_?[0-9])*$"
 _DURATION = {
     "type": "string",
     "pattern": r"^\s*[0-9](_?[0-9])*(\.[0-9]+)?\s*(ms|s|m|h|d|w)\s*$",
-    "description": "A duration: a number and one of ms, s, m, h, d, w, such as 12h.",
 }
 _RATE = {
     "type": "string",
     "pattern": r"^\s*[0-9](_?[0-9])* ((a|an|per) (minute|hour|day|week)|in [0-9](_?[0-9])*)\s*$",
-    "description": "A rate, such as 3 a day, or fits in labelled rows, such as 15 in 40_000 (the default).",
 }
 _PERCENT = {"type": "string", "pattern": r"^\s*[0-9](_?[0-9])*(\.[0-9]+)?\s*%\s*$"}
 _TEXT = {"type": "string", "minLength": 1}
@@ -41,20 +42,12 @@ def model_file_schema() -> dict[str, Any]:
         "model": {"type": "string", "pattern": f"^(?:{MODEL_NAME.pattern})$"},
         "description": _TEXT,
         "owner": _TEXT,
-        "schema": {
-            "type": "string",
-            "pattern": r"^[^/]+\.avsc$",
-            "description": "A file in schemas/models/.",
-        },
-        "entity": {**_TEXT, "description": "The field that is the record key: order is kept for each."},
-        "event_id": {**_TEXT, "description": "The field that tells a repeat: the idempotency key."},
-        "unique": {
-            "enum": ["on", "off", True, False],
-            "description": "Whether an event id that comes again within a year is set aside (on); by an expectation"
-            " `expect_column_values_to_be_unique` of the event id, within a span of your own.",
-        },
-        "event_time": {**_TEXT, "description": "The field with the time of the event, a timestamp-millis."},
-        "source": {**_source(), "description": "Where the events are already on a topic of your own."},
+        "schema": {"type": "string", "pattern": r"^[^/]+\.avsc$"},
+        "entity": _TEXT,
+        "event_id": _TEXT,
+        "unique": {"enum": ["on", "off", True, False]},
+        "event_time": _TEXT,
+        "source": _source(),
         "target": _target(),
         "features": {"type": "object", "minProperties": 1, "additionalProperties": _feature()},
         "expectations": {
@@ -68,7 +61,7 @@ def model_file_schema() -> dict[str, Any]:
         "drift": _object({"window": {"anyOf": [_count(1), _DURATION]}, "watch": _some(words.WATCH)}),
         "retrain": _object(
             {
-                "on": _retrain_on(),
+                "on": _some(words.RETRAIN_ON),
                 "cooldown": _DURATION,
                 "at_most": _RATE,
                 "mixtures": _mixtures(),
@@ -82,8 +75,20 @@ def model_file_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Tidemill model file",
-        **_object(properties, REQUIRED),
+        **_told(_object(properties, REQUIRED), "", default_values()),
     }
+
+
+def _told(shape: dict[str, Any], prefix: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """A section with what each of its keys means, its default and an example."""
+    keys = {}
+    for name, key in shape["properties"].items():
+        path = prefix + name
+        description, example = NOTES[path]
+        inner = _told(key, f"{path}.", defaults) if "properties" in key else key
+        default = {"default": defaults[path]} if path in defaults else {}
+        keys[name] = {**inner, "description": description, **default, "examples": [example]}
+    return {**shape, "properties": keys}
 
 
 def _object(properties: dict[str, Any], required: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -100,18 +105,9 @@ def _some(options: tuple[str, ...]) -> dict[str, Any]:
     return {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"enum": list(options)}}
 
 
-def _retrain_on() -> dict[str, Any]:
-    said = "Without quality no fits follow a change of answers or the growth of the data; the first version is made."
-    return {**_some(words.RETRAIN_ON), "description": said}
-
-
 def _mixtures() -> dict[str, Any]:
-    said = (
-        "So many times in labelled rows, up to three versions together take over as one, weighted by how well they "
-        "answer lately, such as 40 in 40_000; off (the default): each version answers alone."
-    )
     count = {"type": "string", "pattern": r"^\s*[0-9](_?[0-9])* in [0-9](_?[0-9])*\s*$"}
-    return {"anyOf": [{"enum": ["off", False]}, count], "description": said}
+    return {"anyOf": [{"enum": ["off", False]}, count]}
 
 
 def _target() -> dict[str, Any]:
@@ -120,13 +116,10 @@ def _target() -> dict[str, Any]:
         {
             "label": _TEXT,
             "task": {"enum": list(words.TASKS)},
-            "delay": {**_DURATION, "description": "How late labels usually are; training leaves such a gap."},
-            "expires": {**_DURATION, "description": "A prediction without a label by then stays without."},
-            "source": {**_source(labels=True), "description": "Where the labels are already on a topic of your own."},
-            "cost": {
-                **_object(dict.fromkeys(costs, _ABOVE_ZERO), costs),
-                "description": "What a wrong decision of a binary model costs: it decides where that is least.",
-            },
+            "delay": _DURATION,
+            "expires": _DURATION,
+            "source": _source(labels=True),
+            "cost": _object(dict.fromkeys(costs, _ABOVE_ZERO), costs),
         },
         ("label", "task"),
     )
@@ -139,14 +132,14 @@ def _source(labels: bool = False) -> dict[str, Any]:
     if labels:
         fields = _object(dict.fromkeys(words.LABEL_FIELDS, place))
     properties = {
-        "topic": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,249}$", "description": "Its full name."},
+        "topic": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,249}$"},
         "format": {"enum": list(words.FORMATS)},
-        "event_id": {**_TEXT, "description": "A field, header:NAME, or coordinates (topic-partition-offset)."},
-        "event_time": {**place, "description": "A field, or record: the time of the Kafka record."},
-        "key": {**_TEXT, "description": "Where the entity stands: a field, header:NAME, or record (its key)."},
-        "fields": {**fields, "description": "Fields of the record whose place in the source has another name."},
-        "schema": {**_TEXT, "description": "The producers' schema in schemas/models/, where no registry has it."},
-        "message": {**_TEXT, "description": "The Protobuf message in that file."},
+        "event_id": _TEXT,
+        "event_time": place,
+        "key": _TEXT,
+        "fields": fields,
+        "schema": _TEXT,
+        "message": _TEXT,
     }
     if labels:
         del properties["key"]
@@ -172,9 +165,9 @@ def _expectation(name: str) -> dict[str, Any]:
     body = _object(
         {
             **{argument: _argument(name, argument) for argument in taken},
-            "severity": {"enum": [*severities]},
+            "severity": {"enum": [*severities], "default": "warning" if by_window else "critical"},
             **({"mostly": _SHARE} if name in words.ROW_EXPECTATIONS else {}),
-            **({"over": _DURATION} if by_window or name in words.ROW_EXPECTATIONS else {}),
+            **({"over": {**_DURATION, "default": "1d"}} if by_window or name in words.ROW_EXPECTATIONS else {}),
         },
         tuple(argument for argument in taken if argument not in words.OPTIONAL_ARGUMENTS),
     )
@@ -233,12 +226,17 @@ def _normalise() -> dict[str, Any]:
         ]
     }
     steps = {"oneOf": [step, {"type": "array", "minItems": 1, "items": step}]}
-    return {"type": "object", "additionalProperties": steps, "description": "What is done to fields before checks."}
+    return {"type": "object", "additionalProperties": steps}
 
 
 def _privacy() -> dict[str, Any]:
-    rule = {"oneOf": [{"enum": list(PRIVACY)}, _object({"mask": _object({"keep_last": _count(0)})}, ("mask",))]}
-    return {"type": "object", "additionalProperties": rule, "description": "What becomes of personal fields in clean."}
+    rule = {
+        "oneOf": [
+            {"enum": list(PRIVACY)},
+            _object({"mask": _object({"keep_last": {**_count(0), "default": KEPT_BY_MASK}})}, ("mask",)),
+        ]
+    }
+    return {"type": "object", "additionalProperties": rule}
 
 
 def _training() -> dict[str, Any]:
@@ -247,37 +245,27 @@ def _training() -> dict[str, Any]:
     weights = {"type": "object", "minProperties": 1, "additionalProperties": weight}
     return _object(
         {
-            "first_after": {**_count(1), "description": "Labelled rows before the first version."},
-            "newest": {**_count(1), "description": "Learn from at most so many of the newest labelled rows."},
+            "first_after": _count(1),
+            "newest": _count(1),
             "split": {"type": "array", "items": _count(1), "minItems": 3, "maxItems": 3},
             "candidates": _some(words.CANDIDATES),
-            "budget": {**_DURATION, "description": "How long a search may take, in wall-clock time."},
+            "budget": _DURATION,
             "metric": {"enum": metrics},
             "gate": _object({"at_least": {"type": "number"}, "better_by": {"type": "number"}}),
-            "class_weights": {
-                "anyOf": [{"enum": [words.BALANCED]}, weights],
-                "description": "How much a row of each class counts when it is learned from.",
-            },
+            "class_weights": {"anyOf": [{"enum": [words.BALANCED]}, weights]},
         }
     )
 
 
 def _release() -> dict[str, Any]:
-    limits = _object(
-        {
-            "errors": {**_PERCENT, "description": "Share of records without an answer."},
-            "p95": {**_DURATION, "description": "95th percentile of the time of one scoring call."},
-            "shift": {**_PERCENT, "description": "Largest distance between the arms' distributions of scores."},
-        }
-    )
     return _object(
         {
-            "mode": {"enum": list(words.MODES), "description": "How a new version takes over."},
-            "stages": {"type": "array", "minItems": 1, "items": _PERCENT, "description": "Rising shares."},
-            "hold": {**_DURATION, "description": "How long a stage lasts at least, in wall-clock time."},
-            "approval": {"type": "boolean", "description": "A person must let the challenger answer."},
-            "labels": {**_count(0), "description": "Labels to compare at most before the end."},
-            "limits": limits,
+            "mode": {"enum": list(words.MODES)},
+            "stages": {"type": "array", "minItems": 1, "items": _PERCENT},
+            "hold": _DURATION,
+            "approval": {"type": "boolean"},
+            "labels": _count(0),
+            "limits": _object({"errors": _PERCENT, "p95": _DURATION, "shift": _PERCENT}),
         }
     )
 
