@@ -17,7 +17,7 @@ KAFKA ?=
 export PYTHONDONTWRITEBYTECODE :=
 TIDEMILL := .venv/bin/tidemill
 
-.PHONY: help setup demo up kafka test lint types unit contract broker faults faults-full e2e packaging dist containers bench manifests lock format clean
+.PHONY: help setup demo up kafka test lint types unit contract broker faults faults-full e2e packaging dist containers bench manifests reference asyncapi site lock format clean
 
 help: ## what there is to do
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -90,6 +90,13 @@ bench: setup ## measure speed beside the limit and peers (NAME=validator for one
 
 manifests: setup ## write what of deploy/kubernetes follows from models, schemas and alerts
 	@$(PY) scripts/manifests.py
+
+reference: setup ## write docs/reference from the code: model file, settings, commands, metrics, REST, topics
+	@$(PY) scripts/reference.py
+
+asyncapi: ## ask AsyncAPI's own parser about docs/reference/asyncapi.yaml (needs Node; not part of `make test`)
+	@mkdir -p var/asyncapi && cp scripts/asyncapi/* var/asyncapi/
+	@cd var/asyncapi && npm ci --silent --no-audit --no-fund && node check.mjs ../../docs/reference/asyncapi.yaml
 
 lock: setup ## write the lock files anew from the pyproject files (ARGS=--upgrade for newer versions)
 	@$(PY) scripts/lock.py $(ARGS)

@@ -58,16 +58,24 @@ def config_text(project: str) -> str:
         "# A variable TIDEMILL_<NAME> of the environment wins over what stands here; without either the default holds.",
         "# Settings of Kafka's client have their own names behind kafka_, such as kafka_security_protocol.",
     ]
+    for title, own in settings_by_part():
+        lines += ["", f"# == {title}"]
+        for key, field in own.items():
+            lines += ["", *(f"# {line}" for line in wrap(field.description or "", WIDTH))]
+            lines.append(f"# {key}: {default_text(field)}".rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def settings_by_part() -> Iterator[tuple[str, dict[str, FieldInfo]]]:
+    """What a part is called, and its settings by the key that `tidemill.yaml` has for them; each stands once, where it
+    comes first.
+    """
     known: set[str] = set()
     for name, title in MODULES:
         own = {key: field for cls in _classes(name) for key, field in _own(cls, known).items()}
         known |= own.keys()
         if own:
-            lines += ["", f"# == {title}"]
-        for key, field in own.items():
-            lines += ["", *(f"# {line}" for line in wrap(field.description or "", WIDTH))]
-            lines.append(f"# {key}: {_default(field)}".rstrip())
-    return "\n".join(lines) + "\n"
+            yield title, own
 
 
 def _classes(module: str) -> list[type[BaseSettings]]:
@@ -88,7 +96,8 @@ def _own(settings: type[BaseSettings], known: set[str]) -> dict[str, FieldInfo]:
     return {key: field for key, field in named.items() if key not in known}
 
 
-def _default(field: FieldInfo) -> str:
+def default_text(field: FieldInfo) -> str:
+    """The default as `tidemill.yaml` would say it; empty where nothing holds."""
     value: Any = field.get_default(call_default_factory=True) if field.default is not PydanticUndefined else None
     if value is None or value == "" or value == ():
         return ""
