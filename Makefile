@@ -17,7 +17,7 @@ KAFKA ?=
 export PYTHONDONTWRITEBYTECODE :=
 TIDEMILL := .venv/bin/tidemill
 
-.PHONY: help setup demo up kafka test lint types unit contract broker faults faults-full e2e packaging dist containers bench manifests reference asyncapi site lock format clean
+.PHONY: help setup demo up kafka test lint types unit contract broker faults faults-full e2e packaging dist containers bench manifests reference asyncapi lock format clean
 
 help: ## what there is to do
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
