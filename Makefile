@@ -17,10 +17,10 @@ KAFKA ?=
 export PYTHONDONTWRITEBYTECODE :=
 TIDEMILL := .venv/bin/tidemill
 
-.PHONY: help setup demo up kafka test lint types unit contract broker faults faults-full e2e packaging dist containers bench manifests reference asyncapi lock format clean
+.PHONY: help setup demo up kafka test lint types unit contract broker faults faults-full e2e packaging dist release-check containers bench manifests reference asyncapi lock format clean
 
 help: ## what there is to do
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 setup: ## Python environment, by hash; then Kafka's jars, by hash
 	@PYTHON="$(PYTHON)" scripts/setup.sh
@@ -81,6 +81,9 @@ packaging: setup ## each service alone in an empty environment
 
 dist: setup ## build wheels and source distributions of all packages into dist/
 	@$(PY) scripts/dist.py
+
+release-check: setup ## build, check and install all that is released, and run the quick start from it (minutes; not part of `make test`)
+	@$(PYTEST) tests/release $(ARGS)
 
 containers: setup ## build every image and run the whole Compose file (needs a Docker engine; not part of `make test`)
 	@if $(PY) -m tests.containers.engine; then $(PYTEST) tests/containers $(ARGS); fi

@@ -139,6 +139,8 @@ def main() -> None:
     compile_lock(["checkov"], checks, "What looks at manifests for what is insecure.")
     servers = ["bentoml", "granian", "httptools", "litserve", "mlserver", "onnxruntime", "orjson", "uvloop"]
     compile_lock(servers, ROOT / "benchmarks/servers.txt", "Model servers of others, beside which ours is measured.")
+    judges = ["check-wheel-contents", "twine"]
+    compile_lock(judges, ROOT / "tests/release/lock.txt", "What looks at wheels and metadata before a release.", dev)
     cli = ours["tidemill"]
     target = cli.folder / "requirements.txt"
     compile_lock(third_party(["tidemill[production]"], ours), target, "What the command needs in an image.", dev)

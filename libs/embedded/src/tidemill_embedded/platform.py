@@ -134,12 +134,14 @@ class Platform:
         replication = int(self.settings.get("TIDEMILL_REPLICATION_FACTOR", settings.replication_factor))
         partitions = int(self.settings["TIDEMILL_PARTITIONS"])
         client = admin(settings)
-        self._coming_up.until_works(  # one that has just begun to listen, on a busy machine, may not answer in time
-            lambda: ensure_topics(client, catalog, models, partitions, replication=replication),
-            "broker",
-            *([self._broker.log] if self._broker else []),
+        logs = [self._broker.log] if self._broker else []
+        # On a busy machine one that has just begun to listen may not answer in time, nor a new partition have a leader.
+        self._coming_up.until_works(
+            lambda: ensure_topics(client, catalog, models, partitions, replication=replication), "broker", *logs
         )
-        keep_histories(settings, catalog, models, schemas, progress)
+        self._coming_up.until_works(
+            lambda: keep_histories(settings, catalog, models, schemas, progress), "broker", *logs
+        )
 
     def _start_services(self, progress: Callable[[str], None]) -> None:
         specs = [self._spec(service) for service in parts.SERVICES]
