@@ -13,6 +13,7 @@ from tidemill_cli.app import cli
 ROOT = Path(__file__).parents[2]
 PRINTS = ("libs/cli/src", "examples/flights/src")
 DOOR = "libs/cli/src/tidemill_cli/rendering/terminal.py"
+WAITING = "libs/cli/src/tidemill_cli/rendering/progress.py"
 WITHOUT_JSON = {
     "up": "runs until Ctrl-C; programs read var/run/platform.json and `status --json`",
     "kafka": "runs until Ctrl-C; its one line is the address",
@@ -49,3 +50,12 @@ def test_consoles_are_made_in_one_place_which_knows_of_pipes() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Console"
     ]
     assert set(made) == {DOOR}
+
+
+def test_bars_and_spinners_are_made_in_one_place_which_is_silent_without_a_terminal() -> None:
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / PRINTS[0]).rglob("*.py")
+        if any(word in path.read_text(encoding="utf-8") for word in ("rich.progress", "rich.status", ".status("))
+    }
+    assert found == {WAITING}

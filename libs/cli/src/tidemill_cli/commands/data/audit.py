@@ -42,14 +42,14 @@ def audit(
     Safe on a platform at work: it joins no group and writes nothing; what nobody has worked on yet is waiting.
     Memory is two bits a record. Exit code: 0 proved, 1 disproved, 2 it could not be found out.
     """
-    from tidemill_cli.rendering.terminal import console, progress_console
+    from tidemill_cli.rendering.terminal import console
     from tidemill_operations.audit.auditor import Groups
     from tidemill_operations.since import read_since
 
     workers = Groups(f"validator-{validator_set}", f"inference-{stream_set}")
     name, since_ms = platform.model(model).name, read_since(since)
     with found_out(platform.settings.kafka_bootstrap):
-        proof = _audited(platform, name, since_ms, workers, progress_console())
+        proof = _audited(platform, name, since_ms, workers)
     if as_json:
         click.echo(json.dumps(proof.to_dict(), indent=2))
     else:
@@ -76,19 +76,14 @@ def found_out(bootstrap: str) -> Iterator[None]:
         sys.exit(NOT_FOUND_OUT)
 
 
-def _audited(platform: PlatformView, model: str, since_ms: int | None, workers: Groups, console: Console) -> Proof:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
+def _audited(platform: PlatformView, model: str, since_ms: int | None, workers: Groups) -> Proof:
+    from tidemill_cli.rendering.progress import parts_bars
     from tidemill_operations.audit.auditor import TopicAuditor
 
-    columns = TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        tasks = {}
+    with parts_bars() as advance:
 
         def tell(role: str, done: int, total: int) -> None:
-            if role not in tasks:
-                tasks[role] = bar.add_task(role.replace("_", " "), total=total)
-            bar.update(tasks[role], completed=done, total=max(done, total))
+            advance(f"{role.replace('_', ' '):<16}", done, total)
 
         return TopicAuditor(platform, model, workers=workers, progress=tell).audit(since_ms)
 

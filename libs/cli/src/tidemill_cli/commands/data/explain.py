@@ -32,11 +32,13 @@ def explain(platform: PlatformView, prediction_id: str, model: str | None, as_js
     code 1 where the answer does not come out again. docs/lineage.md says how to read them.
     """
     from tidemill_cli.rendering.explain.explanation import as_dict, lines
+    from tidemill_cli.rendering.progress import spinner
     from tidemill_operations.explain.explanation import explain as explained
     from tidemill_operations.reach import ensure_reachable
 
     ensure_reachable(platform.settings)
-    found = explained(platform, prediction_id, model)
+    with spinner("looking for the prediction, and scoring it again"):
+        found = explained(platform, prediction_id, model)
     click.echo(json.dumps(as_dict(found), indent=2) if as_json else "\n".join(lines(found)))
     if not found.again.holds:
         raise SystemExit(1)

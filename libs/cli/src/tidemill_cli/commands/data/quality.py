@@ -53,9 +53,11 @@ def report(
     platform: PlatformView, model: str, since: str | None, html: Path | None, as_json: bool, check: bool
 ) -> None:
     """Report on a model's data, from the quality reports that the validator writes with them."""
+    from tidemill_cli.rendering.progress import spinner
     from tidemill_operations.since import read_since
 
-    found = _collected(platform, model, read_since(since))
+    with spinner("reading the reports"):
+        found = _collected(platform, model, read_since(since))
     _print(found, as_json)
     if html is not None:
         from tidemill_cli.rendering.pages import write_page

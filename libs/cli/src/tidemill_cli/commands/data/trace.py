@@ -43,7 +43,10 @@ def trace(platform: PlatformView, event_id: str, model: str | None, since: str, 
     tidemill trace 0191b2c4-7a31-7cc1-9a55-0c6d8f1f2a10        (a prediction: needs no --since)
     tidemill trace 2013-06-13-DL-61-LGA-1800 --since 7d --json
     """
-    found = _find(platform, event_id, model, since, key)
+    from tidemill_cli.rendering.progress import spinner
+
+    with spinner("reading the topics"):
+        found = _find(platform, event_id, model, since, key)
     if found is None:
         where = f"the last {since}" + (f", key {key}" if key else "")
         raise click.ClickException(f"nothing is known of {event_id!r} in {where}: try a longer --since")

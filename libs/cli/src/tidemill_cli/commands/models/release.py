@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tidemill_cli.platform_options import platform_options
+from tidemill_cli.rendering.progress import spinner
 from tidemill_operations.person import who
 
 if TYPE_CHECKING:
@@ -114,10 +115,11 @@ def _commanded(
     wanted = deterministic_id("release", "command", str(command["command_id"]))
     deadline = time.monotonic() + timeout
     try:
-        while time.monotonic() < deadline:
-            for item in feed.poll(POLL_S):
-                if item.datum.get("release_id") == wanted:
-                    return item.datum
+        with spinner("waiting for the trainer's release part"):
+            while time.monotonic() < deadline:
+                for item in feed.poll(POLL_S):
+                    if item.datum.get("release_id") == wanted:
+                        return item.datum
     finally:
         feed.close()
     raise click.ClickException(f"no answer within {timeout:.0f} s: does the trainer run? See `tidemill status`")

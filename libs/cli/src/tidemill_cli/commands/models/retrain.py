@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tidemill_cli.platform_options import platform_options
+from tidemill_cli.rendering.progress import spinner
 from tidemill_operations.acts import note_act
 from tidemill_operations.person import who
 
@@ -107,14 +108,18 @@ def send(platform: PlatformView, request: dict[str, Any]) -> None:
 def follow(feed: Feed, request_id: str, timeout: float, quietly: bool = False) -> dict[str, Any]:
     """The last event of the request's run. Raises click.ClickException where none ends it in time."""
     deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        for item in feed.poll(POLL_S):
-            run = item.datum
-            if item.role != "retrain_runs" or run["request_id"] != request_id:
-                continue
-            click.echo(f"{run['state']}" + (f": {run['reason']}" if run["reason"] else ""), err=quietly)
-            if run["state"] in ENDED:
-                return run
+    with spinner("waiting for the trainer") as waiting:
+        while time.monotonic() < deadline:
+            for item in feed.poll(POLL_S):
+                run = item.datum
+                if item.role != "retrain_runs" or run["request_id"] != request_id:
+                    continue
+                line = f"{run['state']}" + (f": {run['reason']}" if run["reason"] else "")
+                with waiting.aside():
+                    click.echo(line, err=quietly)
+                if run["state"] in ENDED:
+                    return run
+                waiting.update(f"training {line}")
     raise click.ClickException(f"no verdict within {timeout:.0f} s: does the trainer run? See `tidemill status`")
 
 

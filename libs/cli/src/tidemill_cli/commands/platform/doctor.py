@@ -39,10 +39,12 @@ def doctor(platform: PlatformView, service: str, try_transactions: bool, as_json
     tidemill doctor                                        as the person at the command line
     tidemill doctor --service validator --try-transactions with the validator's own login
     """
+    from tidemill_cli.rendering.progress import spinner
     from tidemill_operations.doctor.checks import examine
     from tidemill_operations.doctor.findings import exit_code
 
-    findings = examine(platform, service, try_transactions=try_transactions)
+    with spinner("examining brokers, rights and topics"):
+        findings = examine(platform, service, try_transactions=try_transactions)
     if as_json:
         click.echo(json.dumps([finding.to_dict() for finding in findings], indent=1))
     else:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tidemill_cli.platform_options import platform_options
+from tidemill_cli.rendering.progress import spinner
 from tidemill_operations.standing import governor
 from tidemill_operations.standing.first_version import until_the_first
 from tidemill_operations.standing.groups import PROFILE
@@ -21,6 +22,7 @@ from tidemill_operations.standing.watchable import read_too_few
 
 if TYPE_CHECKING:
     from tidemill_operations.platform import PlatformView
+    from tidemill_operations.standing.pauses import Pause
 
 PROBE_S = 1.0
 BACK_MS = 7 * 24 * 3_600_000
@@ -35,6 +37,29 @@ def status(platform: PlatformView, as_json: bool) -> None:
 
     Processes are known only for a platform that runs on this machine (`tidemill up`).
     """
+    with spinner("asking the platform"):
+        found, pauses, uneven = _found(platform)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        _show(found)
+        for line in filter(None, map(until_the_first, found["models"])):
+            click.echo(line)
+        for line in filter(None, map(_unsettled, found["models"])):
+            click.secho(line, fg="yellow")
+        for model in found["models"]:
+            for told in model["too_few"]:
+                click.secho(f"{model['model']}: {told}", fg="yellow")
+            for told in governor.told(model):
+                click.secho(told, fg="yellow")
+        for pause in pauses:
+            click.secho(pause.line(), fg="red")
+        for problem in filter(None, uneven.values()):
+            click.secho(f"what has no topic or no room waits: {problem}", fg="red")
+
+
+def _found(platform: PlatformView) -> tuple[dict[str, Any], list[Pause], dict[str, str | None]]:
+    """All that is known, which topics are paused, and which models lack topics or partitions."""
     pauses = read_pauses(platform)
     aside = tombstones(platform.facts)
     uneven, budget = _uneven(platform), governor.fits_left(platform.facts)
@@ -53,23 +78,7 @@ def status(platform: PlatformView, as_json: bool) -> None:
             for name in sorted(platform.models)
         ],
     }
-    if as_json:
-        click.echo(json.dumps(found, indent=2))
-    else:
-        _show(found)
-        for line in filter(None, map(until_the_first, found["models"])):
-            click.echo(line)
-        for line in filter(None, map(_unsettled, found["models"])):
-            click.secho(line, fg="yellow")
-        for model in found["models"]:
-            for told in model["too_few"]:
-                click.secho(f"{model['model']}: {told}", fg="yellow")
-            for told in governor.told(model):
-                click.secho(told, fg="yellow")
-        for pause in pauses:
-            click.secho(pause.line(), fg="red")
-        for problem in filter(None, uneven.values()):
-            click.secho(f"what has no topic or no room waits: {problem}", fg="red")
+    return found, pauses, uneven
 
 
 def _uneven(platform: PlatformView) -> dict[str, str | None]:

@@ -104,7 +104,7 @@ def up(
     )
     with asked_to_stop() as stop, platform:
         try:
-            platform.start(progress=lambda text: console.print(text, highlight=False), stop=stop)
+            _start(console, platform, stop)
         except StartInterrupted as interrupted:
             raise click.Abort from interrupted
         _show(console, platform)
@@ -124,6 +124,19 @@ def mlflow_pages(wanted: bool | None) -> bool:
     if wanted and not there:
         raise click.UsageError("MLflow's pages are not installed here: pip install 'tidemill[mlflow]'")
     return there if wanted is None else wanted
+
+
+def _start(console: Console, platform: Platform, stop: threading.Event) -> None:
+    from tidemill_cli.rendering.progress import spinner
+
+    with spinner("starting") as waiting:
+
+        def tell(text: str) -> None:
+            with waiting.aside():
+                console.print(text, highlight=False)
+            waiting.update(text)
+
+        platform.start(progress=tell, stop=stop)
 
 
 @click.command()
