@@ -17,7 +17,7 @@ KAFKA ?=
 export PYTHONDONTWRITEBYTECODE :=
 TIDEMILL := .venv/bin/tidemill
 
-.PHONY: help setup demo up kafka test lint types unit contract broker faults faults-full e2e packaging dist release-check containers bench manifests reference asyncapi lock format clean
+.PHONY: help setup demo up kafka test lint types unit contract broker faults faults-full e2e packaging dist release-check containers bench manifests reference asyncapi site lock format clean
 
 help: ## what there is to do
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -100,6 +100,9 @@ reference: setup ## write docs/reference from the code: model file, settings, co
 asyncapi: ## ask AsyncAPI's own parser about docs/reference/asyncapi.yaml (needs Node; not part of `make test`)
 	@mkdir -p var/asyncapi && cp scripts/asyncapi/* var/asyncapi/
 	@cd var/asyncapi && npm ci --silent --no-audit --no-fund && node check.mjs ../../docs/reference/asyncapi.yaml
+
+site: setup ## build the site into var/site (ARGS=serve shows it while you write)
+	@$(PY) scripts/site/build.py $(ARGS)
 
 lock: setup ## write the lock files anew from the pyproject files (ARGS=--upgrade for newer versions)
 	@$(PY) scripts/lock.py $(ARGS)

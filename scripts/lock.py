@@ -137,6 +137,7 @@ def main() -> None:
     compile_lock(judge, ROOT / "tests/e2e/great_expectations/lock.txt", "The library whose vocabulary ours is.")
     checks = ROOT / "tests/contract/kubernetes/checkov/lock.txt"
     compile_lock(["checkov"], checks, "What looks at manifests for what is insecure.")
+    compile_lock(["mkdocs-material"], ROOT / "scripts/site/lock.txt", "What builds the site.")
     servers = ["bentoml", "granian", "httptools", "litserve", "mlserver", "onnxruntime", "orjson", "uvloop"]
     compile_lock(servers, ROOT / "benchmarks/servers.txt", "Model servers of others, beside which ours is measured.")
     judges = ["check-wheel-contents", "twine"]

@@ -7,12 +7,12 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-WRITTEN = "<!-- Written by scripts/reference.py (`make reference`); do not edit. -->\n"
+WRITTEN = "<!-- Written by scripts/reference.py (`make reference`); do not edit. -->"
 
 
 def page(title: str, *parts: str) -> str:
     """A page with its title; parts are paragraphs, tables and headings."""
-    return "\n".join([WRITTEN + f"# {title}\n", *(part.rstrip("\n") + "\n" for part in parts if part)])
+    return "\n".join([f"# {title}\n", WRITTEN + "\n", *(part.rstrip("\n") + "\n" for part in parts if part)])
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

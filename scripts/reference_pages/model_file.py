@@ -33,7 +33,7 @@ def written() -> str:
     return page(
         "The model file",
         INTRODUCTION,
-        table(["key", "type", "default", "meaning", "example"], rows),
+        table(["key", "type", "default", "meaning"], rows),
         "## Features",
         table(["kind", "written", "what the model sees"], _features()),
         "## Expectations",
@@ -50,7 +50,8 @@ def _rows(section: Node, prefix: str) -> Iterator[tuple[str, ...]]:
         inner = "properties" in key
         default = code(flow(key["default"])) if "default" in key else ("**required**" if needed else "–")
         told = code(flow(key["examples"][0]))
-        yield code(prefix + name), "section" if inner else type_of(key), default, key["description"], told
+        meaning = f"{key['description']} Such as {told}"
+        yield code(prefix + name), "section" if inner else type_of(key), default, meaning
         if inner:
             yield from _rows(key, f"{prefix}{name}.")
 

@@ -1,10 +1,12 @@
-"""What the README tells a newcomer to write is accepted as it stands there."""
+"""What README and tutorial tell a newcomer to write is accepted as it stands there."""
 
 from __future__ import annotations
 
 import re
 import textwrap
 from pathlib import Path
+
+import pytest
 
 from tidemill.contracts.model_file import load_models
 from tidemill.contracts.schemas.catalog import SchemaCatalog
@@ -16,9 +18,9 @@ from tidemill_operations.push.files.choices import Choices
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def block(language: str) -> str:
-    found = re.search(rf"^( *)```{language}\n(.*?)^ *```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
-    assert found, f"no {language} block in README.md"
+def block(language: str, document: str = "README.md") -> str:
+    found = re.search(rf"^( *)```{language}\n(.*?)^ *```", (ROOT / document).read_text(), re.DOTALL | re.MULTILINE)
+    assert found, f"no {language} block in {document}"
     return textwrap.dedent(found[2])
 
 
@@ -40,3 +42,13 @@ def test_the_example_model_is_a_model_of_the_record_that_its_first_command_write
     assert stated.target.label not in catalog.record("orders").field_names
     for key in ("entity", "event_id", "event_time"):
         assert getattr(stated, key) == getattr(written, key)
+
+
+def test_the_tutorial_makes_a_file_from_which_a_model_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block("python", "docs/tutorial.md"), "tutorial", "exec"), {})
+    new = new_model(tmp_path / "orders.csv", Asked(label="fraud"), "orders", Choices())
+    write_model(new, tmp_path / "models", tmp_path / "schemas", force=False)
+    written = (tmp_path / "models" / "orders.yaml").read_text()
+    assert "entity: customer # 800 different ones that come again" in written and "first_after: 2_000" in written
+    assert load_models(tmp_path / "models")["orders"].target.task == "binary"
