@@ -15,6 +15,9 @@ from tidemill.kafka.dead_letters import (
     ERROR_OFFSET,
     ERROR_PARTITION,
     ERROR_TOPIC,
+    ERROR_TOPIC_ID,
+    RESOLUTION,
+    RESOLVES,
 )
 from tidemill.kafka.headers import ORIGIN, TRACEPARENT
 
@@ -41,8 +44,12 @@ HEADERS: dict[str, str] = {
     ERROR_OFFSET: "Its offset there.",
     ERROR_CLASS: "Why it was set aside: the name of an expectation or an error.",
     ERROR_MESSAGE: "The same in words.",
+    ERROR_TOPIC_ID: "The id of that topic, where it was made anew while it was read.",
+    RESOLVES: "Of a record without a value: the dead letter that it resolves, as topic/partition/offset.",
+    RESOLUTION: "Of such a record: replayed or discarded.",
 }
-WITH_ERRORS = (ERROR_TOPIC, ERROR_PARTITION, ERROR_OFFSET, ERROR_CLASS, ERROR_MESSAGE)
+MADE_OF_A_RECORD = ("clean", "labels", "predictions")
+OF_DEAD_LETTERS = tuple(name for name in HEADERS if name not in (TRACEPARENT, ORIGIN))
 
 
 def document(topics: TopicCatalog, schemas: SchemaCatalog, specs: Mapping[str, ModelSpec]) -> Node:
@@ -137,8 +144,8 @@ def _schema(stem: str, schemas: SchemaCatalog, specs: Mapping[str, ModelSpec]) -
 def _headers(spec: TopicSpec) -> Node:
     """Those that a record may have."""
     names = [TRACEPARENT]
-    if spec.role in ("clean", "labels"):
+    if spec.role in MADE_OF_A_RECORD:
         names.append(ORIGIN)
     if spec.role.endswith("_dlq"):
-        names += WITH_ERRORS
+        names += OF_DEAD_LETTERS
     return {"type": "object", "properties": {name: {"type": "string", "description": HEADERS[name]} for name in names}}

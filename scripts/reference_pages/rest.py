@@ -28,9 +28,9 @@ Document = dict[str, Any]
 MODEL_PATH = re.compile(r"/v[12]/models/([^/{]+)")
 
 INTRODUCTION = """Both services describe themselves: `/docs` is the description as a page that sends requests too \
-(Swagger UI, from the service itself), `/openapi.json` the document. As files, *serve* with the models of this \
-repository: [ingest.json](openapi/ingest.json), [serve.json](openapi/serve.json). [REST and access](../rest.md) \
-explains keys, rates and limits."""
+(Swagger UI, from the service itself; Apache License 2.0, by way of the package fastapi-offline), `/openapi.json` the \
+document. As files, *serve* with the models of this repository: [ingest.json](openapi/ingest.json), \
+[serve.json](openapi/serve.json). [REST and access](../rest.md) explains keys, rates and limits."""
 
 
 def documents(root: Path) -> dict[str, Document]:
