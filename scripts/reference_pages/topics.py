@@ -35,7 +35,7 @@ def _of_platform(document: dict[str, Any]) -> bool:
 
 def _row(spec: TopicSpec) -> tuple[str, ...]:
     kept = "for ever" if spec.retention is None else f"{spec.retention.days} days"
-    partitions = "as the model's others" if spec.partitions is None else str(spec.partitions)
+    partitions = "the model's" if spec.partitions is None else str(spec.partitions)
     compacted = ", compacted" if spec.cleanup == "compact" else ""
     return (
         code(spec.pattern),
@@ -43,7 +43,7 @@ def _row(spec: TopicSpec) -> tuple[str, ...]:
         ", ".join(spec.producers),
         ", ".join(spec.consumers),
         spec.key,
-        spec.schema or "bytes as they came",
+        spec.schema or "bytes",
         partitions,
         kept + compacted,
     )
