@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Callable
@@ -55,8 +56,8 @@ def test_the_quick_start_runs_from_the_wheels_without_a_clone(
     began = time.monotonic()
     programs = installed("tidemill[embedded]")
     seconds = time.monotonic() - began
-    folder = tmp_path / "empty"
-    folder.mkdir()
+    folder = Path(os.environ.get("TIDEMILL_RELEASE_FOLDER", tmp_path / "empty"))
+    folder.mkdir(parents=True)
     done = run_in(programs / "python", str(QUICK_START), str(programs), str(folder), cwd=folder, HOME=str(Path.home()))
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout.splitlines()[-1])

@@ -1,0 +1,1 @@
+{"key": "8a1c796008115ac5", "signature": "k3Qcqj7y1gWLiYMJH11oo9Abgxe2hjnDEld9hsc5VJVsP0k/aV4+JG/goqoO0Da6WyXvOaF+3ZBnEqJPA1/yBA=="}
