@@ -6,7 +6,9 @@ ifndef TOGETHER
 endif
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
-PYTEST := $(PY) -m pytest -q
+# COVERAGE=yes measures which lines are reached, for `make coverage`.
+COVERAGE ?=
+PYTEST := $(PY) $(if $(COVERAGE),-m coverage run) -m pytest -q
 # So many files at once, those marked `long` first. Tests against a broker wait more than they work; each of these
 # processes has a broker of its own.
 TWO_AT_ONCE := -n 2 --dist loadfile --no-loadscope-reorder
@@ -17,7 +19,7 @@ KAFKA ?=
 export PYTHONDONTWRITEBYTECODE :=
 TIDEMILL := .venv/bin/tidemill
 
-.PHONY: help setup demo up kafka test lint types unit contract broker faults faults-full e2e packaging dist release-check containers bench manifests reference asyncapi site lock format clean
+.PHONY: help setup demo up kafka test lint scan audit sbom hooks coverage types unit contract broker faults faults-full e2e packaging dist release-check containers bench manifests reference asyncapi site lock format clean
 
 help: ## what there is to do
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -40,11 +42,29 @@ test: lint ## all checks
 	@$(MAKE) --no-print-directory contract unit broker faults e2e
 	@echo "== all checks passed"
 
-lint: setup ## ruff; declared and imported dependencies (deptry)
+lint: setup ## ruff; declared and imported dependencies (deptry); workflows (zizmor)
 	@echo "== lint"
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) scripts/dependencies.py
+	@$(PY) scripts/delivery/scan.py workflows
+
+scan: setup ## look for what is insecure in our sources (bandit) and workflows (zizmor); no network
+	@echo "== scan"
+	@$(PY) scripts/delivery/scan.py
+
+audit: setup ## ask for known faults of every locked version (pip-audit; needs the network; not part of `make test`)
+	@$(PY) scripts/delivery/audit.py $(ARGS)
+
+sbom: setup ## write a bill of materials of each image (CycloneDX) into dist/sbom
+	@$(PY) scripts/delivery/sbom.py $(ARGS)
+
+hooks: setup ## have Git run quick checks before each commit (pre-commit)
+	@$(PY) scripts/delivery/tools.py pre-commit install
+
+coverage: ## lines reached, of all that was measured by COVERAGE=yes: fails below 85 % (tool.coverage)
+	@$(PY) -m coverage combine --quiet --keep
+	@$(PY) -m coverage report
 
 types: setup ## mypy, strict
 	@echo "== types"

@@ -138,6 +138,8 @@ def main() -> None:
     checks = ROOT / "tests/contract/kubernetes/checkov/lock.txt"
     compile_lock(["checkov"], checks, "What looks at manifests for what is insecure.")
     compile_lock(["mkdocs-material"], ROOT / "scripts/site/lock.txt", "What builds the site.")
+    scans = ["cyclonedx-bom", "pip-audit", "pre-commit"]
+    compile_lock(scans, ROOT / "scripts/delivery/scans.txt", "What CI and a release need beside.")
     servers = ["bentoml", "granian", "httptools", "litserve", "mlserver", "onnxruntime", "orjson", "uvloop"]
     compile_lock(servers, ROOT / "benchmarks/servers.txt", "Model servers of others, beside which ours is measured.")
     judges = ["check-wheel-contents", "twine"]

@@ -1,9 +1,11 @@
 #!/bin/sh
-# Installs the programs that some tests run beside ours, from Debian; nothing where all are there. None of them is started.
+# Installs the programs that some tests run beside ours, from Debian; nothing where all are there, or named by TIDEMILL_CHROMIUM and
+# the like. None of them is started.
 set -eu
 missing=""
 for pair in promtool:prometheus amtool:prometheus-alertmanager redis-server:redis-server chromium:chromium openssl:openssl go:golang-go; do
-    command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
+    named=$(printenv "TIDEMILL_$(printf %s "${pair%%:*}" | tr a-z- A-Z_)" || true)
+    command -v "${named:-${pair%%:*}}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 done
 [ -z "$missing" ] && exit 0
 echo "test-programs: installing$missing"
