@@ -24,6 +24,8 @@ from tidemill.artifact import Reason
 from tidemill.ids import uuid7_time_ms
 
 WITHIN_S = 5.0
+DOWN_WITHIN_S = 15.0
+"""A scrape and an evaluation, with room; that it has lasted a minute is left out."""
 SILENCE_S = 2
 PROOF_S = 1.5
 PORTION = 20
@@ -127,9 +129,19 @@ def test_whatever_the_store_does_the_old_version_serves_on_and_an_alert_says_so(
     with OddStore(tmp_path) as store:
         world.store = store.uri
         fire = Fire(world, tmp_path)
-        with fire.asked(), monitoring("inference", fire.addresses, tmp_path) as alerts:
-            print({fault: put_off(fire, alerts, store, fault) for fault in FAULTS})
-            a_good_one_serves(fire, alerts)
+        with monitoring("inference", fire.addresses, tmp_path, at_once={"TidemillDown"}) as alerts:
+            with fire.asked():
+                print({fault: put_off(fire, alerts, store, fault) for fault in FAULTS})
+                a_good_one_serves(fire, alerts)
+            a_killed_process_is_told_of(fire, alerts)
+
+
+def a_killed_process_is_told_of(fire: Fire, alerts: Alerts) -> None:
+    """It alone: the other one goes on."""
+    killed, other = ({"alertname": "TidemillDown", "instance": a.removeprefix("http://")} for a in fire.addresses)
+    fire.processes[0].kill()
+    until(lambda: alerts.firing(killed) and alerts.told(killed), DOWN_WITHIN_S, f"the alert {killed}")
+    assert not alerts.firing(other) and not alerts.told(other)
 
 
 def a_good_one_serves(fire: Fire, alerts: Alerts) -> None:

@@ -1,4 +1,5 @@
-"""Prometheus and Alertmanager beside a test, as shipped: in rules and configurations only addresses are changed.
+"""Prometheus and Alertmanager beside a test, as shipped: in rules and configurations only addresses are changed, and
+what a test would wait for a minute where it says so.
 
 They are Debian's (`tests/support/processes/programs.py`).
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -37,20 +38,24 @@ class Alerts(Protocol):
 
 
 @contextmanager
-def monitoring(job: str, addresses: Sequence[str], folder: Path) -> Iterator[Alerts]:
-    """Watch over processes that serve /metrics at `addresses`, as the scrape job `job`; its rules are those of the
-    file of the same name.
+def monitoring(job: str, addresses: Sequence[str], folder: Path, at_once: Collection[str] = ()) -> Iterator[Alerts]:
+    """Watch over processes that serve /metrics at `addresses`, as the scrape job `job`. The alerts in `at_once` do not
+    wait for what holds to hold on (`for`).
     """
-    with Monitored(program("prometheus"), program("alertmanager"), job, addresses, folder) as alerts:
+    with Monitored(program("prometheus"), program("alertmanager"), job, addresses, folder, at_once) as alerts:
         yield alerts
 
 
 class Monitored:
     """The real ones, as processes; what Alertmanager tells comes to a web hook here."""
 
-    def __init__(self, prometheus: str, alertmanager: str, job: str, addresses: Sequence[str], folder: Path) -> None:
+    def __init__(
+        self, prometheus: str, alertmanager: str, job: str, addresses: Sequence[str], folder: Path,
+        at_once: Collection[str],
+    ) -> None:  # fmt: skip
         self._programs = (prometheus, alertmanager)
         self._folder = folder
+        self._at_once = at_once
         self._job, self._addresses = job, [address.removeprefix("http://") for address in addresses]
         self._told: dict[frozenset[tuple[str, str]], bool] = {}
         self._stack = ExitStack()
@@ -84,12 +89,24 @@ class Monitored:
 
     def _start_prometheus(self) -> None:
         document = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
-        document["rule_files"] = [str(DEPLOY / "prometheus" / "rules" / "*.yml")]
+        document["rule_files"] = [str(self._rules() / "*.yml")]
         document["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [self._alertmanager]}]}]
         for job in document["scrape_configs"]:
             job["static_configs"] = [{"targets": self._addresses if job["job_name"] == self._job else []}]
         listen = f"--web.listen-address={self._prometheus}"
         self._start(0, "prometheus", document, f"--storage.tsdb.path={self._folder / 'tsdb'}", listen)
+
+    def _rules(self) -> Path:
+        """The folder of the rules: the shipped ones, but for what does not wait."""
+        shipped, own = DEPLOY / "prometheus" / "rules", self._folder / "rules"
+        own.mkdir()
+        for path in shipped.glob("*.yml"):
+            document = yaml.safe_load(path.read_text())
+            for rule in (rule for group in document["groups"] for rule in group["rules"]):
+                if rule.get("alert") in self._at_once:
+                    del rule["for"]
+            (own / path.name).write_text(yaml.safe_dump(document))
+        return own
 
     def _start_alertmanager(self, hook: str) -> None:
         document = yaml.safe_load((DEPLOY / "alertmanager" / "alertmanager.yml").read_text())

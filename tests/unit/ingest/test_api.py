@@ -220,6 +220,13 @@ def test_metrics_count_records_by_outcome(ingest: Ingest) -> None:
     assert 'http_request_duration_seconds_bucket{le="1.0",method="POST",path="/v1/events/{model}"}' in text
 
 
+def test_failures_of_a_path_are_counted_from_0_on_so_that_an_alert_sees_the_first_of_them(ingest: Ingest) -> None:
+    ingest.client.post(EVENTS, json=event())
+    text = ingest.client.get("/metrics").text
+    assert 'http_request_errors_total{method="POST",path="/v1/events/{model}",status="500"} 0.0' in text
+    assert 'http_request_errors_total{method="POST",path="/v1/events/{model}",status="503"} ' in text
+
+
 def test_what_is_the_callers_fault_is_no_error_of_the_service(ingest: Ingest) -> None:
     def counted() -> dict[str, float]:
         lines = ingest.client.get("/metrics").text.splitlines()

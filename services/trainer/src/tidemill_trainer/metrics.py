@@ -41,6 +41,11 @@ CHALLENGER_SHARE = Gauge("tidemill_trainer_challenger_share", "Share of the chal
 TRIAL_LABELS = Gauge("tidemill_trainer_trial_labels", "Labels on which the arms of the trial were compared.", ["model"])
 TRIAL_GAIN = Gauge("tidemill_trainer_trial_gain", "Mean gain of the challenger on those labels.", ["model"])
 EVENTS_PUBLISHED = Counter("tidemill_trainer_events_published_total", "Run events sent from SQL.", ["model"])
+RUN_EVENTS = Counter(
+    "tidemill_trainer_run_events_total",
+    "Run events sent from SQL by the run's state, whichever process or Job made the run.",
+    ["model", "state"],
+)
 LABELS_ASSESSED = Counter("tidemill_trainer_labels_assessed_total", "Labelled rows taken in label time.", ["model"])
 LABEL_TIME_ALARMS = Counter(
     "tidemill_trainer_label_time_alarms_total", "Changes after which the version that serves answers worse.", ["model"]

@@ -51,6 +51,8 @@ def requested(method: str, path: str, status: int, seconds: float) -> None:
 @lru_cache(maxsize=1_024)
 def _of_request(method: str, path: str, status: int) -> tuple[Callable[[float], None], Sequence[Callable[[], None]]]:
     """A look-up of labels costs as much as all the rest."""
+    for failed in ("500", "503"):
+        ERRORS.labels(method, path, failed)  # a counter that begins at 1 has not increased, and no alert sees it
     counters = [REQUESTS, *([ERRORS] if status >= 500 else [REFUSALS] if status >= 400 else [])]
     counts = [counter.labels(method, path, str(status)).inc for counter in counters]
     return SECONDS.labels(method, path).observe, counts

@@ -101,6 +101,7 @@ class Outbox:
         self._store.mark_sent([one.id for one in waiting])
         for one in waiting:
             metrics.EVENTS_PUBLISHED.labels(one.event.model).inc()
+            metrics.RUN_EVENTS.labels(one.event.model, one.event.state).inc()
         return len(waiting)
 
     def _output(self, waiting: list[Outgoing]) -> Output:
