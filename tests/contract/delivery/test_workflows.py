@@ -17,6 +17,7 @@ FILES = sorted([*GITHUB.rglob("*.yml"), ROOT / ".pre-commit-config.yaml"])
 WORKFLOWS = sorted(GITHUB.glob("workflows/*.yml"))
 PINNED = re.compile(r"uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
 MAY_WRITE = {
+    ("models", "comment"): {"pull-requests"},
     ("release", "draft"): {"contents", "id-token", "attestations"},
     ("release", "images"): {"packages", "id-token"},
     ("scans", "codeql"): {"security-events"},
@@ -56,6 +57,11 @@ def test_a_checkout_keeps_no_token_and_no_text_of_others_is_run(path: Path) -> N
             if "actions/checkout@" in step.get("uses", ""):
                 assert step["with"]["persist-credentials"] is False, f"{path.stem}: {name}"
             assert "${{" not in step.get("run", ""), f"{path.stem}: {name}: give it by `env`"
+
+
+def test_a_job_that_writes_to_a_pull_request_runs_nothing_of_it() -> None:
+    steps = dict(jobs(GITHUB / "workflows" / "models.yml"))["comment"]["steps"]
+    assert [step["uses"].split("@")[0] for step in steps if "uses" in step] == ["actions/download-artifact"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
