@@ -126,7 +126,8 @@ def test_every_setting_is_one_of_the_service_that_it_is_given_and_is_taken(
 
 def in_a_file(folder: Path, name: str) -> str:
     """A file as a Secret mounts it."""
-    (folder / name).write_text(f"what {name} holds\n")
+    held = "redis://redis:6379/0" if name == "TIDEMILL_REDIS_URL_FILE" else f"what {name} holds"
+    (folder / name).write_text(f"{held}\n")
     return str(folder / name)
 
 
@@ -183,6 +184,13 @@ def test_a_training_is_started_for_what_the_table_of_runs_says() -> None:
     words = set(re.findall(r"\w+", trigger["metadata"]["query"])) - {"SELECT", "FROM", "WHERE", "OR", "AND", "count"}
     assert words == {"runs", "state", "accepted", "started", "lease_until", "extract", "epoch", "now", "1000"}
     assert {"state", "lease_until"} <= set(runs.c.keys()) and runs.name == "runs"
+
+
+def test_a_training_that_starts_counts_for_a_run_until_it_has_claimed_one() -> None:
+    """A Job takes longer to claim than KEDA takes to look again: it would start another for the same run each time."""
+    job = of_kind("production", "ScaledJob")["train"]
+    assert job["spec"]["scalingStrategy"] == {"strategy": "accurate", "pendingPodConditions": ["Ready"]}
+    assert Workload(job).container["readinessProbe"]["httpGet"]["path"] == "/health/ready"
 
 
 def test_the_pod_of_a_training_is_that_of_the_trainer() -> None:
