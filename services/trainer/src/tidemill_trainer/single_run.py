@@ -47,7 +47,8 @@ CATCH_UP_S = 30.0
 
 
 def train_once(settings: TrainerSettings, stop: threading.Event) -> None:
-    """Do one run; at once done where none waits. A stop gives the run back unharmed.
+    """Do one run; at once done where none waits. A stop gives the run back unharmed. The process is ready when it has
+    claimed its run: whoever starts such processes then knows that this one is not counted on for another.
 
     Raises FatalError where the attempt came to nothing: the run waits for the next one, and the attempt counts.
     """
@@ -56,12 +57,14 @@ def train_once(settings: TrainerSettings, stop: threading.Event) -> None:
     settings = with_absolute_places(settings)
     contract, health, heartbeat = Contract.load(settings), Health(), Heartbeat(STUCK_AFTER_S)
     health.add_live("train", heartbeat)
+    claimed = threading.Event()
+    health.add_ready("run", lambda: None if claimed.is_set() else "no run is claimed yet")
     share_one_heap()
     with HealthServer(health, host=settings.host, port=settings.port, allowed_hosts=settings.allowed_hosts):
         tracer = configure_tracing(SERVICE, settings)
         try:
             with _trainer(settings, contract, tracer, heartbeat, stop) as trainer:
-                if trainer is not None and not trainer.once():
+                if trainer is not None and not trainer.once(claimed.set):
                     _log.info("no run waits")
         except Interrupted:
             _log.info("stopped: the run is given back")

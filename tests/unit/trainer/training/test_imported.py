@@ -219,6 +219,19 @@ class Child:
 
 def worked(folder: Path, place: Staged) -> tuple[list[RetrainRun], Child]:
     """The events of a run that asks to import what lies at a place."""
+    trainer, store, child, stop = waiting(folder, place)
+    thread = threading.Thread(target=trainer.run)
+    thread.start()
+    try:
+        until(lambda: store.unsent()[-1].event.state in ("finished", "failed"), 60, "the run has ended")
+    finally:
+        stop.set()
+        thread.join(60)
+    return [outgoing.event for outgoing in store.unsent()], child
+
+
+def waiting(folder: Path, place: Staged) -> tuple[Trainer, RunStore, Child, threading.Event]:
+    """A trainer that has not begun, where such a run waits; what stops it."""
     engine = connect(f"sqlite:///{folder / 'trainer.db'}")
     migrate(engine)
     store = RunStore(engine, FixedClock(1_000), "test", lease_s=60, max_attempts=3)
@@ -238,14 +251,17 @@ def worked(folder: Path, place: Staged) -> tuple[list[RetrainRun], Child]:
         settings=settings, store=store, child=child, orders=Orders({}, lambda model: None),  # type: ignore[arg-type]
         champion_known=known, tracer=NoOpTracer(), stop=stop, heartbeat=Heartbeat(),
     )  # fmt: skip
-    thread = threading.Thread(target=Trainer(context).run)
-    thread.start()
-    try:
-        until(lambda: store.unsent()[-1].event.state in ("finished", "failed"), 60, "the run has ended")
-    finally:
-        stop.set()
-        thread.join(60)
-    return [outgoing.event for outgoing in store.unsent()], child
+    return Trainer(context), store, child, stop
+
+
+def test_who_does_one_run_says_when_it_is_claimed_and_says_nothing_where_none_waits(tmp_path: Path) -> None:
+    trainer, store, child, _ = waiting(tmp_path, staged(tmp_path))
+    told: list[tuple[str, int]] = []
+    seen = lambda: told.append((store.unsent()[-1].event.state, len(child.orders)))  # noqa: E731
+    assert trainer.once(seen)
+    assert told == [("started", 0)]
+    assert not trainer.once(seen)
+    assert len(told) == 1
 
 
 def test_a_run_that_asks_for_an_import_finishes_with_a_version_and_without_a_training(tmp_path: Path) -> None:

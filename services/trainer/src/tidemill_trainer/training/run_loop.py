@@ -85,12 +85,15 @@ class Trainer:
         finally:
             self._child.end()
 
-    def once(self) -> bool:
-        """Do the run that has waited longest; False where none waits, or at a stop. Raises what ends an attempt."""
+    def once(self, on_claim: Callable[[], None]) -> bool:
+        """Do the run that has waited longest; False where none waits, or at a stop. Raises what ends an attempt.
+        `on_claim` is called when it is claimed, before the work.
+        """
         try:
             self._child.ensure_ready()
             (claim,) = patiently(lambda: (self._store.claim(),), self._stop, "claiming a run") or (None,)
             if claim is not None:
+                on_claim()
                 self._work(claim)
             self._reconcile()
             return claim is not None
