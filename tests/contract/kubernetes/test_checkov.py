@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.kubernetes.rendering import Manifest, rendered
+from tests.support.kubernetes.rendering import OVERLAYS, Manifest, rendered
 from tests.support.processes.venvs import interpreter
 
 pytestmark = pytest.mark.needs("kubectl", "openssl")
@@ -21,15 +21,28 @@ MEANT = {
     "CKV_K8S_43": "which digest a tag has is known to a team's registry alone; an overlay's `images` takes `digest`",
 }
 """Checks that are off everywhere."""
+FROM_ENVIRONMENT = "its image reads passwords from the environment alone"
+WRITES_AROUND = "its image writes in more places than its volumes; it is in dev alone, for trying out"
+OWN_USER = "its image is made for that user; it is in dev alone, for trying out"
 MEANT_OF_ONE = {
-    ("CKV_K8S_35", "Deployment.tidemill.mlflow"): "MLflow reads the address of its database from no file",
-}
+    **{("CKV_K8S_35", f"Deployment.{space}.mlflow"): "MLflow reads the address of its database from no file"
+       for space in ("tidemill", "tidemill-staging", "tidemill-dev")},
+    **{("CKV_K8S_35", f"{kind}.tidemill-dev.{name}"): FROM_ENVIRONMENT for kind, name in (
+        ("Deployment", "registry"), ("Job", "bucket"), ("StatefulSet", "postgres"), ("StatefulSet", "s3"))},
+    **{("CKV_K8S_22", f"{kind}.tidemill-dev.{name}"): WRITES_AROUND for kind, name in (
+        ("Deployment", "registry"), ("StatefulSet", "kafka"), ("StatefulSet", "postgres"), ("StatefulSet", "s3"))},
+    **{("CKV_K8S_40", f"{kind}.tidemill-dev.{name}"): OWN_USER for kind, name in (
+        ("Deployment", "redis"), ("Deployment", "registry"), ("Job", "bucket"), ("StatefulSet", "kafka"),
+        ("StatefulSet", "postgres"), ("StatefulSet", "s3"))},
+}  # fmt: skip
 
 
 def test_nothing_is_found_but_what_is_meant_and_a_hole_that_was_made_is(tmp_path: Path) -> None:
-    shipped = list(rendered("production"))
+    shipped = [one for overlay in OVERLAYS for one in rendered(overlay)]
     (hole,) = [
-        copy.deepcopy(one) for one in shipped if one["kind"] == "Deployment" and one["metadata"]["name"] == "serve"
+        copy.deepcopy(one)
+        for one in rendered("production")
+        if one["kind"] == "Deployment" and one["metadata"]["name"] == "serve"
     ]
     hole["metadata"]["name"] = "hole"
     hole["spec"]["template"]["spec"]["containers"][0]["securityContext"]["privileged"] = True
