@@ -1,4 +1,6 @@
-"""From an empty folder and a file to an answered prediction: init, up, push. Every second of it is counted."""
+"""From an empty folder and a file to an answered prediction: init, up, push. Every second of it is counted. Then what
+docs/client.md shows is run on the project that was made.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,10 @@ from typing import Any
 import pytest
 
 from tests.e2e.running import ask_rest
+from tests.support.examples import run_examples
 from tests.support.polling import until
 from tests.support.processes import service_process
+from tidemill.client import BacktestFailed, start_backtest
 
 LIMIT_S = 180
 ROWS = 5_000
@@ -80,8 +84,9 @@ def up(tmp_path: Path) -> Iterator[Any]:
 
 @pytest.mark.timeout(600)
 def test_three_commands_lead_from_an_empty_folder_and_a_file_to_an_answered_prediction(
-    tmp_path: Path, orders: Path, up: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
+    tmp_path: Path, orders: Path, up: Any, root: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     begun = time.monotonic()
     tidemill(tmp_path, "init", "shop", "--from", str(orders), "--label", "fraud", "--entity", "customer_id")
     shop = tmp_path / "shop"
@@ -98,3 +103,16 @@ def test_three_commands_lead_from_an_empty_folder_and_a_file_to_an_answered_pred
     assert answer is not None and answer["version"] == 1 and 0 <= answer["probability"] <= 1
     assert "all is right: orders" in tidemill(shop, "check")
     assert not list((shop / "schemas" / "models" / "history" / "orders").glob("unsent.txt"))
+
+    monkeypatch.chdir(tmp_path)
+    facts = json.loads((shop / "var" / "run" / "platform.json").read_text())
+    instead = {
+        "http://localhost:8081": addresses["ingest"], "http://localhost:8082": addresses["serve"],
+        "localhost:9092": facts["settings"]["TIDEMILL_KAFKA_BOOTSTRAP"],
+    }  # fmt: skip
+    run_examples(root / "docs" / "client.md", instead)["client"].close()
+    with start_backtest("shoes", "orders.csv", project=shop) as backtest, pytest.raises(BacktestFailed, match="orders"):
+        backtest.wait(120)
+    used = time.monotonic() - begun - seconds
+    with capsys.disabled():
+        print(f"  the examples of docs/client.md: {used:.0f} s")

@@ -47,16 +47,21 @@ class Steady(ToyModel):
         return np.full((n, classes), 1 / classes) if self.manifest.task == "multiclass" else np.full(n, 0.25)
 
 
-def endpoint_of(spec: ModelSpec, schemas: SchemaCatalog, version: int = 1) -> ModelEndpoint:
-    """An endpoint of a model file that serves `Steady`, with everything that the file expects, by today's clock."""
+def steady(spec: ModelSpec, version: int = 1) -> Steady:
+    """`Steady` for the features and the task of a model file."""
     classes = {"binary": ("false", "true"), "multiclass": ("a", "b", "c"), "regression": ()}[spec.target.task]
     manifest = Manifest(
         model=spec.name, version=version, task=spec.target.task, output="scores",
         features=feature_columns(spec.features), classes=classes,
         positive_class="true" if spec.target.task == "binary" else None,
     )  # fmt: skip
+    return Steady(version, manifest)
+
+
+def endpoint_of(spec: ModelSpec, schemas: SchemaCatalog, version: int = 1) -> ModelEndpoint:
+    """An endpoint of a model file that serves `Steady`, with everything that the file expects, by today's clock."""
     predictor = Predictor(spec.name)
-    serving = Serving(event(version, model=spec.name), Steady(version, manifest), NOW_MS)
+    serving = Serving(event(version, model=spec.name), steady(spec, version), NOW_MS)
     predictor.switch(serving, NOW_MS, live=True)
     record = schemas.record(spec.name)
     layout = layout_of(record.json)

@@ -18,6 +18,7 @@ from tidemill.contracts.model_file import load_models
 from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill_ingest.adapters.kafka import Failure
+from tidemill_ingest.idempotency import Answers
 from tidemill_ingest.records import Record, Target
 from tidemill_ingest.service import IngestService, build_targets
 from tidemill_ingest.web.api import create_app
@@ -83,8 +84,8 @@ def ingest(contract: tuple[SchemaCatalog, list[Target]]) -> Ingest:
     return ingest_of(*contract)
 
 
-def ingest_of(schemas: SchemaCatalog, targets: list[Target]) -> Ingest:
-    """A service of these targets, and what it works with."""
+def ingest_of(schemas: SchemaCatalog, targets: list[Target], answers: Answers | None = None) -> Ingest:
+    """A service of these targets, and what it works with. `answers`: where it remembers them."""
     codec = Codec(schemas)
     sink = RememberingSink()
     tracer = TracerProvider().get_tracer("test")
@@ -99,6 +100,6 @@ def ingest_of(schemas: SchemaCatalog, targets: list[Target]) -> Ingest:
         yield
         service.close()
 
-    app = create_app(service, ready, lifespan, max_body_bytes=50_000, retry_after_s=7)
+    app = create_app(service, ready, lifespan, max_body_bytes=50_000, retry_after_s=7, answers=answers)
     client = TestClient(app, raise_server_exceptions=False, headers={"Content-Type": "application/json"})
     return Ingest(client, sink, codec, schemas, unready, service)

@@ -35,6 +35,18 @@ def test_one_object_is_stored_and_its_id_comes_back(ingest: Ingest) -> None:
     assert (stored["scheduled_at"], stored["distance"], stored["carrier"]) == (AT_MS, 100.0, None)
 
 
+def test_what_rows_have_to_be_is_told_to_whom_may_push(ingest: Ingest) -> None:
+    told = ingest.client.get("/v1/models/flight-delay").json()
+    assert told["name"] == "flight-delay"
+    assert told["events"]["schema"] == ingest.schemas.record("flight-delay").json
+    assert told["labels"]["schema"] == ingest.schemas.label("flight-delay").json
+    assert (told["events"]["entity"], told["events"]["received"]) == ("tail_number", None)
+    assert (told["labels"]["event_id"], told["labels"]["received"]) == ("event_id", "observed_at")
+    assert told["labels"]["other_names"]["late"] == "label"
+    unknown = ingest.client.get("/v1/models/flights")
+    assert (unknown.status_code, unknown.json()["models"]) == (404, ["flight-delay"])
+
+
 def test_an_array_is_stored_in_order(ingest: Ingest) -> None:
     answer = ingest.client.post(EVENTS, json=[event("a"), event("b"), event("c")])
     assert answer.json()["event_ids"] == ["a", "b", "c"]
@@ -137,6 +149,8 @@ def test_a_model_with_a_source_of_its_own_takes_no_events_here(contract: tuple[S
     assert (answer.status_code, answer.json()["error"]) == (409, "external_source")
     assert "ops.flights" in answer.json()["message"]
     assert ingest.client.post(LABELS, json=label(entity="N1")).status_code == 202
+    told = ingest.client.get("/v1/models/flight-delay").json()
+    assert told["events"] is None and told["labels"]["event_id"] == "event_id"
 
 
 def test_what_is_not_json_is_answered_with_the_position(ingest: Ingest) -> None:

@@ -27,7 +27,7 @@ def taking(root: Path, folder: Path, role: str, **model: Any) -> tuple[Take, Cal
     def take(*items: Any, **how: Any) -> Converted:
         return convert(items, target, codec, FixedClock(7), **how)
 
-    return take, lambda value: codec.decode_one(value, target.schema)
+    return take, lambda value: codec.decode_one(value, target.form.schema)
 
 
 @pytest.fixture

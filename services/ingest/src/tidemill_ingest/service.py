@@ -7,19 +7,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Any, Protocol
 
 from opentelemetry.trace import SpanKind, Tracer
 
 from tidemill.clock import Clock
 from tidemill.codec import Codec
-from tidemill.contracts.identity import EVENT_ID, event_names, label_names
 from tidemill.contracts.model_file import ModelSpec
-from tidemill.contracts.schemas.avro_types import field_type
 from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.contracts.usable import build_each
 from tidemill.errors import RetryLater
+from tidemill.json.row_forms import event_form, label_form
 from tidemill.json.rows import FieldError, from_json
 from tidemill.kafka.headers import TRACEPARENT, Headers
 from tidemill.telemetry.spans import span_of
@@ -102,6 +101,16 @@ class IngestService:
             message = f"the {what} of {model} come from its source, the topic {found.topic}: produce them there"
             raise Rejected(409, Problem(error="external_source", message=message))
         return found
+
+    def describe(self, model: str) -> dict[str, Any]:
+        """What rows of a model have to be: `events` and `labels`, each null where it comes from someone else's topic.
+        Raises Rejected: 404 with the models that there are.
+        """
+        found = {role: self._targets.get((role, model)) for role in ("raw", "labels_raw")}
+        if None in found.values():
+            self.target("raw", model)
+        told = {role: None if one is None or one.external else one.form.content for role, one in found.items()}
+        return {"name": model, "events": told["raw"], "labels": told["labels_raw"]}
 
     async def accept(
         self,
@@ -203,15 +212,8 @@ def build_targets(models: Iterable[ModelSpec], topics: TopicCatalog, schemas: Sc
         raw, labels_raw = topics.name("raw", spec.name), topics.name("labels_raw", spec.name)
         record, label = schemas.record(spec.name), schemas.label(spec.name)
         external = [topics.is_external(role, spec.name) for role in ("raw", "labels_raw")]
-        nullable = any(f["name"] == spec.entity and field_type(f["type"])[1] for f in record.fields)
-        events = Target(
-            spec.name, "raw", raw, record, spec.event_id, spec.entity, external=external[0],
-            other_names=tuple(event_names(spec, record).items()),
-        )  # fmt: skip
-        labels = Target(
-            spec.name, "labels_raw", labels_raw, label, EVENT_ID, spec.entity, "observed_at", external=external[1],
-            entity_nullable=nullable, other_names=tuple(label_names(spec, label).items()),
-        )  # fmt: skip
+        events = Target(spec.name, "raw", raw, event_form(spec, record), external[0])
+        labels = Target(spec.name, "labels_raw", labels_raw, label_form(spec, record, label), external[1])
         for target in (events, labels):
             _compile(target)
         return [events, labels]
@@ -222,6 +224,6 @@ def build_targets(models: Iterable[ModelSpec], topics: TopicCatalog, schemas: Sc
 def _compile(target: Target) -> None:
     """Find out at start whether JSON can hold the schema's types."""
     try:
-        from_json({}, target.schema)
+        from_json({}, target.form.schema)
     except FieldError:
         return  # an empty row is wrong, as it should be: its schema is not

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from tests.unit.core.sources.support import AT_MS, TIME, batch, data, path, reader
 from tidemill.codec.layout import layout_of
 from tidemill.contracts.schemas.catalog import make_schema
+from tidemill.json.python_values import fit_value
 from tidemill.json.rows import FieldError, from_json
-from tidemill.sources.fitting import fit_column, fit_value
+from tidemill.sources.fitting import fit_column
 
+MICROS = {"type": "long", "logicalType": "timestamp-micros"}
 WANTED = ["string", "int", "long", "float", "double", "boolean", TIME]
 WHOLE = [0, 5, 1_900, 2_026, 20_758, 20_261_101, 2**24 + 1, 2**31, 1_761_955_200, 2**53 + 1, -(2**53) - 1, 2**60, AT_MS,
          20_261_101_093_000, 2**63 - 1, -(2**63)]  # fmt: skip
@@ -78,6 +80,7 @@ def test_a_column_settles_only_what_its_rows_would_say(given_: st.DataObject) ->
         ("string", float("nan"), None),
         (TIME, float("nan"), None),
         ("double", Decimal("NaN"), None),
+        (MICROS, datetime(2026, 11, 1, 9, 30, 0, 123_456, tzinfo=UTC), 1_793_525_400_123_456),
         (TIME, datetime(1970, 1, 21, 9, 25, 55, 200_000, tzinfo=UTC), 1_761_955_200),
     ],
 )

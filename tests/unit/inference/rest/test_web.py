@@ -156,8 +156,11 @@ def test_a_models_description_has_its_version_and_the_swaps(api: Api) -> None:
     assert document["published_at"] == "2023-11-14T22:13:19.750+00:00"
     assert document["inputs"] == [{"name": FEATURE, "kind": "number", "parts": [], "zone": None}]
     assert [(swap["from"], swap["to"], swap["ms"]) for swap in document["history"]] == [(None, 1, 250)]
+    record = document["record"]
+    assert (record["event_id"], record["event_time"], record["entity"]) == ("event_id", "scheduled_at", "tail_number")
+    assert record["schema"]["name"] == "FlightDelay"
     (listed,) = api.request("GET", "/v1/models").json()["models"]
-    assert "history" not in listed
+    assert "history" not in listed and "record" not in listed
 
 
 def test_a_model_without_a_version_is_listed_as_not_ready() -> None:

@@ -17,10 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.core.sources.support import batch
+from tidemill.client.errors import InvalidRows
+from tidemill.client.flows.forms import InstanceForm, PushForm
+from tidemill.client.rows.columns import settled
+from tidemill.client.rows.values import FieldTypes
 from tidemill.codec import Codec
 from tidemill.codec.layout import layout_of
 from tidemill.contracts.model_file import ExternalSource
 from tidemill.contracts.schemas.catalog import Schema, make_schema
+from tidemill.json.row_forms import RowForm
+from tidemill.json.rows import FieldError
 from tidemill.sources.formats.json_text import JsonText
 from tidemill.sources.reader import SourceReader
 from tidemill_inference.rest.arrow_cast import as_record
@@ -72,7 +78,7 @@ def by_rest(value: Any, kind: str) -> Any:
     codec = Codec(_Catalog(schema))  # type: ignore[arg-type]
     body = json.dumps({"id": "a", "x": value}).encode() + b"\n" + json.dumps({"id": "b"}).encode()
     items = read_items(body, "application/x-ndjson", 10)
-    done = ingest(items, Target("m", "raw", "t", schema, "id", "id"), codec, _Clock())  # type: ignore[arg-type]
+    done = ingest(items, Target("m", "raw", "t", RowForm(schema, "id", "id")), codec, _Clock())  # type: ignore[arg-type]
     if done.refusals:
         return REFUSED
     return codec.decode_one(done.records[0].value, schema)["x"]
@@ -120,6 +126,26 @@ def by_arrow(value: Any, kind: str) -> Any:
     return plain(rows.column("x"))
 
 
+def by_client(value: Any, kind: str) -> Any:
+    """What a client's check makes of a value, and what ingest makes of what it sends: the same."""
+    form = PushForm.of(RowForm(schema_of(kind), "id", "id"))
+    try:
+        sent, found = form.read({"id": "a", "x": value}, None)
+    except FieldError:
+        return REFUSED
+    assert by_rest(sent["x"], kind) == found.datum["x"]
+    return found.datum["x"]
+
+
+def by_clients_table(value: Any, kind: str) -> Any:
+    schema = schema_of(kind)
+    form = InstanceForm(schema, FieldTypes(schema), ("id", "id"))
+    try:
+        return plain(settled(pa.table({"id": ["a"], "x": pa.array([value])}), form).column("x"))
+    except InvalidRows:
+        return REFUSED
+
+
 def by_source(value: Any, kind: str, count: int = 1) -> Any:
     schema = schema_of(kind)
     source = ExternalSource(topic="ops", format="json")
@@ -146,7 +172,7 @@ VALUES = st.one_of(
 @given(VALUES, st.sampled_from(sorted(TYPES)))
 def test_typed_doors_say_the_same_of_every_value(value: Any, kind: str) -> None:
     wanted = by_rest(value, kind)
-    for door in (by_jsonl, by_parquet, by_arrow, by_source):
+    for door in (by_jsonl, by_parquet, by_arrow, by_source, by_client, by_clients_table):
         assert door(value, kind) == wanted, door.__name__
     assert by_source(value, kind, count=20) == wanted
 
@@ -174,7 +200,7 @@ def _as_nothing(written: Any, kind: str) -> Any:
 
 @pytest.mark.parametrize("word", ["NA", "null", "None", " ja", "nan"])
 def test_a_word_is_text_where_text_is_wanted_and_missing_only_where_that_is_said(word: str) -> None:
-    for door in (by_csv, by_jsonl, by_parquet, by_rest, by_arrow, by_source):
+    for door in (by_csv, by_jsonl, by_parquet, by_rest, by_arrow, by_source, by_client, by_clients_table):
         assert door(word, "text") == word
     said = Choices(null_words=frozenset({word}))
     assert by_jsonl(word, "text", said) is None
@@ -186,7 +212,7 @@ def test_nan_is_missing_in_columns_and_no_json() -> None:
     nan = float("nan")
     assert by_parquet(nan, "double") is None
     assert by_parquet(nan, "text") is None
-    assert by_arrow(nan, "double") is None
+    assert by_arrow(nan, "double") is by_client(nan, "double") is by_clients_table(nan, "double") is None
     assert by_csv("NaN", "double") is None
     assert by_rest(nan, "double") == by_jsonl(nan, "double") == by_source(nan, "double") == REFUSED
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from tidemill.codec.framing import BadRecord, without_value
+from tidemill.json.python_values import Kind
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,8 +17,6 @@ __all__ = ["UNREADABLE", "Format", "Kind", "Part", "Path", "Unreadable", "no_val
 UNREADABLE = "MalformedRecord"
 Path: TypeAlias = tuple[str, ...]
 """Names from the outside in."""
-Kind: TypeAlias = Literal["string", "number", "whole", "boolean", "time", "other"]
-"""What the record wants of a value; formats whose values have no types of their own read by it."""
 
 
 @dataclass(frozen=True, slots=True)

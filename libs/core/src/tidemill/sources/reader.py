@@ -17,9 +17,10 @@ from tidemill.codec.resolution import rows_to_columns
 from tidemill.contracts.model_file import ExternalSource
 from tidemill.contracts.schemas.catalog import Schema
 from tidemill.errors import ConfigError
+from tidemill.json.python_values import fit_value, kind_of
 from tidemill.json.rows import FieldError, from_json
 from tidemill.kafka.batch import Batch
-from tidemill.sources.fitting import fit_column, fit_value, kind_of
+from tidemill.sources.fitting import fit_column
 from tidemill.sources.formats.stand_ins import taken, taken_column
 from tidemill.sources.part import Format, Kind, Part, Path, Unreadable
 from tidemill.sources.paths import MISSING, value_at

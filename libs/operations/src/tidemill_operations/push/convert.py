@@ -21,9 +21,10 @@ import pyarrow.compute as pc
 from tidemill.codec.layout import layout_of
 from tidemill.contracts.schemas.avro_types import beside_null, is_nullable
 from tidemill.contracts.schemas.catalog import make_schema
+from tidemill.json.python_values import fit_value, kind_of
 from tidemill.json.rows import Convert, field_converters
 from tidemill.json.values import FieldError
-from tidemill.sources.fitting import fit_column, fit_value, kind_of, python_value
+from tidemill.sources.fitting import fit_column, python_value
 from tidemill_operations.push.files.choices import Choices
 from tidemill_operations.push.files.reading import RowError
 from tidemill_operations.push.files.text import as_text, read_text, read_time

@@ -122,6 +122,13 @@ def create_app(
     async def post_labels(model: str, request: Request) -> Response:
         return await take("labels_raw", model, request)
 
+    @app.get("/v1/models/{model}", **docs.model_route())
+    async def get_model(model: str) -> Response:
+        try:
+            return Orjson(service.describe(model))
+        except Rejected as rejected:
+            return _answer(rejected.status, rejected.problem, retry_after_s)
+
     @app.get("/health/live", tags=["health"], summary="The process answers.")
     async def live() -> dict[str, Any]:
         return Report(ok=True, reasons={}).content

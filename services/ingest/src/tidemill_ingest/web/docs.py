@@ -77,6 +77,23 @@ def labels_route() -> dict[str, Any]:
     return _route("Push labels of a model.", description, LABEL)
 
 
+def model_route() -> dict[str, Any]:
+    """How the route is described that tells what rows of a model have to be."""
+    description = (
+        "`events` and `labels`, each with its Avro `schema`, the field that is the `event_id`, the `entity`, the time "
+        "that is the time of receipt where it is left out (`received`), and the `other_names` of fields that are taken "
+        "too; null where they come from a topic of someone else's. `tidemill.client` checks rows by it."
+    )
+    refused = {status: answer for status, answer in _responses().items() if status in (401, 403, 404, 429)}
+    return {
+        "summary": "What events and labels of a model have to be.",
+        "description": description,
+        "tags": ["ingest"],
+        "responses": refused,
+        "openapi_extra": {"security": SECURITY},
+    }
+
+
 def with_security(document: dict[str, Any]) -> dict[str, Any]:
     """The document, with how a caller proves who it is."""
     document.setdefault("components", {})["securitySchemes"] = SECURITY_SCHEMES

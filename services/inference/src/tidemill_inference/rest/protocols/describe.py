@@ -14,7 +14,7 @@ def describe(endpoint: ModelEndpoint, *, history: bool) -> dict[str, Any]:
 
     `published_at` is when the event was appended to model-versions, `swap_ms` how long it took from then to serving
     (null where the process started later). `loaded`: whether it is in memory; if not, it is loaded when it is asked.
-    With `history` all switches since the process began, oldest first.
+    With `history` all switches since the process began, oldest first, and the record that instances are held against.
     """
     spec = endpoint.spec
     serving = endpoint.predictor.serving
@@ -24,6 +24,10 @@ def describe(endpoint: ModelEndpoint, *, history: bool) -> dict[str, Any]:
         document |= _version(serving, next(swap for swap in reversed(swaps) if swap.epoch == serving.epoch))
     if history:
         document["history"] = [_swap(swap) for swap in swaps]
+        document["record"] = {
+            "schema": endpoint.record.json, "event_id": spec.event_id, "event_time": spec.event_time,
+            "entity": spec.entity,
+        }  # fmt: skip
     return document
 
 

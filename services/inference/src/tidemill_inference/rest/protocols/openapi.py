@@ -256,7 +256,7 @@ _SHARED: Node = {
     ),
     "Model": _object(
         {"name": _TEXT, "task": {"enum": ["binary", "multiclass", "regression"]}, "ready": {"type": "boolean"}},
-        description="Once ready also: version, `loaded`, epoch, digest, times, inputs; with `history`: the swaps.",
+        description="Once ready also: version, `loaded`, epoch, digest, times, inputs; alone: `history`, `record`.",
     ),
     "Ready": _object({"name": _TEXT, "ready": {"type": "boolean"}}),
     "Metadata": _object(

@@ -1,0 +1,1 @@
+"""What a client does, as generators of requests: the same for both."""

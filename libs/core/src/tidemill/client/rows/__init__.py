@@ -1,0 +1,1 @@
+"""Rows and tables as callers have them, and as they are sent."""
