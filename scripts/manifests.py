@@ -1,8 +1,8 @@
 """Writes what of deploy/kubernetes follows from the contract: by model, by topic, by alert. `make manifests` runs it,
 where a model, a record schema or an alert is new; a contract test says where it was forgotten.
 
-Kustomize reads no file outside of the folder that it is in, so models/ and schemas/ have a Kustomization each, and pods
-get their ConfigMaps as the folders that a checkout has.
+Kustomize reads no file outside of the folder that it is in, so models/ and schemas/ have a Kustomization each. Their
+ConfigMaps keep their names and are mounted whole: what changes in them reaches pods that run.
 """
 
 from __future__ import annotations
@@ -50,9 +50,8 @@ def written(root: Path) -> dict[Path, str]:
     autoscaling = KUBERNETES / "components" / "autoscaling"
     files = {
         Path("models/Kustomization"): _folder("tidemill-models", [(p.name, p.name) for p in _model_files(root)]),
-        Path("schemas/Kustomization"): _folder("tidemill-records", _records(root)),
-        KUBERNETES / "base" / "contract.yaml": _pods(_records(root)),
-        autoscaling / "train.yaml": _train(root / autoscaling / "train.yaml", _items(_records(root))),
+        Path("schemas/Kustomization"): _folder("tidemill-records", records(root)),
+        KUBERNETES / "base" / "contract.yaml": _pods(),
         KUBERNETES / "components" / "monitoring" / "rules.yaml": _rules(root),
     }
     for name in READERS:
@@ -110,15 +109,11 @@ def _model_files(root: Path) -> list[Path]:
     return sorted([*(root / "models").glob("*.yaml"), *(root / "models").glob("*.yml")])
 
 
-def _records(root: Path) -> list[tuple[str, str]]:
+def records(root: Path) -> list[tuple[str, str]]:
     """Key in the ConfigMap (which has no folders) and path below schemas/models of every record schema."""
     folder = root / "schemas" / "models"
     paths = sorted(path.relative_to(folder) for path in folder.rglob("*.avsc"))
     return [(".".join(path.parts), path.as_posix()) for path in paths]
-
-
-def _items(records: list[tuple[str, str]]) -> list[dict[str, str]]:
-    return [{"key": key, "path": path} for key, path in records]
 
 
 def _folder(name: str, files: list[tuple[str, str]]) -> str:
@@ -128,28 +123,18 @@ def _folder(name: str, files: list[tuple[str, str]]) -> str:
         {
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
             "kind": "Kustomization",
-            "configMapGenerator": [{"name": name, "files": sources}],
+            "configMapGenerator": [{"name": name, "files": sources, "options": {"disableNameSuffixHash": True}}],
         }
     )
 
 
-def _pods(records: list[tuple[str, str]]) -> str:
+def _pods() -> str:
     volumes = [
         {"name": "models", "configMap": {"name": "tidemill-models"}},
-        {"name": "records", "configMap": {"name": "tidemill-records", "items": _items(records)}},
+        {"name": "records", "configMap": {"name": "tidemill-records"}},
     ]
     pod = {"spec": {"template": {"spec": {"volumes": volumes}}}}
     return WRITTEN + dumped({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "every-pod"}, **pod})
-
-
-def _train(path: Path, items: list[dict[str, str]]) -> str:
-    """Written by hand, but for the record schemas (a ScaledJob is patched in no other way)."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    (at,) = [number for number, line in enumerate(lines) if "configMap: {name: tidemill-records" in line]
-    shown = ", ".join(f"{{key: {item['key']}, path: {item['path']}}}" for item in items)
-    indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
-    lines[at] = f"{indent}configMap: {{name: tidemill-records, items: [{shown}]}}\n"
-    return "".join(lines)
 
 
 def _rules(root: Path) -> str:

@@ -36,8 +36,9 @@ EDGES = {
         "rest/scheduling/middleware.py", "rest/score_cache/redis.py",
     ),
     "trainer": (
-        "single_run.py",
-        "admission/request_reader.py", "collect/collector.py", "collect/positions.py", "mlflow/*", "migrations/*",
+        "renewal.py", "single_run.py",
+        "admission/request_reader.py", "collect/collector.py", "collect/opening.py", "collect/positions.py",
+        "mlflow/*", "migrations/*",
         "release/published.py", "release/releaser.py", "release/topic_reader.py", "release/trial/evaluator.py",
         "release/trial/follower.py", "runs/outbox.py", "training/process_main.py",
     ),

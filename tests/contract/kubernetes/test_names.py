@@ -15,6 +15,8 @@ from tests.contract.contract import topics
 from tests.contract.test_deploy import IMAGES, named_metrics, stage
 from tests.support.kubernetes.rendering import OVERLAYS, ROOT, Workload, config_maps, environment, of_kind, ours
 from tidemill.contracts.model_file import load_models
+from tidemill.contracts.schemas.catalog import read_history
+from tidemill.contracts.schemas.history import check_history
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.secret_files import STORE_KEYS
 from tidemill.settings import CommonSettings
@@ -219,3 +221,37 @@ def test_the_images_are_those_of_one_file() -> None:
         assert named <= targets
         assert named == {workload.image for workload in ours(overlay)} | {"mlflow"}
         assert len({one["newTag"] for one in yaml.safe_load(text)["images"]}) == 1
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_model_files_and_records_reach_pods_that_run(overlay: str) -> None:
+    """As the ConfigMaps of these names, mounted whole: the kubelet renews what has no `subPath`."""
+    wanted = {"tidemill-models": "/app/models", "tidemill-records": "/app/schemas/models"}
+    assert wanted.keys() <= of_kind(overlay, "ConfigMap").keys()
+    for workload in (one for one in ours(overlay) if one.name != "keys"):  # which makes a key and reads no model
+        volumes = {one["name"]: one["configMap"] for one in workload.pod["volumes"] if "configMap" in one}
+        mounts = {one["name"]: one for one in workload.container["volumeMounts"]}
+        names = {one["name"]: volume for volume, one in volumes.items() if one["name"] in wanted}
+        assert names.keys() == wanted.keys(), workload.name
+        for name, volume in names.items():
+            assert volumes[volume].keys() == {"name"}, workload.name
+            assert mounts[volume]["mountPath"] == wanted[name]
+            assert "subPath" not in mounts[volume]
+
+
+def test_a_record_whose_history_lies_flat_is_read_as_from_folders(tmp_path: Path) -> None:
+    """A ConfigMap has no folders."""
+    for key, path in manifests.records(ROOT):
+        (tmp_path / "models").mkdir(exist_ok=True)
+        (tmp_path / "models" / key).write_bytes((ROOT / "schemas" / "models" / path).read_bytes())
+    specs = load_models(ROOT / "models")
+    assert check_history(tmp_path, specs) == []
+    for name in specs:
+        assert [one.text for one in read_history(tmp_path, name)] == [
+            one.text for one in read_history(ROOT / "schemas", name)
+        ]
+    lost = next((tmp_path / "models").glob("history.flight-delay.*"))
+    lost.rename(lost.with_name("history.flight-delay.0000000000000000.avsc"))
+    problems = " ".join(check_history(tmp_path, specs))
+    assert "is not in its history" in problems
+    assert "what was in use is never changed" in problems

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -122,7 +123,12 @@ def of_kind(overlay: str, kind: str) -> dict[str, Manifest]:
 
 def config_maps(overlay: str) -> dict[str, dict[str, str]]:
     """Content by name, the hash behind it left out."""
-    return {name.rsplit("-", 1)[0]: one["data"] for name, one in of_kind(overlay, "ConfigMap").items()}
+    return {without_hash(name): one["data"] for name, one in of_kind(overlay, "ConfigMap").items()}
+
+
+def without_hash(name: str) -> str:
+    """A name without the hash of its content that Kustomize puts behind it; some have none."""
+    return re.sub(r"-[0-9a-z]{10}$", "", name)
 
 
 def environment(overlay: str, workload: Workload) -> dict[str, str]:
@@ -130,7 +136,7 @@ def environment(overlay: str, workload: Workload) -> dict[str, str]:
     maps = config_maps(overlay)
     found: dict[str, str] = {}
     for source in workload.container.get("envFrom", []):
-        found |= maps[source["configMapRef"]["name"].rsplit("-", 1)[0]]
+        found |= maps[without_hash(source["configMapRef"]["name"])]
     return found | {entry["name"]: entry["value"] for entry in workload.container.get("env", []) if "value" in entry}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,21 @@ def test_a_model_of_others_is_left_alone(topics: TopicCatalog) -> None:
 def test_every_outcome_has_a_topic(topics: TopicCatalog) -> None:
     assert set(ROLES) == {DriftEvent, ModelPerformance, RetrainRequest}
     assert all(topics.name(role) for role in ROLES.values())
+
+
+def test_a_changed_model_file_goes_on_from_what_is_stored(topics: TopicCatalog) -> None:
+    profiles = stream()
+    whole = feed(host_of(topics, {}), profiles)
+    host = host_of(topics, {})
+    first = feed(host, profiles[:20])
+    host.take_up([replace(SPEC, owner="another")])
+    assert first + feed(host, profiles[20:]) == whole
+
+
+def test_a_new_model_is_watched_from_then_on(topics: TopicCatalog) -> None:
+    host = DetectorHost([], topics, {})
+    assert not host.knows("m")
+    host.take_up([SPEC])
+    host.set_champion(published(partitions=1), reference())
+    assert host.knows("m")
+    assert feed(host, stream()) == feed(host_of(topics, {}), stream())

@@ -18,12 +18,18 @@ class Topic:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._fresh: list[bytes | None] = []
+        self._all: list[bytes | None] = []
         self.away = 0
         self.broken = False
 
     def add(self, *values: bytes | None) -> None:
         with self._lock:
             self._fresh += values
+            self._all += values
+
+    def again(self) -> None:
+        with self._lock:
+            self._fresh = list(self._all)
 
     def publish(self, *events: ModelVersion) -> None:
         self.add(*(codec().encode_one(one.to_dict(), SCHEMA) for one in events))

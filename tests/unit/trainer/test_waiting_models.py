@@ -13,7 +13,7 @@ from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import RetryLater
 from tidemill.service.contract import Contract
-from tidemill_trainer import wiring
+from tidemill_trainer.collect import opening
 from tidemill_trainer.settings import TrainerSettings
 
 
@@ -23,18 +23,18 @@ def test_topics_of_one_model_that_are_missing_are_waited_for_and_the_others_are_
     catalog = TopicCatalog.load(root / "schemas", "")
     there = dict.fromkeys(catalog.all_topics(["fine"]), 4)
     monkeypatch.setattr(
-        wiring, "partition_counts", lambda admin, names: {name: there[name] for name in names if name in there}
+        opening, "partition_counts", lambda admin, names: {name: there[name] for name in names if name in there}
     )
     settings = TrainerSettings()
     schemas = SchemaCatalog.load(root / "schemas", {})
     both: Any = {"fine": None, "later": None}
     contract = Contract(settings, both, catalog, schemas)
     with caplog.at_level(logging.WARNING):
-        counts = wiring.topic_partitions(settings, contract)
+        counts = opening.topic_partitions(settings, contract)
     assert (counts[catalog.name("clean", "fine")], counts[catalog.name("clean", "later")]) == (4, 0)
     assert "later waits, the others go on" in caplog.text and catalog.name("clean", "later") in caplog.text
     with pytest.raises(RetryLater, match="topics are not there yet"):
-        wiring.topic_partitions(settings, replace(contract, models={"later": both["later"]}))
+        opening.topic_partitions(settings, replace(contract, models={"later": both["later"]}))
     del there[catalog.name("retrain_requests")]
     with pytest.raises(RetryLater, match=catalog.name("retrain_requests")):
-        wiring.topic_partitions(settings, contract)
+        opening.topic_partitions(settings, contract)

@@ -27,6 +27,7 @@ SETTING_NAMES: Final = (
     "commit_interval_s",
     "compact_files",
     "compression",
+    "contract_every_s",
     "cors_origins",
     "database_url",
     "delivery_timeout_ms",

@@ -107,6 +107,12 @@ class CommonSettings(KafkaSettings):
     models: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Models that this process serves, separated by commas; empty: all in the folder."
     )
+    contract_every_s: float = Field(
+        2.0,
+        gt=0,
+        description="How often a running process looks for new and changed model files and records, in s; what two "
+        "looks in a row find is taken up.",
+    )
     schema_registry_url: str | None = Field(
         None,
         validation_alias=AliasChoices("TIDEMILL_SCHEMA_REGISTRY_URL", "SCHEMA_REGISTRY_URL"),

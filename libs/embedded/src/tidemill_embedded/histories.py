@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tidemill.contracts.model_file import ModelSpec
-from tidemill.contracts.schemas.catalog import HISTORY_FOLDER, MODELS_FOLDER
+from tidemill.contracts.schemas.catalog import history_files
 from tidemill.contracts.schemas.history import draft_history, keep_for_good, unsent
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.settings import KafkaSettings
@@ -25,7 +25,7 @@ def keep_histories(
     """
     for name, spec in models.items():
         drafted = unsent(schemas, name)
-        if not drafted and any((schemas / MODELS_FOLDER / HISTORY_FOLDER / name).glob("*.avsc")):
+        if not drafted and history_files(schemas, name):
             continue
         try:
             if drafted and _was_sent(settings, topics, name):

@@ -19,8 +19,9 @@ class PlatformOptions:
     `models`: the names to serve (empty: all in `models/`); `kafka`: another cluster's HOST:PORT instead of the embedded
     broker; `prefix` goes before every topic, group and transactional id; `env_overrides`: further variables for all
     services, and `service_env` for one by its name; `mlflow_server`: whether MLflow's pages are served; `partitions` of
-    each topic that is made; `policy`: how often what ends is started again; `on_news` is told what has ended; `start`:
-    the deadlines of a start, from the environment where it is not given.
+    each topic that is made; `policy`: how often what ends is started again; `on_news` is told what has ended,
+    `on_models` a line for each change of model files; `start`: the deadlines of a start, from the environment where it
+    is not given.
     """
 
     models: Sequence[str] = ()
@@ -32,4 +33,5 @@ class PlatformOptions:
     partitions: int = DEFAULT_PARTITIONS
     policy: RestartPolicy = field(default_factory=RestartPolicy)
     on_news: Callable[[Ended], None] = lambda news: None
+    on_models: Callable[[str], None] = lambda text: None
     start: StartSettings = field(default_factory=StartSettings)

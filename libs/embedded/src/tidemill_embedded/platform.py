@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tidemill_embedded import services as parts
 from tidemill_embedded.broker.broker import Broker
@@ -19,6 +19,9 @@ from tidemill_embedded.processes.supervisor import ProcessSpec, Supervisor
 from tidemill_embedded.run_file import RunFile, remove_data
 from tidemill_embedded.start.coming_up import ComingUp
 from tidemill_embedded.start.probe import answers
+
+if TYPE_CHECKING:
+    from tidemill.service.renewal.watch import ContractWatch
 
 __all__ = ["Platform", "PlatformOptions", "remove_data"]
 
@@ -63,6 +66,8 @@ class Platform:
         self._supervisor = Supervisor(self.root, options.policy, on_news=options.on_news, on_start=self._started)
         self._started_at = 0.0
         self._coming_up = ComingUp(self._supervisor, start)
+        self._contract: ContractWatch | None = None
+        self._on_models = options.on_models
 
     @property
     def bootstrap(self) -> str:
@@ -91,6 +96,7 @@ class Platform:
         try:
             self._start_kafka(progress)
             self._create_topics(progress)
+            self._contract = self._follow_models()
             self._start_services(progress)
         except BaseException:
             self.stop()
@@ -156,6 +162,12 @@ class Platform:
         self._started_at = time.time()
         self._run_file.write(self.facts())
 
+    def _follow_models(self) -> ContractWatch:
+        """A new model file has its topics made; each service takes it up by itself."""
+        from tidemill_embedded.renewal import follow_models
+
+        return follow_models(self.settings, self._on_models)
+
     def _start_all(self, specs: list[ProcessSpec], progress: Callable[[str], None]) -> None:
         progress(f"starting {', '.join(spec.name for spec in specs)}")
         for spec in specs:
@@ -192,6 +204,8 @@ class Platform:
         """Ends everything within 20 s, services before the broker, and lets the folder go. Further calls do
         nothing.
         """
+        if self._contract is not None:
+            self._contract.close()
         self._supervisor.stop()
         self._run_file.release()
 

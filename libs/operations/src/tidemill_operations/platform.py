@@ -44,6 +44,15 @@ class PlatformView:
             print(f"a model is refused, the others work: {error}", file=sys.stderr)
         return found
 
+    def go_without_models(self) -> None:
+        """Where no model file is right, there are none from here on: for a command that has more to say."""
+        from tidemill.errors import ConfigError
+
+        try:
+            _ = self.models
+        except ConfigError:
+            self.models = {}
+
     @cached_property
     def topics(self) -> TopicCatalog:
         """The contract's topics, with this platform's prefix."""

@@ -41,6 +41,12 @@ class DetectorHost:
         """Whether this process watches the model."""
         return model in self._specs
 
+    def take_up(self, specs: Iterable[ModelSpec]) -> None:
+        """Watch these models, too, or as these say: what is stored of them goes on."""
+        for spec in specs:
+            self._specs[spec.name] = spec
+            self._live.pop(spec.name, None)
+
     def set_champion(self, published: ModelVersion, reference: Mapping[str, Any]) -> None:
         """A model's champion and its training reference, from now on."""
         if self.knows(published.model):

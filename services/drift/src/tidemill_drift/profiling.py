@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -45,6 +46,22 @@ class Source:
         return [feature.name for feature in self.spec.features if feature.kind != "time"]
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A model of which profiles are made: its record, its topics by role, and what each topic holds."""
+
+    record: Schema
+    names: dict[Role, str]
+    sources: dict[str, Source]
+
+
+def watched(topics: TopicCatalog, schemas: SchemaCatalog, spec: ModelSpec) -> Watched:
+    """What is profiled of a model. Raises ConfigError."""
+    names = {role: topics.name(role, spec.name) for role in ROLES}
+    sources = {names[role]: Source(spec, role, schemas.for_topic(role, spec.name)) for role in ROLES}
+    return Watched(schemas.record(spec.name), names, sources)
+
+
 class Profiling:
     """The profilers of all partitions that this process holds, of any number of models."""
 
@@ -54,16 +71,14 @@ class Profiling:
         self._records: dict[str, Schema] = {}
         self._names: dict[str, dict[Role, str]] = {}
         self._sources: dict[str, Source] = {}
-
-        def build(spec: ModelSpec) -> tuple[Schema, dict[Role, str], dict[str, Source]]:
-            names = {role: topics.name(role, spec.name) for role in ROLES}
-            sources = {names[role]: Source(spec, role, schemas.for_topic(role, spec.name)) for role in ROLES}
-            return schemas.record(spec.name), names, sources
-
-        for model, (record, names, sources) in build_each(specs, build).items():
-            self._records[model], self._names[model] = record, names
-            self._sources |= sources
+        self.take_up(build_each(specs, partial(watched, topics, schemas)))
         self._profilers: dict[tuple[str, int], PartitionProfiler] = {}
+
+    def take_up(self, models: Mapping[str, Watched]) -> None:
+        """Profile these models, too, or as these say. Their partitions must be assigned anew (`assign`)."""
+        for model, found in models.items():
+            self._records[model], self._names[model] = found.record, found.names
+            self._sources |= found.sources
 
     @property
     def topics(self) -> list[str]:

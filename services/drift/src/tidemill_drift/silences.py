@@ -47,6 +47,10 @@ class Silences:
         self._version = version
         self._lasting: set[tuple[str, str]] = set()
 
+    def take_up(self, models: Iterable[str]) -> None:
+        """Tell of these, too."""
+        self._models = list(dict.fromkeys([*self._models, *models]))
+
     def look(self, now_ms: int) -> list[DriftEvent]:
         """What has fallen silent since the last look. Raises RetryLater without brokers."""
         now = now_ms // MINUTE_MS * MINUTE_MS  # the same times again, so that answers are

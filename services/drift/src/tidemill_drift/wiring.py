@@ -6,12 +6,14 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, MutableMapping
-from typing import Literal
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 from opentelemetry.trace import Tracer
 
 from tidemill.artifact import ArtifactStore
 from tidemill.clock import SystemClock
+from tidemill.contracts.usable import build_all
 from tidemill.kafka.client.broadcast import BroadcastReader
 from tidemill.kafka.client.clients import admin
 from tidemill.kafka.client.publisher import Publisher
@@ -19,11 +21,17 @@ from tidemill.kafka.client.topics import check_topics
 from tidemill.service import Health
 from tidemill.service.contract import Contract
 from tidemill.service.patience import patiently
+from tidemill.service.renewal.change import Change
+from tidemill.service.renewal.topics import await_topics
+from tidemill.service.renewal.watch import ContractWatch
 from tidemill.service.server import HealthServer
 from tidemill.telemetry.logs import configure_logging
 from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
 from tidemill_drift.main import SERVICE
 from tidemill_drift.settings import DriftSettings
+
+if TYPE_CHECKING:
+    from tidemill_drift.adapters.faust_app import DetectApp
 
 _log = logging.getLogger(__name__)
 
@@ -57,14 +65,29 @@ def _profile(
     settings: DriftSettings, contract: Contract, health: Health, tracer: Tracer, stop: threading.Event
 ) -> Callable[[], None]:
     from tidemill_drift.adapters.reader import ProfileReader
-    from tidemill_drift.profiling import Profiling
+    from tidemill_drift.profiling import Profiling, watched
+    from tidemill_learning.drift.profiling.partition import ROLES
 
     profiling = Profiling(contract.models.values(), contract.topics, contract.schemas, contract.codec())
     group = contract.topics.group(f"drift-profile-{settings.worker_set}")
     reader = ProfileReader(settings, group, contract.topics.name("profiles"), profiling, stop, tracer)
     health.add_live("loop", reader.heartbeat)
     health.add_ready("group", lambda: None if reader.assigned else "no partitions yet")
-    return reader.run
+
+    def take_up(change: Change) -> None:
+        await_topics(change, ROLES)
+        found = change.contract
+        models = build_all(change.specs, partial(watched, found.topics, found.schemas))
+        if models:
+            reader.take_up(models)
+
+    watch = ContractWatch(contract, take_up, health)
+
+    def run() -> None:
+        with watch:
+            reader.run()
+
+    return run
 
 
 def _detect(
@@ -78,6 +101,13 @@ def _detect(
     champions = Champions(versions, codec, schemas.platform("model-version"), ArtifactStore.of(settings))
     publisher = Publisher(settings, name="drift-detect")
     arrivals = TopicArrivals(settings)
+    apps: list[DetectApp] = []
+
+    def take_up(change: Change) -> None:
+        for app in apps:
+            app.take_up(change.specs)
+
+    watch = ContractWatch(contract, take_up, health)
 
     async def detect() -> None:
         from tidemill_drift.adapters.faust_app import DetectApp, DetectContext
@@ -92,9 +122,11 @@ def _detect(
             arrivals=arrivals.of, clock=SystemClock(),
         )  # fmt: skip
         app = DetectApp(context)
+        apps.append(app)
         health.add_live("loop", app.heartbeat)
         health.add_ready("table", lambda: None if app.ready else "the table is not restored yet")
-        await app.run(stop)
+        with watch:
+            await app.run(stop)
 
     def run() -> None:
         try:

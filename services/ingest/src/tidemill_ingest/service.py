@@ -5,7 +5,7 @@ handed in.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -82,6 +82,12 @@ class IngestService:
         self._tracer = tracer
         self._max_items = max_items
         self._converter = ThreadPoolExecutor(1, thread_name_prefix="convert")
+
+    def take_up(self, targets: Iterable[Target]) -> None:
+        """Take records of more models, and those of changed models as these say; a request that has begun ends as it
+        began. From any thread.
+        """
+        self._targets = {**self._targets, **{(target.role, target.model): target for target in targets}}
 
     def close(self) -> None:
         """Release the converting thread."""
@@ -203,9 +209,15 @@ def _count(target: Target, accepted: int, refused: int, unstored: int) -> None:
         metrics.RECORDS.labels(target.model, target.role, outcome).inc(number)
 
 
-def build_targets(models: Iterable[ModelSpec], topics: TopicCatalog, schemas: SchemaCatalog) -> list[Target]:
+BuildModels = Callable[[Iterable[ModelSpec], Callable[[ModelSpec], list[Target]]], dict[str, list[Target]]]
+"""`build_each`, or `build_all`."""
+
+
+def build_targets(
+    models: Iterable[ModelSpec], topics: TopicCatalog, schemas: SchemaCatalog, each: BuildModels = build_each
+) -> list[Target]:
     """The targets of all models: events and labels. A model with a schema that JSON rows cannot fill is left out;
-    raises ConfigError where none is left.
+    raises ConfigError where none is left, or as `each` says.
     """
 
     def build(spec: ModelSpec) -> list[Target]:
@@ -218,7 +230,7 @@ def build_targets(models: Iterable[ModelSpec], topics: TopicCatalog, schemas: Sc
             _compile(target)
         return [events, labels]
 
-    return [target for pair in build_each(models, build).values() for target in pair]
+    return [target for pair in each(models, build).values() for target in pair]
 
 
 def _compile(target: Target) -> None:

@@ -13,8 +13,12 @@ from opentelemetry.trace import Tracer
 from tidemill.access.open import open_access
 from tidemill.breaker import CircuitBreaker
 from tidemill.clock import SystemClock
+from tidemill.contracts.usable import build_all
 from tidemill.kafka.pass_through.aio import aiokafka_config
 from tidemill.service.contract import Contract
+from tidemill.service.renewal.change import Change
+from tidemill.service.renewal.topics import await_topics
+from tidemill.service.renewal.watch import ContractWatch
 from tidemill.telemetry.logs import configure_logging
 from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
 from tidemill.web.doors import Doors
@@ -29,6 +33,9 @@ from tidemill_ingest.main import SERVICE
 from tidemill_ingest.service import IngestService, build_targets
 from tidemill_ingest.settings import IngestSettings
 from tidemill_ingest.web.api import create_app
+
+ROLES = ("raw", "labels_raw")
+"""Of a model's topics, those that ingest writes."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,16 +70,24 @@ def build_app(settings: IngestSettings, tracer: Tracer) -> FastAPI:
     targets = build_targets(contract.models.values(), contract.topics, contract.schemas)
     service = IngestService(targets, contract.codec(), sink, SystemClock(), tracer, settings.max_items)
 
+    def take_up(change: Change) -> None:
+        await_topics(change, ROLES)
+        found = change.contract
+        service.take_up(build_targets(change.specs, found.topics, found.schemas, each=build_all))
+
+    watch = ContractWatch(contract, take_up)
     access = open_access(settings)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         sink.start()
+        watch.start()
         if access is not None:
             access.ring.start()
         try:
             yield
         finally:
+            watch.close()
             await sink.stop(settings.drain_s)
             service.close()
             if access is not None:
@@ -91,6 +106,7 @@ def build_app(settings: IngestSettings, tracer: Tracer) -> FastAPI:
         cors_origins=settings.cors_origins,
         visitors=settings.visitors(),
         answers=_answers(settings),
+        facts=lambda: {"contract": watch.standing.facts()},
     )
 
 

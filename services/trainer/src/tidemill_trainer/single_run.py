@@ -22,6 +22,7 @@ from tidemill.service.server import HealthServer
 from tidemill.telemetry.logs import configure_logging
 from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
 from tidemill_trainer.assess.state import LabelTimeStore
+from tidemill_trainer.collect.opening import open_tables, place_of, topic_partitions, with_absolute_places
 from tidemill_trainer.footprint import share_one_heap
 from tidemill_trainer.release.published import Published
 from tidemill_trainer.runs.database import connect, migrate
@@ -30,15 +31,7 @@ from tidemill_trainer.settings import TrainerSettings
 from tidemill_trainer.training.orders import Orders
 from tidemill_trainer.training.process import ChildDied, Interrupted, TrainingChild, child_environment
 from tidemill_trainer.training.run_loop import Trainer, TrainerContext
-from tidemill_trainer.wiring import (
-    SERVICE,
-    STUCK_AFTER_S,
-    find_version,
-    open_tables,
-    place_of,
-    topic_partitions,
-    with_absolute_places,
-)
+from tidemill_trainer.wiring import SERVICE, STUCK_AFTER_S, find_version
 
 _log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from tidemill.sources import SourceReader
 from tidemill_expectations import Suite, event_suite, label_suite
 from tidemill_validator.checks.flood import Flooded, FloodGuard
 from tidemill_validator.checks.row_checks import Fields, Judge, Rules
-from tidemill_validator.checks.stream_validator import Stream, StreamValidator
+from tidemill_validator.checks.stream_validator import Stream, StreamValidator, outputs_of
 from tidemill_validator.encoded_topic import EncodedTopic
 from tidemill_validator.paused import Pauses, tell
 from tidemill_validator.topic_waits import Waiting
@@ -33,6 +33,10 @@ and a few seconds to read them back at a start.
 FAILED = "validating it fails each time, which is a defect: the log says more; replay it when it is mended"
 ENDED = "validating it ends the process, which is a defect: the console of those that ended says more"
 OpenSource = Callable[[ModelSpec, str], SourceReader | None]
+BuildModels = Callable[
+    [Iterable[ModelSpec], Callable[[ModelSpec], list[StreamValidator]]], dict[str, list[StreamValidator]]
+]
+"""`build_each`, or `build_all`."""
 Restore = Callable[[StreamValidator, Sequence[int]], None]
 
 
@@ -157,6 +161,32 @@ class ValidatorWorker(TolerantWorker):
         self.hold(self._held)
         self._begin(roomy)
 
+    def take_up(self, validators: Iterable[StreamValidator], held: Collection[Partition]) -> None:
+        """Put validators of new models beside those that are here, and those of changed models in place of theirs.
+        `held`: the partitions that are assigned. For a moment at which all is committed; raises RetryLater, with
+        nothing changed, where Kafka is away.
+        """
+        validators = list(validators)
+        before = {(v.stream.model, v.stream.role): v for several in self._validators.values() for v in several}
+        if self._room is not None:
+            self._room.add(outputs_of(validator.stream for validator in validators))
+        roomy = list(held) if self._room is None else self._room.take(held)
+        for validator in validators:
+            old = before.get((validator.stream.model, validator.stream.role))
+            mine = _by_topic(roomy).get(validator.stream.topic, [])
+            if (old is None or not validator.follow(old)) and mine:
+                self._restore(validator, mine)
+        models = {validator.stream.model for validator in validators}
+        renewed = {
+            topic: [validator for validator in several if validator.stream.model not in models]
+            for topic, several in self._validators.items()
+        }
+        for validator in validators:
+            renewed.setdefault(validator.stream.topic, []).append(validator)
+        self._validators = renewed
+        self._apply()
+        self.hold(self._held)
+
     def _begin(self, partitions: Sequence[Partition]) -> None:
         for topic, numbers in _by_topic(partitions).items():
             for validator in self._validators[topic]:
@@ -176,11 +206,11 @@ class ValidatorWorker(TolerantWorker):
 def build_validators(
     models: Iterable[ModelSpec], topics: TopicCatalog, schemas: SchemaCatalog, codec: Codec, *,
     max_ahead_ms: int, max_seen_ids: int, open_source: OpenSource = lambda spec, role: None,
-    privacy_key: bytes | None = None, flood: tuple[float, int] | None = None,
+    privacy_key: bytes | None = None, flood: tuple[float, int] | None = None, each: BuildModels = build_each,
 ) -> list[StreamValidator]:  # fmt: skip
     """Two validators a model: its events and its labels. A model of which one cannot be built, because its file and
-    a schema do not fit or for any other reason, is left out; raises ConfigError where none is left. `open_source`
-    gives the reader of a topic of someone else's.
+    a schema do not fit or for any other reason, is left out; raises ConfigError where none is left, or as `each` says.
+    `open_source` gives the reader of a topic of someone else's.
     """
     reports = EncodedTopic(name=topics.name("quality_reports"), schema=schemas.platform("quality-report"), codec=codec)
 
@@ -194,7 +224,7 @@ def build_validators(
             )
         return validators
 
-    return [validator for several in build_each(models, build).values() for validator in several]
+    return [validator for several in each(models, build).values() for validator in several]
 
 
 def _streams(

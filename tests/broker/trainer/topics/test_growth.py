@@ -15,8 +15,7 @@ from tidemill.kafka.client.clients import admin
 from tidemill.kafka.client.publisher import Publisher
 from tidemill.service import Heartbeat
 from tidemill.service.contract import Contract
-from tidemill_trainer import wiring
-from tidemill_trainer.collect import collector
+from tidemill_trainer.collect import collector, opening
 from tidemill_trainer.settings import TrainerSettings
 
 
@@ -27,8 +26,8 @@ def test_rows_of_partitions_that_were_added_are_collected_once(world: World, mon
         tables=str(world.folder / "tables"), models_dir=world.folder / "models", schemas=world.folder / "schemas",
     )  # fmt: skip
     contract = Contract(settings, world.specs, world.catalog, world.schemas)
-    count = partial(wiring.topic_partitions, settings, contract)
-    rows = wiring.model_rows(settings, world.specs[MODEL], contract, count())
+    count = partial(opening.topic_partitions, settings, contract)
+    rows = opening.model_rows(settings, world.specs[MODEL], contract, count())
     stop, grown = threading.Event(), []
     context = collector.CollectorContext(
         settings=settings, group="collect", models=[rows], partitions=count(), after_commit=lambda model: None,

@@ -21,8 +21,7 @@ from tidemill.kafka.client.publisher import Publisher
 from tidemill.kafka.client.topics import partition_counts
 from tidemill.service import Heartbeat
 from tidemill.service.contract import Contract
-from tidemill_trainer import wiring
-from tidemill_trainer.collect import collector
+from tidemill_trainer.collect import collector, opening
 from tidemill_trainer.collect.row_buffer import ModelRows
 from tidemill_trainer.settings import TrainerSettings
 
@@ -42,7 +41,7 @@ class Platform:
         self.client = admin(world.settings)
 
     def counts(self) -> dict[str, int]:
-        """As `wiring.topic_partitions` gives them where the topics of another model are there."""
+        """As `opening.topic_partitions` gives them where the topics of another model are there."""
         return dict.fromkeys(self.topics.values(), 0) | partition_counts(self.client, self.topics.values())
 
     def delete(self, topic: str) -> None:
@@ -74,7 +73,7 @@ class Platform:
 
     @contextmanager
     def collecting(self) -> Iterator[ModelRows]:
-        rows = wiring.model_rows(self.settings, self.world.specs[MODEL], self.contract, self.counts())
+        rows = opening.model_rows(self.settings, self.world.specs[MODEL], self.contract, self.counts())
         stop = threading.Event()
         context = collector.CollectorContext(
             settings=self.settings, group="collect", models=[rows], partitions=self.counts(),

@@ -28,7 +28,7 @@ class World:
         self.store_away = False
         self.release = threading.Event()
         swappers = {
-            predictor.model: Swapper(predictor, self._load, lambda: NOW_MS + 70, lambda: 0.0)
+            predictor.model: Swapper(predictor, self.load, lambda: NOW_MS + 70, lambda: 0.0)
             for predictor in (self.predictor, Predictor("weather"))
         }
         self.watcher = VersionWatcher(
@@ -44,7 +44,7 @@ class World:
             )
         )
 
-    def _load(self, wanted: ModelVersion) -> Scorer:
+    def load(self, wanted: ModelVersion) -> Scorer:
         if wanted.model == "weather":
             assert self.release.wait(20)
         if self.store_away:
@@ -128,3 +128,16 @@ def test_a_defect_in_the_thread_is_handed_on(world: World) -> None:
     assert world.failed.wait(5)
     assert isinstance(world.watcher.failure, AssertionError)
     until(lambda: world.watcher.check() is not None, 5, "it is not live any more")
+
+
+def test_a_model_that_is_added_serves_what_was_published_before_and_the_others_go_on(world: World) -> None:
+    late = Predictor("late")
+    world.topic.publish(event(1), event(7, model="late"))
+    world.watcher.start()
+    until(lambda: world.version() == 1, 5, "the first serves")
+    world.watcher.add({"late": Swapper(late, world.load, lambda: NOW_MS + 70, lambda: 0.0)})
+    until(lambda: late.serving is not None and late.serving.version == 7, 5, "what was published before serves")
+    assert world.switched == [MODEL, "late"]
+    world.topic.publish(event(2), event(8, model="late"))
+    until(lambda: world.version() == 2, 5, "the first goes on")
+    until(lambda: late.serving is not None and late.serving.version == 8, 5, "the new one goes on")

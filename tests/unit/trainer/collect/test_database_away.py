@@ -22,12 +22,12 @@ from tidemill_trainer.admission.admission import Admission
 from tidemill_trainer.collect import news
 from tidemill_trainer.collect.calendar import Calendar
 from tidemill_trainer.collect.collector import Collector, CollectorContext
+from tidemill_trainer.collect.opening import open_tables
 from tidemill_trainer.collect.row_buffer import ModelRows
 from tidemill_trainer.collect.training_table import TrainingTable
 from tidemill_trainer.runs.database import connect, migrate
 from tidemill_trainer.runs.store import Outcome, RunStore
 from tidemill_trainer.settings import TrainerSettings
-from tidemill_trainer.wiring import open_tables
 
 DAY = 24 * 60
 """Events of a day: one a minute."""
@@ -134,3 +134,17 @@ def test_a_start_waits_for_the_store_of_the_tables_and_says_so(
     work.join(60)
     [rows] = opened
     assert rows is not None and [model.spec.name for model in rows] == list(specs)
+
+
+def test_a_changed_model_goes_on_where_it_stood_and_what_waited_is_in(bench: Bench, tmp_path: Path) -> None:
+    bench.turn(0, 5)
+    bench.model.take(events(5, 3), {(CLEAN, 0): 8})  # read, and waits
+    table = TrainingTable((tmp_path / "table").as_uri(), SCHEMA, PARTS)
+    topics = {CLEAN: "clean", LABELS: "labels"}
+    changed = ModelRows(SPEC, bench.model.codec, bench.model.schemas, topics, table, SCHEMA, lambda: 0.0)
+    bench.collector.take_up([changed])
+    assert table.ends() == {(CLEAN, 0): 8, (LABELS, 0): 5}
+    assert changed.committed.events == 8
+    changed.take(events(8, 2), {(CLEAN, 0): 10})
+    bench.collector.turn(bench.consumer)
+    assert table.ends()[CLEAN, 0] == 10

@@ -89,3 +89,24 @@ def test_giving_up_while_waiting_ends_the_process_so_that_no_late_answer_is_mist
 def _restarted(child: TrainingChild, first: int) -> bool:
     child.ensure_ready()
     return child.pid != first
+
+
+def test_it_reads_changed_model_files_once_before_its_next_order(tmp_path: Path, stop: threading.Event) -> None:
+    script, orders = tmp_path / "fake_worker.py", tmp_path / "orders"
+    noting = f'    open({str(orders)!r}, "a").write(order["do"] + order.get("digest", "") + " ")\n'
+    script.write_text(FAKE.replace('    if order["do"] == "die"', noting + '    if order["do"] == "die"'))
+    digests = ["a"]
+    made = TrainingChild(
+        {"PATH": os.environ.get("PATH", "")}, stop, command=("-I", str(script)), contract=lambda: digests[-1]
+    )
+    try:
+        made.ensure_ready()
+        first = made.pid
+        for digest in ("a", "b", "b"):
+            digests.append(digest)
+            made.ensure_ready()
+            made.order({"do": "work"}, 10)
+        assert made.pid == first
+    finally:
+        made.end()
+    assert orders.read_text().split() == ["work", "contractb", "work", "work"]

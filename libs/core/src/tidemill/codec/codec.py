@@ -24,7 +24,7 @@ from tidemill.codec.registry.client import Registry
 from tidemill.codec.registry.lookups import Remembered
 from tidemill.codec.registry.writers import writer_of
 from tidemill.contracts.schemas.catalog import Schema, SchemaCatalog
-from tidemill.errors import ConfigError, DeadLetter
+from tidemill.errors import ConfigError, DeadLetter, RetryLater
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,7 +78,8 @@ class Codec:
         """Decode a batch of framed values into columns of `reader`.
 
         Timestamps come as timestamp[ms, UTC], enums as strings, bytes as binary. Raises RetryLater when a
-        schema id has to be looked up and the registry is away: then nothing is known to be bad.
+        schema id has to be looked up and the registry is away, or a schema is unknown and changed model files wait to
+        be taken up: then nothing is known to be bad.
         """
         import numpy as np
 
@@ -180,7 +181,12 @@ class Codec:
         if header[:1] == CONFLUENT_MAGIC:
             return self._by_id[int.from_bytes(header[1:], "big")]
         fingerprint = header[2:]
-        return self._schemas.writer(fingerprint) or f"no schema has the fingerprint {fingerprint.hex()}"
+        found = self._schemas.writer(fingerprint)
+        if found is None and self._schemas.coming():
+            raise RetryLater(
+                f"no schema has the fingerprint {fingerprint.hex()} yet, and changed model files lie there"
+            )
+        return found or f"no schema has the fingerprint {fingerprint.hex()}"
 
     def _header(self, schema: Schema, topic: str | None) -> bytes:
         if self._registry is None:

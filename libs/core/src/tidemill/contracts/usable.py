@@ -66,6 +66,22 @@ def serve_usable(models_dir: Path, schemas_dir: Path, only: Collection[str] = ()
     return found
 
 
+def build_all(specs: Iterable[ModelSpec], build: Callable[[ModelSpec], T]) -> dict[str, T]:
+    """What `build` gives for each model, by name. Raises ConfigError, with the file, where one cannot be built."""
+    built: dict[str, T] = {}
+    for spec in specs:
+        try:
+            with naming(spec):
+                built[spec.name] = build(spec)
+        except ConfigError:
+            raise
+        except Exception as error:
+            file = spec.source.file if spec.source else spec.name
+            raise ConfigError(f"{file}: model {spec.name!r}: {type(error).__name__}: {error}") from error
+        LEFT_OUT.labels(spec.name).set(0)
+    return built
+
+
 def build_each(specs: Iterable[ModelSpec], build: Callable[[ModelSpec], T]) -> dict[str, T]:
     """What `build` gives for each model, by name. One for which it raises is left out: an ERROR line with its file and
     the reason, and `tidemill_model_left_out`. Raises ConfigError, with all reasons, where no model is left.

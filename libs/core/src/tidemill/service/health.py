@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = ["Check", "Health", "Heartbeat", "Report"]
@@ -16,10 +16,13 @@ Check = Callable[[], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The outcome of all checks of one kind; `reasons` has one entry per failed check."""
+    """The outcome of all checks of one kind; `reasons` has one entry per failed check. `facts`: what is told besides,
+    by name.
+    """
 
     ok: bool
     reasons: dict[str, str]
+    facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def status(self) -> int:
@@ -29,7 +32,7 @@ class Report:
     @property
     def content(self) -> dict[str, Any]:
         """The body of the answer, for JSON."""
-        return {"status": "ok" if self.ok else "failed", "reasons": self.reasons}
+        return {"status": "ok" if self.ok else "failed", "reasons": self.reasons, **self.facts}
 
 
 class Health:
@@ -39,6 +42,12 @@ class Health:
         self._lock = threading.Lock()
         self._live: dict[str, Check] = {}
         self._ready: dict[str, Check] = {}
+        self._facts: dict[str, Callable[[], Any]] = {}
+
+    def add_fact(self, name: str, tell: Callable[[], Any]) -> None:
+        """Add or replace something that is told with readiness and decides nothing; `tell` gives it as JSON has it."""
+        with self._lock:
+            self._facts[name] = tell
 
     def add_live(self, name: str, check: Check) -> None:
         """Add or replace the liveness check `name`."""
@@ -56,7 +65,10 @@ class Health:
 
     def ready(self) -> Report:
         """Outcome of readiness and liveness checks together: what is not live is not ready."""
-        return self._report(self._live | self._ready)
+        report = self._report(self._live | self._ready)
+        with self._lock:
+            facts = dict(self._facts)
+        return Report(report.ok, report.reasons, {name: tell() for name, tell in facts.items()})
 
     def _report(self, checks: dict[str, Check]) -> Report:
         with self._lock:

@@ -15,7 +15,7 @@ from tidemill.contracts.model_file.errors import refusing_defects
 from tidemill.contracts.model_file.load import load_draft, model_files
 from tidemill.contracts.model_file.yaml.suggestions import near
 from tidemill.contracts.record_check import mistakes_against_record
-from tidemill.contracts.schemas.catalog import HISTORY_FOLDER, MODELS_FOLDER, SchemaCatalog, read_schema
+from tidemill.contracts.schemas.catalog import MODELS_FOLDER, SchemaCatalog, history_files, read_schema
 from tidemill.contracts.schemas.history import UNRECORDED, check_history
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import ConfigError
@@ -156,7 +156,7 @@ def _history(spec: ModelSpec, schemas: Path, *, recording: bool) -> Iterator[Pro
     if not spec.name:
         return
     file = schemas / MODELS_FOLDER / spec.schema_file
-    recording |= not any((schemas / MODELS_FOLDER / HISTORY_FOLDER / spec.name).glob("*.avsc"))
+    recording |= not history_files(schemas, spec.name)
     for text in check_history(schemas, {spec.name: spec}):
         if not (recording and UNRECORDED in text):
             yield Problem(str(file), 1, 1, text.replace("python -m tidemill.contracts.schemas.history", RECORD))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tidemill.artifact import REFERENCE_FILE, ArtifactError, ArtifactStore
@@ -41,6 +41,12 @@ class Champions:
         """Champions that are new since. Raises RetryLater where the artifact store is away."""
         self._note(self._reader.poll(0.0))
         return self._fetch()
+
+    def again(self, models: Iterable[str]) -> None:
+        """Tell the champions of these models once more; nobody wanted to know them before."""
+        for model in models:
+            self._digests.pop(model, None)
+        self._reader.again()
 
     def close(self) -> None:
         """Release the consumer."""

@@ -26,6 +26,7 @@ from opentelemetry.trace import Tracer
 from tidemill.clock import Clock
 from tidemill.codec import Codec
 from tidemill.contracts.events.profiles import Profile
+from tidemill.contracts.model_file import ModelSpec
 from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.contracts.topics import TopicCatalog
 from tidemill.errors import DeadLetter, FatalError, RetryLater
@@ -34,6 +35,7 @@ from tidemill.kafka.client.publisher import Publisher
 from tidemill.kafka.headers import Headers
 from tidemill.kafka.pass_through.aio import aiokafka_config
 from tidemill.service import Heartbeat
+from tidemill.service.at_rest import AtRest
 from tidemill.telemetry.traceparent import sampled_contexts
 from tidemill_drift import metrics
 from tidemill_drift.adapters.champions import Champions, NewChampion
@@ -112,8 +114,26 @@ class DetectApp:
         profiles = self._app.topic(
             topics.name("profiles"), key_serializer="raw", value_serializer="raw", value_type=bytes
         )
+        self._rest, self._taking = AtRest(), asyncio.Lock()
         self._app.agent(profiles, name="detect")(self._detect)
         self._app.task(self._send_again)
+
+    def take_up(self, specs: Sequence[ModelSpec]) -> None:
+        """Watch these models, too, or as these say: between two profiles, from any other thread. Raises RetryLater."""
+        self._rest.ask(lambda: self._take_up(specs))
+
+    def _take_up(self, specs: Sequence[ModelSpec]) -> None:
+        models = [spec.name for spec in specs]
+        self._host.take_up(specs)
+        self._silences.take_up(models)
+        self._champions.again(models)
+
+    async def _renew(self) -> None:
+        if not self._rest.waiting:
+            return
+        async with self._taking:
+            self._rest.turn()
+            self._set_champions(await self._patiently(self._champions.catch_up))
 
     async def run(self, stop: threading.Event) -> None:
         """Runs until stopped; raises what went wrong in the agent."""
@@ -122,12 +142,14 @@ class DetectApp:
         try:
             await self._app.start()
             next_look = 0.0
-            while not stop.is_set() and self._failure is None and not self._app.should_stop:
-                self.heartbeat.beat()
-                if self.ready and time.monotonic() >= next_look:
-                    await self._look_for_silence()
-                    next_look = time.monotonic() + self._settings.look_for_silence_s
-                await asyncio.sleep(LOOK_EVERY_S)
+            with self._rest:
+                while not stop.is_set() and self._failure is None and not self._app.should_stop:
+                    self.heartbeat.beat()
+                    await self._renew()
+                    if self.ready and time.monotonic() >= next_look:
+                        await self._look_for_silence()
+                        next_look = time.monotonic() + self._settings.look_for_silence_s
+                    await asyncio.sleep(LOOK_EVERY_S)
         finally:
             await self._app.stop()
             self._folder.cleanup()
@@ -159,7 +181,8 @@ class DetectApp:
             raise FatalError(f"Faust left out profiles {expected} to {message.offset - 1}: they must be read again")
 
     async def _take(self, value: bytes, appended_ms: int, traceparent: bytes | None) -> None:
-        self._set_champions(await self._patiently(self._champions.poll))
+        async with self._taking:
+            self._set_champions(await self._patiently(self._champions.poll))
         try:
             profile = Profile.from_dict(self._codec.decode_one(value, self._profile_schema))
         except DeadLetter as error:
@@ -167,8 +190,15 @@ class DetectApp:
             _log.error("a profile cannot be read and is left out: %s", error)
             return
         model = profile.model
+        while not self._host.knows(model) and self._schemas.coming():
+            await asyncio.sleep(LOOK_EVERY_S)  # its file lies there, and is about to be taken up
         if not self._host.knows(model):
             return
+        async with self._taking:
+            await self._judge(profile, appended_ms, traceparent)
+
+    async def _judge(self, profile: Profile, appended_ms: int, traceparent: bytes | None) -> None:
+        model = profile.model
         with judge_span(self._tracer, model, traceparent):
             outcomes, state = self._host.apply(profile, appended_ms, traceparent.decode() if traceparent else None)
             count(outcomes)

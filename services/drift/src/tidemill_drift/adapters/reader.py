@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 from opentelemetry.trace import Tracer
 
 from tidemill.contracts.events.profiles import Profile
@@ -26,11 +26,13 @@ from tidemill.kafka.partitions.resuming import log_bounds
 from tidemill.kafka.partitions.topic_ids import TopicIds
 from tidemill.kafka.runtime.gc_tuning import few_collections
 from tidemill.service import Heartbeat
+from tidemill.service.at_rest import AtRest
 from tidemill.telemetry.tracing import batch_span
 from tidemill_drift import metrics
 from tidemill_drift.adapters.committed import place_of, to_commit
+from tidemill_drift.adapters.fetched import GivenUp, without_errors
 from tidemill_drift.adapters.standing import Standing
-from tidemill_drift.profiling import Profiling
+from tidemill_drift.profiling import Profiling, Watched
 from tidemill_drift.settings import DriftSettings
 from tidemill_drift.spans import profile_headers
 from tidemill_learning.drift.profiling.windows import Place
@@ -79,6 +81,7 @@ class ProfileReader:
         self._paused: set[Partition] = set()
         self._next_commit = self._next_look = 0.0
         self._moved = False
+        self._rest = AtRest()
         self.heartbeat = Heartbeat()
 
     @property
@@ -86,16 +89,30 @@ class ProfileReader:
         """Whether this member holds partitions."""
         return bool(self._last_seen)
 
+    def take_up(self, models: Mapping[str, Watched]) -> None:
+        """Profile these models, too, or as these say: between two turns, from any other thread. Windows that are open
+        are made again from what is committed, as after a restart. Raises RetryLater.
+        """
+        self._rest.ask(lambda: self._take_up(models))
+
+    def _take_up(self, models: Mapping[str, Watched]) -> None:
+        self._consumer.unsubscribe()  # commits what may be, and drops the rest
+        self._forget()
+        self._profiling.take_up(models)
+        self._subscribe()
+
+    def _subscribe(self) -> None:
+        hooks = {"on_assign": self._on_assign, "on_revoke": self._on_revoke, "on_lost": self._on_lost}
+        self._consumer.subscribe(self._profiling.topics, **hooks)
+
     def run(self) -> None:
         """Reads until stopped. Raises FatalError where Kafka says that going on is no use."""
-        self._consumer.subscribe(
-            self._profiling.topics,
-            on_assign=self._on_assign,
-            on_revoke=self._on_revoke,
-            on_lost=self._on_lost,
-        )
+        self._subscribe()
         try:
-            with few_collections():  # what waits for labels is a million objects, which no cycle runs through
+            with (
+                few_collections(),
+                self._rest,
+            ):  # what waits for labels is a million objects, which no cycle runs through
                 while not self._stop.is_set():
                     self.heartbeat.beat()
                     self._turn()
@@ -107,8 +124,9 @@ class ProfileReader:
     def _turn(self) -> None:
         linger = self._settings.batch_linger_ms / 1000
         self._moved = False
+        self._rest.turn()
         fetched = self._consumer.consume(self._settings.batch_size, linger)
-        messages = _without_errors(fetched)
+        messages = without_errors(fetched)
         self._standing.note(fetched)
         if self._standing.astray.due and not self._moved:
             self._go_on()
@@ -117,7 +135,11 @@ class ProfileReader:
             messages = [message for message in messages if self._belongs(message)]
         batches = Batch.from_messages(messages)
         with batch_span(self._tracer, batches, self._group), metrics.FOLD_SECONDS.time():
-            profiles = [profile for batch in batches for profile in self._fold(batch)]
+            try:
+                profiles = [profile for batch in batches for profile in self._fold(batch)]
+            except GivenUp:
+                self._profiling.drop()  # nothing of this turn is written: all is read again from what is committed
+                return
         self._seen(messages)
         profiles += self._read_to_end()
         self._write(profiles + self._seals())
@@ -156,7 +178,10 @@ class ProfileReader:
                 return self._profiling.fold(batch)
             except RetryLater as error:
                 _log.warning("waiting: %s", error)
+                self.heartbeat.beat()
                 self._stop.wait(error.delay_s)
+                if self._rest.waiting:  # it may be what is waited for
+                    raise GivenUp from error
         return []
 
     def _write(self, profiles: list[Profile]) -> None:
@@ -265,19 +290,9 @@ class ProfileReader:
         self._on_lost(consumer, partitions)
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._forget()
+
+    def _forget(self) -> None:
         self._profiling.drop()
         self._committed, self._starts, self._last_seen = {}, {}, {}
         self._sealed, self._paused, self._moved = set(), set(), True
-
-
-def _without_errors(messages: Iterable[Message]) -> list[Message]:
-    records = []
-    for message in messages:
-        error = message.error()
-        if error is None:
-            records.append(message)
-        elif error.fatal():
-            raise FatalError(f"Kafka: {error.str()}")
-        elif error.code() != KafkaError._AUTO_OFFSET_RESET:  # that is for `Standing`
-            _log.warning("Kafka: %s", error.str())
-    return records

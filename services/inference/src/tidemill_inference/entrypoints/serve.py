@@ -5,8 +5,9 @@ from __future__ import annotations
 import gc
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -20,13 +21,18 @@ from tidemill.errors import ConfigError
 from tidemill.kafka.client.clients import producer_config
 from tidemill.rows.field_rules import read_privacy_key
 from tidemill.service import Health, StopSignal
+from tidemill.service.at_rest import AtRest
+from tidemill.service.contract import Contract
+from tidemill.service.renewal.change import Change
+from tidemill.service.renewal.topics import await_topics
+from tidemill.service.renewal.watch import ContractWatch
 from tidemill.telemetry.logs import configure_logging
 from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
 from tidemill.web.doors import Doors
 from tidemill.web.listening import address_of, listen
 from tidemill.web.serving import server_config
 from tidemill_inference import metrics
-from tidemill_inference.entrypoints.wiring import Platform
+from tidemill_inference.entrypoints.wiring import Platform, route_of
 from tidemill_inference.predictions.columns import REST
 from tidemill_inference.predictions.log import FAILURES, REST_S, Entry, PredictionLog
 from tidemill_inference.rest.app import create_app
@@ -37,6 +43,7 @@ from tidemill_inference.rest.handler import Limits, LogPredictions, Predicting
 from tidemill_inference.rest.request_checks import Noted, RecordRules
 from tidemill_inference.rest.scheduling.micro_batcher import ENOUGH
 from tidemill_inference.rest.tracing import RequestSpans
+from tidemill_inference.serving.serving import Predictor
 from tidemill_inference.settings import ServeSettings
 
 if TYPE_CHECKING:
@@ -60,7 +67,7 @@ def run_serve(settings: ServeSettings) -> None:
     configure_logging(SERVICE, settings.log_level, settings.log_file)
     stop = StopSignal().install()
     platform = Platform.load(settings)
-    health = Health()
+    health, rest = Health(), AtRest()
     spans = RequestSpans(
         configure_tracing(SERVICE, settings.model_copy(update={"trace_ratio": 1.0})), settings.trace_ratio
     )
@@ -74,7 +81,7 @@ def run_serve(settings: ServeSettings) -> None:
         health.add_ready("keys", access.ring.check)
     gate = access.gate if access else None
     predicting = Predicting(
-        _endpoints(platform, settings),
+        _endpoints(platform.contract, list(platform.specs), platform.predictors, settings),
         log_into(log, settings),
         _limits(settings),
         spans,
@@ -83,13 +90,17 @@ def run_serve(settings: ServeSettings) -> None:
     )
     visitors = settings.visitors()
     app = create_app(predicting, health, gate=gate, cors_origins=settings.cors_origins, visitors=visitors)
+    lean = LeanRoute(predicting, gate, visitors)
+    renewal = Renewal(platform, settings, predicting, lean, log, rest)
+    contract_watch = ContractWatch(platform.contract, renewal.take_up, health)
     _settle()
     with listen(settings.host, settings.port) as listener, access.ring if access else nullcontext():
         _log.info("listening", extra={"address": address_of(settings.host, listener)})
         log.start()
         watcher.start()
         try:
-            _server(app, LeanRoute(predicting, gate, visitors), settings, stop).run(sockets=[listener])
+            with contract_watch, rest:
+                _server(app, lean, settings, stop, rest).run(sockets=[listener])
         finally:
             watcher.close()
             log.close(LOG_FLUSH_S)
@@ -135,8 +146,8 @@ def _cache(settings: ServeSettings, platform: Platform) -> ScoreCache | None:
         return None
     from tidemill_inference.rest.score_cache.redis import ScoreCache
 
-    models = list(platform.specs) if settings.cache_models == ("*",) else settings.cache_models
-    unknown = set(models) - platform.specs.keys()
+    models = platform.predictors if settings.cache_models == ("*",) else settings.cache_models
+    unknown = set(models) - platform.predictors.keys()
     if unknown:
         raise ConfigError(f"TIDEMILL_CACHE_MODELS: there is no model {', '.join(sorted(unknown))}")
     breaker = CircuitBreaker("redis-cache", on_change=_tell_breaker)
@@ -160,15 +171,44 @@ def _limits(settings: ServeSettings) -> Limits:
     )
 
 
-def _endpoints(platform: Platform, settings: ServeSettings) -> dict[str, ModelEndpoint]:
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """Takes up new and changed models between two turns of the event loop: no request is refused or waits."""
+
+    platform: Platform
+    settings: ServeSettings
+    predicting: Predicting
+    lean: LeanRoute
+    log: PredictionLog
+    rest: AtRest
+
+    def take_up(self, change: Change) -> None:
+        """Raises ConfigError, with nothing changed, where an endpoint cannot be made; RetryLater."""
+        await_topics(change, ["predictions"])
+        predictors = {name: self.platform.predictors.get(name) or Predictor(name) for name in change.models}
+        endpoints = _endpoints(change.contract, change.models, predictors, self.settings)
+        routes = {model: route_of(change.contract, model) for model in change.models}
+
+        def at_rest() -> None:
+            self.log.take_up(routes)
+            self.predicting.take_up(endpoints)
+            self.lean.renew()
+
+        self.rest.ask(at_rest)
+        self.platform.renew(change.contract, predictors)
+
+
+def _endpoints(
+    contract: Contract, models: Collection[str], predictors: Mapping[str, Predictor], settings: ServeSettings
+) -> dict[str, ModelEndpoint]:
     endpoints: dict[str, ModelEndpoint] = {}
     key = read_privacy_key(settings.privacy_key_file)
-    for model, spec in platform.specs.items():
-        record = platform.schemas.record(model)
+    for model in models:
+        spec, record = contract.models[model], contract.schemas.record(model)
         layout = layout_of(record.json)
         if layout is None:
             raise ConfigError(f"the record of {model} has a type that columns cannot hold")
-        predictor = platform.predictors[model]
+        predictor = predictors[model]
         rules = RecordRules(
             spec, record, max_ahead_ms=settings.max_ahead_s * 1_000, privacy_key=key, on_noted=_counter(model)
         )
@@ -183,9 +223,9 @@ def _counter(model: str) -> Callable[[Noted], None]:
     return count
 
 
-def _server(app: object, lean: LeanRoute, settings: ServeSettings, stop: StopSignal) -> uvicorn.Server:
+def _server(app: object, lean: LeanRoute, settings: ServeSettings, stop: StopSignal, rest: AtRest) -> uvicorn.Server:
     http = lean_protocol(lean, Doors(settings.door_limits()))
-    return _Server(server_config(app, http=http, drain_s=settings.drain_s, lifespan="off"), stop)
+    return _Server(server_config(app, http=http, drain_s=settings.drain_s, lifespan="off"), stop, rest)
 
 
 class _Server(uvicorn.Server):
@@ -193,13 +233,14 @@ class _Server(uvicorn.Server):
     be flushed.
     """
 
-    def __init__(self, config: uvicorn.Config, stop: StopSignal) -> None:
+    def __init__(self, config: uvicorn.Config, stop: StopSignal, rest: AtRest) -> None:
         super().__init__(config)
-        self._stop_signal = stop
+        self._stop_signal, self._rest = stop, rest
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
     async def on_tick(self, counter: int) -> bool:
+        self._rest.turn()
         return await super().on_tick(counter) or self._stop_signal.is_set()

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from functools import partial
 
 from tidemill.clock import SystemClock
-from tidemill.contracts.usable import build_each
+from tidemill.contracts.usable import build_all, build_each
 from tidemill.kafka.client.clients import admin
 from tidemill.kafka.partitions.growth import partition_counts, widen
 from tidemill.kafka.partitions.room import Room
 from tidemill.kafka.runtime.config import RunnerConfig
 from tidemill.kafka.runtime.runner import TransactionalRunner
 from tidemill.service import Health, StopSignal
+from tidemill.service.renewal.change import Change
+from tidemill.service.renewal.topics import await_topics
+from tidemill.service.renewal.watch import ContractWatch
 from tidemill.service.server import HealthServer
 from tidemill.telemetry.logs import configure_logging
 from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
-from tidemill_inference.entrypoints.wiring import Platform
+from tidemill_inference.entrypoints.wiring import Platform, route_of
 from tidemill_inference.predictions.columns import STREAM
 from tidemill_inference.settings import StreamSettings
 from tidemill_inference.stream.hold_unloaded import HoldsWhatWaits
-from tidemill_inference.stream.process import Route, StreamProcess
+from tidemill_inference.stream.process import StreamProcess
 from tidemill_inference.stream.worker import StreamWorker
 from tidemill_inference.versions.watcher import VersionWatcher
 
 SERVICE = "inference-stream"
+
+ROLES = ("clean", "predictions")
+"""Of a model's topics, those that *stream* reads and writes."""
 
 FEW_AHEAD = {"queued_min_messages": 1_000, "max_partition_fetch_bytes": 128 << 10}
 """Of several topics the consumer fetches in small pieces: what is fetched is taken in that order, and a topic with a
@@ -52,11 +57,14 @@ class StreamService:
 
     def __init__(self, settings: StreamSettings, stop: StopSignal) -> None:
         self._platform = platform = Platform.load(settings)
-        routes = build_each(platform.specs.values(), lambda spec: platform.route(spec.name))
-        self._models = {platform.topics.name("clean", model): model for model in routes}
-        room = self._room(settings, routes)
-        scoring = self._scoring(routes, room)
+        routes = build_each(platform.specs.values(), lambda spec: route_of(platform.contract, spec.name))
+        self._clean = {model: platform.topics.name("clean", model) for model in routes}
+        self._models = {topic: model for model, topic in self._clean.items()}
+        self._routes = {topic: routes[model] for topic, model in self._models.items()}
+        self._room = room = self._build_room(settings)
+        scoring = self._scoring(room)
         self.health = Health()
+        self._contract_watch = ContractWatch(platform.contract, self._take_up, self.health)
         self._watcher: VersionWatcher = platform.watcher(on_failure=stop.set, on_switch=self._on_switch)
         worker = StreamWorker(self._models, platform.predictors, scoring, room, self._watcher.sync)
         tracer = configure_tracing(SERVICE, settings)
@@ -69,7 +77,8 @@ class StreamService:
         """Work until `stop` is set."""
         self._watcher.start()
         try:
-            self._runner.run()
+            with self._contract_watch:
+                self._runner.run()
         finally:
             self._watcher.close()
         if self._watcher.failure is not None:
@@ -88,22 +97,36 @@ class StreamService:
             consumer_over=FEW_AHEAD if len(self._platform.specs) > 1 else {},
         )
 
-    def _room(self, settings: StreamSettings, routes: Mapping[str, Route]) -> Room:
-        client, topics = admin(settings), self._platform.topics
+    def _build_room(self, settings: StreamSettings) -> Room:
+        client, platform = admin(settings), self._platform
         return Room(
-            {topic: [routes[model].predictions_topic] for topic, model in self._models.items()},
+            {topic: [route.predictions_topic] for topic, route in self._routes.items()},
             partial(partition_counts, client),
-            lambda topic: widen(client, topics, self._models[topic]),
+            lambda topic: widen(client, platform.topics, self._models[topic]),
         )
 
-    def _scoring(self, routes: Mapping[str, Route], room: Room) -> HoldsWhatWaits:
+    def _scoring(self, room: Room) -> HoldsWhatWaits:
         platform = self._platform
-        by_topic = {topic: routes[model] for topic, model in self._models.items()}
         reports = platform.report_writer(STREAM)
-        process = StreamProcess(by_topic, platform.predictors, platform.codec(), SystemClock().now_ms, reports)
-        return HoldsWhatWaits(process, {model: topic for topic, model in self._models.items()}, room=room)
+        process = StreamProcess(self._routes, platform.predictors, platform.codec(), SystemClock().now_ms, reports)
+        return HoldsWhatWaits(process, self._clean, room=room)
+
+    def _take_up(self, change: Change) -> None:
+        """Routes of new and changed models, from a moment on at which all is committed; versions that serve stay."""
+        await_topics(change, ROLES)
+        routes = build_all(change.specs, lambda spec: route_of(change.contract, spec.name))
+        topics = {model: change.contract.topics.name("clean", model) for model in routes}
+
+        def at_rest() -> None:
+            self._clean.update(topics)
+            self._routes.update({topics[model]: route for model, route in routes.items()})
+            self._models.update({topic: model for model, topic in topics.items()})
+            self._room.add({topics[model]: [route.predictions_topic] for model, route in routes.items()})
+
+        self._runner.at_rest(at_rest)
+        self._platform.renew(change.contract)
 
     def _on_switch(self, model: str) -> None:
         """Take part in the models that have a version; the runner ignores what it is subscribed to already."""
         predictors = self._platform.predictors
-        self._runner.subscribe([topic for topic, name in self._models.items() if predictors[name].serving])
+        self._runner.subscribe([topic for topic, name in list(self._models.items()) if predictors[name].serving])

@@ -10,14 +10,13 @@ from itertools import count
 from tidemill.artifact import ArtifactError, ArtifactStore, Manifest, OnnxModel, fetch_artifact
 from tidemill.artifact.place import check_place
 from tidemill.contracts.events.platform import ModelVersion
-from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill_inference import metrics
 from tidemill_inference.model_cache.lazy_model import ShelvedModel
 from tidemill_inference.model_cache.lru import Shelf
 from tidemill_inference.model_cache.memory_cost import Scales
 from tidemill_inference.serving.scorer import Scorer
 from tidemill_inference.versions.fetcher import Fetch
-from tidemill_inference.versions.loader import check_manifest
+from tidemill_inference.versions.loader import Records, check_manifest
 
 _log = logging.getLogger(__name__)
 
@@ -117,7 +116,7 @@ class Shelving:
 
 
 def taker(
-    schemas: SchemaCatalog,
+    schemas: Records,
     tasks: Mapping[str, str],
     fetch: Fetch = fetch_artifact,
     store: ArtifactStore | None = None,

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from confluent_kafka import KafkaException
@@ -109,6 +109,10 @@ class PredictionLog:
         self._queue.put(entry)
         return True
 
+    def take_up(self, routes: Mapping[str, Route]) -> None:
+        """Routes of more models, or others of those that there are. From any thread."""
+        self._routes = {**self._routes, **routes}
+
     def close(self, timeout_s: float) -> None:
         """Write what waits, for at most `timeout_s`; the log says how many were left."""
         deadline = time.monotonic() + timeout_s
@@ -126,11 +130,11 @@ class PredictionLog:
     def _run(self) -> None:
         while not (self._stop.is_set() and self._queue.empty()):
             entries = self._take()
-            by_model: dict[str, list[Entry]] = defaultdict(list)
+            by_endpoint: dict[ModelEndpoint, list[Entry]] = defaultdict(list)
             for entry in entries:
-                by_model[entry.endpoint.spec.name].append(entry)
-            for model, group in by_model.items():
-                self._write(model, group)
+                by_endpoint[entry.endpoint].append(entry)
+            for endpoint, group in by_endpoint.items():
+                self._write(endpoint.spec.name, group)
             self._report()
             self._producer.poll(0)
             metrics.LOG_QUEUED.set(self._waiting)
@@ -163,7 +167,8 @@ class PredictionLog:
         """Entries that can be one batch. Where it cannot be encoded, each is tried alone, so that one is lost for
         itself.
         """
-        route, endpoint = self._routes[model], entries[0].endpoint
+        endpoint = entries[0].endpoint
+        route = replace(self._routes[model], record=endpoint.record)  # by which it was asked, whatever is at work now
         answered = joined([entry.answered for entry in entries])
         try:
             values = encoded(answered, _times_ms(entries), route, self._codec)

@@ -58,9 +58,7 @@ def create_app(
     add_v2(app, predicting, health)
     _add_operations(app, health)
     _add_description(app, predicting.endpoints, predicting.limits)
-    layered: ASGIApp = DocsPages(app, "Tidemill inference")
-    if len(predicting.endpoints) > 1:
-        layered = Turns(layered, predicting.endpoints, predicting.scheduler)
+    layered: ASGIApp = Turns(DocsPages(app, "Tidemill inference"), predicting.endpoints, predicting.scheduler)
     for layer in access_layers(
         needing(Scope.PREDICT, _OPEN),
         gate=gate,
@@ -75,11 +73,15 @@ def create_app(
 
 
 def _add_description(app: FastAPI, endpoints: Mapping[str, ModelEndpoint], limits: Limits) -> None:
-    document = describe_api(endpoints, limits)
+    described = (tuple(endpoints.values()), describe_api(endpoints, limits))
 
     @app.get("/openapi.json")
     async def openapi() -> Response:
-        return json_response(document)
+        nonlocal described
+        now = tuple(endpoints.values())
+        if now != described[0]:  # models were taken up since
+            described = (now, describe_api(endpoints, limits))
+        return json_response(described[1])
 
 
 def _add_operations(app: FastAPI, health: Health) -> None:

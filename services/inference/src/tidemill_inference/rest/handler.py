@@ -59,16 +59,29 @@ class Predicting:
         together: int = ENOUGH,
     ) -> None:
         """`together`: how many instances of small requests are in one call."""
-        self.endpoints = endpoints
+        self.endpoints = dict(endpoints)
         self.limits = limits
         self._log = never_raising(log)
+        self._together = together
         self.spans = spans
         self.scheduler = Scheduler(limits.batch_threads, limits.batch_queue)
-        self._batchers = {
-            model: MicroBatcher(endpoint, log, self.scheduler, together) for model, endpoint in endpoints.items()
-        }
+        self._batchers = {endpoint: self._new_batcher(endpoint) for endpoint in endpoints.values()}
+        self._former: dict[ModelEndpoint, MicroBatcher] = {}
         self._cache = cache
         self._wanted = WantedModels()
+
+    def take_up(self, endpoints: Mapping[str, ModelEndpoint]) -> None:
+        """Answer by these from now on, for new models and in place of those of changed ones. Requests that have begun
+        end where they did. On the event loop.
+        """
+        self._former = {
+            endpoint: batcher for endpoint, batcher in self._batchers.items() if endpoint.spec.name in endpoints
+        }
+        self.endpoints.update(endpoints)
+        self._batchers = {
+            endpoint: self._batchers.get(endpoint) or self._new_batcher(endpoint)
+            for endpoint in self.endpoints.values()
+        }
 
     def endpoint(self, model: str) -> ModelEndpoint:
         """The endpoint of a model. Raises Problem 404."""
@@ -101,7 +114,10 @@ class Predicting:
 
     def batcher(self, endpoint: ModelEndpoint) -> MicroBatcher:
         """Where the requests of a model come together."""
-        return self._batchers[endpoint.spec.name]
+        return self._batchers.get(endpoint) or self._former[endpoint]
+
+    def _new_batcher(self, endpoint: ModelEndpoint) -> MicroBatcher:
+        return MicroBatcher(endpoint, self._log, self.scheduler, self._together)
 
     def _note(self, endpoint: ModelEndpoint, answered: Answered, traceparent: bytes) -> None:
         model_version.set(note_version(get_current_span(), answered.predictions))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 
 from tidemill_inference.versions.offers import Offer, Step
 from tidemill_inference.versions.swapper import Swapper
@@ -24,7 +24,7 @@ class Loads:
     """
 
     def __init__(
-        self, swappers: Mapping[str, Swapper], on_step: Callable[[str, Step], None], spawn: Spawn = in_a_thread
+        self, swappers: MutableMapping[str, Swapper], on_step: Callable[[str, Step], None], spawn: Spawn = in_a_thread
     ) -> None:
         self._swappers = swappers
         self._on_step = on_step
@@ -32,6 +32,11 @@ class Loads:
         self._changed = threading.Condition(threading.RLock())
         self._running = 0
         self._failure: Exception | None = None
+
+    def add(self, swappers: Mapping[str, Swapper]) -> None:
+        """Swappers of more models."""
+        with self._changed:
+            self._swappers.update(swappers)
 
     def offer(self, offer: Offer) -> None:
         """Take note of an event; one about a model that nobody asked for is passed over. Waits for no load."""
@@ -42,7 +47,7 @@ class Loads:
 
     def turn(self) -> None:
         """Begin what is due. Raises what a step before has failed with, which is a defect."""
-        for model, swapper in self._swappers.items():
+        for model, swapper in list(self._swappers.items()):
             with self._changed:
                 if self._failure is not None:
                     raise self._failure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from tidemill.artifact import (
     GOLDEN_FILE,
@@ -20,12 +21,18 @@ from tidemill.artifact import (
 )
 from tidemill.artifact.place import check_place
 from tidemill.contracts.events.platform import ModelVersion
-from tidemill.contracts.schemas.catalog import SchemaCatalog
+from tidemill.contracts.schemas.catalog import Schema
 from tidemill_inference.versions.fetcher import Fetch
 
 
+class Records(Protocol):
+    """The record of each model, as it is known now."""
+
+    def record(self, model: str) -> Schema: ...
+
+
 def loader(
-    schemas: SchemaCatalog,
+    schemas: Records,
     tasks: Mapping[str, str],
     threads: int = 1,
     fetch: Fetch = fetch_artifact,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from dataclasses import dataclass, field
 
 from tidemill.codec import Codec
@@ -43,7 +43,7 @@ class WatcherParts:
     reader: BroadcastReader
     codec: Codec
     schema: Schema
-    swappers: Mapping[str, Swapper]
+    swappers: MutableMapping[str, Swapper]
     poll_s: float = 0.05
     on_switch: Callable[[str], None] = lambda model: None
     on_failure: Callable[[], None] = lambda: None
@@ -104,6 +104,14 @@ class VersionWatcher:
                 raise RetryLater("a published version cannot be loaded yet: the artifact store is away")
             self._loads.wait(PAUSE_S)
             self._loads.turn()
+
+    def add(self, swappers: Mapping[str, Swapper]) -> None:
+        """Follow these models too: all of model-versions is read once more. From any thread."""
+        with self._lock:
+            self._loads.add(swappers)
+            begin_to_tell(swappers, self._loads.waiting_s)
+            self._parts.reader.again()
+            self._caught_up = False
 
     def turn(self) -> None:
         """Read what is there and begin the loads that are due. Raises RetryLater while brokers are away."""

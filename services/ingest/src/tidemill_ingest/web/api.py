@@ -51,10 +51,12 @@ def create_app(
     cors_origins: Sequence[str] = (),
     visitors: Visitors | None = None,
     answers: Answers | None = None,
+    facts: Callable[[], dict[str, Any]] = dict,
 ) -> FastAPI:
     """The application. `lifespan` gives the context in which requests are served; `ready` says why they are
     not, or None. `gate`: who is let in; None where access is off. `visitors`: by which names and from which pages;
     None for any. `answers`: where those with an Idempotency-Key are remembered; None for no such keys.
+    `facts`: what readiness tells besides.
     """
 
     @asynccontextmanager
@@ -136,7 +138,7 @@ def create_app(
     @app.get("/health/ready", tags=["health"], summary="Kafka answers, so that events can be stored.")
     async def is_ready() -> Response:
         reason = await ready()
-        report = Report(ok=not reason, reasons={"kafka": reason} if reason else {})
+        report = Report(ok=not reason, reasons={"kafka": reason} if reason else {}, facts=facts())
         return Orjson(report.content, status_code=report.status)
 
     @app.get("/metrics", tags=["health"], summary="Prometheus metrics.", response_class=Response)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tidemill.errors import RetryLater
 from tidemill.service import Heartbeat
@@ -26,11 +26,15 @@ class Assess:
         stop: threading.Event,
         heartbeat: Heartbeat,
     ) -> None:
-        self._models = models
+        self._models = list(models)
         self._champion_known = champion_known
         self._stop = stop
         self._heartbeat = heartbeat
         self._said: dict[str, str] = {}
+
+    def take_up(self, models: Iterable[Assessment]) -> None:
+        """Assess these models, too, or as these say, from the next round on. From any thread."""
+        self._models = list({model.model: model for model in (*self._models, *models)}.values())
 
     def run(self) -> None:
         """Assess until stopped."""

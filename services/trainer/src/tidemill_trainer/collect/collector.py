@@ -20,6 +20,7 @@ from tidemill.kafka.client.clients import admin, consumer_config
 from tidemill.kafka.partitions.lag import Lag
 from tidemill.kafka.partitions.topic_ids import TopicIds
 from tidemill.service import Heartbeat
+from tidemill.service.at_rest import AtRest
 from tidemill_trainer import metrics
 from tidemill_trainer.collect.news import News
 from tidemill_trainer.collect.positions import Places
@@ -62,7 +63,8 @@ class Collector:
     def __init__(self, context: CollectorContext) -> None:
         self._settings = context.settings
         self._group = context.group
-        self._models = context.models
+        self._models = list(context.models)
+        self._rest = AtRest()
         self._by_topic = {topic: model for model in context.models for topic in model.topics}
         self._news = News(context.after_commit)
         self._stop = context.stop
@@ -103,12 +105,31 @@ class Collector:
                 self.patiently(model.load_counts)
                 self._news.of(model)
             self.assigned = self.patiently(lambda: self._places.begin(consumer, self._counted))
-            while not self._stop.is_set():
-                self.turn(consumer)
+            with self._rest:
+                while not self._stop.is_set():
+                    self.turn(consumer)
             self.finish(consumer)
         finally:
             self.assigned = False
             consumer.close()
+
+    def take_up(self, models: Sequence[ModelRows]) -> None:
+        """Collect these models, too, or as these say: between two turns, from any other thread. Raises RetryLater."""
+        self._rest.ask(lambda: self._take_up(models))
+
+    def _take_up(self, models: Sequence[ModelRows]) -> None:
+        """What waits of a model that has changed goes in first, as it was read."""
+        now = {model.spec.name: model for model in self._models}
+        for model in models:
+            if model.spec.name in now:
+                model.follow(now[model.spec.name])
+            model.load_counts()
+        for model in models:
+            now[model.spec.name] = model
+            self._by_topic.update(dict.fromkeys(model.topics, model))
+            self._news.of(model)
+        self._models = list(now.values())
+        self._asked_s = -COUNT_EVERY_S  # what topics they have is asked at once
 
     def _look(self) -> None:
         """Now and then: collect what was added to the topics' partitions, or has come with a topic."""
@@ -134,6 +155,7 @@ class Collector:
 
     def turn(self, consumer: Consumer) -> None:
         """One turn of the loop: take what is read by now, and commit what is due. Waits as `patiently` does."""
+        self._rest.turn()
         self._look()
         messages = consumer.consume(self._settings.collect_fetch, timeout=self._settings.poll_s)
         self._lag.tell(consumer, {partition: max(at, 0) for partition, at in self._places.begun.items()})
@@ -193,6 +215,7 @@ class Collector:
                 _log.warning("collect waits %.1f s: %s", error.delay_s, error)
                 self._heartbeat.beat()
                 self._stop.wait(error.delay_s)
+                self._rest.turn()  # what is asked may be what is waited for
         return False
 
     def _wait_for(self, reason: str | None) -> None:

@@ -69,6 +69,12 @@ class ModelRows:
         own = sum(kind.labelled for kind in events)
         self.committed = Committed(sum(kind.rows for kind in events), own + (label.rows if label else 0), newest)
 
+    def follow(self, before: ModelRows) -> None:
+        """Take the place of one of the same topics: what waits there is committed first. Raises RetryLater."""
+        before.commit()
+        self.ids.update(before.ids)
+        self.table.follow(before.table)
+
     def add(self, batch: Batch) -> None:
         """Take over a batch of one topic. Raises `RetryLater` when a schema registry is away (take it again
         then).

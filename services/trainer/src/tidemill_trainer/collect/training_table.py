@@ -104,6 +104,11 @@ class TrainingTable:
         """Rows of these partitions come in from now on, too."""
         self._partitions = tuple(dict.fromkeys((*self._partitions, *partitions)))
 
+    def follow(self, before: TrainingTable) -> None:
+        """Go on where another handle of the same table has ended. Raises RetryLater."""
+        self._restarted.update(before._restarted)
+        self.reload()
+
     def reload(self) -> None:
         """Take the newest snapshot."""
         self._table.update_incremental()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
@@ -102,9 +102,7 @@ class Releaser:
         self._stop = context.stop
         self._heartbeat = context.heartbeat
         self._runs_topic = context.catalog.name("retrain_runs")
-        for model in context.writers:
-            for action in get_args(Action):
-                metrics.RELEASES.labels(model, action)  # a counter that begins at 1 has not increased
+        begin_to_tell(context.writers)
         self.caught_up = threading.Event()
 
     def run(self) -> None:
@@ -134,7 +132,7 @@ class Releaser:
 
     def _settle(self) -> None:
         """Open what is not open (at the start, and after a write that ended in doubt), then read to the end."""
-        closed = [writer for writer in self._writers.values() if not writer.is_open]
+        closed = [writer for writer in list(self._writers.values()) if not writer.is_open]
         if not closed and self.caught_up.is_set():
             return
         for writer in closed:
@@ -250,3 +248,10 @@ class Releaser:
             release.reason,
             extra={"model_version": f"{model}:{version.champion.version}"},
         )
+
+
+def begin_to_tell(models: Iterable[str]) -> None:
+    """Give the counters of these models their first value: one that begins at 1 has not increased."""
+    for model in models:
+        for action in get_args(Action):
+            metrics.RELEASES.labels(model, action)

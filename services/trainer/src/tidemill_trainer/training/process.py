@@ -25,6 +25,8 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 START_TIMEOUT_S = 180.0
 """Imports of scikit-learn and MLflow, and MLflow's first migration, on a slow disk."""
 
+CONTRACT_TIMEOUT_S = 60.0
+
 TICK_S = 0.1
 
 
@@ -54,14 +56,16 @@ class TrainingChild:
         environment: Mapping[str, str],
         stop: threading.Event,
         command: Sequence[str] = ("-m", "tidemill_trainer.training.process_main"),
+        contract: Callable[[], str] = lambda: "",
     ) -> None:
-        """`command`: arguments of the Python interpreter."""
+        """`command`: arguments of the Python interpreter; `contract`: the digest of the model files at work."""
         self._environment = dict(environment) | ONE_THREAD | QUIET | MEMORY_ENVIRONMENT
         self._stop = stop
         self._command = [sys.executable, *command]
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._begun = 0
+        self._contract, self._reads = contract, contract()
         self.ready = False
 
     @property
@@ -70,10 +74,14 @@ class TrainingChild:
         return self._process.pid if self._process is not None else None
 
     def ensure_ready(self) -> None:
-        """Start the process if there is none, and wait until it is warm. Raises `ChildDied`, `Interrupted`."""
+        """Start the process if there is none, and wait until it is warm; it has read the model files that are at work.
+        Raises `ChildDied`, `Interrupted`.
+        """
         if self._process is not None and self._process.poll() is None and self.ready:
+            self._renew()
             return
         self.end()
+        self._reads = self._contract()
         if self._begun:
             metrics.CHILD_RESTARTS.inc()
         self._begun += 1
@@ -86,6 +94,15 @@ class TrainingChild:
         first = self._wait(START_TIMEOUT_S, None)
         _log.info("the training process is warm after %.1f s", first.get("seconds", 0.0))
         self.ready = True
+
+    def _renew(self) -> None:
+        wanted = self._contract()
+        if wanted == self._reads:
+            return
+        answer = self.order({"do": "contract", "digest": wanted}, CONTRACT_TIMEOUT_S)
+        self._reads = wanted
+        if not answer["ok"]:
+            _log.warning("the training process goes on by the model files that it had: %s", answer["error"])
 
     def order(
         self, line: Mapping[str, Any], timeout_s: float, while_waiting: Callable[[], None] | None = None

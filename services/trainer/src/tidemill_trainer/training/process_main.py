@@ -99,10 +99,26 @@ def done(job: Any, order: Mapping[str, Any]) -> dict[str, Any]:
         return dict(job.import_staged(order["model"], staged, int(order["version"]), order["run_id"]))
     if order["do"] == "compose":
         return dict(job.compose(_order(order), _parts(order), int(order["version"])))
+    if order["do"] == "contract":
+        return {"models": renewed(job, order["digest"])}
     if order["do"] == "aliases":
         job.tracking.follow(job.specs[order["model"]], order["arms"])
         return {}
     raise ValueError(f"unknown order {order['do']!r}")
+
+
+def renewed(job: Any, digest: str) -> list[str]:
+    """Read the model files of this digest; gives the models that are known then. Raises ValueError where others lie
+    there by now: they are not known to be right.
+    """
+    from tidemill.service.contract import Contract
+    from tidemill_trainer.settings import TrainerSettings
+
+    contract = Contract.load(TrainerSettings(), logged=False)
+    if contract.digest != digest:
+        raise ValueError("they have changed again")
+    job.specs = {**job.specs, **contract.models}
+    return sorted(job.specs)
 
 
 def _order(line: Mapping[str, Any]) -> Any:

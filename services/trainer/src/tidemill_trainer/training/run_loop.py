@@ -235,7 +235,7 @@ class Trainer:
         """
         if time.monotonic() < self._mlflow_rests_until:
             return
-        for model in self._orders.places:
+        for model in list(self._orders.places):
             serving = self._orders.champion(model)
             if serving is None or self._aliases.get(model) == serving.epoch:
                 continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection
 from functools import partial
 
 from tidemill.contracts.topics import TopicCatalog
@@ -10,20 +10,16 @@ from tidemill.kafka.client.clients import admin
 from tidemill.kafka.partitions.growth import partition_counts, widen
 from tidemill.kafka.partitions.room import Room
 from tidemill.settings import KafkaSettings
-from tidemill_validator.checks.stream_validator import Stream
+from tidemill_validator.checks.stream_validator import Stream, outputs_of
 
 
-def room(settings: KafkaSettings, catalog: TopicCatalog, streams: Iterable[Stream]) -> Room:
-    """The room of all that a validator reads. Asks by an admin client of its own."""
+def room(settings: KafkaSettings, catalog: Callable[[], TopicCatalog], streams: Collection[Stream]) -> Room:
+    """The room of all that a validator reads: `streams` may grow. Asks by an admin client of its own."""
     client = admin(settings)
-    outputs: dict[str, set[str]] = {}
-    models: dict[str, set[str]] = {}
-    for stream in streams:
-        outputs.setdefault(stream.topic, set()).update((stream.clean, stream.dead))
-        models.setdefault(stream.topic, set()).add(stream.model)
 
     def widened(topic: str) -> str | None:
-        problems = [widen(client, catalog, model) for model in sorted(models[topic])]
+        models = {stream.model for stream in list(streams) if stream.topic == topic}
+        problems = [widen(client, catalog(), model) for model in sorted(models)]
         return "; ".join(filter(None, problems)) or None
 
-    return Room(outputs, partial(partition_counts, client), widened)
+    return Room(outputs_of(streams), partial(partition_counts, client), widened)

@@ -61,6 +61,14 @@ class Stream:
         return max((milliseconds(rule.within) for rule in self.uniques), default=0)
 
 
+def outputs_of(streams: Iterable[Stream]) -> dict[str, set[str]]:
+    """By topic that is read, the topics whose records keep its partition numbers."""
+    outputs: dict[str, set[str]] = {}
+    for stream in streams:
+        outputs.setdefault(stream.topic, set()).update((stream.clean, stream.dead))
+    return outputs
+
+
 class StreamValidator:
     """Turns batches of one raw topic into records for clean, for dead letters and for quality reports.
 
@@ -124,6 +132,16 @@ class StreamValidator:
         for keys, times in restored:
             if keys:
                 memory.restore([keys] if len(rules) == 1 else list(zip(*keys, strict=True)), times)
+
+    def follow(self, before: StreamValidator) -> bool:
+        """Take the place of one of the same stream, with what it remembers of its partitions; False where the rules
+        against repeats are others, and each partition must be begun anew (`take`).
+        """
+        now, then = self.stream, before.stream
+        if (now.uniques, now.most_seen) != (then.uniques, then.most_seen):
+            return False
+        self._seen = before._seen
+        return True
 
     def drop(self, partition: int) -> None:
         """Forget a partition that another process works on now."""

@@ -16,6 +16,7 @@ from tidemill_cli.rendering.progress import spinner
 from tidemill_operations.standing import governor
 from tidemill_operations.standing.first_version import until_the_first
 from tidemill_operations.standing.groups import PROFILE
+from tidemill_operations.standing.model_files import read_model_files
 from tidemill_operations.standing.pauses import read_pauses
 from tidemill_operations.standing.tombstones import tombstones
 from tidemill_operations.standing.watchable import read_too_few
@@ -38,11 +39,16 @@ def status(platform: PlatformView, as_json: bool) -> None:
     Processes are known only for a platform that runs on this machine (`tidemill up`).
     """
     with spinner("asking the platform"):
+        files = read_model_files(platform)
+        platform.go_without_models()
         found, pauses, uneven = _found(platform)
+    found["model_files"] = files.facts()
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:
         _show(found)
+        for line in files.lines():
+            click.secho(line, fg="red")
         for line in filter(None, map(until_the_first, found["models"])):
             click.echo(line)
         for line in filter(None, map(_unsettled, found["models"])):

@@ -100,6 +100,7 @@ def up(
             mlflow_server=pages,
             env_overrides={name: stated[name] for name in stated if name not in NOT_OVERRIDDEN} | folders,
             on_news=lambda news: console.print(f"[yellow]{news}[/]", highlight=False),
+            on_models=lambda text: console.print(text, highlight=False, markup=False, soft_wrap=True),
         ),
     )
     with asked_to_stop() as stop, platform:

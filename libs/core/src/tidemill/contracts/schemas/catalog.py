@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -143,15 +143,27 @@ def read_history(schemas_dir: Path, model: str) -> list[Schema]:
     """All record schemas that `model` has ever had, in the order of their fingerprints; none where nothing is
     recorded.
     """
-    folder = schemas_dir / MODELS_FOLDER / HISTORY_FOLDER / model
-    return [read_schema(path, name=model) for path in sorted(folder.glob("*.avsc"))]
+    return [read_schema(path, name=model) for path in history_files(schemas_dir, model).values()]
+
+
+def history_files(schemas_dir: Path, model: str) -> dict[str, Path]:
+    """The files of all record schemas that `model` has ever had, by fingerprint in hex, in that order:
+    `history/<model>/<fingerprint>.avsc` or, where there can be no folders (a ConfigMap has none),
+    `history.<model>.<fingerprint>.avsc`.
+    """
+    folder = schemas_dir / MODELS_FOLDER
+    prefix = f"{HISTORY_FOLDER}.{model}."
+    flat = {path.stem.removeprefix(prefix): path for path in folder.glob(f"{prefix}*.avsc")}
+    nested = {path.stem: path for path in (folder / HISTORY_FOLDER / model).glob("*.avsc")}
+    return dict(sorted((flat | nested).items()))
 
 
 class SchemaCatalog:
     """Every schema that the platform reads or writes for a set of models.
 
     A topic's schema is named in `topics.yaml`; `record`, `label` and `prediction` there stand for the model's own
-    record and for the label and prediction of its task. Immutable after loading; safe to share between threads.
+    record and for the label and prediction of its task. Immutable after loading, but for `coming` and for writers
+    that are added; safe to share between threads.
     """
 
     def __init__(
@@ -164,6 +176,8 @@ class SchemaCatalog:
         self._topics = topics
         self._writers = {schema.fingerprint: schema for schema in history}
         self._writers.update({schema.fingerprint: schema for schema in self})
+        self.coming: Callable[[], bool] = lambda: False
+        """Whether another catalog is about to take this one's place, in which a schema may be that is unknown here."""
 
     @classmethod
     def load(cls, schemas_dir: Path, models: Mapping[str, ModelSpec]) -> SchemaCatalog:
@@ -230,6 +244,13 @@ class SchemaCatalog:
         unknown.
         """
         return self._writers.get(fingerprint)
+
+    def share_writers(self, other: SchemaCatalog) -> None:
+        """From now on both know the same writers' schemas, and so do all with which they share them already: one that
+        takes another's place, and those who still work by the other.
+        """
+        self._writers.update(other._writers)
+        other._writers = self._writers
 
     @staticmethod
     def _find(known: Mapping[str, T], name: str, what: str) -> T:

@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tidemill.contracts.record_check import check_against_record
-from tidemill.contracts.schemas.catalog import HISTORY_FOLDER, MODELS_FOLDER, Schema, read_history, read_schema
+from tidemill.contracts.schemas.catalog import (
+    HISTORY_FOLDER,
+    MODELS_FOLDER,
+    Schema,
+    history_files,
+    read_history,
+    read_schema,
+)
 from tidemill.contracts.schemas.compatibility import reading_problems
 from tidemill.errors import ConfigError
 
@@ -41,14 +48,15 @@ def check_history(schemas_dir: Path, models: Mapping[str, ModelSpec]) -> list[st
     for model, spec in models.items():
         current = read_schema(schemas_dir / MODELS_FOLDER / spec.schema_file, name=model)
         passing = unsent(schemas_dir, model)
-        if not passing and not history_path(schemas_dir, model, current.fingerprint).is_file():
+        files = history_files(schemas_dir, model)
+        if not passing and current.fingerprint.hex() not in files:
             problems.append(
                 f"{model}: the record schema {current.fingerprint.hex()} {UNRECORDED}: "
                 "run `python -m tidemill.contracts.schemas.history`"
             )
-        folder = history_path(schemas_dir, model, current.fingerprint).parent
-        for path in sorted(path for path in folder.glob("*.avsc") if path.stem not in passing):
-            problems += [f"{model}: {path.name}: {problem}" for problem in _stored_problems(path, current)]
+        for stem, path in files.items():
+            if stem not in passing:
+                problems += [f"{model}: {path.name}: {problem}" for problem in _stored_problems(path, stem, current)]
     return problems
 
 
@@ -136,9 +144,9 @@ def misfits(schemas_dir: Path, models: Mapping[str, ModelSpec]) -> list[str]:
     return found
 
 
-def _stored_problems(path: Path, current: Schema) -> list[str]:
+def _stored_problems(path: Path, stem: str, current: Schema) -> list[str]:
     stored = read_schema(path, name=current.name)
-    if stored.fingerprint.hex() != path.stem:
+    if stored.fingerprint.hex() != stem:
         return [f"has the fingerprint {stored.fingerprint.hex()}: what was in use is never changed"]
     return reading_problems(current, stored)
 

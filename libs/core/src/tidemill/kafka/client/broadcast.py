@@ -81,6 +81,11 @@ class BroadcastReader:
         batches = self._read(self._connected(), timeout_s)
         return self._take() + batches
 
+    def again(self) -> None:
+        """Give out all records once more, from the beginning: for one who passed some over that matter by now."""
+        self.close()
+        self._positions, self._kept = {}, []
+
     def close(self) -> None:
         """Release the consumer."""
         consumer, self._consumer = self._consumer, None

@@ -31,7 +31,8 @@ class Room:
         count of those that exist. `widen` has the outputs of a topic grow; it gives what stands in the way and what
         to type, or None. Both raise RetryLater without brokers.
         """
-        self._outputs, self._count, self._widen, self._monotonic_s = outputs, count, widen, monotonic_s
+        self._outputs = {topic: frozenset(names) for topic, names in outputs.items()}
+        self._count, self._widen, self._monotonic_s = count, widen, monotonic_s
         self._waiting: dict[str, set[int]] = {}
         self._next_s, self._delay_s = 0.0, 1.0
 
@@ -39,6 +40,11 @@ class Room:
     def topics(self) -> set[str]:
         """The topics that are not to be read now."""
         return set(self._waiting)
+
+    def add(self, outputs: Mapping[str, Collection[str]]) -> None:
+        """These are written too, from topics that are read by now, or will be."""
+        for topic, names in outputs.items():
+            self._outputs[topic] = self._outputs.get(topic, frozenset()) | frozenset(names)
 
     def take(self, partitions: Iterable[Partition]) -> list[Partition]:
         """Those of these new partitions that there is room for; the others wait with their topic. Raises RetryLater

@@ -40,6 +40,7 @@ from tidemill.kafka.runtime.pipeline import Line
 from tidemill.kafka.runtime.recovery import Recovery
 from tidemill.kafka.runtime.transaction import Aborted, InDoubt, Overdue, TransactionSession
 from tidemill.kafka.worker import TolerantWorker, Worker
+from tidemill.service.at_rest import AtRest
 from tidemill.service.health import Health, Heartbeat
 from tidemill.telemetry.tracing import batch_span
 
@@ -92,6 +93,7 @@ class TransactionalRunner:
         self._subscription = Subscription(self._assignment, config.topics, self._topic_ids())
         self._recovery = Recovery(stop, self._session, self._assignment, self._trouble, self._heartbeat)
         self._joined = False
+        self._rest = AtRest()
         if health is not None:
             health.add_live("loop", self._heartbeat)
             health.add_ready("kafka", self._trouble)
@@ -124,13 +126,19 @@ class TransactionalRunner:
         """Read these topics, and no others, no further from the next turn on; they stay assigned. From any thread."""
         self._holds.set(topics)
 
+    def at_rest(self, work: Callable[[], None]) -> None:
+        """Have the loop do `work` when all that was read is committed, and nothing is made; from any other thread.
+        Returns when it is done. Raises what it raises, RetryLater where the loop comes to no rest in time.
+        """
+        self._rest.ask(work)
+
     def run(self) -> None:
         """Work until `stop` is set; then what is being committed is settled, the rest and the group are left."""
         consumer = self._clients.consumer(self._config.consumer())
         try:
             self._watchdog.start()
             self._recovery.reopen(consumer)
-            with few_collections(), short_turns():
+            with few_collections(), short_turns(), self._rest:
                 while not self._stop.is_set():
                     self._turn(consumer)
             self._finish()
@@ -148,6 +156,9 @@ class TransactionalRunner:
             self._recover(consumer, error)
 
     def _step(self, consumer: Consumer) -> None:
+        if self._rest.waiting:
+            self._line.drain()
+            self._rest.turn()
         self._find_astray(consumer)
         self._holds.apply(consumer)
         self._lag.tell(consumer, self._assignment.stands)

@@ -81,12 +81,17 @@ class LeanRoute:
         self._predicting = predicting
         self._visitors = visitors
         self._gate = gate
-        self._targets: Mapping[bytes, tuple[ModelEndpoint, frozenset[str]]] = {
-            PREDICT.format(model=model).encode(): (endpoint, frozenset(endpoint.record.field_names))
-            for model, endpoint in predicting.endpoints.items()
-        }
+        self._targets: Mapping[bytes, tuple[ModelEndpoint, frozenset[str]]] = {}
+        self.renew()
         self._limit = min(MOST_BYTES, predicting.limits.body_bytes)
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def renew(self) -> None:
+        """Look again which endpoints there are."""
+        self._targets = {
+            PREDICT.format(model=model).encode(): (endpoint, frozenset(endpoint.record.field_names))
+            for model, endpoint in self._predicting.endpoints.items()
+        }
 
     def takes(self, target: bytes, headers: Headers) -> Named | None:
         """The headers of a POST to `target` (their names in lower case) that may be for this way: its body decides.

@@ -12,7 +12,9 @@ _ASKED = ("predict", "infer")
 
 
 class Turns:
-    """Has the requests for predictions wait for the turn of their model; all others pass."""
+    """Has the requests for predictions wait for the turn of their model; all others pass, and all where there is one
+    model alone. `models` may grow.
+    """
 
     def __init__(self, app: ASGIApp, models: Collection[str], scheduler: Scheduler) -> None:
         self._app = app
@@ -20,7 +22,7 @@ class Turns:
         self._scheduler = scheduler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        model = asked_model(scope)
+        model = asked_model(scope) if len(self._models) > 1 else ""
         if model in self._models:
             turn = self._scheduler.turn(model)
             if turn is not None:

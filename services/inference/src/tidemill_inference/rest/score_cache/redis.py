@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -20,12 +20,12 @@ _log = logging.getLogger(__name__)
 
 
 class ScoreCache:
-    """Scores by key for some models. Used in one event loop."""
+    """Scores by key for some `models`, of which there may come more. Used in one event loop."""
 
-    def __init__(self, url: str, prefix: str, models: Sequence[str], ttl_s: int, breaker: CircuitBreaker) -> None:
+    def __init__(self, url: str, prefix: str, models: Collection[str], ttl_s: int, breaker: CircuitBreaker) -> None:
         self._redis = Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
         self._prefix = f"{prefix}tidemill-score:".encode()
-        self._models = frozenset(models)
+        self._models = models
         self._ttl_s = ttl_s
         self._breaker = breaker
         self._writes: set[asyncio.Task[None]] = set()

@@ -49,7 +49,7 @@ class TrialEvaluator:
 
     def look(self) -> list[ModelRelease]:
         """What the evidence leads to now; nothing for trials that wait. Raises RetryLater while brokers are away."""
-        found = [self._evaluate(model) for model in self._specs]
+        found = [self._evaluate(model) for model in list(self._specs)]
         return [release for release in found if release is not None]
 
     def close(self) -> None:

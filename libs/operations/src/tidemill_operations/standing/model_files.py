@@ -1,0 +1,77 @@
+"""Whether the model files are what is at work: as the processes say, and as the files lie there."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from tidemill.contracts.usable import usable_models
+from tidemill.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tidemill_operations.platform import PlatformView
+
+TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """`mistakes`: what is wrong in the files and not taken up, each with place and cure. `processes`: of each that
+    answers, the hash of what it works by, its models, and what it waits for.
+    """
+
+    mistakes: tuple[str, ...]
+    processes: Mapping[str, Mapping[str, Any]]
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON has it. `current`: nothing is wrong and nothing waits."""
+        waits = any(told["waits"] for told in self.processes.values())
+        processes = {name: dict(told) for name, told in self.processes.items()}
+        return {"current": not self.mistakes and not waits, "mistakes": list(self.mistakes), "processes": processes}
+
+    def lines(self) -> Iterator[str]:
+        """What a person should know; nothing where all is well."""
+        for mistake in self.mistakes:
+            yield f"model files: not taken up, what is at work goes on: {mistake}"
+        waiting: dict[str, list[str]] = {}
+        for name, told in self.processes.items():
+            if told["waits"]:
+                waiting.setdefault(told["waits"], []).append(name)
+        for why, names in waiting.items():
+            yield f"model files: {', '.join(names)} wait to take up a change: {why}"
+
+
+def read_model_files(platform: PlatformView) -> ModelFiles:
+    """What the processes of a platform on this machine say, and what is wrong in the folder that this command reads."""
+    told = {name: _told(process.get("url")) for name, process in platform.facts.get("processes", {}).items()}
+    processes = {name: one for name, one in told.items() if one is not None}
+    mistakes = [mistake for one in processes.values() for mistake in one["mistakes"]]
+    return ModelFiles(tuple(dict.fromkeys([*mistakes, *_mistakes_here(platform)])), processes)
+
+
+def _mistakes_here(platform: PlatformView) -> list[str]:
+    settings = platform.settings
+    try:
+        _, refused = usable_models(settings.models_dir, settings.schemas, settings.models)
+    except ConfigError as error:
+        return str(error).splitlines()
+    return [line for error in refused for line in str(error).splitlines()]
+
+
+def _told(url: str | None) -> dict[str, Any] | None:
+    """What a service says of its contract; None where it does not answer, or has none."""
+    parts = urlsplit(url or "")
+    connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port or 80, timeout=TIMEOUT_S)
+    try:
+        connection.request("GET", "/health/ready")
+        body = json.loads(connection.getresponse().read())
+        found = body.get("contract") if isinstance(body, dict) else None
+        return found if isinstance(found, dict) else None
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
