@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "kafka": ("platform.up", "kafka", "Run the embedded Apache Kafka alone until Ctrl-C."),
     "push": ("data.push", "push", "Send a file of events (CSV, JSONL, Parquet) to a model; resumable."),
     "status": ("platform.status", "status", "What runs, what lags, what serves, what drifted."),
+    "top": ("platform.top", "top", "The loop live: speed and lag of each step, versions, drift, labels."),
     "topics": ("platform.topics", "topics", "The contract's topics, and what of them exists."),
     "doctor": ("platform.doctor", "doctor", "Does this Kafka fit, and what to do where it does not."),
     "trace": ("data.trace", "trace", "The path of one event: push to prediction to the model's data."),

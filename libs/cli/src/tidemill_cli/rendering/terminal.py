@@ -72,3 +72,12 @@ def progress_console() -> Console:
     from rich.console import Console
 
     return Console(file=sys.__stderr__)
+
+
+def live_console() -> Console:
+    """A console on standard output for a whole screen. It moves the cursor: not guarded, so what others wrote must go
+    through `visible` before.
+    """
+    from rich.console import Console
+
+    return Console(file=sys.__stdout__)

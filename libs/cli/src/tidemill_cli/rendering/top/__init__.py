@@ -1,0 +1,1 @@
+"""The loop live in a terminal."""

@@ -1,0 +1,1 @@
+"""The loop as it turns: what `tidemill top` shows, second by second."""
