@@ -19,7 +19,7 @@ KAFKA ?=
 export PYTHONDONTWRITEBYTECODE :=
 TIDEMILL := .venv/bin/tidemill
 
-.PHONY: help setup demo up kafka test lint scan audit sbom hooks coverage types unit contract broker faults faults-full e2e packaging dist release-check containers bench manifests reference asyncapi site lock format clean
+.PHONY: help setup demo up kafka test lint scan audit sbom hooks coverage types unit contract broker faults faults-full e2e packaging dist release-check containers bench manifests reference asyncapi site compose-files lock format clean
 
 help: ## what there is to do
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -123,6 +123,9 @@ asyncapi: ## ask AsyncAPI's own parser about docs/reference/asyncapi.yaml (needs
 
 site: setup ## build the site into var/site (ARGS=serve shows it while you write)
 	@$(PY) scripts/site/build.py $(ARGS)
+
+compose-files: setup ## write the Compose files that `tidemill init` gives a project
+	@$(PY) scripts/project_compose.py
 
 lock: setup ## write the lock files anew from the pyproject files (ARGS=--upgrade for newer versions)
 	@$(PY) scripts/lock.py $(ARGS)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -15,8 +17,9 @@ from tidemill_operations.project.settings_classes import config_text
 
 FOLDER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 GITIGNORE: Final = """\
-# what a platform keeps while it runs here
+# what a platform keeps while it runs here, and the passwords that Compose is given
 var/
+.env
 .venv/
 __pycache__/
 """
@@ -49,6 +52,7 @@ A project of Tidemill, a machine-learning loop on Kafka that turns by itself.
 | `models/` | one file for each model: what is predicted, from what, which rows are good |
 | `schemas/models/` | the record of each model's events, and every one that it has had |
 | `tidemill.yaml` | settings; each stands there with what it means |
+| `docker-compose.yml`, `compose/` | the platform in containers: `sh compose/make-env.sh`, `docker compose up --wait` |
 | `.github/workflows/tidemill.yml` | `tidemill check` at every change |
 | `var/` | what a platform keeps that runs here (not for git) |
 
@@ -62,6 +66,7 @@ tidemill status            # what runs, what lags, what serves
 tidemill drift             # what moved, and what was done about it
 ```
 """
+COMPOSE_SCRIPTS: Final = ("make-env.sh", "secrets.txt", "databases.sh", "buckets.sh")
 ANY_ASK: Final = (
     "curl -s localhost:8082/v1/models/MODEL/predict -H 'content-type: application/json' -d '{\"FIELD\": VALUE}'"
 )
@@ -79,7 +84,7 @@ def free_folder(name: str) -> Path:
 
 def begin(folder: Path) -> list[Path]:
     """Writes everything but models and README; gives the files."""
-    texts = {
+    texts = dict(compose_files(folder.resolve().name)) | {
         CONFIG_FILE: config_text(folder.resolve().name),
         ".gitignore": GITIGNORE,
         ".github/workflows/tidemill.yml": CI,
@@ -88,6 +93,16 @@ def begin(folder: Path) -> list[Path]:
     for empty in ("models", "schemas/models"):
         (folder / empty).mkdir(parents=True, exist_ok=True)
     return [_written(folder / name, text) for name, text in texts.items()]
+
+
+def compose_files(name: str) -> Iterator[tuple[str, str]]:
+    """The Compose files of a project of that name, as they came with this release: name and text of each."""
+    project = re.sub(r"[^a-z0-9_-]+", "-", name.lower())
+    tag = importlib.metadata.version("tidemill-operations")
+    whole = files("tidemill_operations.project").joinpath("compose")
+    for path in ("docker-compose.yml", *(f"compose/{script}" for script in COMPOSE_SCRIPTS)):
+        text = whole.joinpath(path).read_text(encoding="utf-8")
+        yield path, text.replace("@NAME@", project).replace("@TAG@", tag)
 
 
 def write_readme(folder: Path, commands: Sequence[str], ask: str = ANY_ASK) -> Path:
