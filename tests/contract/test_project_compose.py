@@ -15,7 +15,10 @@ import yaml
 from tidemill_operations.project.starting import begin
 
 ROOT = Path(__file__).parents[2]
-WATCHES = {"otel-collector", "jaeger", "prometheus", "alertmanager", "grafana"}
+OURS = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+WATCHES = set(
+    re.findall(r"^  ([a-z-]+):", OURS.partition("# --- what watches")[2].partition("\nvolumes:")[0], re.MULTILINE)
+)
 PROJECTS_OWN = {"TIDEMILL_PARTITIONS", "TIDEMILL_LOG_LEVEL", "TIDEMILL_TRACE_RATIO", "TIDEMILL_OTLP_ENDPOINT"}
 CONFIG = "./tidemill.yaml:/app/tidemill.yaml:ro"
 
@@ -49,7 +52,8 @@ def test_what_comes_with_the_package_is_made_of_the_repositorys_own() -> None:
 def test_each_service_is_the_repositorys_but_for_its_image_and_what_is_the_projects_to_say(
     compose: dict[str, Any],
 ) -> None:  # fmt: skip
-    ours = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    ours = yaml.safe_load(OURS)["services"]
+    assert {"otel-collector", "jaeger", "prometheus", "grafana"} <= WATCHES
     assert compose["services"].keys() == ours.keys() - WATCHES
     tag = importlib.metadata.version("tidemill-operations")
     for name, service in compose["services"].items():

@@ -18,6 +18,9 @@ def wait_for_everything() -> None:
     with spinner("the [trainer]\x1b[2J") as waiting:
         with waiting.aside():
             print("accepted", file=sys.stderr)
+        waiting.hide()
+        with waiting.aside():
+            print("hidden", file=sys.stderr)
         waiting.update("started")
     with progress_bar("profiles") as advance:
         advance(1, 2)
@@ -66,11 +69,22 @@ def test_at_a_terminal_every_wait_is_seen_and_foreign_words_steer_nothing(monkey
     with terminal(monkeypatch) as told:
         wait_for_everything()
         text = told()
-    for word in ("the [trainer]\\x1b[2J", "accepted", "profiles", "orders.csv", "60/100", "learning", "3/7", "5/5"):
+    for word in (
+        "the [trainer]\\x1b[2J",
+        "accepted",
+        "hidden",
+        "started",
+        "profiles",
+        "orders.csv",
+        "60/100",
+        "learning",
+        "3/7",
+        "5/5",
+    ):
         assert word in text, word
     assert "\x1b[2J" not in text
 
 
 def test_in_a_pipe_nothing_is_written(capfd: pytest.CaptureFixture[str]) -> None:
     wait_for_everything()
-    assert capfd.readouterr() == ("", "accepted\n")
+    assert capfd.readouterr() == ("", "accepted\nhidden\n")

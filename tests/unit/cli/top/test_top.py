@@ -14,6 +14,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from tidemill_cli.commands.platform.first_versions import missing
 from tidemill_cli.rendering.top.live import show_live
 from tidemill_cli.rendering.top.screen import view
 from tidemill_operations.loop_view.counts import Step
@@ -64,12 +65,21 @@ def test_a_model_without_version_tells_what_is_missing_and_brokers_that_are_away
     assert "no answer: Connection refused" in text
 
 
+def test_up_tells_how_far_a_first_version_is_once_there_are_labels() -> None:
+    new = replace(MODEL, version=None, labels=LabelsMet(310, 10))
+    enough, idle = replace(new, model="b", labels=LabelsMet(500)), replace(new, model="c", labels=LabelsMet(3, 3))
+    told = missing(replace(FRAME, models=(MODEL, new, enough, idle)))
+    assert told == "loan: first version: 300 of 500 labelled rows; b: first version: on its way"
+    assert missing(FRAME) == ""
+
+
 @pytest.mark.parametrize("how", ["q", "signal"])
 def test_in_a_terminal_frames_follow_each_other_until_somebody_leaves(
     how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours, theirs = os.openpty()
-    before, stop, shown, frames = termios.tcgetattr(theirs), threading.Event(), bytearray(), []
+    before, stop, shown = termios.tcgetattr(theirs), threading.Event(), bytearray()
+    frames: list[ModelFrame] = []
 
     def look() -> Frame:
         frames.append(replace(MODEL, version=len(frames)))

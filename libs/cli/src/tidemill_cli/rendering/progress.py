@@ -19,16 +19,26 @@ class Spinner:
 
     def __init__(self, shown: Status | None) -> None:
         self._shown = shown
+        self._visible = shown is not None
 
     def update(self, text: str) -> None:
         """Something else is waited for from now on."""
         if self._shown is not None:
             self._shown.update(_plain(text))
+            if not self._visible:
+                self._shown.start()
+                self._visible = True
+
+    def hide(self) -> None:
+        """Nothing is waited for until the next `update`."""
+        if self._shown is not None:
+            self._shown.stop()
+            self._visible = False
 
     @contextmanager
     def aside(self) -> Iterator[None]:
         """Takes the line away while something is printed where it stands."""
-        if self._shown is None:
+        if self._shown is None or not self._visible:
             yield
             return
         self._shown.stop()

@@ -130,7 +130,8 @@ class Story:
         runs = self._all(model, "retrain_runs")
         controls = self._all(model, "validator_controls")
         return ModelFrame(
-            model=model, version=serving and serving["champion"]["version"], epoch=serving and serving["epoch"],
+            model=model, version=serving["champion"]["version"] if serving else None,
+            epoch=serving["epoch"] if serving else None,
             trial=_trial(serving), wanted=wanted, steps=steps, labels=labels, dead=dead[0], dead_exact=dead[1],
             drifts=self._drifts.get(model, 0), runs=sum(run["state"] != "refused" for run in runs),
             refused=sum(run["state"] == "refused" for run in runs), run=_newest_run(runs),

@@ -18,6 +18,7 @@ from rich.markup import escape
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from tidemill_cli.rendering.progress import Spinner
     from tidemill_embedded.platform import Platform
 
 POLL_S = 0.2
@@ -77,6 +78,7 @@ def up(
     embedded Kafka) among them.
     """
     from tidemill.config_file import apply_config
+    from tidemill_cli.rendering.progress import spinner
     from tidemill_cli.rendering.terminal import console as make_console
     from tidemill_embedded.errors import StartInterrupted
     from tidemill_embedded.platform import Platform, PlatformOptions, remove_data
@@ -90,28 +92,34 @@ def up(
     _check_first(console, folders, models)
     if fresh and var.exists():
         remove_data(var)
-    platform = Platform(
-        root or Path(),
-        var,
-        PlatformOptions(
-            models=[name.strip() for name in models.split(",") if name.strip()],
-            kafka=kafka or stated.get("TIDEMILL_KAFKA_BOOTSTRAP"),
-            prefix=prefix,
-            mlflow_server=pages,
-            env_overrides={name: stated[name] for name in stated if name not in NOT_OVERRIDDEN} | folders,
-            on_news=lambda news: console.print(f"[yellow]{news}[/]", highlight=False),
-            on_models=lambda text: console.print(text, highlight=False, markup=False, soft_wrap=True),
-        ),
-    )
-    with asked_to_stop() as stop, platform:
-        try:
-            _start(console, platform, stop)
-        except StartInterrupted as interrupted:
-            raise click.Abort from interrupted
-        _show(console, platform)
-        while not stop.is_set() and not platform.wait(POLL_S):
-            pass
-        console.print("stopping ...")
+    with asked_to_stop() as stop, spinner("starting") as waiting:
+
+        def tell(text: str) -> None:
+            with waiting.aside():
+                console.print(text, highlight=False, soft_wrap=True)
+
+        platform = Platform(
+            root or Path(),
+            var,
+            PlatformOptions(
+                models=[name.strip() for name in models.split(",") if name.strip()],
+                kafka=kafka or stated.get("TIDEMILL_KAFKA_BOOTSTRAP"),
+                prefix=prefix,
+                mlflow_server=pages,
+                env_overrides={name: stated[name] for name in stated if name not in NOT_OVERRIDDEN} | folders,
+                on_news=lambda news: tell(f"[yellow]{news}[/]"),
+                on_models=lambda text: tell(escape(text)),
+            ),
+        )
+        with platform:
+            try:
+                platform.start(progress=tell, stop=stop)
+            except StartInterrupted as interrupted:
+                raise click.Abort from interrupted
+            waiting.hide()
+            _show(console, platform)
+            _stay(platform, waiting, stop)
+            console.print("stopping ...")
     for name in platform.overdue:
         console.print(f"{name} did not end in time and was killed", highlight=False)
     console.print("stopped")
@@ -127,17 +135,17 @@ def mlflow_pages(wanted: bool | None) -> bool:
     return there if wanted is None else wanted
 
 
-def _start(console: Console, platform: Platform, stop: threading.Event) -> None:
-    from tidemill_cli.rendering.progress import spinner
+def _stay(platform: Platform, waiting: Spinner, stop: threading.Event) -> None:
+    """Until somebody stops it, or it ends."""
+    from tidemill_cli.commands.platform.first_versions import FirstVersions
 
-    with spinner("starting") as waiting:
-
-        def tell(text: str) -> None:
-            with waiting.aside():
-                console.print(text, highlight=False)
-            waiting.update(text)
-
-        platform.start(progress=tell, stop=stop)
+    first = FirstVersions(platform.facts(), waiting)
+    try:
+        while not stop.is_set() and not platform.wait(POLL_S):
+            first.turn()
+    finally:
+        first.close()
+        waiting.hide()
 
 
 @click.command()
