@@ -21,7 +21,7 @@ MISTAKE = "models/orders.yaml:7:12: orders.avsc has no field 'amont': did you me
 @pytest.fixture
 def service() -> Iterator[tuple[str, dict[str, Any]]]:
     """A process that says of its contract what the dictionary holds; its URL."""
-    told: dict[str, Any] = {"hash": "ab", "models": ["orders"], "mistakes": [], "waits": ""}
+    told: dict[str, Any] = {"hash": "ab", "models": ["flight-delay"], "mistakes": [], "waits": ""}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -55,6 +55,13 @@ def test_a_mistake_that_a_process_tells_is_told_once_with_its_place(
     found = read_model_files(view(root, url))
     assert found.facts() == {"current": False, "mistakes": [MISTAKE], "processes": {"serve": told}}
     assert list(found.lines()) == [f"model files: not taken up, what is at work goes on: {MISTAKE}"]
+
+
+def test_a_model_at_work_whose_file_is_not_right_is_named(root: Path, service: tuple[str, dict[str, Any]]) -> None:
+    url, told = service
+    told["models"] = ["flight-delay", "orders"]
+    (line,) = read_model_files(view(root, url)).lines()
+    assert line.startswith("orders: at work as read before")
 
 
 def test_what_a_process_waits_for_is_told(root: Path, service: tuple[str, dict[str, Any]]) -> None:

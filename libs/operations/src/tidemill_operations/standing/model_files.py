@@ -21,11 +21,13 @@ TIMEOUT_S = 2.0
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
     """`mistakes`: what is wrong in the files and not taken up, each with place and cure. `processes`: of each that
-    answers, the hash of what it works by, its models, and what it waits for.
+    answers, the hash of what it works by, its models, and what it waits for. `unread`: models at work whose files are
+    not right now, so that nothing more can be told of them.
     """
 
     mistakes: tuple[str, ...]
     processes: Mapping[str, Mapping[str, Any]]
+    unread: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """As JSON has it. `current`: nothing is wrong and nothing waits."""
@@ -37,6 +39,8 @@ class ModelFiles:
         """What a person should know; nothing where all is well."""
         for mistake in self.mistakes:
             yield f"model files: not taken up, what is at work goes on: {mistake}"
+        if self.unread:
+            yield f"{', '.join(self.unread)}: at work as read before; the rest is told when the model files are right"
         waiting: dict[str, list[str]] = {}
         for name, told in self.processes.items():
             if told["waits"]:
@@ -50,16 +54,19 @@ def read_model_files(platform: PlatformView) -> ModelFiles:
     told = {name: _told(process.get("url")) for name, process in platform.facts.get("processes", {}).items()}
     processes = {name: one for name, one in told.items() if one is not None}
     mistakes = [mistake for one in processes.values() for mistake in one["mistakes"]]
-    return ModelFiles(tuple(dict.fromkeys([*mistakes, *_mistakes_here(platform)])), processes)
+    right, wrong = _files_here(platform)
+    unread = {model for one in processes.values() for model in one["models"]} - right
+    return ModelFiles(tuple(dict.fromkeys([*mistakes, *wrong])), processes, tuple(sorted(unread)))
 
 
-def _mistakes_here(platform: PlatformView) -> list[str]:
+def _files_here(platform: PlatformView) -> tuple[set[str], list[str]]:
+    """The models whose files are right, and what is wrong with the others."""
     settings = platform.settings
     try:
-        _, refused = usable_models(settings.models_dir, settings.schemas, settings.models)
+        right, refused = usable_models(settings.models_dir, settings.schemas, settings.models)
     except ConfigError as error:
-        return str(error).splitlines()
-    return [line for error in refused for line in str(error).splitlines()]
+        return set(), str(error).splitlines()
+    return {*right}, [line for error in refused for line in str(error).splitlines()]
 
 
 def _told(url: str | None) -> dict[str, Any] | None:
