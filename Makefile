@@ -19,7 +19,7 @@ KAFKA ?=
 export PYTHONDONTWRITEBYTECODE :=
 TIDEMILL := .venv/bin/tidemill
 
-.PHONY: help setup demo up kafka test lint scan audit sbom hooks coverage types unit contract broker faults faults-full e2e packaging dist release-check containers bench manifests reference asyncapi site compose-files lock format clean
+.PHONY: help setup demo up kafka test lint scan audit sbom hooks coverage types unit contract broker faults faults-full e2e packaging dist release-check containers k8s k8s-test bench manifests reference asyncapi site compose-files lock format clean
 
 help: ## what there is to do
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -107,6 +107,12 @@ release-check: setup ## build, check and install all that is released, and run t
 
 containers: setup ## build every image and run the whole Compose file (needs a Docker engine; not part of `make test`)
 	@if $(PY) -m tests.containers.engine; then $(PYTEST) tests/containers $(ARGS); fi
+
+k8s: setup ## the overlays on a real control plane with KEDA, until Ctrl-C (root and Go; the first time builds it, some 15 minutes)
+	@$(PY) -m tests.kubernetes
+
+k8s-test: setup ## scaled by real lag, killed at every step, drained; writes var/k8s/report.json (not part of `make test`)
+	@$(PY) -m tests.kubernetes.cluster.ready && $(PY) -m tests.kubernetes.cluster.enter $(PYTEST) -s tests/kubernetes $(ARGS)
 
 bench: setup ## measure speed beside the limit and peers (NAME=validator for one, ARGS=--quick to try it)
 	@$(PY) -m benchmarks $(NAME) $(ARGS)

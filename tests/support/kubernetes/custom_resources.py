@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -30,13 +31,13 @@ class Source:
     paths: str
 
 
-SOURCES = (
-    Source(
-        "github.com/kedacore/keda/v2",
-        "v2.21.0",
-        "h1:R6z2HZvstK4RLUMxroNACzBj74xGxt3kG59b5Xc+Xps=",
-        "config/crd/bases/keda.sh_*.yaml",
-    ),
+KEDA = Source(
+    "github.com/kedacore/keda/v2",
+    "v2.21.0",
+    "h1:R6z2HZvstK4RLUMxroNACzBj74xGxt3kG59b5Xc+Xps=",
+    "config/crd/bases/keda.sh_*.yaml",
+)
+OTHERS = (
     Source(
         "sigs.k8s.io/gateway-api",
         "v1.4.0",
@@ -50,6 +51,15 @@ SOURCES = (
         "example/prometheus-operator-crd/monitoring.coreos.com_p*.yaml",
     ),
 )
+SOURCES = (KEDA, *OTHERS)
+
+
+def definitions(source: Source) -> Iterator[dict[str, Any]]:
+    """The custom resource definitions of a module."""
+    for path in sorted(source_folder(source).glob(source.paths)):
+        for definition in yaml.load_all(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader):
+            if definition and definition["kind"] == "CustomResourceDefinition":
+                yield definition
 
 
 @cache
@@ -57,13 +67,11 @@ def schemas() -> dict[tuple[str, str], dict[str, Any]]:
     """JSON Schema of each served version, by apiVersion and kind; a field that it does not name is a mistake."""
     found = {}
     for source in SOURCES:
-        for path in sorted(_folder(source).glob(source.paths)):
-            for definition in yaml.load_all(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader):
-                if definition and definition["kind"] == "CustomResourceDefinition":
-                    spec = definition["spec"]
-                    for version in spec["versions"]:
-                        key = (f"{spec['group']}/{version['name']}", spec["names"]["kind"])
-                        found[key] = _strict(version["schema"]["openAPIV3Schema"], top=True)
+        for definition in definitions(source):
+            spec = definition["spec"]
+            for version in spec["versions"]:
+                key = (f"{spec['group']}/{version['name']}", spec["names"]["kind"])
+                found[key] = _strict(version["schema"]["openAPIV3Schema"], top=True)
     return found
 
 
@@ -73,7 +81,7 @@ def problems(manifest: Manifest) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in Draft202012Validator(schema).iter_errors(manifest)]
 
 
-def _folder(source: Source) -> Path:
+def source_folder(source: Source) -> Path:
     """Where Go has unpacked the module. Fails the test where it is another than the one that is pinned."""
     command = [program("go"), "mod", "download", "-json", f"{source.module}@{source.version}"]
     environment = os.environ | {"GOFLAGS": "-mod=mod", "GO111MODULE": "on", "GOTOOLCHAIN": "local", "GOSUMDB": "off"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,6 +20,8 @@ from hypothesis import strategies as st
 from tests.support.kubernetes.autoscaler import EVERY_S, Hpa, Keda, by_lag, by_share
 
 AUTOSCALING = Path(__file__).resolve().parents[3] / "deploy/kubernetes/components/autoscaling"
+RECORDED = Path(__file__).with_name("recorded.json")
+"""Lags of a run of `make k8s-test` at its looks, until they were zero for good: by worker (seconds, records)."""
 HOUR_S = 3_600
 TICK_S = 5
 WINDOW_S = 300
@@ -155,6 +159,22 @@ def test_two_million_records_make_it_go_from_zero_to_the_cap_and_back_in_one_arc
     assert counts[:top] == sorted(counts[:top]) and top * EVERY_S <= 60
     assert counts[top:] == sorted(counts[top:], reverse=True) and counts[-1] == 0
     assert len(turns(group.seen)) == 1
+
+
+@pytest.mark.parametrize("name", ["validator", "stream"])
+def test_recorded_lags_are_one_arch_by_the_shipped_times(name: str) -> None:
+    """Nothing is taken away between kills and between bursts, and nothing is left in the end."""
+    recorded = json.loads(RECORDED.read_text())
+    spec = copy.deepcopy(rules(name))
+    spec["triggers"][0]["metadata"] |= {"lagThreshold": str(recorded["threshold"])}
+    keda, seen = Keda(spec), []
+    lags = recorded["lags"][name]
+    for now in range(0, HOUR_S, EVERY_S):
+        keda.step(now, [next(lag for at, lag in reversed(lags) if at <= now)], recorded["partitions"])
+        seen.append((now, keda.replicas))
+    assert max(count for _, count in seen) == 6
+    assert seen[-1][1] == 0
+    assert len(turns(seen)) == 1
 
 
 def test_an_idle_group_that_has_never_committed_is_begun_by_the_first_record() -> None:
