@@ -32,7 +32,6 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 60.0
 """Between two looks at a store that is full or away; doubled in between."""
 
 GATE_SAYS = {"passed": "gate passed", "undecided": "gate undecided", "failed": "gate not passed"}
-
 ALIAS_TIMEOUT_S = 120.0
 ALIAS_REST_S = 60.0
 
@@ -86,9 +85,7 @@ class Trainer:
             self._child.end()
 
     def once(self, on_claim: Callable[[], None]) -> bool:
-        """Do the run that has waited longest; False where none waits, or at a stop. Raises what ends an attempt.
-        `on_claim` is called when it is claimed, before the work.
-        """
+        """Claim what has waited longest, tell `on_claim`, do it; False where none waits. Raises what ends it."""
         try:
             self._child.ensure_ready()
             (claim,) = patiently(lambda: (self._store.claim(),), self._stop, "claiming a run") or (None,)
