@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
+from tidemill_operations.project.starting import CI
+
 ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "scripts" / "delivery"))
+import scan  # noqa: E402
+
 GITHUB = ROOT / ".github"
 FILES = sorted([*GITHUB.rglob("*.yml"), ROOT / ".pre-commit-config.yaml"])
 WORKFLOWS = sorted(GITHUB.glob("workflows/*.yml"))
@@ -78,6 +84,15 @@ def test_targets_and_scripts_that_are_named_are_there(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_no_address_stands_there(path: Path) -> None:
     assert re.findall(r"(?:https?|ftp|git\+\w+)://|\b\d+\.\d+\.\d+\.\d+|index[-_]url", path.read_text()) == []
+
+
+def test_a_new_projects_workflow_uses_the_same_actions_and_zizmor_finds_nothing_in_it(tmp_path: Path) -> None:
+    ours = {use for path in FILES for use in re.findall(r"uses: (\S+@\S+ # \S+)", path.read_text())}
+    theirs = set(re.findall(r"uses: (.+)", CI))
+    assert theirs and theirs <= ours
+    (tmp_path / ".github" / "workflows").mkdir(parents=True)
+    (tmp_path / ".github" / "workflows" / "tidemill.yml").write_text(CI)
+    assert scan.workflows(tmp_path) == 0
 
 
 def test_faults_run_on_the_kafka_that_compose_runs() -> None:

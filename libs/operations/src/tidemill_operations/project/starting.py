@@ -27,13 +27,20 @@ CI: Final = """\
 # Every change: are model files, records, history and settings right?
 name: tidemill
 on: [push, pull_request]
-permissions: {contents: read}
+permissions: {}
+concurrency:
+  group: ${{ github.workflow }}-${{ github.ref }}
+  cancel-in-progress: true
 jobs:
   check:
+    name: tidemill check
     runs-on: ubuntu-latest
+    timeout-minutes: 15
+    permissions: {contents: read}
     steps:
-      - uses: actions/checkout@v4
-      - uses: actions/setup-python@v5
+      - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1
+        with: {persist-credentials: false}
+      - uses: actions/setup-python@5fda3b95a4ea91299a34e894583c3862153e4b97 # v7.0.0
         with: {python-version: "3.12"}
       - run: pip install tidemill
       - run: tidemill check
