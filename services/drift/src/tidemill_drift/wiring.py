@@ -125,7 +125,7 @@ def _detect(
         apps.append(app)
         health.add_live("loop", app.heartbeat)
         health.add_ready("table", lambda: None if app.ready else "the table is not restored yet")
-        with watch:
+        with watch, app.rest:
             await app.run(stop)
 
     def run() -> None:

@@ -114,13 +114,13 @@ class DetectApp:
         profiles = self._app.topic(
             topics.name("profiles"), key_serializer="raw", value_serializer="raw", value_type=bytes
         )
-        self._rest, self._taking = AtRest(), asyncio.Lock()
+        self.rest, self._taking = AtRest(), asyncio.Lock()  # to be entered around `run`
         self._app.agent(profiles, name="detect")(self._detect)
         self._app.task(self._send_again)
 
     def take_up(self, specs: Sequence[ModelSpec]) -> None:
         """Watch these models, too, or as these say: between two profiles, from any other thread. Raises RetryLater."""
-        self._rest.ask(lambda: self._take_up(specs))
+        self.rest.ask(lambda: self._take_up(specs))
 
     def _take_up(self, specs: Sequence[ModelSpec]) -> None:
         models = [spec.name for spec in specs]
@@ -129,10 +129,10 @@ class DetectApp:
         self._champions.again(models)
 
     async def _renew(self) -> None:
-        if not self._rest.waiting:
+        if not self.rest.waiting:
             return
         async with self._taking:
-            self._rest.turn()
+            self.rest.turn()
             self._set_champions(await self._patiently(self._champions.catch_up))
 
     async def run(self, stop: threading.Event) -> None:
@@ -142,14 +142,13 @@ class DetectApp:
         try:
             await self._app.start()
             next_look = 0.0
-            with self._rest:
-                while not stop.is_set() and self._failure is None and not self._app.should_stop:
-                    self.heartbeat.beat()
-                    await self._renew()
-                    if self.ready and time.monotonic() >= next_look:
-                        await self._look_for_silence()
-                        next_look = time.monotonic() + self._settings.look_for_silence_s
-                    await asyncio.sleep(LOOK_EVERY_S)
+            while not stop.is_set() and self._failure is None and not self._app.should_stop:
+                self.heartbeat.beat()
+                await self._renew()
+                if self.ready and time.monotonic() >= next_look:
+                    await self._look_for_silence()
+                    next_look = time.monotonic() + self._settings.look_for_silence_s
+                await asyncio.sleep(LOOK_EVERY_S)
         finally:
             await self._app.stop()
             self._folder.cleanup()

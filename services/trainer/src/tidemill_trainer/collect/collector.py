@@ -101,11 +101,11 @@ class Collector:
             )
         )
         try:
-            for model in self._models:
-                self.patiently(model.load_counts)
-                self._news.of(model)
-            self.assigned = self.patiently(lambda: self._places.begin(consumer, self._counted))
             with self._rest:
+                for model in self._models:
+                    self.patiently(model.load_counts)
+                    self._news.of(model)
+                self.assigned = self.patiently(lambda: self._places.begin(consumer, self._counted))
                 while not self._stop.is_set():
                     self.turn(consumer)
             self.finish(consumer)
@@ -129,6 +129,7 @@ class Collector:
             self._by_topic.update(dict.fromkeys(model.topics, model))
             self._news.of(model)
         self._models = list(now.values())
+        self._counted = {**dict.fromkeys(self._by_topic, 0), **self._counted}
         self._asked_s = -COUNT_EVERY_S  # what topics they have is asked at once
 
     def _look(self) -> None:
