@@ -63,9 +63,12 @@ FOLLOWS: Final = {
     ),
     "model_versions": (
         "An older signed version serves; an epoch far ahead keeps releases from serving until the trainer is "
-        "started again; bytes that are no event keep *release* from starting. Nothing unsigned serves."
+        "started again; after bytes that are no event a worker that starts has no version until the next release. "
+        "Nothing unsigned serves."
     ),
-    "model_releases": "The history is false, and what a rollback goes back to.",
+    "model_releases": (
+        "The history is false, and with it what *release* takes for what serves and what a rollback goes back to."
+    ),
     "drift_state": (
         "Detectors begin from a false past, or *detect* cannot begin (its state is unpacked without a bound)."
     ),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.unit.trainer.fixtures import finished
 from tidemill.codec import Codec
-from tidemill.contracts.schemas.catalog import SchemaCatalog
+from tidemill.contracts.schemas.catalog import Schema, SchemaCatalog
 from tidemill.errors import RetryLater
 from tidemill.kafka.batch import Batch
 from tidemill.kafka.client.broadcast import BroadcastReader
@@ -69,3 +70,50 @@ def test_versions_that_were_read_count_though_the_releases_cannot_be_read_just_t
     known.catch_up(1.0)
     current = known.current("tide")
     assert current is not None and current.epoch == 1
+
+
+def test_what_is_no_event_is_passed_over_and_epochs_go_on_by_the_history(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """model-versions is compacted: a record that is no event stands in the place of the version that serves."""
+    known, codec = published(), Codec(SCHEMAS)
+    first = release_of_run(None, finished(1), 7)
+    second = release_of_run(first.published, finished(2), 8)
+    history = [codec.encode_one(one.to_dict(), SCHEMAS.platform("model-release")) for one in (first, second)]
+    answers = [[b"no event"], [history[0], b"\x00", history[1]]]
+
+    def catch_up(reader: BroadcastReader, timeout_s: float) -> list[Batch]:
+        values = answers.pop(0)
+        places = list(range(len(values)))
+        return [Batch("any", [0] * len(values), places, places, [b"tide"] * len(values), values, [None] * len(values))]
+
+    monkeypatch.setattr(BroadcastReader, "catch_up", catch_up)
+    known.catch_up(1.0)
+    current = known.current("tide")
+    assert current is not None and (current.epoch, current.champion.version) == (2, 2)
+    assert known.knows(run_release_id("run1")) and known.previous("tide") == 1
+    assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
+
+
+def test_what_was_read_is_kept_while_the_registry_cannot_say_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Away(Codec):
+        asked = 0
+
+        def decode_one(self, value: bytes | None, reader: Schema) -> dict[str, Any]:
+            self.asked += 1
+            if self.asked == 2:
+                raise RetryLater("the registry is away")
+            return super().decode_one(value, reader)
+
+    codec = Away(SCHEMAS)
+    known = Published(KafkaSettings(), "versions", "releases", codec, SCHEMAS)
+    versions = [release_of_run(None, finished(1), 7).published]
+    versions.append(release_of_run(versions[0], finished(2), 8).published)
+    values = [codec.encode_one(one.to_dict(), SCHEMAS.platform("model-version")) for one in versions]
+    answers = [[Batch("versions", [0, 0], [0, 1], [0, 1], [b"tide"] * 2, values, [None] * 2)], [], []]
+    monkeypatch.setattr(BroadcastReader, "catch_up", lambda reader, timeout_s: answers.pop(0))
+    with pytest.raises(RetryLater):
+        known.catch_up(1.0)
+    known.catch_up(1.0)
+    current = known.current("tide")
+    assert current is not None and current.epoch == 2

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tidemill.codec import Codec
 from tidemill.contracts.events.platform import ModelRef, ModelRelease, ModelVersion
-from tidemill.contracts.schemas.catalog import SchemaCatalog
+from tidemill.contracts.schemas.catalog import Schema, SchemaCatalog
+from tidemill.errors import DeadLetter
 from tidemill.kafka.batch import Batch
 from tidemill.kafka.client.broadcast import BroadcastReader
 from tidemill.settings import KafkaSettings
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,8 @@ class Published:
         self._codec = codec
         self._version_schema = schemas.platform("model-version")
         self._release_schema = schemas.platform("model-release")
+        self._unread_versions: deque[bytes] = deque()
+        self._unread_releases: deque[bytes] = deque()
         self._lock = threading.Lock()
         self._current: dict[str, ModelVersion] = {}
         self._release_ids: set[str] = set()
@@ -47,13 +55,18 @@ class Published:
         self._approved: dict[str, int] = {}
 
     def catch_up(self, timeout_s: float) -> None:
-        """Read both topics to their ends. Raises `RetryLater`; what was read by then counts, for a reader hands each
-        record over once.
+        """Read both topics to their ends. Raises `RetryLater`; what was read by then counts, and the rest is kept, for
+        a reader hands each record over once. A record that is no event is passed over; what it stood in the place of
+        on model-versions is known from the history, so that epochs go on.
         """
-        for value in _values(self._versions.catch_up(timeout_s)):
-            self._note_version(ModelVersion.from_dict(self._codec.decode_one(value, self._version_schema)))
-        for value in _values(self._releases.catch_up(timeout_s)):
-            self._note_release(ModelRelease.from_dict(self._codec.decode_one(value, self._release_schema)))
+        self._unread_versions.extend(_values(self._versions.catch_up(timeout_s)))
+        for found in self._events(self._unread_versions, self._version_schema):
+            self._note_version(ModelVersion.from_dict(found))
+        self._unread_releases.extend(_values(self._releases.catch_up(timeout_s)))
+        for found in self._events(self._unread_releases, self._release_schema):
+            release = ModelRelease.from_dict(found)
+            self._note_version(release.published)
+            self._note_release(release)
 
     def note(self, release: ModelRelease) -> None:
         """Take in a release that was just committed by this process.
@@ -101,6 +114,18 @@ class Published:
         self._versions.close()
         self._releases.close()
 
+    def _events(self, unread: deque[bytes], schema: Schema) -> Iterator[Mapping[str, Any]]:
+        """Takes what is decoded out of `unread`. Raises `RetryLater` where a schema cannot be had now."""
+        while unread:
+            try:
+                found = self._codec.decode_one(unread[0], schema)
+            except DeadLetter as error:
+                _log.error("a record that is no %s is passed over, whoever wrote it: %s", schema.name, error.reason)
+                unread.popleft()
+            else:
+                unread.popleft()
+                yield found
+
     def _note_version(self, version: ModelVersion) -> None:
         with self._lock:
             known = self._current.get(version.model)
@@ -124,5 +149,5 @@ class Published:
             order.append(published.champion.version)
 
 
-def _values(batches: Iterable[Batch]) -> Iterable[bytes]:
+def _values(batches: Iterable[Batch]) -> Iterator[bytes]:
     return (value for batch in batches for value in batch.values if value is not None)
