@@ -10,14 +10,20 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from confluent_kafka.cimpl import NewTopic
 
+from tidemill.contracts.model_file import load_models
 from tidemill.contracts.schemas.history import UNSENT, unsent
+from tidemill.kafka.batch import Output
+from tidemill.kafka.client.clients import admin
 from tidemill.kafka.client.partitioner import partition_of
+from tidemill.kafka.client.publisher import Publisher
 from tidemill.kafka.client.scan import scan
 from tidemill.kafka.headers import TRACEPARENT, find
 from tidemill_cli.app import cli
 from tidemill_embedded.histories import keep_histories
 from tidemill_operations.platform import PlatformView, find_platform
+from tidemill_operations.standing.lag import Offsets
 
 MODEL = "flight-delay"
 
@@ -232,3 +238,28 @@ def test_in_a_pipe_no_table_is_folded_and_with_json_nothing_else_is_on_standard_
 
 def _piped(command: str) -> list[str]:
     return run(*command.split()).stdout.splitlines()
+
+
+def test_a_model_is_told_from_a_topic_which_is_only_read(
+    view: PlatformView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for setting in ("SCHEMAS", "MODELS_DIR", "MODELS"):
+        monkeypatch.delenv(f"TIDEMILL_{setting}")
+    topic, offsets = f"{view.settings.prefix}shop.orders", Offsets(view.settings)
+    rows = [
+        {"order_id": f"o{n}", "placed_at": f"2026-11-{1 + n // 60:02}T10:{n % 60:02}:00Z", "customer": f"c{n % 40}",
+         "amount": n * 37 % 101 + 0.5, "fraud": n * 7919 % 11 < 3} for n in range(300)
+    ]  # fmt: skip
+    client = admin(view.settings)
+    client.create_topics([NewTopic(topic, 1, 1)])[topic].result(10)
+    with Publisher(view.settings) as publisher:
+        publisher.publish_all([Output(topic, [json.dumps(row).encode() for row in rows], [b"k"] * 300, [0] * 300)])
+    groups = offsets.groups("")
+    made = json.loads(run("models", "new", "--topic", topic, "--label", "fraud", "--name", "orders", "--json").stdout)
+    spec = load_models(tmp_path / "models", ("orders",))["orders"]
+    assert made["model"] == "orders" and spec.events is not None
+    assert (spec.events.topic, spec.events.format, spec.event_id) == (topic, "json", "order_id")
+    assert json.loads(run("check", "--json").stdout)["problems"] == []
+    assert offsets.groups("") == groups and offsets.ends([topic]) == {(topic, 0): 300}
+    frame = json.loads(run("top", "--once", "--json", "--every", "0.2").stdout)
+    assert frame["problem"] is None and [model["model"] for model in frame["models"]] == ["orders"]

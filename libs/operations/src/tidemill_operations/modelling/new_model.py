@@ -23,6 +23,7 @@ from tidemill_operations.modelling.label import Label, read_label
 from tidemill_operations.modelling.roles import Asked, Chosen, choose_entity, choose_event_id, must_be_there
 from tidemill_operations.modelling.rules import rules
 from tidemill_operations.modelling.sample import Sample, read_sample
+from tidemill_operations.modelling.topic_source import ANY_TIMES, RECORD_TIME, Named, TopicSample, of_topic
 from tidemill_operations.push.files.choices import Choices
 
 OBSERVED_AT: Final = "observed_at"
@@ -65,13 +66,18 @@ def model_name(text: str) -> str:
     return plain[:100].rstrip("-")
 
 
-def new_model(path: Path, asked: Asked, name: str, choices: Choices, first_line: str = "") -> NewModel:
-    """The files of a model for the events in `path`. `first_line`: of the model file, for editors.
+def new_model(
+    path: Path, asked: Asked, name: str, choices: Choices, first_line: str = "", topic: TopicSample | None = None
+) -> NewModel:  # fmt: skip
+    """The files of a model for the events in `path`. `first_line`: of the model file, for editors; `topic`: whose
+    records these are, if they are not of a file: the model reads it.
 
     Raises UnreadableFile and ValueError where the file cannot be read, WrongUse for what must be said by a person.
     """
     if not MODEL_NAME.fullmatch(name):
         raise WrongUse(f"{name!r} is no name of a model: lower-case letters, digits and hyphens", "--name")
+    if topic is not None and asked.event_time == RECORD_TIME:
+        asked = replace(asked, event_time=ANY_TIMES)
     found = _read(path, asked, choices)
     columns = [column for column in found.columns.values() if column.name not in (asked.label, OBSERVED_AT)]
     roles = {"event_time": found.event_time.column, "event_id": found.event_id.column, "entity": found.entity.column}
@@ -81,7 +87,8 @@ def new_model(path: Path, asked: Asked, name: str, choices: Choices, first_line:
         why = "; ".join(f"{guess.column.name}: {guess.reason}" for guess in guesses)
         raise WrongUse(f"no column of {path.name} is a feature: there is nothing to learn from ({why})")
     record = _record(name, found, columns)
-    text = model_text(_words(name, found, guesses, asked, first_line))
+    words = _words(name, found, guesses, asked, first_line)
+    text = model_text(replace(words, **of_topic(topic, _named(found), first_line)) if topic is not None else words)
     spec = parse_model(Path(f"{name}.yaml"), text)
     check_against_record(spec, make_schema(name, json.loads(record)))
     event_suite(spec)
@@ -110,6 +117,12 @@ def _read(path: Path, asked: Asked, choices: Choices) -> _Read:
     entity = choose_entity(columns, asked, taken, event_id.column)
     _must_be_texts(sample, choices, {"--event-id": event_id.column, "--entity": entity.column})
     return _Read(sample, choices, fields, columns, label, event_time, event_id, entity)
+
+
+def _named(found: _Read) -> Named:
+    return Named(
+        found.fields, found.entity.column, found.event_id.column, found.event_time.column, found.choices.time_unit
+    )
 
 
 def _must_be_texts(sample: Sample, choices: Choices, names: Mapping[str, str | None]) -> None:

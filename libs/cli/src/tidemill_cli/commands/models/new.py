@@ -14,7 +14,9 @@ from tidemill_cli.json_option import Output, json_option
 from tidemill_cli.platform_options import shown_errors
 
 if TYPE_CHECKING:
+    from tidemill.settings import CommonSettings
     from tidemill_operations.modelling.new_model import NewModel
+    from tidemill_operations.modelling.topic_sample import TopicSample
     from tidemill_operations.push.files.choices import Choices
 
 _OPTIONS = (
@@ -34,39 +36,85 @@ def sample_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command("new")
-@click.option("--from", "source", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+@click.option("--from", "source", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               metavar="FILE", help="Events (CSV, JSONL, Parquet) with their labels.")  # fmt: skip
+@click.option(
+    "--topic", metavar="NAME", help="A topic of yours with such events (JSON, or Avro with a registry), instead."
+)
+@click.option("--bootstrap", metavar="HOST:PORT", help="With --topic: Kafka of another platform than the one here.")
 @sample_options
-@click.option("--name", help="The model's name; without: the file's.")
+@click.option("--name", help="The model's name; without: the file's, or the topic's.")
 @click.option("--force", is_flag=True, help="Write anew what is there.")
 @json_option
 @reading_options
-def new(source: Path, name: str | None, force: bool, said: Output, choices: Choices, **asked: Any) -> None:
+def new(
+    source: Path | None, topic: str | None, bootstrap: str | None, name: str | None, force: bool, said: Output,
+    choices: Choices, **asked: Any,
+) -> None:  # fmt: skip
     """Write a model file and its record from a sample of events.
 
     \b
     tidemill models new --from loans.csv --label defaulted
     tidemill models new --from orders.csv --label fraud --entity customer --name order-fraud
+    tidemill models new --topic shop.orders --label fraud
 
     Types, times, entity, event id, task, features, expectations and sizes are told from the first 50,000 rows, each
     with its reason as a comment. What knows the label, or is known only afterwards, is no feature. What cannot be told
     is asked for by the option that says it. Nothing that is there is replaced without --force.
+
+    With --topic the newest records are the sample: they are read without a group, nothing is written or committed, and
+    the model reads that topic from then on (`source`, docs/sources.md); --event-time record takes a record's own time.
     """
     from tidemill_operations.modelling.files.writing import as_dict, editors_line, write_model
     from tidemill_operations.platform import find_platform
 
+    if (source is None) == (topic is None):
+        raise click.UsageError("say --from FILE or --topic NAME")
+    if bootstrap is not None and topic is None:
+        raise click.UsageError("--bootstrap goes with --topic")
     with shown_errors():
-        settings = find_platform(needed=False).settings
+        settings = find_platform(bootstrap, needed=topic is not None).settings
         folders = settings.models_dir, settings.schemas
-        made = model_of(source, asked, name, choices, editors_line(*folders))
+        if source is not None:
+            made = model_of(source, asked, name, choices, editors_line(*folders))
+        else:
+            made = _of_topic(settings, str(topic), asked, name, choices, editors_line(*folders))
         files = write_model(made, *folders, force=force)
     show_made(made, files, said)
-    said.say(f"next: tidemill up, then: {push_command(made, source)}")
+    if source is not None:
+        said.say(f"next: tidemill up, then: {push_command(made, source)}")
+    else:
+        said.say(f"next: say in {files[0]} where labels come from (target.source), or push them; then: tidemill up")
     said.tell(as_dict(made, files))
 
 
-def model_of(source: Path, asked: dict[str, Any], name: str | None, choices: Choices, first_line: str) -> NewModel:
-    """The model of a file. Raises what operations raise, and ClickException for the file and what is not asked for."""
+def _of_topic(
+    settings: CommonSettings, topic: str, asked: dict[str, Any], name: str | None, choices: Choices, first_line: str
+) -> NewModel:  # fmt: skip
+    """The model of a topic. Raises as `model_of`."""
+    from tempfile import TemporaryDirectory
+
+    from tidemill_cli.rendering.progress import spinner
+    from tidemill_operations.modelling.topic_sample import sample_topic
+    from tidemill_operations.reach import ensure_reachable
+
+    ensure_reachable(settings)
+    with TemporaryDirectory(prefix="tidemill-") as folder:
+        with spinner(f"reading the newest records of {topic}"):
+            sample = sample_topic(settings, topic, Path(folder))
+        if sample.unreadable:
+            told = f"note: {sample.unreadable:,} of the newest records cannot be read, the first one: {sample.problem}"
+            click.secho(told, fg="yellow", err=True)
+        return model_of(sample.file, asked, name, choices, first_line, sample)
+
+
+def model_of(
+    source: Path, asked: dict[str, Any], name: str | None, choices: Choices, first_line: str,
+    topic: TopicSample | None = None,
+) -> NewModel:  # fmt: skip
+    """The model of a file; `topic`: whose records it holds. Raises what operations raise, and ClickException for the
+    file and what is not asked for.
+    """
     from tidemill_operations.modelling.new_model import model_name, new_model
     from tidemill_operations.modelling.roles import Asked
     from tidemill_operations.push.files.lines import UnreadableFile
@@ -74,8 +122,8 @@ def model_of(source: Path, asked: dict[str, Any], name: str | None, choices: Cho
     if not asked["label"]:
         raise click.UsageError(f"what is to be predicted? Say --label COLUMN{_columns_of(source, choices)}")
     try:
-        called = name or model_name(source.name.partition(".")[0])
-        return new_model(source, Asked(**asked), called, choices, first_line)
+        called = name or model_name(topic.topic if topic is not None else source.name.partition(".")[0])
+        return new_model(source, Asked(**asked), called, choices, first_line, topic)
     except (UnreadableFile, ValueError) as error:
         raise click.ClickException(str(error)) from error
 

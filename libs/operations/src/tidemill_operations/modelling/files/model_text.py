@@ -22,6 +22,7 @@ class Words:
     entity: tuple[str, str]
     event_id: tuple[str, str]
     event_time: tuple[str, str]
+    source: Sequence[tuple[str, str]] = ()
     label: tuple[str, str]
     task: tuple[str, str]
     delay: tuple[str, str] | None
@@ -37,6 +38,9 @@ def model_text(words: Words) -> str:
     for key in ("entity", "event_id", "event_time"):
         name, reason = getattr(words, key)
         lines += _with(f"{key}: {word(name)}", reason)
+    if words.source:
+        lines += ["", "source: # the model reads this topic as it is: docs/sources.md"]
+        lines += [line for text, reason in words.source for line in _with(f"  {text}", reason)]
     lines += ["", "target:"]
     lines += _with(f"  label: {word(words.label[0])}", words.label[1])
     lines += _with(f"  task: {words.task[0]}", words.task[1])
