@@ -11,7 +11,9 @@ from tests.unit.learning.drift.streams import logs, model, profiles_of, publishe
 from tidemill.contracts.events.platform import DriftEvent, ModelPerformance, RetrainRequest
 from tidemill.contracts.events.profiles import Profile
 from tidemill.contracts.topics import TopicCatalog
-from tidemill_drift.detector_host import ROLES, DetectorHost
+from tidemill.telemetry.of_versions import VERSIONS_TOLD
+from tidemill_drift import metrics
+from tidemill_drift.detector_host import ROLES, DetectorHost, count
 from tidemill_learning.drift.detection.detector import Outcome
 
 SPEC = model(window=200)
@@ -107,3 +109,16 @@ def test_a_new_model_is_watched_from_then_on(topics: TopicCatalog) -> None:
     host.set_champion(published(partitions=1), reference())
     assert host.knows("m")
     assert feed(host, stream()) == feed(host_of(topics, {}), stream())
+
+
+def test_quality_is_told_of_the_versions_that_were_measured_last() -> None:
+    def measured(version: int) -> ModelPerformance:
+        return ModelPerformance(
+            performance_id=f"p{version}", model="told", version=version, arm="champion", window=1, labels=50,
+            metrics={"roc_auc": 0.7}, reference={}, started_at=0, ended_at=1, offsets=(),
+        )  # fmt: skip
+
+    count([measured(version) for version in range(1, 31)])
+    (family,) = metrics.METRIC.collect()
+    told = sorted(int(one.labels["version"]) for one in family.samples if one.labels["model"] == "told")
+    assert told == list(range(31 - VERSIONS_TOLD, 31))

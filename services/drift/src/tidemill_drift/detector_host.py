@@ -128,5 +128,6 @@ def count(outcomes: Iterable[Outcome]) -> None:
             _log.warning("asking to retrain for %s", outcome.cause, extra={"model": outcome.model})
         else:
             source = outcome.source or "stream"
+            metrics.VERSIONS.used(outcome.model, [outcome.version])
             for name, value in outcome.metrics.items():
                 metrics.METRIC.labels(outcome.model, outcome.version, outcome.arm, name, source).set(value)

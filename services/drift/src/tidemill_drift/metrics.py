@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from tidemill.telemetry.of_versions import OfVersions
+
 RECORDS = Counter(
     "tidemill_drift_records_total",
     "Records that profile has read; after a restart some again.",
@@ -57,6 +59,8 @@ METRIC = Gauge(
     "Newest measured metric of a version, on labels that have arrived, by who had asked (stream, rest).",
     ["model", "version", "arm", "metric", "source"],
 )
+VERSIONS = OfVersions(METRIC)
+"""What is measured of versions, of those alone that were measured last."""
 QUIET = Gauge(
     "tidemill_drift_quiet_failure",
     "1 while it lasts: traffic_stopped, labels_stopped, join_rate_fell, new_category, new_class.",

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from tidemill.telemetry.of_versions import OfVersions
 from tidemill_inference.serving.serving import Predictions
 
 PREDICTION_SECONDS = Histogram(
@@ -83,7 +84,7 @@ def predicted(predictions: Predictions, source: str, seconds: float) -> None:
     """Count the predictions of one call."""
     model = predictions.serving.event.model
     if predictions.both is None:
-        observe, count = _of_version(model, predictions.serving.version, source)
+        observe, count = of_version(model, predictions.serving.version, source)
         observe(seconds)
         count(len(predictions.scores))
         return
@@ -93,8 +94,11 @@ def predicted(predictions: Predictions, source: str, seconds: float) -> None:
 
 
 @lru_cache(maxsize=256)
-def _of_version(model: str, version: int, source: str) -> tuple[Callable[[float], None], Callable[[float], None]]:
-    """A look-up of labels costs as much as all the rest."""
+def of_version(model: str, version: int, source: str) -> tuple[Callable[[float], None], Callable[[float], None]]:
+    """What takes the seconds, and what the rows, of a call that one version answered.
+
+    A look-up of labels costs as much as all the rest.
+    """
     return PREDICTION_SECONDS.labels(model, source).observe, PREDICTIONS.labels(model, str(version), source).inc
 
 
@@ -106,3 +110,7 @@ def tried(predictions: Predictions) -> None:
     for name, arm in (("champion", both.champion), ("challenger", both.challenger)):
         ARM_SECONDS.labels(model, name, str(arm.version)).observe(arm.seconds)
         ARM_FAILED.labels(model, name, str(arm.version)).inc(int((arm.asked & ~arm.answered).sum()))
+
+
+VERSIONS = OfVersions(PREDICTIONS, ARM_SECONDS, ARM_FAILED, forgotten=of_version.cache_clear)
+"""What is counted by version, of those alone that served or were tried last."""

@@ -9,7 +9,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from tests.unit.learning.drift.streams import published
 from tidemill.artifact import Reason
+from tidemill.telemetry.of_versions import VERSIONS_TOLD
 from tidemill.telemetry.traceparent import format_traceparent
+from tidemill_inference import metrics
 from tidemill_inference.rest.request_checks import InstanceError, InvalidInstances
 from tidemill_inference.rest.tracing import RequestSpans
 from tidemill_inference.serving.serving import Swap
@@ -34,6 +36,24 @@ def test_a_swap_is_a_span_from_the_release_to_serving(spans: InMemorySpanExporte
     assert span.parent is not None and (span.parent.trace_id, span.parent.span_id) == (0xA, 0xB)
     assert span.start_time == 1_700_000_000_000 * 1_000_000
     assert (span.attributes or {})["tidemill.model_version"] == "m:3"
+
+
+def test_of_many_swaps_predictions_are_told_of_the_newest_versions_alone_and_counted_on_after_a_rollback() -> None:
+    def told() -> dict[int, float]:
+        (family,) = metrics.PREDICTIONS.collect()
+        mine = [one for one in family.samples if one.labels["model"] == "m" and one.name.endswith("_total")]
+        return {int(one.labels["version"]): one.value for one in mine}
+
+    def swap(version: int, epoch: int) -> None:
+        offer = Offer(published(version=version, epoch=epoch), 0, True)
+        reporting.tell("m", Step(Outcome.SWITCHED, offer, Swap(None, version, epoch, 0, None)), {})
+        metrics.of_version("m", version, "stream")[1](5)
+
+    for version in range(1, 31):
+        swap(version, version)
+    assert sorted(told()) == list(range(31 - VERSIONS_TOLD, 31))
+    swap(1, 31)
+    assert told()[1] == 5 and len(told()) == VERSIONS_TOLD
 
 
 def test_a_refusal_is_a_failed_span_without_what_the_error_says(spans: InMemorySpanExporter) -> None:

@@ -77,6 +77,8 @@ def _trace(model: str, step: Step) -> None:
 def _tell_swap(model: str, event: ModelVersion, swap: Swap) -> None:
     metrics.MODEL_VERSION.labels(model).set(swap.to_version)
     metrics.MODEL_EPOCH.labels(model).set(swap.epoch)
+    arms = (event.champion, event.challenger) if event.challenger else (event.champion,)
+    metrics.VERSIONS.used(model, [arm.version for arm in arms])
     metrics.CHALLENGER_VERSION.labels(model).set(event.challenger.version if event.challenger else 0)
     metrics.CHALLENGER_SHARE.labels(model).set(event.challenger_share if event.challenger else 0.0)
     if swap.ms is not None:
