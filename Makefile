@@ -106,7 +106,7 @@ release-check: setup ## build, check and install all that is released, and run t
 	@$(PYTEST) tests/release $(ARGS)
 
 containers: setup ## build every image and run the whole Compose file (needs a Docker engine; not part of `make test`)
-	@if $(PY) -m tests.containers.engine; then $(PYTEST) tests/containers $(ARGS); fi
+	@if $(PY) -m tests.containers.engine; then $(PYTEST) tests/containers $(ARGS) && $(PY) -m tests.containers.sizes; fi
 
 k8s: setup ## the overlays on a real control plane with KEDA, until Ctrl-C (root and Go; the first time builds it, some 15 minutes)
 	@$(PY) -m tests.kubernetes
