@@ -39,6 +39,7 @@ COMMANDS = {
     "validator": ["-m", "tidemill_validator"],
     "stream": ["-m", "tidemill_inference", "stream"],
     "ingest": ["-m", "tidemill_ingest"],
+    "profile": ["-m", "tidemill_drift", "profile"],
 }
 BAD_SHARE = 0.02
 """Of the seeded records: a negative distance, which an expectation sends to the dead letters."""
@@ -91,8 +92,10 @@ class World:
     def topic(self, role: str) -> str:
         return self.view.topics.name(role, MODEL)
 
-    def start(self, kind: str, instance: int = 0, **settings: object) -> Service:
-        """A service as a process of its own, with these settings over those of the tests."""
+    def start(self, kind: str, instance: int = 0, *, python: str = sys.executable, **settings: object) -> Service:
+        """A service as a process of its own, with these settings over those of the tests; `python`: the interpreter
+        whose environment it is installed in.
+        """
         port = self._ports.take(f"{kind}-{instance}")
         log = self.folder / f"{kind}-{instance}.log"
         given = {
@@ -103,7 +106,7 @@ class World:
         }  # fmt: skip
         environment = service_process.environment(given)
         environment["PYTHONDONTWRITEBYTECODE"] = ""  # who starts often should not compile its modules anew
-        command = [sys.executable, *COMMANDS[kind]]
+        command = [python, *COMMANDS[kind]]
         child = spawn(command, environment, self.folder / f"{kind}-{instance}.console", self.folder)
         service = Service(f"{kind}-{instance}", kind, instance, child, log, port)
         self.services.append(service)

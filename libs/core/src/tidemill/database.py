@@ -48,10 +48,11 @@ def _make_private(file: Path) -> None:
 
 def migrate(engine: Engine, scripts: Path) -> None:
     """Run the Alembic revisions in `scripts` that have not run. Raises ConfigError where the database cannot be
-    reached, or its role may not do it.
+    reached, its role may not do it, or another release has run revisions that are not among them.
     """
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(scripts))
@@ -59,6 +60,11 @@ def migrate(engine: Engine, scripts: Path) -> None:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+    except CommandError as error:
+        raise ConfigError(
+            f"the database of TIDEMILL_DATABASE_URL was migrated by another release of Tidemill ({error}): run that "
+            "release, or give this one the copy from before the upgrade (docs/upgrade.md)"
+        ) from error
     except OperationalError as error:
         raise ConfigError(f"the database of TIDEMILL_DATABASE_URL cannot be used: {error.orig}") from error
     except ProgrammingError as error:

@@ -12,6 +12,7 @@ import pytest
 from tests.unit.learning.drift.streams import logs, model, profiles_of, published, reference
 from tidemill.contracts.events.platform import DriftEvent, ModelPerformance, OffsetRange, RetrainRequest
 from tidemill.contracts.events.profiles import FeatureProfile, Profile
+from tidemill.errors import FatalError
 from tidemill_learning.drift.detection.detector import Detector, Outcome
 
 PARTITIONS = 2
@@ -220,9 +221,13 @@ def test_nothing_is_found_before_there_is_a_champion() -> None:
     assert detector.champion is None
 
 
-def test_state_of_another_version_is_refused() -> None:
-    state = zlib.compress(json.dumps({"state_version": 99}).encode())
-    with pytest.raises(ValueError, match="99"):
+@pytest.mark.parametrize(
+    ("changed", "named"), [({"state_version": 99}, "version 99,"), ({"tides": [1]}, "version 1, with tides,")]
+)
+def test_state_of_another_release_is_refused_by_name(changed: dict[str, Any], named: str) -> None:
+    known = json.loads(zlib.decompress(Detector(model(), "c").to_bytes()))
+    state = zlib.compress(json.dumps(known | changed).encode())
+    with pytest.raises(FatalError, match=f"{named} and .* written by another release of Tidemill"):
         Detector(model(), "c", state)
 
 

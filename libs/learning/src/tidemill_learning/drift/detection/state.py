@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tidemill.contracts.events.platform import ModelVersion
+from tidemill.errors import FatalError
 from tidemill_learning.drift.detection.ordering import Item
 
 STATE_VERSION = 1
@@ -74,9 +75,14 @@ def pack(state: State) -> bytes:
 
 
 def unpack(state: bytes) -> State:
-    """The state that `pack` wrote. Raises ValueError for one of another version."""
+    """The state that `pack` wrote. Raises FatalError for one of a release that keeps more, or something else."""
     document = json.loads(zlib.decompress(state))
     version = document.pop("state_version", None)
-    if version != STATE_VERSION:
-        raise ValueError(f"drift state has version {version}, and this is for version {STATE_VERSION}")
+    unknown = sorted(document.keys() - set(State.__slots__))
+    if version != STATE_VERSION or unknown:
+        more = f", with {', '.join(unknown)}" if unknown else ""
+        raise FatalError(
+            f"the state of drift detection is of version {version}{more}, and this release reads version "
+            f"{STATE_VERSION} without: it was written by another release of Tidemill; run that one here"
+        )
     return State(**document)

@@ -1,0 +1,1 @@
+"""Two releases of the platform at work at once: `make rolling`."""
