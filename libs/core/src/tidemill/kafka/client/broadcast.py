@@ -20,16 +20,21 @@ from tidemill.kafka.client.bounded import (
     watermarks,
 )
 from tidemill.kafka.client.clients import admin
+from tidemill.kafka.partitions.resuming import log_bounds
 from tidemill.kafka.partitions.topic_ids import TopicIds
 from tidemill.settings import KafkaSettings
 
-__all__ = ["BroadcastReader"]
+__all__ = ["SILENT_S", "BroadcastReader"]
+
+SILENT_S = 30.0
+"""After how long without a record a reader asks whether it is heard at all."""
 
 _log = logging.getLogger(__name__)
 _CHUNK = 1_000
 _CHUNK_S = 0.1
 _FETCH_BUFFER_KB = 1_024
 _MISSED = 2
+_ASK_S = 1.0
 
 
 class BroadcastReader:
@@ -40,6 +45,9 @@ class BroadcastReader:
     anew, which its id tells (asked for every two seconds), is read from its beginning, and that is logged and counted;
     what was read of it before that is given out again. Until it is there again it is waited for, which is logged and
     told by `tidemill_topic_absent`. Not thread-safe.
+
+    A client that gets no answer is replaced, and the new one goes on where it stood: after a broker that was fenced for
+    a moment librdkafka (2.10 to 2.16 at least, its issue 5301) may know no broker any more and never look for one.
     """
 
     def __init__(self, settings: KafkaSettings, topic: str, *, name: str = "broadcast") -> None:
@@ -53,6 +61,7 @@ class BroadcastReader:
         self._partitions: list[int] = []
         self._positions: dict[int, int] = {}
         self._kept: list[Batch] = []
+        self._heard = 0.0
 
     def catch_up(self, timeout_s: float) -> list[Batch]:
         """All records not given out yet, at least up to the end of the topic as it is at this call.
@@ -63,13 +72,18 @@ class BroadcastReader:
         deadline = time.monotonic() + timeout_s
         self._look()
         consumer = self._connected()
-        marks = watermarks(consumer, self._topic, self._partitions)
+        try:
+            marks = watermarks(consumer, self._topic, self._partitions)
+        except RetryLater:
+            self._replace()
+            raise
         starts = {partition: max(self._positions.get(partition, 0), low) for partition, (low, _) in marks.items()}
         remaining = Remaining(starts, {partition: high for partition, (_, high) in marks.items()})
         while remaining.open:
             self._kept += self._read(consumer, _CHUNK_S)
             remaining.advance(self._positions)
             if remaining.open and time.monotonic() > deadline:
+                self._replace()
                 raise RetryLater(f"{self._topic} could not be read to its end within {timeout_s:.0f} s")
         return self._take()
 
@@ -79,6 +93,10 @@ class BroadcastReader:
         """
         self._look()
         batches = self._read(self._connected(), timeout_s)
+        if batches:
+            self._heard = time.monotonic()
+        elif time.monotonic() - self._heard > SILENT_S:
+            self._ask()
         return self._take() + batches
 
     def again(self) -> None:
@@ -117,12 +135,7 @@ class BroadcastReader:
 
     def _connected(self) -> Consumer:
         if self._consumer is None:
-            consumer = groupless_consumer(
-                self._settings,
-                self._name,
-                queued_max_messages_kbytes=_FETCH_BUFFER_KB,
-                queued_min_messages=_CHUNK,
-            )
+            consumer = self._client()
             try:
                 self._partitions = partitions_of(consumer, self._topic)
                 self._id = self._id or self._ids.of([self._topic])[self._topic]
@@ -134,9 +147,32 @@ class BroadcastReader:
                 raise
             self._known = True
             self._note(absent=False)
-            consumer.assign([TopicPartition(self._topic, number, OFFSET_BEGINNING) for number in self._partitions])
-            self._consumer = consumer
+            self._assign(consumer)
+            self._consumer, self._heard = consumer, time.monotonic()
         return self._consumer
+
+    def _client(self) -> Consumer:
+        return groupless_consumer(
+            self._settings, self._name, queued_max_messages_kbytes=_FETCH_BUFFER_KB, queued_min_messages=_CHUNK
+        )
+
+    def _assign(self, consumer: Consumer) -> None:
+        places = {number: self._positions.get(number, OFFSET_BEGINNING) for number in self._partitions}
+        consumer.assign([TopicPartition(self._topic, number, at) for number, at in places.items()])
+
+    def _ask(self) -> None:
+        """Whether brokers answer this client: it has heard nothing for a while."""
+        self._heard = time.monotonic()
+        try:
+            log_bounds(self._connected(), (self._topic, self._partitions[0]), _ASK_S)
+        except RetryLater:
+            self._replace()
+
+    def _replace(self) -> None:
+        """Another client, which asks nothing before it is read, in the place of this one."""
+        self.close()
+        self._consumer = self._client()
+        self._assign(self._consumer)
 
     def _read(self, consumer: Consumer, timeout_s: float) -> list[Batch]:
         # Without ids nothing would tell that it is another topic when it is there again: then it is an error.
