@@ -18,8 +18,18 @@ def run_examples(document: Path, instead: Mapping[str, str]) -> dict[str, Any]:
     names: dict[str, Any] = {"__name__": "__main__"}
     for found in PIECE.finditer(text):
         line = text.count("\n", 0, found.start(1))
-        piece = found[1]
-        for said, meant in instead.items():
-            piece = piece.replace(said, meant)
-        exec(compile("\n" * line + piece, str(document), "exec"), names)  # its lines are the document's
+        _run("\n" * line + found[1], document, instead, names)  # its lines are the document's
     return names
+
+
+def run_script(script: Path, instead: Mapping[str, str]) -> dict[str, Any]:
+    """The same for a script as it stands."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    _run(script.read_text(encoding="utf-8"), script, instead, names)
+    return names
+
+
+def _run(text: str, place: Path, instead: Mapping[str, str], names: dict[str, Any]) -> None:
+    for said, meant in instead.items():
+        text = text.replace(said, meant)
+    exec(compile(text, str(place), "exec"), names)
