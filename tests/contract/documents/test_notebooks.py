@@ -1,4 +1,4 @@
-"""The notebooks of the examples are their scripts, cell by cell; tests/e2e/test_examples.py runs those."""
+"""The notebooks of the examples are their scripts, cell by cell; tests/e2e/examples/test_scripts.py runs those."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The examples that ship, tried as their documents say."""
