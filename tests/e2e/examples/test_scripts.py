@@ -16,7 +16,8 @@ from tidemill_embedded.cleanup import delete_prefixed
 from tidemill_embedded.platform import Platform, PlatformOptions
 
 MODELS = {
-    "telecom-churn": "models", "bank-churn": "examples/bank_churn/models", "car-price": "examples/car_price/models",
+    "flight-delay": "models", "telecom-churn": "models", "bank-churn": "examples/bank_churn/models",
+    "car-price": "examples/car_price/models",
 }  # fmt: skip
 """Each with the folder of its model file."""
 DOORS = {8081: "ingest", 8082: "serve"}
@@ -44,7 +45,7 @@ def platform(checkout: Path, kafka: str) -> Iterator[Platform]:
     delete_prefixed(KafkaSettings(kafka_bootstrap=kafka, prefix=prefix), groups=False)
 
 
-@pytest.mark.parametrize("name", ["telecom_churn", "bank_churn", "car_price"])
+@pytest.mark.parametrize("name", ["telecom_churn", "bank_churn", "car_price", "flights"])
 def test_an_example_learns_from_what_it_pushes_and_tells_its_new_rows_apart(
     name: str, root: Path, platform: Platform, capsys: pytest.CaptureFixture[str]
 ) -> None:
