@@ -2,98 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from prometheus_client import REGISTRY
 
-from tidemill.codec import Codec
-from tidemill.contracts.schemas.catalog import make_schema
+from tests.support.polling import until
+from tests.unit.core.service.renewal.project import FIELDS, TEXT, Project
 from tidemill.errors import ConfigError, RetryLater
 from tidemill.service.contract import Contract
-from tidemill.service.health import Health
-from tidemill.service.renewal.change import Change
 from tidemill.service.renewal.watch import ContractWatch
-from tidemill.settings import CommonSettings
-
-TEXT = """\
-model: {name}
-schema: {name}.avsc
-entity: who
-event_time: at
-target: {{label: bad, task: binary}}
-features: {{amount: number}}
-"""
-FIELDS = [
-    {"name": "event_id", "type": "string"},
-    {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
-    {"name": "who", "type": "string"},
-    {"name": "amount", "type": "double"},
-]
-MORE = {"name": "items", "type": ["null", "long"], "default": None}
-
-
-class Project:
-    """A folder of model files beside a watch that is asked to look. `taken`: what was taken up; `refuse`: why not."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / "models").mkdir()
-        (folder / "schemas" / "models").mkdir(parents=True)
-        self.add("fine")
-        self.taken: list[Change] = []
-        self.refuse: Exception | None = None
-        self.health = Health()
-        self.watch = ContractWatch(Contract.load(self.settings), self._take_up, self.health)
-
-    @property
-    def settings(self) -> CommonSettings:
-        return CommonSettings(models_dir=self.folder / "models", schemas=self.folder / "schemas")
-
-    def _take_up(self, change: Change) -> None:
-        if self.refuse is not None:
-            raise self.refuse
-        self.taken.append(change)
-
-    def file(self, name: str) -> Path:
-        return self.folder / "models" / f"{name}.yaml"
-
-    def add(self, name: str, fields: list[dict[str, object]] | None = None) -> None:
-        self.record(name, fields or FIELDS)
-        self.file(name).write_text(TEXT.format(name=name))
-
-    def record(self, name: str, fields: list[dict[str, object]]) -> None:
-        document = {"type": "record", "name": "R", "namespace": "com.acme", "fields": fields}
-        (self.folder / "schemas" / "models" / f"{name}.avsc").write_text(json.dumps(document))
-
-    def spoil(self, old: str, new: str, name: str = "fine") -> None:
-        self.file(name).write_text(self.file(name).read_text().replace(old, new))
-
-    def look(self, times: int = 2) -> None:
-        for _ in range(times):
-            self.watch.look()
-
-    @property
-    def told(self) -> list[str]:
-        """The models of each change that was taken up."""
-        return [str(change) for change in self.taken]
-
-    @property
-    def mistakes(self) -> list[str]:
-        return list(self.health.ready().content["contract"]["mistakes"])
-
-    @property
-    def current(self) -> float | None:
-        digest = self.health.ready().content["contract"]["hash"]
-        return REGISTRY.get_sample_value("tidemill_contract_current", {"hash": digest})
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path)
 
 
 def test_files_that_stay_as_they_are_are_read_and_nothing_more(project: Project) -> None:
@@ -219,37 +137,6 @@ def test_what_a_models_records_are_kept_by_cannot_change_while_it_is_at_work(
     assert any(f"`{key}` of fine cannot change" in mistake for mistake in project.mistakes), project.mistakes
 
 
-def test_a_record_that_cannot_read_what_is_in_flight_is_refused_and_one_that_can_is_taken_up(project: Project) -> None:
-    project.record("fine", [*FIELDS[:3], {"name": "amount", "type": "double"}, {"name": "must", "type": "string"}])
-    project.look()
-    assert project.told == []
-    assert "records in flight would not be readable" in project.mistakes[0]
-    project.record("fine", [*FIELDS, MORE])
-    project.look()
-    assert (project.told, project.mistakes) == (["changed fine"], [])
-
-
-def test_who_works_by_the_old_contract_reads_records_of_the_new_as_soon_as_it_is_known(project: Project) -> None:
-    """The fingerprint says which schema a record was written with, whoever takes up what first."""
-    old, new = project.watch.contract.schemas, make_schema("fine", _document([*FIELDS, MORE]))
-    codec, value = Codec(old), _written(new)
-    assert codec.decode([value], old.record("fine")).bad[0].error_class == "UnknownSchema"
-    project.record("fine", [*FIELDS, MORE])
-    project.watch = ContractWatch(project.watch.contract, lambda change: None)
-    with pytest.raises(RetryLater, match="changed model files lie there"):
-        Codec(old).decode([value], old.record("fine"))
-    project.look()
-    assert Codec(old).decode([value], old.record("fine")).rows.column("amount").to_pylist() == [2.5]
-
-
-def test_a_schema_that_no_file_has_is_not_waited_for_where_the_files_are_refused(project: Project) -> None:
-    project.spoil("amount: number", "amont: number")
-    project.look()
-    schemas = project.watch.contract.schemas
-    foreign = _written(make_schema("fine", _document([*FIELDS, MORE])))
-    assert Codec(schemas).decode([foreign], schemas.record("fine")).bad[0].error_class == "UnknownSchema"
-
-
 @pytest.mark.parametrize("error", [ConfigError("a type that columns cannot hold"), ZeroDivisionError("defect")])
 def test_what_a_process_itself_cannot_take_up_is_told_and_tried_again_with_other_files(
     project: Project, error: Exception
@@ -277,28 +164,8 @@ def test_what_waits_for_something_is_taken_up_when_that_is_there(project: Projec
     assert project.health.ready().content["contract"]["waits"] == ""
 
 
-def test_a_watch_looks_by_itself_until_it_is_closed(project: Project, until: Callable[..., object]) -> None:
+def test_a_watch_looks_by_itself_until_it_is_closed(project: Project) -> None:
     settings = project.settings.model_copy(update={"contract_every_s": 0.01})
     with ContractWatch(Contract.load(settings), project.taken.append):
         project.add("other")
         until(lambda: project.taken, 10, "it is taken up")
-
-
-@pytest.fixture
-def until() -> Callable[..., object]:
-    from tests.support.polling import until as wait
-
-    return wait
-
-
-def _document(fields: list[dict[str, object]]) -> dict[str, object]:
-    return {"type": "record", "name": "R", "namespace": "com.acme", "fields": fields}
-
-
-def _written(schema: object) -> bytes:
-    class Nothing:
-        coming = staticmethod(lambda: False)
-
-    codec = Codec(Nothing())  # type: ignore[arg-type]
-    datum = {"event_id": "e", "at": 0, "who": "w", "amount": 2.5, "items": None}
-    return codec.encode_one(datum, schema)  # type: ignore[arg-type]
