@@ -5,12 +5,10 @@ docs/client.md shows is run on the project that was made.
 from __future__ import annotations
 
 import json
-import math
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,37 +16,21 @@ from typing import Any
 import pytest
 
 from tests.e2e.running import ask_rest
+from tests.release.quick_start import ROWS, orders
 from tests.support.examples import run_examples
 from tests.support.polling import until
 from tests.support.processes import service_process
 from tidemill.client import BacktestFailed, start_backtest
 
 LIMIT_S = 180
-ROWS = 5_000
-HEAD = "order_id,placed_at,customer_id,amount,items,distance_km,country,channel,is_gift,fraud"
 
 
-@pytest.fixture
-def orders(tmp_path: Path) -> Path:
+@pytest.fixture(name="orders")
+def orders_file(tmp_path: Path) -> Path:
     """Orders with dates, numbers, categories, a truth and nulls; a few percent are fraud."""
     path = tmp_path / "orders.csv"
-    path.write_text("\n".join([HEAD, *_rows(Random(1))]) + "\n")
+    path.write_text("\n".join(orders(Random(1))) + "\n")
     return path
-
-
-def _rows(random: Random) -> Iterator[str]:
-    at = datetime(2026, 9, 1, tzinfo=UTC)
-    for number in range(ROWS):
-        at += timedelta(seconds=random.randint(60, 1_800))
-        amount, country = round(random.lognormvariate(4, 1), 2), random.choice(["DE", "FR", "US", "GB", "PL"])
-        chance = 1 / (1 + math.exp(4.6 - 0.008 * amount - (1.2 if country == "US" else 0)))
-        distance = "" if random.random() < 0.05 else round(random.expovariate(1 / 200), 1)
-        channel, gift = random.choice(["web", "app", "phone"]), random.choice(["true", "false"])
-        fraud = "yes" if random.random() < chance else "no"
-        yield (
-            f"o-{number},{at.isoformat().replace('+00:00', 'Z')},c-{random.randint(1, 900)},{amount},"
-            f"{random.randint(1, 9)},{distance},{country},{channel},{gift},{fraud}"
-        )
 
 
 def tidemill(folder: Path, *arguments: str) -> str:

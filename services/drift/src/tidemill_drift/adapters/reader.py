@@ -20,6 +20,7 @@ from tidemill.errors import FatalError, RetryLater
 from tidemill.kafka.batch import Batch, Output, Partition
 from tidemill.kafka.client.clients import admin, consumer_config
 from tidemill.kafka.client.publisher import Publisher
+from tidemill.kafka.client.refusals import without_errors
 from tidemill.kafka.partitions.lag import Lag
 from tidemill.kafka.partitions.marks import Mark
 from tidemill.kafka.partitions.resuming import log_bounds
@@ -30,7 +31,7 @@ from tidemill.service.at_rest import AtRest
 from tidemill.telemetry.tracing import batch_span
 from tidemill_drift import metrics
 from tidemill_drift.adapters.committed import place_of, to_commit
-from tidemill_drift.adapters.fetched import GivenUp, without_errors
+from tidemill_drift.adapters.given_up import GivenUp
 from tidemill_drift.adapters.standing import Standing
 from tidemill_drift.profiling import Profiling, Watched
 from tidemill_drift.settings import DriftSettings
@@ -126,7 +127,7 @@ class ProfileReader:
         self._moved = False
         self._rest.turn()
         fetched = self._consumer.consume(self._settings.batch_size, linger)
-        messages = without_errors(fetched)
+        messages = without_errors(fetched, "profile")
         self._standing.note(fetched)
         if self._standing.astray.due and not self._moved:
             self._go_on()

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tidemill.errors import FatalError, RetryLater
+from tidemill.errors import RetryLater
 from tidemill.kafka.batch import Batch, Partition
 from tidemill.kafka.client.clients import admin, consumer_config
+from tidemill.kafka.client.refusals import without_errors
 from tidemill.kafka.partitions.lag import Lag
 from tidemill.kafka.partitions.topic_ids import TopicIds
 from tidemill.service import Heartbeat
@@ -28,7 +29,7 @@ from tidemill_trainer.collect.row_buffer import ModelRows
 from tidemill_trainer.settings import TrainerSettings
 
 if TYPE_CHECKING:
-    from confluent_kafka import Consumer, Message
+    from confluent_kafka import Consumer
 
 _log = logging.getLogger(__name__)
 
@@ -160,7 +161,7 @@ class Collector:
         self._look()
         messages = consumer.consume(self._settings.collect_fetch, timeout=self._settings.poll_s)
         self._lag.tell(consumer, {partition: max(at, 0) for partition, at in self._places.begun.items()})
-        for batch in Batch.from_messages(_good(messages)):
+        for batch in Batch.from_messages(without_errors(messages, "collect")):
             added = self.patiently(lambda batch=batch: self._by_topic[batch.topic].add(batch))  # type: ignore[misc]
             self._all_added = self._all_added and added
         self._places.note(consumer, messages)
@@ -222,19 +223,3 @@ class Collector:
     def _wait_for(self, reason: str | None) -> None:
         self.waits_for = reason
         metrics.COLLECT_WAITS.set(reason is not None)
-
-
-def _good(messages: list[Message]) -> list[Message]:
-    """The records among what `consume` gave; a fatal error ends the process, a passing one is logged."""
-    from confluent_kafka import KafkaError
-
-    good = []
-    for message in messages:
-        error = message.error()
-        if error is None:
-            good.append(message)
-        elif error.fatal():
-            raise FatalError(f"Kafka refuses collect: {error.str()}")
-        elif error.code() != KafkaError._AUTO_OFFSET_RESET:  # that is for `Places`
-            _log.warning("collect: %s", error.str())
-    return good

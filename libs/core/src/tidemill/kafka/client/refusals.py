@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
+from tidemill.errors import FatalError
+
 if TYPE_CHECKING:
-    import logging
+    from confluent_kafka import KafkaError, Message
 
-    from confluent_kafka import KafkaError
+__all__ = ["ClientErrors", "advice", "explain", "without_errors"]
 
-__all__ = ["ClientErrors", "advice", "explain"]
+_log = logging.getLogger(__name__)
 
 _ADVICE: Final = {
     "_AUTHENTICATION": "the brokers refuse the credentials: check TIDEMILL_KAFKA_SASL_MECHANISM, _SASL_USERNAME and "
@@ -39,6 +43,24 @@ def explain(error: KafkaError) -> str:
     """Kafka's words, and what to do where it is a refusal."""
     found = advice(error.name())
     return f"{error.str()}. {found[0].upper()}{found[1:]}" if found else error.str()
+
+
+def without_errors(messages: Iterable[Message], what: str) -> list[Message]:
+    """The records among what `consume` gave `what`; an error that passes is logged. Raises FatalError where Kafka says
+    that going on is no use.
+    """
+    from confluent_kafka import KafkaError
+
+    records = []
+    for message in messages:
+        error = message.error()
+        if error is None:
+            records.append(message)
+        elif error.fatal():
+            raise FatalError(f"Kafka refuses {what}: {explain(error)}")
+        elif error.code() != KafkaError._AUTO_OFFSET_RESET:  # that is for who finds the place to go on
+            _log.warning("%s: %s", what, explain(error))
+    return records
 
 
 class ClientErrors:
