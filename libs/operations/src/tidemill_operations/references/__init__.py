@@ -1,0 +1,1 @@
+"""Which artifacts and which versions of training tables anything still refers to."""
