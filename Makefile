@@ -19,7 +19,7 @@ KAFKA ?=
 export PYTHONDONTWRITEBYTECODE :=
 TIDEMILL := .venv/bin/tidemill
 
-.PHONY: help setup demo up kafka test lint scan audit sbom hooks coverage types unit contract broker faults faults-full e2e packaging dist release-check containers k8s k8s-test rolling bench manifests reference notebooks asyncapi site compose-files lock format clean
+.PHONY: help setup demo up kafka test lint scan audit sbom hooks coverage types unit contract broker faults faults-full e2e packaging dist release-check containers k8s k8s-test rolling bench manifests reference dashboards notebooks asyncapi site compose-files lock format clean
 
 help: ## what there is to do
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -125,6 +125,9 @@ manifests: setup ## write what of deploy/kubernetes follows from models, schemas
 
 reference: setup ## write docs/reference from the code: model file, settings, commands, metrics, REST, topics
 	@$(PY) scripts/reference.py
+
+dashboards: setup ## write Grafana's dashboards from scripts/boards
+	@PYTHONPATH=scripts $(PY) -m boards.files
 
 notebooks: setup ## write the notebooks of the examples from their scripts
 	@$(PY) scripts/notebooks.py

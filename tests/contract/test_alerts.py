@@ -5,7 +5,6 @@ promtool judges the cases (Debian's package `prometheus`; on the PATH, or named 
 
 from __future__ import annotations
 
-import ast
 import re
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.contract.checks.metric_names import OTHERS, declared, named
 from tests.contract.contract import SCHEMAS
 from tests.support.processes.programs import program
 
@@ -23,20 +23,6 @@ RULES = ROOT / "deploy" / "prometheus" / "rules"
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 FILES = sorted(RULES.glob("*.yml"))
 _UNITS = {"s": 1, "m": 60, "h": 3600}
-_SUFFIXES = {"Counter": ("_total",), "Gauge": ("",), "Histogram": ("_bucket", "_count", "_sum")}
-OTHERS = {
-    "up",  # Prometheus itself
-    "node_filesystem_avail_bytes", "node_filesystem_size_bytes", "node_filesystem_readonly",  # node exporter
-    "kubelet_volume_stats_available_bytes", "kubelet_volume_stats_capacity_bytes",  # kubelet
-    "kube_deployment_spec_replicas", "kube_deployment_status_replicas_available", "kube_statefulset_replicas",
-    "kube_statefulset_status_replicas_ready", "kube_horizontalpodautoscaler_spec_min_replicas",  # kube-state-metrics
-    "certmanager_certificate_expiration_timestamp_seconds",  # cert-manager
-}  # fmt: skip
-"""Metrics of others that rules may name, as their own documentation has them."""
-_WORDS = {
-    "and", "or", "unless", "offset", "by", "on", "sum", "max", "min", "rate", "increase", "delta", "deriv", "time",
-    "sum_over_time", "histogram_quantile", "label_replace",
-}  # fmt: skip
 
 
 def all_rules(path: Path) -> list[dict[str, Any]]:
@@ -47,24 +33,6 @@ def all_rules(path: Path) -> list[dict[str, Any]]:
 def rules(path: Path) -> list[dict[str, Any]]:
     """Those that alert."""
     return [rule for rule in all_rules(path) if "alert" in rule]
-
-
-def declared() -> set[str]:
-    """The names that a scrape of our processes can show."""
-    names = set()
-    for path in ROOT.glob("*/*/src/**/metrics.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _SUFFIXES:
-                (first, *_) = node.args
-                assert isinstance(first, ast.Constant)
-                names |= {str(first.value).removesuffix("_total") + suffix for suffix in _SUFFIXES[node.func.id]}
-    return names
-
-
-def named(expression: str) -> set[str]:
-    """The metrics in an expression: what is no word of the language, no label and no text."""
-    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]|\"[^\"]*\"|\b(by|on) \([^)]*\)|\boffset \w+", " ", expression)
-    return set(re.findall(r"[a-z][\w:]*", bare)) - _WORDS
 
 
 def test_every_alert_says_what_is_wrong_and_has_a_runbook_that_names_it() -> None:

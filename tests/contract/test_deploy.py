@@ -1,9 +1,8 @@
-"""Compose, images and dashboards say what the rest of the repository says."""
+"""Compose and images say what the rest of the repository says."""
 
 from __future__ import annotations
 
 import ast
-import json
 import re
 import subprocess
 import sys
@@ -16,49 +15,6 @@ ROOT = Path(__file__).resolve().parents[2]
 IMAGES = (ROOT / "deploy/Dockerfile").read_text(encoding="utf-8")
 SERVICES = ("ingest", "validator", "trainer", "inference", "drift")
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-DASHBOARDS = sorted((ROOT / "deploy/grafana/dashboards").glob("*.json"))
-KINDS = {"Counter", "Gauge", "Histogram", "Summary"}
-# What prometheus-client adds to every process by itself.
-GIVEN = {"process_resident_memory_bytes", "process_cpu_seconds_total"}
-FUNCTIONS = {"sum", "rate", "increase", "max", "min", "by", "histogram_quantile", "le", "label_values", "avg"}
-
-
-def declared_metrics() -> set[str]:
-    """Names that a scrape can show, from the declarations in the code."""
-    names = set(GIVEN)
-    for path in [*ROOT.glob("services/*/src/**/*.py"), *ROOT.glob("libs/*/src/**/*.py")]:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS:
-                first = node.args[0] if node.args else None
-                if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                    base = first.value.removesuffix("_total")
-                    names |= {base, f"{base}_total", f"{base}_bucket", f"{base}_count", f"{base}_sum"}
-    return names
-
-
-def named_metrics(expression: str) -> set[str]:
-    """Metric names in a PromQL expression: what stands before a brace, a bracket or an end."""
-    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]|by \([^)]*\)|\"[^\"]*\"", " ", expression)
-    return {word for word in re.findall(r"[a-z_]{4,}", bare) if word not in FUNCTIONS}
-
-
-@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.name)
-def test_a_dashboard_shows_only_metrics_that_exist(path: Path) -> None:
-    known = declared_metrics()
-    board = json.loads(path.read_text())
-    asked = {
-        (panel["title"], name)
-        for panel in board["panels"]
-        for target in panel["targets"]
-        for name in named_metrics(target["expr"])
-    }
-    assert asked
-    assert [(title, name) for title, name in sorted(asked) if name not in known] == []
-
-
-def test_a_metric_that_nobody_declares_is_found() -> None:
-    assert named_metrics('sum by (le) (rate(tidemill_nonsense_total{model=~"x"}[1m]))') == {"tidemill_nonsense_total"}
-    assert "tidemill_nonsense_total" not in declared_metrics()
 
 
 @pytest.mark.parametrize("service", SERVICES)

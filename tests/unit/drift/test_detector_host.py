@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from prometheus_client import Gauge
 
 from tests.unit.learning.drift.streams import logs, model, profiles_of, published, reference
 from tidemill.contracts.events.platform import DriftEvent, ModelPerformance, RetrainRequest
@@ -109,6 +110,28 @@ def test_a_new_model_is_watched_from_then_on(topics: TopicCatalog) -> None:
     host.set_champion(published(partitions=1), reference())
     assert host.knows("m")
     assert feed(host, stream()) == feed(host_of(topics, {}), stream())
+
+
+def test_each_statistic_stands_beside_the_threshold_it_was_held_against_until_another_version_is_watched(
+    topics: TopicCatalog,
+) -> None:
+    host = host_of(topics, {})
+    found = [one for one in feed(host, stream()) if isinstance(one, DriftEvent) and not one.failure]
+    measured, held = told(metrics.STATISTIC), told(metrics.THRESHOLD)
+    assert measured.keys() == held.keys() and ("psi", "x", "stream") in measured
+    alarmed = {(one.detector, one.subject, one.source or "stream") for one in found}
+    assert alarmed and alarmed <= measured.keys()
+    assert any(measured[key] > held[key] for key in alarmed) and any(measured[key] <= held[key] for key in measured)
+    host.set_champion(published(version=2, partitions=1), reference())
+    assert told(metrics.STATISTIC) == told(metrics.THRESHOLD) == {}
+
+
+def told(gauge: Gauge) -> dict[tuple[str, str, str], float]:
+    (family,) = gauge.collect()
+    labels = ("detector", "subject", "source")
+    return {
+        tuple(one.labels[name] for name in labels): one.value for one in family.samples if one.labels["model"] == "m"
+    }  # type: ignore[misc]
 
 
 def test_quality_is_told_of_the_versions_that_were_measured_last() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from tidemill.codec import Codec
 from tidemill.contracts.model_file import ModelSpec, load_models
@@ -83,6 +84,25 @@ class Bench:
         return Batch(
             self.topics.name("predictions", MODEL), [p for p, _ in places], [o for _, o in places], [2**50] * count,
             [None] * count, values, [[("traceparent", TRACE)] if k == 0 else None for k in range(count)],
+        )  # fmt: skip
+
+    def labels(self, events: list[tuple[int, int]], after_ms: int, first: int = 0) -> Batch:
+        """Labels of the events at (partition, offset), known so long after them, at offsets from `first` on."""
+        schema = self.schemas.label(MODEL)
+        rows = [
+            {
+                "event_id": f"{partition}-{at}",
+                "label": True,
+                "event_time": at * 1000,
+                "observed_at": at * 1000 + after_ms,
+            }
+            for partition, at in events
+        ]
+        values: list[bytes | None] = [self.codec.encode_one(row, schema) for row in rows]
+        count = len(events)
+        return Batch(
+            self.topics.name("labels", MODEL), [p for p, _ in events], [first + k for k in range(count)],
+            [2**50] * count, [None] * count, values, [None] * count,
         )  # fmt: skip
 
 
@@ -182,3 +202,17 @@ def test_profiles_of_a_topic_made_anew_name_it_and_have_ids_of_their_own(bench: 
     assert new.profile_id != old.profile_id
     (_, value), schema = again.encode([new]), bench.schemas.platform("profile")
     assert bench.codec.decode_one(value[0], schema)["topic_id"] == "second"
+
+
+def test_how_long_labels_took_is_counted_once_for_each_prediction(bench: Bench) -> None:
+    def taken() -> tuple[float, float]:
+        labels = {"model": MODEL, "source": "rest"}
+        name = "tidemill_drift_label_delay_seconds"
+        return tuple(REGISTRY.get_sample_value(f"{name}_{part}", labels) or 0.0 for part in ("count", "sum"))  # type: ignore[return-value]
+
+    before = taken()
+    bench.profiling.fold(bench.asked([(0, offset) for offset in range(4)]))
+    bench.profiling.fold(bench.labels([(0, offset) for offset in range(3)], after_ms=90_000))
+    bench.profiling.fold(bench.labels([(0, offset) for offset in range(1, 3)], after_ms=95_000, first=3))
+    count, seconds = taken()
+    assert (count - before[0], seconds - before[1]) == (3, 270.0)

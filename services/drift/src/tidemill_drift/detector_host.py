@@ -50,6 +50,9 @@ class DetectorHost:
     def set_champion(self, published: ModelVersion, reference: Mapping[str, Any]) -> None:
         """A model's champion and its training reference, from now on."""
         if self.knows(published.model):
+            if published.champion.version != self.version(published.model):
+                for gauge in (metrics.STATISTIC, metrics.THRESHOLD):  # the other version's reference was another
+                    gauge.remove_by_labels({"model": published.model})
             self._known[published.model] = (published, reference)
             metrics.WATCHED.labels(published.model).set(published.champion.version)
 
@@ -64,6 +67,10 @@ class DetectorHost:
         outcomes = detector.apply(profile, now_ms, traceparent)
         for failure, lasts in detector.failing.items():
             metrics.QUIET.labels(profile.model, failure).set(lasts)
+        for source, found in detector.measured:
+            labels = profile.model, found.detector, found.subject, source
+            metrics.STATISTIC.labels(*labels).set(found.statistic)
+            metrics.THRESHOLD.labels(*labels).set(found.threshold)
         return outcomes, detector.to_bytes()
 
     def traces(self, model: str) -> list[bytes]:

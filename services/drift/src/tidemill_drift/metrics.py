@@ -33,6 +33,13 @@ UNLABELLED = Counter(
     "Predictions whose label did not come before it expired, by who had asked (stream, rest).",
     ["model", "source"],
 )
+LABEL_DELAY_SECONDS = Histogram(
+    "tidemill_drift_label_delay_seconds",
+    "Of predictions that got their first label, from the event until its outcome was observed, by who had asked "
+    "(stream, rest); after a restart some again.",
+    ["model", "source"],
+    buckets=(1, 10, 60, 600, 3_600, 6 * 3_600, 86_400, 3 * 86_400, 7 * 86_400, 14 * 86_400, 30 * 86_400, 90 * 86_400),
+)
 UNMATCHED = Counter("tidemill_drift_unmatched_total", "Labels that met no prediction.", ["model"])
 ORPHANS = Gauge(
     "tidemill_drift_orphan_labels",
@@ -61,6 +68,17 @@ METRIC = Gauge(
 )
 VERSIONS = OfVersions(METRIC)
 """What is measured of versions, of those alone that were measured last."""
+STATISTIC = Gauge(
+    "tidemill_drift_statistic",
+    "What a detector measured in the newest window, in its own unit (psi: none; nulls: a share), by what it looked at "
+    "and who had asked (stream, rest). Of the version that is watched.",
+    ["model", "detector", "subject", "source"],
+)
+THRESHOLD = Gauge(
+    "tidemill_drift_threshold",
+    "What the statistic of the same labels was held against: above it is drift.",
+    ["model", "detector", "subject", "source"],
+)
 QUIET = Gauge(
     "tidemill_drift_quiet_failure",
     "1 while it lasts: traffic_stopped, labels_stopped, join_rate_fell, new_category, new_class.",

@@ -207,6 +207,11 @@ class Profiling:
         metrics.COUNTED_LABELS.labels(model, partition).set(profiler.orphans.counts.labels)
         for source, count in join.unlabelled.items():
             metrics.UNLABELLED.labels(model, source).inc(count)
+        for source, delays in join.delays.items():
+            observe = metrics.LABEL_DELAY_SECONDS.labels(model, source).observe
+            for delay in delays:
+                observe(delay / 1000)
+            delays.clear()
         metrics.UNMATCHED.labels(model).inc(join.unmatched)
         metrics.LATE.labels(model).inc(profiler.late)
         join.unlabelled.clear()

@@ -139,6 +139,9 @@ def test_predictions_that_get_no_label_are_let_go_when_they_expire() -> None:
     for start in range(0, len(made.rows["labels"]), 50):
         reading.labels(*made.batch("labels", start, start + 50))
     assert reading.join.unlabelled["stream"] > 150
+    delays = reading.join.delays["stream"]
+    assert len(delays) + reading.join.unlabelled["stream"] == 400
+    assert 0 <= min(delays) < max(delays) < 5 * HOUR
     assert reading.join.waiting_predictions < 250
 
 

@@ -90,6 +90,7 @@ class Detector:
         self._baseline: Baseline | None = None
         self._quality: dict[bool, QualityWatch] = {}
         self._quiet = QuietWatch(self._state.quiet)
+        self._measured: list[tuple[str, DetectorResult]] = []
 
     @property
     def champion(self) -> WatchedVersion | None:
@@ -131,6 +132,7 @@ class Detector:
         """Take in a profile; gives what follows from it. `now_ms` becomes `requested_at` of requests. `traceparent`:
         the trace context of the profile.
         """
+        self._measured = []
         track = track_of(profile)
         order = self._orders[track.name]
         if order.is_anew(profile):
@@ -164,6 +166,11 @@ class Detector:
     def failing(self) -> dict[Failure, bool]:
         """Which quiet failures last, by what profiles tell."""
         return self._quiet.lasting
+
+    @property
+    def measured(self) -> Sequence[tuple[str, DetectorResult]]:
+        """What was measured in the windows that the newest profile completed, with who had asked (stream, rest)."""
+        return self._measured
 
     def _quiet_failures(self, track: Track, item: Item) -> list[Outcome]:
         assert self._baseline is not None
@@ -223,6 +230,7 @@ class Detector:
             outcomes, results = [], shifts(KINDS[track.kind], group)
             results += look(self._baseline.document, [item["together"] for item in group if "together" in item])
             self._note_season(track, results, group)
+        self._measured += [(track.source, result) for result in results]
         if track.kind not in self._spec.drift.watch or not results:
             return outcomes
         outcomes += self._raise(track, results, group, window)

@@ -63,7 +63,8 @@ class LabelJoin:
 
     `expires`: how long a prediction waits for its label, `wait`: how long a label does for a prediction of the stream,
     both in milliseconds. `windows`: those that are open, by number. `unlabelled`, `unmatched`: predictions and labels
-    that were let go alone, since whoever counts them has set both to 0. A window join with a bound on either side:
+    that were let go alone, `delays`: of predictions that got their first label, milliseconds from the event until its
+    outcome was observed; all since whoever counts them has emptied them. A window join with a bound on either side:
     Kang, Naughton, Viglas: Evaluating Window Joins over Unbounded Streams, ICDE 2003.
 
     >>> join = LabelJoin(expires=86_400_000, wait=3_600_000)
@@ -84,6 +85,7 @@ class LabelJoin:
         self._labelled: list[tuple[int, int, Prediction]] = []
         self.windows: dict[int, LabelWindow] = {}
         self.unlabelled: Counter[Source] = Counter()
+        self.delays: Mapping[Source, list[int]] = {source: [] for source in SOURCES}
         self.unmatched = 0
 
     @property
@@ -197,6 +199,7 @@ class LabelJoin:
             return
         if before is None:
             prediction.first_label = label.offset
+            self.delays[prediction.source].append(max(0, label.observed_at - prediction.event_time))
             heappush(self._labelled, (label.offset, prediction.offset, prediction))
         met = Met(
             label.offset, prediction.offset, label.label, prediction.output, label.observed_at, prediction.rivals,
