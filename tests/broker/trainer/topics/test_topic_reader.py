@@ -126,3 +126,26 @@ def test_a_partition_that_a_topic_made_anew_has_no_more_holds_up_no_other_and_is
         reader.close()
     assert sorted(found) == [*range(5), *range(10, 15), *range(100, 103), *range(200, 208)]
     assert requests.found_anew() == 2, "once for each partition"
+
+
+def test_a_reader_whose_client_is_lost_goes_on_with_another_one(
+    requests: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That it is lost is said by the test: librdkafka loses its brokers in a race."""
+    reader, lose = requests.reader(), [False]
+
+    def lost(client: object) -> bool:
+        is_lost, lose[0] = lose[0], False
+        return is_lost
+
+    monkeypatch.setattr(reader._hearing, "lost", lost)
+    found: list[int] = []
+    try:
+        requests.push(0, 2)
+        take(reader, found, 1)
+        before, lose[0] = reader._consumer, True
+        requests.push(2, 2)
+        take(reader, found, 3)
+        assert (found, reader._consumer is before) == ([0, 1, 2, 3], False)
+    finally:
+        reader.close()

@@ -172,6 +172,16 @@ def test_while_the_broker_is_away_for_long_nothing_is_queued_and_one_at_a_time_t
     log.close(5)
 
 
+def test_after_a_failed_delivery_the_log_goes_on_with_the_producer_that_it_is_given() -> None:
+    lost_broker, another = Broker(error="timed out"), Broker()
+    log = PredictionLog(lost_broker, codec(), {MODEL: ROUTE}, 100, renewed=lambda: another)
+    log.start()
+    log.put(entry(1.0))
+    until(lambda: lost_broker.records, 5, "the first was sent")
+    until(lambda: log.put(entry(2.0)) and another.records, 5, "the other one is used")
+    log.close(5)
+
+
 @pytest.mark.parametrize(("switch", "written"), [("on", 1), ("off", 0)])
 def test_the_log_can_be_switched_off(switch: Any, written: int) -> None:
     broker = Broker()

@@ -10,6 +10,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 __all__ = [
     "ABSENT",
+    "CLIENTS_LOST",
     "CONSUMED",
     "KILLING",
     "LAG",
@@ -29,6 +30,10 @@ ABSENT = Gauge(
     "tidemill_topic_absent",
     "1 where a topic that is to be read is not there, or may not be seen.",
     ["topic"],
+)
+CLIENTS_LOST = Counter(
+    "tidemill_kafka_clients_lost_total",
+    "Kafka clients that knew no broker any more while the brokers answered others; each was replaced.",
 )
 CONSUMED = Counter("tidemill_consumed_records_total", "Records of committed batches.", ["topic"])
 LAG = Gauge(

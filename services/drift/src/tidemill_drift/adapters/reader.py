@@ -19,6 +19,7 @@ from tidemill.contracts.events.profiles import Profile
 from tidemill.errors import FatalError, RetryLater
 from tidemill.kafka.batch import Batch, Output, Partition
 from tidemill.kafka.client.clients import admin, consumer_config
+from tidemill.kafka.client.hearing import Hearing
 from tidemill.kafka.client.publisher import Publisher
 from tidemill.kafka.client.refusals import without_errors
 from tidemill.kafka.partitions.lag import Lag
@@ -74,6 +75,7 @@ class ProfileReader:
         config = consumer_config(settings, group, partition_assignment_strategy="range", auto_offset_reset="error")
         self._consumer = Consumer(config)
         self._lag = Lag(group)
+        self._hearing = Hearing(settings, lambda: next(iter(profiling.topics), None))
         self._standing = Standing(group, TopicIds(partial(admin, settings)))
         self._committed: dict[Partition, Place] = {}
         self._starts: dict[Partition, int] = {}
@@ -107,13 +109,11 @@ class ProfileReader:
         self._consumer.subscribe(self._profiling.topics, **hooks)
 
     def run(self) -> None:
-        """Reads until stopped. Raises FatalError where Kafka says that going on is no use."""
+        """Reads until stopped. Raises FatalError where Kafka says that going on is no use, or answers others but
+        not this client."""
         self._subscribe()
         try:
-            with (
-                few_collections(),
-                self._rest,
-            ):  # what waits for labels is a million objects, which no cycle runs through
+            with few_collections(), self._rest:  # what waits for labels is a million objects, without cycles
                 while not self._stop.is_set():
                     self.heartbeat.beat()
                     self._turn()
@@ -127,6 +127,7 @@ class ProfileReader:
         self._moved = False
         self._rest.turn()
         fetched = self._consumer.consume(self._settings.batch_size, linger)
+        self._hearing.listen(self._consumer, fetched)
         messages = without_errors(fetched, "profile")
         self._standing.note(fetched)
         if self._standing.astray.due and not self._moved:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import uvicorn
-from confluent_kafka import Producer
 
 from tidemill.access.open import open_access
 from tidemill.breaker import CircuitBreaker
@@ -35,6 +34,7 @@ from tidemill_inference import metrics
 from tidemill_inference.entrypoints.wiring import Platform, route_of
 from tidemill_inference.predictions.columns import REST
 from tidemill_inference.predictions.log import FAILURES, REST_S, Entry, PredictionLog
+from tidemill_inference.predictions.log_producers import LogProducers
 from tidemill_inference.rest.app import create_app
 from tidemill_inference.rest.dataplane import ModelEndpoint
 from tidemill_inference.rest.fast_path.route import LeanRoute
@@ -127,11 +127,12 @@ def _prediction_log(platform: Platform, settings: ServeSettings) -> PredictionLo
         message_timeout_ms=LOG_TIMEOUT_MS,
         message_max_bytes=LOG_RECORD_BYTES,
     )
-    producer = Producer(config)
+    producers = LogProducers(settings, config)
     routes = {model: platform.route(model) for model in platform.specs}
     reports = platform.report_writer(REST)
     breaker = CircuitBreaker("broker", failures=FAILURES, rest_s=REST_S, on_change=_tell_breaker)
-    return PredictionLog(producer, platform.codec(), routes, settings.prediction_log_size, reports, breaker)
+    size, codec = settings.prediction_log_size, platform.codec()
+    return PredictionLog(producers.now, codec, routes, size, reports, breaker, producers.renewed)
 
 
 def log_into(log: PredictionLog, settings: ServeSettings) -> LogPredictions:

@@ -69,15 +69,17 @@ class PredictionLog:
     def __init__(
         self, producer: Producer, codec: Codec, routes: Mapping[str, Route], size: int,
         reports: ReportWriter | None = None, breaker: CircuitBreaker | None = None,
+        renewed: Callable[[], Producer] | None = None,
     ) -> None:  # fmt: skip
         """`routes` by model. `size`: most predictions that wait; the producer is idempotent, not
         transactional. `reports`: tells how trials go; None where nobody reads it. `breaker`: opens after many
-        deliveries failed in a row, so that an outage costs requests nothing.
+        deliveries failed in a row, so that an outage costs requests nothing. `renewed` gives the producer
+        to go on with, another one where brokers answer others and not this one: asked after deliveries that failed.
         """
         self._breaker = breaker or CircuitBreaker("broker", failures=FAILURES, rest_s=REST_S)
         self._reports = reports
         self._reported_s = 0.0
-        self._producer = producer
+        self._producer, self._renewed, self._failed = producer, renewed, False
         self._codec = codec
         self._routes = routes
         self._size = size
@@ -137,6 +139,8 @@ class PredictionLog:
                 self._write(endpoint.spec.name, group)
             self._report()
             self._producer.poll(0)
+            if self._failed and self._renewed is not None:
+                self._failed, self._producer = False, self._renewed()
             metrics.LOG_QUEUED.set(self._waiting)
 
     def _take(self) -> list[Entry]:
@@ -251,6 +255,7 @@ class PredictionLog:
                 written.inc()
             else:
                 self._breaker.failed()
+                self._failed = True
                 metrics.LOG_LOST.labels(model, "not_delivered").inc()
                 _log.error("a REST prediction was not logged: %s", error)
 

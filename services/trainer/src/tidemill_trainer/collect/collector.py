@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from tidemill.errors import RetryLater
 from tidemill.kafka.batch import Batch, Partition
 from tidemill.kafka.client.clients import admin, consumer_config
+from tidemill.kafka.client.hearing import Hearing
 from tidemill.kafka.client.refusals import without_errors
 from tidemill.kafka.partitions.lag import Lag
 from tidemill.kafka.partitions.topic_ids import TopicIds
@@ -75,6 +76,8 @@ class Collector:
         self._asked_s = time.monotonic()
         self._lag = Lag(context.group)
         self._places = Places(context.group, self._by_topic, TopicIds(partial(admin, context.settings)))
+        self._hearing = Hearing(context.settings, lambda: next(iter(self._by_topic), None))
+        self._consumer: Consumer | None = None
         self._all_added = True
         self.assigned = False
         self.waits_for: str | None = None
@@ -85,7 +88,7 @@ class Collector:
 
     def run(self) -> None:
         """Collect until stopped; what waits then is committed. Raises `FatalError` where Kafka refuses for
-        good.
+        good, or answers others but not this client.
         """
         from confluent_kafka import Consumer
 
@@ -101,6 +104,7 @@ class Collector:
                 },
             )
         )
+        self._consumer = consumer
         try:
             with self._rest:
                 for model in self._models:
@@ -111,7 +115,7 @@ class Collector:
                     self.turn(consumer)
             self.finish(consumer)
         finally:
-            self.assigned = False
+            self.assigned, self._consumer = False, None
             consumer.close()
 
     def take_up(self, models: Sequence[ModelRows]) -> None:
@@ -160,6 +164,7 @@ class Collector:
         self._rest.turn()
         self._look()
         messages = consumer.consume(self._settings.collect_fetch, timeout=self._settings.poll_s)
+        self._hearing.listen(consumer, messages)
         self._lag.tell(consumer, {partition: max(at, 0) for partition, at in self._places.begun.items()})
         for batch in Batch.from_messages(without_errors(messages, "collect")):
             added = self.patiently(lambda batch=batch: self._by_topic[batch.topic].add(batch))  # type: ignore[misc]
@@ -217,6 +222,8 @@ class Collector:
                 _log.warning("collect waits %.1f s: %s", error.delay_s, error)
                 self._heartbeat.beat()
                 self._stop.wait(error.delay_s)
+                if self._consumer is not None:
+                    self._hearing.check(self._consumer)
                 self._rest.turn()  # what is asked may be what is waited for
         return False
 

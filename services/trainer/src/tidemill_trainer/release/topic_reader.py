@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from tidemill.errors import FatalError, RetryLater
 from tidemill.kafka.batch import Partition
 from tidemill.kafka.client.clients import admin, consumer_config
+from tidemill.kafka.client.hearing import Hearing
 from tidemill.kafka.partitions.astray import Astray, bounds, not_there
 from tidemill.kafka.partitions.marks import Mark, Resumption, go_on
 from tidemill.kafka.partitions.resuming import say
@@ -44,6 +45,7 @@ class TopicReader:
         self._group = group
         self._topics = topics
         self._ids = TopicIds(partial(admin, settings))
+        self._hearing = Hearing(settings, lambda: next(iter(topics), None))
         self._marks: dict[Partition, Mark] = {}
         self._astray = Astray()
         self._consumer: Consumer | None = None
@@ -53,9 +55,11 @@ class TopicReader:
         away.
         """
         self._look()
-        consumer, good = self._assigned(), []
+        consumer, good = self._heard(), []
         self._begin(consumer)
         messages = consumer.consume(FETCH, timeout=timeout_s)
+        if messages and messages[0].error() is None:
+            self._hearing.heard()
         lost = not_there(messages)
         self._lose(consumer, lost)
         for message in messages:
@@ -76,7 +80,7 @@ class TopicReader:
         mark = self._marks.get((topic, partition), Mark())
         place = TopicPartition(topic, partition, offset + 1, metadata=mark.text())
         try:
-            self._assigned().commit(offsets=[place], asynchronous=False)
+            self._heard().commit(offsets=[place], asynchronous=False)
         except KafkaException as error:
             raise RetryLater(f"a position cannot be committed: {error.args[0].str()}") from error
 
@@ -100,6 +104,12 @@ class TopicReader:
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             consumer.close()
+
+    def _heard(self) -> Consumer:
+        """The consumer, another one where brokers answer others and not it: it begins again where it left off."""
+        if self._consumer is not None and self._hearing.lost(self._consumer):
+            self.close()
+        return self._assigned()
 
     def _look(self) -> None:
         """Now and then: a topic that is another one by now is read no further, and begun anew."""

@@ -82,3 +82,23 @@ def test_how_often_in_a_row_there_is_no_such_topic_is_counted(monkeypatch: pytes
         missed.append(ids.missed.get("t", 0))
     assert found == {"t": "found"}
     assert missed == [1, 0, 1, 2, 0]
+
+
+def test_a_client_that_was_answered_nothing_for_long_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    away, made = KafkaError(KafkaError._TRANSPORT), []
+
+    def make() -> Admin:
+        made.append(Admin([away] if not made else ["first"]))
+        return made[-1]
+
+    clock = [100.0]
+    monkeypatch.setattr(topic_ids.time, "monotonic", lambda: clock[0])
+    ids = TopicIds(make)
+    for clock[0] in (100.0, 103.0, 106.0, 129.0):
+        assert ids.look(["t"]) == {}
+        assert ids.look(["t"]) == {}
+    assert len(made) == 1
+    clock[0] = 131.0
+    ids.look(["t"])
+    assert ids.look(["t"]) == {"t": "first"}
+    assert len(made) == 2

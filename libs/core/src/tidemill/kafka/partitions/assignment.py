@@ -15,6 +15,7 @@ from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, Message, T
 
 from tidemill.errors import RetryLater
 from tidemill.kafka.batch import Batch, Partition
+from tidemill.kafka.client.hearing import Hearing
 from tidemill.kafka.client.refusals import explain
 from tidemill.kafka.partitions.astray import Astray, not_there, resumption
 from tidemill.kafka.partitions.known_topics import Identities
@@ -42,15 +43,18 @@ class Assignment:
         *,
         before_change: Callable[[], None] = lambda: None,
         identities: Identities | None = None,
+        hearing: Hearing | None = None,
     ) -> None:
         """`worker` is asked for start offsets and told what is revoked. `identities` tell whether a topic was made
-        anew; None where nobody asks.
+        anew; None where nobody asks. `hearing`: the consumer's; a wait for start offsets ends with FatalError where
+        brokers answer others and not it.
         """
         self._stop = stop
         self._trouble = trouble
         self._worker = worker
         self._before_change = before_change
         self._topics = identities or Identities()
+        self._hearing = hearing
         self.attempts = Attempts()
         """What was begun in the partitions held, and not ended."""
         self._stands: dict[Partition, int] = {}
@@ -248,6 +252,8 @@ class Assignment:
             except RetryLater as error:
                 self._trouble.enter("waiting for start offsets", str(error))
                 self._stop.wait(backoff.next_s())
+                if self._hearing is not None:
+                    self._hearing.check(consumer)
         return {}
 
     def _try_starts(self, consumer: Consumer, partitions: list[Partition]) -> dict[Partition, int]:

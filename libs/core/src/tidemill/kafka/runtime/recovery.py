@@ -8,6 +8,7 @@ import time
 from confluent_kafka import Consumer, TopicPartition
 
 from tidemill.errors import RetryLater
+from tidemill.kafka.client.hearing import Hearing
 from tidemill.kafka.partitions.assignment import Assignment
 from tidemill.kafka.runtime.backoff import Backoff
 from tidemill.kafka.runtime.loop_status import Trouble
@@ -22,7 +23,7 @@ _SETTLED_S = 5.0
 
 class Recovery:
     """What a worker does after a failure, as a member of its group that takes no records meanwhile. Every wait ends
-    when `stop` is set.
+    when `stop` is set, and with FatalError where the brokers answer others but not this consumer.
     """
 
     def __init__(
@@ -32,12 +33,14 @@ class Recovery:
         assignment: Assignment,
         trouble: Trouble,
         heartbeat: Heartbeat,
+        hearing: Hearing,
     ) -> None:
         self._stop = stop
         self._session = session
         self._assignment = assignment
         self._trouble = trouble
         self._heartbeat = heartbeat
+        self._hearing = hearing
         self._backoff = Backoff()
         self._retried = 0.0
 
@@ -93,4 +96,5 @@ class Recovery:
             self._heartbeat.beat()
             consumer.pause([TopicPartition(*partition) for partition in self._assignment.partitions])
             self._assignment.note(consumer.consume(1, min(left, _HOLD_POLL_S)))
+            self._hearing.check(consumer)
         consumer.resume([TopicPartition(*partition) for partition in self._assignment.partitions])

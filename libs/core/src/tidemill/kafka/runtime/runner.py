@@ -20,6 +20,7 @@ from opentelemetry.trace import Tracer
 from tidemill.errors import FatalError, HoldTopics, RetryLater, TidemillError
 from tidemill.kafka import metrics
 from tidemill.kafka.batch import Batch, Output, Partition
+from tidemill.kafka.client.hearing import Hearing
 from tidemill.kafka.client.refusals import explain
 from tidemill.kafka.partitions.assignment import Assignment
 from tidemill.kafka.partitions.known_topics import Identities
@@ -60,8 +61,9 @@ class TransactionalRunner:
     between, provided that `process` depends on nothing but its input. Order per partition is kept.
 
     Brokers that are away are waited for; `run()` raises Fenced where another process took over the transactional id,
-    FatalError where the brokers refuse for good, and what the worker raises beside `RetryLater` and `HoldTopics`. A
-    `process` that takes more than `config.stuck_after_s` ends this process, where the worker is a `TolerantWorker`.
+    FatalError where the brokers refuse for good, or answer others but not this client, and what the worker raises
+    beside `RetryLater` and `HoldTopics`. A `process` that takes more than `config.stuck_after_s` ends this process,
+    where the worker is a `TolerantWorker`.
     """
 
     def __init__(
@@ -82,8 +84,9 @@ class TransactionalRunner:
         self._trouble, self._heartbeat = Trouble(_log), Heartbeat(_STUCK_S)
         self._maker = Maker(f"making-{config.transactional_id}")
         self._line = Line(self._session, self._maker, self._committed, epoch=lambda: self._holds.topics)
+        self._hearing = Hearing(config.settings, self._a_topic, make_other=partial(clients.admin, config.settings))
         self._assignment = Assignment(
-            stop, self._trouble, worker, before_change=self._line.halt,
+            stop, self._trouble, worker, before_change=self._line.halt, hearing=self._hearing,
             identities=Identities(ids=self._topic_ids(), known=config.known_topics, group=config.group),
         )  # fmt: skip
         self._lag, self._holds = Lag(config.group), Holds(self._assignment, before_change=self._line.clear)
@@ -91,7 +94,7 @@ class TransactionalRunner:
         if isinstance(worker, TolerantWorker):
             self._steps = Steps(self._assignment, self._line, worker.process, worker.unread, self._watchdog)
         self._subscription = Subscription(self._assignment, config.topics, self._topic_ids())
-        self._recovery = Recovery(stop, self._session, self._assignment, self._trouble, self._heartbeat)
+        self._recovery = Recovery(stop, self._session, self._assignment, self._trouble, self._heartbeat, self._hearing)
         self._joined = False
         self._rest = AtRest()
         if health is not None:
@@ -107,6 +110,9 @@ class TransactionalRunner:
 
     def _topic_ids(self) -> TopicIds:
         return TopicIds(partial(self._clients.admin, self._config.settings))
+
+    def _a_topic(self) -> str | None:
+        return next(iter(self._subscription.topics), None)
 
     @property
     def assigned(self) -> frozenset[Partition]:
@@ -169,6 +175,7 @@ class TransactionalRunner:
         if self._steps is not None:
             most = self._steps.size(consumer, self._holds.pass_over(), most)
         messages = consumer.consume(most, linger_s)
+        self._hearing.listen(consumer, messages)
         if messages:
             metrics.STAGE_SECONDS.labels("consume").inc(time.perf_counter() - started)
         metadata = consumer.consumer_group_metadata()
