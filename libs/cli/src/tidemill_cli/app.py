@@ -44,6 +44,12 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "predict": ("data.predict", "predict", "Score a file, or the clean topic anew, with a version; resumable."),
     "keys": ("platform.keys", "keys", "Keys of the HTTP interfaces: create, list, rotate, revoke; the audit log."),
+    "backup": (
+        "platform.backup",
+        "backup",
+        "Database, topics, artifacts and tables to a second place; list, verify, expire.",
+    ),
+    "restore": ("platform.restore", "restore", "A platform out of a backup: the same versions, the same answers."),
     "release": ("models.release", "release", "What is on trial; approve, promote, reject, roll back."),
     "retrain": ("models.retrain", "retrain", "Ask for a new version and wait for the verdict."),
     "backtest": ("models.backtest", "backtest", "What would Tidemill have done with a file, or a topic's past?"),

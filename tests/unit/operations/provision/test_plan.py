@@ -9,6 +9,7 @@ import pytest
 
 from tidemill.contracts.topics import TopicCatalog
 from tidemill_cli.rendering.provision import show
+from tidemill_operations.backup.records import KEPT, MADE_AGAIN
 from tidemill_operations.provision.planning import Plan
 from tidemill_operations.provision.rights import GROUP, SERVICES, TOPIC, TRANSACTIONAL_ID, Right, rights
 from tidemill_operations.provision.script import script
@@ -88,3 +89,17 @@ def test_a_plan_in_a_file_has_every_name_in_full(catalog: TopicCatalog, capsys: 
     assert "all of ours with message.timestamp.type=LogAppendTime" in lines
     assert [line for line in lines if line.startswith("User:")] == ["User:i", "User:v"]
     assert any(line.split()[-3:] == ["READ", "group", "p-validator-*"] for line in lines)
+
+
+def test_a_backup_may_read_what_it_keeps_and_write_nothing(catalog: TopicCatalog) -> None:
+    given = rights(catalog, ["m"], {"backup": "User:backup"})
+    reads = {right.name.removeprefix("p-") for right in given if right.operation == "READ"}
+    assert reads == {catalog.spec(role).pattern for role in KEPT}
+    assert {right.operation for right in given} == {"READ", "DESCRIBE"}
+    assert {right.name for right in given if right.resource == TOPIC} == set(catalog.all_topics(["m"]))
+    assert not [right for right in given if right.resource == TRANSACTIONAL_ID]
+
+
+def test_each_topic_of_the_platform_is_backed_up_or_it_is_said_why_not(catalog: TopicCatalog) -> None:
+    assert {*KEPT, *MADE_AGAIN} == set(catalog.platform_topics())
+    assert not {*KEPT} & {*MADE_AGAIN}

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from tidemill.contracts.topics import TopicCatalog
+from tidemill_operations.backup.records import GROUPS, KEPT
 
-SERVICES: Final = ("ingest", "validator", "trainer", "inference", "drift", "cli")
+SERVICES: Final = ("ingest", "validator", "trainer", "inference", "drift", "cli", "backup")
 TOPIC, GROUP, TRANSACTIONAL_ID = "topic", "group", "transactional-id"
 
 _GROUPS: Final[Mapping[str, tuple[tuple[str, bool], ...]]] = {
@@ -22,6 +23,7 @@ _ALSO: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("validator", "READ"): ("clean", "labels", "quality_reports"),  # its memory is filled from them
     ("cli", "READ"): ("raw", "labels_raw"),  # trace and audit
     ("cli", "WRITE"): ("raw_dlq", "labels_raw_dlq"),  # what became of a dead letter is noted beside it
+    ("backup", "READ"): KEPT,
 }
 """Roles that a service uses beyond being named as their producer or consumer."""
 
@@ -72,6 +74,8 @@ def _on_topic(catalog: TopicCatalog, service: str, role: str, *, external: bool)
         operations.add("DESCRIBE_CONFIGS")  # what differs from the contract; the largest record of each topic
     if (service in ("validator", "trainer", "inference", "drift", "cli") and spec.per_model) or operations:
         operations.add("DESCRIBE")  # partition counts of a model's topics are held against each other
+    if service == "backup":
+        operations.add("DESCRIBE")  # ids and partition counts of all topics belong to a backup
     return operations
 
 
@@ -79,6 +83,8 @@ def _groups(catalog: TopicCatalog, service: str, principal: str) -> set[Right]:
     if service == "cli":  # lag is all that the command line asks of groups
         names = [group for owned in _GROUPS.values() for group in owned]
         return {Right(principal, GROUP, catalog.group(n), "DESCRIBE", prefixed) for n, prefixed in names}
+    if service == "backup":
+        return {Right(principal, GROUP, catalog.group(name), "DESCRIBE", name.endswith("-")) for name in GROUPS}
     owned = _GROUPS.get(service, ())
     return {Right(principal, GROUP, catalog.group(name), "READ", prefixed) for name, prefixed in owned}
 

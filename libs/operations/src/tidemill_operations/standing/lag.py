@@ -96,13 +96,13 @@ class Offsets:
 
     def committed(self, group: str) -> dict[tuple[str, int], int]:
         """What a group has committed, whatever the topic."""
-        return {at: offset for at, (offset, _) in self._of_group(group).items()}
+        return {at: offset for at, (offset, _) in self.committed_texts(group).items()}
 
     def places(self, group: str) -> dict[tuple[str, int], tuple[int, Mark]]:
         """What a group has committed, and what its members say there of the topics that it belongs to: one answer."""
         from tidemill.kafka.partitions.marks import Mark
 
-        return {at: (offset, Mark.parse(text)) for at, (offset, text) in self._of_group(group).items()}
+        return {at: (offset, Mark.parse(text)) for at, (offset, text) in self.committed_texts(group).items()}
 
     def removed(self, group: str) -> dict[str, int]:
         """By topic: offsets that were removed before the group had read them, as its members have committed it."""
@@ -136,9 +136,10 @@ class Offsets:
 
     def metadata(self, group: str) -> dict[tuple[str, int], str]:
         """What a group has committed beside its offsets, whatever the topic."""
-        return {at: text for at, (_, text) in self._of_group(group).items()}
+        return {at: text for at, (_, text) in self.committed_texts(group).items()}
 
-    def _of_group(self, group: str) -> dict[tuple[str, int], tuple[int, str]]:
+    def committed_texts(self, group: str) -> dict[tuple[str, int], tuple[int, str]]:
+        """What a group has committed, and the text beside it, whatever the topic."""
         from confluent_kafka import ConsumerGroupTopicPartitions
 
         request = [ConsumerGroupTopicPartitions(group)]

@@ -30,7 +30,7 @@ def principal_options(command: F) -> F:
         multiple=True,
         metavar="SERVICE=PRINCIPAL",
         help="Whom to give a service's rights, such as validator=User:tm-validator; services are ingest, validator, "
-        "trainer, inference, drift, cli, users, or * for all of ours. May be repeated.",
+        "trainer, inference, drift, cli, backup, users, or * for all of ours. May be repeated.",
     )(command)
 
 

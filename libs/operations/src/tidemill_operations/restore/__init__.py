@@ -1,0 +1,1 @@
+"""A platform out of a backup."""
