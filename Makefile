@@ -19,7 +19,7 @@ KAFKA ?=
 export PYTHONDONTWRITEBYTECODE :=
 TIDEMILL := .venv/bin/tidemill
 
-.PHONY: help setup demo up kafka test lint scan audit sbom hooks coverage types unit contract broker faults faults-full e2e packaging dist release-check containers k8s k8s-test rolling bench manifests reference dashboards notebooks asyncapi site compose-files lock format clean
+.PHONY: help setup demo up kafka test lint scan audit sbom hooks coverage types unit contract broker faults faults-full e2e packaging dist release-check containers k8s k8s-test terraform rolling bench manifests reference dashboards notebooks asyncapi site compose-files lock format clean
 
 help: ## what there is to do
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -113,6 +113,9 @@ k8s: setup ## the overlays on a real control plane with KEDA, until Ctrl-C (root
 
 k8s-test: setup ## scaled by real lag, killed at every step, drained; writes var/k8s/report.json (not part of `make test`)
 	@$(PY) -m tests.kubernetes.cluster.ready && $(PY) -m tests.kubernetes.cluster.enter $(PYTEST) -s tests/kubernetes $(ARGS)
+
+terraform: setup ## the modules of deploy/terraform by Terraform, OpenTofu and tflint, where they are, and checkov (not part of `make test`)
+	@$(PYTEST) -s tests/terraform $(ARGS)
 
 rolling: setup ## roll workers from the release in PREVIOUS (a checkout that is set up) to this one under load, and back (not part of `make test`)
 	@$(if $(PREVIOUS),TIDEMILL_PREVIOUS=$(PREVIOUS) $(PYTEST) -s tests/upgrade $(ARGS),$(error name a checkout of the release before, in which `make setup` has run: make rolling PREVIOUS=../tidemill-before))

@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 
 from tests.support.logs import tails
-from tests.support.processes.programs import NOT_FROM_DEBIAN, PACKAGES, how_to_have, program_or_none
+from tests.support.processes.programs import BESIDE, NOT_FROM_DEBIAN, PACKAGES, how_to_have, program_or_none
 from tests.support.run_folder import run_folder
 from tests.support.signing import use_keys_of_this_run
 
@@ -51,7 +51,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
     left_out = [item for item in items if _lacks_a_program(item)]
     if os.environ.get("CI") == "true":  # what Debian brings is installed there
-        left_out = [item for item in left_out if not _lacks_a_program(item, but=NOT_FROM_DEBIAN)]
+        left_out = [item for item in left_out if not _lacks_a_program(item, but=NOT_FROM_DEBIAN | BESIDE)]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
 

@@ -20,6 +20,8 @@ CREATE ROLE tidemill_inference LOGIN PASSWORD :'inference';
 CREATE ROLE tidemill_trainer LOGIN PASSWORD :'trainer';
 CREATE ROLE mlflow LOGIN PASSWORD :'mlflow';
 CREATE ROLE registry LOGIN PASSWORD :'registry';
+-- A superuser needs no more; a cloud's owner of the database, who is none, gives away and gives rights as a member alone.
+GRANT tidemill_operator, mlflow, registry TO CURRENT_USER;
 CREATE DATABASE mlflow OWNER mlflow;
 CREATE DATABASE registry OWNER registry;
 REVOKE ALL ON DATABASE mlflow, registry FROM PUBLIC;

@@ -50,6 +50,12 @@ OTHERS = (
         "h1:pHUuiRErcFb3nFDox7RxoxpEN0FyT24GtYOkr2GBu04=",
         "example/prometheus-operator-crd/monitoring.coreos.com_p*.yaml",
     ),
+    Source(
+        "github.com/external-secrets/external-secrets",
+        "v1.3.2",
+        "h1:u2J8RjlHIeF0oZCqtl92adI/uZWUwOesJIDkfql6LqQ=",
+        "config/crds/bases/external-secrets.io_*.yaml",
+    ),
 )
 SOURCES = (KEDA, *OTHERS)
 

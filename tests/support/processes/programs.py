@@ -22,6 +22,12 @@ PACKAGES = {
 """The programs, and Debian's package of each."""
 NOT_FROM_DEBIAN = {"kubectl": "kubectl 1.27 or newer (Debian 12's is too old): https://kubernetes.io/docs/tasks/tools"}
 """Programs that no command of ours installs, and what to say of them. Also in CI a test is left out without them."""
+BESIDE = {
+    "terraform": "Terraform 1.7 or newer: https://developer.hashicorp.com/terraform/install",
+    "tofu": "OpenTofu 1.8 or newer: https://opentofu.org/docs/intro/install",
+    "tflint": "https://github.com/terraform-linters/tflint",
+}
+"""As NOT_FROM_DEBIAN, of `make terraform` alone, which says itself what it left out."""
 _OTHER_NAMES = {"alertmanager": ("prometheus-alertmanager",)}
 
 
@@ -45,6 +51,6 @@ def variable(name: str) -> str:
 
 def how_to_have(name: str) -> str:
     """What to do so that a program is found."""
-    if name in NOT_FROM_DEBIAN:
-        return f"{name} is not installed: {NOT_FROM_DEBIAN[name]}, or {variable(name)}=/path/to/{name}"
+    if said := (NOT_FROM_DEBIAN | BESIDE).get(name):
+        return f"{name} is not installed: {said}, or {variable(name)}=/path/to/{name}"
     return f"{name} is not installed: apt-get install {PACKAGES[name]}, or {variable(name)}=/path/to/{name}"
