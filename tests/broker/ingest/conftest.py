@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -36,19 +37,20 @@ class Server:
     schemas: SchemaCatalog
     process: subprocess.Popen[bytes]
     url: str
+    verify: ssl.SSLContext | bool = True
 
     def post(self, path: str, body: Any, **options: Any) -> httpx.Response:
-        return httpx.post(f"{self.url}{path}", json=body, timeout=20, **options)
+        return httpx.post(f"{self.url}{path}", json=body, timeout=20, verify=self.verify, **options)
 
     def ready(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/health/ready", timeout=5).status_code == 200
+            return httpx.get(f"{self.url}/health/ready", timeout=5, verify=self.verify).status_code == 200
         except httpx.TransportError:
             return False
 
     def alive(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/health/live", timeout=5).status_code == 200
+            return httpx.get(f"{self.url}/health/live", timeout=5, verify=self.verify).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -76,12 +78,14 @@ Serve = Callable[..., Server]
 
 @pytest.fixture
 def serve(prefix: str, root: Path, tmp_path: Path) -> Iterator[Serve]:
-    """Starts an ingest process on a broker: `serve(bootstrap, setting=value, ...)`."""
+    """Starts an ingest process on a broker: `serve(bootstrap, setting=value, ...)`; `ca`: by which its certificate is
+    believed, where it has one.
+    """
     from tidemill_embedded.ports import Ports
 
     running: list[subprocess.Popen[bytes]] = []
 
-    def start(bootstrap: str, *, topics_exist: bool = True, **over: str) -> Server:
+    def start(bootstrap: str, *, topics_exist: bool = True, ca: Path | None = None, **over: str) -> Server:
         settings = CommonSettings(
             kafka_bootstrap=bootstrap,
             prefix=prefix,
@@ -107,7 +111,9 @@ def serve(prefix: str, root: Path, tmp_path: Path) -> Iterator[Serve]:
         }
         process = service_process.start("tidemill_ingest", env=service_process.environment(given))
         running.append(process)
-        server = Server(settings, topics, Codec(schemas), schemas, process, f"http://127.0.0.1:{port}")
+        url = f"{'https' if ca else 'http'}://127.0.0.1:{port}"
+        verify = ssl.create_default_context(cafile=ca) if ca else True
+        server = Server(settings, topics, Codec(schemas), schemas, process, url, verify)
         until(server.alive, 60, "ingest answers")
         return server
 

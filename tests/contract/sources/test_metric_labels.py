@@ -19,6 +19,7 @@ BOUNDED_BY = {
     },
     "HTTP: templates of paths, known methods, statuses that are answered": {"path", "method", "status"},
     "OfVersions, which forgets old ones": {"version"},
+    "a setting of the process": {"file"},
     "the model files at work: the hash before is removed": {"hash"},
 }  # fmt: skip
 """A new label stands here with what bounds it. An id of a record, an entity or a caller has no place in a metric."""

@@ -103,11 +103,12 @@ def deployed(endpoints: Mapping[str, ModelEndpoint], folder: Path, rate: str = "
 
 
 @contextmanager
-def served(service: Deployed) -> Iterator[str]:
-    """The service behind a socket, as *serve* runs it, in a thread; gives HOST:PORT."""
+def served(service: Deployed, headers: Sequence[tuple[str, str]] = ()) -> Iterator[str]:
+    """The service behind a socket, as *serve* runs it, in a thread; gives HOST:PORT. `headers`: of every answer."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(
-            service.app, http=service.protocol, log_level="warning", lifespan="off", proxy_headers=False
+            service.app, http=service.protocol, log_level="warning", lifespan="off", proxy_headers=False,
+            headers=list(headers),
         )  # fmt: skip
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

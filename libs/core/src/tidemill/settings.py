@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from tidemill.errors import ConfigError
 from tidemill.kafka.pass_through import ClientSettings, load_client_settings
 from tidemill.secret_files import SUFFIX, from_files
+from tidemill.web.tls.files import TlsFiles
 
 __all__ = ["CommonSettings", "KafkaSettings"]
 
@@ -136,6 +137,18 @@ class CommonSettings(KafkaSettings):
         "on an address that others reach, any; with off-everywhere also addresses and names of a private network "
         "(ingest, x.svc, x.internal)."
     )  # fmt: skip
+    tls_certificate: Path | None = Field(
+        None, description="Certificate by which every HTTP door of this process speaks TLS (PEM: its own first, then "
+        "those between it and its authority); with tls_key. Files that change are taken up while the process runs.",
+    )  # fmt: skip
+    tls_key: Path | None = Field(None, description="Private key of the certificate (PEM); may be the same file.")
+    tls_key_password_file: Path | None = Field(
+        None, description="File with the password of tls_key, where it is encrypted; read anew with the key."
+    )
+    hsts_max_age_s: int = Field(
+        31_536_000, ge=0, description="With TLS: for how long browsers ask by https alone, in s "
+        "(Strict-Transport-Security); 0 takes it back.",
+    )  # fmt: skip
     instance: int = Field(0, ge=0, description="Ordinal of this worker among its kind; part of its transactional id.")
     log_level: LogLevel = Field("INFO", description="Least level that is logged.")
     log_file: Path | None = Field(None, description="File for the JSON log lines; without one they go to stderr.")
@@ -175,3 +188,18 @@ class CommonSettings(KafkaSettings):
         if isinstance(value, str):
             return tuple(name.strip() for name in value.split(",") if name.strip())
         return value
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if self.tls_certificate and not self.tls_key:
+            raise ValueError("TIDEMILL_TLS_CERTIFICATE needs TIDEMILL_TLS_KEY: name the file of its private key")
+        for name in ("tls_key", "tls_key_password_file"):
+            if getattr(self, name) and not self.tls_certificate:
+                raise ValueError(f"TIDEMILL_{name.upper()} needs TIDEMILL_TLS_CERTIFICATE: name the file of it")
+        return self
+
+    def tls_files(self) -> TlsFiles | None:
+        """The files of the certificate that HTTP doors serve with; None where they speak plain HTTP."""
+        if self.tls_certificate is None or self.tls_key is None:
+            return None
+        return TlsFiles(self.tls_certificate, self.tls_key, self.tls_key_password_file)

@@ -42,8 +42,7 @@ def run_part(part: Literal["profile", "detect"], settings: DriftSettings, stop: 
     contract = Contract.load(settings)
     tracer = configure_tracing(f"{SERVICE}-{part}", settings)
     health = Health()
-    hosts = settings.allowed_hosts
-    with HealthServer(health, host=settings.host, port=settings.port, allowed_hosts=hosts) as server:
+    with HealthServer.of(health, settings) as server:
         _log.info("metrics and health on port %d", server.port, extra={"port": server.port})
         if patiently(lambda: _topics_are_there(settings, contract), stop, "waiting for Kafka") is None:
             return

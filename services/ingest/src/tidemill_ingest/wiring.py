@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
-import uvicorn
 from fastapi import FastAPI
 from opentelemetry.trace import Tracer
 
@@ -24,7 +23,8 @@ from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
 from tidemill.web.doors import Doors
 from tidemill.web.listening import address_of, listen
 from tidemill.web.protocol import timed_protocol
-from tidemill.web.serving import server_config
+from tidemill.web.serving import HttpServer, server_config
+from tidemill.web.tls.server import open_tls
 from tidemill_ingest.adapters.answers_kept import LocalAnswers, SharedAnswers
 from tidemill_ingest.adapters.kafka import KafkaSink
 from tidemill_ingest.adapters.quiet import quieten
@@ -45,13 +45,16 @@ def run(settings: IngestSettings) -> None:
     configure_logging(SERVICE, settings.log_level, settings.log_file)
     quieten()
     app = build_app(settings, configure_tracing(SERVICE, settings))
+    tls = open_tls(settings)
     listening = listen(settings.host, settings.port)
     port = listening.getsockname()[1]
-    _log.info("listening on %s", address_of(settings.host, listening), extra={"port": port})
+    address = address_of(settings.host, listening, tls=tls is not None)
+    _log.info("listening on %s", address, extra={"port": port})
     http = timed_protocol(Doors(settings.door_limits()))
-    config = server_config(app, http=http, drain_s=settings.drain_s, lifespan="on")
+    config = server_config(app, http=http, drain_s=settings.drain_s, lifespan="on", tls=tls)
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        with tls or nullcontext():
+            HttpServer(config, tls).run(sockets=[listening])
     finally:
         listening.close()
         shutdown_tracing()

@@ -53,7 +53,7 @@ def train_once(settings: TrainerSettings, stop: threading.Event) -> None:
     claimed = threading.Event()
     health.add_ready("run", lambda: None if claimed.is_set() else "no run is claimed yet")
     share_one_heap()
-    with HealthServer(health, host=settings.host, port=settings.port, allowed_hosts=settings.allowed_hosts):
+    with HealthServer.of(health, settings):
         tracer = configure_tracing(SERVICE, settings)
         try:
             with _trainer(settings, contract, tracer, heartbeat, stop) as trainer:

@@ -67,8 +67,7 @@ def serve(settings: TrainerSettings, stop: threading.Event) -> None:
     settings = with_absolute_places(settings)
     contract = Contract.load(settings)
     health = Health()
-    hosts = settings.allowed_hosts
-    with HealthServer(health, host=settings.host, port=settings.port, allowed_hosts=hosts) as server:
+    with HealthServer.of(health, settings) as server:
         print(f"trainer: {server.address}/metrics", file=sys.stderr)
         health.add_ready("starting", lambda: "the trainer is starting")
         try:

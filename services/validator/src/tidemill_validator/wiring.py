@@ -52,8 +52,7 @@ def run(settings: ValidatorSettings, stop: threading.Event) -> None:
     configure_logging(SERVICE, settings.log_level, settings.log_file)
     tracer = configure_tracing(SERVICE, settings)
     validator = Validator(settings, tracer, stop)
-    hosts = settings.allowed_hosts
-    with HealthServer(validator.health, host=settings.host, port=settings.port, allowed_hosts=hosts) as server:
+    with HealthServer.of(validator.health, settings) as server:
         named = {"port": server.port, "models": list(validator.models)}
         _log.info("metrics and health on port %d", server.port, extra=named)
         try:

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from tests.support.polling import until
 from tidemill.service import Health
-from tidemill.service.server import MOST_CONNECTIONS, HealthServer
+from tidemill.service.server import MOST_CONNECTIONS, Door, HealthServer
 
 DEADLINE_S = 2.0
 PATIENCE_S = 20.0
@@ -115,6 +115,6 @@ def test_on_loopback_only_names_of_this_machine_are_answered(server: HealthServe
 
 
 def test_names_that_are_listed_are_answered_too() -> None:
-    with HealthServer(Health(), registry=CollectorRegistry(), allowed_hosts=("*.example.com",)) as server:
+    with HealthServer(Health(), Door(allowed_hosts=("*.example.com",)), registry=CollectorRegistry()) as server:
         assert asked(server, "metrics.example.com").startswith(b"HTTP/1.0 200")
         assert asked(server, "example.org").startswith(b"HTTP/1.0 403")

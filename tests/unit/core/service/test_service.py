@@ -17,7 +17,7 @@ from tidemill import __version__
 from tidemill.errors import ConfigError, FatalError, Fenced
 from tidemill.service import Health, Heartbeat, StopSignal, run_service
 from tidemill.service.cli import parser
-from tidemill.service.server import HealthServer
+from tidemill.service.server import Door, HealthServer
 from tidemill.settings import CommonSettings
 
 
@@ -83,7 +83,7 @@ def test_a_taken_port_is_a_configuration_error() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(ConfigError, match="TIDEMILL_PORT=0"):
-            HealthServer(Health(), port=taken.getsockname()[1])
+            HealthServer(Health(), Door(port=taken.getsockname()[1]))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from tidemill.errors import ConfigError
 from tidemill.service import Health
-from tidemill.service.server import HealthServer
+from tidemill.service.server import Door, HealthServer
 from tidemill.web.listening import address_of, listen
 
 
@@ -42,7 +42,7 @@ def test_an_address_of_either_family_and_a_name_are_listened_on(host: str) -> No
 
 @pytest.mark.parametrize("host", [host for host in HOSTS if host != "0.0.0.0"])
 def test_health_is_answered_on_an_address_of_either_family(host: str) -> None:
-    with HealthServer(Health(), host=host) as server:
+    with HealthServer(Health(), Door(host=host)) as server:
         at = server.address.replace("[::]", "[::1]")
         with urllib.request.urlopen(f"{at}/health/live", timeout=5) as answer:
             assert answer.status == 200
@@ -52,7 +52,7 @@ def test_health_is_answered_on_an_address_of_either_family(host: str) -> None:
 def test_a_port_that_is_taken_is_told_with_its_address_and_the_cure(host: str) -> None:
     with listen(host, 0) as taken:
         address = address_of(host, taken).removeprefix("http://")
-        for again in (listen, lambda host, port: HealthServer(Health(), host=host, port=port)):
+        for again in (listen, lambda host, port: HealthServer(Health(), Door(host=host, port=port))):
             with pytest.raises(ConfigError) as told:
                 again(host, taken.getsockname()[1])
             assert str(told.value) == f"cannot listen on {address} (Address already in use): set TIDEMILL_PORT=0"

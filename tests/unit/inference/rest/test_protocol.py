@@ -183,8 +183,10 @@ def test_plain_requests_do_go_the_short_way_and_are_counted_as_any(ways: Ways) -
     counted = REQUESTS.labels("POST", TEMPLATE, "200")
     before = value_of(counted)
     data = request_of(ONE, key_of(ways), JSON)
-    with served(replace(ways.service, app=nobody)) as short:
-        assert exchange(short, data)[0][0] == b"HTTP/1.1 200 OK\r\n"
+    hsts = ("strict-transport-security", "max-age=60")
+    with served(replace(ways.service, app=nobody), headers=[hsts]) as short:
+        ((status, headers, _),) = exchange(short, data)
+    assert (status, headers[b"strict-transport-security"]) == (b"HTTP/1.1 200 OK\r\n", b"max-age=60")
     assert value_of(counted) == before + 1
 
 

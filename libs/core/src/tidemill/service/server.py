@@ -5,21 +5,27 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from tidemill.service.health import Health
 from tidemill.web.listening import address_of, listen
 from tidemill.web.metrics import exposition
+from tidemill.web.tls.server import ServerTls, open_tls
 from tidemill.web.visitors import Visitors, is_loopback
 
-__all__ = ["DEADLINE_S", "MOST_CONNECTIONS", "HealthServer"]
+if TYPE_CHECKING:
+    from tidemill.settings import CommonSettings
+
+__all__ = ["DEADLINE_S", "MOST_CONNECTIONS", "Door", "HealthServer"]
 
 MOST_CONNECTIONS: Final = 32
 """Each has a thread. A scraper and a few probes need four; at the limit the oldest makes room, so that none is ever
@@ -35,36 +41,60 @@ _ENDING_S: Final = 0.5
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Where a server listens and whom it answers. `port` 0 takes a free one. On an address that only this machine
+    reaches it answers to this machine's names and to `allowed_hosts`, elsewhere to any, or to `allowed_hosts` and
+    private names where some are given: a web page that turns a name of its own here is refused. With `tls` it speaks
+    TLS alone.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    allowed_hosts: Sequence[str] = ()
+    tls: ServerTls | None = None
+
+    def visitors(self) -> Visitors:
+        """Which names are answered."""
+        is_own = is_loopback(self.host)
+        own = (self.host,) if is_own or self.allowed_hosts else ()
+        return Visitors("loopback" if is_own else "any", (*self.allowed_hosts, *own))
+
+
 class HealthServer:
     """Serves `/metrics` (Prometheus or OpenMetrics), `/health/live` and `/health/ready` (JSON, 200 or 503).
 
-    `port` 0 takes a free one; `self.port` is the one taken, `self.address` the whole URL. A context manager; works in
-    daemon threads, of which there are never more than `MOST_CONNECTIONS`. On an address that only this
-    machine reaches it answers to this machine's names and to `allowed_hosts`, elsewhere to any, or to `allowed_hosts`
-    and private names where some are given: a web page that turns a name of its own here is refused. Raises ConfigError
-    where it cannot listen.
+    `self.port` is the port taken, `self.address` the whole URL. A context manager; works in daemon threads, of which
+    there are never more than `MOST_CONNECTIONS`. Looks after the door's certificate itself. Raises ConfigError where
+    it cannot listen.
     """
 
     def __init__(
         self,
         health: Health,
+        door: Door | None = None,
         *,
-        host: str = "127.0.0.1",
-        port: int = 0,
         registry: CollectorRegistry = REGISTRY,
-        allowed_hosts: Sequence[str] = (),
         deadline_s: float = DEADLINE_S,
     ) -> None:
-        own = (host,) if is_loopback(host) or allowed_hosts else ()
-        visitors = Visitors("loopback" if is_loopback(host) else "any", (*allowed_hosts, *own))
-        listener = listen(host, port, _WAITING)
-        self._server = _BoundedServer(listener, _handler(health, registry, visitors), deadline_s)
+        door = door or Door()
+        listener = listen(door.host, door.port, _WAITING)
+        self._tls = tls = door.tls
+        self._server = _BoundedServer(listener, _handler(health, registry, door), deadline_s, tls)
         self.port: int = listener.getsockname()[1]
-        self.address = address_of(host, listener)
+        self.address = address_of(door.host, listener, tls=tls is not None)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="health", daemon=True)
+
+    @classmethod
+    def of(cls, health: Health, settings: CommonSettings) -> Self:
+        """The server that a service's settings describe. Raises ConfigError where their certificate is none."""
+        hosts, tls = settings.allowed_hosts, open_tls(settings)
+        return cls(health, Door(host=settings.host, port=settings.port, allowed_hosts=hosts, tls=tls))
 
     def start(self) -> HealthServer:
         """Begin to answer; returns itself."""
+        if self._tls is not None:
+            self._tls.start()
         self._thread.start()
         return self
 
@@ -74,6 +104,8 @@ class HealthServer:
             self._server.stop()
             self._thread.join(timeout=2)
         self._server.server_close()
+        if self._tls is not None:
+            self._tls.close()
 
     def __enter__(self) -> HealthServer:
         return self.start()
@@ -87,8 +119,14 @@ class _BoundedServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, listener: socket.socket, handler: type[BaseHTTPRequestHandler], deadline_s: float) -> None:
-        self._deadline_s = deadline_s
+    def __init__(
+        self,
+        listener: socket.socket,
+        handler: type[BaseHTTPRequestHandler],
+        deadline_s: float,
+        tls: ServerTls | None,
+    ) -> None:
+        self._deadline_s, self._tls = deadline_s, tls
         self._lock = threading.Lock()
         self._open: dict[Any, float] = {}
         self._free = threading.Semaphore(MOST_CONNECTIONS)
@@ -101,6 +139,19 @@ class _BoundedServer(ThreadingHTTPServer):
         """Accept no more; waits for no answer that is under way."""
         self._stopping.set()
         self.shutdown()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """The next connection; the handshake of TLS is its own thread's."""
+        connection, client = super().get_request()
+        if self._tls is None:
+            return connection, client
+        return self._tls.context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), client
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """In the connection's thread; a handshake that fails is a connection that broke off."""
+        if isinstance(request, ssl.SSLSocket):
+            request.do_handshake()
+        super().finish_request(request, client_address)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """In a thread of its own, once there is room for it; at the end of the server there is none."""
@@ -147,13 +198,14 @@ class _BoundedServer(ThreadingHTTPServer):
         with self._lock:
             for request in list(self._open)[:oldest]:
                 with suppress(OSError):  # it may have gone by itself
-                    request.shutdown(socket.SHUT_RDWR)
+                    # The connection's, not that of TLS, which would have its thread go on in the clear.
+                    socket.socket.shutdown(request, socket.SHUT_RDWR)
                 del self._open[request]
                 self._open[request] = time.monotonic()  # the youngest: its thread ends now
 
 
-def _handler(health: Health, registry: CollectorRegistry, visitors: Visitors) -> type[BaseHTTPRequestHandler]:
-    one_at_a_time = threading.Lock()
+def _handler(health: Health, registry: CollectorRegistry, door: Door) -> type[BaseHTTPRequestHandler]:
+    visitors, tls, one_at_a_time = door.visitors(), door.tls, threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -181,6 +233,12 @@ def _handler(health: Health, registry: CollectorRegistry, visitors: Visitors) ->
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def end_headers(self) -> None:
+            """Of errors, too."""
+            if tls is not None:
+                self.send_header("Strict-Transport-Security", tls.hsts)
+            super().end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
             """Probes and scrapes are not worth a log line."""

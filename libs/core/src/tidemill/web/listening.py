@@ -34,9 +34,9 @@ def listen(host: str, port: int, backlog: int = BACKLOG) -> socket.socket:
     return listener
 
 
-def address_of(host: str, listener: socket.socket) -> str:
-    """Where `host`'s listener is asked, as a URL: `http://127.0.0.1:8080`, `http://[::1]:8080`."""
-    return f"http://{_joined(host, listener.getsockname()[1])}"
+def address_of(host: str, listener: socket.socket, *, tls: bool = False) -> str:
+    """Where `host`'s listener is asked, as a URL: `http://127.0.0.1:8080`, `http://[::1]:8080`; `https://` with TLS."""
+    return f"{'https' if tls else 'http'}://{_joined(host, listener.getsockname()[1])}"
 
 
 def _joined(host: str, port: int) -> str:

@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 
-__all__ = ["CONNECTIONS_CLOSED", "OTHER", "UNMATCHED", "exposition", "requested"]
+__all__ = [
+    "CERTIFICATE_EXPIRES",
+    "CERTIFICATE_LOADS",
+    "CONNECTIONS_CLOSED",
+    "OTHER",
+    "UNMATCHED",
+    "exposition",
+    "requested",
+]
 
 UNMATCHED = "unmatched"
 """The path of a request that no route takes, or that is refused before the routes."""
@@ -29,8 +37,18 @@ REFUSALS = Counter(
 CONNECTIONS_CLOSED = Counter(
     "tidemill_http_connections_closed",
     "Connections closed by the service: silent, head, body (too slow), unread (an answer), large (a head), room (for "
-    "others), full.",
+    "others), full, handshake (of TLS: too slow, or broken off).",
     ["reason"],
+)
+CERTIFICATE_EXPIRES = Gauge(
+    "tidemill_certificate_expires_timestamp_seconds",
+    "When the certificate ends that this process serves with, as Unix time; by its file. None without TLS.",
+    ["file"],
+)
+CERTIFICATE_LOADS = Counter(
+    "tidemill_certificate_loads",
+    "Certificates that were taken up, the one at the start too, and that were refused, so that the one before goes on.",
+    ["outcome"],
 )
 
 

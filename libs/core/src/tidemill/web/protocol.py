@@ -8,6 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from fcntl import ioctl
+from termios import TIOCOUTQ
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -17,6 +22,8 @@ from tidemill.web.doors import HEALTH, Doors, closed
 __all__ = ["TimedProtocol", "timed_protocol"]
 
 _IDLE, _HEAD, _BODY, _ANSWER = range(4)
+CLOSING_S = 1.0
+"""How long a client may take to say that it has heard the end of TLS, once everything is sent."""
 FRAMING = 16
 """Bytes around a byte of a body in chunks: one in each, with its length and line ends, has five."""
 
@@ -27,6 +34,8 @@ class TimedProtocol(HttpToolsProtocol):
     doors: Doors
     reserved = False
     """Whether health alone is answered on it."""
+    on_made: Callable[[], None] | None = None
+    """Under TLS: called when the handshake is done, before the doors see this."""
     _phase = _IDLE
     _since = 0.0
     _asked = False
@@ -34,9 +43,12 @@ class TimedProtocol(HttpToolsProtocol):
     _received = 0
     _unread = 0
     _unread_since = 0.0
+    _closing_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if self.on_made is not None:
+            self.on_made()
         self._since = self.loop.time()
         self.reserved = not self.doors.enter(self, cast(Any, self.connections))
 
@@ -93,6 +105,8 @@ class TimedProtocol(HttpToolsProtocol):
         """Close it where it is too late."""
         if self._is_unread(now):
             self.end("unread")
+        elif self._ends_tls():
+            self._look_at_end(now)
         elif self.transport.is_closing() or (self._phase != _BODY and self._is_answering()):
             return
         elif self._phase == _IDLE and now - self._since > self.doors.limits.head_s:
@@ -106,6 +120,16 @@ class TimedProtocol(HttpToolsProtocol):
         """Close it at once."""
         closed(reason)
         self.transport.abort()
+
+    def _ends_tls(self) -> bool:
+        return self.on_made is not None and self.transport.is_closing()
+
+    def _look_at_end(self, now: float) -> None:
+        """TLS is not over before the client has said so, which it need not."""
+        if self._closing_since is None or self._unsent():
+            self._closing_since = now
+        elif now - self._closing_since > CLOSING_S:
+            self.transport.abort()
 
     def _look_at_body(self, now: float) -> None:
         limits = self.doors.limits
@@ -122,19 +146,31 @@ class TimedProtocol(HttpToolsProtocol):
 
     def _is_unread(self, now: float) -> bool:
         """Whether what was written has lain for too long, and not a byte of it was taken."""
-        unread = self.transport.get_write_buffer_size()
+        unread = self._unsent()
         if not unread or not self._unread or unread < self._unread:
             self._unread, self._unread_since = unread, now
         return bool(unread) and now - self._unread_since > self.doors.limits.unread_s
+
+    def _unsent(self) -> int:
+        """Bytes that were written and wait; at the end of TLS those too that the client's system has not taken, for
+        what lies between TLS and the connection is seen by nobody.
+        """
+        waiting = self.transport.get_write_buffer_size()
+        if self._ends_tls():
+            connection = self.transport.get_extra_info("socket")
+            with suppress(OSError):  # it has gone
+                waiting += int.from_bytes(ioctl(connection.fileno(), TIOCOUTQ, bytes(4)), sys.byteorder)
+        return waiting
 
     def _refuse(self, status: int, error: str, message: str, reason: str) -> None:
         """Say why, where no answer has begun, and close."""
         closed(reason)
         if not self._is_answering() or not getattr(self.cycle, "response_started", False):
             body = json.dumps({"error": error, "message": message}).encode()
+            ours = b"".join(b"%b: %b\r\n" % header for header in self.config.encoded_headers)
             self.transport.write(
-                b"%bcontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
-                % (STATUS_LINE[status], len(body), body)
+                b"%b%bcontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
+                % (STATUS_LINE[status], ours, len(body), body)
             )
         self.transport.close()
 

@@ -29,7 +29,8 @@ from tidemill.telemetry.logs import configure_logging
 from tidemill.telemetry.tracing import configure_tracing, shutdown_tracing
 from tidemill.web.doors import Doors
 from tidemill.web.listening import address_of, listen
-from tidemill.web.serving import server_config
+from tidemill.web.serving import HttpServer, server_config
+from tidemill.web.tls.server import ServerTls, open_tls
 from tidemill_inference import metrics
 from tidemill_inference.entrypoints.wiring import Platform, route_of
 from tidemill_inference.predictions.columns import REST
@@ -65,7 +66,7 @@ def run_serve(settings: ServeSettings) -> None:
     ConfigError.
     """
     configure_logging(SERVICE, settings.log_level, settings.log_file)
-    stop = StopSignal().install()
+    stop, tls = StopSignal().install(), open_tls(settings)
     platform = Platform.load(settings)
     health, rest = Health(), AtRest()
     spans = RequestSpans(
@@ -95,12 +96,12 @@ def run_serve(settings: ServeSettings) -> None:
     contract_watch = ContractWatch(platform.contract, renewal.take_up, health)
     _settle()
     with listen(settings.host, settings.port) as listener, access.ring if access else nullcontext():
-        _log.info("listening", extra={"address": address_of(settings.host, listener)})
+        _log.info("listening", extra={"address": address_of(settings.host, listener, tls=tls is not None)})
         log.start()
         watcher.start()
         try:
-            with contract_watch, rest:
-                _server(app, lean, settings, stop, rest).run(sockets=[listener])
+            with contract_watch, rest, tls or nullcontext():
+                _server(app, lean, settings, stop, rest, tls).run(sockets=[listener])
         finally:
             watcher.close()
             log.close(LOG_FLUSH_S)
@@ -224,18 +225,21 @@ def _counter(model: str) -> Callable[[Noted], None]:
     return count
 
 
-def _server(app: object, lean: LeanRoute, settings: ServeSettings, stop: StopSignal, rest: AtRest) -> uvicorn.Server:
+def _server(
+    app: object, lean: LeanRoute, settings: ServeSettings, stop: StopSignal, rest: AtRest, tls: ServerTls | None
+) -> uvicorn.Server:
     http = lean_protocol(lean, Doors(settings.door_limits()))
-    return _Server(server_config(app, http=http, drain_s=settings.drain_s, lifespan="off"), stop, rest)
+    config = server_config(app, http=http, drain_s=settings.drain_s, lifespan="off", tls=tls)
+    return _Server(config, tls, stop, rest)
 
 
-class _Server(uvicorn.Server):
+class _Server(HttpServer):
     """uvicorn that watches our stop signal: it would raise the signal again after its end, and nothing would
     be flushed.
     """
 
-    def __init__(self, config: uvicorn.Config, stop: StopSignal, rest: AtRest) -> None:
-        super().__init__(config)
+    def __init__(self, config: uvicorn.Config, tls: ServerTls | None, stop: StopSignal, rest: AtRest) -> None:
+        super().__init__(config, tls)
         self._stop_signal, self._rest = stop, rest
 
     @contextmanager

@@ -45,8 +45,7 @@ def run_stream(settings: StreamSettings) -> None:
     configure_logging(SERVICE, settings.log_level, settings.log_file)
     stop = StopSignal().install()
     service = StreamService(settings, stop)
-    hosts = settings.allowed_hosts
-    with HealthServer(service.health, host=settings.host, port=settings.port, allowed_hosts=hosts) as server:
+    with HealthServer.of(service.health, settings) as server:
         _log.info("listening", extra={"address": server.address})
         service.run()
     shutdown_tracing()
