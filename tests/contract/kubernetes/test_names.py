@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.contract.checks.metric_names import named
 from tests.contract.contract import topics
-from tests.contract.test_deploy import IMAGES, named_metrics, stage
+from tests.contract.test_deploy import IMAGES, stage
 from tests.support.kubernetes.rendering import OVERLAYS, ROOT, Workload, config_maps, environment, of_kind, ours
 from tidemill.contracts.model_file import load_models
 from tidemill.contracts.schemas.catalog import read_history
@@ -178,7 +179,7 @@ def test_serve_grows_by_metrics_that_it_has(overlay: str) -> None:
     for query in queries:
         assert f'namespace="{namespace}"' in query and 'pod=~"serve-.*"' in query
         (family,) = SECONDS.describe()
-        assert named_metrics(query) == {f"{family.name}_bucket"}
+        assert named(query) == {f"{family.name}_bucket"}
 
 
 def test_a_training_is_started_for_what_the_table_of_runs_says() -> None:
