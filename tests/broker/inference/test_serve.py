@@ -11,7 +11,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from tests.broker.inference.world import FEATURE, MODEL, TRACE, World, ready
+from tests.broker.inference.world import FEATURE, MODEL, TRACE, Process, World, ready
 from tests.support.models.toy_models import toy_probability
 from tests.support.polling import until
 from tidemill_cli.app import cli
@@ -154,7 +154,7 @@ def refuses(address: httpx.URL) -> bool:
     return False
 
 
-def test_with_access_on_a_key_made_by_command_line_is_asked_for_and_a_revoked_one_ends(
+def test_with_access_on_a_key_made_by_command_line_is_asked_for_and_a_revoked_one_ends_and_the_access_log_has_it_all(
     world: World, tmp_path: Path
 ) -> None:
     url = f"sqlite:///{tmp_path / 'tidemill.db'}"
@@ -165,12 +165,12 @@ def test_with_access_on_a_key_made_by_command_line_is_asked_for_and_a_revoked_on
         assert done.exit_code == 0, done.output
         return done.output.strip().splitlines()[-1]
 
-    server = world.start("serve", auth="on", database_url=url, keys_refresh_s=0.2)
+    server = world.start("serve", auth="on", database_url=url, keys_refresh_s=0.2, access_log="on")
     with httpx.Client(base_url=server.address(), timeout=10) as client:
         world.release(1)
         until(lambda: client.get("/health/ready").status_code == 200, 20, "it is ready")
         assert client.post(PREDICT, json={FEATURE: 1.0}).status_code == 401
-        key = keys("create", "test", "--scope", "predict", "--rate", "3/hour")
+        key = keys("create", "test", "--scope", f"predict:{MODEL}", "--rate", "3/hour")
         headers = {"Authorization": f"Bearer {key}"}
 
         def asks() -> int:
@@ -181,3 +181,12 @@ def test_with_access_on_a_key_made_by_command_line_is_asked_for_and_a_revoked_on
         keys("revoke", key.split("_")[1])
         until(lambda: asks() == 401, 20, "the revoked key ends")
     assert server.stop() == 0, server.told()
+    logged = until(lambda: written if (written := access_lines(server))[-1:] == [(401, None)] else None, 10, "its end")
+    caller = f"key:{key.split('_')[1]}"
+    assert set(logged) == {(401, None), (200, caller), (429, caller)}
+    assert logged.count((200, caller)) == 3
+
+
+def access_lines(server: Process) -> list[tuple[int, str | None]]:
+    """Status and caller of each line of its access log."""
+    return [(line["status"], line["caller"]) for line in server.lines if line["logger"] == "tidemill.access_log"]

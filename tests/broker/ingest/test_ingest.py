@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,8 +20,10 @@ def event(event_id: str, **fields: Any) -> dict[str, Any]:
     return {"event_id": event_id, "scheduled_at": AT, "tail_number": f"N{event_id}", **fields}
 
 
-def test_what_is_accepted_is_on_the_topic_under_its_entity(kafka: str, serve: Serve) -> None:
-    server = serve(kafka)
+def test_what_is_accepted_is_on_the_topic_under_its_entity_and_the_access_log_has_its_trace(
+    kafka: str, serve: Serve, tmp_path: Path
+) -> None:
+    server = serve(kafka, access_log="on", log_level="ERROR")
     until(server.ready, 60, "ingest is ready")
     items = [event(f"e{k}") for k in range(50)]
     answer = server.post(EVENTS, items)
@@ -33,8 +36,12 @@ def test_what_is_accepted_is_on_the_topic_under_its_entity(kafka: str, serve: Se
     raw, labels = server.read("raw"), server.read("labels_raw")
     assert sorted(key or b"" for _, key, _, _ in raw) == sorted(f"Ne{k}".encode() for k in range(50))
     assert {datum["event_id"]: p for p, _, datum, _ in raw} == {datum["event_id"]: p for p, _, datum, _ in labels}
-    assert all(headers["traceparent"] for *_, headers in raw + labels)
+    traces = [{(headers["traceparent"] or b"")[3:35].decode() for *_, headers in found} for found in (raw, labels)]
     assert server.stop() == 0
+    told = [json.loads(line) for line in (tmp_path / "ingest.log").read_text().splitlines()]
+    assert [(line["status"], line["path"], line["model"], {line["trace_id"]}) for line in told] == [
+        (202, "/v1/events/{model}", MODEL, traces[0]), (202, "/v1/labels/{model}", MODEL, traces[1]),
+    ]  # fmt: skip
 
 
 def test_a_key_goes_to_the_partition_that_other_producers_choose(kafka: str, serve: Serve) -> None:

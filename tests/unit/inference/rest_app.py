@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from tidemill.access.authorizer import Gate
 from tidemill.access.credentials.callers import Scope
 from tidemill.access.credentials.ring import KeyRing
 from tidemill.access.limits.rates import LocalRates
+from tidemill.access.log.lines import AccessLog
 from tidemill.artifact import Manifest, feature_columns
 from tidemill.clock import SystemClock
 from tidemill.codec.layout import layout_of
@@ -34,6 +35,7 @@ from tidemill_inference.rest.dataplane import ModelEndpoint
 from tidemill_inference.rest.fast_path.route import LeanRoute
 from tidemill_inference.rest.fast_path.uvicorn_protocol import lean_protocol
 from tidemill_inference.rest.handler import Limits, Predicting
+from tidemill_inference.rest.scheduling.micro_batcher import Log
 from tidemill_inference.rest.tracing import RequestSpans
 from tidemill_inference.serving.serving import Predictor, Serving
 
@@ -78,27 +80,43 @@ def shipped_endpoints(names: Sequence[str] = ()) -> dict[str, ModelEndpoint]:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """The application behind its gate, the protocol that stands before it, and a key for both."""
+    """The application behind its gate, the protocol that stands before it, and a key for both; `new_key` makes another
+    with some scopes, and a rate of its own where it is given.
+    """
 
     app: ASGIApp
     protocol: Any
     key: str
+    new_key: Callable[..., str]
 
 
-def deployed(endpoints: Mapping[str, ModelEndpoint], folder: Path, rate: str = "1000000/second") -> Deployed:
-    """As *serve* wires it; `rate`: of every caller."""
+def deployed(
+    endpoints: Mapping[str, ModelEndpoint],
+    folder: Path,
+    rate: str = "1000000/second",
+    access_log: AccessLog | None = None,
+    log: Log = lambda *_: None,
+) -> Deployed:
+    """As *serve* wires it; `rate`: of every caller; `log` takes what was answered."""
     store = key_store(folder, SystemClock())  # type: ignore[arg-type]
     key = store.create("test", [Scope.PREDICT], by="test").text
     ring = KeyRing(store.all, SystemClock().now_ms)
     ring.refresh()
+
+    def new_key(*scopes: str, rate: str | None = None) -> str:
+        text = store.create("another", scopes, by="test", rate=rate).text
+        assert ring.refresh()
+        return text
+
     gate = Gate(ring, rates=LocalRates(), default_rate=rate)
     limits = Limits(body_bytes=1 << 20, instances=1_000, retry_after_s=2)
     visitors = Visitors("private", origins=["https://shop.example.org"])
-    predicting = Predicting(endpoints, lambda *_: None, limits, RequestSpans(NoOpTracer()))
+    predicting = Predicting(endpoints, log, limits, RequestSpans(NoOpTracer()))
     return Deployed(
-        create_app(predicting, Health(), gate=gate, visitors=visitors),
-        lean_protocol(LeanRoute(predicting, gate, visitors)),
+        create_app(predicting, Health(), gate=gate, visitors=visitors, access_log=access_log),
+        lean_protocol(LeanRoute(predicting, gate, visitors, access_log)),
         key,
+        new_key,
     )
 
 

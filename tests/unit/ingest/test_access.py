@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from tidemill.access.authorizer import Gate
 from tidemill.access.credentials.callers import Scope
 from tidemill.access.credentials.ring import KeyRing
 from tidemill.access.limits.rates import LocalRates
+from tidemill.access.log.lines import LOGGER, AccessLog
+from tidemill.access.storage.store import KeyStore
 from tidemill.web.visitors import Visitors
 from tidemill_ingest.web.api import create_app
 
@@ -27,7 +30,14 @@ def keys(tmp_path: Path) -> dict[Scope, str]:
 
 
 @pytest.fixture
-def client(ingest: Ingest, tmp_path: Path, keys: dict[Scope, str]) -> TestClient:
+def log() -> AccessLog:
+    """Not started: a test writes what waits."""
+    logging.getLogger(LOGGER).setLevel(logging.INFO)
+    return AccessLog("flight-delay".__eq__)
+
+
+@pytest.fixture
+def client(ingest: Ingest, tmp_path: Path, keys: dict[Scope, str], log: AccessLog) -> TestClient:
     ring = KeyRing(key_store(tmp_path, Time()).all, Time().now_ms)
     ring.refresh()
 
@@ -40,8 +50,66 @@ def client(ingest: Ingest, tmp_path: Path, keys: dict[Scope, str]) -> TestClient
 
     app = create_app(
         ingest.service, ready, lifespan, max_body_bytes=50_000, retry_after_s=7,
-        gate=Gate(ring, rates=LocalRates()), cors_origins=(PAGE,),
+        gate=Gate(ring, rates=LocalRates()), cors_origins=(PAGE,), access_log=log,
     )  # fmt: skip
+    return TestClient(app)
+
+
+def test_a_key_of_one_model_pushes_to_that_alone_and_knows_of_that_alone(ingest: Ingest, tmp_path: Path) -> None:
+    store = key_store(tmp_path, Time())
+    other, mine = (store.create("x", [f"ingest:{model}"], by="ada").text for model in ("ghost", "flight-delay"))
+    client = narrow_client(ingest, store)
+    event = {"event_id": "a", "scheduled_at": 1_700_000_000_000}
+    for path in (EVENTS, "/v1/labels/flight-delay"):
+        refused = client.post(path, json=event, headers={"X-API-Key": other})
+        assert (refused.status_code, refused.json()["error"]) == (403, "missing_scope")
+        assert "lacks the scope ingest:flight-delay " in refused.json()["message"]
+    assert client.get("/v1/models/flight-delay", headers={"X-API-Key": other}).status_code == 403
+    assert ingest.sink.published == []
+    assert client.post(EVENTS, json=event, headers={"X-API-Key": mine}).status_code == 202
+    unknown = client.post("/v1/events/ghost", json=event, headers={"X-API-Key": other})
+    assert (unknown.status_code, unknown.json()["models"]) == (404, [])
+    described = client.get("/v1/models/ghost", headers={"X-API-Key": other})
+    assert (described.status_code, described.json()["models"]) == (404, [])
+
+
+def test_the_access_log_says_who_pushed_to_what_and_never_what(
+    client: TestClient, keys: dict[Scope, str], log: AccessLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    event = {"event_id": "planted", "scheduled_at": 1_700_000_000_000}
+    client.post(f"{EVENTS}?make_ids=planted", json=event, headers={"X-API-Key": keys[Scope.INGEST]})
+    client.post(EVENTS, json=event, headers={"X-API-Key": keys[Scope.INGEST]})
+    client.post(EVENTS, json=event, headers={"X-API-Key": keys[Scope.PREDICT]})
+    client.post("/v1/events/planted", json=event)
+    client.get("/health/live")
+    log.flush()
+    told = [vars(record) for record in caplog.records if record.name == LOGGER]
+    seen = [(line["status"], line["path"], line["model"], line["refused"]) for line in told]
+    assert seen == [
+        (400, "/v1/events/{model}", "flight-delay", None), (202, "/v1/events/{model}", "flight-delay", None),
+        (403, "/v1/events/{model}", "flight-delay", "missing_scope"),
+        (401, "/v1/events/{model}", None, "no_credential"),
+    ]  # fmt: skip
+    pushed, asked = (f"key:{keys[scope][3:15]}" for scope in (Scope.INGEST, Scope.PREDICT))
+    assert [line["caller"] for line in told] == [pushed, pushed, asked, None]
+    assert len(told[1]["trace_id"]) == 32  # that of the records in Kafka, which it did not bring
+    assert told[1]["bytes_in"] > 0 < told[1]["bytes_out"]
+    assert "planted" not in str(told)
+
+
+def narrow_client(ingest: Ingest, store: KeyStore) -> TestClient:
+    """The interface, which has read the keys of a store."""
+    ring = KeyRing(store.all, Time().now_ms)
+    ring.refresh()
+
+    async def ready() -> str | None:
+        return None
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        yield
+
+    app = create_app(ingest.service, ready, lifespan, max_body_bytes=50_000, retry_after_s=7, gate=Gate(ring))
     return TestClient(app)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 SETTING_NAMES: Final = (
+    "access_log",
     "allowed_hosts",
     "artifacts",
     "auth",

@@ -93,13 +93,17 @@ class IngestService:
         """Release the converting thread."""
         self._converter.shutdown(wait=False, cancel_futures=True)
 
-    def target(self, role: str, model: str) -> Target:
-        """Where a model's records go. Raises Rejected: 404 with the models that there are, 409 where a model reads
-        from a topic of someone else's.
+    def knows(self, model: str) -> bool:
+        """Whether there is a model of that name."""
+        return ("raw", model) in self._targets
+
+    def target(self, role: str, model: str, shown: Callable[[str], bool] = lambda model: True) -> Target:
+        """Where a model's records go. `shown`: whether whoever asks may know of a model. Raises Rejected: 404 with the
+        models that there are, 409 where a model reads from a topic of someone else's.
         """
         found = self._targets.get((role, model))
         if found is None:
-            known = sorted({name for _, name in self._targets})
+            known = sorted({name for _, name in self._targets if shown(name)})
             message = f"there is no model of that name; known are {', '.join(known) or 'none'}"
             raise Rejected(404, Problem(error="unknown_model", message=message, models=known))
         if found.external:
@@ -108,13 +112,13 @@ class IngestService:
             raise Rejected(409, Problem(error="external_source", message=message))
         return found
 
-    def describe(self, model: str) -> dict[str, Any]:
+    def describe(self, model: str, shown: Callable[[str], bool] = lambda model: True) -> dict[str, Any]:
         """What rows of a model have to be: `events` and `labels`, each null where it comes from someone else's topic.
-        Raises Rejected: 404 with the models that there are.
+        `shown`: as of `target`. Raises Rejected: 404 with the models that there are.
         """
         found = {role: self._targets.get((role, model)) for role in ("raw", "labels_raw")}
         if None in found.values():
-            self.target("raw", model)
+            self.target("raw", model, shown)
         told = {role: None if one is None or one.external else one.form.content for role, one in found.items()}
         return {"name": model, "events": told["raw"], "labels": told["labels_raw"]}
 
@@ -127,15 +131,19 @@ class IngestService:
         *,
         make_ids: bool = False,
         event_ids: Iterator[str] | None = None,
+        told: Callable[[bytes | None], object] = lambda context: None,
     ) -> tuple[int, Accepted]:
         """Store the items of a body; the status and the outcome of each. Returns when Kafka has acknowledged
-        or failed. `make_ids`: items without event id get one, the next of `event_ids` where they are given.
+        or failed. `make_ids`: items without event id get one, the next of `event_ids` where they are given. `told` gets
+        the traceparent that goes on with the records.
 
         Raises Rejected for a body that is not JSON (400), has too many items (413), or cannot be encoded now
         (503).
         """
         given: Headers | None = [(TRACEPARENT, traceparent.encode())] if traceparent and traceparent.isascii() else None
         with span_of(self._tracer, f"send {target.topic}", context=context_of(given), kind=SpanKind.PRODUCER) as span:
+            context = current_traceparent()
+            told(context)
             converted = await self._convert(target, body, content_type, make_ids, event_ids)
             span.set_attributes(
                 {
@@ -145,7 +153,6 @@ class IngestService:
                     "messaging.batch.message_count": len(converted.records),
                 }
             )
-            context = current_traceparent()
             headers = [(TRACEPARENT, context)] if context else []
             failures = await self._sink.publish(target.topic, converted.records, headers) if converted.records else []
         return _outcome(target, converted, failures)

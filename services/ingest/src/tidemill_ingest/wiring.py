@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, nullcontext
 from fastapi import FastAPI
 from opentelemetry.trace import Tracer
 
+from tidemill.access.log.lines import open_access_log
 from tidemill.access.open import open_access
 from tidemill.breaker import CircuitBreaker
 from tidemill.clock import SystemClock
@@ -80,6 +81,7 @@ def build_app(settings: IngestSettings, tracer: Tracer) -> FastAPI:
 
     watch = ContractWatch(contract, take_up)
     access = open_access(settings)
+    access_log = open_access_log(settings, service.knows)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -87,6 +89,8 @@ def build_app(settings: IngestSettings, tracer: Tracer) -> FastAPI:
         watch.start()
         if access is not None:
             access.ring.start()
+        if access_log is not None:
+            access_log.start()
         try:
             yield
         finally:
@@ -95,6 +99,8 @@ def build_app(settings: IngestSettings, tracer: Tracer) -> FastAPI:
             service.close()
             if access is not None:
                 access.ring.close()
+            if access_log is not None:
+                access_log.close()
 
     async def ready() -> str | None:
         return (access.ring.check() if access else None) or await sink.reachable()
@@ -110,6 +116,7 @@ def build_app(settings: IngestSettings, tracer: Tracer) -> FastAPI:
         visitors=settings.visitors(),
         answers=_answers(settings),
         facts=lambda: {"contract": watch.standing.facts()},
+        access_log=access_log,
     )
 
 

@@ -15,6 +15,8 @@ from tidemill_cli.app import cli
 from tidemill_operations.acts import note_act
 from tidemill_operations.platform import PlatformView, find_platform
 
+ROOT = Path(__file__).parents[4]
+
 
 @pytest.fixture
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -59,6 +61,25 @@ def test_a_key_is_made_rotated_and_revoked_and_shown_only_when_it_is_made(databa
         assert text.rpartition("_")[2] not in run("list").output + run("audit").output
     acts = [json.loads(line)["act"] for line in run("audit").output.splitlines()]
     assert acts == ["keys.revoke", "keys.rotate", "keys.create"]
+
+
+def test_a_key_of_one_model_is_made_and_a_name_that_is_no_model_here_is_told(database: str, tmp_path: Path) -> None:
+    environment = {"TIDEMILL_MODELS_DIR": str(ROOT / "models"), "TIDEMILL_SCHEMAS": str(ROOT / "schemas")}
+
+    def create(scope: str, **env: str) -> Result:
+        return CliRunner(env=environment | env).invoke(cli, ["keys", "create", "x", "--scope", scope, "--json"])
+
+    known = create("predict:flight-delay")
+    assert (json.loads(known.stdout)["scopes"], known.stderr) == (["predict:flight-delay"], "")
+    misspelt = create("ingest:flight-delai")
+    assert json.loads(misspelt.stdout)["scopes"] == ["ingest:flight-delai"]
+    assert "there is no model 'flight-delai' here; did you mean flight-delay?" in misspelt.stderr
+    blind = create("predict:flight-delay", TIDEMILL_MODELS_DIR=str(tmp_path / "none"))
+    assert blind.exit_code == 0 and "no model file can be read here" in blind.stderr
+    assert create("predict", TIDEMILL_MODELS_DIR=str(tmp_path / "none")).stderr == ""
+    refused = create("predict:*")
+    assert refused.exit_code == 2
+    assert "'predict:*' is no scope: there are ingest, predict, admin, ingest:MODEL, predict:MODEL" in refused.stderr
 
 
 def test_an_act_is_noted_before_it_is_done_or_it_is_not_done(database: str, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tidemill.access.credentials.callers import Caller, Scope, UnknownKeyId
 from tidemill.access.credentials.keys import PREFIX
 from tidemill.access.limits.throttle import NAMED, FailedAttempts, Proxies
+from tidemill.json.values import cut
 
 if TYPE_CHECKING:  # where access is off, nobody needs their libraries
     from tidemill.access.credentials.ring import KeyRing
@@ -26,8 +27,17 @@ LONGEST_CREDENTIAL = 16_384
 class Refusal(Exception):
     """Why a request is not looked at. `error` is a stable name."""
 
-    def __init__(self, status: int, error: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        error: str,
+        message: str,
+        headers: Mapping[str, str] | None = None,
+        caller: str | None = None,
+    ) -> None:
+        """`caller`: who was refused, where that was proven."""
         super().__init__(message)
+        self.caller = caller
         self.status = status
         self.error = error
         self.message = message
@@ -56,8 +66,12 @@ class Gate:
         self._reading: asyncio.Future[None] | None = None
         self._shares_rates = rates is not None and rates.shared
 
-    async def admit(self, credential: str | None, scope: Scope, client: Client = NOBODY) -> Caller:
-        """The caller that a key or token proves. Raises Refusal: 401, 403, 429, or 503 before the keys are read."""
+    async def admit(
+        self, credential: str | None, scope: Scope, client: Client = NOBODY, model: str | None = None
+    ) -> Caller:
+        """The caller that a key or token proves. `model`: the one that is asked for; None where it is none. Raises
+        Refusal: 401, 403, 429, or 503 before the keys are read.
+        """
         try:
             proven = self._proven(credential)
         except UnknownKeyId:
@@ -65,21 +79,23 @@ class Gate:
                 proven = None
             else:
                 proven = await self._proven_anew(credential or "")
-        caller = self._allowed(proven, scope, credential, client)
+        caller = self._allowed(proven, scope, credential, client, model)
         rate = self._rate_of(caller)
         if rate and self._rates is not None:
             found = self._rates.wait_s(rate, caller.name)
             _refuse_too_often(caller, rate, found if isinstance(found, int) else await found)
         return caller
 
-    def admit_at_once(self, credential: str | None, scope: Scope, client: Client = NOBODY) -> Caller | None:
+    def admit_at_once(
+        self, credential: str | None, scope: Scope, client: Client = NOBODY, model: str | None = None
+    ) -> Caller | None:
         """The same without a wait; None, and nothing counted, where one is needed: for a rate that others count too,
         or for a token of a signer who is not known yet.
         """
         if self._shares_rates:
             return None
         try:
-            caller = self._allowed(self._proven(credential), scope, credential, client)
+            caller = self._allowed(self._proven(credential), scope, credential, client, model)
         except UnknownKeyId:
             return None
         rate = self._rate_of(caller)
@@ -118,12 +134,14 @@ class Gate:
         message = "the key set of tokens cannot be read now: the log says why"
         raise Refusal(503, "keys_unread", message, {"Retry-After": "5"})
 
-    def _allowed(self, caller: Caller | None, scope: Scope, credential: str | None, client: Client) -> Caller:
+    def _allowed(
+        self, caller: Caller | None, scope: Scope, credential: str | None, client: Client, model: str | None
+    ) -> Caller:
         if caller is None:
             self._note_failure(credential, client)
             raise _unproven("bad_credential", "the key or token is unknown, revoked, expired or for somebody else")
-        if not caller.may(scope):
-            raise Refusal(403, "missing_scope", f"{caller.name} lacks the scope {scope}, which this needs")
+        if not caller.may(scope, model):
+            raise _missing(caller, scope, model)
         return caller
 
     def _note_failure(self, credential: str | None, client: Client) -> None:
@@ -152,7 +170,13 @@ class Gate:
 def _refuse_too_often(caller: Caller, rate: str, wait_s: int) -> None:
     if wait_s:
         message = f"{caller.name} may ask {rate}: come again in {wait_s} s"
-        raise Refusal(429, "too_many_requests", message, {"Retry-After": str(wait_s)})
+        raise Refusal(429, "too_many_requests", message, {"Retry-After": str(wait_s)}, caller.name)
+
+
+def _missing(caller: Caller, scope: Scope, model: str | None) -> Refusal:
+    needed = scope if model is None else f"{scope}:{cut(model)} (or {scope}, which is for every model)"
+    message = f"{caller.name} lacks the scope {needed}, which this needs"
+    return Refusal(403, "missing_scope", message, caller=caller.name)
 
 
 def _unproven(error: str, message: str) -> Refusal:

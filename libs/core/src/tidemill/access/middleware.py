@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from tidemill.access.authorizer import Client, Gate, Refusal
-from tidemill.access.credentials.callers import Scope
+from tidemill.access.credentials.callers import Caller, Scope
 from tidemill.access.metrics import REFUSED
 from tidemill.web.visitors import Visitors
 
@@ -18,6 +18,8 @@ App = Callable[[Any, Receive, Send], Awaitable[None]]
 
 ScopeOf = Callable[[str], Scope | None]
 """The scope that a path needs; None for a path that is open to all."""
+ModelOf = Callable[[str], str | None]
+"""The model that a path names; None where it names none."""
 Render = Callable[[str, Refusal], dict[str, Any]]
 """The body of a refusal, by path."""
 
@@ -39,32 +41,45 @@ class Visited:
         if scope["type"] == "http":
             refusal = self._visitors.refusal(scope["method"], scope["headers"])
             if refusal is not None:
+                scope.setdefault("state", {})["refused"] = refusal.error
                 await _refuse(send, refusal, self._render(scope["path"], refusal))
                 return
         await self._app(scope, receive, send)
 
 
 class Guarded:
-    """Lets only admitted requests through; the caller's name is in `scope["state"]["caller"]` then."""
+    """Lets only admitted requests through; `caller_of` tells who it is then. In `scope["state"]` the name is `caller`,
+    also of who was refused, where that was proven; `refused` says why.
+    """
 
-    def __init__(self, app: App, gate: Gate, scope_of: ScopeOf, render: Render = plain) -> None:
+    def __init__(
+        self, app: App, gate: Gate, scope_of: ScopeOf, render: Render = plain, model_of: ModelOf = lambda path: None
+    ) -> None:
         self._app = app
         self._gate = gate
         self._scope_of = scope_of
         self._render = render
+        self._model_of = model_of
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         needed = self._scope_of(scope["path"]) if scope["type"] == "http" else None
         if needed is not None:
+            state, headers = scope.setdefault("state", {}), scope["headers"]
+            client, model = client_of(scope.get("client"), headers), self._model_of(scope["path"])
             try:
-                caller = await self._gate.admit(
-                    credential_of(scope["headers"]), needed, client_of(scope.get("client"), scope["headers"])
-                )
+                caller = await self._gate.admit(credential_of(headers), needed, client, model)
             except Refusal as refusal:
+                state["refused"], state["caller"] = refusal.error, refusal.caller
                 await _refuse(send, refusal, self._render(scope["path"], refusal))
                 return
-            scope.setdefault("state", {})["caller"] = caller.name
+            state["caller"], state["admitted"] = caller.name, caller
         await self._app(scope, receive, send)
+
+
+def caller_of(scope: Any) -> Caller | None:
+    """Who was let in; None where nobody is asked who it is."""
+    found = scope.get("state", {}).get("admitted")
+    return found if isinstance(found, Caller) else None
 
 
 def credential_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:

@@ -37,6 +37,11 @@ class AccessSettings(CommonSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Networks of proxies whose X-Forwarded-For is believed, separated by commas, e.g. 10.0.0.0/8."
     )
+    access_log: Literal["on", "off"] = Field(
+        "off",
+        description="on: a JSON line in the log for every request that is not for health, metrics or the description: "
+        "who asked for what, from where, and how it was answered; off, since it costs time and room at each request.",
+    )
     max_connections: int = Field(
         512, ge=1, description="Open connections. At the limit the one that is idle longest makes room; where none is, "
         "further requests are 503, but for health."

@@ -11,7 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from tidemill.access import Scope
 from tidemill.access.authorizer import Gate
-from tidemill.access.middleware import Guarded, Render, ScopeOf, Visited, plain
+from tidemill.access.middleware import Guarded, ModelOf, Render, ScopeOf, Visited, plain
 from tidemill.web.pages import PAGES
 from tidemill.web.visitors import Visitors
 
@@ -39,14 +39,15 @@ def access_layers(
     asked: Sequence[str] = (),
     told: Sequence[str] = (),
     render: Render = plain,
+    model_of: ModelOf = lambda path: None,
 ) -> list[Middleware]:
     """The layers, innermost first. `gate`: who is let in, None where access is off; `visitors`: by which names and from
     which pages, None for any; `asked`, `told`: headers of its own that other origins' pages may send and read; `render`
-    writes refusals.
+    writes refusals; `model_of`: the model that a path names, which a scope may be for alone.
     """
     layers = []
     if gate is not None:
-        layers.append(Middleware(Guarded, gate=gate, scope_of=scope_of, render=render))
+        layers.append(Middleware(Guarded, gate=gate, scope_of=scope_of, render=render, model_of=model_of))
     if cors_origins:
         layers.append(
             Middleware(

@@ -15,6 +15,7 @@ __all__ = [
     "OTHER",
     "UNMATCHED",
     "exposition",
+    "method_named",
     "requested",
 ]
 
@@ -58,9 +59,14 @@ def exposition(accept: str | None, registry: CollectorRegistry = REGISTRY) -> tu
     return encode(registry), content_type
 
 
+def method_named(method: str) -> str:
+    """A method as it is told of: one that HTTP does not have is OTHER."""
+    return method if method in _METHODS else OTHER
+
+
 def requested(method: str, path: str, status: int, seconds: float) -> None:
     """Count a request. `path`: its template, or UNMATCHED."""
-    observe, counts = _of_request(method if method in _METHODS else OTHER, path, status)
+    observe, counts = _of_request(method_named(method), path, status)
     observe(seconds)
     for count in counts:
         count()

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from tidemill.contracts.model_file.load import MODEL_NAME, parse_model
+from tidemill.contracts.model_file.load import parse_model
+from tidemill.contracts.model_name import MODEL_NAME
 from tidemill.contracts.record_check import check_against_record
 from tidemill.contracts.schemas.catalog import make_schema
 from tidemill_expectations import event_suite

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from tidemill.access.log.lines import open_access_log
 from tidemill.access.open import open_access
 from tidemill.breaker import CircuitBreaker
 from tidemill.clock import SystemClock
@@ -90,12 +91,19 @@ def run_serve(settings: ServeSettings) -> None:
         together=ENOUGH if settings.gather_requests == "on" else 1,
     )
     visitors = settings.visitors()
-    app = create_app(predicting, health, gate=gate, cors_origins=settings.cors_origins, visitors=visitors)
-    lean = LeanRoute(predicting, gate, visitors)
+    access_log = open_access_log(settings, lambda model: model in predicting.endpoints)
+    app = create_app(
+        predicting, health, gate=gate, cors_origins=settings.cors_origins, visitors=visitors, access_log=access_log
+    )
+    lean = LeanRoute(predicting, gate, visitors, access_log)
     renewal = Renewal(platform, settings, predicting, lean, log, rest)
     contract_watch = ContractWatch(platform.contract, renewal.take_up, health)
     _settle()
-    with listen(settings.host, settings.port) as listener, access.ring if access else nullcontext():
+    with (
+        listen(settings.host, settings.port) as listener,
+        access.ring if access else nullcontext(),
+        access_log or nullcontext(),
+    ):
         _log.info("listening", extra={"address": address_of(settings.host, listener, tls=tls is not None)})
         log.start()
         watcher.start()

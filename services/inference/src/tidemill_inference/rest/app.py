@@ -11,6 +11,9 @@ from starlette.types import ASGIApp
 
 from tidemill.access import Scope
 from tidemill.access.authorizer import Gate
+from tidemill.access.log.layer import Logged
+from tidemill.access.log.lines import AccessLog
+from tidemill.access.paths import Templates
 from tidemill.service import Health, Report
 from tidemill.web.instrument import Instrument
 from tidemill.web.layers import NO_TELEMETRY, access_layers, needing
@@ -46,9 +49,10 @@ def create_app(
     gate: Gate | None = None,
     cors_origins: Sequence[str] = (),
     visitors: Visitors | None = None,
+    access_log: AccessLog | None = None,
 ) -> ASGIApp:
     """The application. `gate`: who is let in, None where access is off. `visitors`: by which names and from which
-    pages, None for any.
+    pages, None for any. `access_log`: None where nobody asks for one.
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, telemetry=NO_TELEMETRY)
     app.add_exception_handler(Problem, answer_problem)
@@ -59,17 +63,20 @@ def create_app(
     _add_operations(app, health)
     _add_description(app, predicting.endpoints, predicting.limits)
     layered: ASGIApp = Turns(DocsPages(app, "Tidemill inference"), predicting.endpoints, predicting.scheduler)
+    scope_of, templates = needing(Scope.PREDICT, _OPEN), Templates(app.routes)
     for layer in access_layers(
-        needing(Scope.PREDICT, _OPEN),
+        scope_of,
         gate=gate,
         visitors=visitors,
         cors_origins=cors_origins,
         asked=[_TENSORS],
         told=[_TENSORS, "X-Model-Epoch", "X-Model-Version"],
         render=render_refusal,
+        model_of=templates.model_of,
     ):
         layered = layer.cls(layered, *layer.args, **layer.kwargs)
-    return Instrument(layered)  # outside the framework's layers: a defect's answer is counted and named too
+    counted = Instrument(layered)  # outside the framework's layers: a defect's answer is counted and named too
+    return counted if access_log is None else Logged(counted, access_log, scope_of, templates)
 
 
 def _add_description(app: FastAPI, endpoints: Mapping[str, ModelEndpoint], limits: Limits) -> None:

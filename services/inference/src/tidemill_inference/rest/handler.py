@@ -10,6 +10,7 @@ from fastapi import Request
 from opentelemetry.trace import get_current_span
 from starlette.concurrency import run_in_threadpool
 
+from tidemill.access import Caller, Scope
 from tidemill.json.values import cut
 from tidemill.telemetry.logs import model_version
 from tidemill_inference.rest.dataplane import Answered, ModelEndpoint, Prepared
@@ -83,13 +84,19 @@ class Predicting:
             for endpoint in self.endpoints.values()
         }
 
-    def endpoint(self, model: str) -> ModelEndpoint:
-        """The endpoint of a model. Raises Problem 404."""
+    def endpoint(self, model: str, caller: Caller | None = None) -> ModelEndpoint:
+        """The endpoint of a model that the gate has let the caller ask for. Raises Problem 404."""
         found = self.endpoints.get(model)
         if found is None:
-            known = ", ".join(sorted(self.endpoints))
+            known = ", ".join(sorted(endpoint.spec.name for endpoint in self.shown(caller))) or "none"
             raise Problem(404, "unknown_model", f"no model {cut(model)!r} here: there are {known}")
         return found
+
+    def shown(self, caller: Caller | None) -> list[ModelEndpoint]:
+        """The endpoints that a caller (None: anybody) may know of: all, but for a scope of one model."""
+        return [
+            endpoint for model, endpoint in self.endpoints.items() if caller is None or caller.may(Scope.PREDICT, model)
+        ]
 
     async def answer(
         self, request: Request, endpoint: ModelEndpoint, prepare: Callable[[], Prepared], size: int
@@ -106,6 +113,7 @@ class Predicting:
         else:
             answered = await self._predict(endpoint, prepare, size)
             self._note(endpoint, answered, traceparent)
+        request.state.traceparent = traceparent
         return answered, headers_of(answered.predictions, traceparent)
 
     def batches(self, endpoint: ModelEndpoint, size: int) -> bool:

@@ -14,6 +14,10 @@ from starlette.requests import ClientDisconnect
 
 from tidemill.access import Scope
 from tidemill.access.authorizer import Gate, Refusal
+from tidemill.access.log.layer import Logged
+from tidemill.access.log.lines import AccessLog
+from tidemill.access.middleware import caller_of
+from tidemill.access.paths import Templates
 from tidemill.service import Report
 from tidemill.web.content import JSON, BodyTooLarge, known_type, read_bounded
 from tidemill.web.instrument import Instrument
@@ -52,11 +56,12 @@ def create_app(
     visitors: Visitors | None = None,
     answers: Answers | None = None,
     facts: Callable[[], dict[str, Any]] = dict,
+    access_log: AccessLog | None = None,
 ) -> FastAPI:
     """The application. `lifespan` gives the context in which requests are served; `ready` says why they are
     not, or None. `gate`: who is let in; None where access is off. `visitors`: by which names and from which pages;
     None for any. `answers`: where those with an Idempotency-Key are remembered; None for no such keys.
-    `facts`: what readiness tells besides.
+    `facts`: what readiness tells besides. `access_log`: None where nobody asks for one.
     """
 
     @asynccontextmanager
@@ -74,16 +79,24 @@ def create_app(
         telemetry=NO_TELEMETRY,
     )
     app.add_middleware(DocsPages, title="Tidemill ingest")
+    scope_of, templates = needing(Scope.INGEST), Templates(app.routes)
     for layer in access_layers(
-        needing(Scope.INGEST), gate=gate, visitors=visitors, cors_origins=cors_origins, asked=["Idempotency-Key"]
+        scope_of,
+        gate=gate,
+        visitors=visitors,
+        cors_origins=cors_origins,
+        asked=["Idempotency-Key"],
+        model_of=templates.model_of,
     ):
         app.add_middleware(layer.cls, *layer.args, **layer.kwargs)
     # the outermost: what is refused before a route is counted and named too
     app.add_middleware(Instrument, on_defect=_note_defect)
+    if access_log is not None:
+        app.add_middleware(Logged, log=access_log, scope_of=scope_of, templates=templates)
 
     async def take(role: str, model: str, request: Request, *, may_make_ids: bool = False) -> Response:
         try:
-            target = service.target(role, model)
+            target = service.target(role, model, _shown(request))
             _refuse_encoded(request)
             kind = _content_type(request)
             make_ids = may_make_ids and _wants_ids(request)
@@ -96,16 +109,16 @@ def create_app(
 
     async def once(target: Target, request: Request, kind: str, body: bytes, make_ids: bool) -> Response:
         attempt = _attempt(target, request, f"{kind} {make_ids}", body) if answers is not None else None
-        traceparent = request.headers.get("traceparent")
+        traceparent, told = request.headers.get("traceparent"), _told_to(request)
         if attempt is None or answers is None:
-            found = await service.accept(target, body, kind, traceparent, make_ids=make_ids)
+            found = await service.accept(target, body, kind, traceparent, make_ids=make_ids, told=told)
             return _answer(*found, retry_after_s)
         kept = await answers.begin(attempt)
         if kept is not None:
             return _again(attempt, kept, retry_after_s)
         try:
             ids = event_ids(attempt)
-            found = await service.accept(target, body, kind, traceparent, make_ids=make_ids, event_ids=ids)
+            found = await service.accept(target, body, kind, traceparent, make_ids=make_ids, event_ids=ids, told=told)
         except Exception:
             await answers.forget(attempt)
             raise
@@ -125,9 +138,9 @@ def create_app(
         return await take("labels_raw", model, request)
 
     @app.get("/v1/models/{model}", **docs.model_route())
-    async def get_model(model: str) -> Response:
+    async def get_model(model: str, request: Request) -> Response:
         try:
-            return Orjson(service.describe(model))
+            return Orjson(service.describe(model, _shown(request)))
         except Rejected as rejected:
             return _answer(rejected.status, rejected.problem, retry_after_s)
 
@@ -153,6 +166,21 @@ def create_app(
 
 def _note_defect(method: str, path: str, request_id: str) -> None:
     _log.error("%s %s failed", method, path, extra={"request_id": request_id})
+
+
+def _shown(request: Request) -> Callable[[str], bool]:
+    """Whether whoever asks may know of a model: of all, but for a scope of one model."""
+    caller = caller_of(request.scope)
+    return lambda model: caller is None or caller.may(Scope.INGEST, model)
+
+
+def _told_to(request: Request) -> Callable[[bytes | None], None]:
+    """What keeps the trace of a request with it, for the access log."""
+
+    def keep(context: bytes | None) -> None:
+        request.state.traceparent = context
+
+    return keep
 
 
 def _attempt(target: Target, request: Request, kind: str, body: bytes) -> Attempt | None:

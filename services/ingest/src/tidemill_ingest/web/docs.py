@@ -16,7 +16,8 @@ have been stored all the same; sent again with the same event ids, nothing is co
 
 **Times** are ISO-8601 with an offset (`2013-01-31T17:05:00Z`) or integer milliseconds since the epoch.
 
-**Access**: `Authorization: Bearer KEY` or `X-API-Key: KEY`, a key or token with the scope `ingest`.
+**Access**: `Authorization: Bearer KEY` or `X-API-Key: KEY`, a key or token with the scope `ingest`, or of one model
+`ingest:MODEL`.
 
 **Tracing**: a `traceparent` header goes on with the records. `X-Request-ID` comes back.
 """
@@ -134,7 +135,7 @@ def _responses() -> dict[int | str, dict[str, Any]]:
         401: {"model": Problem, "description": "No key or token, or one that proves nobody.", "headers": CHALLENGE},
         403: {
             "model": Problem,
-            "description": "The key or token lacks the scope; or a foreign Host or Origin.",
+            "description": "The key or token lacks the scope, which is named; or a foreign Host or Origin.",
         },
         404: {"model": Problem, "description": "There is no such model; `models` says which there are."},
         409: {"model": Problem, "description": "The model reads from a topic of its own source: produce there."},

@@ -18,7 +18,19 @@ if TYPE_CHECKING:
     from tidemill.access.storage.store import Issued, KeyStore
     from tidemill_operations.platform import PlatformView
 
-SCOPES = ("ingest", "predict", "admin")
+
+class ScopeType(click.ParamType):
+    """A scope as it is written; of one model alone as `predict:flight-delay`."""
+
+    name = "SCOPE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from tidemill.access.credentials.callers import scope_named
+
+        try:
+            return scope_named(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.group()
@@ -27,6 +39,7 @@ def keys() -> None:
 
     \b
     tidemill keys create "web shop" --scope predict --rate 100/second
+    tidemill keys create "airline" --scope ingest:flight-delay --scope predict:flight-delay
     tidemill keys rotate 3f2a9c01d4e7 --grace 1h
     tidemill keys revoke 3f2a9c01d4e7 --reason "laptop stolen"
 
@@ -36,7 +49,14 @@ def keys() -> None:
 
 @keys.command()
 @click.argument("name")
-@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(SCOPES), help="Repeatable.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    type=ScopeType(),
+    help="ingest, predict, admin (both, of every model); ingest:MODEL, predict:MODEL. Repeatable.",
+)
 @click.option("--rate", metavar="RATE", help="At most, such as 100/second or 5000/hour; without: the service's own.")
 @click.option("--expires", metavar="SPAN", help="Ends after a time such as 90d or 12h.")
 @json_option
@@ -45,14 +65,13 @@ def create(
     platform: PlatformView, name: str, scopes: tuple[str, ...], rate: str | None, expires: str | None, said: Output
 ) -> None:
     """Make a key for NAME, whoever is to use it."""
-    from tidemill.access.credentials.callers import Scope
     from tidemill.access.limits.rates import parsed_rate
 
     if rate:
         parsed_rate(rate)
+    _warn_of_unknown(platform, scopes)
     until = _now_ms() + _span_ms(expires, "--expires") if expires else None
-    wanted = [Scope(scope) for scope in scopes]
-    _tell(said, _store(platform).create(name, wanted, who(), rate=rate, expires_at=until))
+    _tell(said, _store(platform).create(name, scopes, who(), rate=rate, expires_at=until))
 
 
 @keys.command()
@@ -113,6 +132,22 @@ def audit(platform: PlatformView, most: int, as_json: bool) -> None:
     ]
     for text in [json.dumps(told, indent=2)] if as_json else map(json.dumps, told):
         click.echo(text)
+
+
+def _warn_of_unknown(platform: PlatformView, scopes: tuple[str, ...]) -> None:
+    """Say where a scope is for a model that is not here: it may come yet, or be misspelt."""
+    from tidemill.errors import ConfigError
+    from tidemill.nearest import did_you_mean
+
+    named = {model for scope in scopes if (model := scope.partition(":")[2])}
+    try:
+        known = frozenset(platform.models) if named else frozenset()
+    except ConfigError as error:
+        click.echo(f"no model file can be read here, so no name of a model was looked up: {error}", err=True)
+        return
+    for model in sorted(named - known):
+        hint = did_you_mean(model, known)
+        click.echo(f"there is no model {model!r} here{hint}: the key is for it as soon as there is one", err=True)
 
 
 def _store(platform: PlatformView) -> KeyStore:

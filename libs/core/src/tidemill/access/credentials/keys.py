@@ -12,7 +12,7 @@ import re
 import secrets
 from dataclasses import dataclass
 
-from tidemill.access.credentials.callers import Caller, Scope
+from tidemill.access.credentials.callers import Caller
 
 PREFIX = "tm_"
 ID_BYTES = 6
@@ -31,7 +31,7 @@ class KeyRecord:
 
     key_id: str
     name: str
-    scopes: frozenset[Scope]
+    scopes: frozenset[str]
     digest: str
     created_at: int
     created_by: str

@@ -62,12 +62,24 @@ class Proxies:
 
     def source(self, client: str, forwarded: str) -> str:
         """The address, of IPv6 its network of 64 bits, which is what one subscriber has."""
+        return _subscriber(self._origin(client, forwarded))
+
+    def address(self, client: str, forwarded: str) -> str | None:
+        """The address itself; where what a proxy said is none, the proxy's; None without either."""
+        for found in (self._origin(client, forwarded), client):
+            try:
+                return str(ipaddress.ip_address(found))
+            except ValueError:
+                continue
+        return None
+
+    def _origin(self, client: str, forwarded: str) -> str:
         found = client
         for hop in reversed(forwarded.split(",")[-16:] if forwarded else []):
             if not self._is_trusted(found):
                 break
             found = hop.strip()
-        return _subscriber(found)
+        return found
 
     def _is_trusted(self, text: str) -> bool:
         try:

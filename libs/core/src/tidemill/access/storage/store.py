@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, insert, inspect, select, update
 from sqlalchemy.exc import DBAPIError
 
-from tidemill.access.credentials.callers import Scope, scopes_of
+from tidemill.access.credentials.callers import FORMS, scope_named, scopes_of
 from tidemill.access.credentials.keys import KeyRecord, digest_of, new_id, new_secret, written
 from tidemill.access.storage.audit import Act, note
 from tidemill.access.storage.tables import api_keys
@@ -36,12 +36,12 @@ class KeyStore:
         self._clock = clock
 
     def create(
-        self, name: str, scopes: Iterable[Scope], by: str, *, rate: str | None = None, expires_at: int | None = None
+        self, name: str, scopes: Iterable[str], by: str, *, rate: str | None = None, expires_at: int | None = None
     ) -> Issued:
-        """A new key. `expires_at`: ms since the epoch. Raises ValueError without a scope."""
-        wanted = frozenset(scopes)
+        """A new key. `expires_at`: ms since the epoch. Raises ValueError without a scope, or for one that is none."""
+        wanted = frozenset(map(scope_named, scopes))
         if not wanted:
-            raise ValueError("a key needs a scope: ingest, predict or admin")
+            raise ValueError(f"a key needs a scope: {', '.join(FORMS)}")
         key_id, secret, now = new_id(), new_secret(), self._clock.now_ms()
         record = KeyRecord(key_id, name, wanted, digest_of(secret), now, by, rate, expires_at)
         detail = {"name": name, "scopes": sorted(wanted), "rate": rate, "expires_at": expires_at}

@@ -17,8 +17,9 @@ from tidemill.contracts.model_file.expectations import BETWEEN, WHOLE_NUMBERS
 from tidemill.contracts.model_file.fields import KEPT_BY_MASK, PLAIN_STEPS, PRIVACY
 from tidemill.contracts.model_file.keys.defaults import default_values
 from tidemill.contracts.model_file.keys.notes import NOTES
-from tidemill.contracts.model_file.load import MODEL_NAME, OPTIONAL, REQUIRED
+from tidemill.contracts.model_file.load import OPTIONAL, REQUIRED
 from tidemill.contracts.model_file.units import UNITS
+from tidemill.contracts.model_name import MODEL_NAME
 
 _NUMBER_TEXT = "^[0-9](_?[0-9])*$"
 _DURATION = {

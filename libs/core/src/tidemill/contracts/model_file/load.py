@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,10 +24,9 @@ from tidemill.contracts.model_file.spec import Drift, ExpectationSpec, ModelSpec
 from tidemill.contracts.model_file.vocabulary import ROOT_NOT_BUILT, SUBJECTS
 from tidemill.contracts.model_file.yaml.document import compose
 from tidemill.contracts.model_file.yaml.nodes import Value
+from tidemill.contracts.model_name import is_model_name
 from tidemill.errors import ConfigError
 
-MODEL_NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
-LONGEST_MODEL_NAME = 100  # topics add a suffix and a prefix, and Kafka allows 249 in all
 REQUIRED = ("model", "schema", "entity", "event_time", "target", "features")
 OPTIONAL = (
     "event_id", "unique", "description", "owner", "source", "expectations", "normalise", "privacy",
@@ -171,7 +169,7 @@ def _expectations(value: Value) -> tuple[ExpectationSpec, ...]:
 
 def _model_name(value: Value) -> str:
     name = value.text()
-    if not MODEL_NAME.fullmatch(name) or len(name) > LONGEST_MODEL_NAME:
+    if not is_model_name(name):
         raise value.wants("lower-case letters, digits and single hyphens, such as `loan-default`")
     return name
 

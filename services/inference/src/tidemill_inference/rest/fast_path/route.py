@@ -21,6 +21,7 @@ from opentelemetry.trace import Span
 
 from tidemill.access import Scope
 from tidemill.access.authorizer import NOBODY, Client, Gate, Refusal
+from tidemill.access.log.lines import AccessLog, Answer
 from tidemill.access.middleware import credential_of, refused
 from tidemill.web.content import JSON
 from tidemill.web.instrument import REQUEST_ID, request_id_of
@@ -71,13 +72,26 @@ class _Call:
     traceparent: bytes | None = None
     onward: bytes = b""
     span: Span | None = None
+    caller: str | None = None
+    refused: str | None = None
+    bytes_in: int = 0
+    access_log: AccessLog | None = None
 
 
 class LeanRoute:
     """Answers what is plain. On the event loop alone."""
 
-    def __init__(self, predicting: Predicting, gate: Gate | None, visitors: Visitors | None = None) -> None:
-        """`gate`: who is let in; None where access is off. `visitors`: by which names; None for any."""
+    def __init__(
+        self,
+        predicting: Predicting,
+        gate: Gate | None,
+        visitors: Visitors | None = None,
+        access_log: AccessLog | None = None,
+    ) -> None:
+        """`gate`: who is let in; None where access is off. `visitors`: by which names; None for any. `access_log`: None
+        where nobody asks for one.
+        """
+        self._access_log = access_log
         self._predicting = predicting
         self._visitors = visitors
         self._gate = gate
@@ -128,6 +142,7 @@ class LeanRoute:
         call.client = client
         call.traceparent = named.get(b"traceparent")
         call.request_id = request_id_of(named.get(REQUEST_ID)).decode()
+        call.bytes_in, call.access_log = len(body), self._access_log
         self._admit(call)
         return True
 
@@ -136,7 +151,7 @@ class LeanRoute:
             self._predict(call)
             return
         try:
-            caller = self._gate.admit_at_once(call.credential, Scope.PREDICT, call.client)
+            caller = self._gate.admit_at_once(call.credential, Scope.PREDICT, call.client, call.endpoint.spec.name)
         except Refusal as refusal:
             _refuse(call, refusal)
             return
@@ -144,6 +159,7 @@ class LeanRoute:
             self._fail(call, error)
             return
         if caller is not None:
+            call.caller = caller.name
             self._predict(call)
             return
         task = asyncio.get_running_loop().create_task(self._admit_later(call, self._gate))
@@ -152,12 +168,13 @@ class LeanRoute:
 
     async def _admit_later(self, call: _Call, gate: Gate) -> None:
         try:
-            await gate.admit(call.credential, Scope.PREDICT, call.client)
+            caller = await gate.admit(call.credential, Scope.PREDICT, call.client, call.endpoint.spec.name)
         except Refusal as refusal:
             _refuse(call, refusal)
         except Exception as error:  # noqa: BLE001 - of whatever kind: the log has it
             self._fail(call, error)
         else:
+            call.caller = caller.name
             self._predict(call)
 
     def _predict(self, call: _Call) -> None:
@@ -204,6 +221,7 @@ def _answer(call: _Call, part: Part) -> None:
 
 
 def _refuse(call: _Call, refusal: Refusal) -> None:
+    call.caller, call.refused = refusal.caller, refusal.error
     headers, content = refused(refusal, render_refusal(call.path, refusal))
     _send(call, refusal.status, headers, content)
 
@@ -219,5 +237,26 @@ def _send(call: _Call, status: int, headers: Mapping[str, str], content: bytes) 
         call.span = None
     lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
     lines.append(f"x-request-id: {call.request_id}\r\n")
-    requested("POST", PREDICT, status, time.perf_counter() - call.started)
+    seconds = time.perf_counter() - call.started
+    requested("POST", PREDICT, status, seconds)
     call.reply(status, "".join(lines).encode("latin-1", "replace"), content)
+    if call.access_log is not None:
+        call.access_log.put(_answer_of(call, status, seconds, len(content)))
+
+
+def _answer_of(call: _Call, status: int, seconds: float, bytes_out: int) -> Answer:
+    return Answer(
+        at_s=time.time() - seconds,
+        seconds=seconds,
+        request_id=call.request_id,
+        method="POST",
+        path=PREDICT,
+        model=call.endpoint.spec.name,
+        status=status,
+        bytes_in=call.bytes_in,
+        bytes_out=bytes_out,
+        caller=call.caller,
+        refused=call.refused,
+        client=call.client,
+        traceparent=call.onward or call.traceparent,
+    )

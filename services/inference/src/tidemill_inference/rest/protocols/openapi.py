@@ -16,12 +16,12 @@ Node = dict[str, Any]
 
 DESCRIPTION = """Predictions of the models in `models/`.
 
-**Access**: `Authorization: Bearer KEY` or `X-API-Key: KEY`, a key or token with the scope `predict`; health, metrics
-and this document are open. **Every answer** has `X-Request-ID` (yours where you send one) and, if it is a prediction,
-`X-Model-Version` and `X-Model-Epoch`. **Input** is held against the model file's expectations; what is wrong is 422,
-with field, rule and the value's type. An event time may lie at most a day ahead. **Open Inference Protocol v2**: also
-with binary tensor data (`Inference-Header-Content-Length`, `binary_data_size`, `binary_data_output`). Bodies may be
-gzip or deflate.
+**Access**: `Authorization: Bearer KEY` or `X-API-Key: KEY`, a key or token with the scope `predict`, or of one model
+`predict:MODEL`; health, metrics and this document are open. **Every answer** has `X-Request-ID` (yours where you send
+one) and, if it is a prediction, `X-Model-Version` and `X-Model-Epoch`. **Input** is held against the model file's
+expectations; what is wrong is 422, with field, rule and the value's type. An event time may lie at most a day ahead.
+**Open Inference Protocol v2**: also with binary tensor data (`Inference-Header-Content-Length`, `binary_data_size`,
+`binary_data_output`). Bodies may be gzip or deflate.
 """
 
 _NUMBER = {"type": "number"}
@@ -275,7 +275,7 @@ _RESPONSES: Node = {
     "bad": _json("The body is not of its format.", _ref("Problem")),
     "unproven": {**_json("No key or token, or one that proves nobody.", _ref("Problem")), "headers": _CHALLENGE},
     "forbidden": _json(
-        "The key or token lacks the scope `predict`; or an unknown Host, or a foreign page's Origin.", _ref("Problem")
+        "The key or token lacks the scope, which is named; or an unknown Host, a foreign Origin.", _ref("Problem")
     ),
     "unknown": _json("No such model, or a version that does not serve.", _ref("Problem")),
     "large": _json("The body is too large.", _ref("Problem")),

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 
+from tidemill.access.middleware import caller_of
 from tidemill.web.content import JSON
 from tidemill_inference.rest.body import body_type, parse_instances, read_body
 from tidemill_inference.rest.handler import Predicting
@@ -21,22 +22,22 @@ def add_v1(app: FastAPI, predicting: Predicting) -> None:
     limits = predicting.limits
 
     @app.get("/v1/models")
-    async def models() -> Response:
+    async def models(request: Request) -> Response:
         """The models with the version that serves."""
-        found = [describe(endpoint, history=False) for endpoint in predicting.endpoints.values()]
+        found = [describe(endpoint, history=False) for endpoint in predicting.shown(caller_of(request.scope))]
         return json_response({"models": found})
 
     @app.get("/v1/models/{model}")
-    async def model(model: str) -> Response:
+    async def model(model: str, request: Request) -> Response:
         """One model: version, epoch, digest, inputs, and the switches since the process began."""
-        return json_response(describe(predicting.endpoint(model), history=True))
+        return json_response(describe(predicting.endpoint(model, caller_of(request.scope)), history=True))
 
     @app.post(PREDICT)
     async def predict(model: str, request: Request) -> Response:
         """Predict for one instance (an object with the model's fields), for `{"instances": [...]}`, or for the rows
         of an Arrow stream.
         """
-        endpoint = predicting.endpoint(model)
+        endpoint = predicting.endpoint(model, caller_of(request.scope))
         if body_type(request, JSON, ARROW) == ARROW:
             stream = await read_body(request, limits.arrow_bytes)
             with refusing(limits.retry_after_s):

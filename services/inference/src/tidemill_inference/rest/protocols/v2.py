@@ -8,6 +8,7 @@ import orjson
 from fastapi import FastAPI, Request, Response
 
 from tidemill import __version__
+from tidemill.access.middleware import caller_of
 from tidemill.json.values import cut
 from tidemill.service import Health
 from tidemill.web.content import JSON
@@ -40,20 +41,20 @@ def add_v2(app: FastAPI, predicting: Predicting, health: Health) -> None:
 
     @app.get("/v2/models/{model}")
     @app.get("/v2/models/{model}/versions/{number}")
-    async def metadata(model: str, number: str | None = None) -> Response:
-        return json_response(_metadata(_endpoint(predicting, model, number)))
+    async def metadata(model: str, request: Request, number: str | None = None) -> Response:
+        return json_response(_metadata(_endpoint(predicting, request, model, number)))
 
     @app.get("/v2/models/{model}/ready")
     @app.get("/v2/models/{model}/versions/{number}/ready")
-    async def model_ready(model: str, number: str | None = None) -> Response:
-        endpoint = _endpoint(predicting, model, number)
+    async def model_ready(model: str, request: Request, number: str | None = None) -> Response:
+        endpoint = _endpoint(predicting, request, model, number)
         is_ready = endpoint.predictor.serving is not None
         return json_response({"name": model, "ready": is_ready}, 200 if is_ready else 503)
 
     @app.post("/v2/models/{model}/infer")
     @app.post("/v2/models/{model}/versions/{number}/infer")
     async def infer(model: str, request: Request, number: str | None = None) -> Response:
-        endpoint = _endpoint(predicting, model, number)
+        endpoint = _endpoint(predicting, request, model, number)
         asked = await _read(request, endpoint, predicting)
         with refusing(predicting.limits.retry_after_s):
             n = _rows(asked, endpoint)
@@ -65,9 +66,9 @@ def add_v2(app: FastAPI, predicting: Predicting, health: Health) -> None:
         return _answer(asked, answered, headers)
 
 
-def _endpoint(predicting: Predicting, model: str, number: str | None) -> ModelEndpoint:
+def _endpoint(predicting: Predicting, request: Request, model: str, number: str | None) -> ModelEndpoint:
     """The endpoint, if the version that is named serves. Raises Problem 404."""
-    endpoint = predicting.endpoint(model)
+    endpoint = predicting.endpoint(model, caller_of(request.scope))
     serving = endpoint.predictor.serving
     if number is not None and (serving is None or str(serving.version) != number):
         now = f"version {serving.version} does" if serving else "none does yet"
