@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from tests.support.models.toy_models import publish_toy
 from tidemill.artifact import ArtifactError, ArtifactStore
+from tidemill.artifact.signing import new_keys
 from tidemill.settings import CommonSettings
 from tidemill_cli.app import cli
 
@@ -66,3 +67,21 @@ def test_a_key_is_kept_where_it_is_asked_for_and_another_one_is_added(store: Art
     assert run("new-key").exit_code == 0
     assert settings.signing_key.read_bytes() != before
     assert store.keys is not None and len(store.keys.keys()) == 2
+
+
+def test_where_a_service_keeps_the_key_its_public_key_is_trusted_and_none_is_made(
+    store: ArtifactStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private, public = tmp_path / "elsewhere.pem", tmp_path / "public.pem"
+    name = new_keys(private, public)
+    service = tmp_path / "service"
+    service.write_text(f"#!/bin/sh\ncat {public}\n")
+    service.chmod(0o700)
+    monkeypatch.setenv("TIDEMILL_SIGNING_SERVICE", f"exec:{service}")
+    first, again = run("new-key"), run("new-key")
+    assert first.exit_code == again.exit_code == 0, first.output
+    assert f"key {name}: exec:{service} signs" in first.output and "from now on" in first.output
+    assert "already" in again.output
+    settings = CommonSettings()
+    assert not settings.signing_key.exists()
+    assert store.keys is not None and list(store.keys.keys()) == [name]

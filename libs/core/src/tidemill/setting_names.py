@@ -98,6 +98,7 @@ SETTING_NAMES: Final = (
     "session_timeout_ms",
     "signatures",
     "signing_key",
+    "signing_service",
     "spans_dir",
     "start_most_s",
     "start_silence_s",

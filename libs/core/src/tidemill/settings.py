@@ -169,11 +169,17 @@ class CommonSettings(KafkaSettings):
     )
     trusted_keys: Path = Field(
         Path("var/keys/trusted.pem"),
-        description="Public keys (Ed25519, PEM, one after the other) whose signatures count; read anew at each load.",
+        description="Public keys (Ed25519 or P-256, PEM, one after the other) whose signatures count; read anew at "
+        "each load.",
     )
     signing_key: Path = Field(
         Path("var/keys/signing.pem"),
         description="Private key (Ed25519, PEM) by which the trainer and `tidemill models import` sign.",
+    )
+    signing_service: str = Field(
+        "",
+        description="What keeps the private key and signs, in place of `signing_key`: `awskms:///KEY` (id, alias/NAME "
+        "or ARN of a key of AWS KMS, ECC_NIST_P256) or `exec:PROGRAM` (of one's own, for another service).",
     )
     proof_timeout_s: float = Field(
         30.0, gt=0, description="How long a model may take to load and answer in the process that proves it, in s."

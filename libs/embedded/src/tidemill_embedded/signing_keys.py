@@ -6,14 +6,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tidemill.artifact.manifest import MANIFEST_FILE
-from tidemill.artifact.signing import SIGNATURE_FILE, Signer, new_keys
+from tidemill.artifact.signing import SIGNATURE_FILE, Signer, key_id, new_keys, trust
+from tidemill.artifact.signing_services import signing_service
 
 
 def prepare_signing(settings: Mapping[str, str], progress: Callable[[str], None]) -> None:
     """Make a pair of keys where there is none, and sign the versions that are there already: they were made here, by
-    the same person, before versions were signed. Does nothing where the settings ask for no signatures.
+    the same person, before versions were signed. Where a service keeps the key, its
+    public key is trusted. Does nothing where the settings ask for no signatures.
     """
     if settings.get("TIDEMILL_SIGNATURES") == "off":
+        return
+    if service := settings.get("TIDEMILL_SIGNING_SERVICE"):
+        key = signing_service(service).public_key()
+        if trust(key, Path(settings["TIDEMILL_TRUSTED_KEYS"])):
+            progress(f"trusts the key {key_id(key)} by which {service} signs models")
         return
     private, trusted = (Path(settings[f"TIDEMILL_{name}"]) for name in ("SIGNING_KEY", "TRUSTED_KEYS"))
     if private.exists() or trusted.exists():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from tidemill.artifact.errors import ArtifactError, Reason
 from tidemill.artifact.manifest import MANIFEST_FILE, Manifest, sha256
-from tidemill.artifact.signing import MAX_SIGNATURE_BYTES, SIGNATURE_FILE, Signer, TrustedKeys
+from tidemill.artifact.signing import MAX_SIGNATURE_BYTES, SIGNATURE_FILE, Signs, TrustedKeys
 from tidemill.stores import TooLarge, join, read_bytes, unwatched, write_bytes
 
 MAX_MANIFEST_BYTES = 1 << 20
@@ -30,7 +30,7 @@ def artifact_uri(root: str, model: str, version: int, run_id: str) -> str:
     return join(root, model, f"{version}-{run_id}")
 
 
-def write_artifact(uri: str, files: Mapping[str, bytes], manifest: Manifest, signer: Signer | None = None) -> str:
+def write_artifact(uri: str, files: Mapping[str, bytes], manifest: Manifest, signer: Signs | None = None) -> str:
     """Write `files`, then the signature by `signer` if there is one, then the manifest with the files' digests. Gives
     the manifest's digest (SHA-256 hex of its bytes).
 

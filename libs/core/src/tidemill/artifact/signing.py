@@ -1,8 +1,10 @@
-"""Who made a version: its manifest signed with Ed25519 (RFC 8032), verified before anything of the model is read.
+"""Who made a version: its manifest signed, verified before anything of the model is read.
 
 `manifest.sig` lies beside manifest.json: JSON with the key's id and the signature in base64. What is signed is a fixed
 text and the manifest's bytes, so that no signature made for another purpose is one of a manifest. The manifest has the
 digest of every file, the model and the version.
+
+Keys are Ed25519 (RFC 8032), or P-256 with SHA-256 (ECDSA, FIPS 186-5, signatures in DER), which key services have.
 """
 
 from __future__ import annotations
@@ -16,13 +18,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tidemill.artifact.errors import ArtifactError, Reason
 from tidemill.errors import ConfigError
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+    PublicKey = Ed25519PublicKey | EllipticCurvePublicKey
 
 SIGNATURE_FILE = "manifest.sig"
 MAX_SIGNATURE_BYTES = 4_096
@@ -31,9 +36,19 @@ _KEY_ID_CHARACTERS = 16
 _PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----\s*", re.DOTALL)
 
 
+class Signs(Protocol):
+    """What signs manifests: a key in a file, or a service that keeps one."""
+
+    def sign(self, manifest: bytes) -> bytes:
+        """The content of `manifest.sig` for a manifest's bytes. Raises ConfigError for what a person must mend, OSError
+        where it is worth trying again.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A private key."""
+    """A private key in a file."""
 
     key: Ed25519PrivateKey
 
@@ -57,8 +72,7 @@ class Signer:
 
     def sign(self, manifest: bytes) -> bytes:
         """The content of `manifest.sig` for a manifest's bytes."""
-        signature = base64.b64encode(self.key.sign(_PURPOSE + manifest)).decode()
-        return json.dumps({"key": key_id(self.key.public_key()), "signature": signature}).encode()
+        return signature_document(self.key.public_key(), self.key.sign(to_be_signed(manifest)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +101,12 @@ class TrustedKeys:
                 Reason.UNSIGNED,
             )
         try:
-            trusted[key].verify(signed, _PURPOSE + manifest)
+            verify(trusted[key], signed, to_be_signed(manifest))
         except InvalidSignature:
             raise ArtifactError("the manifest's signature is not one of these bytes", Reason.UNSIGNED) from None
 
-    def keys(self) -> Mapping[str, Ed25519PublicKey]:
+    def keys(self) -> Mapping[str, PublicKey]:
         """By their ids. Raises OSError, ArtifactError for a file without a key."""
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-        from cryptography.hazmat.primitives.serialization import load_pem_public_key
-
         try:
             text = self.path.read_bytes()
         except OSError as error:
@@ -104,20 +115,73 @@ class TrustedKeys:
             ) from error
         found = {}
         for block in _PEM.findall(text):
-            try:
-                key = load_pem_public_key(block)
-            except ValueError:
-                continue
-            if isinstance(key, Ed25519PublicKey):
+            key = public_key(block)
+            if key is not None:
                 found[key_id(key)] = key
         if not found:
-            raise ArtifactError(f"{self.path} has no public key of Ed25519 in PEM", Reason.UNSIGNED)
+            raise ArtifactError(f"{self.path} has no public key of Ed25519 or P-256 in PEM", Reason.UNSIGNED)
         return found
 
 
-def key_id(key: Ed25519PublicKey) -> str:
-    """What a public key is called: the beginning of the SHA-256 of its 32 bytes."""
-    return hashlib.sha256(key.public_bytes_raw()).hexdigest()[:_KEY_ID_CHARACTERS]
+def key_id(key: PublicKey) -> str:
+    """What a public key is called: the beginning of the SHA-256 of its 32 bytes (Ed25519) or of its DER (P-256)."""
+    from cryptography.hazmat.primitives import serialization as form
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    if isinstance(key, Ed25519PublicKey):
+        data = key.public_bytes_raw()
+    else:
+        data = key.public_bytes(form.Encoding.DER, form.PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(data).hexdigest()[:_KEY_ID_CHARACTERS]
+
+
+def public_key(data: bytes) -> PublicKey | None:
+    """A public key in PEM or DER; None for what is none, or of a kind that signs no manifest."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
+
+    try:
+        key = load_pem_public_key(data) if data.lstrip().startswith(b"-----") else load_der_public_key(data)
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    if isinstance(key, Ed25519PublicKey):
+        return key
+    return key if isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1) else None
+
+
+def to_be_signed(manifest: bytes) -> bytes:
+    """The bytes whose signature is a manifest's."""
+    return _PURPOSE + manifest
+
+
+def verify(key: PublicKey, signature: bytes, data: bytes) -> None:
+    """Raise cryptography's InvalidSignature unless `key` has signed `data`."""
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    if isinstance(key, Ed25519PublicKey):
+        key.verify(signature, data)
+    else:
+        key.verify(signature, data, ECDSA(SHA256()))
+
+
+def signature_document(key: PublicKey, signature: bytes) -> bytes:
+    """The content of `manifest.sig`."""
+    return json.dumps({"key": key_id(key), "signature": base64.b64encode(signature).decode()}).encode()
+
+
+def trust(key: PublicKey, trusted: Path) -> bool:
+    """Add a public key to `trusted`, where those of before stay; False where it is there already."""
+    from cryptography.hazmat.primitives import serialization as form
+
+    before = trusted.read_bytes() if trusted.exists() else b""
+    if any(known is not None and key_id(known) == key_id(key) for known in map(public_key, _PEM.findall(before))):
+        return False
+    _replace(trusted, before + key.public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo), 0o644)
+    return True
 
 
 def new_keys(private: Path, trusted: Path) -> str:
@@ -128,9 +192,7 @@ def new_keys(private: Path, trusted: Path) -> str:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     key = Ed25519PrivateKey.generate()
-    public = key.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo)
-    before = trusted.read_bytes() if trusted.exists() else b""
-    _replace(trusted, before + public, 0o644)  # first: what is signed from now on must be trusted already
+    trust(key.public_key(), trusted)  # first: what is signed from now on must be trusted already
     secret = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
     _replace(private, secret, 0o600)
     return key_id(key.public_key())

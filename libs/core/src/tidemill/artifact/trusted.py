@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from tidemill.artifact.directory import Artifact, artifact_uri, fetch_artifact, write_artifact
 from tidemill.artifact.manifest import Manifest
 from tidemill.artifact.place import check_place
-from tidemill.artifact.signing import Signer, TrustedKeys
+from tidemill.artifact.signing import Signer, Signs, TrustedKeys
+from tidemill.artifact.signing_services import signing_service
+from tidemill.errors import ConfigError
 from tidemill.stores import absolute, unwatched
 
 if TYPE_CHECKING:
@@ -20,19 +22,21 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class ArtifactStore:
     """One store. `keys`: whose signatures count; None lets what is not signed through, too. `signing_key`: the private
-    key of whoever writes; it is read when something is written.
+    key of whoever writes; it is read when something is written. `service`: what signs instead of a key in a file.
     """
 
     root: str
     keys: TrustedKeys | None = None
     signing_key: Path | None = None
+    service: str = ""
 
     @classmethod
     def of(cls, settings: CommonSettings) -> ArtifactStore:
         """As the settings say."""
         if settings.signatures == "off":
             return cls(absolute(settings.artifacts))
-        return cls(absolute(settings.artifacts), TrustedKeys(settings.trusted_keys), settings.signing_key)
+        trusted = TrustedKeys(settings.trusted_keys)
+        return cls(absolute(settings.artifacts), trusted, settings.signing_key, settings.signing_service)
 
     def fetch(
         self, model: str, uri: str, digest: str, only: Collection[str] | None = None,
@@ -46,8 +50,16 @@ class ArtifactStore:
 
     def write(self, uri: str, files: Mapping[str, bytes], manifest: Manifest) -> str:
         """As `write_artifact`, signed where this store asks for signatures. Raises ConfigError without a key."""
-        signer = None if self.keys is None or self.signing_key is None else Signer.read(self.signing_key)
-        return write_artifact(uri, files, manifest, signer)
+        signs = self.keys is not None and (self.service or self.signing_key is not None)
+        return write_artifact(uri, files, manifest, self.signer() if signs else None)
+
+    def signer(self) -> Signs:
+        """What signs what is written here. Raises ConfigError where nothing does."""
+        if self.service:
+            return signing_service(self.service)
+        if self.signing_key is None:
+            raise ConfigError("there is no signing key: set TIDEMILL_SIGNING_KEY or TIDEMILL_SIGNING_SERVICE")
+        return Signer.read(self.signing_key)
 
     def uri(self, model: str, version: int, run_id: str) -> str:
         """Where a version lies."""

@@ -36,7 +36,7 @@ QUIET = {"MLFLOW_CONFIGURE_LOGGING": "0", "MLFLOW_DISABLE_TELEMETRY": "true", "D
 
 _PASSED_ON = (
     "schemas", "models_dir", "artifacts", "mlflow_tracking_uri", "mlflow_keep_runs", "log_level", "git_sha",
-    "signatures", "trusted_keys", "signing_key", "proof_timeout_s", "proof_memory_mb",
+    "signatures", "trusted_keys", "signing_key", "signing_service", "proof_timeout_s", "proof_memory_mb",
 )  # fmt: skip
 
 

@@ -24,12 +24,16 @@ def new_key(keep: bool, said: Output) -> None:
     It replaces the private key in TIDEMILL_SIGNING_KEY; its public key is added to TIDEMILL_TRUSTED_KEYS, where those
     of before stay, so that their versions serve on. Take one out of that file to trust it no longer.
 
+    Where TIDEMILL_SIGNING_SERVICE keeps the key, none is made: its public key is added to TIDEMILL_TRUSTED_KEYS.
+
     To change keys where they lie on several machines: add the new public key to the file of every reader first.
     """
     from tidemill.artifact.signing import new_keys
     from tidemill.settings import CommonSettings
 
     settings = CommonSettings()  # a key is made before there is a platform
+    if settings.signing_service:
+        return _trust_service(settings, said)
     places = {"signs": str(settings.signing_key), "trusts": str(settings.trusted_keys)}
     if keep and settings.signing_key.exists():
         said.say(f"there is a key already: {settings.signing_key}")
@@ -37,6 +41,18 @@ def new_key(keep: bool, said: Output) -> None:
     name = new_keys(settings.signing_key, settings.trusted_keys)
     said.say(f"key {name}: {settings.signing_key} signs, {settings.trusted_keys} trusts it")
     return said.tell({"made": True, "key": name} | places)
+
+
+def _trust_service(settings: CommonSettings, said: Output) -> None:
+    from tidemill.artifact.signing import key_id, trust
+    from tidemill.artifact.signing_services import signing_service
+
+    key = signing_service(settings.signing_service).public_key()
+    fresh, name = trust(key, settings.trusted_keys), key_id(key)
+    how = "trusts it from now on" if fresh else "trusts it already"
+    said.say(f"key {name}: {settings.signing_service} signs, {settings.trusted_keys} {how}")
+    places = {"signs": settings.signing_service, "trusts": str(settings.trusted_keys)}
+    said.tell({"made": False, "key": name} | places)
 
 
 @click.command("sign")
@@ -86,7 +102,7 @@ def known_versions(platform: PlatformView, model: str) -> dict[int, dict[str, An
 def sign_version(settings: CommonSettings, model: str, reference: dict[str, Any]) -> bool:
     """Sign a published version; False where a trusted key has done so. Raises ArtifactError, OSError, ConfigError."""
     from tidemill.artifact import MANIFEST_FILE, ArtifactError, ArtifactStore, Reason
-    from tidemill.artifact.signing import SIGNATURE_FILE, Signer, TrustedKeys
+    from tidemill.artifact.signing import SIGNATURE_FILE, TrustedKeys
     from tidemill.stores import absolute, join, write_bytes
 
     uri, digest = reference["artifact_uri"], reference["manifest_digest"]
@@ -103,5 +119,5 @@ def sign_version(settings: CommonSettings, model: str, reference: dict[str, Any]
         raise ArtifactError(
             f"its {MANIFEST_FILE} is of {found.manifest.model} {found.manifest.version}", Reason.MANIFEST
         )
-    write_bytes(join(uri, SIGNATURE_FILE), Signer.read(settings.signing_key).sign(found.manifest.to_bytes()))
+    write_bytes(join(uri, SIGNATURE_FILE), ArtifactStore.of(settings).signer().sign(found.manifest.to_bytes()))
     return True
