@@ -50,7 +50,7 @@ def test_a_client_is_called_lost_where_it_is_whatever_a_fenced_broker_has_said(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """librdkafka's defect is a race: clients that get lost are counted and printed, and may be none."""
-    monkeypatch.setattr(hearing, "_ANSWER_S", 3.0)
+    monkeypatch.setattr(hearing, "ANSWER_S", 3.0)
     proxy, draw = Forgetful(world.settings.kafka_bootstrap, world.source), random.Random(5301)
     settings = through(world, proxy).settings
     consumers = [Consumer(consumer_config(settings, f"{world.group}-{number}")) for number in range(12)]
@@ -85,7 +85,7 @@ def test_a_client_is_called_lost_where_it_is_whatever_a_fenced_broker_has_said(
 def test_brokers_that_answer_nobody_are_away_and_no_client_is_lost(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hearing, "_ANSWER_S", 0.5)
+    monkeypatch.setattr(hearing, "ANSWER_S", 0.5)
     settings = world.settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"})
     consumer = Consumer(consumer_config(settings, world.group))
     try:

@@ -142,7 +142,7 @@ def test_a_key_of_another_kind_is_refused_by_name(kms: Any) -> None:
 def test_a_service_that_is_away_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("tidemill.artifact.signing_services._TIMEOUT_S", 0.3)
+    monkeypatch.setattr("tidemill.artifact.signing_services.TIMEOUT_S", 0.3)
     monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", "http://127.0.0.1:9")
     with pytest.raises(OSError, match="does not answer"):
         AwsKms("alias/tidemill").public_key()
@@ -164,7 +164,7 @@ def test_a_program_of_ones_own_signs(tmp_path: Path) -> None:
 def test_a_program_that_refuses_or_signs_wrongly_has_nothing_written(
     tmp_path: Path, lines: str, error: type[Exception], told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tidemill.artifact.signing_services._TIMEOUT_S", 1.0)
+    monkeypatch.setattr("tidemill.artifact.signing_services.TIMEOUT_S", 1.0)
     service = openssl(tmp_path, lines)
     with pytest.raises(error, match=told):
         Program(Path(service.removeprefix("exec:"))).sign(b"{}")

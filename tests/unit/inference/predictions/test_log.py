@@ -52,6 +52,16 @@ class Broker:
         return 0
 
 
+class Only:
+    """One producer, or one and then another one."""
+
+    def __init__(self, now: Broker, then: Broker | None = None) -> None:
+        self.now, self._then = now, then or now
+
+    def renewed(self) -> Broker:
+        return self._then
+
+
 def entry(*distances: float) -> Entry:
     one = endpoint(warm_predictor())
     instances = [{"event_id": f"e{d}", "tail_number": "N1", FEATURE: d} for d in distances]
@@ -64,7 +74,7 @@ def private_entry(rule: PrivacyRule, tail: str | None = "N14228") -> Entry:
 
 
 def log_over(broker: Broker, size: int = 100) -> PredictionLog:
-    return PredictionLog(broker, codec(), {MODEL: ROUTE}, size)
+    return PredictionLog(Only(broker), codec(), {MODEL: ROUTE}, size)
 
 
 def lost(reason: str) -> float:
@@ -159,7 +169,7 @@ def test_while_the_broker_is_away_for_long_nothing_is_queued_and_one_at_a_time_t
     now = 0.0
     breaker = CircuitBreaker("broker", failures=2, rest_s=1.0, monotonic_s=lambda: now)
     broker = Broker(error="timed out")
-    log = PredictionLog(broker, codec(), {MODEL: ROUTE}, 100, breaker=breaker)
+    log = PredictionLog(Only(broker), codec(), {MODEL: ROUTE}, 100, breaker=breaker)
     log.start()
     assert log.put(entry(1.0, 2.0))
     until(lambda: breaker.is_open, 5, "two deliveries have failed")
@@ -174,7 +184,7 @@ def test_while_the_broker_is_away_for_long_nothing_is_queued_and_one_at_a_time_t
 
 def test_after_a_failed_delivery_the_log_goes_on_with_the_producer_that_it_is_given() -> None:
     lost_broker, another = Broker(error="timed out"), Broker()
-    log = PredictionLog(lost_broker, codec(), {MODEL: ROUTE}, 100, renewed=lambda: another)
+    log = PredictionLog(Only(lost_broker, another), codec(), {MODEL: ROUTE}, 100)
     log.start()
     log.put(entry(1.0))
     until(lambda: lost_broker.records, 5, "the first was sent")

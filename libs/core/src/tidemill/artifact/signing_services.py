@@ -19,11 +19,11 @@ from tidemill.errors import ConfigError
 if TYPE_CHECKING:
     from tidemill.artifact.signing import PublicKey
 
-__all__ = ["AwsKms", "Program", "SigningService", "signing_service"]
+__all__ = ["TIMEOUT_S", "AwsKms", "Program", "SigningService", "signing_service"]
 
 _SETTING = "TIDEMILL_SIGNING_SERVICE"
 _AWS, _EXEC = "awskms:///", "exec:"
-_TIMEOUT_S = 30.0
+TIMEOUT_S = 30.0
 _SAID = 300
 _FOR_A_PERSON = frozenset(
     {
@@ -91,7 +91,7 @@ class AwsKms(SigningService):
         region = os.environ.get("AWS_REGION")  # botocore itself reads AWS_DEFAULT_REGION alone
         if self._key.startswith("arn:"):
             region = self._key.split(":")[3]
-        limits = Config(connect_timeout=_TIMEOUT_S / 3, read_timeout=_TIMEOUT_S, retries={"max_attempts": 2})
+        limits = Config(connect_timeout=TIMEOUT_S / 3, read_timeout=TIMEOUT_S, retries={"max_attempts": 2})
         try:
             client = get_session().create_client("kms", region_name=region, config=limits)
             return getattr(client, what)(KeyId=self._key, **more)
@@ -127,10 +127,10 @@ class Program(SigningService):
             raise ConfigError(f"{_SETTING}: {self._path} is not there, or may not be executed")
         try:
             done = subprocess.run(
-                [str(self._path), what], input=data, capture_output=True, timeout=_TIMEOUT_S, check=False
+                [str(self._path), what], input=data, capture_output=True, timeout=TIMEOUT_S, check=False
             )
         except subprocess.TimeoutExpired as error:
-            raise OSError(f"{_SETTING}: `{self._path} {what}` has not ended within {_TIMEOUT_S:.0f} s") from error
+            raise OSError(f"{_SETTING}: `{self._path} {what}` has not ended within {TIMEOUT_S:.0f} s") from error
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip()[-_SAID:]
             raise OSError(f"{_SETTING}: `{self._path} {what}` ended with {done.returncode}: {said}")

@@ -33,10 +33,10 @@ from tidemill.web.listening import address_of, listen
 from tidemill.web.serving import HttpServer, server_config
 from tidemill.web.tls.server import ServerTls, open_tls
 from tidemill_inference import metrics
+from tidemill_inference.entrypoints.log_producers import LogProducers
 from tidemill_inference.entrypoints.wiring import Platform, route_of
 from tidemill_inference.predictions.columns import REST
 from tidemill_inference.predictions.log import FAILURES, REST_S, Entry, PredictionLog
-from tidemill_inference.predictions.log_producers import LogProducers
 from tidemill_inference.rest.app import create_app
 from tidemill_inference.rest.dataplane import ModelEndpoint
 from tidemill_inference.rest.fast_path.route import LeanRoute
@@ -141,7 +141,7 @@ def _prediction_log(platform: Platform, settings: ServeSettings) -> PredictionLo
     reports = platform.report_writer(REST)
     breaker = CircuitBreaker("broker", failures=FAILURES, rest_s=REST_S, on_change=_tell_breaker)
     size, codec = settings.prediction_log_size, platform.codec()
-    return PredictionLog(producers.now, codec, routes, size, reports, breaker, producers.renewed)
+    return PredictionLog(producers, codec, routes, size, reports, breaker)
 
 
 def log_into(log: PredictionLog, settings: ServeSettings) -> LogPredictions:

@@ -54,6 +54,16 @@ class Producer(Protocol):
     def flush(self) -> Callable[[float], int]: ...
 
 
+class Producers(Protocol):
+    """`now`: the one to begin with. `renewed`: the one to go on with, another one where brokers answer others and not
+    this one; it may take seconds.
+    """
+
+    @property
+    def now(self) -> Producer: ...
+    def renewed(self) -> Producer: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """The predictions of one call, with a traceparent for each."""
@@ -67,19 +77,17 @@ class PredictionLog:
     """A bounded queue in front of a producer thread."""
 
     def __init__(
-        self, producer: Producer, codec: Codec, routes: Mapping[str, Route], size: int,
+        self, producers: Producers, codec: Codec, routes: Mapping[str, Route], size: int,
         reports: ReportWriter | None = None, breaker: CircuitBreaker | None = None,
-        renewed: Callable[[], Producer] | None = None,
     ) -> None:  # fmt: skip
-        """`routes` by model. `size`: most predictions that wait; the producer is idempotent, not
-        transactional. `reports`: tells how trials go; None where nobody reads it. `breaker`: opens after many
-        deliveries failed in a row, so that an outage costs requests nothing. `renewed` gives the producer
-        to go on with, another one where brokers answer others and not this one: asked after deliveries that failed.
+        """`routes` by model. `size`: most predictions that wait; producers are idempotent, not transactional, and are
+        asked which one to go on with after deliveries that failed. `reports`: tells how trials go; None where nobody
+        reads it. `breaker`: opens after many deliveries failed in a row, so that an outage costs requests nothing.
         """
         self._breaker = breaker or CircuitBreaker("broker", failures=FAILURES, rest_s=REST_S)
         self._reports = reports
         self._reported_s = 0.0
-        self._producer, self._renewed, self._failed = producer, renewed, False
+        self._producers, self._producer, self._failed = producers, producers.now, False
         self._codec = codec
         self._routes = routes
         self._size = size
@@ -139,8 +147,8 @@ class PredictionLog:
                 self._write(endpoint.spec.name, group)
             self._report()
             self._producer.poll(0)
-            if self._failed and self._renewed is not None:
-                self._failed, self._producer = False, self._renewed()
+            if self._failed:
+                self._failed, self._producer = False, self._producers.renewed()
             metrics.LOG_QUEUED.set(self._waiting)
 
     def _take(self) -> list[Entry]:

@@ -20,12 +20,12 @@ from tidemill.kafka import metrics
 from tidemill.kafka.client.clients import admin
 from tidemill.settings import KafkaSettings
 
-__all__ = ["SILENT_S", "Asks", "Hearing"]
+__all__ = ["ANSWER_S", "SILENT_S", "Asks", "Hearing"]
 
 SILENT_S = 30.0
 """After how long without a word a client is asked whether it is heard at all."""
 
-_ANSWER_S = 5.0
+ANSWER_S = 5.0
 """Longer than a client waits before it connects anew: one that knows its brokers answers in that time."""
 _log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class Hearing:
 
     def _answers(self, client: Asks, topic: str | None) -> bool:
         try:
-            client.list_topics(topic, timeout=_ANSWER_S)
+            client.list_topics(topic, timeout=ANSWER_S)
         except KafkaException:
             return False
         return True
