@@ -24,6 +24,8 @@ WORKFLOWS = sorted(GITHUB.glob("workflows/*.yml"))
 PINNED = re.compile(r"uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
 MAY_WRITE = {
     ("models", "comment"): {"pull-requests"},
+    ("promote", "staging"): {"contents"},
+    ("promote", "production"): {"contents"},
     ("release", "draft"): {"contents", "id-token", "attestations"},
     ("release", "images"): {"packages", "id-token"},
     ("scans", "codeql"): {"security-events"},

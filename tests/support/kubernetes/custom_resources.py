@@ -56,6 +56,12 @@ OTHERS = (
         "h1:u2J8RjlHIeF0oZCqtl92adI/uZWUwOesJIDkfql6LqQ=",
         "config/crds/bases/external-secrets.io_*.yaml",
     ),
+    Source(
+        "github.com/argoproj/argo-cd/v3",
+        "v3.5.7",
+        "h1:Xm1BF+I5OgDKUG3SDK49vn2/Y5AMyaNVko+/JT08gj0=",
+        "manifests/crds/app*-crd.yaml",
+    ),
 )
 SOURCES = (KEDA, *OTHERS)
 
