@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 10.0
 LEADER_POLL_S = 0.1
 WITHOUT_LEADER = ("NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE", "UNKNOWN_TOPIC_OR_PART")
+WITHOUT_COORDINATOR = ("NOT_COORDINATOR", "COORDINATOR_NOT_AVAILABLE", "COORDINATOR_LOAD_IN_PROGRESS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ class Offsets:
         from tidemill.kafka.client.clients import admin
 
         self._settings = settings
-        self._admin = (make_admin or admin)(settings)
+        self._make_admin = make_admin or admin
+        self._admin = self._make_admin(settings)
 
     def partitions(self, topics: Sequence[str]) -> dict[str, int]:
         """Partition count of each topic that exists."""
@@ -142,10 +144,30 @@ class Offsets:
         """What a group has committed, and the text beside it, whatever the topic."""
         from confluent_kafka import ConsumerGroupTopicPartitions
 
+        self._until_coordinated(group)
         request = [ConsumerGroupTopicPartitions(group)]
         future = self._admin.list_consumer_group_offsets(request, request_timeout=TIMEOUT_S)[group]
         found = future.result().topic_partitions
         return {(part.topic, part.partition): (part.offset, part.metadata or "") for part in found if part.offset >= 0}
+
+    def _until_coordinated(self, group: str) -> None:
+        """Returns when the broker that this client takes for the group's coordinator is it. Raises RetryLater.
+
+        A client that learns otherwise while it lists the group's offsets ends its process (librdkafka's issue 5040): on
+        a cluster that has had no group yet, or after the group has moved. So it is asked what may be refused; and as
+        it keeps to the coordinator that it knows, a new one asks the next time.
+        """
+        from confluent_kafka import KafkaException
+
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            error = self._admin.describe_consumer_groups([group], request_timeout=TIMEOUT_S)[group].exception()
+            if not isinstance(error, KafkaException) or error.args[0].name() not in WITHOUT_COORDINATOR:
+                return
+            if time.monotonic() > deadline:
+                raise RetryLater(f"no broker coordinates the group {group}: is one down?") from error
+            time.sleep(LEADER_POLL_S)
+            self._admin = self._make_admin(self._settings)
 
     def lag(self, group: str, topics: Sequence[str]) -> list[PartitionLag]:
         """The group's lag on every partition of `topics`."""
