@@ -19,7 +19,7 @@ KAFKA ?=
 export PYTHONDONTWRITEBYTECODE :=
 TIDEMILL := .venv/bin/tidemill
 
-.PHONY: help setup demo up kafka test lint scan audit sbom hooks coverage types unit contract broker faults faults-full e2e packaging dist release-check containers k8s k8s-test terraform rolling bench manifests reference dashboards notebooks asyncapi site compose-files lock format clean
+.PHONY: help setup demo up kafka test lint scan audit sbom hooks coverage types unit contract broker faults faults-full soak e2e packaging dist release-check containers k8s k8s-test terraform rolling bench manifests reference dashboards notebooks asyncapi site compose-files lock format clean
 
 help: ## what there is to do
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -90,6 +90,9 @@ faults: setup ## real processes killed, frozen, cut off: short form (three minut
 faults-full: setup ## the same in full sizes; writes docs/fault-report.md too
 	@echo "== faults, full sizes"
 	@TIDEMILL_FAULTS=full $(if $(KAFKA),TIDEMILL_KAFKA_BOOTSTRAP=$(KAFKA)) $(PYTEST) tests/faults $(ARGS)
+
+soak: setup ## mixed load on every process, a random fault a minute (MINUTES=30 SEED=7): its row of docs/fault-report.md
+	@TIDEMILL_FAULTS=full TIDEMILL_SOAK_MINUTES=$(or $(MINUTES),30) TIDEMILL_FAULTS_SEED=$(or $(SEED),7) $(PYTEST) -s tests/faults/soak $(ARGS)
 
 e2e: setup ## tests of the whole platform
 	@echo "== end-to-end tests"

@@ -40,6 +40,9 @@ COMMANDS = {
     "stream": ["-m", "tidemill_inference", "stream"],
     "ingest": ["-m", "tidemill_ingest"],
     "profile": ["-m", "tidemill_drift", "profile"],
+    "detect": ["-m", "tidemill_drift", "detect"],
+    "serve": ["-m", "tidemill_inference", "serve"],
+    "trainer": ["-m", "tidemill_trainer"],
 }
 BAD_SHARE = 0.02
 """Of the seeded records: a negative distance, which an expectation sends to the dead letters."""
@@ -59,13 +62,14 @@ class World:
         partitions: int = 4,
         via: str | None = None,
         create: bool = True,
+        models_dir: Path | None = None,
     ) -> None:
         self.root, self.folder, self.fault = root, folder, fault
         self.partitions = partitions
         self.via = via or bootstrap
         self.settings = CommonSettings(
-            kafka_bootstrap=bootstrap, prefix=prefix, schemas=root / "schemas", models_dir=root / "models",
-            models=(MODEL,), partitions=partitions,
+            kafka_bootstrap=bootstrap, prefix=prefix, schemas=root / "schemas",
+            models_dir=models_dir or root / "models", models=(MODEL,), partitions=partitions,
         )  # fmt: skip
         self.view = PlatformView(self.settings, {})
         self.offsets = Offsets(self.settings)
@@ -92,11 +96,13 @@ class World:
     def topic(self, role: str) -> str:
         return self.view.topics.name(role, MODEL)
 
-    def start(self, kind: str, instance: int = 0, *, python: str = sys.executable, **settings: object) -> Service:
+    def start(
+        self, kind: str, instance: int = 0, *, python: str = sys.executable, port: int = 0, **settings: object
+    ) -> Service:
         """A service as a process of its own, with these settings over those of the tests; `python`: the interpreter
-        whose environment it is installed in.
+        whose environment it is installed in; `port`: of one that was there before it.
         """
-        port = self._ports.take(f"{kind}-{instance}")
+        port = port or self._ports.take(f"{kind}-{instance}")
         log = self.folder / f"{kind}-{instance}.log"
         given = {
             "kafka_bootstrap": self.via, "prefix": self.settings.prefix, "schemas": self.settings.schemas,
