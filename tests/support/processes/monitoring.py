@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
+import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +31,10 @@ class Alerts(Protocol):
 
     def firing(self, labels: dict[str, str]) -> bool:
         """Whether an alert with exactly these of its labels fires now."""
+        ...
+
+    def exemplars(self, metric: str) -> set[str]:
+        """The trace ids to which points of a metric lead."""
         ...
 
     def told(self, labels: dict[str, str]) -> bool:
@@ -81,11 +86,15 @@ class Monitored:
     def told(self, labels: dict[str, str]) -> bool:
         return any(fires and labels.items() <= one for one, fires in list(self._told.items()))
 
+    def exemplars(self, metric: str) -> set[str]:
+        found = self._ask("query_exemplars", query=metric, start=str(time.time() - 600), end=str(time.time() + 60))
+        return {one["labels"]["trace_id"] for series in found for one in series["exemplars"]}
+
     def _scraped(self) -> int:
         return sum(target["health"] == "up" for target in self._ask("targets")["activeTargets"])
 
-    def _ask(self, what: str) -> Any:
-        return httpx.get(f"http://{self._prometheus}/api/v1/{what}", timeout=10).json()["data"]
+    def _ask(self, what: str, **parameters: str) -> Any:
+        return httpx.get(f"http://{self._prometheus}/api/v1/{what}", params=parameters, timeout=10).json()["data"]
 
     def _start_prometheus(self) -> None:
         document = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
@@ -94,7 +103,9 @@ class Monitored:
         for job in document["scrape_configs"]:
             job["static_configs"] = [{"targets": self._addresses if job["job_name"] == self._job else []}]
         listen = f"--web.listen-address={self._prometheus}"
-        self._start(0, "prometheus", document, f"--storage.tsdb.path={self._folder / 'tsdb'}", listen)
+        compose = yaml.safe_load((DEPLOY.parent / "docker-compose.yml").read_text())
+        features = [one for one in compose["services"]["prometheus"]["command"] if one.startswith("--enable-feature")]
+        self._start(0, "prometheus", document, f"--storage.tsdb.path={self._folder / 'tsdb'}", listen, *features)
 
     def _rules(self) -> Path:
         """The folder of the rules: the shipped ones, but for what does not wait."""

@@ -96,6 +96,7 @@ def deployed(
     rate: str = "1000000/second",
     access_log: AccessLog | None = None,
     log: Log = lambda *_: None,
+    spans: RequestSpans | None = None,
 ) -> Deployed:
     """As *serve* wires it; `rate`: of every caller; `log` takes what was answered."""
     store = key_store(folder, SystemClock())  # type: ignore[arg-type]
@@ -111,7 +112,7 @@ def deployed(
     gate = Gate(ring, rates=LocalRates(), default_rate=rate)
     limits = Limits(body_bytes=1 << 20, instances=1_000, retry_after_s=2)
     visitors = Visitors("private", origins=["https://shop.example.org"])
-    predicting = Predicting(endpoints, log, limits, RequestSpans(NoOpTracer()))
+    predicting = Predicting(endpoints, log, limits, spans or RequestSpans(NoOpTracer()))
     return Deployed(
         create_app(predicting, Health(), gate=gate, visitors=visitors, access_log=access_log),
         lean_protocol(LeanRoute(predicting, gate, visitors, access_log)),

@@ -9,8 +9,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from tests.unit.learning.drift.streams import published
 from tidemill.artifact import Reason
+from tidemill.settings import CommonSettings
 from tidemill.telemetry.of_versions import VERSIONS_TOLD
 from tidemill.telemetry.traceparent import format_traceparent
+from tidemill.telemetry.tracing import tracer_provider
+from tidemill.web.metrics import exposition
 from tidemill_inference import metrics
 from tidemill_inference.rest.request_checks import InstanceError, InvalidInstances
 from tidemill_inference.rest.tracing import RequestSpans
@@ -19,6 +22,7 @@ from tidemill_inference.versions import reporting
 from tidemill_inference.versions.offers import Offer, Outcome, Step
 
 RELEASE = format_traceparent(0xA, 0xB, True)
+SWAPPED = 'tidemill_model_swap_seconds_bucket{le="0.1",model="traced"}'
 
 
 @pytest.fixture
@@ -64,9 +68,30 @@ def test_a_refusal_is_a_failed_span_without_what_the_error_says(spans: InMemoryS
     assert not span.status.is_ok and "Jane" not in span.to_json()
 
 
-def test_a_version_from_outside_any_trace_makes_no_span(spans: InMemorySpanExporter) -> None:
-    reporting.tell("m", Step(Outcome.SWITCHED, Offer(published(), 0, True), Swap(None, 1, 1, 0, None)), {})
+def test_a_swap_from_outside_any_trace_has_one_of_its_own_and_what_is_loaded_at_the_start_has_none(
+    spans: InMemorySpanExporter,
+) -> None:
+    reporting.tell("m", Step(Outcome.SWITCHED, Offer(published(), 0, False), Swap(None, 1, 1, 0, None)), {})
     assert spans.get_finished_spans() == ()
+    reporting.tell("m", Step(Outcome.SWITCHED, Offer(published(), 0, True), Swap(None, 1, 1, 0, None)), {})
+    (span,) = spans.get_finished_spans()
+    assert span.parent is None
+
+
+def test_a_swap_is_recorded_though_its_release_was_not_and_its_time_leads_to_its_trace(
+    monkeypatch: pytest.MonkeyPatch, spans: InMemorySpanExporter
+) -> None:
+    provider = tracer_provider("inference", CommonSettings(trace_ratio=0))
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    monkeypatch.setattr(reporting, "get_tracer", provider.get_tracer)
+    for given, trace_id in ((format_traceparent(0xA, 0xB, False), 0xA), (None, None)):
+        offer = Offer(published(version=3, epoch=4), 1_700_000_000_000, True, given)
+        reporting.tell("traced", Step(Outcome.SWITCHED, offer, Swap(2, 3, 4, 0, 54)), {})
+        span = spans.get_finished_spans()[-1]
+        assert span.context is not None and trace_id in (None, span.context.trace_id)
+        text, _ = exposition("application/openmetrics-text")
+        (line,) = [one for one in text.decode().splitlines() if one.startswith(SWAPPED)]
+        assert f'trace_id="{span.context.trace_id:032x}"' in line
 
 
 def test_the_span_of_a_refused_request_does_not_hold_what_was_sent() -> None:

@@ -24,6 +24,7 @@ from opentelemetry.trace import (
 )
 from opentelemetry.util.types import AttributeValue
 
+from tidemill.telemetry.recorded import note_recorded
 from tidemill.telemetry.traceparent import parse_traceparent
 
 __all__ = ["MAX_LINKS", "failed", "linked_span", "links_of", "remote", "span_of"]
@@ -39,6 +40,7 @@ def span_of(
 ) -> Iterator[Span]:  # fmt: skip
     """A span that is current within the block. An exception that leaves the block is noted (`failed`) and passed on."""
     span = tracer.start_span(name, context, kind, attributes, links)
+    note_recorded(span)
     try:
         with use_span(span, record_exception=False, set_status_on_exception=False):
             yield span

@@ -37,6 +37,7 @@ from opentelemetry.util.types import Attributes, AttributeValue
 from tidemill.kafka.batch import Batch
 from tidemill.kafka.headers import TRACEPARENT, Headers, find
 from tidemill.settings import CommonSettings
+from tidemill.telemetry.kept import KEPT
 from tidemill.telemetry.span_file import SpanFileExporter
 from tidemill.telemetry.spans import MAX_LINKS, linked_span, remote
 from tidemill.telemetry.traceparent import (
@@ -61,7 +62,9 @@ MAX_SAMPLED = 10_000
 
 
 class LinkSampler(Sampler):
-    """Samples a root span that is linked to a sampled context; decides all others as `base` does."""
+    """Samples a root span that is linked to a sampled context, or that is to be kept (`KEPT`); decides all others as
+    `base` does.
+    """
 
     def __init__(self, base: Sampler) -> None:
         self._base = base
@@ -77,7 +80,8 @@ class LinkSampler(Sampler):
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
         """See `Sampler`."""
-        if links and any(link.context.trace_flags.sampled for link in links):
+        linked = links and any(link.context.trace_flags.sampled for link in links)
+        if linked or (attributes and KEPT in attributes):
             return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes, trace_state)
         return self._base.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
 

@@ -8,16 +8,21 @@ from functools import lru_cache
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 
+from tidemill.telemetry.recorded import exemplar_of
+
 __all__ = [
     "CERTIFICATE_EXPIRES",
     "CERTIFICATE_LOADS",
     "CONNECTIONS_CLOSED",
     "OTHER",
+    "SPANS_LEFT_OUT",
     "UNMATCHED",
     "exposition",
     "method_named",
     "requested",
 ]
+
+Observe = Callable[[float, dict[str, str] | None], None]
 
 UNMATCHED = "unmatched"
 """The path of a request that no route takes, or that is refused before the routes."""
@@ -34,6 +39,10 @@ ERRORS = Counter(
 )
 REFUSALS = Counter(
     "http_request_refusals", "HTTP requests answered with 400 to 499: theirs to mend.", ["method", "path", "status"]
+)
+SPANS_LEFT_OUT = Counter(
+    "tidemill_http_spans_left_out",
+    "Requests that failed or were refused and have no span, as there were too many in a second.",
 )
 CONNECTIONS_CLOSED = Counter(
     "tidemill_http_connections_closed",
@@ -64,16 +73,16 @@ def method_named(method: str) -> str:
     return method if method in _METHODS else OTHER
 
 
-def requested(method: str, path: str, status: int, seconds: float) -> None:
-    """Count a request. `path`: its template, or UNMATCHED."""
+def requested(method: str, path: str, status: int, seconds: float, trace_id: str | None = None) -> None:
+    """Count a request. `path`: its template, or UNMATCHED; `trace_id`: of its span, if that is recorded."""
     observe, counts = _of_request(method_named(method), path, status)
-    observe(seconds)
+    observe(seconds, exemplar_of(trace_id))
     for count in counts:
         count()
 
 
 @lru_cache(maxsize=1_024)
-def _of_request(method: str, path: str, status: int) -> tuple[Callable[[float], None], Sequence[Callable[[], None]]]:
+def _of_request(method: str, path: str, status: int) -> tuple[Observe, Sequence[Callable[[], None]]]:
     """A look-up of labels costs as much as all the rest."""
     for failed in ("500", "503"):
         ERRORS.labels(method, path, failed)  # a counter that begins at 1 has not increased, and no alert sees it

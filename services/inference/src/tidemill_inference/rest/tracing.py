@@ -10,9 +10,11 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Tracer
 
 from tidemill.kafka.headers import TRACEPARENT
+from tidemill.telemetry.kept import KeptSpans
 from tidemill.telemetry.spans import span_of
 from tidemill.telemetry.traceparent import format_traceparent, parse_traceparent, unsampled_traceparent
 from tidemill.telemetry.tracing import context_of, current_traceparent
+from tidemill.web.metrics import SPANS_LEFT_OUT
 from tidemill_inference.serving.serving import Predictions
 
 
@@ -27,6 +29,7 @@ class RequestSpans:
         """
         self._tracer = tracer
         self._ratio = ratio
+        self._kept = KeptSpans(tracer, SPANS_LEFT_OUT.inc)
 
     def unrecorded(self, header: bytes | None) -> bytes | None:
         """The traceparent that goes on from a request that is not recorded; None for one that is to be."""
@@ -40,6 +43,12 @@ class RequestSpans:
         """A SERVER span that is not current: who asked ends it."""
         parent = context_of([(TRACEPARENT, header)]) or Context()
         return self._tracer.start_span(name, context=parent, kind=SpanKind.SERVER)
+
+    def keep(self, name: str, header: bytes | None, seconds: float, request_id: str) -> Span | None:
+        """The span of a request that failed or was refused, and that began so many seconds ago: who asked ends it. None
+        where there are too many.
+        """
+        return self._kept.begin(name, header, seconds, {"tidemill.request_id": request_id})
 
     @contextmanager
     def span(self, name: str, header: bytes | None) -> Iterator[bytes]:

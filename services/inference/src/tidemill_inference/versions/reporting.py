@@ -9,9 +9,10 @@ from opentelemetry.trace import SpanKind, get_tracer
 
 from tidemill.artifact import ArtifactError, Reason
 from tidemill.contracts.events.platform import ModelVersion
-from tidemill.kafka.headers import TRACEPARENT
+from tidemill.telemetry.kept import KEPT, kept_context
+from tidemill.telemetry.recorded import exemplar_of, trace_id_of
 from tidemill.telemetry.spans import failed
-from tidemill.telemetry.tracing import context_of
+from tidemill.telemetry.traceparent import parse_traceparent
 from tidemill_inference import metrics
 from tidemill_inference.serving.serving import Swap
 from tidemill_inference.versions.offers import Outcome, Step
@@ -49,32 +50,36 @@ def tell(model: str, step: Step, refused: Mapping[int, Reason]) -> None:
         metrics.POSTPONED.labels(model).inc()
         _log.warning("version not loaded yet, tried again: %s", step.error, extra=about)
     elif step.swap is not None:
-        _tell_swap(model, event, step.swap)
         swap = {"from_version": step.swap.from_version, "ms_from_event_to_serving": step.swap.ms}
         _log.info("version serves", extra=about | swap)
-        _trace(model, step)
+        _tell_swap(model, event, step.swap, _trace(model, step))
 
 
-def _trace(model: str, step: Step) -> None:
+def _trace(model: str, step: Step) -> str | None:
     """The span of a swap, or of a refusal, as a child of the release's: from when the event was appended, if it came
-    while this process ran.
+    while this process ran. It is recorded whatever the release's is; gives the id of its trace. What a process loads as
+    it starts is no swap, and has a span where it can be told of which release it is.
     """
     assert step.offer is not None
-    event, parent = step.offer.event, context_of([(TRACEPARENT, step.offer.traceparent)])
-    if parent is None:
-        return
+    event, given = step.offer.event, step.offer.traceparent
+    if parse_traceparent(given) is None and not step.offer.live:
+        return None
     began = step.offer.appended_ms * 1_000_000 if step.offer.live else None
     about: dict[str, str | int] = {
         "tidemill.model_version": f"{model}:{event.champion.version}",
         "tidemill.epoch": event.epoch,
+        KEPT: "swap",
     }
+    parent = kept_context(given)
     span = get_tracer("tidemill").start_span(f"swap {model}", parent, SpanKind.CONSUMER, about, start_time=began)
+    trace_id = trace_id_of(span)
     if step.error is not None:
         failed(span, step.error)
     span.end()
+    return trace_id
 
 
-def _tell_swap(model: str, event: ModelVersion, swap: Swap) -> None:
+def _tell_swap(model: str, event: ModelVersion, swap: Swap, trace_id: str | None) -> None:
     metrics.MODEL_VERSION.labels(model).set(swap.to_version)
     metrics.MODEL_EPOCH.labels(model).set(swap.epoch)
     arms = (event.champion, event.challenger) if event.challenger else (event.champion,)
@@ -82,4 +87,4 @@ def _tell_swap(model: str, event: ModelVersion, swap: Swap) -> None:
     metrics.CHALLENGER_VERSION.labels(model).set(event.challenger.version if event.challenger else 0)
     metrics.CHALLENGER_SHARE.labels(model).set(event.challenger_share if event.challenger else 0.0)
     if swap.ms is not None:
-        metrics.SWAP_SECONDS.labels(model).observe(swap.ms / 1_000)
+        metrics.SWAP_SECONDS.labels(model).observe(swap.ms / 1_000, exemplar_of(trace_id))

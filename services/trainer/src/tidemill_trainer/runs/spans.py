@@ -9,7 +9,8 @@ from dataclasses import replace
 from opentelemetry.trace import Span, Tracer
 from opentelemetry.util.types import AttributeValue
 
-from tidemill.kafka.headers import TRACEPARENT, Headers
+from tidemill.kafka.headers import TRACEPARENT, Headers, find
+from tidemill.telemetry.kept import KEPT, kept_context
 from tidemill.telemetry.spans import span_of
 from tidemill.telemetry.tracing import context_of, current_traceparent
 from tidemill_trainer.runs.store import Claim
@@ -30,8 +31,10 @@ def run_span(tracer: Tracer, claim: Claim) -> Iterator[tuple[Span, Claim]]:
 
 @contextmanager
 def release_span(tracer: Tracer, model: str, headers: Headers | None) -> Iterator[Headers]:
-    """The span of one release; gives the headers that continue its trace on what is published."""
-    with span_of(tracer, f"release {model}", context=context_of(headers)) as span:
-        span.set_attribute("tidemill.model", model)
+    """The span of one release, recorded whatever the run's is; gives the headers that continue its trace on what is
+    published.
+    """
+    about: dict[str, AttributeValue] = {"tidemill.model": model, KEPT: "release"}
+    with span_of(tracer, f"release {model}", context=kept_context(find(headers, TRACEPARENT)), attributes=about):
         traceparent = current_traceparent()
         yield [(TRACEPARENT, traceparent)] if traceparent is not None else []

@@ -40,7 +40,7 @@ class Making:
             self._before()
         with self._around(self.batches) if self._around is not None else nullcontext():
             for piece in in_pieces(self.batches, PIECE):
-                with metrics.PROCESS_SECONDS.time(), metrics.stage("process"):
+                with metrics.processing(), metrics.stage("process"):
                     outputs = self._process(piece)
                 for output in outputs:
                     self.written[output.topic] += len(output)

@@ -23,6 +23,8 @@ from tidemill.access import Scope
 from tidemill.access.authorizer import NOBODY, Client, Gate, Refusal
 from tidemill.access.log.lines import AccessLog, Answer
 from tidemill.access.middleware import credential_of, refused
+from tidemill.telemetry.kept import answered
+from tidemill.telemetry.recorded import trace_id_of
 from tidemill.web.content import JSON
 from tidemill.web.instrument import REQUEST_ID, request_id_of
 from tidemill.web.metrics import requested
@@ -153,7 +155,7 @@ class LeanRoute:
         try:
             caller = self._gate.admit_at_once(call.credential, Scope.PREDICT, call.client, call.endpoint.spec.name)
         except Refusal as refusal:
-            _refuse(call, refusal)
+            self._refuse(call, refusal)
             return
         except Exception as error:  # noqa: BLE001 - of whatever kind: the log has it
             self._fail(call, error)
@@ -170,7 +172,7 @@ class LeanRoute:
         try:
             caller = await gate.admit(call.credential, Scope.PREDICT, call.client, call.endpoint.spec.name)
         except Refusal as refusal:
-            _refuse(call, refusal)
+            self._refuse(call, refusal)
         except Exception as error:  # noqa: BLE001 - of whatever kind: the log has it
             self._fail(call, error)
         else:
@@ -201,12 +203,24 @@ class LeanRoute:
         except Exception as error:  # noqa: BLE001 - of whatever kind: others wait behind this one
             self._fail(call, error)
 
+    def _refuse(self, call: _Call, refusal: Refusal) -> None:
+        self._keep(call)
+        call.caller, call.refused = refusal.caller, refusal.error
+        headers, content = refused(refusal, render_refusal(call.path, refusal))
+        _send(call, refusal.status, headers, content)
+
     def _fail(self, call: _Call, error: Exception) -> None:
+        self._keep(call)
         if isinstance(error, REFUSALS):
             problem = refusal(error, self._predicting.limits.retry_after_s)
             _finish(call, problem_response(call.path, problem))
         else:
             _finish(call, defect_response(call.path, call.request_id, error))
+
+    def _keep(self, call: _Call) -> None:
+        if call.span is None:
+            name, seconds = span_name(call.endpoint.spec.name), time.perf_counter() - call.started
+            call.span = self._predicting.spans.keep(name, call.traceparent, seconds, call.request_id)
 
 
 def _answer(call: _Call, part: Part) -> None:
@@ -220,25 +234,22 @@ def _answer(call: _Call, part: Part) -> None:
     _send(call, 200, headers, content)
 
 
-def _refuse(call: _Call, refusal: Refusal) -> None:
-    call.caller, call.refused = refusal.caller, refusal.error
-    headers, content = refused(refusal, render_refusal(call.path, refusal))
-    _send(call, refusal.status, headers, content)
-
-
 def _finish(call: _Call, response: Response) -> None:
     """Anything but an answer."""
     _send(call, response.status_code, response.headers, bytes(response.body))
 
 
 def _send(call: _Call, status: int, headers: Mapping[str, str], content: bytes) -> None:
+    trace_id = None
     if call.span is not None:
+        answered(call.span, status)
+        trace_id = trace_id_of(call.span)
         call.span.end()
         call.span = None
     lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
     lines.append(f"x-request-id: {call.request_id}\r\n")
     seconds = time.perf_counter() - call.started
-    requested("POST", PREDICT, status, seconds)
+    requested("POST", PREDICT, status, seconds, trace_id)
     call.reply(status, "".join(lines).encode("latin-1", "replace"), content)
     if call.access_log is not None:
         call.access_log.put(_answer_of(call, status, seconds, len(content)))
