@@ -133,9 +133,22 @@ KUBERNETES = (
         ),
         alerts=["TidemillTooFewReplicas"],
     ),
+)
+CERTIFICATES = (
     number(
         "Days that certificates hold",
-        "Those that cert-manager knows.",
+        "Those that our processes serve with.",
+        "short",
+        Query(
+            f"min by (job, file) (tidemill_certificate_expires_timestamp_seconds{HERE} - time()) / 86400",
+            "{{job}} {{file}}",
+        ),
+        alerts=["TidemillServedCertificateEnds"],
+        width=8,
+    ),
+    number(
+        "Days that certificates of cert-manager hold",
+        "Those that it knows, in Kubernetes.",
         "short",
         Query(
             f"min by (namespace, name) (certmanager_certificate_expiration_timestamp_seconds{HERE} - time()) / 86400",
@@ -144,10 +157,21 @@ KUBERNETES = (
         alerts=["TidemillCertificateEnds"],
         width=8,
     ),
+    number(
+        "Certificates that were refused",
+        "New files that could not be taken up, within half an hour; the one before goes on.",
+        "short",
+        Query(
+            f"sum by (job) (increase(tidemill_certificate_loads_total{here(outcome='refused')}[30m]))",
+            "{{job}}",
+        ),
+        alerts=["TidemillCertificateRefused"],
+        width=8,
+    ),
 )
 BOARD = Board(
     "tidemill-infrastructure",
     "Tidemill: infrastructure",
     "Machines, processes and, in Kubernetes, replicas. Brokers and stores have metrics and boards of their own.",
-    {"Machine": MACHINE, "Processes": PROCESSES, "Kubernetes": KUBERNETES},
+    {"Machine": MACHINE, "Processes": PROCESSES, "Kubernetes": KUBERNETES, "Certificates": CERTIFICATES},
 )
