@@ -52,6 +52,7 @@ def test_rest_is_ready_with_its_first_version_and_logs_what_it_answers(world: Wo
         assert logged["headers"]["traceparent"].decode()[3:35] == TRACE.decode()[3:35]
         datum = world.codec.decode_one(logged["input"], world.schemas.record(MODEL))
         assert (datum["event_id"], datum[FEATURE], datum["scheduled_at"]) == ("mine", 2.0, 1_357_035_300_000)
+        assert logged["caller"] is None  # where nobody is asked who it is
         other = next(row for row in found if row["event_id"] == several[1]["event_id"])
         assert other["key"] == several[1]["event_id"].encode()
 
@@ -185,6 +186,8 @@ def test_with_access_on_a_key_made_by_command_line_is_asked_for_and_a_revoked_on
     caller = f"key:{key.split('_')[1]}"
     assert set(logged) == {(401, None), (200, caller), (429, caller)}
     assert logged.count((200, caller)) == 3
+    predictions = until(lambda: rows if len(rows := world.predictions()) == 3 else None, 60, "they are logged")
+    assert {row["caller"] for row in predictions} == {caller}
 
 
 def access_lines(server: Process) -> list[tuple[int, str | None]]:

@@ -53,7 +53,7 @@ def test_every_route_stands_on_the_page_and_no_other() -> None:
 
 @pytest.mark.parametrize("name", sorted(READING))
 def test_a_command_that_reads_records_is_told_as_not_seen(name: str) -> None:
-    (row,) = (line for line in PAGE.splitlines() if f"`tidemill {name}`" in line)
+    (row,) = (line for line in PAGE.splitlines() if line.startswith("|") and f"`tidemill {name}`" in line)
     assert "**not here**" in row
     command: click.Command = cli
     for part in name.split():

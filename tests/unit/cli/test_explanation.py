@@ -53,6 +53,13 @@ def test_hashes_places_and_ids_stand_in_full_and_the_largest_share_comes_first()
     assert any(line.split()[:2] == ["wind", "missing"] for line in said)
 
 
+def test_who_asked_over_rest_is_told() -> None:
+    asked = replace(FOUND, prediction=FOUND.prediction | {"source": "rest", "caller": "key:3f2a9c01d4e7"})
+    assert "  asked by  key:3f2a9c01d4e7" in lines(asked)
+    assert as_dict(asked)["prediction"]["caller"] == "key:3f2a9c01d4e7"
+    assert not any("asked by" in line for line in lines(FOUND))
+
+
 def test_what_is_not_recorded_and_what_is_not_told_is_said() -> None:
     old = replace(FOUND, manifest=replace(FOUND.manifest, lineage=None), contributions=None, untold="it is a Loop")
     text = "\n".join(lines(old))

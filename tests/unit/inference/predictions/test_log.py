@@ -17,6 +17,7 @@ from tidemill.rows.field_rules import privacy_rule
 from tidemill_inference import metrics
 from tidemill_inference.entrypoints.serve import log_into
 from tidemill_inference.predictions.log import Entry, PredictionLog
+from tidemill_inference.predictions.records import RequestContext
 from tidemill_inference.settings import ServeSettings
 
 PARTITIONS = 7
@@ -65,12 +66,12 @@ class Only:
 def entry(*distances: float) -> Entry:
     one = endpoint(warm_predictor())
     instances = [{"event_id": f"e{d}", "tail_number": "N1", FEATURE: d} for d in distances]
-    return Entry(one, one.predict(instances), [TRACE] * len(instances))
+    return Entry(one, one.predict(instances), [RequestContext(TRACE)] * len(instances))
 
 
 def private_entry(rule: PrivacyRule, tail: str | None = "N14228") -> Entry:
     one = endpoint(warm_predictor(), privacy={"tail_number": rule})
-    return Entry(one, one.predict([{"event_id": "e1", "tail_number": tail, FEATURE: 5.0}]), [TRACE])
+    return Entry(one, one.predict([{"event_id": "e1", "tail_number": tail, FEATURE: 5.0}]), [RequestContext(TRACE)])
 
 
 def log_over(broker: Broker, size: int = 100) -> PredictionLog:
@@ -96,6 +97,27 @@ def test_what_is_put_is_written_with_its_input_its_key_and_its_trace() -> None:
     assert row["probability"] == pytest.approx(0.2, abs=1e-6)
     datum = codec().decode_one(row["input"], ROUTE.record)
     assert (datum[FEATURE], datum["scheduled_at"]) == (200.0, NOW_MS)
+
+
+def test_calls_that_are_written_together_keep_each_its_own_caller() -> None:
+    broker = Broker()
+    log = log_over(broker)
+    one = endpoint(warm_predictor())
+
+    def of(caller: str | None, *distances: float) -> Entry:
+        answered = one.predict([{"event_id": f"{caller} {d}", "tail_number": "N1", FEATURE: d} for d in distances])
+        return Entry(one, answered, [RequestContext(TRACE, caller)] * len(distances))
+
+    callers = ["key:000000000001", None, "token:ada", "key:000000000002", "key:000000000001"]
+    for caller in callers:  # before it runs: it takes all of them at once
+        log.put(of(caller, 1.0, 2.0))
+    log.start()
+    until(lambda: len(broker.records) == 2 * len(callers), 5, "all are written")
+    log.close(5)
+    rows = codec().decode([value for _, value, _ in broker.records], ROUTE.prediction).rows.to_pylist()
+    assert [row["caller"] for row in rows] == [caller for caller in callers for _ in range(2)]
+    assert all(row["event_id"].startswith(f"{row['caller']} ") for row in rows)
+    assert len({row["prediction_id"] for row in rows}) == len(rows)
 
 
 @pytest.mark.parametrize("kind", ["hash", "drop", "mask"])
@@ -199,6 +221,6 @@ def test_the_log_can_be_switched_off(switch: Any, written: int) -> None:
     put = log_into(log, ServeSettings(prediction_log=switch))
     one = entry(1.0)
     log.start()
-    put(one.endpoint, one.answered, [TRACE])
+    put(one.endpoint, one.answered, [RequestContext(TRACE)])
     log.close(5)
     assert len(broker.records) == written

@@ -84,6 +84,17 @@ def find(topics: Topics, wanted: str, key: str | None = None) -> Path | None:
     return find_path(topics, "m", wanted, key, 1_600_000_000_000, "event_id")  # type: ignore[arg-type]
 
 
+def test_a_prediction_tells_who_asked_for_it_where_somebody_did(topics: Topics) -> None:
+    asked = prediction(source="rest", caller="key:3f2a9c01d4e7", input_partition=None, input_offset=None)
+    topics.records["predictions"].clear()
+    for offset, datum in ((9, asked), (10, prediction(caller=None))):
+        topics.add("predictions", offset, PREDICTED_AT + offset, datum)
+    path = find(topics, "e1")
+    assert path is not None
+    facts = [step.facts for step in path.steps if step.stage == "prediction"]
+    assert [fact.get("caller") for fact in facts] == ["key:3f2a9c01d4e7", None]
+
+
 def test_the_stations_stand_in_the_order_of_their_times_with_their_places(topics: Topics) -> None:
     path = find(topics, "e1")
     assert path is not None

@@ -173,6 +173,8 @@ def _add_prediction(path: Path, record: Record) -> None:
     if datum["input_offset"] is not None:
         facts["input"] = f"clean/{datum['input_partition']}/{datum['input_offset']}"
     path.epochs[datum["epoch"]] = datum["version"]
+    if datum.get("caller") is not None:
+        facts["caller"] = datum["caller"]
     path.add("prediction", record, facts | outputs)
 
 

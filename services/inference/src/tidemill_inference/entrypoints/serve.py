@@ -147,8 +147,8 @@ def _prediction_log(platform: Platform, settings: ServeSettings) -> PredictionLo
 def log_into(log: PredictionLog, settings: ServeSettings) -> LogPredictions:
     """What takes every answered prediction: the log, or nothing where the settings say so."""
     if settings.prediction_log == "off":
-        return lambda endpoint, answered, traceparents: None
-    return lambda endpoint, answered, traceparents: log.put(Entry(endpoint, answered, traceparents))
+        return lambda endpoint, answered, contexts: None
+    return lambda endpoint, answered, contexts: log.put(Entry(endpoint, answered, contexts))
 
 
 def _cache(settings: ServeSettings, platform: Platform) -> ScoreCache | None:

@@ -29,7 +29,7 @@ def prediction_rows(
     """Rows of the prediction record of the model's task, one per score. A trial must be complete (`BothArms`).
 
     `predicted_at_ms`: one time for all, or one a row. `inputs`: `input_partition` and `input_offset` (stream) or
-    `input` (rest); what is left out is null.
+    `input` and `caller` (rest); what is left out is null.
     """
     serving = predictions.serving
     n = len(prediction_ids)

@@ -24,6 +24,7 @@ from tidemill.kafka.client.partitioner import partition_of
 from tidemill.kafka.headers import TRACEPARENT, Headers
 from tidemill_inference import metrics
 from tidemill_inference.predictions.log_rows import batches, encoded, joined
+from tidemill_inference.predictions.records import RequestContext
 from tidemill_inference.predictions.trial_reports import ReportWriter
 from tidemill_inference.rest.dataplane import Answered, ModelEndpoint
 from tidemill_inference.serving.serving import Predictions
@@ -66,11 +67,11 @@ class Producers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The predictions of one call, with a traceparent for each."""
+    """The predictions of one call, each with the context of its request."""
 
     endpoint: ModelEndpoint
     answered: Answered
-    traceparents: Sequence[bytes]
+    contexts: Sequence[RequestContext]
 
 
 class PredictionLog:
@@ -182,8 +183,10 @@ class PredictionLog:
         endpoint = entries[0].endpoint
         route = replace(self._routes[model], record=endpoint.record)  # by which it was asked, whatever is at work now
         answered = joined([entry.answered for entry in entries])
+        contexts = [context for entry in entries for context in entry.contexts]
         try:
-            values = encoded(answered, _times_ms(entries), route, self._codec)
+            callers = [context.caller for context in contexts]
+            values = encoded(answered, _times_ms(entries), callers, route, self._codec)
         except (RetryLater, ValueError) as error:
             if len(entries) > 1:
                 for entry in entries:
@@ -194,9 +197,8 @@ class PredictionLog:
             return
         keys = endpoint.keys(answered.records)
         places: Sequence[bytes | None] = answered.places or [None] * len(answered)
-        traceparents = [traceparent for entry in entries for traceparent in entry.traceparents]
-        for value, key, place, traceparent in zip(values, keys, places, traceparents, strict=True):
-            self._produce(route.predictions_topic, model, value, key, [(TRACEPARENT, traceparent)], place)
+        for value, key, place, context in zip(values, keys, places, contexts, strict=True):
+            self._produce(route.predictions_topic, model, value, key, [(TRACEPARENT, context.traceparent)], place)
 
     def _complete(self, predictions: Predictions) -> None:
         """Ask the arm of a trial that did not answer, here, where no request waits for it. While the log falls behind

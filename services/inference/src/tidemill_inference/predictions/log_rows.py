@@ -43,8 +43,12 @@ def joined(answered: Sequence[Answered]) -> Answered:
     )
 
 
-def encoded(answered: Answered, times_ms: Sequence[int], route: Route, codec: Codec) -> list[bytes]:
-    """The values, one a row, each predicted at its time. A trial is complete. Raises ValueError, RetryLater."""
+def encoded(
+    answered: Answered, times_ms: Sequence[int], callers: Sequence[str | None], route: Route, codec: Codec
+) -> list[bytes]:
+    """The values, one a row, each predicted at its time for its caller. A trial is complete. Raises ValueError,
+    RetryLater.
+    """
     inputs = answered.records.encode(codec, route.record)
     rows = prediction_rows(
         answered.predictions,
@@ -54,6 +58,7 @@ def encoded(answered: Answered, times_ms: Sequence[int], route: Route, codec: Co
         source=REST,
         predicted_at_ms=times_ms,
         input=pa.array(inputs, pa.binary()),
+        caller=pa.array(callers, pa.string()),
     )
     return codec.encode(rows, route.prediction, topic=route.predictions_topic)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
@@ -12,6 +12,15 @@ from tidemill.codec import Codec
 from tidemill.contracts.schemas.catalog import Schema
 
 TIME = pa.timestamp("ms", tz="UTC")
+
+
+class RequestContext(NamedTuple):
+    """Whose request it was: the traceparent that goes on from it, and the caller as the gate calls it; None where
+    nobody is asked who it is.
+    """
+
+    traceparent: bytes
+    caller: str | None = None
 
 
 class Records(Protocol):

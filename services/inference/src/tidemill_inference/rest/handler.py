@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from tidemill.access import Caller, Scope
 from tidemill.json.values import cut
 from tidemill.telemetry.logs import model_version
+from tidemill_inference.predictions.records import RequestContext
 from tidemill_inference.rest.dataplane import Answered, ModelEndpoint, Prepared
 from tidemill_inference.rest.problems import Problem, refusing
 from tidemill_inference.rest.scheduling.cold_load import WantedModels
@@ -104,15 +105,16 @@ class Predicting:
         """Predict for what `prepare` makes of the request, `size` instances; the answers and the headers that go
         with them. Raises Problem.
         """
+        caller = request.scope.get("state", {}).get("caller")
         given = request.headers.get("traceparent", "").encode("latin-1", "replace")
         traceparent = self.spans.unrecorded(given)
         if traceparent is None:
             with self.spans.span(span_name(endpoint.spec.name), given) as traceparent:
                 answered = await self._predict(endpoint, prepare, size)
-                self._note(endpoint, answered, traceparent)
+                self._note(endpoint, answered, RequestContext(traceparent, caller))
         else:
             answered = await self._predict(endpoint, prepare, size)
-            self._note(endpoint, answered, traceparent)
+            self._note(endpoint, answered, RequestContext(traceparent, caller))
         request.state.traceparent = traceparent
         return answered, headers_of(answered.predictions, traceparent)
 
@@ -127,9 +129,9 @@ class Predicting:
     def _new_batcher(self, endpoint: ModelEndpoint) -> MicroBatcher:
         return MicroBatcher(endpoint, self._log, self.scheduler, self._together)
 
-    def _note(self, endpoint: ModelEndpoint, answered: Answered, traceparent: bytes) -> None:
+    def _note(self, endpoint: ModelEndpoint, answered: Answered, context: RequestContext) -> None:
         model_version.set(note_version(get_current_span(), answered.predictions))
-        self._log(endpoint, answered, [traceparent] * len(answered))
+        self._log(endpoint, answered, [context] * len(answered))
 
     async def _cached(self, endpoint: ModelEndpoint, prepare: Callable[[], Prepared]) -> Answered:
         """Predict by the cache where it knows all rows, else by the model. A trial is never cached: both arms are to

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -13,9 +15,11 @@ from fastapi.testclient import TestClient
 from opentelemetry.trace import NoOpTracer
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from tests.unit.inference.rest.test_protocol import JSON, ONE, exchange, request_of, told
+from tests.unit.inference.rest.test_protocol import GOOD, JSON, ONE, exchange, request_of, told
 from tests.unit.inference.rest_app import Deployed, deployed, served, shipped_endpoints
 from tidemill.service import Health
+from tidemill_inference.predictions.records import RequestContext
+from tidemill_inference.rest.dataplane import Answered, ModelEndpoint
 from tidemill_inference.rest.handler import Limits, Predicting
 from tidemill_inference.rest.protocols.v1 import add_v1
 from tidemill_inference.rest.protocols.v2 import add_v2
@@ -64,6 +68,30 @@ def test_a_key_of_before_asks_for_every_model_on_both_ways(world: World) -> None
         for way in (world.lean, world.whole):
             ((line, _, body),) = exchange(way, asked(model, world.service.key))
             assert line.split()[1] in (b"200", b"422"), body  # the body is MINE's
+
+
+def test_both_ways_log_who_asked_each_prediction_those_that_are_scored_together_too(tmp_path: Path) -> None:
+    logged: list[tuple[str, str | None]] = []
+
+    def log(endpoint: ModelEndpoint, answered: Answered, contexts: Sequence[RequestContext]) -> None:
+        logged.extend(zip(answered.event_ids, [context.caller for context in contexts], strict=True))
+
+    service = deployed(shipped_endpoints([MINE]), tmp_path, log=log)
+    keys = [service.new_key("predict") for _ in range(4)]
+
+    def ask(way: str, number: int) -> None:
+        key = keys[number // 2 % len(keys)]
+        instances = [{**GOOD, "event_id": f"{key[3:15]} {number} {n}"} for n in range(number % 3 + 1)]
+        body = json.dumps({"instances": instances}).encode()
+        ((line, _, told),) = exchange(way, request_of(body, f"X-API-Key: {key}", JSON))
+        assert line.split()[1] == b"200", told
+
+    slow = replace(service, protocol=HttpToolsProtocol)
+    with served(service) as lean, served(slow) as whole, ThreadPoolExecutor(8) as pool:
+        list(pool.map(ask, [lean, whole] * 30, range(60)))
+    assert len(logged) == sum(number % 3 + 1 for number in range(60))
+    assert [caller for _, caller in logged] == [f"key:{event_id.split()[0]}" for event_id, _ in logged]
+    assert len({caller for _, caller in logged}) == len(keys)
 
 
 def routes_of_models() -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from tests.support.metric_values import value_of
 from tests.unit.inference.fakes import FEATURE, MODEL, NOW_MS, ToyModel, endpoint, event
 from tidemill.artifact import ArtifactError
 from tidemill_inference import metrics
+from tidemill_inference.predictions.records import RequestContext
 from tidemill_inference.rest.dataplane import Answered, ModelEndpoint
 from tidemill_inference.rest.request_checks import InvalidInstances
 from tidemill_inference.rest.scheduling.micro_batcher import ENOUGH, MicroBatcher, Part
@@ -44,14 +45,15 @@ class World:
         self.endpoint = endpoint(predictor)
         self.batcher = MicroBatcher(self.endpoint, self.log, Scheduler())
 
-    def log(self, of: ModelEndpoint, answered: Answered, traceparents: Any) -> None:
-        self.logged.append((answered.event_ids, list(traceparents)))
+    def log(self, of: ModelEndpoint, answered: Answered, contexts: Any) -> None:
+        self.logged.append((answered.event_ids, [context.traceparent for context in contexts]))
 
     async def ask(self, *distances: float) -> list[float]:
         """The probabilities for one request; its trace is named after its first distance."""
         checked = self.endpoint.check([{"event_id": f"e{d}", FEATURE: d} for d in distances])
         answered: asyncio.Future[Part | Exception] = asyncio.get_running_loop().create_future()
-        self.batcher.join(checked, f"t{distances[0]}".encode(), answered.set_result)
+        context = RequestContext(f"t{distances[0]}".encode())
+        self.batcher.join(checked, context, answered.set_result)
         part = await answered
         if isinstance(part, Exception):
             raise part
@@ -152,7 +154,7 @@ def test_a_client_that_cannot_be_answered_leaves_no_other_without_an_answer(capl
     world = World(Counting())
 
     async def run() -> list[float]:
-        world.batcher.join(world.endpoint.check([{FEATURE: 50.0}]), b"", gone)
+        world.batcher.join(world.endpoint.check([{FEATURE: 50.0}]), RequestContext(b""), gone)
         return await world.ask(100.0)
 
     assert asyncio.run(run()) == [pytest.approx(0.1)]
@@ -184,7 +186,9 @@ def order_of(*asked: tuple[str, bool, int]) -> list[str]:
         for name, _, number in asked:
             world, batcher = batchers[name]
             for _ in range(number):
-                batcher.join(world.endpoint.check([{FEATURE: 1.0}]), b"", lambda _, name=name: done(name))
+                batcher.join(
+                    world.endpoint.check([{FEATURE: 1.0}]), RequestContext(b""), lambda _, name=name: done(name)
+                )
         await asyncio.wait_for(ended, 10)
 
     asyncio.run(run())
@@ -213,7 +217,7 @@ def test_while_one_model_alone_is_asked_it_waits_for_no_rounds() -> None:
     async def run() -> None:
         checked = world.endpoint.check([{FEATURE: 1.0}])
         for _ in range(9):
-            world.batcher.join(checked, b"", lambda _: order.append("answer"))
+            world.batcher.join(checked, RequestContext(b""), lambda _: order.append("answer"))
         asyncio.get_running_loop().call_soon(order.append, "next")
         await asyncio.sleep(0)
 

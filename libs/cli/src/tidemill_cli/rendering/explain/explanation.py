@@ -64,6 +64,7 @@ def _prediction(found: Explanation) -> list[str]:
     return [
         f"prediction {datum['prediction_id']} of {found.model}, event {datum['event_id']}",
         f"  {datum['source']}, {moment}, version {datum['version']} as {datum['arm']} at epoch {datum['epoch']}",
+        *([f"  asked by  {caller}"] if (caller := datum.get("caller")) else []),
         f"  traces    {', '.join(found.traces) or 'none'}",
     ]
 

@@ -29,6 +29,7 @@ from tidemill.web.content import JSON
 from tidemill.web.instrument import REQUEST_ID, request_id_of
 from tidemill.web.metrics import requested
 from tidemill.web.visitors import Visitors
+from tidemill_inference.predictions.records import RequestContext
 from tidemill_inference.rest.body import parse_instances
 from tidemill_inference.rest.dataplane import ModelEndpoint
 from tidemill_inference.rest.handler import Predicting, headers_of
@@ -192,7 +193,8 @@ class LeanRoute:
             call.span = predicting.spans.start(span_name(endpoint.spec.name), call.traceparent)
             onward = traceparent_of(call.span)
         call.onward = onward
-        predicting.batcher(endpoint).join(checked, onward, lambda found: self._done(call, found))
+        context = RequestContext(onward, call.caller)
+        predicting.batcher(endpoint).join(checked, context, lambda found: self._done(call, found))
 
     def _done(self, call: _Call, found: Part | Exception) -> None:
         try:

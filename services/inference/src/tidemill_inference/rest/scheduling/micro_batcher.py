@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from tidemill_inference import metrics
+from tidemill_inference.predictions.records import RequestContext
 from tidemill_inference.rest.dataplane import Answered, Checked, ModelEndpoint
 from tidemill_inference.rest.scheduling.scheduler import Scheduler
 from tidemill_inference.serving.serving import Serving
@@ -21,7 +22,7 @@ from tidemill_inference.serving.serving import Serving
 ENOUGH = 32
 """So many instances are not kept waiting for more: it takes the event loop for a millisecond or so."""
 
-Log: TypeAlias = Callable[[ModelEndpoint, Answered, Sequence[bytes]], object]
+Log: TypeAlias = Callable[[ModelEndpoint, Answered, Sequence[RequestContext]], object]
 
 _log = logging.getLogger(__name__)
 
@@ -42,14 +43,14 @@ Done: TypeAlias = Callable[[Part | Exception], object]
 class _Batch:
     """`apart`: it could not be answered as a whole."""
 
-    entries: deque[tuple[Checked, bytes, Done]] = field(default_factory=deque)
+    entries: deque[tuple[Checked, RequestContext, Done]] = field(default_factory=deque)
     rows: int = 0
     apart: bool = False
 
 
 class MicroBatcher:
-    """One model's small requests. `log` takes what was answered, with a traceparent for each row; `most` instances are
-    in one call. When that is, `scheduler` says.
+    """One model's small requests. `log` takes what was answered, with the context of its request for each row; `most`
+    instances are in one call. When that is, `scheduler` says.
     """
 
     def __init__(self, endpoint: ModelEndpoint, log: Log, scheduler: Scheduler, most: int = ENOUGH) -> None:
@@ -59,7 +60,7 @@ class MicroBatcher:
         self._most = most
         self._waiting: deque[_Batch] = deque()
 
-    def join(self, request: Checked, traceparent: bytes, done: Done) -> None:
+    def join(self, request: Checked, context: RequestContext, done: Done) -> None:
         """Answer a request soon. `done`, which must not raise, is called on the event loop with its part, or with what
         `ModelEndpoint.predict_checked` raises for this request alone.
         """
@@ -70,7 +71,7 @@ class MicroBatcher:
             batch = _Batch()
             self._waiting.append(batch)
             scheduler.put(model, self._begin)
-        batch.entries.append((request, traceparent, done))
+        batch.entries.append((request, context, done))
         batch.rows += len(request.ids)
         if batch.rows >= self._most and not scheduler.several:
             scheduler.begin_all(model)
@@ -107,22 +108,22 @@ class MicroBatcher:
             start = stop
         return True
 
-    def _answer_alone(self, request: Checked, traceparent: bytes, done: Done) -> None:
+    def _answer_alone(self, request: Checked, context: RequestContext, done: Done) -> None:
         try:
             answered = self._endpoint.predict_checked([request])
         except Exception as error:  # noqa: BLE001 - whoever asked gets it
             _hand_over(done, error)
             return
-        self._log(self._endpoint, answered, [traceparent] * len(request.ids))
+        self._log(self._endpoint, answered, [context] * len(request.ids))
         _hand_over(done, Part(answered, 0, len(request.ids)))
 
 
 def never_raising(log: Log) -> Log:
     """`log`, whose failure keeps nobody from an answer: what is lost then is counted, and told with the reason."""
 
-    def guarded(endpoint: ModelEndpoint, answered: Answered, traceparents: Sequence[bytes]) -> None:
+    def guarded(endpoint: ModelEndpoint, answered: Answered, contexts: Sequence[RequestContext]) -> None:
         try:
-            log(endpoint, answered, traceparents)
+            log(endpoint, answered, contexts)
         except Exception:  # noqa: BLE001 - whatever it is, whoever asked gets the answer
             metrics.LOG_LOST.labels(endpoint.spec.name, "defect").inc(len(answered))
             _log.exception("REST predictions cannot be logged", extra={"model": endpoint.spec.name})
