@@ -38,7 +38,7 @@ EDGES = {
     "trainer": (
         "renewal.py", "single_run.py",
         "admission/request_reader.py", "collect/collector.py", "collect/opening.py", "collect/positions.py",
-        "mlflow/*", "migrations/*",
+        "mlflow/*", "migrations/*", "notify/reader.py",
         "release/published.py", "release/releaser.py", "release/topic_reader.py", "release/trial/evaluator.py",
         "release/trial/follower.py", "runs/outbox.py", "training/process_main.py",
     ),
@@ -49,7 +49,7 @@ PURE_LIBS = {"expectations", "learning"}
 
 CLIENTS = {
     "confluent_kafka", "aiokafka", "faust", "mode", "tidemill.kafka", "tidemill.service.server",
-    "fastapi", "starlette", "uvicorn", "httpx", "requests", "aiohttp",
+    "fastapi", "starlette", "uvicorn", "httpx", "httpx2", "tidemill.notify.channels", "requests", "aiohttp",
     "redis", "limits", "mlflow",
 }  # fmt: skip
 VALUE_TYPES = {

@@ -14,8 +14,8 @@ BOUNDED_BY = {
     "the topics of the contract": {"topic", "role", "group"},
     "partitions": {"partition"},
     "names in the code": {
-        "action", "arm", "cause", "detector", "failure", "helper", "kind", "outcome", "reason", "sealed", "service",
-        "source", "stage", "state",
+        "action", "arm", "cause", "channel", "detector", "failure", "helper", "kind", "outcome", "reason", "sealed",
+        "service", "source", "stage", "state",
     },
     "HTTP: templates of paths, known methods, statuses that are answered": {"path", "method", "status"},
     "OfVersions, which forgets old ones": {"version"},

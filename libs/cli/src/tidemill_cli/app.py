@@ -50,6 +50,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Database, topics, artifacts and tables to a second place; list, verify, expire.",
     ),
     "restore": ("platform.restore", "restore", "A platform out of a backup: the same versions, the same answers."),
+    "notify": ("platform.notify", "notify", "Try the channels by which people are told of the loop."),
     "release": ("models.release", "release", "What is on trial; approve, promote, reject, roll back."),
     "retrain": ("models.retrain", "retrain", "Ask for a new version and wait for the verdict."),
     "backtest": ("models.backtest", "backtest", "What would Tidemill have done with a file, or a topic's past?"),

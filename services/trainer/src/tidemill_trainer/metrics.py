@@ -78,3 +78,10 @@ MIXTURES = Counter(
 TAKEOVERS = Counter(
     "tidemill_trainer_takeovers_total", "Versions that proved better in label time than the one that served.", ["model"]
 )
+NOTICES = Counter(
+    "tidemill_trainer_notices_total",
+    "Notices by what came of them: sent, digested (told in a digest), failed (one attempt), overdue, given_up.",
+    ["channel", "outcome"],
+)
+NOTICES_WAITING = Gauge("tidemill_trainer_notices_waiting", "Notices that a channel has not taken.", ["channel"])
+NOTIFY_FAILING = Gauge("tidemill_trainer_notify_failing", "1 while a channel's last attempt has failed.", ["channel"])

@@ -7,13 +7,13 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from tidemill.settings import CommonSettings
+from tidemill.notify.settings import NotifySettings
 
-Part = Literal["collect", "assess", "admit", "train", "release", "publish"]
-PARTS: tuple[Part, ...] = ("collect", "assess", "admit", "train", "release", "publish")
+Part = Literal["collect", "assess", "admit", "train", "release", "publish", "notify"]
+PARTS: tuple[Part, ...] = ("collect", "assess", "admit", "train", "release", "publish", "notify")
 
 
-class TrainerSettings(CommonSettings):
+class TrainerSettings(NotifySettings):
     """The trainer's own settings (`TIDEMILL_*`)."""
 
     parts: Annotated[tuple[Part, ...], NoDecode] = Field(

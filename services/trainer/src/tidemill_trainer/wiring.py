@@ -35,6 +35,7 @@ from tidemill_trainer.collect.calendar import Calendar
 from tidemill_trainer.collect.collector import Collector, CollectorContext
 from tidemill_trainer.collect.opening import open_tables, place_of, table_uri, topic_partitions, with_absolute_places
 from tidemill_trainer.footprint import share_one_heap
+from tidemill_trainer.notify.wiring import NotifyContext, notify_loops
 from tidemill_trainer.part_threads import Parts
 from tidemill_trainer.release.audit import ReleaseAudit
 from tidemill_trainer.release.published import Published
@@ -158,6 +159,13 @@ def build(
     assessed = partial(_assessment, settings, store, label_times, admission, published, tracer)
     assessments = [assessed(model.spec) for model in models]
     assess = Assess(assessments, releaser.caught_up, stop, _heartbeat(health, settings, "assess"))
+    notifying = notify_loops(
+        NotifyContext(
+            settings=settings, contract=contract, counts=counts, engine=engine, clock=clock, specs=specs,
+            serves=lambda model: published.current(model) is not None, stop=stop,
+            heartbeat=_heartbeat(health, settings, "notify"),
+        )
+    )  # fmt: skip
     renewal = Renewal(settings, contract, specs, collector, places, releasable, assess, assessed)
     health.add_ready("starting", lambda: None)
     health.add_ready("database", store.ping)
@@ -171,11 +179,13 @@ def build(
         "admit": (requests.run, lambda: None),
         "assess": (assess.run, lambda: None),
         "publish": (outbox.run, lambda: None),
+        "notify": (notifying.pop("notify"), lambda: None),
     }
     for part in settings.parts:
         health.add_ready(part, loops[part][1])
     running: dict[str, Callable[[], None]] = {part: loops[part][0] for part in loops if part in settings.parts}
-    return running | {"contract": partial(watch.run, stop)}
+    channels = notifying if "notify" in settings.parts else {}
+    return running | channels | {"contract": partial(watch.run, stop)}
 
 
 def _assessment(

@@ -14,7 +14,12 @@ TOPIC, GROUP, TRANSACTIONAL_ID = "topic", "group", "transactional-id"
 
 _GROUPS: Final[Mapping[str, tuple[tuple[str, bool], ...]]] = {
     "validator": (("validator-", True),),
-    "trainer": (("trainer-collect", False), ("trainer-admit", False), ("trainer-release", False)),
+    "trainer": (
+        ("trainer-collect", False),
+        ("trainer-admit", False),
+        ("trainer-release", False),
+        ("trainer-notify", False),
+    ),
     "inference": (("inference-", True),),
     "drift": (("drift-profile-", True), ("drift-detect-", True)),
 }

@@ -84,6 +84,10 @@ class TopicReader:
         except KafkaException as error:
             raise RetryLater(f"a position cannot be committed: {error.args[0].str()}") from error
 
+    def topic_id(self, message: Message) -> str:
+        """The id of the topic that a record is of; empty where brokers tell none."""
+        return self._marks.get(position(message)[:2], Mark()).topic_id
+
     def rewind(self, messages: list[Message]) -> None:
         """Read these records, the last ones that were given, again next."""
         from confluent_kafka import KafkaException, TopicPartition

@@ -94,6 +94,46 @@ newly labelled rows were taken; `taken`: rows of the next one that were, too; `r
 `revision` grows with every change.
 """
 
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("notice_id", String(64), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("notice", JSON, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("sent_at", BigInteger),
+    UniqueConstraint("notice_id", "channel", name="notices_once_by_channel"),
+    Index("notices_waiting", "channel", "sent_at", "kind", "id"),
+)
+"""What people are told, once for each channel; `sent_at`: when it was taken, alone or in a digest. `next_at`: one that
+was refused is not tried again before.
+"""
+
+notice_positions = Table(
+    "notice_positions",
+    metadata,
+    Column("topic", String(249), primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("topic_id", String(64), nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("begun_at", BigInteger, nullable=False),
+)
+"""How far the topics have been taken for notices: written with these, in one transaction."""
+
+notice_rates = Table(
+    "notice_rates",
+    metadata,
+    Column("channel", String(16), primary_key=True),
+    Column("kind", String(32), primary_key=True),
+    Column("full_at", BigInteger, nullable=False),
+)
+"""When a channel's token bucket for a kind is full again (ms): a restart does not fill it."""
+
 takeovers = Table(
     "takeovers",
     metadata,

@@ -1,0 +1,60 @@
+"""Notices to web hooks: JSON that is signed, and what Slack takes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+
+from tidemill.notify.http import Http
+from tidemill.notify.notice import TITLE, Notice, limited, one_line
+from tidemill.notify.signature import signed_headers
+
+__all__ = ["SlackChannel", "WebhookChannel"]
+
+JSON = {"content-type": "application/json", "user-agent": "tidemill"}
+
+
+class WebhookChannel:
+    """Each notice as `Notice.message` has it, signed anew at each attempt."""
+
+    def __init__(self, url: str, secret: str, timeout_s: float, now: Callable[[], float] = time.time) -> None:
+        self._url, self._secret, self._now = url, secret, now
+        self._http = Http(timeout_s, (url, secret), now)
+
+    def send(self, notice: Notice) -> str:
+        """As `Channel` has it: any 2xx is well."""
+        body = json.dumps(notice.message(), ensure_ascii=False).encode()
+        headers = signed_headers(self._secret, notice.notice_id, int(self._now()), body)
+        return f"HTTP {self._http.ask('POST', self._url, JSON | headers, body).status}"
+
+    def close(self) -> None:
+        """Release connections."""
+        self._http.close()
+
+
+class SlackChannel:
+    """Each notice as a text of Slack's own form. Nothing in it mentions anybody: what begins a mention is escaped."""
+
+    def __init__(self, url: str, timeout_s: float) -> None:
+        self._url = url
+        self._http = Http(timeout_s, (url,))
+
+    def send(self, notice: Notice) -> str:
+        """As `Channel` has it."""
+        body = json.dumps({"text": slack_text(notice)}, ensure_ascii=False).encode()
+        return f"HTTP {self._http.ask('POST', self._url, JSON, body).status}"
+
+    def close(self) -> None:
+        """Release connections."""
+        self._http.close()
+
+
+def slack_text(notice: Notice) -> str:
+    """Title in bold, then the lines; &, < and > as Slack wants them."""
+    title = _escaped(limited(one_line(notice.title), TITLE)).replace("*", "∗")
+    return f"*{title}*\n{_escaped(notice.plain())}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,1 @@
+"""*notify*: what the loop does, told to people; kept in SQL until each channel has taken it."""
