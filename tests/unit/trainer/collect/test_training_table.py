@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -104,6 +105,18 @@ def test_compaction_changes_neither_rows_nor_ends_and_the_writer_goes_on(tmp_pat
     writer.append(events(12, 1), {(CLEAN, 0): 13})
     assert offsets(tmp_path) == list(range(13))
     assert table(tmp_path).ends() == {(CLEAN, 0): 13}
+
+
+def test_a_compaction_that_another_writer_was_faster_than_leaves_all_to_the_next_time(tmp_path: Path) -> None:
+    writer = table(tmp_path)
+    for first in range(0, 12, 3):
+        writer.append(events(first, 3), {(CLEAN, 0): first + 3})
+    DeltaTable(str(tmp_path / "table")).delete('"_offset" = 4')
+    writer.compact()
+    assert sum(kind.rows for kind in writer.counts().values()) == 11, "it has taken the newest snapshot"
+    writer.append(events(12, 1), {(CLEAN, 0): 13})
+    writer.compact()
+    assert offsets(tmp_path) == [n for n in range(13) if n != 4]
 
 
 def test_the_log_is_checkpointed_and_ends_survive_it(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from tidemill_learning.lineage.revision import code_revision
 from tidemill_learning.mixture.member import Member
 from tidemill_learning.reference import reference_bytes
 from tidemill_learning.training.train import Repeat, Trained, train
+from tidemill_operations.erase.acts import told_erased
 from tidemill_operations.platform import PlatformView
 from tidemill_operations.reproduce.differences import Remark, remarks
 from tidemill_operations.reproduce.kafka_rows import KafkaRows, Told, kept, read_rows
@@ -87,7 +88,7 @@ def reproduce(platform: PlatformView, model: str, number: int, told: Told) -> Re
     else:
         compared.append(Compared("model", found.manifest.files[MODEL_FILE], ""))
     if not compared[0].agrees:
-        noticed = [*_other_rows(found, rows, data_set), *noticed]
+        noticed = [*_erased(platform, found), *_other_rows(found, rows, data_set), *noticed]
     if not all(one.agrees for one in compared) and not noticed:
         noticed.append(UNEXPLAINED)
     return Reproduction(
@@ -148,6 +149,13 @@ def _train(platform: PlatformView, found: Recorded, rows: KafkaRows) -> Trained:
     spec = spec_of(platform.model(manifest.model), lineage.recipe)
     again = Repeat(lineage.trials, lineage.tried_windows)
     return train(spec, rows.rows, lineage.cut_off, time.monotonic, change=change, repeat=again)
+
+
+def _erased(platform: PlatformView, found: Recorded) -> list[Remark]:
+    """Rows that were erased are no sign of tampering."""
+    cure = "none is needed: it was asked for, and stands in the audit log (`tidemill keys audit`)"
+    ranges = found.manifest.data_set["offsets"]
+    return [Remark(one, cure) for one in told_erased(platform, found.manifest.model, ranges)]
 
 
 def _other_rows(found: Recorded, rows: KafkaRows, data_set: DataSet) -> list[Remark]:

@@ -5,18 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tidemill_operations.erase.acts import told_erased
 from tidemill_operations.feed import News, read_all
 from tidemill_operations.platform import PlatformView
 
 
 @dataclass(slots=True)
 class VersionTrace:
-    """Where a version comes from. `events`: (what, place, time in ms, facts) in the order of their times."""
+    """Where a version comes from. `events`: (what, place, time in ms, facts) in the order of their times; `erased`: how
+    many rows of its data set were erased when, in words.
+    """
 
     version: int
     epoch: int
     champion: dict[str, Any] | None = None
     events: list[tuple[str, str, int, dict[str, Any]]] = field(default_factory=list)
+    erased: list[str] = field(default_factory=list)
 
 
 def version_trace(view: PlatformView, model: str, epoch: int, version: int) -> VersionTrace:
@@ -48,6 +52,7 @@ def version_trace(view: PlatformView, model: str, epoch: int, version: int) -> V
             evidence = [entry["detail"] or entry["subject"] for entry in item.datum["evidence"]]
             facts = {"cause": item.datum["cause"], "by": item.datum["requested_by"], "evidence": evidence}
             _add(trace, view, "training asked for", item, facts)
+    trace.erased = told_erased(view, model, trace.champion["data_set"]["offsets"])
     trace.events.sort(key=lambda event: event[2])
     return trace
 

@@ -28,13 +28,15 @@ from tidemill_trainer.assess.answers import Versions
 from tidemill_trainer.assess.joined import in_label_time, newly_labelled
 from tidemill_trainer.assess.spans import traceparent_of
 from tidemill_trainer.assess.state import Fit, Kept, LabelTimeStore, Moved, OpenTakeover
-from tidemill_trainer.assess.table_steps import TableSteps
+from tidemill_trainer.assess.table_steps import FilesGone, Step, TableSteps
 from tidemill_trainer.assess.words import alarm, event_of, mixture_request, request_of, takeover_of
 
 _log = logging.getLogger(__name__)
 
 KEEP_EVERY = 20
-"""Commits without a labelled row after which the position is written all the same."""
+"""Commits without a labelled row after which the position is written all the same; one that takes files away counts
+as so many, so that whoever wants to vacuum them sees that they are not needed here.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class _Rows:
 
     version: int
     table: pa.Table
+    took_away: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +191,22 @@ class Assessment:
             if step is None:
                 metrics.LABEL_TIME_BEHIND.labels(self.model).set(0)
                 return False
-            features = {one.name: one for one in (*self._versions.features(loop.versions), *self._spec.features)}
-            found = newly_labelled(step, list(features.values()))
-            rows = self._rows = _Rows(step.version, found.slice(kept.taken))
+            rows = self._rows = self._rows_of(step, kept, loop)
         self._fall_behind(rows.version)
         return self._learn(kept, loop, rows)
+
+    def _rows_of(self, step: Step, kept: Kept, loop: LabelTime) -> _Rows:
+        """Where vacuum was faster, what is in the table now is not assessed, unless a model without a version has taken
+        nothing yet.
+        """
+        features = {one.name: one for one in (*self._versions.features(loop.versions), *self._spec.features)}
+        try:
+            found = newly_labelled(step, list(features.values())).slice(kept.taken)
+        except FilesGone:
+            fresh = loop.champion is None and not kept.taken and not kept.state["labels"]
+            step = self._steps.over(-1 if fresh else max(kept.table_version, 0))
+            found = newly_labelled(step, list(features.values()))
+        return _Rows(step.version, found, step.took_away)
 
     def _fall_behind(self, at: int) -> None:
         newest = self._steps.newest()
@@ -212,7 +226,7 @@ class Assessment:
             kept, state=loop.to_state(), table_version=rows.version if at_end else kept.table_version,
             taken=0 if at_end else kept.taken + taken,
         )  # fmt: skip
-        if not count and rows.version % KEEP_EVERY:
+        if not count and rows.version % KEEP_EVERY and not rows.took_away:
             self._kept = moved
             return True
         return self._decided(moved, loop, decisions, taken)

@@ -67,7 +67,7 @@ def newly_labelled(step: Step, features: Sequence[FeatureLike]) -> pa.Table:
 
     Columns, where there is any row: those of `features`, `_event_id`, `_event_time`, `_topic`, `_partition`, `_offset`,
     `_label`, `_observed_at`. Of two labels in one commit the one observed last counts. Raises `RetryLater` where the
-    store is away.
+    store is away, `FilesGone` where it is there without a file of the step.
     """
     nothing = pa.table({EVENT_ID: pa.array([], pa.string())})
     if not step.added:

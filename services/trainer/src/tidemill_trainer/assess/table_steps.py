@@ -17,6 +17,10 @@ from tidemill.errors import RetryLater
 _log = logging.getLogger(__name__)
 
 
+class FilesGone(RetryLater):
+    """A file that a version of the table names is not in its store: vacuum took it, or the store is not whole."""
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """A file of the table: the kind of its rows, and the first and last event time among them."""
@@ -29,12 +33,15 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One commit. `table`: as it was after it; `added`: files of new rows; `old`: those that were there before."""
+    """One commit. `table`: as it was after it; `added`: files of new rows; `old`: those that were there before;
+    `took_away`: whether it took files away, which may be gone from the store at any time now.
+    """
 
     version: int
     table: DeltaTable
     added: tuple[File, ...] = ()
     old: tuple[File, ...] = ()
+    took_away: bool = False
 
 
 @dataclass(slots=True)
@@ -81,7 +88,17 @@ class TableSteps:
         gone = before.keys() - files.keys()
         added = () if gone else tuple(file for path, file in files.items() if path not in before)
         self._before = (version + 1, files)
-        return Step(version + 1, table, added, tuple(files[path] for path in files.keys() & before.keys()))
+        old = tuple(files[path] for path in files.keys() & before.keys())
+        return Step(version + 1, table, added, old, took_away=bool(gone))
+
+    def over(self, version: int) -> Step:
+        """Where files of the commits after `version` are gone: the step to the newest commit, as `after` makes it where
+        the log does not go back so far. Raises `RetryLater`.
+        """
+        newest = self.newest()
+        if newest is None:
+            raise RetryLater(f"the training table {self.uri} is not there: bring its store back", delay_s=2.0)
+        return self._jump(version, newest)
 
     def _files_before(self, version: int) -> Mapping[str, File] | None:
         if version < 0:
@@ -108,8 +125,8 @@ class TableSteps:
         if version < 0:
             return Step(newest, table, added=tuple(files.values()))
         _log.error(
-            "label time goes on at version %d of %s: its log does not go back to %d any more, and rows that were "
-            "labelled between are not assessed", newest, self.uri, version,
+            "label time goes on at version %d of %s: its log or its files do not go back to %d any more, and rows that "
+            "were labelled between are not assessed", newest, self.uri, version,
         )  # fmt: skip
         return Step(newest, table, old=tuple(files.values()))
 
@@ -128,6 +145,8 @@ def may_be_away(uri: str) -> Iterator[None]:
         yield
     except TableNotFoundError:
         raise
+    except FileNotFoundError as error:
+        raise FilesGone(str(_away(uri, error)), delay_s=2.0) from error
     except (OSError, DeltaError) as error:
         raise _away(uri, error) from error
 

@@ -156,9 +156,15 @@ class TrainingTable:
         return found
 
     def compact(self) -> None:
-        """Put small files together; rows and offsets stay what they are. Raises `RetryLater` as `append`."""
-        with _store_may_fail():
-            self._table.optimize.compact(target_size=COMPACT_TO_BYTES, max_concurrent_tasks=1)
+        """Put small files together; rows and offsets stay what they are. Where another writer (an erasure) has taken
+        files away meanwhile, all stays as it is until the next time. Raises `RetryLater` as `append`.
+        """
+        try:
+            with _store_may_fail():
+                self._table.optimize.compact(target_size=COMPACT_TO_BYTES, max_concurrent_tasks=1)
+        except CommitFailedError:
+            with _store_may_fail():
+                self.reload()
 
     def column(self, kind: str, name: str) -> pa.ChunkedArray:
         """One column of one kind of rows, from the snapshot held. Raises `RetryLater` where the store is away."""

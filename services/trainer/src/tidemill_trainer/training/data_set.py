@@ -60,7 +60,7 @@ def load_data_set(
     events `without`.
 
     Reads only the columns of features and platform, and only files and rows that can be among the newest.
-    Raises `ValueError` where there is no labelled row.
+    Raises `ValueError` where there is no labelled row, or where files of `version` are gone since.
     """
     try:
         table = DeltaTable(uri, version=version)
@@ -70,8 +70,13 @@ def load_data_set(
     extents: Extents = {}
     by = None if known_by_ms is None else datetime.fromtimestamp(known_by_ms / 1_000, tz=UTC)
     reach = Reach(_microseconds(_since(table, int(spec.training.newest * SLACK), by)), known_by_ms)
-    events = _read(table, reach.events(), event_columns(spec), extents, spec.features)
-    labels = _read(table, reach.labels(), LABEL_COLUMNS, extents)
+    try:
+        events = _read(table, reach.events(), event_columns(spec), extents, spec.features)
+        labels = _read(table, reach.labels(), LABEL_COLUMNS, extents)
+    except FileNotFoundError as error:
+        if version is None:
+            raise
+        raise ValueError(f"rows of version {version} of {uri} are gone since it was asked for: ask again") from error
     found = labelled_rows(spec, events, labels, known_by_ms, without)
     offsets = ranges(table, extents, ends)
     data_set = DataSet(table_uri=uri, table_version=int(table.version()), offsets=offsets)

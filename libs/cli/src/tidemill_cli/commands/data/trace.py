@@ -131,6 +131,7 @@ def _show_version(console: Console, version: VersionTrace) -> None:
         ("artifact", f"{champion['artifact_uri']} (digest {champion['manifest_digest'][:SHORT]})"),
         ("MLflow", f"run {champion['tracking_run']}" if champion["tracking_run"] else "no run: it was away or is off"),
         ("data set", f"{data['table_uri']}, version {data['table_version']}: {ranges}"),
+        *(("erased", one) for one in version.erased),
         *([("change", _change(changed))] if changed else []),
     ):
         console.print(f"  {name:<9} {fact}", highlight=False, markup=False, soft_wrap=True)

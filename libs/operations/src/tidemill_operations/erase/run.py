@@ -1,0 +1,108 @@
+"""An erasure from beginning to end. It may be killed anywhere and run again: what is gone is gone, what is left is
+found anew, and what versions have learned is known from the audit log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tidemill_operations.erase.acts import erasures_of, note_erasure
+from tidemill_operations.erase.database import rows_that_name
+from tidemill_operations.erase.entity import forms_of, noted_as
+from tidemill_operations.erase.positions import Positions
+from tidemill_operations.erase.records import Wanted
+from tidemill_operations.erase.report import Holding, ModelReport, Report
+from tidemill_operations.erase.table import TrainingTable
+from tidemill_operations.erase.topics import Found, Told, find_mentions, find_records, settle, settle_mentions
+from tidemill_operations.erase.versions import versions_that_hold
+
+if TYPE_CHECKING:
+    from tidemill.contracts.model_file import ModelSpec
+    from tidemill_operations.platform import PlatformView
+
+ELSEWHERE = (
+    "backups that were made before now hold it until they expire: run it again after a restore (docs/backup.md)",
+    "scores in Redis and answers to repeated requests go with their TTL, minutes (TIDEMILL_CACHE_TTL_S, "
+    "TIDEMILL_IDEMPOTENCY_TTL_S); their keys are digests",
+    "files that were pushed, exports of yours, logs of what calls Tidemill: it does not know them",
+)
+"""What no look at the platform can find."""
+
+
+@dataclass(slots=True)
+class _Model:
+    """One model's part of the act."""
+
+    platform: PlatformView
+    spec: ModelSpec
+    wanted: Wanted
+    table: TrainingTable
+    rows: Positions = field(default_factory=Positions)
+    records: list[Found] = field(default_factory=list)
+
+    def find(self, told: Told) -> None:
+        """The table first: it remembers events that topics have lost."""
+        told(self.table.uri)
+        self.table.find(self.wanted)
+        self.records = find_records(self.platform, self.spec, self.wanted, told)
+        self.rows = self.table.find(self.wanted)
+
+    def erase(self, name: str, told: Told) -> ModelReport:
+        """Note, then erase, then say what is left."""
+        note_erasure(self.platform, self.spec.name, name, self.rows)
+        told(self.table.uri)
+        holdings = self.table.erase(self.wanted)
+        learned = Positions()
+        for one in erasures_of(self.platform, self.spec.name):
+            if one.noted_as == name:
+                learned.update(one.rows)
+        return self._report([*holdings, *self._rest(learned, dry_run=False)])
+
+    def plan(self) -> ModelReport:
+        """What would be erased, and what would be left."""
+        return self._report([*self.table.would(self.rows), *self._rest(self.rows, dry_run=True)])
+
+    def _rest(self, learned: Positions, *, dry_run: bool) -> list[Holding]:
+        texts = self.wanted.forms.texts
+        return [
+            *settle(self.platform, self.records, dry_run=dry_run),
+            *versions_that_hold(self.platform, self.spec, learned, texts),
+        ]
+
+    def _report(self, holdings: list[Holding]) -> ModelReport:
+        return ModelReport(model=self.spec.name, holdings=tuple(holdings), unfindable=self._unfindable())
+
+    def _unfindable(self) -> str:
+        """A rule that leaves nothing of the entity leaves its rows to be found by raw records alone."""
+        rule = self.spec.privacy.get(self.spec.entity)
+        if rule is None or rule.kind == "hash":
+            return ""
+        return (
+            f"{self.spec.name} keeps {self.spec.entity} by the rule `{rule.kind}`, so that beyond raw its rows are "
+            f"found by the ids of events alone: {len(self.wanted.ids):,} are known, of raw records that are kept "
+            "still; rows of earlier ones cannot be told from others'"
+        )
+
+
+def erase(
+    platform: PlatformView, specs: Sequence[ModelSpec], entity: str, *, keys: Sequence[bytes], note_key: bytes,
+    dry_run: bool, told: Told,
+) -> Report:  # fmt: skip
+    """Erase what a platform holds of an entity, for these models; with `dry_run` only say what that would be. `keys`:
+    by which privacy rules hash; `note_key`: by which the audit log does. `told` hears what is looked at.
+
+    Raises WrongUse (see `forms_of`), NotPossible and ConfigError where a store or the database is away, RetryLater
+    without brokers. Nothing is erased before all models are looked through.
+    """
+    models = [
+        _Model(platform, spec, Wanted(forms_of(spec, entity, keys)), TrainingTable(platform, spec)) for spec in specs
+    ]
+    for one in models:
+        one.find(told)
+    name = "" if dry_run else noted_as(entity, note_key)
+    done = tuple(one.plan() if dry_run else one.erase(name, told) for one in models)
+    texts = frozenset(text for one in models for text in one.wanted.forms.texts)
+    shared = (*settle_mentions(platform, find_mentions(platform, texts, told), texts), *rows_that_name(platform, texts))
+    return Report(models=done, shared=shared, dry_run=dry_run, noted=name, elsewhere=ELSEWHERE)

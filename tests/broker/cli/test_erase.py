@@ -1,0 +1,168 @@
+"""One gauge is forgotten on a running platform: its rows and their bytes go, all else goes on, and what is left is said
+with its day.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from click.testing import CliRunner, Result
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType  # type: ignore[attr-defined]
+from deltalake import DeltaTable
+
+from tests.broker.trainer.reproducing import let_go
+from tests.broker.trainer.world import DAY_ONE, HOUR, MODEL, World, wind
+from tests.support.polling import until
+from tests.unit.operations.erase.tables import files_with
+from tidemill.kafka.batch import Output
+from tidemill.kafka.client.clients import admin
+from tidemill.kafka.client.scan import scan
+from tidemill.settings import KafkaSettings
+from tidemill_cli.app import cli
+
+GAUGE = "Gauge-of-Saint-Malo"
+OTHERS = 700
+OURS = 20
+
+
+@pytest.fixture
+def world(kafka: str, prefix: str, root: Path, tmp_path: Path) -> Iterator[World]:
+    made = World(root, tmp_path, KafkaSettings(kafka_bootstrap=kafka, prefix=prefix))
+    yield made
+    made.close()
+
+
+def test_a_gauge_is_forgotten_beside_a_running_trainer_and_what_is_left_is_told_with_its_day(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.start()
+    world.push_events(0, OTHERS)
+    _push_ours(world)
+    world.push_labels(0, OTHERS)
+    until(lambda: len(_offsets(world)) == OTHERS + OURS, 60, "all events in the table")
+    world.await_versions(1)
+    _dead_letter(world)
+    _compact(world, "labels_raw")
+
+    planned, _ = _erase(world, monkeypatch, "--dry-run")
+    assert {one["state"] for one in _holdings(planned, "table")} == {"erased"} and planned["dry_run"]
+    assert len(_offsets(world)) == OTHERS + OURS, "a dry run erases nothing"
+
+    told, done = _erase(world, monkeypatch, "--yes")
+    assert done.exit_code == 1, "something is left"
+    (rows, *_) = _holdings(told, "table")
+    assert (rows["state"], rows["count"], rows["what"]) == ("erased", 2 * OURS, "rows")
+    assert files_with(world.folder / "tables", GAUGE) == []
+    assert len(_offsets(world)) == OTHERS
+    for role, count in (("clean", OURS), ("labels", OURS), ("raw_dlq", 1)):
+        (waits,) = _on_topic(world, told, role)
+        assert (waits["state"], waits["count"]) == ("waits", count) and waits["until"].startswith("20")
+    (buried,) = _on_topic(world, told, "labels_raw")
+    assert buried["state"] == "waits" and "tombstone" in buried["why"]
+    assert [value for key, value in _records(world, "labels_raw") if key == GAUGE.encode()] == [b"\0", None]
+    (version,) = _holdings(told, "version 1")
+    assert (version["state"], version["count"]) == ("remains", 2 * OURS) and "tidemill retrain" in version["cure"]
+    assert GAUGE not in json.dumps(told) and GAUGE not in _audit(world, monkeypatch)
+
+    again, _ = _erase(world, monkeypatch, "--yes")
+    assert _holdings(again, "table") == [], "nothing is left to erase"
+    assert _holdings(again, "version 1") == [version], "what it has learned is known still"
+    assert [value for key, value in _records(world, "labels_raw") if key == GAUGE.encode()] == [b"\0", None]
+
+    world.push_events(OTHERS, 100)
+    until(lambda: len(_offsets(world)) == OTHERS + 100, 60, "what comes later in the table")
+    world.request("drift", DAY_ONE + 48 * HOUR, "f1")
+    world.await_versions(2)
+    after, _ = _erase(world, monkeypatch, "--dry-run")
+    assert not _holdings(after, "version 2"), "the next version has not learned from it"
+    assert world.stop() == 0
+
+    let_go(world, "clean", {0: 400, 1: 200})
+    said = _run(world, monkeypatch, "models", "reproduce", MODEL, "1", "--json")
+    remarks = [one["what"] for one in json.loads(said.stdout)["remarks"]]
+    assert any(one.startswith(f"{2 * OURS} of its rows were erased on 20") for one in remarks), remarks
+
+
+def _push_ours(world: World) -> None:
+    numbers = np.arange(10_000, 10_000 + OURS)
+    when = pa.array(DAY_ONE + (numbers - 10_000) * 60_000, pa.timestamp("ms", "UTC"))
+    ids = [f"{GAUGE}-{number}" for number in numbers]
+    events = pa.record_batch({"event_id": ids, "seen_at": when, "gauge": [GAUGE] * OURS, "wind": wind(numbers)})
+    later = pa.array(DAY_ONE + (numbers - 10_000) * 60_000 + 600_000, pa.timestamp("ms", "UTC"))
+    labels = pa.record_batch(
+        {"event_id": ids, "label": pa.array(wind(numbers) > 0), "event_time": when, "observed_at": later}
+    )
+    for role, rows, schema in (
+        ("clean", events, world.schemas.record(MODEL)),
+        ("labels", labels, world.schemas.label(MODEL)),
+    ):
+        values = world.codec.encode(rows, schema)
+        topic = world.catalog.name(role, MODEL)
+        world.publisher.publish_all([Output(topic, values, [GAUGE.encode()] * OURS, [1] * OURS)])
+
+
+def _dead_letter(world: World) -> None:
+    topic = world.catalog.name("raw_dlq", MODEL)
+    world.publisher.publish(topic, f"no record, but of {GAUGE}".encode(), key=b"k", partition=0)
+    world.publisher.publish(topic, b"no record, of somebody else", key=b"k", partition=0)
+
+
+def _compact(world: World, role: str) -> None:
+    """A topic that somebody has made a compacted one, with a record of ours and one of others."""
+    topic = world.catalog.name(role, MODEL)
+    entry = ConfigEntry("cleanup.policy", "compact", incremental_operation=AlterConfigOpType.SET)
+    client = admin(world.settings)
+    for future in client.incremental_alter_configs(
+        [ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])]
+    ).values():
+        future.result(30)
+    world.publisher.publish(topic, b"\0", key=GAUGE.encode(), partition=1)
+    world.publisher.publish(topic, b"\0", key=b"g3", partition=1)
+
+
+def _records(world: World, role: str) -> list[tuple[bytes | None, bytes | None]]:
+    batches = list(scan(world.settings, world.catalog.name(role, MODEL)))
+    return [pair for batch in batches for pair in zip(batch.keys, batch.values, strict=True)]
+
+
+def _offsets(world: World) -> list[int]:
+    uri = world.folder / "tables" / f"{world.settings.prefix}{MODEL}"
+    if not (uri / "_delta_log").exists():
+        return []
+    rows = DeltaTable(str(uri)).to_pyarrow_table(columns=["_offset"], filters=[("_kind", "=", "event")])
+    return list(rows.column("_offset").to_pylist())
+
+
+def _run(world: World, patched: pytest.MonkeyPatch, *arguments: str) -> Result:
+    patched.chdir(world.folder)
+    for name, value in world.environment().items():
+        patched.setenv(name, value)
+    return CliRunner().invoke(cli, list(arguments))
+
+
+def _erase(world: World, patched: pytest.MonkeyPatch, *options: str) -> tuple[dict[str, Any], Result]:
+    done = _run(world, patched, "erase", "--entity", GAUGE, "--json", *options)
+    assert done.stdout.startswith("{"), done.output
+    return json.loads(done.stdout), done
+
+
+def _holdings(told: dict[str, Any], where: str) -> list[dict[str, Any]]:
+    (model,) = told["models"]
+    return [one for one in model["holdings"] if one["where"].startswith(where)]
+
+
+def _on_topic(world: World, told: dict[str, Any], role: str) -> list[dict[str, Any]]:
+    where = f"topic {world.catalog.name(role, MODEL)}"
+    return [one for one in _holdings(told, where) if one["where"] == where]
+
+
+def _audit(world: World, patched: pytest.MonkeyPatch) -> str:
+    said = _run(world, patched, "keys", "audit")
+    assert '"erase"' in said.output, said.output
+    return said.output
