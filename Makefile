@@ -129,7 +129,7 @@ bench: setup ## measure speed beside the limit and peers (NAME=validator for one
 manifests: setup ## write what of deploy/kubernetes follows from models, schemas and alerts
 	@$(PY) scripts/manifests.py
 
-reference: setup ## write docs/reference from the code: model file, settings, commands, metrics, REST, topics
+reference: setup ## write docs/reference from the code: model file, settings, commands, metrics, REST, topics, data map
 	@$(PY) scripts/reference.py
 
 dashboards: setup ## write Grafana's dashboards from scripts/boards

@@ -1,5 +1,6 @@
-"""Writes docs/reference from the code: model file, settings, commands, metrics, REST, topics. `make reference` runs it,
-where one of them has changed; a contract test says where it was forgotten. The same code gives the same bytes.
+"""Writes docs/reference from the code: model file, settings, commands, metrics, REST, topics, data map. `make
+reference` runs it, where one of them has changed; a contract test says where it was forgotten. The same code gives the
+same bytes.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from reference_pages import asyncapi, commands, metrics, model_file, rest, settings, topics
+from reference_pages import asyncapi, commands, data_map, metrics, model_file, rest, settings, topics
 
 from tidemill.contracts.model_file import load_models
 from tidemill.contracts.schemas.catalog import SchemaCatalog
@@ -43,6 +44,7 @@ def written(root: Path) -> dict[Path, str]:
         "metrics.md": metrics.written(),
         "rest.md": rest.written(described),
         "topics.md": topics.written(catalog, schemas),
+        "data-map.md": data_map.written(catalog, schemas, specs),
         "asyncapi.yaml": _yaml(asyncapi.document(catalog, schemas, specs)),
         **{f"openapi/{name}.json": _json(document) for name, document in described.items()},
     }

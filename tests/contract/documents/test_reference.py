@@ -55,3 +55,19 @@ def test_every_command_stands_in_the_reference() -> None:
 
     assert [name for name in COMMANDS if f"\n## tidemill {name}\n" not in text] == []
     assert "\n### tidemill models reproduce\n" in text and "\n### tidemill-validator\n" in text
+
+
+def test_every_topic_that_an_entity_keys_and_every_field_of_each_model_stands_in_the_data_map() -> None:
+    from reference_pages.data_map import CARRIES
+
+    from tidemill.contracts.model_file import load_models
+    from tidemill.contracts.topics import TopicCatalog
+
+    keyed = {spec.role for spec in TopicCatalog.load(ROOT / "schemas").specs if spec.key in ("entity", "as-came")}
+    assert keyed - CARRIES.keys() == set(), "say in scripts/reference_pages/data_map.py what of a record is there"
+    fields = {
+        field["name"]
+        for spec in load_models(ROOT / "models").values()
+        for field in json.loads((ROOT / "schemas" / "models" / spec.schema_file).read_text())["fields"]
+    }
+    assert fields - rows("data-map.md") == set()
