@@ -1,19 +1,22 @@
-"""`tidemill up`: one platform a folder, that survives a killed service and leaves nothing behind."""
+"""`tidemill up`: one platform a folder, that survives a killed service and leaves nothing behind; here by TLS."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
+import ssl
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from tests.support.certificates import Authority, ServerFiles
 from tests.support.polling import until
 from tests.support.processes import service_process
 from tidemill_embedded.services import SERVICES
@@ -38,7 +41,16 @@ pytestmark = pytest.mark.timeout(600)
 def up(root: Path, var: Path, *arguments: str) -> subprocess.Popen[str]:
     command = ["up", "--root", str(root), "--var", str(var), "--no-mlflow", *arguments]
     outputs = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return service_process.start(service_process.CLI, *command, env=os.environ, cwd=root, **outputs)
+    _, served = issued(var)
+    env = os.environ | {"TIDEMILL_TLS_CERTIFICATE": str(served.certificate), "TIDEMILL_TLS_KEY": str(served.key)}
+    return service_process.start(service_process.CLI, *command, env=env, cwd=root, **outputs)
+
+
+@cache
+def issued(var: Path) -> tuple[Path, ServerFiles]:
+    """The authority that callers believe, and what the platform of this folder serves with."""
+    authority = Authority(var.parent / "authority")
+    return authority.ca, authority.issue("platform")
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +91,20 @@ def told(settings: dict[str, str], root: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def answers(url: str) -> bool:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def unheard(root: Path, var: Path) -> set[str]:
+    """Of which services `tidemill status` does not hear how they stand, or by which contract they work."""
+    settings = facts(var)["settings"] | {"TIDEMILL_RUN_FILE": str(var / "run" / "platform.json")}
+    stands = json.loads(told(settings, root, "status", "--json"))
+    heard = {one["name"] for one in stands["processes"] if one["state"] in ("ready", "live, not ready")}
+    return {service.name for service in SERVICES} - (heard & stands["model_files"]["processes"].keys())
+
+
+def answers(url: str, var: Path) -> bool:
+    trust = ssl.create_default_context(cafile=issued(var)[0])
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust))
     try:
         with opener.open(url, timeout=2) as response:
-            return bool(response.status == 200)
+            return bool(response.status == 200 and url.startswith("https://"))
     except OSError:
         return False
 
@@ -94,8 +115,9 @@ def test_a_platform_serves_survives_a_kill_refuses_a_second_one_and_stops_cleanl
     parts = facts(var)["processes"]
     assert set(parts) == {"broker", *(service.name for service in SERVICES)}
     for service in SERVICES:
-        assert answers(f"{parts[service.name]['url']}/metrics"), service.name
+        assert answers(f"{parts[service.name]['url']}/metrics", var), service.name
 
+    until(lambda: not unheard(root, var), 60, lambda: f"status hears by TLS of {unheard(root, var)}", every=1)
     for command in COMMANDS_THAT_TELL:
         json.loads(told(facts(var)["settings"], root, *command, "--json"))
     assert max(map(len, told(facts(var)["settings"], root, "topics").splitlines())) > 80, "nothing is wrapped in a pipe"
@@ -107,7 +129,7 @@ def test_a_platform_serves_survives_a_kill_refuses_a_second_one_and_stops_cleanl
 
     os.kill(parts["validator"]["pid"], signal.SIGKILL)
     until(lambda: pids(var)["validator"] not in (parts["validator"]["pid"], None), 60, "the validator is back")
-    until(lambda: answers(f"{parts['validator']['url']}/health/live"), 60, "the validator lives")
+    until(lambda: answers(f"{parts['validator']['url']}/health/live", var), 60, "the validator lives")
 
     running = pids(var)
     platform.send_signal(signal.SIGINT)

@@ -148,7 +148,7 @@ class Observer(Background):
     def _count(self) -> None:
         """Counts for people to look at, by the services' own metrics; the proof is the topics."""
         state, counters = self.state, self._counters
-        validator, stream = scrape(self._addresses.get("validator")), scrape(self._addresses.get("stream"))
+        validator, stream = (scrape({"url": self._addresses.get(name)}) for name in ("validator", "stream"))
         for outcome in ("clean", "dead"):
             if validator:
                 judged = total(validator, VALIDATED, model=self._model, role="raw", outcome=outcome)

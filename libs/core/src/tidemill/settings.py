@@ -188,6 +188,12 @@ class CommonSettings(KafkaSettings):
         1_024, ge=64, description="Memory that a model may take there beside six times its size, in MiB."
     )
 
+    @field_validator("tls_certificate", "tls_key", "tls_key_password_file", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        """As Compose writes a variable that nobody has set."""
+        return value if value != "" else None
+
     @field_validator("models", "allowed_hosts", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:

@@ -49,6 +49,7 @@ class Platform:
         self.prefix = options.prefix
         self.addresses: dict[str, str] = {}
         """URL by service name once `start` has chosen ports."""
+        self._certificates: dict[str, Path] = {}
         self.logs: dict[str, Path] = {}
         self.settings: dict[str, str] = {}
         """The TIDEMILL_* variables that the services share: what another process needs to talk to this
@@ -174,13 +175,16 @@ class Platform:
             self.logs[spec.name] = spec.log
             self._supervisor.add(spec)
         for spec in specs:
-            self._coming_up.until_answers(spec.name, str(spec.url), spec.log)
+            self._coming_up.until_answers(spec.name, str(spec.url), spec.log, self._certificates.get(spec.name))
 
     def _spec(self, service: parts.Service) -> ProcessSpec:
         port = self._ports.take(service.name, service.port)
-        self.addresses[service.name] = f"http://{HOST}:{port}"
         overrides = self._overrides | self._service_env.get(service.name, {})
         env = parts.service_environment(self.settings, port, overrides)
+        certificate = parts.certificate_in(env, self.root)
+        if certificate is not None:
+            self._certificates[service.name] = certificate
+        self.addresses[service.name] = f"{'https' if certificate else 'http'}://{HOST}:{port}"
         log = self.var / "logs" / f"{service.name}.log"
         url = f"{self.addresses[service.name]}/health/live"
         return ProcessSpec(service.name, parts.service_command(service), env, log, url)
@@ -198,7 +202,7 @@ class Platform:
         """Waits until a service says that it is ready for work; raises as `start` does, from whose `stop` it hears
         too.
         """
-        self._coming_up.until_answers(name, self._probe(name, "ready"), self.logs[name])
+        self._coming_up.until_answers(name, self._probe(name, "ready"), self.logs[name], self._certificates.get(name))
 
     def stop(self) -> None:
         """Ends everything within 20 s, services before the broker, and lets the folder go. Further calls do
@@ -241,11 +245,11 @@ class Platform:
 
     def live(self, name: str) -> bool:
         """Whether a service answers its liveness probe now."""
-        return answers(self._probe(name, "live"))
+        return answers(self._probe(name, "live"), self._certificates.get(name))
 
     def ready(self, name: str) -> bool:
         """Whether a service says that it is ready for work now: inference only with a warm model."""
-        return answers(self._probe(name, "ready"))
+        return answers(self._probe(name, "ready"), self._certificates.get(name))
 
     def _probe(self, name: str, kind: str) -> str:
         return f"{self.addresses[name]}/health" + ("" if name == "mlflow" else f"/{kind}")
@@ -264,10 +268,11 @@ class Platform:
             self._run_file.write(self.facts())
 
     def facts(self) -> dict[str, Any]:
-        """What `platform.json` holds: broker, settings, and pid, address and log of each process."""
+        """What `platform.json` holds: broker, settings, and pid, address, log and certificate of each process."""
         pids = self.pids()
         processes = {
             name: {"pid": pids.get(name), "url": self.addresses.get(name), "log": str(log)}
+            | ({"certificate": str(self._certificates[name])} if name in self._certificates else {})
             for name, log in self.logs.items()
         }
         return {

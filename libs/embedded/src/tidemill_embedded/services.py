@@ -81,6 +81,14 @@ def service_environment(shared: Mapping[str, str], port: int, overrides: Mapping
     return FRUGAL | dict(os.environ) | dict(shared) | {"TIDEMILL_PORT": str(port)} | dict(overrides)
 
 
+def certificate_in(environment: Mapping[str, str], folder: Path) -> Path | None:
+    """The file of the certificate that a service of this environment, run in `folder`, serves with; None where it
+    speaks plain HTTP.
+    """
+    named = environment.get("TIDEMILL_TLS_CERTIFICATE")
+    return folder / named if named else None
+
+
 def service_command(service: Service) -> list[str]:
     return [sys.executable, "-m", service.module, *service.arguments]
 

@@ -22,6 +22,8 @@ from tidemill.web.doors import DoorLimits, Doors
 from tidemill.web.metrics import CONNECTIONS_CLOSED
 from tidemill.web.protocol import timed_protocol
 from tidemill.web.serving import HttpServer, server_config
+from tidemill.web.tls import probe
+from tidemill.web.tls.asking import NOTHING, fetch
 from tidemill.web.tls.files import TlsFiles
 from tidemill.web.tls.server import ServerTls
 
@@ -179,6 +181,25 @@ def test_a_client_that_never_ends_tls_keeps_neither_its_place_nor_a_stop(
         began = time.monotonic()
     assert time.monotonic() - began < 8
     idle.close()
+
+
+def test_who_asks_on_this_machine_believes_the_very_certificate_of_the_file_and_no_other(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served, other = authority.issue("served"), authority.issue("other")
+    own = ServerTls(TlsFiles(served.certificate, served.key), 60)
+    with HealthServer(Health(), Door(tls=own), registry=CollectorRegistry()) as server:
+        url = f"{server.address}/health/live"
+        assert fetch(url, served.certificate) == (200, b'{"status": "ok", "reasons": {}}')
+        assert fetch(url, served.certificate, most=9) == (200, b'{"status"')
+        assert fetch(url, other.certificate) == fetch(url) == NOTHING
+        assert fetch(url, other.key) == fetch(url, other.key.with_name("none")) == NOTHING
+        monkeypatch.setenv("TIDEMILL_PORT", str(server.port))
+        monkeypatch.setenv("TIDEMILL_TLS_CERTIFICATE", str(served.certificate))
+        assert probe.main() == 0
+        monkeypatch.setenv("TIDEMILL_TLS_CERTIFICATE", str(other.certificate))
+        assert probe.main() == 1
+    assert f"{url}: no answer" in capsys.readouterr().err
 
 
 def test_health_and_metrics_speak_tls_too(tls: ServerTls, authority: Authority) -> None:

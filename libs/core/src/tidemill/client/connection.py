@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ssl
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -28,7 +30,9 @@ class Connection:
     """`ingest`, `serve`: where the two services are, as `tidemill up` prints them. `key`: as `tidemill keys create`
     shows it, or a token; none where the platform asks for none. `timeout`: of one request, in s; `retry_s`: for how
     long what may pass is tried again (no connection, 429 and 503), in s. `kafka`: HOST:PORT, for `tail_predictions`
-    alone, whose logins are TIDEMILL_KAFKA_... as everywhere; or settings. `verify`: by what certificates are checked.
+    alone, whose logins are TIDEMILL_KAFKA_... as everywhere; or settings. `ca_file`: certificates (PEM) of authorities
+    that are believed beside those everybody believes; `verify`: an SSL context of your own in place of that. False
+    looks at no certificate, so that anybody may answer and read the key, and warns of it.
 
     Raises ClientError for an address that is none. Connections are opened when they are needed, and kept.
     """
@@ -39,6 +43,7 @@ class Connection:
     timeout: float = 30.0
     retry_s: float = 30.0
     kafka: str | CommonSettings | None = None
+    ca_file: str | PathLike[str] | None = None
     verify: bool | ssl.SSLContext = True
 
     def __post_init__(self) -> None:
@@ -47,12 +52,28 @@ class Connection:
             if found.scheme not in ("http", "https") or not found.hostname:
                 raise ClientError(f"{name}={getattr(self, name)!r} is no address: write http://HOST:PORT or https://…")
         self._forms = Forms()
+        self._trust = self._trusted()
 
     def _options(self) -> dict[str, Any]:
         """What httpx's client is made with. A proxy of the environment is not asked for this machine."""
         headers = {"authorization": f"Bearer {self.key}"} if self.key else {}
         here = all(urlsplit(address).hostname in _LOOPBACK for address in (self.ingest, self.serve))
-        return {"timeout": self.timeout, "headers": headers, "verify": self.verify, "trust_env": not here}
+        return {"timeout": self.timeout, "headers": headers, "verify": self._trust, "trust_env": not here}
+
+    def _trusted(self) -> bool | ssl.SSLContext:
+        if self.ca_file is not None and self.verify is not True:
+            raise ClientError("ca_file and verify are both given: keep one")
+        if self.verify is False:
+            warnings.warn("verify=False: whoever answers may read the key; name an authority by ca_file", stacklevel=5)
+        if self.ca_file is None:
+            return self.verify
+        trust = httpx.create_ssl_context()
+        try:
+            trust.load_verify_locations(cafile=self.ca_file)
+        except OSError as error:  # of TLS too
+            why = error.strerror or error
+            raise ClientError(f"ca_file={str(self.ca_file)!r}: {why}: name a PEM file of certificates") from error
+        return trust
 
     def _asked(self, request: Request) -> dict[str, Any]:
         """A request as httpx takes it."""

@@ -41,15 +41,15 @@ class ComingUp:
             self._look(patience, name, lambda: f"{logs[0]} ends with:\n{last_lines(logs[0])}")
             time.sleep(POLL_S)
 
-    def until_answers(self, name: str, url: str, log: Path) -> None:
-        """Returns when a GET of `url` gives 200. Other answers than before, "not ready" of any kind, are signs of
-        life.
+    def until_answers(self, name: str, url: str, log: Path, certificate: Path | None = None) -> None:
+        """Returns when a GET of `url` gives 200, by TLS with this `certificate` where there is one. Other answers than
+        before, "not ready" of any kind, are signs of life.
         """
         said: tuple[int, bytes] = (0, b"")
 
         def there() -> bool:
             nonlocal said
-            said = answer(url, ANSWER_S)
+            said = answer(url, certificate, ANSWER_S)
             return said[0] == OK
 
         self.until(there, name, log, said=lambda: said)

@@ -107,7 +107,7 @@ def fits_left(facts: Mapping[str, Any]) -> dict[str, tuple[int, bool]]:
     found: dict[str, tuple[int, bool]] = {}
     for name, process in facts.get("processes", {}).items():
         if name.startswith("trainer"):
-            samples = scrape(process.get("url"))
+            samples = scrape(process)
             held = {labels["model"] for labels, value in samples.get(HELD_BACK, []) if value}
             left = [(labels["model"], int(value)) for labels, value in samples.get(FITS_LEFT, [])]
             found |= {model: (count, model in held) for model, count in left}

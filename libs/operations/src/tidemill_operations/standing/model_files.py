@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from tidemill.contracts.usable import usable_models
 from tidemill.errors import ConfigError
+from tidemill_operations.standing.scrape import ask
 
 if TYPE_CHECKING:
     from tidemill_operations.platform import PlatformView
-
-TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ class ModelFiles:
 
 def read_model_files(platform: PlatformView) -> ModelFiles:
     """What the processes of a platform on this machine say, and what is wrong in the folder that this command reads."""
-    told = {name: _told(process.get("url")) for name, process in platform.facts.get("processes", {}).items()}
+    told = {name: _told(process) for name, process in platform.facts.get("processes", {}).items()}
     processes = {name: one for name, one in told.items() if one is not None}
     mistakes = [mistake for one in processes.values() for mistake in one["mistakes"]]
     right, wrong = _files_here(platform)
@@ -69,16 +66,11 @@ def _files_here(platform: PlatformView) -> tuple[set[str], list[str]]:
     return {*right}, [line for error in refused for line in str(error).splitlines()]
 
 
-def _told(url: str | None) -> dict[str, Any] | None:
+def _told(process: Mapping[str, Any]) -> dict[str, Any] | None:
     """What a service says of its contract; None where it does not answer, or has none."""
-    parts = urlsplit(url or "")
-    connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port or 80, timeout=TIMEOUT_S)
     try:
-        connection.request("GET", "/health/ready")
-        body = json.loads(connection.getresponse().read())
-        found = body.get("contract") if isinstance(body, dict) else None
-        return found if isinstance(found, dict) else None
-    except (OSError, http.client.HTTPException, ValueError):
+        body = json.loads(ask(process, "/health/ready"))
+    except ValueError:
         return None
-    finally:
-        connection.close()
+    found = body.get("contract") if isinstance(body, dict) else None
+    return found if isinstance(found, dict) else None

@@ -18,7 +18,7 @@ def tombstones(facts: Mapping[str, Any]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for name, process in facts.get("processes", {}).items():
         if name.startswith("validator"):
-            for labels, value in scrape(process.get("url")).get(JUDGED, []):
+            for labels, value in scrape(process).get(JUDGED, []):
                 if labels["outcome"] == "set_aside":
                     counts[labels["model"]] = counts.get(labels["model"], 0) + int(value)
     return counts

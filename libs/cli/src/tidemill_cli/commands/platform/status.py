@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import urllib.error
-import urllib.request
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tidemill.web.tls.asking import fetch
 from tidemill_cli.platform_options import platform_options
 from tidemill_cli.rendering.progress import spinner
 from tidemill_operations.standing import governor
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from tidemill_operations.standing.pauses import Pause
 
 PROBE_S = 1.0
+OK = 200
 BACK_MS = 7 * 24 * 3_600_000
 
 
@@ -102,18 +102,23 @@ def _processes(facts: dict[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for name, process in facts.get("processes", {}).items():
         pid, url = process.get("pid"), process.get("url")
-        rows.append({"name": name, "pid": pid, "url": url, "state": _state(pid, url)})
+        state = _state(pid, url, process.get("certificate"))
+        rows.append({"name": name, "pid": pid, "url": url, "state": state})
     return rows
 
 
-def _state(pid: int | None, url: str | None) -> str:
+def _state(pid: int | None, url: str | None, certificate: str | None) -> str:
     if pid is None or not _runs(pid):
         return "down"
     if url is None:
         return "up"
-    if _answers(f"{url}/health/ready") or _answers(f"{url}/health"):
+
+    def answers(path: str) -> bool:
+        return fetch(url + path, certificate, PROBE_S)[0] == OK
+
+    if answers("/health/ready") or answers("/health"):
         return "ready"
-    return "live, not ready" if _answers(f"{url}/health/live") else "up, does not answer"
+    return "live, not ready" if answers("/health/live") else "up, does not answer"
 
 
 def _runs(pid: int) -> bool:
@@ -124,15 +129,6 @@ def _runs(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _answers(url: str) -> bool:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(url, timeout=PROBE_S) as response:
-            return bool(response.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 def _groups(platform: PlatformView) -> list[dict[str, Any]]:
