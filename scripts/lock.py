@@ -129,7 +129,7 @@ def main() -> None:
         if project.folder.parent.name == "services":
             target = project.folder / "requirements.txt"
             compile_lock(third_party([everything(name, project)], ours), target, f"What {name} needs.", dev)
-    server = ["mlflow", "psycopg[binary]", "boto3"]
+    server = ["mlflow", "psycopg[binary]", "boto3", "google-cloud-storage"]
     compile_lock(server, ROOT / "deploy/mlflow/requirements.txt", "What MLflow's image needs.", dev)
     clients = ["mlserver", "pandas<3", "tritonclient[http]"]  # MLServer's codecs know no text of pandas 3
     compile_lock(clients, ROOT / "tests/e2e/inference_clients/lock.txt", "Clients that have to work with ours.")

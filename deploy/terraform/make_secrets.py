@@ -3,7 +3,8 @@
     terraform output -json tidemill > outputs.json
     python3 make_secrets.py outputs.json secrets --database-ca rds.pem --kafka-ca amazon.pem
 
-Run again it keeps every password and writes the files anew, with what is new. Standard library and openssl alone.
+Run again it keeps every password and writes the files anew, with what is new. A password that another has made is put
+into FOLDER/passwords/NAME first: redis, kafka-USER. Standard library and openssl alone.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Passwords:
         path = self._folder / name
         if not path.exists() or not path.read_text():
             path.write_text(secrets.token_hex(24))
-        return path.read_text()
+        return path.read_text().strip()
 
 
 def main() -> None:
@@ -56,13 +57,15 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the files go; keep it out of Git")
     parser.add_argument("--database-ca", type=Path, required=True, help="certificates (PEM) of PostgreSQL's authority")
     parser.add_argument("--kafka-ca", type=Path, required=True, help="certificates (PEM) of the brokers' authority")
+    parser.add_argument("--redis-ca", type=Path, help="of Redis' authority, where it is none that everybody knows")
     given = parser.parse_args()
     os.umask(0o077)
     outputs = json.loads(given.outputs.read_text())
     passwords = Passwords(given.folder / "passwords")
     files = {
         **{f"services/{name}.json": content for name, content in services(
-            outputs["endpoints"], passwords, given.database_ca.read_text(), given.kafka_ca.read_text()).items()},
+            outputs["endpoints"], passwords, given.database_ca.read_text(), given.kafka_ca.read_text(),
+            given.redis_ca.read_text() if given.redis_ca else "").items()},
         **{f"kafka/{user}.json": {"username": f"tidemill-{user}", "password": passwords.of(f"kafka-{user}")}
            for user in sorted(set(KAFKA_USER.values()))},
         "signing-key.json": {"signing.pem": signing_key(given.folder)},
@@ -83,7 +86,7 @@ def main() -> None:
 
 
 def services(
-    endpoints: dict[str, str], passwords: Passwords, database_ca: str, kafka_ca: str
+    endpoints: dict[str, str], passwords: Passwords, database_ca: str, kafka_ca: str, redis_ca: str = ""
 ) -> dict[str, dict[str, str]]:
     """Each workload's Secret, key by key as docs/kubernetes.md lists them."""
     found: dict[str, dict[str, str]] = {}
@@ -98,7 +101,10 @@ def services(
             secret["database-url"] = database_url(endpoints, passwords, f"tidemill_{role}", role, "tidemill", MOUNTED)
             secret["database-ca.crt"] = database_ca
         if service in WITH_REDIS:
-            secret["redis-url"] = f"rediss://:{passwords.of('redis')}@{endpoints['redis']}/0"
+            secret["redis-url"] = f"rediss://:{quote(passwords.of('redis'), safe='')}@{endpoints['redis']}/0"
+            if redis_ca:
+                secret["redis-ca.crt"] = redis_ca
+                secret["redis-url"] += f"?ssl_ca_certs={quote(f'{MOUNTED}/redis-ca.crt', safe='')}"
         found[service] = secret
     host, _, port = endpoints["database"].rpartition(":")
     found["keda-credentials"] |= {
@@ -120,10 +126,9 @@ def database_url(
 ) -> str:
     """An SQLAlchemy URL by which the server's certificate is held against `database-ca.crt` in `folder`."""
     certificate = quote(f"{folder}/database-ca.crt", safe="")
+    mode = endpoints.get("sslmode", "verify-full")
     login = f"{user}:{passwords.of(f'postgres-{role}')}"
-    return (
-        f"postgresql+psycopg://{login}@{endpoints['database']}/{database}?sslmode=verify-full&sslrootcert={certificate}"
-    )
+    return f"postgresql+psycopg://{login}@{endpoints['database']}/{database}?sslmode={mode}&sslrootcert={certificate}"
 
 
 def signing_key(folder: Path) -> str:

@@ -48,6 +48,14 @@ MEANT = {
     "CKV_AWS_144": "what is kept elsewhere is a backup's second place, not a copy of each object",
     "CKV2_AWS_57": "a password of Kafka changes in two places at once: by hand, as docs/clouds.md says",
     "CKV2_AWS_62": "nobody waits for events of buckets",
+    "CKV_GCP_6": "`ssl_mode` says it, which checkov does not read",
+    "CKV_GCP_12": "Dataplane V2 enforces network policies by itself",
+    "CKV_GCP_21": "labels of all resources are the provider's `default_labels`",
+    "CKV_GCP_62": "who asked for what is in the audit log of data access",
+    "CKV_GCP_65": "Google Groups are a team's own",
+    "CKV_GCP_66": "who signs images, and by what, is a team's own",
+    "CKV_GCP_79": "a variable: 17, the version that the rest is tried with",
+    "CKV2_GCP_18": "nothing listens to the internet, and a new network lets nothing in",
 }
 """Checks that fail and may, each with its reason."""
 

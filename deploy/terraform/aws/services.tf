@@ -86,6 +86,16 @@ data "aws_iam_policy_document" "service" {
     resources = [aws_kms_key.data.arn]
   }
 
+  dynamic "statement" {
+    for_each = each.key == "trainer" && var.signing_kms_key != null ? [true] : []
+
+    content {
+      sid       = "Sign"
+      actions   = ["kms:GetPublicKey", "kms:Sign"]
+      resources = [var.signing_kms_key]
+    }
+  }
+
   # Clients look whether there is a bucket by this where they may not list all of it.
   dynamic "statement" {
     for_each = length(local.grants[each.key]) > 0 ? [true] : []

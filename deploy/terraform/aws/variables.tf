@@ -141,3 +141,14 @@ variable "deletion_protection" {
   type        = bool
   default     = true
 }
+
+variable "signing_kms_key" {
+  description = "ARN of the KMS key (ECC_NIST_P256, SIGN_VERIFY) by which the trainer signs versions, where TIDEMILL_SIGNING_SERVICE names one: it then may ask that key to sign."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.signing_kms_key == null || can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-z0-9-]+$", var.signing_kms_key))
+    error_message = "The ARN of a key itself, arn:aws:kms:eu-central-1:123456789012:key/…, and not of an alias: a right on an alias is none on its key."
+  }
+}

@@ -36,9 +36,37 @@ MUST: Final[Mapping[str, Mapping[str, Any]]] = {
     "aws_s3_bucket": {},
     "aws_secretsmanager_secret": {"kms_key_id": "a key"},
     "aws_subnet": {"map_public_ip_on_launch": False},
+    "google_artifact_registry_repository": {"kms_key_name": "a key", "docker_config.immutable_tags": True},
+    "google_compute_subnetwork": {"private_ip_google_access": True},
+    "google_container_cluster": {
+        "database_encryption.state": "ENCRYPTED", "database_encryption.key_name": "a key",
+        "private_cluster_config.enable_private_nodes": True, "datapath_provider": "ADVANCED_DATAPATH",
+        "master_authorized_networks_config.gcp_public_cidrs_access_enabled": False,
+    },
+    "google_container_node_pool": {
+        "node_config.boot_disk_kms_key": "a key", "node_config.workload_metadata_config.mode": "GKE_METADATA",
+    },
+    "google_kms_crypto_key": {"rotation_period": "7776000s"},
+    "google_redis_instance": {
+        "customer_managed_key": "a key", "transit_encryption_mode": "SERVER_AUTHENTICATION", "auth_enabled": True,
+        "connect_mode": "PRIVATE_SERVICE_ACCESS",
+    },
+    "google_secret_manager_secret": {
+        "replication.user_managed.replicas.customer_managed_encryption.kms_key_name": "a key",
+    },
+    "google_sql_database_instance": {
+        "encryption_key_name": "a key", "settings.ip_configuration.ipv4_enabled": False,
+        "settings.ip_configuration.ssl_mode": "ENCRYPTED_ONLY",
+    },
+    "google_storage_bucket": {
+        "encryption.default_kms_key_name": "a key", "public_access_prevention": "enforced",
+        "uniform_bucket_level_access": True, "versioning.enabled": True,
+    },
 }  # fmt: skip
 """What each resource that keeps or carries something has to say. "a key" is a reference to one."""
 
+BASIC_ROLES: Final = ("roles/owner", "roles/editor", "roles/viewer", "roles/storage.admin")
+"""Roles of Google Cloud that nobody here needs."""
 BUCKET_HAS: Final = {
     "aws_s3_bucket_public_access_block": ("block_public_acls", "block_public_policy", "ignore_public_acls",
                                           "restrict_public_buckets"),
@@ -50,7 +78,8 @@ BUCKET_HAS: Final = {
 """What stands beside each bucket, and which of its entries must be true."""
 
 _KEEPS: Final = re.compile(
-    r"aws_(\w*(bucket|db_instance|cluster|replication_group|repository|volume|file_system|log_group|secret|queue|topic|(?<!route_)table))"
+    r"(aws|google)_(\w*(bucket|db_instance|database_instance|redis_instance|cluster|replication_group|repository|volume|disk"
+    r"|file_system|log_group|secret|queue|topic|(?<!route_)table|compute_instance|dataset))"
 )
 _SECRET_VALUES: Final = re.compile(r"(?:\w+_)?password|auth_token|secret_string|secret_data")
 _OPTIONAL: Final = {"aws_subnet": {"map_public_ip_on_launch"}}
@@ -109,11 +138,15 @@ def bucket_problems(blocks: Iterable[Block]) -> list[str]:
 
 
 def wide_problems(blocks: Iterable[Block], keys: Iterable[str]) -> list[str]:
-    """Statements that allow more than they name: an action of stars, or everything there is. In the policy of a key
-    (`keys`: names of documents) "*" means that key.
+    """Statements that allow more than they name: an action of stars, or everything there is; roles in all of a project
+    of Google Cloud, but for the machines'. In the policy of a key (`keys`: names of documents) "*" means that key.
     """
     found = []
     for document in blocks:
+        if role := document.body.get("role", ""):
+            found += [f"{document.address} gives {role}" for wide in BASIC_ROLES if wide == role]
+        if document.type.startswith("google_project_iam_member") and document.name != "nodes":
+            found.append(f"{document.address} gives {role} in all of the project")
         if document.type != "aws_iam_policy_document":
             continue
         for statement in statements(document):

@@ -20,7 +20,7 @@ KEYS = ("key", "platform_key")
 @pytest.mark.parametrize("name", MODULES)
 def test_nothing_is_open_unencrypted_wide_or_secret(name: str) -> None:
     blocks = module(name)
-    assert len(blocks) > 30
+    assert len(blocks) > 20
     assert open_problems(blocks) == []
     assert said_problems(blocks) == []
     assert bucket_problems(blocks) == []
@@ -80,6 +80,17 @@ def test_a_right_that_is_wider_than_it_names_is_found(statement: str, problem: s
     dynamic = f'{of} {{\n dynamic "statement" {{\n for_each = [1]\n content {{\n {statement}\n }}\n }}\n}}'
     expected = [] if problem is None else [problem.replace("data", "aws_iam_policy_document.x", 1)]
     assert wide_problems(parsed(text), KEYS) == expected == wide_problems(parsed(dynamic), KEYS)
+
+
+def test_a_role_in_all_of_a_project_and_a_basic_one_are_found() -> None:
+    member = 'resource "google_project_iam_member" "all" { role = "roles/storage.objectUser" }'
+    assert wide_problems(parsed(member), KEYS) == [
+        "google_project_iam_member.all gives roles/storage.objectUser in all of the project"
+    ]
+    owner = 'resource "google_storage_bucket_iam_member" "all" { role = "roles/owner" }'
+    assert wide_problems(parsed(owner), KEYS) == ["google_storage_bucket_iam_member.all gives roles/owner"]
+    everybody = 'resource "google_storage_bucket_iam_member" "all" { member = "allUsers" }'
+    assert open_problems(parsed(everybody)) == ["google_storage_bucket_iam_member.all is open to allUsers"]
 
 
 def test_a_secret_that_would_stand_in_the_state_is_found() -> None:

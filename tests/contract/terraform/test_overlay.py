@@ -28,8 +28,11 @@ from tests.support.terraform import FOLDER, MODULES, local_values
 
 pytestmark = pytest.mark.needs("kubectl", "openssl")
 
-ROLE = {"aws": "eks.amazonaws.com/role-arn"}
-"""The annotation by which a ServiceAccount has a role."""
+ROLE = {
+    "aws": ("eks.amazonaws.com/role-arn", "arn:aws:iam::123456789012:role/tidemill-production-{}"),
+    "gcp": ("iam.gke.io/gcp-service-account", "tidemill-prod-{}@tidemill-example.iam.gserviceaccount.com"),
+}
+"""The annotation by which a ServiceAccount has a role, and what it says of the made-up one."""
 ALSO = {"backup", "keda-credentials"}
 """Roles of accounts that production does not have by itself."""
 CHANGE = {"trainer": {"artifacts", "tables"}, "mlflow": {"runs"}, "backup": {"backups"}}
@@ -49,7 +52,8 @@ def test_every_service_has_a_role_that_reads_what_it_uses_and_changes_what_it_ma
 @pytest.mark.parametrize("cloud", MODULES)
 def test_every_account_has_its_own_role_and_no_pod_a_key_to_the_store(cloud: str) -> None:
     for name, account in of_kind(cloud, "ServiceAccount").items():
-        assert account["metadata"]["annotations"][ROLE[cloud]].endswith(f"tidemill-production-{name}")
+        annotation, role = ROLE[cloud]
+        assert account["metadata"]["annotations"] == {annotation: role.format(name)}
     for workload in workloads(cloud):
         names = {entry["name"] for entry in workload.container.get("env", [])}
         assert not {name for name in names if re.search(r"ACCESS_KEY|SHARED_CREDENTIALS", name)}, workload.name

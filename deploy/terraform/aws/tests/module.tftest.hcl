@@ -150,3 +150,12 @@ run "refuses_fewer_zones_than_replicas" {
     zones = ["eu-central-1a", "eu-central-1b"]
   }
 }
+
+run "refuses_an_alias_in_place_of_a_key" {
+  command         = plan
+  expect_failures = [var.signing_kms_key]
+
+  variables {
+    signing_kms_key = "arn:aws:kms:eu-central-1:123456789012:alias/signing"
+  }
+}

@@ -20,6 +20,7 @@ model_version: ContextVar[str | None] = ContextVar("model_version", default=None
 PAYLOAD_LOGGERS: Mapping[str, int] = {
     **dict.fromkeys(("aiokafka", "kafka", "faust", "mode"), logging.INFO),  # whole requests, with the records in them
     **dict.fromkeys(("botocore", "aiobotocore", "boto3", "s3fs", "fsspec"), logging.INFO),  # bodies and signatures
+    "gcsfs": logging.INFO,  # the same
     **dict.fromkeys(("httpx", "httpcore", "urllib3", "hpack"), logging.INFO),  # addresses with queries, headers
     **dict.fromkeys(("asyncio", "concurrent"), logging.INFO),
     "sqlalchemy": logging.WARNING,  # statements with their parameters
