@@ -17,8 +17,8 @@ import subprocess
 from pathlib import Path
 from urllib.parse import quote
 
-ROLES = ("operator", "ingest", "inference", "trainer", "mlflow", "registry", "keda")
-"""Of PostgreSQL: those of deploy/compose/databases.sh, and KEDA's (docs/kubernetes.md)."""
+ROLES = ("operator", "ingest", "inference", "trainer", "mlflow", "registry", "keda", "backup")
+"""Of PostgreSQL: those of deploy/compose/databases.sh, KEDA's and that of backups (docs/kubernetes.md)."""
 KAFKA_USER = {
     "ingest": "ingest", "validator": "validator", "serve": "inference", "stream": "inference", "trainer": "trainer",
     "drift-profile": "drift", "drift-detect": "drift", "release": "cli", "backup": "cli", "keda-credentials": "keda",

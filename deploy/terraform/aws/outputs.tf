@@ -44,11 +44,6 @@ output "backups" {
   value       = "s3://${aws_s3_bucket.this["backups"].bucket}/${local.places.backups.prefix}"
 }
 
-# The ServiceAccounts that the overlay has: backups are a component that a team adds, with account and Secret.
-locals {
-  in_overlay = [for service in keys(local.services) : service if service != "backup"]
-}
-
 # deploy/kubernetes/overlays/aws/terraform: what differs from cluster to cluster.
 output "kustomization" {
   description = "kustomization.yaml of the component that an overlay takes: addresses, images, the role of each ServiceAccount."
@@ -56,19 +51,22 @@ output "kustomization" {
     apiVersion = "kustomize.config.k8s.io/v1alpha1"
     kind       = "Component"
     resources  = ["secrets.yaml"]
-    configMapGenerator = [{
-      name     = "tidemill-settings"
-      behavior = "merge"
-      literals = [
-        "AWS_REGION=${local.region}",
-        "TIDEMILL_ARTIFACTS=s3://${aws_s3_bucket.this["data"].bucket}/${local.places.artifacts.prefix}",
-        "TIDEMILL_KAFKA_BOOTSTRAP=${aws_msk_cluster.this.bootstrap_brokers_sasl_scram}",
-        "TIDEMILL_TABLES=s3://${aws_s3_bucket.this["data"].bucket}/${local.places.tables.prefix}",
-      ]
-    }]
+    configMapGenerator = [
+      {
+        name     = "tidemill-settings"
+        behavior = "merge"
+        literals = [
+          "AWS_REGION=${local.region}",
+          "TIDEMILL_ARTIFACTS=s3://${aws_s3_bucket.this["data"].bucket}/${local.places.artifacts.prefix}",
+          "TIDEMILL_KAFKA_BOOTSTRAP=${aws_msk_cluster.this.bootstrap_brokers_sasl_scram}",
+          "TIDEMILL_TABLES=s3://${aws_s3_bucket.this["data"].bucket}/${local.places.tables.prefix}",
+        ]
+      },
+      { name = "tidemill-backup", behavior = "merge", literals = ["to=s3://${aws_s3_bucket.this["backups"].bucket}/${local.places.backups.prefix}"] },
+    ]
     # By the name that overlays/production gives them.
     images = [for image in sort(local.images) : { name = "registry.example.com/tidemill/${image}", newName = local.addresses_of_images[image] }]
-    patches = [for service in local.in_overlay : {
+    patches = [for service in keys(local.services) : {
       target = { kind = "ServiceAccount", name = service }
       patch  = yamlencode([{ op = "add", path = "/metadata/annotations", value = { "eks.amazonaws.com/role-arn" = "arn:${local.partition}:iam::${local.account}:role/${aws_iam_role.service[service].name}" } }])
     }]
@@ -78,7 +76,7 @@ output "kustomization" {
 output "external_secrets" {
   description = "secrets.yaml of that component: for each workload the External Secrets operator brings its Secret by that workload's own role."
   value = join("---\n", concat(
-    [for service in local.in_overlay : yamlencode({
+    [for service in keys(local.services) : yamlencode({
       apiVersion = "external-secrets.io/v1"
       kind       = "SecretStore"
       metadata   = { name = service }
@@ -89,7 +87,7 @@ output "external_secrets" {
       } } }
     })],
     [for name, of in merge(
-      { for service in local.in_overlay : service => { store = service, secret = aws_secretsmanager_secret.service[service].name } },
+      { for service in keys(local.services) : service => { store = service, secret = aws_secretsmanager_secret.service[service].name } },
       { signing-key = { store = "trainer", secret = aws_secretsmanager_secret.signing_key.name } },
       ) : yamlencode({
         apiVersion = "external-secrets.io/v1"

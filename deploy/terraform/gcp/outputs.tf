@@ -43,8 +43,6 @@ locals {
   addresses_of_images = {
     for image in local.images : image => "${var.region}-docker.pkg.dev/${local.project}/${google_artifact_registry_repository.this.repository_id}/${image}"
   }
-  # The ServiceAccounts that the overlay has: backups are a component that a team adds, with account and Secret.
-  in_overlay = [for service in keys(local.services) : service if service != "backup"]
 }
 
 # deploy/kubernetes/overlays/gcp/terraform: what differs from cluster to cluster.
@@ -54,18 +52,21 @@ output "kustomization" {
     apiVersion = "kustomize.config.k8s.io/v1alpha1"
     kind       = "Component"
     resources  = ["secrets.yaml"]
-    configMapGenerator = [{
-      name     = "tidemill-settings"
-      behavior = "merge"
-      literals = [
-        "TIDEMILL_ARTIFACTS=gs://${google_storage_bucket.this["data"].name}/${local.places.artifacts.prefix}",
-        "TIDEMILL_KAFKA_BOOTSTRAP=${var.kafka_bootstrap}",
-        "TIDEMILL_TABLES=gs://${google_storage_bucket.this["data"].name}/${local.places.tables.prefix}",
-      ]
-    }]
+    configMapGenerator = [
+      {
+        name     = "tidemill-settings"
+        behavior = "merge"
+        literals = [
+          "TIDEMILL_ARTIFACTS=gs://${google_storage_bucket.this["data"].name}/${local.places.artifacts.prefix}",
+          "TIDEMILL_KAFKA_BOOTSTRAP=${var.kafka_bootstrap}",
+          "TIDEMILL_TABLES=gs://${google_storage_bucket.this["data"].name}/${local.places.tables.prefix}",
+        ]
+      },
+      { name = "tidemill-backup", behavior = "merge", literals = ["to=gs://${google_storage_bucket.this["backups"].name}/${local.places.backups.prefix}"] },
+    ]
     # By the name that overlays/production gives them.
     images = [for image in sort(local.images) : { name = "registry.example.com/tidemill/${image}", newName = local.addresses_of_images[image] }]
-    patches = [for service in local.in_overlay : {
+    patches = [for service in keys(local.services) : {
       target = { kind = "ServiceAccount", name = service }
       patch = yamlencode([{ op = "add", path = "/metadata/annotations", value = {
         "iam.gke.io/gcp-service-account" = "${google_service_account.service[service].account_id}@${local.project}.iam.gserviceaccount.com"
@@ -77,7 +78,7 @@ output "kustomization" {
 output "external_secrets" {
   description = "secrets.yaml of that component: for each workload the External Secrets operator brings its Secret as that workload's own account."
   value = join("---\n", concat(
-    [for service in local.in_overlay : yamlencode({
+    [for service in keys(local.services) : yamlencode({
       apiVersion = "external-secrets.io/v1"
       kind       = "SecretStore"
       metadata   = { name = service }
@@ -90,10 +91,10 @@ output "external_secrets" {
         } }
       } } }
     })],
-    [for name, store in merge({ for service in local.in_overlay : service => service }, { signing-key = "trainer" }) : yamlencode({
-      apiVersion                                                                                      = "external-secrets.io/v1"
-      kind                                                                                            = "ExternalSecret"
-      metadata                                                                                        = { name = name }
+    [for name, store in merge({ for service in keys(local.services) : service => service }, { signing-key = "trainer" }) : yamlencode({
+      apiVersion                                                                                          = "external-secrets.io/v1"
+      kind                                                                                                = "ExternalSecret"
+      metadata                                                                                            = { name = name }
       spec = {
         refreshInterval = "1h"
         secretStoreRef  = { kind = "SecretStore", name = store }
