@@ -78,7 +78,8 @@ resource "google_container_cluster" "this" {
     }
 
     shielded_instance_config {
-      enable_secure_boot = true
+      enable_secure_boot          = true
+      enable_integrity_monitoring = true
     }
   }
 
