@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 from click.testing import CliRunner
+from deltalake import DeltaTable
 
 from tests.broker.trainer.world import DAY_ONE, HOUR, MODEL, World
 from tests.support.polling import until
@@ -23,6 +24,7 @@ from tidemill.kafka.client.scan import scan
 from tidemill.settings import KafkaSettings
 from tidemill_cli.app import cli
 from tidemill_embedded.broker.broker import Broker
+from tidemill_operations.backup.dump import dump
 
 ROWS = [
     {"event_id": f"q{n}", "seen_at": DAY_ONE + n * HOUR, "gauge": f"g{n % 7}", "wind": wind}
@@ -35,6 +37,17 @@ def told(world: World, patched: pytest.MonkeyPatch, *arguments: str) -> tuple[in
     service_process.take_on(world.environment(), world.folder, patched)
     done = CliRunner().invoke(cli, [*arguments, "--json"])
     return done.exit_code, json.loads(done.stdout) if done.stdout.startswith("{") else {"said": done.output}
+
+
+def rows_of(world: World, name: str, file: str = "trainer.db") -> list[Any]:
+    """The rows of a table of the database."""
+    document = dump(f"sqlite:///{world.folder / file}")
+    return next(one["rows"] for one in document["tables"] if one["name"] == name)
+
+
+def table(world: World) -> Path:
+    """Where the training table is."""
+    return world.folder / "tables" / f"{world.settings.prefix}{MODEL}"
 
 
 class Inference:
@@ -119,6 +132,10 @@ def test_a_platform_comes_back_from_nothing_with_the_same_versions_and_answers_a
 
     inference.stop()
     world.stop()
+    (world.folder / "trainer.db").rename(world.folder / "lost.db")
+    code, alone = told(world, monkeypatch, "restore", "--from", place, "--only", "database")
+    assert (code, alone["database"], alone["files"], alone["records"]) == (0, True, 0, 0), alone
+    assert rows_of(world, "runs") == rows_of(world, "runs", "lost.db")
     for name in ("artifacts", "tables"):
         shutil.rmtree(world.folder / name)
     (world.folder / "trainer.db").unlink()
@@ -149,7 +166,19 @@ def test_a_platform_comes_back_from_nothing_with_the_same_versions_and_answers_a
     inference.stop()
     elsewhere.stop()
 
+    events = [
+        row["event_id"]
+        for row in DeltaTable(str(table(elsewhere))).to_pyarrow_table().to_pylist()
+        if row["_kind"] == "event"
+    ]
+    assert len(events) == len(set(events)) == 1_070, "what the table had is not collected a second time"
+
     code, refused = told(elsewhere, monkeypatch, "restore", "--from", place)
     assert code == 1
     assert "nothing was written" in refused["said"]
     assert "table runs has" in refused["said"]
+    (elsewhere.folder / "trainer.db").unlink()
+    code, refused = told(elsewhere, monkeypatch, "restore", "--from", place, "--only", "database")
+    assert code == 1
+    assert "topics know of tide version 2, and the backup's database does not" in refused["said"]
+    assert not (elsewhere.folder / "trainer.db").exists()

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 from tidemill.stores import write_bytes
-from tidemill_operations.backup.document import TABLES, Part, Stored
+from tidemill_operations.backup.document import TABLES, Damaged, Part, Stored
 from tidemill_operations.backup.places import below, files_below, reaching
 from tidemill_operations.backup.sources import LOG, Told
 from tidemill_operations.backup.store import BackupStore, read_source
+
+AT_ONCE: Final = 16
+"""Files that are written at once, and held in memory."""
 
 
 class FilesBack:
     """The files of one part, below one root. What is there already and is the same is left as it is."""
 
     def __init__(self, store: BackupStore, part: Part, root: str) -> None:
-        """Raises Damaged where the part's list cannot be read."""
+        """Raises Damaged where the part's list cannot be read, or names a place elsewhere."""
         self._store = store
         self._part = part
-        self.root = f"{root}/{part.name}" if part.kind == TABLES else root
         self._files = {file.path: file for file in store.listing(part)}
+        try:
+            self.root = below(root, part.name) if part.kind == TABLES else root
+            for path in self._files:
+                below(self.root, path)
+        except ValueError as error:
+            raise Damaged(f"{store.place(part.listing)} is no list of files below {root}: {error}") from None
         self._there: set[str] = set()
 
     def in_the_way(self) -> list[str]:
@@ -38,22 +47,33 @@ class FilesBack:
         return found
 
     def write(self, told: Told) -> tuple[int, int]:
-        """Write what is missing; gives files and bytes. A table's log comes last and in order, so that a table which is
-        there is never ahead of its rows. Raises Damaged.
+        """Write what is missing, several at once; gives files and bytes. A table's log comes when all else is there, so
+        that no commit ever stands without its rows. Raises Damaged.
         """
-        files = [file for file in self._in_order() if file.path not in self._there]
-        for done, file in enumerate(files, 1):
-            place = below(self.root, file.path)
-            data = self._store.content(file)
-            with reaching(place):
-                write_bytes(place, data)
-            told(f"{self._part.kind} {self._part.name}".strip(), done, len(files))
-        return len(files), sum(file.bytes for file in files)
+        missing = [file for file in self._files.values() if file.path not in self._there]
+        log = sorted((file for file in missing if file.path.startswith(LOG)), key=lambda file: file.path)
+        rows = sorted(
+            (file for file in missing if not file.path.startswith(LOG)), key=lambda file: (file.object, file.at)
+        )
+        done = 0
+        for files in (rows, log):
+            for start in range(0, len(files), AT_ONCE):
+                self._write_all(files[start : start + AT_ONCE])
+                done += len(files[start : start + AT_ONCE])
+                told(f"{self._part.kind} {self._part.name}".strip(), done, len(missing))
+        return len(missing), sum(file.bytes for file in missing)
 
-    def _in_order(self) -> Iterable[Stored]:
-        rows = (file for path, file in self._files.items() if not path.startswith(LOG))
-        yield from sorted(rows, key=lambda file: (file.object, file.at))
-        yield from (self._files[path] for path in sorted(self._files) if path.startswith(LOG))
+    def _write_all(self, files: list[Stored]) -> None:
+        """Write these at once: each waits for its store, or for the disk."""
+        contents = [(below(self.root, file.path), self._store.content(file)) for file in files]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for _ in pool.map(lambda one: _write(*one), contents):
+                pass
 
     def _same(self, file: Stored) -> bool:
         return hashlib.sha256(read_source(below(self.root, file.path))).hexdigest() == file.sha256
+
+
+def _write(place: str, data: bytes) -> None:
+    with reaching(place):
+        write_bytes(place, data)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tidemill.stores import absolute
 from tidemill_operations.backup.document import ARTIFACTS, DATABASE, TABLES, TOPICS, Backup, TopicFacts
 from tidemill_operations.backup.dump import Document
-from tidemill_operations.backup.records import Place, Record
+from tidemill_operations.backup.records import KEPT, Place, Record
 from tidemill_operations.backup.sources import Told
 from tidemill_operations.backup.store import BackupStore
 from tidemill_operations.backup.take import DATABASE_FILE, PLACES_FILE, unknown_versions
@@ -99,6 +99,10 @@ def _prepared(platform: PlatformView, store: BackupStore, backup: Backup, parts:
         work.database = load.moved(json.loads(found[DATABASE_FILE]), to)
     if TOPICS in parts:
         found = _contents(store, backup, TOPICS)
+        if strange := found.keys() - {PLACES_FILE, *(f"{role}.jsonl" for role in KEPT)}:
+            raise NotPossible(
+                f"backup {backup.name} has {', '.join(sorted(strange))}, which this release does not know"
+            )
         work.places = [Place(**place) for place in json.loads(found.pop(PLACES_FILE))]
         work.were = {
             name.removesuffix(".jsonl"): sorted(
