@@ -166,7 +166,9 @@ def test_with_access_on_a_key_made_by_command_line_is_asked_for_and_a_revoked_on
         assert done.exit_code == 0, done.output
         return done.output.strip().splitlines()[-1]
 
-    server = world.start("serve", auth="on", database_url=url, keys_refresh_s=0.2, access_log="on")
+    server = world.start(
+        "serve", auth="on", database_url=url, keys_refresh_s=0.2, access_log="on", prediction_lines="ids"
+    )
     with httpx.Client(base_url=server.address(), timeout=10) as client:
         world.release(1)
         until(lambda: client.get("/health/ready").status_code == 200, 20, "it is ready")
@@ -188,6 +190,8 @@ def test_with_access_on_a_key_made_by_command_line_is_asked_for_and_a_revoked_on
     assert logged.count((200, caller)) == 3
     predictions = until(lambda: rows if len(rows := world.predictions()) == 3 else None, 60, "they are logged")
     assert {row["caller"] for row in predictions} == {caller}
+    lines = {line["prediction_id"]: line for line in server.lines if line["logger"] == "tidemill.predictions"}
+    assert {row["prediction_id"]: row["caller"] for row in predictions} == {k: v["caller"] for k, v in lines.items()}
 
 
 def access_lines(server: Process) -> list[tuple[int, str | None]]:

@@ -103,6 +103,7 @@ SETTING_NAMES: Final = (
     "parts",
     "poll_s",
     "port",
+    "prediction_lines",
     "prediction_log",
     "prediction_log_size",
     "prefix",

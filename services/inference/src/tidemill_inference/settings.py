@@ -69,6 +69,11 @@ class ServeSettings(AccessSettings, InferenceSettings):
         description="off: REST predictions are answered and nothing more; they reach neither the training table, nor "
         "drift, nor a trial.",
     )
+    prediction_lines: Literal["off", "ids", "features"] = Field(
+        "off",
+        description="ids: a JSON line in the log for each REST prediction, with its ids, version, answer, caller and "
+        "trace; features: with the values of the model's features too, as the model file's privacy rules leave them.",
+    )
     prediction_log_size: int = Field(10_000, ge=1, description="Most REST predictions that wait to be logged.")
     batch_threads: int = Field(
         1, ge=1, description="Requests of more than 32 rows that are worked at once; the models take turns."

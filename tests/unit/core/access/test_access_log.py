@@ -12,9 +12,10 @@ import pytest
 from tests.support.polling import until
 from tidemill.access.limits.throttle import Proxies
 from tidemill.access.log.layer import Logged
-from tidemill.access.log.lines import MOST_WAITING, AccessLog, Answer, open_access_log
+from tidemill.access.log.lines import AccessLog, Answer, open_access_log
 from tidemill.access.paths import Templates
 from tidemill.access.settings import AccessSettings
+from tidemill.telemetry.line_writer import MOST_WAITING, LineWriter
 from tidemill.telemetry.logs import configure_logging, model_version
 
 TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
@@ -83,11 +84,11 @@ def test_lines_are_written_soon_in_their_order_and_the_rest_at_the_end(file: Pat
 def test_where_too_many_wait_none_is_dropped(file: Path) -> None:
     log = AccessLog("a".__eq__)  # not started: nobody else writes
     logging.getLogger("tidemill.access_log").setLevel(logging.INFO)
-    for number in range(MOST_WAITING + 1):
+    for number in range(MOST_WAITING + 3):
         log.put(answer(number))
-    assert len(lines(file)) == MOST_WAITING
+    assert [line["request_id"] for line in lines(file)] == ["0", "1", "2"]  # each who came too many wrote one
     log.close()
-    assert len(lines(file)) == MOST_WAITING + 1
+    assert [line["request_id"] for line in lines(file)] == [str(number) for number in range(MOST_WAITING + 3)]
 
 
 @pytest.mark.parametrize(
@@ -128,3 +129,14 @@ def test_a_defect_inside_is_written_as_500(file: Path) -> None:
             asyncio.run(layer({"type": "http", "path": path, "method": "GET", "headers": []}, nothing, nothing))
     log.close()
     assert [line["status"] for line in lines(file)] == [500]
+
+
+def test_one_item_of_which_no_line_can_be_made_keeps_no_other_from_the_log(file: Path) -> None:
+    def fields(number: int) -> Iterator[dict[str, object]]:
+        yield {"share": 1 / number}
+
+    with LineWriter[int]("tidemill.test_lines", "shares", fields) as writer:
+        for number in (1, 0, 2):
+            writer.put(number)
+    told = [(line["message"], line.get("share")) for line in lines(file)]
+    assert told == [("shares", 1.0), ("lines of the kind 'shares' are lost", None), ("shares", 0.5)]

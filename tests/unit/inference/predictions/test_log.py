@@ -16,7 +16,8 @@ from tidemill.kafka.client.partitioner import partition_of
 from tidemill.rows.field_rules import privacy_rule
 from tidemill_inference import metrics
 from tidemill_inference.entrypoints.serve import log_into
-from tidemill_inference.predictions.log import Entry, PredictionLog
+from tidemill_inference.predictions.entry import Entry
+from tidemill_inference.predictions.log import PredictionLog
 from tidemill_inference.predictions.records import RequestContext
 from tidemill_inference.settings import ServeSettings
 

@@ -60,6 +60,7 @@ class Instrument:
                 seconds = time.perf_counter() - started
                 if status >= 400 and recorded.trace_id is None:
                     recorded.trace_id = self._keep(scope, status, seconds)
+                scope["state"]["trace_id"] = recorded.trace_id
                 _count(scope, status, seconds, recorded.trace_id)
 
     def _keep(self, scope: Any, status: int, seconds: float) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -36,9 +36,12 @@ from tidemill_inference import metrics
 from tidemill_inference.entrypoints.log_producers import LogProducers
 from tidemill_inference.entrypoints.wiring import Platform, route_of
 from tidemill_inference.predictions.columns import REST
-from tidemill_inference.predictions.log import FAILURES, REST_S, Entry, PredictionLog
+from tidemill_inference.predictions.entry import Entry
+from tidemill_inference.predictions.lines import PredictionLines
+from tidemill_inference.predictions.log import FAILURES, REST_S, PredictionLog
+from tidemill_inference.predictions.records import RequestContext
 from tidemill_inference.rest.app import create_app
-from tidemill_inference.rest.dataplane import ModelEndpoint
+from tidemill_inference.rest.dataplane import Answered, ModelEndpoint
 from tidemill_inference.rest.fast_path.route import LeanRoute
 from tidemill_inference.rest.fast_path.uvicorn_protocol import lean_protocol
 from tidemill_inference.rest.handler import Limits, LogPredictions, Predicting
@@ -82,9 +85,10 @@ def run_serve(settings: ServeSettings) -> None:
     if access is not None:
         health.add_ready("keys", access.ring.check)
     gate = access.gate if access else None
+    lines = prediction_lines(settings)
     predicting = Predicting(
         _endpoints(platform.contract, list(platform.specs), platform.predictors, settings),
-        log_into(log, settings),
+        log_into(log, settings, lines),
         _limits(settings),
         spans,
         _cache(settings, platform),
@@ -103,6 +107,7 @@ def run_serve(settings: ServeSettings) -> None:
         listen(settings.host, settings.port) as listener,
         access.ring if access else nullcontext(),
         access_log or nullcontext(),
+        lines or nullcontext(),
     ):
         _log.info("listening", extra={"address": address_of(settings.host, listener, tls=tls is not None)})
         log.start()
@@ -144,11 +149,29 @@ def _prediction_log(platform: Platform, settings: ServeSettings) -> PredictionLo
     return PredictionLog(producers, codec, routes, size, reports, breaker)
 
 
-def log_into(log: PredictionLog, settings: ServeSettings) -> LogPredictions:
-    """What takes every answered prediction: the log, or nothing where the settings say so."""
-    if settings.prediction_log == "off":
+def log_into(log: PredictionLog, settings: ServeSettings, lines: PredictionLines | None = None) -> LogPredictions:
+    """What takes every answered prediction: the log, or nothing where the settings say so; and lines where they ask for
+    them.
+    """
+    is_logged = settings.prediction_log == "on"
+    if lines is None and not is_logged:
         return lambda endpoint, answered, contexts: None
-    return lambda endpoint, answered, contexts: log.put(Entry(endpoint, answered, contexts))
+    if lines is None:
+        return lambda endpoint, answered, contexts: log.put(Entry(endpoint, answered, contexts))
+
+    def both(endpoint: ModelEndpoint, answered: Answered, contexts: Sequence[RequestContext]) -> None:
+        entry = Entry(endpoint, answered, contexts)
+        lines.put(entry, len(answered))
+        if is_logged:
+            log.put(entry)
+
+    return both
+
+
+def prediction_lines(settings: ServeSettings) -> PredictionLines | None:
+    """Lines of predictions, where the settings ask for them."""
+    wanted = settings.prediction_lines
+    return None if wanted == "off" else PredictionLines(features=wanted == "features")
 
 
 def _cache(settings: ServeSettings, platform: Platform) -> ScoreCache | None:

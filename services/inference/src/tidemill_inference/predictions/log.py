@@ -12,7 +12,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 from confluent_kafka import KafkaException
@@ -23,10 +23,10 @@ from tidemill.errors import RetryLater
 from tidemill.kafka.client.partitioner import partition_of
 from tidemill.kafka.headers import TRACEPARENT, Headers
 from tidemill_inference import metrics
+from tidemill_inference.predictions.entry import Entry
 from tidemill_inference.predictions.log_rows import batches, encoded, joined
-from tidemill_inference.predictions.records import RequestContext
 from tidemill_inference.predictions.trial_reports import ReportWriter
-from tidemill_inference.rest.dataplane import Answered, ModelEndpoint
+from tidemill_inference.rest.dataplane import ModelEndpoint
 from tidemill_inference.serving.serving import Predictions
 from tidemill_inference.stream.process import Route
 
@@ -63,15 +63,6 @@ class Producers(Protocol):
     @property
     def now(self) -> Producer: ...
     def renewed(self) -> Producer: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """The predictions of one call, each with the context of its request."""
-
-    endpoint: ModelEndpoint
-    answered: Answered
-    contexts: Sequence[RequestContext]
 
 
 class PredictionLog:

@@ -62,5 +62,6 @@ class Logged:
                 refused=state.get("refused"),
                 client=client_of(scope.get("client"), headers),
                 traceparent=state.get("traceparent") or dict(headers).get(b"traceparent"),
+                trace_id=state.get("trace_id"),
             )
         )

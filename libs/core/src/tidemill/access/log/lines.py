@@ -1,4 +1,4 @@
-"""Requests as lines of the log, written by a thread of their own: a request waits for none of it.
+"""Requests as lines of the log.
 
 What stands in a line is chosen, not filtered: no header, body, query or path as it came, for each of them may hold a
 secret or somebody's data.
@@ -6,9 +6,6 @@ secret or somebody's data.
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,25 +14,21 @@ from typing import Final
 from tidemill.access.authorizer import NOBODY, Client
 from tidemill.access.limits.throttle import Proxies
 from tidemill.access.settings import AccessSettings
+from tidemill.telemetry.line_writer import LineWriter
 from tidemill.telemetry.traceparent import parse_traceparent
 from tidemill.web.metrics import UNMATCHED, method_named
 
 __all__ = ["LOGGER", "AccessLog", "Answer", "open_access_log"]
 
 LOGGER: Final = "tidemill.access_log"
-EVERY_S = 0.2
-MOST_WAITING = 10_000
-"""Where so many wait, who brings the next one writes them: a log that drops lines under load is no record of it."""
-
-_log = logging.getLogger(LOGGER)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A request that was answered. `at_s`: since the epoch; `caller`: as the gate calls it; `path`: its template, None
-    where no route takes it; `model`: as the path has it; `bytes_in`, `bytes_out`: of the bodies, as
-    far as they were read and sent; `refused`: the name of
-    the gate's refusal.
+    where no route takes it; `model`: as the path has it; `bytes_in`, `bytes_out`: of the bodies, as far as they were
+    read and sent; `refused`: the name of the gate's refusal; `trace_id`: of its span, where one was recorded, else
+    `traceparent` has it.
     """
 
     at_s: float
@@ -51,66 +44,26 @@ class Answer:
     refused: str | None = None
     client: Client = NOBODY
     traceparent: bytes | None = None
+    trace_id: str | None = None
 
 
-class AccessLog:
-    """Takes answers from any thread and writes them in their order. A process that is killed loses what came in the
-    last EVERY_S seconds.
-    """
+class AccessLog(LineWriter[Answer]):
+    """The access log of one process."""
 
     def __init__(self, knows: Callable[[str], bool], proxies: Proxies | None = None) -> None:
         """`knows`: whether there is a model of a name; another name, which may be anything, is not written. `proxies`:
         tells where requests come from.
         """
+        super().__init__(LOGGER, "request", lambda answer: (self._line(answer),))
         self._knows = knows
         self._proxies = proxies or Proxies()
-        self._waiting: deque[Answer] = deque()
-        self._writing = threading.Lock()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
 
-    def start(self) -> None:
-        """Begin to write, whatever level the log has otherwise."""
-        _log.setLevel(logging.INFO)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Write what waits, and end."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
-        self.flush()
-
-    def __enter__(self) -> AccessLog:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def put(self, answer: Answer) -> None:
-        """Have an answer written soon."""
-        self._waiting.append(answer)
-        if len(self._waiting) >= MOST_WAITING:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what waits."""
-        with self._writing:
-            for _ in range(len(self._waiting)):
-                answer = self._waiting.popleft()
-                _log.info("request", extra=self._fields(answer))
-
-    def _run(self) -> None:
-        while not self._stop.wait(EVERY_S):
-            self.flush()
-
-    def _fields(self, answer: Answer) -> dict[str, object]:
+    def _line(self, answer: Answer) -> dict[str, object]:
         parent = parse_traceparent(answer.traceparent)
         peer, forwarded = answer.client
         return {
             "ts": datetime.fromtimestamp(answer.at_s, UTC).isoformat(timespec="milliseconds"),
-            "trace_id": f"{parent[0]:032x}" if parent is not None else None,
+            "trace_id": answer.trace_id or (f"{parent[0]:032x}" if parent is not None else None),
             "model_version": None,  # whoever writes the line may be at work with another request's
             "request_id": answer.request_id,
             "caller": answer.caller,

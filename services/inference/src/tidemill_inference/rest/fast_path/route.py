@@ -254,10 +254,10 @@ def _send(call: _Call, status: int, headers: Mapping[str, str], content: bytes) 
     requested("POST", PREDICT, status, seconds, trace_id)
     call.reply(status, "".join(lines).encode("latin-1", "replace"), content)
     if call.access_log is not None:
-        call.access_log.put(_answer_of(call, status, seconds, len(content)))
+        call.access_log.put(_answer_of(call, status, seconds, len(content), trace_id))
 
 
-def _answer_of(call: _Call, status: int, seconds: float, bytes_out: int) -> Answer:
+def _answer_of(call: _Call, status: int, seconds: float, bytes_out: int, trace_id: str | None) -> Answer:
     return Answer(
         at_s=time.time() - seconds,
         seconds=seconds,
@@ -272,4 +272,5 @@ def _answer_of(call: _Call, status: int, seconds: float, bytes_out: int) -> Answ
         refused=call.refused,
         client=call.client,
         traceparent=call.onward or call.traceparent,
+        trace_id=trace_id,
     )
