@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from tidemill.settings import CommonSettings
-from tidemill_operations.erase.acts import erasures_of, note_erasure, note_key, told_erased
+from tidemill_operations.erase.acts import erasures_of, note_clean, note_erasure, note_key, rows_in, told_erased
 from tidemill_operations.erase.database import rows_that_name
 from tidemill_operations.erase.positions import Positions
 from tidemill_operations.errors import NotPossible
 from tidemill_operations.platform import PlatformView
 
-RANGES = [{"topic": "tide-clean", "partition": 0, "first": 0, "last": 9}]
+DATA_SET = {"table_version": 7, "offsets": [{"topic": "tide-clean", "partition": 0, "first": 0, "last": 9}]}
 
 
 def platform(folder: Path) -> PlatformView:
@@ -32,14 +32,30 @@ def positions(*offsets: int) -> Positions:
 
 def test_rows_of_a_data_set_that_were_erased_are_told_once_a_day_however_often_it_was_run(tmp_path: Path) -> None:
     here = platform(tmp_path)
-    assert told_erased(here, "tide", RANGES) == [] and not (tmp_path / "registry.db").exists(), "a look makes nothing"
+    assert told_erased(here, "tide", DATA_SET) == [] and not (tmp_path / "registry.db").exists(), "a look makes nothing"
     note_erasure(here, "tide", "ab" * 16, positions(3, 4, 40))
     note_erasure(here, "tide", "ab" * 16, positions(4))
     note_erasure(here, "ebb", "ab" * 16, positions(5))
-    (told,) = told_erased(here, "tide", RANGES)
+    (told,) = told_erased(here, "tide", DATA_SET)
     assert told.startswith("2 of its rows were erased on 20")
     assert [one.rows.count for one in erasures_of(here, "tide")] == [3, 1]
-    assert told_erased(here, "tide", [{**RANGES[0], "first": 50, "last": 60}]) == []
+
+
+def test_a_version_made_after_the_rows_were_gone_has_none_of_them_though_its_offsets_reach_over_them(
+    tmp_path: Path,
+) -> None:
+    here = platform(tmp_path)
+    note_erasure(here, "tide", "ab" * 16, positions(3, 4))
+    assert told_erased(here, "tide", DATA_SET | {"table_version": 90}), "killed before it was known to be clean"
+    note_erasure(here, "tide", "ab" * 16, positions(4))
+    note_clean(here, "tide", "cd" * 16, 5)
+    note_clean(here, "tide", "ab" * 16, 8)
+    note_clean(here, "tide", "ab" * 16, 40)
+    found = erasures_of(here, "tide")
+    assert [one.clean_at for one in found] == [8, 8], "what was cleaned for somebody else does not count"
+    assert rows_in(found, DATA_SET) == 2, "each row once"
+    assert rows_in(found, DATA_SET | {"table_version": 8}) == 0
+    assert told_erased(here, "tide", DATA_SET | {"table_version": 30}) == []
 
 
 def test_a_name_in_words_of_people_is_told_with_its_place_and_the_act_itself_is_none(tmp_path: Path) -> None:

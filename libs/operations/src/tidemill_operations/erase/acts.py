@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,23 +17,32 @@ from tidemill_operations.errors import NotPossible
 if TYPE_CHECKING:
     from tidemill_operations.platform import PlatformView
 
-ACT = "erase"
+ACT, DONE = "erase", "erase.done"
 KEY_FILE = "erasure.key"
 KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """One act. `at_ms`: when it was begun; `rows`: of the model's training table, by where they came from."""
+    """One act. `at_ms`: when it was begun; `rows`: of the model's training table, by where they came from; `clean_at`:
+    the first version of the table that is known to hold none of them, None where it was killed before.
+    """
 
     at_ms: int
     noted_as: str
     rows: Positions
+    clean_at: int | None = None
 
     @property
     def day(self) -> str:
         """In UTC."""
         return datetime.fromtimestamp(self.at_ms / 1000, tz=UTC).strftime("%Y-%m-%d")
+
+    def concerns(self, data_set: Mapping[str, Any]) -> bool:
+        """Whether a data set (`table_version`, `offsets`) may have been read before these rows were gone. Its offsets
+        alone do not tell: they are ranges, which go on over rows that are missing.
+        """
+        return self.clean_at is None or data_set["table_version"] < self.clean_at
 
 
 def note_erasure(platform: PlatformView, model: str, noted_as: str, rows: Positions) -> None:
@@ -41,6 +50,11 @@ def note_erasure(platform: PlatformView, model: str, noted_as: str, rows: Positi
     nothing is to be erased.
     """
     note_act(platform, ACT, model, entity=noted_as, rows=rows.to_dict())
+
+
+def note_clean(platform: PlatformView, model: str, noted_as: str, table_version: int) -> None:
+    """Note that this version of the model's table holds none of the entity's rows any more. Raises ConfigError."""
+    note_act(platform, DONE, model, entity=noted_as, table_version=table_version)
 
 
 def erasures_of(platform: PlatformView, model: str) -> list[Erasure]:
@@ -60,13 +74,35 @@ def erasures_of(platform: PlatformView, model: str) -> list[Erasure]:
         rows = read_rows(engine, "audit_log", ("id", "at", "act", "subject", "detail"))
     finally:
         engine.dispose()
-    mine = sorted((row for row in rows if (row["act"], row["subject"]) == (ACT, model)), key=lambda row: row["id"])
-    return [Erasure(row["at"], row["detail"]["entity"], Positions.from_dict(row["detail"]["rows"])) for row in mine]
+    return _paired(sorted((row for row in rows if row["subject"] == model), key=lambda row: row["id"]))
 
 
-def told_erased(platform: PlatformView, model: str, ranges: Iterable[Mapping[str, Any]]) -> list[str]:
-    """What is to be said of a version whose data set has these offset ranges: how many of its rows were erased when.
-    Nothing where none were, or where the database does not tell.
+def _paired(acts: Sequence[Mapping[str, Any]]) -> list[Erasure]:
+    """Each erasure with the first clean version that was noted after it; `acts`: in the order of their noting."""
+    clean: dict[str, int] = {}
+    found = []
+    for act in reversed(acts):
+        detail = act["detail"]
+        if act["act"] == DONE:
+            clean[detail["entity"]] = detail["table_version"]
+        elif act["act"] == ACT:
+            name, rows = detail["entity"], Positions.from_dict(detail["rows"])
+            found.append(Erasure(act["at"], name, rows, clean.get(name)))
+    return found[::-1]
+
+
+def rows_in(erasures: Iterable[Erasure], data_set: Mapping[str, Any]) -> int:
+    """How many rows of these erasures a data set may have been made from."""
+    found = Positions()
+    for one in erasures:
+        if one.concerns(data_set):
+            found.update(one.rows)
+    return found.within(data_set["offsets"])
+
+
+def told_erased(platform: PlatformView, model: str, data_set: Mapping[str, Any]) -> list[str]:
+    """What is to be said of a version with this data set: how many of its rows were erased when. Nothing where none
+    were, or where the database does not tell.
     """
     from tidemill.errors import ConfigError
 
@@ -74,10 +110,10 @@ def told_erased(platform: PlatformView, model: str, ranges: Iterable[Mapping[str
         found = erasures_of(platform, model)
     except (ConfigError, ImportError):  # its driver may not be installed where people only trace
         return []
-    days: dict[str, Positions] = {}
+    days: dict[str, list[Erasure]] = {}
     for one in found:  # that was run again names what was left
-        days.setdefault(one.day, Positions()).update(one.rows)
-    counted = ((day, rows.within(ranges)) for day, rows in days.items())
+        days.setdefault(one.day, []).append(one)
+    counted = ((day, rows_in(of, data_set)) for day, of in days.items())
     return [f"{count:,} of its rows were erased on {day} (tidemill erase)" for day, count in counted if count]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tidemill_operations.erase.acts import ACT
+from tidemill_operations.erase.acts import ACT, DONE
 from tidemill_operations.erase.report import Holding, State
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def rows_that_name(platform: PlatformView, texts: Collection[str]) -> Iterator[H
             named = [
                 row[columns[0]]
                 for row in read_rows(engine, table, columns)
-                if row.get("act") != ACT and _names(row, texts)
+                if row.get("act") not in (ACT, DONE) and _names(row, texts)
             ]
             if named:
                 shown = ", ".join(map(str, named[:5])) + (", …" if len(named) > 5 else "")

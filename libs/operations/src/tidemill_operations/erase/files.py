@@ -18,6 +18,7 @@ from tidemill.stores import write_bytes
 from tidemill_learning.data_set.table_rows import OFFSET, PARTITION
 from tidemill_learning.training.labelled import EVENT_ID, EVENT_TIME, OBSERVED_AT
 from tidemill_operations.erase.records import Wanted
+from tidemill_operations.errors import NotPossible
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -112,7 +113,7 @@ def _redact(table: DeltaTable) -> int:
 
 def _redact_commit(table: DeltaTable, store: PyFileSystem, path: str, named: set[str]) -> int:
     with store.open_input_stream(path) as file:
-        lines = file.read().decode().splitlines()
+        lines = file.read().decode().split("\n")
     told = [_redacted_line(line, named) for line in lines]
     count = [before != after for before, after in zip(lines, told, strict=True)].count(True)
     if count:
@@ -128,7 +129,8 @@ def _redacted_line(line: str, named: set[str]) -> str:
     stats = harmless_stats(add.get("stats"))
     if stats == add.get("stats"):
         return line
-    return json.dumps(entry | {"add": add | {"stats": stats}}, separators=(",", ":"))
+    told = json.dumps(entry | {"add": add | {"stats": stats}}, separators=(",", ":"), ensure_ascii=False)
+    return told + " " * (len(line.encode()) - len(told.encode()))  # of the same size, as `of_size` says
 
 
 def _redact_checkpoint(table: DeltaTable, store: PyFileSystem, path: str, named: set[str]) -> int:
@@ -145,9 +147,26 @@ def _redact_checkpoint(table: DeltaTable, store: PyFileSystem, path: str, named:
     made = pa.StructArray.from_arrays(list(fields.values()), fields=list(adds.type), mask=adds.is_null())
     at = rows.schema.get_field_index("add")
     written = pa.BufferOutputStream()
-    pq.write_table(rows.set_column(at, rows.schema.field(at), made), written)
-    write_bytes(f"{table.table_uri.rstrip('/')}/{path}", written.getvalue().to_pybytes())
+    pq.write_table(
+        rows.set_column(at, rows.schema.field(at), made), written,
+        compression="zstd", compression_level=15, write_statistics=False, store_schema=False,
+    )  # fmt: skip
+    data = of_size(written.getvalue().to_pybytes(), store.get_file_info(path).size)
+    write_bytes(f"{table.table_uri.rstrip('/')}/{path}", data)
     return sum(one != other for one, other in zip(before, after, strict=True))
+
+
+def of_size(parquet: bytes, size: int) -> bytes:
+    """The same file of Parquet with so many bytes, by nothing between rows and footer: who holds a version of the table
+    knows the sizes of its log's files, and looks for the footer by them. Raises NotPossible where it is larger.
+    """
+    if len(parquet) > size:
+        raise NotPossible(
+            f"a checkpoint of the log cannot be written anew in its {size:,} bytes: stop whatever holds the table, "
+            "delete the checkpoints before the newest one in its _delta_log, and run it again"
+        )
+    footer = int.from_bytes(parquet[-8:-4], "little") + 8
+    return parquet[:-footer] + bytes(size - len(parquet)) + parquet[-footer:]
 
 
 def harmless_stats(written: str | None) -> str | None:

@@ -78,9 +78,9 @@ def files_of(table: DeltaTable) -> list[File]:
     return [File(row["path"], row[f"partition.{KIND}"], row["size_bytes"]) for row in rows]
 
 
-def delete_rows(uri: str, spec: ModelSpec, wanted: Wanted) -> int:
-    """Delete them, and those that come in meanwhile; gives how many. A commit that another writer was faster than is
-    made again: only files that are new are read for it.
+def delete_rows(uri: str, spec: ModelSpec, wanted: Wanted) -> tuple[int, int]:
+    """Delete them, and those that come in meanwhile; gives how many, and the version that holds none. A commit that
+    another writer was faster than is made again: only files that are new are read for it.
 
     Raises NotPossible where others write again and again, or rows of the entity keep coming in.
     """
@@ -93,7 +93,7 @@ def delete_rows(uri: str, spec: ModelSpec, wanted: Wanted) -> int:
         table = DeltaTable(uri)
         changes = _changes(table, spec, wanted, known)
         if not changes:
-            return deleted
+            return deleted, int(table.version())
         try:
             _commit(table, changes)
         except DeltaError:

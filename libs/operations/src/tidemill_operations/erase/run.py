@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tidemill_operations.erase.acts import erasures_of, note_erasure
+from tidemill_operations.erase.acts import Erasure, erasures_of, note_clean, note_erasure
 from tidemill_operations.erase.database import rows_that_name
 from tidemill_operations.erase.entity import forms_of, noted_as
 from tidemill_operations.erase.positions import Positions
@@ -53,18 +53,17 @@ class _Model:
         """Note, then erase, then say what is left."""
         note_erasure(self.platform, self.spec.name, name, self.rows)
         told(self.table.uri)
-        holdings = self.table.erase(self.wanted)
-        learned = Positions()
-        for one in erasures_of(self.platform, self.spec.name):
-            if one.noted_as == name:
-                learned.update(one.rows)
-        return self._report([*holdings, *self._rest(learned, dry_run=False)])
+        holdings = self.table.erase(
+            self.wanted, lambda version: note_clean(self.platform, self.spec.name, name, version)
+        )
+        known = [one for one in erasures_of(self.platform, self.spec.name) if one.noted_as == name]
+        return self._report([*holdings, *self._rest(known, dry_run=False)])
 
     def plan(self) -> ModelReport:
         """What would be erased, and what would be left."""
-        return self._report([*self.table.would(self.rows), *self._rest(self.rows, dry_run=True)])
+        return self._report([*self.table.would(self.rows), *self._rest([Erasure(0, "", self.rows)], dry_run=True)])
 
-    def _rest(self, learned: Positions, *, dry_run: bool) -> list[Holding]:
+    def _rest(self, learned: list[Erasure], *, dry_run: bool) -> list[Holding]:
         texts = self.wanted.forms.texts
         return [
             *settle(self.platform, self.records, dry_run=dry_run),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -54,13 +54,16 @@ class TrainingTable:
             found.append(Holding(where=where, state=State.ERASED, count=files, what="files of old versions"))
         return found
 
-    def erase(self, wanted: Wanted) -> list[Holding]:
-        """Delete the rows; take the files of old versions from the store, where nobody reads them any more."""
+    def erase(self, wanted: Wanted, clean: Callable[[int], None]) -> list[Holding]:
+        """Delete the rows; take the files of old versions from the store, where nobody reads them any more. `clean` is
+        told, before the files go, the version that holds no such row.
+        """
         with self._store():
-            return [] if self._open() is None else self._erased(wanted)
+            return [] if self._open() is None else self._erased(wanted, clean)
 
-    def _erased(self, wanted: Wanted) -> list[Holding]:
-        deleted = delete_rows(self.uri, self._spec, wanted)
+    def _erased(self, wanted: Wanted, clean: Callable[[int], None]) -> list[Holding]:
+        deleted, version = delete_rows(self.uri, self._spec, wanted)
+        clean(version)
         where = f"table {self.uri}"
         found = [Holding(where=where, state=State.ERASED, count=deleted, what="rows")] if deleted else []
         table = self._open()

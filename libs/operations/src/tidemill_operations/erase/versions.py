@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tidemill.artifact import GOLDEN_FILE, MODEL_FILE, REFERENCE_FILE, ArtifactError, ArtifactStore
+from tidemill_operations.erase.acts import Erasure, rows_in
 from tidemill_operations.erase.report import Holding, State
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from tidemill.artifact import Manifest
     from tidemill.contracts.model_file import ModelSpec
-    from tidemill_operations.erase.positions import Positions
     from tidemill_operations.platform import PlatformView
     from tidemill_operations.references.uses import ArtifactUse
 
@@ -21,10 +21,10 @@ FILES = (REFERENCE_FILE, GOLDEN_FILE, MODEL_FILE)
 
 
 def versions_that_hold(
-    platform: PlatformView, spec: ModelSpec, rows: Positions, texts: Collection[str]
+    platform: PlatformView, spec: ModelSpec, rows: Collection[Erasure], texts: Collection[str]
 ) -> Iterator[Holding]:
-    """Of each version that anything refers to: how many of these rows lie in its data set, and where the entity is a
-    feature, which of its files name it. Raises RetryLater, ConfigError as `read_references`.
+    """Of each version that anything refers to: how many rows of these erasures lie in its data set, and where the
+    entity is a feature, which of its files name it. Raises RetryLater, ConfigError as `read_references`.
     """
     from tidemill_operations.references.reading import read_references
 
@@ -35,7 +35,7 @@ def versions_that_hold(
 
 
 def _version(
-    platform: PlatformView, store: ArtifactStore, spec: ModelSpec, use: ArtifactUse, rows: Positions,
+    platform: PlatformView, store: ArtifactStore, spec: ModelSpec, use: ArtifactUse, rows: Collection[Erasure],
     texts: Collection[str],
 ) -> Iterator[Holding]:  # fmt: skip
     where = f"version {use.version}" if use.version else f"the artifact {use.uri}, which waits to be imported"
@@ -46,7 +46,7 @@ def _version(
         cure = "bring its store back (TIDEMILL_ARTIFACTS) and run it again; where it is gone for good, so are its files"
         yield Holding(where=where, state=State.REMAINS, count=1, what="artifacts", why=f"unread: {error}", cure=cure)
         return
-    learned = rows.within(found.manifest.data_set.get("offsets", ()))
+    learned = rows_in(rows, found.manifest.data_set)
     naming = [name for name in FILES if is_feature and _names(found.files.get(name, b""), texts)]
     if learned or naming:
         yield Holding(

@@ -154,8 +154,7 @@ def _train(platform: PlatformView, found: Recorded, rows: KafkaRows) -> Trained:
 def _erased(platform: PlatformView, found: Recorded) -> list[Remark]:
     """Rows that were erased are no sign of tampering."""
     cure = "none is needed: it was asked for, and stands in the audit log (`tidemill keys audit`)"
-    ranges = found.manifest.data_set["offsets"]
-    return [Remark(one, cure) for one in told_erased(platform, found.manifest.model, ranges)]
+    return [Remark(one, cure) for one in told_erased(platform, found.manifest.model, found.manifest.data_set)]
 
 
 def _other_rows(found: Recorded, rows: KafkaRows, data_set: DataSet) -> list[Remark]:

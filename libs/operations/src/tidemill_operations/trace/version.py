@@ -52,7 +52,7 @@ def version_trace(view: PlatformView, model: str, epoch: int, version: int) -> V
             evidence = [entry["detail"] or entry["subject"] for entry in item.datum["evidence"]]
             facts = {"cause": item.datum["cause"], "by": item.datum["requested_by"], "evidence": evidence}
             _add(trace, view, "training asked for", item, facts)
-    trace.erased = told_erased(view, model, trace.champion["data_set"]["offsets"])
+    trace.erased = told_erased(view, model, trace.champion["data_set"])
     trace.events.sort(key=lambda event: event[2])
     return trace
 

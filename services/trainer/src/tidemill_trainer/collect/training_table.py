@@ -28,8 +28,10 @@ CHECKPOINT_EVERY = 50
 
 MAX_CLASHES = 8
 
-STORE_SAYS = ("os error", "Generic ", "Object at location", "No space left")
-"""What errors of a store (of the crate object_store) say, and others of Delta Lake do not."""
+STORE_SAYS = ("os error", "Generic ", "Object at location", "No space left", "Parquet error")
+"""What errors of a store (of the crate object_store) say, and others of Delta Lake do not; the last one also where an
+erasure wrote a checkpoint of the log anew between two reads of ours: the next try reads all of the new one.
+"""
 
 STORE_DELAY_S = 2.0
 
