@@ -45,6 +45,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "predict": ("data.predict", "predict", "Score a file, or the clean topic anew, with a version; resumable."),
     "keys": ("platform.keys", "keys", "Keys of the HTTP interfaces: create, list, rotate, revoke; the audit log."),
+    "login": ("platform.login", "login", "Sign in at your organisation's OpenID provider."),
+    "logout": ("platform.login", "logout", "Forget the sign-in on this machine."),
+    "whoami": ("platform.login", "whoami", "Under which name your acts are noted; a token for the HTTP interfaces."),
     "backup": (
         "platform.backup",
         "backup",

@@ -21,6 +21,7 @@ MODULES: Final = (
     ("tidemill.settings", "Kafka, and what all services share"),
     ("tidemill.access.settings", "HTTP interfaces: keys, tokens, limits (ingest, serve)"),
     ("tidemill.notify.settings", "notifications (trainer)"),
+    ("tidemill_operations.sign_in.settings", "signing in (`tidemill login`)"),
     ("tidemill_embedded.start.settings", "the start of a platform on this machine (`tidemill up`)"),
     ("tidemill_ingest.settings", "ingest"),
     ("tidemill_validator.settings", "validator"),
