@@ -127,6 +127,8 @@ def test_the_challenger_is_held_against_the_champion_on_rows_that_neither_was_fi
     trained = train(with_gate(spec("binary"), Gate(0.6, 0.01)), labelled("binary", seed=3), CUT_OFF, still(), champion)
     assert trained.gate.passed and [f.rule for f in trained.gate.results] == ["base_rate", "at_least", "better_by"]
     assert trained.champion_metrics["roc_auc"] < 0.5 < trained.gate_metrics["roc_auc"]
+    assert trained.compared["champion.roc_auc"] == trained.champion_metrics["roc_auc"]
+    assert trained.compared["rows.fitted"] == trained.rows["fitted"] > 0
 
 
 def costly(false_negative: float, metric: str = "roc_auc", gate: Gate | None = None) -> ModelSpec:

@@ -97,6 +97,13 @@ def test_a_trial_that_begins_with_share_0_wants_approval_only_where_the_model_as
     assert teller().of_release(release("refused")) == []
 
 
+def test_a_run_and_a_release_of_long_ago_that_are_read_again_are_not_told_again() -> None:
+    late = replace(teller(), since=lambda: 10)
+    assert late.of_run(finished(4)) == [] and late.of_release(release("promoted")) == []
+    assert len(late.of_release(release("approved", challenger=4))) == 1, "its record is that of the trial's beginning"
+    assert len(late.of_run(replace(finished(4), at=10))) == 1
+
+
 def test_drift_and_quiet_failures_are_told_by_their_subject() -> None:
     (moved,) = teller().of_drift(drift(statistic=float("nan")))
     assert (moved.title, moved.text) == ("tide: feature drift, wind", "It moved. (psi)")

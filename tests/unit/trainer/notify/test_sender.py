@@ -19,7 +19,7 @@ from tidemill.notify.webhook import WebhookChannel
 from tidemill_trainer import metrics
 from tidemill_trainer.notify.rate import Rate
 from tidemill_trainer.notify.sender import Sender, backoff
-from tidemill_trainer.notify.store import KEEP_MS, NoticeStore, Position
+from tidemill_trainer.notify.store import KNOWN_MS, WAIT_MS, NoticeStore, Position
 from tidemill_trainer.runs.database import connect, migrate
 
 HOUR = 3_600_000
@@ -205,9 +205,19 @@ def test_what_waits_for_a_month_or_for_a_channel_that_is_gone_is_given_up_by_cou
     take(store, told(1), told(2))
     take(store, told(1), channel="slack")
     assert store.tidy(["webhook"]) == {"slack": 1}
-    clock.advance(KEEP_MS)
+    clock.advance(WAIT_MS)
     assert store.tidy(["webhook"]) == {"webhook": 2}
     assert store.tidy(["webhook"]) == {}
+
+
+def test_what_was_sent_is_known_for_longer_than_a_topic_keeps_its_event(store: NoticeStore, clock: FixedClock) -> None:
+    ear = Ear()
+    take(store, told(1))
+    steps(sender(store, clock, ear), 2)
+    clock.advance(KNOWN_MS - 1)
+    assert store.tidy(["webhook"]) == {} and take(store, told(1)) == 0
+    clock.advance(1)
+    assert store.tidy(["webhook"]) == {} and take(store, told(1)) == 1
 
 
 def test_without_channels_the_positions_are_forgotten_so_that_a_later_one_gets_no_history(

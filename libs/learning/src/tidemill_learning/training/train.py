@@ -89,6 +89,15 @@ class Trained:
     tried_windows: bool = False
 
     @property
+    def compared(self) -> dict[str, float]:
+        """Both sides of the gate on its rows (`gate.NAME`, `champion.NAME`), where there is a champion; rows by kind
+        (`rows.NAME`).
+        """
+        sides = {"gate": self.gate_metrics, "champion": self.champion_metrics} if self.champion_metrics else {}
+        figures = {f"{side}.{name}": value for side, found in sides.items() for name, value in found.items()}
+        return figures | {f"rows.{name}": float(count) for name, count in self.rows.items()}
+
+    @property
     def outcome(self) -> Literal["passed", "undecided", "failed"]:
         """`undecided`: all rules are kept, but the hold-out is no proof that it is better than the champion."""
         if not self.gate.passed:

@@ -16,21 +16,25 @@ RUNBOOKS: Mapping[Kind, str] = {
     "retrain_failed": "training", "rolled_back": "rollback", "drift": "drift-storm", "approval_wanted": "approval",
 }  # fmt: skip
 BACK: tuple[Action, ...] = ("rolled_back", "rejected")
+SAME_RECORD: tuple[Action, ...] = ("approved", "rejected")
+"""They may leave what is published as it was, with the time of before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Teller:
     """Makes notices. `links`: templates of addresses by what they show; `asks_approval`: whether releases of a model
-    begin with a person's approval; `serves`: whether any version of it does.
+    begin with a person's approval; `serves`: whether any version of it does; `since`: runs and releases of before (ms)
+    were told long ago, and are read again.
     """
 
     links: Mapping[str, str | None]
     asks_approval: Callable[[str], bool]
     serves: Callable[[str], bool]
+    since: Callable[[], int] = lambda: 0
 
     def of_run(self, run: RetrainRun, trace_id: str = "") -> list[Notice]:
         """A run that has ended; and that a person is waited for, where its version cannot be released without one."""
-        if run.state not in ("finished", "failed"):
+        if run.state not in ("finished", "failed") or run.at < self.since():
             return []
         kind: Kind = "retrain_finished" if run.state == "finished" else "retrain_failed"
         made = self._notice(
@@ -47,7 +51,7 @@ class Teller:
         else.
         """
         published, at = release.published, release.published.published_at
-        if release.action == "refused":
+        if release.action == "refused" or (release.action not in SAME_RECORD and at < self.since()):
             return []
         challenger = published.challenger
         if release.action == "started" and challenger is not None and self._begins_with_approval(release):

@@ -20,8 +20,12 @@ from tidemill_trainer.runs.database import transaction
 from tidemill_trainer.runs.tables import notice_positions, notice_rates, notices
 
 TITLES = 10
-KEEP_MS = 30 * 86_400_000
-"""For so long what was sent is known, and what cannot be sent waits."""
+WAIT_MS = 30 * 86_400_000
+"""For so long what cannot be sent waits."""
+KNOWN_MS = 100 * 86_400_000
+"""For so long what was sent is known: longer than its topics keep it, for those may be read again from their beginning
+(a platform that came out of a backup).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +137,13 @@ class NoticeStore:
         these any more; gives how many were given up, by channel. Without any channel, notices begin anew when there
         is one.
         """
-        old = notices.c.made_at <= self._clock.now_ms() - KEEP_MS
-        lost = notices.c.sent_at.is_(None) & (old | notices.c.channel.not_in(list(channels)))
+        now = self._clock.now_ms()
+        gone = notices.c.channel.not_in(list(channels))
+        lost = notices.c.sent_at.is_(None) & ((notices.c.made_at <= now - WAIT_MS) | gone)
         with transaction(self._engine) as connection:
             rows = connection.execute(select(notices.c.channel, func.count()).where(lost).group_by(notices.c.channel))
             given_up = {channel: int(count) for channel, count in rows}
-            connection.execute(delete(notices).where(lost | old))
+            connection.execute(delete(notices).where(lost | (notices.c.made_at <= now - KNOWN_MS)))
             if not channels:
                 connection.execute(delete(notice_positions))
         return given_up

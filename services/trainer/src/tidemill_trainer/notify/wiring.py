@@ -17,7 +17,7 @@ from tidemill_trainer.notify.events import Teller
 from tidemill_trainer.notify.rate import Rate
 from tidemill_trainer.notify.reader import NoticeReader, tells_of
 from tidemill_trainer.notify.sender import Sender
-from tidemill_trainer.notify.store import NoticeStore
+from tidemill_trainer.notify.store import KNOWN_MS, NoticeStore
 from tidemill_trainer.release.topic_reader import TopicReader
 from tidemill_trainer.settings import TrainerSettings
 
@@ -72,5 +72,8 @@ def _teller(context: NotifyContext) -> Teller:
         "trace": settings.notify_trace_url, "runbook": settings.notify_runbook_url,
     }  # fmt: skip
     return Teller(
-        links=links, asks_approval=lambda model: model in specs and specs[model].release.approval, serves=context.serves
+        links=links,
+        asks_approval=lambda model: model in specs and specs[model].release.approval,
+        serves=context.serves,
+        since=lambda: context.clock.now_ms() - KNOWN_MS,
     )

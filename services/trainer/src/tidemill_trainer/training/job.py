@@ -126,7 +126,7 @@ class Job:
             "reason": trained.reason + alone,
             "gate": [evidence.to_dict() for evidence in (*_evidence(trained), *_unread(order, unreadable))],
             "champion_unreadable": bool(unreadable),
-            "metrics": trained.metrics | _threshold(trained) | {"seconds": seconds},
+            "metrics": trained.metrics | _threshold(trained) | {"seconds": seconds} | trained.compared,
             "start_offsets": list(loaded.start_offsets),
             "candidate": trained.candidate,
             "rows": trained.rows,

@@ -133,8 +133,8 @@ class Trainer:
             finally:
                 metrics.WAITS_FOR_STORE.labels(claim.model).set(0)
         metrics.RUNS.labels(claim.model, "finished").inc()
-        for name, value in outcome.metrics.items():
-            metrics.SCORE.labels(claim.model, name).set(value)
+        for name in (name for name in outcome.metrics if "." not in name):  # the others are of the gate's rows
+            metrics.SCORE.labels(claim.model, name).set(outcome.metrics[name])
         _log.info("run %s has finished: version %s; %s", claim.run_id, outcome.version, outcome.reason)
 
     def _made(self, claim: Claim, staged: Staged | None, span: Span) -> Outcome:
