@@ -21,7 +21,7 @@ ROLES = ("operator", "ingest", "inference", "trainer", "mlflow", "registry", "ke
 """Of PostgreSQL: those of deploy/compose/databases.sh, KEDA's and that of backups (docs/kubernetes.md)."""
 KAFKA_USER = {
     "ingest": "ingest", "validator": "validator", "serve": "inference", "stream": "inference", "trainer": "trainer",
-    "drift-profile": "drift", "drift-detect": "drift", "release": "cli", "backup": "cli", "keda-credentials": "keda",
+    "drift-profile": "drift", "drift-detect": "drift", "release": "cli", "backup": "backup", "keda-credentials": "keda",
 }  # fmt: skip
 """As whom a workload logs in at Kafka."""
 DATABASE_ROLE = {

@@ -111,6 +111,7 @@ resource "aws_eks_addon" "network" {
   addon_name               = "vpc-cni"
   service_account_role_arn = aws_iam_role.network.arn
   configuration_values     = jsonencode({ enableNetworkPolicy = "true" })
+  depends_on               = [aws_iam_role_policy_attachment.network] # or machines that join have no network yet
 }
 
 resource "aws_eks_addon" "this" {

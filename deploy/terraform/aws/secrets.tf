@@ -8,7 +8,7 @@ variable "secrets_are_filled" {
 }
 
 locals {
-  kafka_users = toset(["cli", "drift", "inference", "ingest", "keda", "trainer", "validator"])
+  kafka_users = toset(["backup", "cli", "drift", "inference", "ingest", "keda", "trainer", "validator"])
 }
 
 # The files of each workload's Kubernetes Secret as one JSON object, read by that workload's role alone.

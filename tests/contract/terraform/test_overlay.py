@@ -25,6 +25,7 @@ from tests.support.kubernetes.rendering import (
     workloads,
 )
 from tests.support.terraform import FOLDER, MODULES, local_values
+from tidemill_operations.provision.rights import SERVICES
 
 pytestmark = pytest.mark.needs("kubectl", "openssl")
 
@@ -136,6 +137,13 @@ def test_a_password_is_made_once_and_read_by_its_owner_alone(cloud: str, tmp_pat
     passwords = [path.read_text() for path in (tmp_path / "made/passwords").iterdir()]
     assert len(set(passwords)) == len(passwords) and all(len(one) == 48 for one in passwords)
     assert {path.stat().st_mode & 0o077 for path in (tmp_path / "made").rglob("*")} == {0}
+
+
+def test_every_principal_of_kafka_is_a_user_there_and_gets_its_rights() -> None:
+    users = set(re.findall(r'"(\w+)"', local_values("aws")["kafka_users"]))
+    assert users == {*SERVICES, "keda"}
+    steps = (FOLDER.parents[1] / "docs/clouds.md").read_text()
+    assert set(re.findall(r"--principal (\w+)=User:tidemill-\1\b", steps)) == set(SERVICES)
 
 
 def secrets_made(cloud: str, folder: Path) -> dict[str, dict[str, str]]:
