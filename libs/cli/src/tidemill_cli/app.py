@@ -158,6 +158,7 @@ def main() -> NoReturn:
     import logging
 
     from tidemill.errors import TidemillError
+    from tidemill.secret_files import without_store_keys
     from tidemill_cli.rendering.terminal import guard_output
 
     guard_output()
@@ -172,9 +173,9 @@ def main() -> NoReturn:
     except click.ClickException as error:
         if isinstance(error, click.UsageError) and error.ctx is not None:
             click.echo(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} -h' for help.\n", err=True)
-        click.echo(f"tidemill: {error.format_message()}", err=True)
+        click.echo(without_store_keys(f"tidemill: {error.format_message()}"), err=True)
         sys.exit(error.exit_code)
     except TidemillError as error:
-        click.echo(f"tidemill: {error}", err=True)
+        click.echo(without_store_keys(f"tidemill: {error}"), err=True)
         sys.exit(2)
     sys.exit(0)

@@ -5,15 +5,22 @@ The keys of an S3 store, too: of the libraries that talk to it not all read a cr
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, MutableMapping
 from pathlib import Path
+from typing import Final
+from urllib.parse import quote
 
 from tidemill.errors import ConfigError
 
-__all__ = ["STORE_KEYS", "SUFFIX", "from_files", "take_store_keys"]
+__all__ = ["HIDDEN", "STORE_KEYS", "SUFFIX", "from_files", "take_store_keys", "without_store_keys"]
 
 SUFFIX = "_FILE"
 STORE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+HIDDEN: Final = "*****"
+_TO_HIDE: Final = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_LEAST: Final = 8
+"""A shorter one is no key of a store's, and may be a word of the text."""
 
 
 def from_files(environ: Mapping[str, str], names: Collection[str], prefix: str) -> dict[str, str]:
@@ -43,6 +50,21 @@ def take_store_keys(environ: MutableMapping[str, str]) -> None:
     environ.update({name.upper(): key for name, key in keys.items()})
     for variable in files:
         del environ[variable]
+
+
+def without_store_keys(text: str, environ: Mapping[str, str] | None = None) -> str:
+    """`text` without the secret keys of the store that `environ` (by default this process's) holds.
+
+    A store that takes no request for its signature answers with the request, the session token among its headers, and
+    object_store, by which Delta tables are read, puts the whole answer into its error. So whatever of an error leaves
+    the process goes through here: log lines, readiness, what the training process answers, what a command says last.
+    """
+    for name in _TO_HIDE:
+        value = (os.environ if environ is None else environ).get(name, "")
+        if len(value) >= _LEAST:
+            for form in (value, quote(value, safe="")):
+                text = text.replace(form, HIDDEN)
+    return text
 
 
 def _content(variable: str, path: Path) -> str:

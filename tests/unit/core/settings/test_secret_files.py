@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from pydantic import ValidationError
 
-from tidemill.secret_files import from_files, take_store_keys
+from tidemill.errors import FatalError
+from tidemill.secret_files import HIDDEN, from_files, take_store_keys, without_store_keys
+from tidemill.service.health import Health
 from tidemill.service.run import CLEAN, CONFIG, run_service
 from tidemill.settings import CommonSettings, KafkaSettings
+from tidemill.telemetry.logs import configure_logging
+
+
+@contextmanager
+def restored_logging() -> Iterator[None]:
+    """The handlers of before, afterwards."""
+    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
+    try:
+        yield
+    finally:
+        logging.getLogger().handlers[:] = handlers
+        logging.getLogger().setLevel(level)
 
 
 def test_a_setting_is_what_its_file_holds_without_the_end_of_the_line(
@@ -114,3 +132,43 @@ def test_a_key_of_a_store_without_its_file_is_a_matter_of_configuration(
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
     assert run_service(lambda: None) == CONFIG
     assert "AWS_SECRET_ACCESS_KEY_FILE" in caplog.text and "cannot be read: No such file" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
+def test_what_a_store_says_again_of_its_keys_is_hidden(name: str) -> None:
+    key = "IQoJb3JpZ2luX2Vj/+abc=="
+    signed = f"x-amz-security-token:{key}\nhost:s3"
+    said = f"403 <CanonicalRequest>{signed}</CanonicalRequest> ?X-Amz-Security-Token={quote(key, '')}"
+    shown = without_store_keys(said, {name: key})
+    assert key not in shown and quote(key, "") not in shown
+    assert shown.count(HIDDEN) == 2 and shown.startswith("403 <CanonicalRequest>x-amz-security-token:")
+
+
+def test_a_word_that_is_hardly_a_key_is_left_in_the_text() -> None:
+    assert without_store_keys("minio says no", {"AWS_SECRET_ACCESS_KEY": "minio"}) == "minio says no"
+    assert without_store_keys("no keys, nothing to hide", {}) == "no keys, nothing to hide"
+
+
+def test_no_way_out_of_a_process_tells_a_stores_keys(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "a-session-token")
+    health = Health()
+    health.add_ready("table", lambda: "the store says a-session-token")
+    assert health.ready().reasons == {"table": f"the store says {HIDDEN}"}
+
+    def refused() -> None:
+        configure_logging("trainer", file=tmp_path / "log")
+        try:
+            raise OSError("403: a-session-token")
+        except OSError as error:
+            raise FatalError(f"the table cannot be read: {error}") from error
+
+    with restored_logging():
+        run_service(refused)
+        logging.getLogger("x").error("it says %s", "a-session-token", extra={"more": "a-session-token"})
+        for handler in logging.getLogger().handlers:
+            handler.flush()
+    told = capsys.readouterr().err + (tmp_path / "log").read_text()
+    assert "a-session-token" not in told
+    assert told.count(HIDDEN) >= 3

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tidemill.secret_files import without_store_keys
+
 __all__ = ["Check", "Health", "Heartbeat", "Report"]
 
 Check = Callable[[], str | None]
@@ -73,7 +75,7 @@ class Health:
     def _report(self, checks: dict[str, Check]) -> Report:
         with self._lock:
             named = list(checks.items())
-        reasons = {name: reason for name, check in named if (reason := _ask(check)) is not None}
+        reasons = {name: without_store_keys(reason) for name, check in named if (reason := _ask(check)) is not None}
         return Report(ok=not reasons, reasons=reasons)
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from tidemill.config_file import apply_config
 from tidemill.errors import ConfigError, FatalError, Fenced
-from tidemill.secret_files import take_store_keys
+from tidemill.secret_files import take_store_keys, without_store_keys
 from tidemill.service.footprint import share_arenas
 from tidemill.telemetry.metrics import build_info
 
@@ -71,5 +71,5 @@ def _say(code: int, kind: str, text: str) -> int:
     _log.error("%s: %s", kind, text)
     handlers = logging.getLogger().handlers
     if handlers and not any(getattr(handler, "stream", None) is sys.stderr for handler in handlers):
-        print(f"{kind}: {text}", file=sys.stderr)  # the log is elsewhere, the person is here
+        print(without_store_keys(f"{kind}: {text}"), file=sys.stderr)  # the log is elsewhere, the person is here
     return code

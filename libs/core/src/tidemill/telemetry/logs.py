@@ -12,6 +12,8 @@ from pathlib import Path
 
 from opentelemetry import trace
 
+from tidemill.secret_files import without_store_keys
+
 __all__ = ["JsonFormatter", "configure_logging", "model_version"]
 
 model_version: ContextVar[str | None] = ContextVar("model_version", default=None)
@@ -54,7 +56,7 @@ class JsonFormatter(logging.Formatter):
         line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return without_store_keys(json.dumps(line, default=str, ensure_ascii=False))
 
 
 def configure_logging(service: str, level: str = "INFO", file: Path | None = None) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from tidemill.artifact.staging import Staged
+from tidemill.secret_files import without_store_keys
 from tidemill_trainer.footprint import leave_out_unused
 
 _log = logging.getLogger(__name__)
@@ -143,7 +144,7 @@ def _parts(line: Mapping[str, Any]) -> list[tuple[Any, float]]:
 
 
 def _answer(out: TextIO, line: Mapping[str, Any]) -> None:
-    out.write(json.dumps(line) + "\n")
+    out.write(without_store_keys(json.dumps(line)) + "\n")
     out.flush()
 
 
