@@ -51,7 +51,7 @@ def world(root: Path, folder: Path) -> Iterator[World]:
     endpoint = endpoint_of(load_models(root / "models", (MODEL,))[MODEL], schemas)
     service = deployed({MODEL: endpoint}, folder)
     with ExitStack() as running:
-        front = running.enter_context(served(Deployed(ingest.client.app, "h11", "")))
+        front = running.enter_context(served(Deployed(ingest.client.app, "h11", "", lambda *_: "")))
         behind = running.enter_context(served(service))
         addresses = {"ingest": f"http://{front}", "serve": f"http://{behind}", "key": service.key}
         yield World(ingest, endpoint, addresses)

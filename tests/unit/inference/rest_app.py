@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import uvicorn
 from opentelemetry.trace import NoOpTracer
 from starlette.types import ASGIApp
 
@@ -29,6 +28,8 @@ from tidemill.codec.layout import layout_of
 from tidemill.contracts.model_file import ModelSpec, load_models
 from tidemill.contracts.schemas.catalog import SchemaCatalog
 from tidemill.service import Health
+from tidemill.web.serving import HttpServer, server_config
+from tidemill.web.tls.server import ServerTls
 from tidemill.web.visitors import Visitors
 from tidemill_inference.rest.app import create_app
 from tidemill_inference.rest.dataplane import ModelEndpoint
@@ -122,14 +123,11 @@ def deployed(
 
 
 @contextmanager
-def served(service: Deployed, headers: Sequence[tuple[str, str]] = ()) -> Iterator[str]:
-    """The service behind a socket, as *serve* runs it, in a thread; gives HOST:PORT. `headers`: of every answer."""
+def served(service: Deployed, tls: ServerTls | None = None) -> Iterator[str]:
+    """The service behind a socket, as *serve* runs it, in a thread; gives HOST:PORT."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(
-            service.app, http=service.protocol, log_level="warning", lifespan="off", proxy_headers=False,
-            headers=list(headers),
-        )  # fmt: skip
-        server = uvicorn.Server(config)
+        config = server_config(service.app, http=service.protocol, drain_s=15, lifespan="off", tls=tls)
+        server = HttpServer(config, tls)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         until(lambda: server.started, 30, "the server has started")

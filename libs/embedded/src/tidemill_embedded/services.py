@@ -46,6 +46,7 @@ FRUGAL = {
     # nothing calls home
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
+TLS_FILES = ("TIDEMILL_TLS_CERTIFICATE", "TIDEMILL_TLS_KEY", "TIDEMILL_TLS_KEY_PASSWORD_FILE")
 # The pages alone: its job runners would be more processes, for evaluations that nobody asks of it here.
 MLFLOW_ENV = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
@@ -71,7 +72,7 @@ def platform_settings(
         "TIDEMILL_TABLES": (var / "tables").as_uri(),
         "TIDEMILL_DATABASE_URL": f"sqlite:///{var / 'tidemill.db'}",
         "TIDEMILL_MLFLOW_TRACKING_URI": f"sqlite:///{var / 'mlflow.db'}",
-    }
+    } | tls_settings(root)
 
 
 def service_environment(shared: Mapping[str, str], port: int, overrides: Mapping[str, str]) -> dict[str, str]:
@@ -79,6 +80,12 @@ def service_environment(shared: Mapping[str, str], port: int, overrides: Mapping
     settings, overrides.
     """
     return FRUGAL | dict(os.environ) | dict(shared) | {"TIDEMILL_PORT": str(port)} | dict(overrides)
+
+
+def tls_settings(folder: Path) -> dict[str, str]:
+    """What this process's environment says of the certificate of all services, with paths as they are in `folder`."""
+    named = {name: os.environ.get(name) for name in TLS_FILES}
+    return {name: str(folder / path) for name, path in named.items() if path}
 
 
 def certificate_in(environment: Mapping[str, str], folder: Path) -> Path | None:

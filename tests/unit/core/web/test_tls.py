@@ -56,6 +56,12 @@ def tls(authority: Authority) -> Iterator[ServerTls]:
 
 @contextmanager
 def served(tls: ServerTls, limits: DoorLimits = QUICK, loop: Any = "auto") -> Iterator[int]:
+    with running(tls, limits, loop) as (port, _):
+        yield port
+
+
+@contextmanager
+def running(tls: ServerTls, limits: DoorLimits, loop: Any) -> Iterator[tuple[int, HttpServer]]:
     config = server_config(app, http=timed_protocol(Doors(limits)), drain_s=15, lifespan="off", tls=tls)
     config.loop = loop
     server = HttpServer(config, tls)
@@ -64,7 +70,7 @@ def served(tls: ServerTls, limits: DoorLimits = QUICK, loop: Any = "auto") -> It
         thread.start()
         until(lambda: server.started, 30, "the server has started")
         try:
-            yield listener.getsockname()[1]
+            yield listener.getsockname()[1], server
         finally:
             server.should_exit = True
             thread.join(timeout=30)
@@ -136,6 +142,20 @@ def test_handshakes_that_hang_are_counted_among_connections_and_make_room(tls: S
         finally:
             for silent in hanging:
                 silent.close()
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_of_a_flood_of_connections_nothing_is_kept(tls: ServerTls, authority: Authority, loop: str) -> None:
+    with running(tls, DoorLimits(connections=2, head_s=60), loop) as (port, server):
+        flood = [socket.socket() for _ in range(400)]
+        for one in flood:
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", port))
+        until(lambda: len(server.server_state.connections) == 2, 20, "the last two are left")
+        for one in flood:
+            one.close()
+        until(lambda: not server.server_state.connections, 20, "none is left")
+        assert asked(port, authority, b"GET / HTTP/1.0\r\n\r\n").startswith(b"http/1.1 404")
 
 
 def test_tls_before_1_2_and_ciphers_without_forward_secrecy_are_refused(tls: ServerTls, authority: Authority) -> None:

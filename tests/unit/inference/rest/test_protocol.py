@@ -6,8 +6,10 @@ import gzip
 import json
 import re
 import socket
+import ssl
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,14 @@ from typing import Any
 import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from tests.support.certificates import Authority
 from tests.support.metric_values import value_of
 from tests.unit.inference.fakes import MODEL
 from tests.unit.inference.rest_app import Deployed, deployed, served, shipped_endpoints
 from tidemill.access.credentials.ring import KeyRing
 from tidemill.web.metrics import REQUESTS
+from tidemill.web.tls.files import TlsFiles
+from tidemill.web.tls.server import ServerTls
 from tidemill_inference.rest.protocols.v1 import PREDICT as TEMPLATE
 
 PREDICT = f"/v1/models/{MODEL}/predict"
@@ -58,11 +63,16 @@ def request_of(body: bytes, *headers: str, path: str = PREDICT, method: str = "P
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-def exchange(address: str, data: bytes, answers: int = 1) -> list[tuple[bytes, dict[bytes, bytes], bytes]]:
+def exchange(
+    address: str, data: bytes, answers: int = 1, trust: ssl.SSLContext | None = None
+) -> list[tuple[bytes, dict[bytes, bytes], bytes]]:
     """Send bytes over a connection and read so many answers: status line, headers and body."""
     host, port = address.split(":")
     found = []
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with ExitStack() as stack:
+        connection = stack.enter_context(socket.create_connection((host, int(port)), timeout=10))
+        if trust is not None:
+            connection = stack.enter_context(trust.wrap_socket(connection, server_hostname=host))
         connection.sendall(data)
         file = connection.makefile("rb")
         for _ in range(answers):
@@ -183,11 +193,23 @@ def test_plain_requests_do_go_the_short_way_and_are_counted_as_any(ways: Ways) -
     counted = REQUESTS.labels("POST", TEMPLATE, "200")
     before = value_of(counted)
     data = request_of(ONE, key_of(ways), JSON)
-    hsts = ("strict-transport-security", "max-age=60")
-    with served(replace(ways.service, app=nobody), headers=[hsts]) as short:
-        ((status, headers, _),) = exchange(short, data)
-    assert (status, headers[b"strict-transport-security"]) == (b"HTTP/1.1 200 OK\r\n", b"max-age=60")
+    with served(replace(ways.service, app=nobody)) as short:
+        assert exchange(short, data)[0][0] == b"HTTP/1.1 200 OK\r\n"
     assert value_of(counted) == before + 1
+
+
+def test_the_short_way_goes_by_tls_too_and_says_so_to_browsers(ways: Ways, tmp_path: Path) -> None:
+    async def nobody(scope: object, receive: object, send: object) -> None:
+        raise AssertionError("the application is not asked")
+
+    authority = Authority(tmp_path)
+    issued = authority.issue("serve")
+    tls = ServerTls(TlsFiles(issued.certificate, issued.key), 60)
+    trust = ssl.create_default_context(cafile=authority.ca)
+    data = request_of(ONE, key_of(ways), JSON)
+    with served(replace(ways.service, app=nobody), tls) as short:
+        ((status, headers, _),) = exchange(short, data, trust=trust)
+    assert (status, headers[b"strict-transport-security"]) == (b"HTTP/1.1 200 OK\r\n", b"max-age=60")
 
 
 def test_a_defect_is_500_on_both_ways(ways: Ways, monkeypatch: pytest.MonkeyPatch) -> None:

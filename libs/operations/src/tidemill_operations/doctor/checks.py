@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tidemill_operations.doctor import api_versions
+from tidemill_operations.doctor.certificate import check_certificate
 from tidemill_operations.doctor.findings import Finding, fail, ok, warn
 from tidemill_operations.doctor.partitioners import check_partitioners
 from tidemill_operations.doctor.rights import check_rights
@@ -70,7 +71,7 @@ def _guarded(step: Callable[[], list[Finding]]) -> list[Finding]:
 
 
 def _others(platform: PlatformView) -> list[Finding]:
-    return [*_registry(platform), *_disk(platform)]
+    return [*_registry(platform), *_disk(platform), *check_certificate(platform.settings)]
 
 
 def _security(platform: PlatformView) -> Finding:

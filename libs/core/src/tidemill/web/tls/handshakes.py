@@ -7,7 +7,6 @@ the certificate that it began with, and cut off an answer that a slow client rea
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import socket
 from collections.abc import Callable
@@ -22,9 +21,8 @@ __all__ = ["TlsListener"]
 
 LONGEST_CLOSE_S: Final = 3_600.0
 """From the end of the last answer to the end of TLS; `TimedProtocol` ends those earlier that take nothing more."""
-_EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _REST_S: Final = 1.0
-"""Where the system has no room for a connection, the next is looked for so much later."""
+"""Where the system gives no connection, for want of room mostly, the next is asked for so much later."""
 
 _log = logging.getLogger(__name__)
 
@@ -54,10 +52,11 @@ class TlsListener:
         while True:
             try:
                 connection, _ = await loop.sock_accept(self._listener)
-            except OSError as error:  # one that has gone already, or no room
-                if error.errno in _EXHAUSTED:
-                    _log.error("a connection waits: %s", error.strerror)
-                    await asyncio.sleep(_REST_S)
+            except ConnectionAbortedError:  # it has gone already
+                continue
+            except OSError as error:
+                _log.error("connections wait: %s", error.strerror)
+                await asyncio.sleep(_REST_S)
                 continue
             _Handshake(connection, self._tls, self._new_protocol, self._connections).start()
 
@@ -81,6 +80,7 @@ class _Handshake:
         loop = asyncio.get_running_loop()
         self._since = loop.time()
         self._task = loop.create_task(self._shake_hands(loop, self._protocol.doors))
+        self._task.add_done_callback(self._ended)
         self._connections.add(self)
         self._protocol.doors.enter(self, self._connections)
 
@@ -112,8 +112,10 @@ class _Handshake:
             )  # fmt: skip
         except OSError:  # of TLS too: no client of ours, or none that believes this certificate
             closed("handshake")
-        finally:
-            self._leave()
-            if self._is_ended:
-                with suppress(OSError):
-                    self._connection.close()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """However it ended: a task that is cancelled before its first step runs no line of its own."""
+        self._leave()
+        if task.cancelled():
+            with suppress(OSError):
+                self._connection.close()
