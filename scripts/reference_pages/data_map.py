@@ -24,8 +24,8 @@ CARRIES: Mapping[str, str] = {
     "labels": "event id, label and its times; the entity is the key, as on labels-raw",
     "raw_dlq": "the record as pushed, whatever it is; reasons in headers may quote a value",
     "labels_raw_dlq": "the label as pushed, whatever it is; reasons in headers may quote a value",
-    "predictions": "event id, score and version; of REST the whole input, after `normalise` and `privacy`; the entity "
-    "is the key",
+    "predictions": "event id, score and version; of REST the whole input, after `normalise` and `privacy`, and who "
+    "asked (a key's id, or a token's subject); the entity is the key",
     "profiles": "of features: counts, quantiles, the most frequent categories; no event",
     "quality_reports": "counts for each expectation; no event",
     "drift_events": "statistics of features; a new category may be named",
@@ -52,6 +52,10 @@ ELSEWHERE = (
      "inference, ingest", "by their TTL"),
     ("memory of processes", "event ids, scores and labels that wait for one another; single rows on their way",
      "until joined, expired or restarted", "nobody else", "a restart, after which topics are read again"),
+    ("log, with `TIDEMILL_ACCESS_LOG=on`", "no field of a record: who asked (a key's id, or a token's subject), from "
+     "which address", "as you keep logs", "who reads them", "by how you keep logs"),
+    ("log, with `TIDEMILL_PREDICTION_LINES`", "event id, answer and who asked; with `features` the model's, after "
+     "`normalise` and `privacy`", "as you keep logs", "who reads them", "by how you keep logs"),
     ("backups", "database, tables, artifacts, topics of versions", "as the backup's retention says", "who reads it",
      "by its retention; run `tidemill erase` again after a restore"),
 )  # fmt: skip
