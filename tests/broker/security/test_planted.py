@@ -44,7 +44,7 @@ TO_THE_STORE = "trainer"
 TO_REDIS = "ingest"
 """The one that lets everybody in, and so gets as far as the answers that Redis keeps."""
 BY_FILE = ("ingest", "trainer", "profile", "validator")
-COMMANDS = (("status", "--json"), ("doctor",), ("keys", "list"))
+COMMANDS = (("status", "--json"), ("doctor",), ("keys", "list"), ("notify", "test"))
 WORKED_S = 8.0
 """After all have begun: everything is tried, refused and tried again in less."""
 
@@ -98,6 +98,8 @@ class Bench:
             "AWS_SECRET_ACCESS_KEY": plant("the store's key"),
             "AWS_SESSION_TOKEN": plant("the store's session token"),
         }
+        if name in (TO_THE_STORE, "cli"):
+            secret |= self._channels()
         key = self.folder / "secrets" / f"privacy-{name}"
         key.write_text(plant("the privacy key"))
         login = {k: v for k, v in self.secured.variables(self.user, "unused").items() if "PASSWORD" not in k}
@@ -115,6 +117,20 @@ class Bench:
             "OTEL_EXPORTER_OTLP_HEADERS": f"authorization={plant('the token of the collector')}",
             "TIDEMILL_SPANS_DIR": str(self.folder / "spans"), "TIDEMILL_TRACE_RATIO": "1",
             "TIDEMILL_LOG_LEVEL": "DEBUG",
+        }  # fmt: skip
+
+    def _channels(self) -> dict[str, str]:
+        """Ways to people: addresses of web hooks are secrets too."""
+        plant, http = self.planted.secret, self.given["http"]
+        return {
+            "TIDEMILL_NOTIFY_WEBHOOK_URL": f"http://{http}/{plant('the address of a web hook')}",
+            "TIDEMILL_NOTIFY_WEBHOOK_SECRET": plant("what web hooks are signed with"),
+            "TIDEMILL_NOTIFY_SLACK_URL": f"http://{http}/{plant('the address of a Slack hook')}",
+            "TIDEMILL_NOTIFY_GITHUB_URL": f"http://{http}", "TIDEMILL_NOTIFY_GITHUB_REPOSITORY": "an/owner",
+            "TIDEMILL_NOTIFY_GITHUB_TOKEN": plant("GitHub's token"),
+            "TIDEMILL_NOTIFY_SMTP_HOST": "127.0.0.1", "TIDEMILL_NOTIFY_SMTP_PORT": http.partition(":")[2],
+            "TIDEMILL_NOTIFY_SMTP_USER": "tidemill", "TIDEMILL_NOTIFY_SMTP_PASSWORD": plant("the password of mail"),
+            "TIDEMILL_NOTIFY_EMAIL_FROM": "a@example.org", "TIDEMILL_NOTIFY_EMAIL_TO": "b@example.org",
         }  # fmt: skip
 
     def start(self) -> None:
