@@ -155,6 +155,8 @@ def test_a_platform_comes_back_from_nothing_with_the_same_versions_and_answers_a
     (version,) = elsewhere.versions()
     assert (version.epoch, version.champion.version) == (first.epoch, 1)
     assert version.champion.manifest_digest == first.champion.manifest_digest
+    assert sum(first.start_offsets) == 1_000
+    assert version.start_offsets == (0, 0), "prediction begins with the first record of the new topic"
     assert [release.release_id for release in elsewhere.releases()] == [one.release_id for one in world.releases()]
     elsewhere.start(MLFLOW_TRACKING_URI="")
     elsewhere.push_events(2_000, 50)

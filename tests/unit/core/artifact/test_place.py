@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import fsspec
@@ -7,7 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidemill.artifact import ArtifactError, Reason
+from tests.support.models.toy_models import publish_toy
+from tidemill.artifact import ArtifactError, ArtifactStore, Reason
+from tidemill.artifact.lineage import MixtureMember
+from tidemill.artifact.manifest import MODEL_FILE
 from tidemill.artifact.place import check_place
 
 S3 = "s3://tidemill/artifacts"
@@ -92,3 +97,30 @@ def test_whatever_is_let_through_every_library_reads_as_a_place_in_the_store(uri
     assert fsspec.utils.get_protocol(uri) == "s3"
     assert len(fsspec.core._un_chain(uri, {})) == 1
     assert ".." not in uri.split("/")
+
+
+def member(root: Path) -> MixtureMember:
+    made = publish_toy(root.as_uri(), "tide", 1, feature="wind", start_offsets=(0,)).champion
+    return MixtureMember(
+        version=1, weight=1.0, artifact_uri=made.artifact_uri, manifest_digest=made.manifest_digest
+    )  # fmt: skip
+
+
+def test_a_member_is_found_where_the_store_has_moved_to(tmp_path: Path) -> None:
+    one = member(tmp_path / "old")
+    before = ArtifactStore((tmp_path / "old").as_uri()).fetch_member("tide", one, (MODEL_FILE,))
+    shutil.move(tmp_path / "old", tmp_path / "new")
+    assert ArtifactStore((tmp_path / "new").as_uri()).fetch_member("tide", one, (MODEL_FILE,)) == before
+
+
+def test_another_artifact_of_that_name_is_refused(tmp_path: Path) -> None:
+    one = replace(member(tmp_path / "store"), manifest_digest="0" * 64)
+    with pytest.raises(ArtifactError, match=r"manifest\.json has SHA-256"):
+        ArtifactStore((tmp_path / "store").as_uri()).fetch_member("tide", one, ())
+
+
+@pytest.mark.parametrize("uri", ["file:///elsewhere/tide/..", "file:///elsewhere/tide/a::b", "", "s3://x/a%2f..%2fb"])
+def test_a_name_that_is_none_is_refused(tmp_path: Path, uri: str) -> None:
+    one = replace(member(tmp_path / "store"), artifact_uri=uri)
+    with pytest.raises(ArtifactError):
+        ArtifactStore((tmp_path / "store").as_uri()).fetch_member("tide", one, ())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidemill.artifact.directory import Artifact, artifact_uri, fetch_artifact, write_artifact
+from tidemill.artifact.lineage import MixtureMember
 from tidemill.artifact.manifest import Manifest
 from tidemill.artifact.place import check_place
 from tidemill.artifact.signing import Signer, Signs, TrustedKeys
@@ -47,6 +48,14 @@ class ArtifactStore:
         """
         check_place(uri, self.root, model)
         return fetch_artifact(uri, digest, only, watch, self.keys)
+
+    def fetch_member(self, model: str, member: MixtureMember, only: Collection[str]) -> Artifact:
+        """As `fetch`, of a version that a mixture holds. Its manifest names where the member lay when it was made: of
+        that the last name counts, for the store may be elsewhere by now (a restored platform); the digest says that it
+        is the very one.
+        """
+        name = member.artifact_uri.rstrip("/").rpartition("/")[2]
+        return self.fetch(model, f"{self.root.rstrip('/')}/{model}/{name}", member.manifest_digest, only)
 
     def write(self, uri: str, files: Mapping[str, bytes], manifest: Manifest) -> str:
         """As `write_artifact`, signed where this store asks for signatures. Raises ConfigError without a key."""

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from tidemill_operations.errors import NotPossible
+
 if TYPE_CHECKING:
     from tidemill.codec import Codec
     from tidemill.kafka.headers import Headers
@@ -107,17 +109,26 @@ def event_of(platform: PlatformView, role: str, value: bytes | None) -> dict[str
 
 
 def read_places(platform: PlatformView) -> list[Place]:
-    """What the platform's groups have committed. Raises RetryLater, KafkaException where it may not be asked."""
+    """What the platform's groups have committed. Raises RetryLater; NotPossible where they may not be asked."""
+    from confluent_kafka import KafkaException
+
+    from tidemill.kafka.client.refusals import explain
     from tidemill_operations.standing.lag import Offsets
 
     offsets = Offsets(platform.settings)
     ours = tuple(platform.topics.group(name) for name in GROUPS)
-    return sorted(
-        Place(group, topic, partition, offset, metadata)
-        for group in offsets.groups(platform.topics.group(""))
-        if group.startswith(ours)
-        for (topic, partition), (offset, metadata) in offsets.committed_texts(group).items()
-    )
+    try:
+        return sorted(
+            Place(group, topic, partition, offset, metadata)
+            for group in offsets.groups(platform.topics.group(""))
+            if group.startswith(ours)
+            for (topic, partition), (offset, metadata) in offsets.committed_texts(group).items()
+        )
+    except KafkaException as error:
+        raise NotPossible(
+            f"the places of consumer groups cannot be read: {explain(error.args[0])}; `tidemill topics plan "
+            "--principal backup=User:NAME` prints the rights of a backup"
+        ) from error
 
 
 def _encoded(platform: PlatformView, role: str, own: Codec, datum: dict[str, Any]) -> bytes:

@@ -104,14 +104,15 @@ def take(platform: PlatformView, store: BackupStore, told: Told) -> Backup:
         state = _read(platform, told)
         roots = absolute(platform.settings.artifacts).rstrip("/"), _tables(platform)
         found = _references(platform, state)
-        parts, absent = [_database(store, state), _topics(store, state)], list[str]()
+        facts = _topic_facts(platform)
+        parts, absent = [_database(store, state), _topics(store, state)], _missing(platform, facts)
         artifacts = Artifacts(roots[0], _packer(store, before, ARTIFACTS, "", roots[0]), absent)
         parts.append(artifacts.copy(found.artifacts.values(), told))
         parts += _copy_tables(platform, store, before, state, found, told)
         backup = Backup(
             name=name, begun_at=begun, finished_at=_now_ms(), release=__version__, prefix=platform.settings.prefix,
             artifacts=roots[0], tables=roots[1], parts=tuple(parts), serving=_serving(state),
-            topics=_topic_facts(platform), absent=tuple(absent),
+            topics=facts, absent=tuple(absent),
         )  # fmt: skip
         store.write(backup)
     return backup
@@ -199,6 +200,12 @@ def _topic_facts(platform: PlatformView) -> dict[str, TopicFacts]:
     counts = offsets.partitions(list(platform.topics.all_topics(platform.models)))
     ids = offsets.topic_ids(counts)
     return {topic: TopicFacts(ids[topic], count) for topic, count in sorted(counts.items())}
+
+
+def _missing(platform: PlatformView, facts: Mapping[str, TopicFacts]) -> list[str]:
+    """Topics that belong to a backup and do not exist: a prefix or an address may be another platform's."""
+    names = (platform.topics.name(role) for role in KEPT)
+    return [f"there is no topic {name}: is it this platform's Kafka and prefix?" for name in names if name not in facts]
 
 
 def _tables(platform: PlatformView) -> str:

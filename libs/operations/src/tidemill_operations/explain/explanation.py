@@ -118,7 +118,7 @@ def _members(platform: PlatformView, manifest: Manifest) -> list[MemberGraph]:
     store, found = ArtifactStore.of(platform.settings), []
     for one in manifest.mixture or ():
         try:
-            member = store.fetch(manifest.model, one.artifact_uri, one.manifest_digest, only=(MODEL_FILE,))
+            member = store.fetch_member(manifest.model, one, (MODEL_FILE,))
         except ArtifactError as error:
             raise NotTold(f"its member version {one.version} cannot be read: {error}") from None
         except OSError as error:

@@ -22,7 +22,7 @@ def members_of(platform: PlatformView, found: Recorded) -> list[Member]:
     store = ArtifactStore.of(platform.settings)
     for one in manifest.mixture or ():
         try:
-            artifact = store.fetch(manifest.model, one.artifact_uri, one.manifest_digest, only=FILES)
+            artifact = store.fetch_member(manifest.model, one, FILES)
         except ArtifactError as error:
             raise NotPossible(
                 f"version {manifest.version} of {manifest.model} is a mixture, and its member version {one.version} "
