@@ -5,6 +5,8 @@ with its day.
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -81,10 +83,29 @@ def test_a_gauge_is_forgotten_beside_a_running_trainer_and_what_is_left_is_told_
     assert not _holdings(again, "version 2"), "the next version has not learned from it"
     assert [value for key, value in _records(world, "labels_raw") if key == GAUGE.encode()] == [b"\0", None]
 
+    _tidied(world, monkeypatch)
+
     let_go(world, "clean", {0: 400, 1: 200})
     said = _run(world, monkeypatch, "models", "reproduce", MODEL, "1", "--json")
     remarks = [one["what"] for one in json.loads(said.stdout)["remarks"]]
     assert any(one.startswith(f"{2 * OURS} of its rows were erased on 20") for one in remarks), remarks
+
+
+def _tidied(world: World, patched: pytest.MonkeyPatch) -> None:
+    """What a killed run has left goes, and the versions stay."""
+    store = world.folder / "artifacts" / MODEL
+    versions = {path.name for path in store.iterdir()}
+    left = store / "7-killed" / "model.onnx"
+    left.parent.mkdir()
+    left.write_bytes(b"half a model")
+    for path in (left, *store.rglob("*")):
+        os.utime(path, (time.time() - 400 * 24 * 3_600,) * 2)
+    said = json.loads(_run(world, patched, "tidy", "--json").stdout)
+    assert [Path(one["uri"]).name for one in said["artifacts"]] == ["7-killed"] and left.exists()
+    done = _run(world, patched, "tidy", "--apply", "--superseded-after", "60d", "--json")
+    assert json.loads(done.stdout)["applied"] and {path.name for path in store.iterdir()} == versions
+    refused = _run(world, patched, "tidy", "--superseded-after", "1d")
+    assert refused.exit_code == 2 and "need their versions" in refused.output
 
 
 def _push_ours(world: World) -> None:

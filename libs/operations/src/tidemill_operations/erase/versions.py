@@ -68,8 +68,8 @@ def _why(naming: list[str]) -> str:
 
 def _cure(model: str) -> str:
     return (
-        f"`tidemill retrain {model} --reason TEXT` makes a version without them; once that one serves and nothing "
-        "refers to this one any more, delete its artifact"
+        f"`tidemill retrain {model} --reason TEXT` makes a version without them; once this one has not served for as "
+        "long as predictions are kept, `tidemill tidy --superseded-after D --rollback 1 --apply` takes its artifact"
     )
 
 
