@@ -139,8 +139,10 @@ def allow(admin: AdminClient, rights: Iterable[Right]) -> dict[str, str]:
     ]
     if not bindings:
         return {}
-    futures = admin.create_acls(bindings, request_timeout=TIMEOUT_S)
-    return _refusals({binding.principal: future for binding, future in futures.items()})
+    refused: dict[str, str] = {}
+    for binding, future in admin.create_acls(bindings, request_timeout=TIMEOUT_S).items():
+        refused |= _refusals({binding.principal: future})  # each has many: none may hide another's refusal
+    return refused
 
 
 def _refusals(futures: Mapping[str, Future[Any]]) -> dict[str, str]:
