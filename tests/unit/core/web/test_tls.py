@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import threading
@@ -142,6 +143,39 @@ def test_handshakes_that_hang_are_counted_among_connections_and_make_room(tls: S
         finally:
             for silent in hanging:
                 silent.close()
+
+
+def test_a_connection_that_cannot_be_looked_at_is_closed_and_the_others_are_looked_at(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Looked:
+        def __init__(self, breaks: bool) -> None:
+            self.breaks, self.looks, self.ended = breaks, 0, ""
+
+        def look(self, now: float) -> None:
+            self.looks += 1
+            if self.breaks:
+                raise AttributeError("a defect")
+
+        def idle_since(self) -> None:
+            return None
+
+        def end(self, reason: str) -> None:
+            self.ended = reason
+            connections.remove(self)
+
+    broken, well = Looked(True), Looked(False)
+    connections = [broken, well]
+
+    async def enter() -> None:
+        assert Doors(QUICK).enter(well, connections)
+        deadline = time.monotonic() + 20
+        while well.looks < 2 and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+
+    asyncio.run(enter())
+    assert (broken.looks, broken.ended, well.looks) == (1, "defect", 2)
+    assert "a connection cannot be looked at, and is closed" in caplog.text
 
 
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])

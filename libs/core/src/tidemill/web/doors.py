@@ -9,6 +9,7 @@ for which there are places beside.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,6 +22,8 @@ SWEEP_S = 0.5
 RESERVE = 64
 """Connections beside, on which only health is answered."""
 HEALTH = frozenset({b"/health/live", b"/health/ready", b"/v2/health/live", b"/v2/health/ready"})
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,11 @@ class Doors:
     def _sweep(self, loop: asyncio.AbstractEventLoop, connections: Collection[Connection]) -> None:
         now = loop.time()
         for connection in list(connections):
-            connection.look(now)
+            try:
+                connection.look(now)
+            except Exception:  # noqa: BLE001 - one that cannot be looked at must not keep the others from it
+                _log.exception("a connection cannot be looked at, and is closed")
+                connection.end("defect")
         self._sweeping = bool(connections)
         if self._sweeping:
             loop.call_later(SWEEP_S, self._sweep, loop, connections)

@@ -47,7 +47,7 @@ SPANS_LEFT_OUT = Counter(
 CONNECTIONS_CLOSED = Counter(
     "tidemill_http_connections_closed",
     "Connections closed by the service: silent, head, body (too slow), unread (an answer), large (a head), room (for "
-    "others), full, handshake (of TLS: too slow, or broken off).",
+    "others), full, handshake (of TLS: too slow, or broken off), defect (ours).",
     ["reason"],
 )
 CERTIFICATE_EXPIRES = Gauge(

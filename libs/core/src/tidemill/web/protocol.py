@@ -155,10 +155,15 @@ class TimedProtocol(HttpToolsProtocol):
         """Bytes that were written and wait; at the end of TLS those too that the client's system has not taken, for
         what lies between TLS and the connection is seen by nobody.
         """
-        waiting = self.transport.get_write_buffer_size()
-        if self._ends_tls():
+        if not self._ends_tls():
+            return self.transport.get_write_buffer_size()
+        try:
+            waiting = self.transport.get_write_buffer_size()
             connection = self.transport.get_extra_info("socket")
-            with suppress(OSError):  # it has gone
+        except AttributeError:  # asyncio's TLS that was closed twice has let go of both
+            return 0
+        with suppress(OSError):  # it has gone
+            if connection is not None:
                 waiting += int.from_bytes(ioctl(connection.fileno(), TIOCOUTQ, bytes(4)), sys.byteorder)
         return waiting
 
