@@ -26,6 +26,8 @@ from tidemill.contracts.events.platform import Evidence, ReleaseCommand, Retrain
 from tidemill.database import connect
 from tidemill.errors import ConfigError
 from tidemill_learning.admission import AdmissionDecision
+from tidemill_operations.backup.dump import dump
+from tidemill_operations.restore.load import load
 from tidemill_trainer.assess.state import Kept, LabelTimeStore, Moved, OpenTakeover
 from tidemill_trainer.release.audit import ReleaseAudit
 from tidemill_trainer.runs.database import migrate
@@ -46,6 +48,11 @@ class Database:
         """Run one statement as whoever owns the database."""
         with connect(self._url.render_as_string(hide_password=False)).begin() as connection:
             connection.execute(text(statement))
+
+    @property
+    def owners_url(self) -> str:
+        """As whoever owns the database reaches it."""
+        return self._url.render_as_string(hide_password=False)
 
     def as_role(self, name: str) -> Engine:
         return connect(
@@ -113,6 +120,31 @@ def test_each_role_does_its_own_work_and_no_more(database: Database) -> None:
         assert refused(database.as_role(reader), "CREATE TABLE mine (a integer)"), reader
     assert refused(database.as_role("trainer"), "SELECT * FROM api_keys")
     assert refused(database.as_role("operator"), "DELETE FROM runs")
+
+
+def test_what_was_restored_is_handed_over_to_the_roles_by_what_the_page_says(
+    database: Database, root: Path, tmp_path: Path
+) -> None:
+    before = f"sqlite:///{tmp_path / 'before.db'}"
+    for made in (migrate, migrate_access):
+        made(connect(before))
+    key = KeyStore(connect(before), SystemClock()).create("a shop", [Scope.INGEST], by="a person")
+    assert load(database.owners_url, dump(before))
+    page = (root / "docs/backup.md").read_text(encoding="utf-8")
+    database.as_owner(page.split("```sql\n")[1].split("```")[0])
+
+    migrate_access(database.as_role("operator"))
+    migrate(database.as_role("trainer"))
+    for reader in ("ingest", "inference", "operator"):
+        (record,) = KeyStore(database.as_role(reader), SystemClock()).all()
+        assert record.key_id == key.record.key_id
+    KeyStore(database.as_role("operator"), SystemClock()).create("another", [Scope.INGEST], by="a person")
+    command = ReleaseCommand(command_id="c1", model="m", action="approve", version=1, by="a person", reason="", at=1)
+    ReleaseAudit(database.as_role("trainer")).note(command, "done")
+    with database.as_role("trainer").begin() as connection:
+        connection.execute(text("INSERT INTO versions VALUES ('m', 1, 'r')"))
+    assert refused(database.as_role("trainer"), "SELECT * FROM api_keys")
+    assert refused(database.as_role("ingest"), "DELETE FROM api_keys")
 
 
 def test_a_trainer_notes_in_the_operators_audit_log_what_it_released_and_changes_nothing_there(
