@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 __all__ = ["Templates"]
@@ -19,19 +20,23 @@ class Templates:
     def __init__(self, routes: Sequence[Any]) -> None:
         """`routes`: those of a Starlette application, which may grow."""
         self._routes = routes
+        self._looked_at = -1
+        self._of_models: list[Callable[[str], re.Match[str] | None]] = []
 
     def model_of(self, path: str) -> str | None:
         """The model that a path names, whether there is one of that name or not; None where it names none."""
-        found = next((match for _, match in self._matches(path, MODEL)), None)
-        return None if found is None else str(found[MODEL])
+        if len(self._routes) != self._looked_at:
+            self._look()
+        for match in self._of_models:
+            found = match(path)
+            if found is not None:
+                return found[MODEL]
+        return None
 
     def template_of(self, path: str) -> str | None:
         """The template of a path, such as `/v1/models/{model}`; None where no route takes it."""
-        return next((template for template, _ in self._matches(path)), None)
+        return next((route.path for route in self._routes if route.path_regex.match(path)), None)
 
-    def _matches(self, path: str, parameter: str = "") -> Iterator[tuple[str, Any]]:
-        for route in self._routes:
-            if not parameter or parameter in route.param_convertors:
-                match = route.path_regex.match(path)
-                if match is not None:
-                    yield route.path, match
+    def _look(self) -> None:
+        self._of_models = [route.path_regex.match for route in self._routes if MODEL in route.param_convertors]
+        self._looked_at = len(self._routes)
