@@ -19,12 +19,14 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 from deltalake import DeltaTable
 
 from tests.broker.trainer.reproducing import let_go
-from tests.broker.trainer.world import DAY_ONE, HOUR, MODEL, World, wind
+from tests.broker.trainer.world import DAY_ONE, HOUR, MODEL, MODEL_FILE, World, wind
 from tests.support.polling import until
 from tests.unit.operations.erase.tables import files_with
+from tidemill.contracts.model_file.spec import PrivacyRule
 from tidemill.kafka.batch import Output
 from tidemill.kafka.client.clients import admin
 from tidemill.kafka.client.scan import scan
+from tidemill.rows.field_rules import privacy_rule
 from tidemill.settings import KafkaSettings
 from tidemill_cli.app import cli
 
@@ -89,6 +91,56 @@ def test_a_gauge_is_forgotten_beside_a_running_trainer_and_what_is_left_is_told_
     said = _run(world, monkeypatch, "models", "reproduce", MODEL, "1", "--json")
     remarks = [one["what"] for one in json.loads(said.stdout)["remarks"]]
     assert any(one.startswith(f"{2 * OURS} of its rows were erased on 20") for one in remarks), remarks
+
+
+def test_a_hashed_gauge_is_found_by_the_same_key_on_every_topic_and_without_it_nothing_is_guessed(
+    kafka: str, prefix: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = KafkaSettings(kafka_bootstrap=kafka, prefix=prefix)
+    hashing = MODEL_FILE.replace("  gauge: category\n", "") + "privacy: {gauge: hash}\n"
+    made = World(root, tmp_path, settings, hashing)
+    key = tmp_path / "privacy.key"
+    key.write_bytes(b"k" * 32)
+    hashed = privacy_rule(PrivacyRule("hash"), key.read_bytes())(GAUGE) or ""
+    for role, names in (("raw", ("Other", GAUGE)), ("clean", ("Other", hashed))):
+        rows = _records_of(names)
+        values = made.codec.encode(rows, made.schemas.record(MODEL))
+        keys = [name.encode() for name in names]
+        made.publisher.publish_all([Output(made.catalog.name(role, MODEL), values, keys, [0, 1])])
+    over_rest = _records_of((hashed, "Other"))
+    for k, value in enumerate(made.codec.encode(over_rest, made.schemas.record(MODEL))):
+        _predicted(made, f"asked-{k}", value)
+    _predicted(made, "id-1", None)
+    made.close()
+
+    refused = _run(made, monkeypatch, "erase", "--entity", GAUGE, "--dry-run")
+    assert refused.exit_code == 2 and "--privacy-key-file" in refused.output
+    told, done = _erase(made, monkeypatch, "--yes", "--privacy-key-file", str(key))
+    assert done.exit_code == 1
+    for role, count in (("raw", 1), ("clean", 1), ("predictions", 2)):
+        (waits,) = _on_topic(made, told, role)
+        assert (waits["state"], waits["count"]) == ("waits", count), role
+    other, _ = _erase(made, monkeypatch, "--yes", "--privacy-key-file", str(key), entity="Nobody-there")
+    assert other["complete"] and other["models"][0]["holdings"] == []
+
+
+def _records_of(names: tuple[str, ...]) -> pa.RecordBatch:
+    numbers = np.arange(len(names))
+    when = pa.array(DAY_ONE + numbers * 60_000, pa.timestamp("ms", "UTC"))
+    ids = [f"id-{number}" for number in numbers]
+    return pa.record_batch({"event_id": ids, "seen_at": when, "gauge": list(names), "wind": wind(numbers)})
+
+
+def _predicted(world: World, event_id: str, value: bytes | None) -> None:
+    """A prediction: over REST with the input that it was made from, else of the stream."""
+    datum = {
+        "prediction_id": f"p-{event_id}", "event_id": event_id, "model": MODEL, "source": "rest" if value else "stream",
+        "event_time": DAY_ONE, "predicted_at": DAY_ONE, "version": 1, "epoch": 1, "arm": "champion", "probability": 0.5,
+        "label": False, "input_partition": None if value else 0, "input_offset": None if value else 0, "input": value,
+        "other_version": None, "other_probability": None, "other_label": None, "caller": None,
+    }  # fmt: skip
+    encoded = world.codec.encode_one(datum, world.schemas.prediction(MODEL))
+    world.publisher.publish(world.catalog.name("predictions", MODEL), encoded, key=b"any", partition=0)
 
 
 def _tidied(world: World, patched: pytest.MonkeyPatch) -> None:
@@ -165,8 +217,10 @@ def _run(world: World, patched: pytest.MonkeyPatch, *arguments: str) -> Result:
     return CliRunner().invoke(cli, list(arguments))
 
 
-def _erase(world: World, patched: pytest.MonkeyPatch, *options: str) -> tuple[dict[str, Any], Result]:
-    done = _run(world, patched, "erase", "--entity", GAUGE, "--json", *options)
+def _erase(
+    world: World, patched: pytest.MonkeyPatch, *options: str, entity: str = GAUGE
+) -> tuple[dict[str, Any], Result]:
+    done = _run(world, patched, "erase", "--entity", entity, "--json", *options)
     assert done.stdout.startswith("{"), done.output
     return json.loads(done.stdout), done
 
