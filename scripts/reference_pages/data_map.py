@@ -58,6 +58,10 @@ ELSEWHERE = (
      "which address", "as you keep logs", "who reads them", "by how you keep logs"),
     ("log, with `TIDEMILL_PREDICTION_LINES`", "event id, answer and who asked; with `features` the model's, after "
      "`normalise` and `privacy`", "as you keep logs", "who reads them", "by how you keep logs"),
+    ("notices (in the database), and whoever receives them",
+     "sentences of drift, runs and releases; a new category may be named",
+     "100 days; with a receiver as long as that keeps them", "trainer; who may read the channel",
+     "by retention; at the receiver by hand"),
     ("backups", "database, tables, artifacts, topics of versions", "as the backup's retention says", "who reads it",
      "by its retention; run `tidemill erase` again after a restore"),
 )  # fmt: skip

@@ -115,6 +115,20 @@ def test_a_server_that_is_away_and_one_that_says_nothing_are_told_without_the_se
         assert not caught.value.of_notice and "S3CRET" not in str(caught.value) and len(str(caught.value)) > 10
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong"), [("HTTPS_PROXY", "socks9://S3CRET@127.0.0.1:1"), ("SSL_CERT_FILE", "/not/there.pem")]
+)
+def test_a_proxy_or_an_authority_that_is_wrong_fails_the_notice_and_not_the_process(
+    name: str, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, wrong)
+    channel = SlackChannel("https://127.0.0.1:9/services/S3CRET", 1)
+    with pytest.raises(NotDelivered, match=f"{name}.* of the environment cannot be used") as caught:
+        channel.send(notice())
+    channel.close()
+    assert "S3CRET" not in str(caught.value)
+
+
 def test_no_secret_is_logged_at_any_level_or_shown_where_the_server_gives_it_back(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -43,13 +43,13 @@ class Http:
         for name in ("httpx2", "httpcore2"):  # they log addresses and headers, in which secrets stand
             logging.getLogger(name).setLevel(logging.WARNING)
         self._timeout_s, self._secrets, self._now = timeout_s, tuple(secrets), now
-        self._client = httpx2.Client(timeout=timeout_s, follow_redirects=False)
+        self._client: httpx2.Client | None = None
 
     def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None, **query: Any) -> Answer:
         """One exchange that ended well (2xx). Raises NotDelivered for any other."""
         deadline = time.monotonic() + 3 * self._timeout_s
         try:
-            with self._client.stream(
+            with self._opened().stream(
                 method, url, headers=dict(headers), content=body, params=query or None
             ) as response:
                 answer = Answer(response.status_code, response.headers, self._read(response, deadline))
@@ -62,7 +62,18 @@ class Http:
 
     def close(self) -> None:
         """Release connections."""
-        self._client.close()
+        if self._client is not None:
+            self._client.close()
+
+    def _opened(self) -> httpx2.Client:
+        """Made when it is first needed: a proxy or an authority that is wrong fails the notice, not the process."""
+        if self._client is None:
+            try:
+                self._client = httpx2.Client(timeout=self._timeout_s, follow_redirects=False)
+            except (ImportError, OSError, ValueError) as error:  # its words may hold a proxy's password
+                named = "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY or SSL_CERT_FILE of the environment cannot be used"
+                raise NotDelivered(f"{named}: {type(error).__name__}, the value is not shown") from None
+        return self._client
 
     def _read(self, response: httpx2.Response, deadline: float) -> bytes:
         """A server that answers without an end, or byte by byte, is not listened to for longer."""
