@@ -53,9 +53,9 @@ def table(world: World) -> Path:
 class Inference:
     """*serve* and *stream* on a world."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, processes: list[subprocess.Popen[Any]]) -> None:
         self._world = world
-        self._processes: list[subprocess.Popen[Any]] = []
+        self._processes = processes
 
     def start(self, command: str) -> None:
         log = self._world.folder / f"{command}.log"
@@ -86,12 +86,22 @@ class Inference:
             process.terminate()
         for process in self._processes:
             process.wait(60)
-        self._processes = []
+        self._processes.clear()
 
     def _address(self) -> str | None:
         log = (self._world.folder / "serve.log").read_text()
         said = [json.loads(line) for line in log.splitlines() if '"listening"' in line]
         return said[0]["address"] if said else None
+
+
+@pytest.fixture
+def processes() -> Iterator[list[subprocess.Popen[Any]]]:
+    """Those that run; what a failed test has left running ends with it."""
+    running: list[subprocess.Popen[Any]] = []
+    yield running
+    for process in running:
+        process.kill()
+        process.wait(60)
 
 
 @pytest.fixture
@@ -105,11 +115,12 @@ def elsewhere(root: Path, tmp_path_factory: pytest.TempPathFactory, world: World
 
 
 def test_a_platform_comes_back_from_nothing_with_the_same_versions_and_answers_and_the_loop_goes_on(
-    world: World, elsewhere: World, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    world: World, elsewhere: World, processes: list[subprocess.Popen[Any]],
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     place = (tmp_path_factory.mktemp("backups")).as_uri()
     second = (tmp_path_factory.mktemp("second")).as_uri()
-    inference = Inference(world)
+    inference = Inference(world, processes)
     world.start(MLFLOW_TRACKING_URI="")
     for command in ("serve", "stream"):
         inference.start(command)
@@ -146,7 +157,7 @@ def test_a_platform_comes_back_from_nothing_with_the_same_versions_and_answers_a
     assert [(one["version"], one["problem"]) for one in back["serving"]] == [(1, None)]
     code, repeated = told(elsewhere, monkeypatch, "restore", "--from", second, "--only", "tables", "--only", "topics")
     assert (code, repeated["files"], repeated["records"]) == (0, 0, 0), "what is there already is left as it is"
-    inference = Inference(elsewhere)
+    inference = Inference(elsewhere, processes)
     for command in ("serve", "stream"):
         inference.start(command)
     assert inference.answers() == before
