@@ -6,7 +6,7 @@ import logging
 from functools import partial
 
 import pytest
-from confluent_kafka import Message
+from confluent_kafka import Message, TopicPartition
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 from prometheus_client import REGISTRY
 
@@ -14,8 +14,9 @@ from tests.support.kafka.made_anew import make_anew
 from tests.support.polling import until
 from tidemill.errors import RetryLater
 from tidemill.kafka.batch import Output
+from tidemill.kafka.client.bounded import groupless_consumer
 from tidemill.kafka.client.clients import admin
-from tidemill.kafka.client.publisher import Publisher
+from tidemill.kafka.client.publisher import ExclusiveWriter, Publisher
 from tidemill.kafka.partitions.growth import partition_counts
 from tidemill.settings import KafkaSettings
 from tidemill_trainer.release.topic_reader import TopicReader
@@ -161,3 +162,26 @@ def test_a_reader_whose_client_is_lost_goes_on_with_another_one(
         assert (found, len(hearing.asked)) == ([0, 1, 2, 3], 2)
     finally:
         reader.close()
+
+
+def test_a_reader_that_is_idle_has_a_lag_of_zero_behind_a_transaction(requests: Requests) -> None:
+    reader, found = requests.reader(), list[int]()
+    group = groupless_consumer(requests.settings, "readers", isolation_level="read_uncommitted")
+
+    def lag() -> int:
+        polled(reader)
+        place = group.committed([TopicPartition(requests.topic, 0)], timeout=10)[0]
+        return int(group.get_watermark_offsets(place, timeout=10)[1] - place.offset)
+
+    try:
+        with ExclusiveWriter(requests.settings, f"{requests.settings.prefix}writer") as writer:
+            writer.open()
+            writer.write([Output(requests.topic, [b"0", b"1"], None, 0)])
+        take(reader, found, 1)
+        until(lambda: lag() == 0, 30, "nothing is behind")
+        requests.push(2, 1)
+        take(reader, found, 2)
+        assert found == [0, 1, 2]
+    finally:
+        reader.close()
+        group.close()

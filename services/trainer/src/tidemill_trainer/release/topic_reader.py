@@ -49,6 +49,9 @@ class TopicReader:
         self._marks: dict[Partition, Mark] = {}
         self._astray = Astray()
         self._consumer: Consumer | None = None
+        self._given: dict[Partition, int] = {}
+        self._done: dict[Partition, int] = {}
+        """Behind the last record that was given, and behind the last one that was dealt with."""
 
     def poll(self, timeout_s: float) -> list[Message]:
         """Records that have come, in the order of each partition. Raises `RetryLater` when the brokers are
@@ -66,10 +69,13 @@ class TopicReader:
             error = message.error()
             if error is None:
                 good.append(message)
+                self._given[position(message)[:2]] = position(message)[2] + 1
             elif error.fatal():
                 raise FatalError(f"Kafka refuses to be read: {error.str()}")
             elif position(message)[:2] not in lost:
                 _log.warning("%s", error.str())
+        if not messages:
+            self._pass_markers(consumer)
         return good
 
     def commit(self, message: Message) -> None:
@@ -83,6 +89,30 @@ class TopicReader:
             self._heard().commit(offsets=[place], asynchronous=False)
         except KafkaException as error:
             raise RetryLater(f"a position cannot be committed: {error.args[0].str()}") from error
+        self._done[topic, partition] = offset + 1
+
+    def _pass_markers(self, consumer: Consumer) -> None:
+        """Commit that there is nothing more, where all records are dealt with: the end of a transaction has an offset
+        of its own, and a group that is idle has a lag of 0.
+        """
+        from confluent_kafka import KafkaException, TopicPartition
+
+        dealt_with = [partition for partition, done in self._done.items() if self._given.get(partition) == done]
+        places = []
+        for at in consumer.position([TopicPartition(*partition) for partition in dealt_with]):
+            partition = at.topic, at.partition
+            if at.offset > self._done[partition] and partition not in self._astray:
+                mark = self._marks.get(partition, Mark()).text()
+                places.append(TopicPartition(*partition, at.offset, metadata=mark))
+        if not places:
+            return
+        try:
+            consumer.commit(offsets=places, asynchronous=False)
+        except KafkaException as error:  # with the next record, or the next time
+            _log.info("a position is not committed yet: %s", error.args[0].str())
+            return
+        for place in places:
+            self._given[place.topic, place.partition] = self._done[place.topic, place.partition] = place.offset
 
     def topic_id(self, message: Message) -> str:
         """The id of the topic that a record is of; empty where brokers tell none."""
@@ -129,6 +159,9 @@ class TopicReader:
         lost = [partition for partition in partitions if partition not in self._astray]
         consumer.incremental_unassign([TopicPartition(*partition) for partition in lost])
         self._astray.add(lost)
+        for partition in lost:
+            self._given.pop(partition, None)
+            self._done.pop(partition, None)
 
     def _assigned(self) -> Consumer:
         """The consumer, at the positions where the last one left off, as far as brokers tell them."""
@@ -136,6 +169,7 @@ class TopicReader:
             from confluent_kafka import Consumer
 
             self._consumer, self._astray = Consumer(self._config), Astray()
+            self._given, self._done = {}, {}
             self._astray.add((topic, number) for topic, count in self._topics.items() for number in range(count))
             self._begin(self._consumer)
         return self._consumer
