@@ -64,7 +64,7 @@ def _left_out(line: str) -> bool:
     """Builds; what goes to the collector; and settings that are the project's to say, in tidemill.yaml."""
     stated = line.strip()
     named = stated.partition(":")[0]
-    return named == "build" or named in LEFT_TO_PROJECT or stated == "prometheus:"
+    return named == "build" or named in LEFT_TO_PROJECT or stated in ("prometheus:", "loki:", "logs:")
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.kubernetes.rendering import OVERLAYS, Manifest, rendered
+from tests.support.kubernetes.rendering import OVERLAYS, Manifest, copied, render, rendered
 from tests.support.processes.venvs import interpreter
 
 pytestmark = pytest.mark.needs("kubectl", "openssl")
@@ -23,6 +23,7 @@ MEANT = {
 """Checks that are off everywhere."""
 FROM_ENVIRONMENT = "its image reads passwords from the environment alone"
 WRITES_AROUND = "its image writes in more places than its volumes; it is in dev alone, for trying out"
+READS_LOGS = "what pods write is root's on a node: it is root without a capability, and sees that folder alone"
 OWN_USER = "its image is made for that user; it is in dev alone, for trying out"
 MEANT_OF_ONE = {
     **{("CKV_K8S_35", f"Deployment.{space}.mlflow"): "MLflow reads the address of its database from no file"
@@ -34,11 +35,13 @@ MEANT_OF_ONE = {
     **{("CKV_K8S_40", f"{kind}.tidemill-dev.{name}"): OWN_USER for kind, name in (
         ("Deployment", "redis"), ("Deployment", "registry"), ("Job", "bucket"), ("StatefulSet", "kafka"),
         ("StatefulSet", "postgres"), ("StatefulSet", "s3"))},
+    **{(check, "DaemonSet.tidemill-logs.pod-logs"): READS_LOGS for check in ("CKV_K8S_23", "CKV_K8S_40")},
 }  # fmt: skip
 
 
 def test_nothing_is_found_but_what_is_meant_and_a_hole_that_was_made_is(tmp_path: Path) -> None:
     shipped = [one for overlay in OVERLAYS for one in rendered(overlay)]
+    shipped += render(copied() / "deploy/kubernetes/observability")
     (hole,) = [
         copy.deepcopy(one)
         for one in rendered("production")
