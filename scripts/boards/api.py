@@ -151,6 +151,25 @@ DURATION = (
         width=12,
     ),
     series(
+        "Where the time of a small request goes",
+        "Mean of each stage, of one request in 16 that serve answers the short way.",
+        "s",
+        Query(
+            f"sum by (stage) (rate(tidemill_request_stage_seconds_sum{HERE}[{WINDOW}]))"
+            f" / sum by (stage) (rate(tidemill_request_stage_seconds_count{HERE}[{WINDOW}]))",
+            "{{stage}}",
+        ),
+        width=12,
+        stacked=True,
+    ),
+    series(
+        "Stages of a small request, p99",
+        "Of the same requests: parse, admit, check, score, write.",
+        "s",
+        Query(quantile(0.99, "stage", f"tidemill_request_stage_seconds{HERE}"), "{{stage}}"),
+        width=12,
+    ),
+    series(
         "Features and scores, p99",
         "Of one request or batch: the model's own part of it.",
         "s",

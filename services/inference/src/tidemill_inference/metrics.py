@@ -17,6 +17,13 @@ PREDICTION_SECONDS = Histogram(
     ["model", "source"],
     buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0),
 )
+REQUEST_STAGE_SECONDS = Histogram(
+    "tidemill_request_stage_seconds",
+    "Of one in 16 small JSON requests, where its time went: parse, admit (keys, rates), check (expectations), score "
+    "(with those that came together, and the wait for them), write.",
+    ["stage"],
+    buckets=(0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0),
+)
 PREDICTIONS = Counter("model_predictions", "Predictions made.", ["model", "version", "source"])
 MODEL_VERSION = Gauge("model_version", "The version that serves.", ["model"])
 CHALLENGER_VERSION = Gauge("tidemill_challenger_version", "The version on trial; 0 without a trial.", ["model"])

@@ -32,6 +32,7 @@ from tidemill.web.visitors import Visitors
 from tidemill_inference.predictions.records import RequestContext
 from tidemill_inference.rest.body import parse_instances
 from tidemill_inference.rest.dataplane import ModelEndpoint
+from tidemill_inference.rest.fast_path.stages import Stages, TimedRequests
 from tidemill_inference.rest.handler import Predicting, headers_of
 from tidemill_inference.rest.problems import (
     REFUSALS,
@@ -75,6 +76,7 @@ class _Call:
     traceparent: bytes | None = None
     onward: bytes = b""
     span: Span | None = None
+    stages: Stages | None = None
     caller: str | None = None
     refused: str | None = None
     bytes_in: int = 0
@@ -102,6 +104,7 @@ class LeanRoute:
         self.renew()
         self._limit = min(MOST_BYTES, predicting.limits.body_bytes)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._timed = TimedRequests()
 
     def renew(self) -> None:
         """Look again which endpoints there are."""
@@ -130,6 +133,7 @@ class LeanRoute:
         this way after all, and nothing has been done.
         """
         endpoint, fields = self._targets[target]
+        stages = self._timed.begin()
         try:
             instances, batch = parse_instances(body, self._predicting.limits.instances, fields)
         except Problem:
@@ -146,6 +150,9 @@ class LeanRoute:
         call.traceparent = named.get(b"traceparent")
         call.request_id = request_id_of(named.get(REQUEST_ID)).decode()
         call.bytes_in, call.access_log = len(body), self._access_log
+        if stages is not None:
+            call.stages = stages
+            stages.ended("parse")
         self._admit(call)
         return True
 
@@ -182,12 +189,16 @@ class LeanRoute:
 
     def _predict(self, call: _Call) -> None:
         endpoint, predicting = call.endpoint, self._predicting
+        if call.stages is not None:
+            call.stages.ended("admit")
         try:
             endpoint.predictor.current()
             checked = endpoint.check(call.instances)
         except Exception as error:  # noqa: BLE001 - a problem of the request, or a defect that the log has
             self._fail(call, error)
             return
+        if call.stages is not None:
+            call.stages.ended("check")
         onward = predicting.spans.unrecorded(call.traceparent)
         if onward is None:
             call.span = predicting.spans.start(span_name(endpoint.spec.name), call.traceparent)
@@ -227,6 +238,8 @@ class LeanRoute:
 
 def _answer(call: _Call, part: Part) -> None:
     predictions = part.answered.predictions
+    if call.stages is not None:
+        call.stages.ended("score")
     if call.span is not None:
         note_version(call.span, predictions)
     content = orjson.dumps(content_of(part.answered.answers_of(part.start, part.stop), call.batch))
@@ -234,6 +247,8 @@ def _answer(call: _Call, part: Part) -> None:
     headers["content-length"] = str(len(content))
     headers["content-type"] = JSON
     _send(call, 200, headers, content)
+    if call.stages is not None:
+        call.stages.ended("write")
 
 
 def _finish(call: _Call, response: Response) -> None:
