@@ -21,6 +21,7 @@ from benchmarks.cases import (
 from benchmarks.drift.case import drift
 from benchmarks.harness.result import Result
 from benchmarks.harness.sizes import Sizes
+from benchmarks.tracing import tracing
 
 CASES: dict[str, Callable[[Sizes], Result]] = {
     "decode": codec.decode,
@@ -33,6 +34,7 @@ CASES: dict[str, Callable[[Sizes], Result]] = {
     "audit": audit.audit,
     "rest": rest.rest,
     "fast-path": fast_path.fast_path,
+    "tracing": tracing,
     "load": load.load,
     "swap": swap.swap,
     "memory": memory.memory,
