@@ -20,7 +20,10 @@ PACKAGES = {
     "go": "golang-go",
 }
 """The programs, and Debian's package of each."""
-NOT_FROM_DEBIAN = {"kubectl": "kubectl 1.27 or newer (Debian 12's is too old): https://kubernetes.io/docs/tasks/tools"}
+NOT_FROM_DEBIAN = {
+    "kubectl": "kubectl 1.27 or newer (Debian 12's is too old): https://kubernetes.io/docs/tasks/tools",
+    "otelcol": "OpenTelemetry Collector, contrib: https://opentelemetry.io/docs/collector/install",
+}
 """Programs that no command of ours installs, and what to say of them. Also in CI a test is left out without them."""
 BESIDE = {
     "terraform": "Terraform 1.7 or newer: https://developer.hashicorp.com/terraform/install",
