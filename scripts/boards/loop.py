@@ -134,6 +134,13 @@ LEARNING = (
         Query(f"max by (model) (tidemill_trainer_champion_unreadable{OF_MODEL})", "{{model}}"),
         alerts=["TidemillChampionUnreadable"],
     ),
+    series(
+        "People who are not told",
+        "1 while a channel for notifications has failed.",
+        "short",
+        Query(f"max by (channel) (tidemill_trainer_notify_failing{HERE})", "{{channel}}"),
+        alerts=["TidemillNotificationsFail"],
+    ),
 )
 STATE = (
     number(
