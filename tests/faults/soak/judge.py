@@ -18,6 +18,7 @@ from tidemill.errors import RetryLater
 from tidemill.kafka.client.scan import scan
 from tidemill_learning.data_set.table_rows import EVENT, LABELLED
 from tidemill_operations.standing import groups
+from tidemill_operations.standing.lag import Offsets
 
 DRAIN_S = 60.0
 WORK = {groups.VALIDATOR: ("raw", "labels_raw"), groups.STREAM: ("clean",)}
@@ -47,7 +48,10 @@ def drain(platform: Platform, timeout: float) -> float:
                 wanted.update(_ends(platform.world))
             left[:] = _behind(platform.world, wanted)
             left.extend((kind, lag) for kind in READERS if (lag := _told(platform, kind)) > FLOW)
-        except (KafkaException, RetryLater, httpx.HTTPError) as error:
+        except (KafkaException, RetryLater) as error:
+            left[:] = [error]
+            platform.world.offsets = Offsets(platform.world.settings)  # ours may know no broker any more, as theirs may
+        except httpx.HTTPError as error:
             left[:] = [error]
         return not left
 
