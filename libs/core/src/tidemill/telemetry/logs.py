@@ -13,14 +13,18 @@ from pathlib import Path
 from opentelemetry import trace
 
 from tidemill.secret_files import without_store_keys
+from tidemill.telemetry.repeats import Repeats
 
 __all__ = ["JsonFormatter", "configure_logging", "model_version"]
 
 model_version: ContextVar[str | None] = ContextVar("model_version", default=None)
 """The model version at work in this context (`<model>:<version>`); stands on every log line."""
 
+KAFKA_LOGGERS = ("aiokafka", "kafka", "faust", "mode")
+"""Loggers of clients that say a dozen times a second that a broker is away."""
+
 PAYLOAD_LOGGERS: Mapping[str, int] = {
-    **dict.fromkeys(("aiokafka", "kafka", "faust", "mode"), logging.INFO),  # whole requests, with the records in them
+    **dict.fromkeys(KAFKA_LOGGERS, logging.INFO),  # whole requests, with the records in them
     **dict.fromkeys(("botocore", "aiobotocore", "boto3", "s3fs", "fsspec"), logging.INFO),  # bodies and signatures
     "gcsfs": logging.INFO,  # the same
     **dict.fromkeys(("httpx", "httpcore", "urllib3", "hpack"), logging.INFO),  # addresses with queries, headers
@@ -68,6 +72,7 @@ def configure_logging(service: str, level: str = "INFO", file: Path | None = Non
         file.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(file, encoding="utf-8") if file is not None else logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(service))
+    handler.addFilter(Repeats(KAFKA_LOGGERS))
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for name, least in PAYLOAD_LOGGERS.items():
         logging.getLogger(name).setLevel(max(least, logging.getLogger().level))
