@@ -39,7 +39,8 @@ CARRIES: Mapping[str, str] = {
 
 ELSEWHERE = (
     ("training table (Delta Lake)", "every field, after `normalise` and `privacy`, with its label", "for ever",
-     "whoever reads the table store: trainer, `tidemill erase`, backups", "`tidemill erase`: rows, old files, log"),
+     "whoever reads the table store: trainer, `tidemill erase`, `tidemill anonymise`, backups",
+     "`tidemill erase`: rows, old files, log"),
     ("artifacts (`reference.json`)", "of features: quantiles, the 200 most frequent categories",
      "while a version may serve", "trainer, inference, drift, cli",
      "a new version; the old one's artifact by `tidemill tidy`"),
@@ -62,6 +63,8 @@ ELSEWHERE = (
      "sentences of drift, runs and releases; a new category may be named",
      "100 days; with a receiver as long as that keeps them", "trainer; who may read the channel",
      "by retention; at the receiver by hand"),
+    ("copies of `tidemill anonymise`", "hashes of entities and events; fields as its report says; rare values not",
+     "as you keep them", "whoever reads where they went", "by hand: they name nobody"),
     ("backups", "database, tables, artifacts, topics of versions", "as the backup's retention says", "who reads it",
      "by its retention; run `tidemill erase` again after a restore"),
 )  # fmt: skip

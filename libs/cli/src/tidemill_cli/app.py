@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "audit": ("data.audit", "audit", "Prove on the topics that nothing is lost and nothing twice."),
     "resume": ("data.resume", "resume", "Let validators go on after a flood of bad records."),
     "erase": ("data.erase", "erase", "Erase what is held of one entity, and say what cannot be."),
+    "anonymise": ("models.anonymise", "anonymise", "Copy a model's rows, with nobody named, for staging."),
     "tidy": ("models.tidy", "tidy", "Delete artifacts and table files that nothing refers to; says so first."),
     "dlq": ("data.dlq", "dlq", "What was set aside, and why."),
     "quality": ("data.quality", "quality", "How good a model's data are; take over a Great Expectations suite."),
@@ -69,6 +70,7 @@ NEEDED = {
     "up": ((*BROKER, *SERVICES), "tidemill[embedded]"),
     "kafka": (BROKER, "tidemill[embedded]"),
     "erase": (("deltalake",), "tidemill[tables]"),
+    "anonymise": (("deltalake",), "tidemill[tables]"),
     "tidy": (("deltalake",), "tidemill[tables]"),
     "backtest": (("tidemill_learning", "sklearn", "river"), "tidemill[backtest]"),
 }

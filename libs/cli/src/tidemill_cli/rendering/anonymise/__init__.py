@@ -1,0 +1,1 @@
+"""An anonymised copy, for a person."""
