@@ -16,7 +16,7 @@ from tidemill.contracts.model_file import load_models
 from tidemill.kafka.client.publisher import Publisher
 
 BOUND = 0.85
-PREDICTION_BYTES = 102
+PREDICTION_BYTES = 108
 LINGER_S = 0.05
 
 
