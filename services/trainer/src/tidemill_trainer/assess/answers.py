@@ -35,6 +35,7 @@ class Versions:
         self._store = store
         self._find = find
         self._loaded: OrderedDict[int, ServingChampion | None] = OrderedDict()
+        self._unreadable: set[int] = set()
 
     def features(self, versions: Sequence[int]) -> list[FeatureLike]:
         """All features that any of them reads, each once."""
@@ -85,10 +86,13 @@ class Versions:
                 raise ArtifactError(f"nobody knows where version {version} lies")
             found = ServingChampion.fetch(self._store, self._model, reference)
         except ArtifactError as error:
-            _log.error("version %d of %s cannot be read, and takes part in nothing: %s", version, self._model, error)
+            if version not in self._unreadable:  # one that serves is tried again and again
+                _log.error("version %d of %s cannot be read: %s", version, self._model, error)
+                self._unreadable.add(version)
             return None
         except OSError as error:
             raise RetryLater(f"the artifact store is away: {error}", delay_s=2.0) from error
+        self._unreadable.discard(version)
         return found
 
 

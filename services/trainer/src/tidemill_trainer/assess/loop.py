@@ -58,5 +58,6 @@ class Assess:
             self._said[model.model] = str(error)
             model.recover()
             return False
-        self._said.pop(model.model, None)
+        if busy:
+            self._said.pop(model.model, None)
         return busy
