@@ -7,7 +7,6 @@ told is a digest already; AWS documents that it does not, and here it does as AW
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from moto import mock_aws
 from moto.kms.utils import ECDSAPrivateKey
 
+from tests.support.processes.programs import program as program_of
 from tests.unit.core.artifact.models import manifest, scaling
 from tidemill.artifact import MODEL_FILE, ArtifactError, ArtifactStore, Reason
 from tidemill.artifact.signing import SIGNATURE_FILE, Signer, TrustedKeys, new_keys, trust
@@ -60,9 +60,7 @@ def program(folder: Path, text: str) -> str:
 def openssl(folder: Path, *more: str) -> str:
     """A program that signs by openssl and a key of its own: what a person would write for another key service."""
     key = folder / f"p256-{len(list(folder.iterdir()))}.pem"
-    if shutil.which("openssl") is None:
-        raise RuntimeError("this test needs openssl")
-    make = ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(key)]
+    make = [program_of("openssl"), "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(key)]
     subprocess.run(make, check=True, capture_output=True)
     lines = [
         f'if [ "$1" = public ]; then exec openssl ec -in {key} -pubout 2>/dev/null; fi',
@@ -148,10 +146,12 @@ def test_a_service_that_is_away_is_tried_again(monkeypatch: pytest.MonkeyPatch) 
         AwsKms("alias/tidemill").public_key()
 
 
+@pytest.mark.needs("openssl")
 def test_a_program_of_ones_own_signs(tmp_path: Path) -> None:
     assert Signed(tmp_path, openssl(tmp_path)).fetch() == scaling(2.0)
 
 
+@pytest.mark.needs("openssl")
 @pytest.mark.parametrize(
     ("lines", "error", "told"),
     [
@@ -170,6 +170,7 @@ def test_a_program_that_refuses_or_signs_wrongly_has_nothing_written(
         Program(Path(service.removeprefix("exec:"))).sign(b"{}")
 
 
+@pytest.mark.needs("openssl")
 def test_a_key_in_a_file_and_one_of_a_service_are_trusted_side_by_side(tmp_path: Path) -> None:
     private = tmp_path / "signing.pem"
     signed = Signed(tmp_path, openssl(tmp_path))
