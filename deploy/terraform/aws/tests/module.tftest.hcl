@@ -43,9 +43,13 @@ mock_provider "aws" {
   }
   mock_resource "aws_db_instance" {
     defaults = {
-      address            = "database.example.com"
-      port               = 5432
-      master_user_secret = [{ secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!made-up" }]
+      address = "database.example.com"
+      port    = 5432
+      master_user_secret = [{
+        kms_key_id    = "made-up"
+        secret_arn    = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!made-up"
+        secret_status = "active"
+      }]
     }
   }
   mock_resource "aws_elasticache_replication_group" {
