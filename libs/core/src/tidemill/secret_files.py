@@ -1,4 +1,5 @@
-"""Any setting from a file: `TIDEMILL_DATABASE_URL_FILE` names the file that holds `TIDEMILL_DATABASE_URL`.
+"""Secrets in files: any setting from one (`TIDEMILL_DATABASE_URL_FILE` names the file that holds
+`TIDEMILL_DATABASE_URL`), and writing one that no other person may read.
 
 The keys of an S3 store, too: of the libraries that talk to it not all read a credentials file.
 """
@@ -13,7 +14,7 @@ from urllib.parse import quote
 
 from tidemill.errors import ConfigError
 
-__all__ = ["HIDDEN", "STORE_KEYS", "SUFFIX", "from_files", "take_store_keys", "without_store_keys"]
+__all__ = ["HIDDEN", "STORE_KEYS", "SUFFIX", "from_files", "replace_file", "take_store_keys", "without_store_keys"]
 
 SUFFIX = "_FILE"
 STORE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -65,6 +66,21 @@ def without_store_keys(text: str, environ: Mapping[str, str] | None = None) -> s
             for form in (value, quote(value, safe="")):
                 text = text.replace(form, HIDDEN)
     return text
+
+
+def replace_file(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Put `data` where `path` is, whole or not at all, with these rights from its first byte on. Folders are made.
+    Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
 
 
 def _content(variable: str, path: Path) -> str:

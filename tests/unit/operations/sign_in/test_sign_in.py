@@ -20,6 +20,7 @@ import jwt
 import pytest
 from click.testing import CliRunner
 from oidc_provider_mock import User, run_server_in_thread
+from pydantic import SecretStr
 
 from tidemill.errors import ConfigError, RetryLater
 from tidemill_cli.app import cli
@@ -52,13 +53,18 @@ class Issuer:
         return lambda address: pool.submit(self.browse, address, **browser) and None
 
 
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept lies with the test."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+
 @pytest.fixture
-def issuer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
+def issuer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
     with run_server_in_thread(user_claims=[ALICE], access_token_max_age=timedelta(hours=1)) as server:
         url = f"http://localhost:{server.server_port}"
         monkeypatch.setenv("TIDEMILL_OIDC_ISSUER", url)
         monkeypatch.setenv("TIDEMILL_OIDC_CLIENT_SECRET", "secret")
-        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
         yield Issuer(url)
 
 
@@ -167,6 +173,34 @@ def test_what_stands_in_the_file_proves_nobody_by_itself(
     kept_in().write_text(json.dumps(before | change(before)))
     with pytest.raises(ConfigError, match=told):
         session(SignInSettings())
+
+
+@pytest.mark.parametrize(
+    ("claims", "name"),
+    [
+        ({"email": "alice@example.com"}, "alice@example.com (4711)"),
+        ({"email": "boss@example.com", "email_verified": False, "preferred_username": "alice"}, "alice (4711)"),
+        ({"email": "two\nlines", "name": "Alice"}, "Alice (4711)"),
+        ({"preferred_username": ""}, "4711"),
+    ],
+)
+def test_a_person_is_called_what_the_provider_stands_for(claims: dict[str, Any], name: str) -> None:
+    with run_server_in_thread(user_claims=[User(sub="4711", claims=claims)]) as server:
+        issuer = Issuer(f"http://localhost:{server.server_port}")
+        settings = SignInSettings(oidc_issuer=issuer.url, oidc_client_secret=SecretStr("secret"))
+        assert str(sign_in(settings, issuer.as_person(), 20)) == name
+
+
+@pytest.mark.parametrize("subject", ["two\nlines", "x" * 256])
+def test_a_subject_that_cannot_stand_in_a_log_is_refused_and_not_changed(
+    subject: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{__name__}.ALICE", User(sub=subject))
+    with run_server_in_thread(user_claims=[ALICE]) as server:
+        issuer = Issuer(f"http://localhost:{server.server_port}")
+        settings = SignInSettings(oidc_issuer=issuer.url, oidc_client_secret=SecretStr("secret"))
+        with pytest.raises(ConfigError, match="cannot stand in an audit log"):
+            sign_in(settings, issuer.as_person(), 20)
 
 
 def test_tokens_that_others_may_read_are_not_used(issuer: Issuer) -> None:

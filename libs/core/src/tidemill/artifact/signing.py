@@ -13,7 +13,6 @@ import base64
 import binascii
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tidemill.artifact.errors import ArtifactError, Reason
 from tidemill.errors import ConfigError
+from tidemill.secret_files import replace_file
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -180,7 +180,7 @@ def trust(key: PublicKey, trusted: Path) -> bool:
     before = trusted.read_bytes() if trusted.exists() else b""
     if any(known is not None and key_id(known) == key_id(key) for known in map(public_key, _PEM.findall(before))):
         return False
-    _replace(trusted, before + key.public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo), 0o644)
+    replace_file(trusted, before + key.public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo), 0o644)
     return True
 
 
@@ -194,20 +194,8 @@ def new_keys(private: Path, trusted: Path) -> str:
     key = Ed25519PrivateKey.generate()
     trust(key.public_key(), trusted)  # first: what is signed from now on must be trusted already
     secret = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
-    _replace(private, secret, 0o600)
+    replace_file(private, secret, 0o600)
     return key_id(key.public_key())
-
-
-def _replace(path: Path, data: bytes, mode: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def _read_signature(data: bytes) -> tuple[str, bytes]:

@@ -13,6 +13,7 @@ from typing import Any
 import jwt
 
 from tidemill.errors import ConfigError
+from tidemill.secret_files import replace_file
 from tidemill_operations.sign_in.flow import Client, ask_for_code
 from tidemill_operations.sign_in.provider import Provider, Refused
 from tidemill_operations.sign_in.settings import SignInSettings
@@ -22,6 +23,7 @@ __all__ = ["Person", "Session", "forget", "kept_in", "session", "sign_in"]
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")
 _LEEWAY_S = 30
 _EARLY_S = 60
+_LONGEST = 255  # of a subject: OpenID Connect Core 1.0, 2
 _AGAIN = "sign in: `tidemill login`"
 
 
@@ -146,8 +148,22 @@ def _proved(provider: Provider, found: Session, nonce: str | None = None, *, lat
         raise ConfigError("the id token is of another sign-in (its nonce differs): run `tidemill login` again")
     if isinstance(claims["aud"], list) and len(claims["aud"]) > 1 and claims.get("azp") != found.client_id:
         raise ConfigError("the id token is for another client beside this one")
-    name = next((claims[key] for key in ("email", "preferred_username", "name") if claims.get(key)), claims["sub"])
-    return Person(found.issuer, _printable(claims["sub"]), _printable(name))
+    if not _readable(claims["sub"]):
+        raise ConfigError(
+            f"the provider calls this person {str(claims['sub'])[:80]!r}, which cannot stand in an audit log"
+        )
+    return Person(found.issuer, claims["sub"], _name(claims))
+
+
+def _name(claims: dict[str, Any]) -> str:
+    """What people call this person: an address that the provider does not disown, a login, a name; else the subject."""
+    disowned = {"email"} if claims.get("email_verified") is False else set()
+    names = (claims.get(key) for key in ("email", "preferred_username", "name") if key not in disowned)
+    return str(next((name for name in names if _readable(name)), claims["sub"]))
+
+
+def _readable(text: Any) -> bool:
+    return isinstance(text, str) and 1 <= len(text) <= _LONGEST and text.isprintable()
 
 
 def _end(id_token: str) -> float:
@@ -157,10 +173,6 @@ def _end(id_token: str) -> float:
         return float(claims["exp"])
     except (jwt.PyJWTError, KeyError, TypeError, ValueError):
         return 0.0
-
-
-def _printable(text: Any) -> str:
-    return "".join(one for one in str(text) if one.isprintable())[:255]
 
 
 def _read() -> Session | None:
@@ -175,11 +187,4 @@ def _read() -> Session | None:
 
 
 def _keep(found: Session) -> None:
-    path = kept_in()
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(asdict(found), file)
-    part.replace(path)
+    replace_file(kept_in(), json.dumps(asdict(found)).encode())
