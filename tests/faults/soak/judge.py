@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 import httpx
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaException
 from deltalake import DeltaTable
 
 from tests.faults.harness.world import MODEL, World
@@ -15,13 +15,11 @@ from tests.faults.soak.load import Mixed
 from tests.faults.soak.platform import Platform
 from tests.support.polling import until
 from tidemill.errors import RetryLater
-from tidemill.kafka.client.bounded import groupless_consumer
 from tidemill.kafka.client.scan import scan
 from tidemill_learning.data_set.table_rows import EVENT, LABELLED
 from tidemill_operations.standing import groups
 from tidemill_operations.standing.lag import Offsets
 
-ASK_S = 5.0
 DRAIN_S = 60.0
 WORK = {groups.VALIDATOR: ("raw", "labels_raw"), groups.STREAM: ("clean",)}
 """What each group reads and commits."""
@@ -72,17 +70,12 @@ def _ends(world: World) -> dict[Place, int]:
 
 
 def _behind(world: World, wanted: dict[Place, int]) -> list[Place]:
-    """Where the groups have not come yet. Asked by a consumer of each group that joins none: an admin client that
-    lists a group's offsets while a broker is coming back may end this process (librdkafka's issue 5040).
-    """
-    at: dict[Place, int] = {}
-    for group in WORK:
-        consumer = groupless_consumer(world.settings, group)
-        try:
-            places = [TopicPartition(topic, number) for name, topic, number in wanted if name == group]
-            at |= {(group, one.topic, one.partition): one.offset for one in consumer.committed(places, timeout=ASK_S)}
-        finally:
-            consumer.close()
+    """Where the groups have not come yet."""
+    at = {
+        (group, *place): offset
+        for group in WORK
+        for place, offset in world.offsets.committed(world.view.topics.group(group)).items()
+    }
     return [place for place, end in wanted.items() if at.get(place, 0) < end]
 
 

@@ -59,53 +59,72 @@ def test_another_error_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> No
     assert admin.requests == 1
 
 
-class Coordinated(Admin):
-    """Another broker coordinates the group for the first `without` clients. Who lists its offsets then ends, as the
-    real client does.
-    """
+class Group(Admin):
+    """Answers about a group with offsets after `without` questions that fail with `code`; `refusal` is of the group."""
 
-    clients = 0
+    readers = closed = 0
+    refusal: int | None = None
 
     def describe_consumer_groups(self, groups: list[str], **options: Any) -> dict[str, Future[Any]]:
         future: Future[Any] = Future()
-        if self.clients <= self.without:
-            future.set_exception(KafkaException(KafkaError(self.code)))
-        else:
+        if self.refusal is None:
             future.set_result(None)
+        else:
+            future.set_exception(KafkaException(KafkaError(self.refusal)))
         return dict.fromkeys(groups, future)
 
-    def list_consumer_group_offsets(self, wanted: list[Any], **options: Any) -> dict[str, Future[Any]]:
-        assert self.clients > self.without, "the client ends its process"
-        future: Future[Any] = Future()
-        future.set_result(SimpleNamespace(topic_partitions=[TopicPartition("t", 0, 7), TopicPartition("t", 1)]))
-        return {wanted[0].group_id: future}
+    def list_topics(self, **options: Any) -> Any:
+        there = SimpleNamespace(error=None, partitions={0: None, 1: None})
+        hidden = SimpleNamespace(error=KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED), partitions={})
+        return SimpleNamespace(topics={"t": there, "hidden": hidden, "__consumer_offsets": there})
+
+    def committed(self, places: list[TopicPartition], **options: Any) -> list[TopicPartition]:
+        assert {(one.topic, one.partition) for one in places} == {("t", 0), ("t", 1)}
+        self.requests += 1
+        if self.requests <= self.without:
+            raise KafkaException(KafkaError(self.code))
+        return [TopicPartition("t", 0, 7), TopicPartition("t", 1)]
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def offsets(self) -> lag.Offsets:
+        def reader(name: str) -> Group:
+            self.readers += 1
+            return self
+
+        return lag.Offsets(KafkaSettings(), lambda settings: self, reader)  # type: ignore[arg-type,return-value]
 
 
-def committed(admin: Coordinated) -> dict[tuple[str, int], int]:
-    def another(settings: KafkaSettings) -> Coordinated:
-        admin.clients += 1
-        return admin
-
-    return lag.Offsets(KafkaSettings(), another).committed("g")  # type: ignore[arg-type]
+def test_what_a_group_has_committed_is_asked_by_one_consumer_of_every_topic_that_may_be_seen() -> None:
+    group = Group(without=0)
+    asked = group.offsets()
+    assert asked.committed("g") == asked.committed("g") == {("t", 0): 7}
+    assert group.readers == 1
 
 
 @pytest.mark.parametrize(
     "code",
-    [KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS],
+    [KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError._TIMED_OUT, KafkaError._TRANSPORT],
 )
-def test_offsets_of_a_group_are_asked_of_its_coordinator_alone(code: int) -> None:
-    admin = Coordinated(without=2, code=code)
-    assert committed(admin) == {("t", 0): 7}
-    assert admin.clients == 3, "a client keeps to the coordinator that it knows: another one asks anew"
-
-
-def test_a_group_that_nobody_coordinates_is_said_and_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lag, "TIMEOUT_S", 0.2)
+def test_a_group_that_nobody_coordinates_is_said_and_another_consumer_asks_the_next_time(code: int) -> None:
+    group = Group(without=1, code=code)
+    asked = group.offsets()
     with pytest.raises(RetryLater, match="no broker coordinates the group g"):
-        committed(Coordinated(without=1_000, code=KafkaError.COORDINATOR_NOT_AVAILABLE))
+        asked.committed("g")
+    assert asked.committed("g") == {("t", 0): 7}
+    assert (group.readers, group.closed) == (2, 1)
 
 
-def test_whatever_else_is_answered_is_for_the_question_about_offsets() -> None:
-    admin = Coordinated(without=0)
-    assert committed(admin) == {("t", 0): 7}
-    assert admin.clients == 1
+def test_a_group_that_is_refused_is_not_waited_for() -> None:
+    group = Group(without=0)
+    group.refusal = KafkaError.GROUP_AUTHORIZATION_FAILED
+    with pytest.raises(KafkaException, match="GROUP_AUTHORIZATION_FAILED"):
+        group.offsets().committed("g")
+    assert group.readers == 0
+
+
+def test_a_group_that_the_brokers_do_not_know_has_committed_what_a_consumer_is_told() -> None:
+    group = Group(without=0)
+    group.refusal = KafkaError.GROUP_ID_NOT_FOUND
+    assert group.offsets().committed("g") == {("t", 0): 7}

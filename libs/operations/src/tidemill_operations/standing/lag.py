@@ -11,6 +11,7 @@ from tidemill.errors import RetryLater
 from tidemill.settings import KafkaSettings
 
 if TYPE_CHECKING:
+    from confluent_kafka import Consumer, TopicPartition
     from confluent_kafka.admin import AdminClient
 
     from tidemill.kafka.partitions.marks import Mark
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 TIMEOUT_S = 10.0
 LEADER_POLL_S = 0.1
 WITHOUT_LEADER = ("NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE", "UNKNOWN_TOPIC_OR_PART")
-WITHOUT_COORDINATOR = ("NOT_COORDINATOR", "COORDINATOR_NOT_AVAILABLE", "COORDINATOR_LOAD_IN_PROGRESS")
+WITHOUT_COORDINATOR = (
+    "NOT_COORDINATOR", "COORDINATOR_NOT_AVAILABLE", "COORDINATOR_LOAD_IN_PROGRESS", "_WAIT_COORD", "_TIMED_OUT",
+    "_TRANSPORT",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +44,20 @@ class Offsets:
     """Ends of partitions and committed offsets of groups. Not safe to share between threads."""
 
     def __init__(
-        self, settings: KafkaSettings, make_admin: Callable[[KafkaSettings], AdminClient] | None = None
+        self,
+        settings: KafkaSettings,
+        make_admin: Callable[[KafkaSettings], AdminClient] | None = None,
+        make_reader: Callable[[str], Consumer] | None = None,
     ) -> None:
-        """`make_admin` gives the client that asks the brokers; by default Tidemill's own."""
+        """`make_admin` gives the client that asks the brokers, `make_reader` a consumer of a group (that joins
+        nothing); by default Tidemill's own.
+        """
         from tidemill.kafka.client.clients import admin
 
         self._settings = settings
-        self._make_admin = make_admin or admin
-        self._admin = self._make_admin(settings)
+        self._admin = (make_admin or admin)(settings)
+        self._make_reader = make_reader or self._reader
+        self._readers: dict[str, Consumer] = {}
 
     def partitions(self, topics: Sequence[str]) -> dict[str, int]:
         """Partition count of each topic that exists."""
@@ -141,33 +151,52 @@ class Offsets:
         return {at: text for at, (_, text) in self.committed_texts(group).items()}
 
     def committed_texts(self, group: str) -> dict[tuple[str, int], tuple[int, str]]:
-        """What a group has committed, and the text beside it, whatever the topic."""
-        from confluent_kafka import ConsumerGroupTopicPartitions
+        """What a group has committed, and the text beside it, on whatever topic there is that we may see. Raises
+        RetryLater where no broker coordinates the group.
 
-        self._until_coordinated(group)
-        request = [ConsumerGroupTopicPartitions(group)]
-        future = self._admin.list_consumer_group_offsets(request, request_timeout=TIMEOUT_S)[group]
-        found = future.result().topic_partitions
-        return {(part.topic, part.partition): (part.offset, part.metadata or "") for part in found if part.offset >= 0}
-
-    def _until_coordinated(self, group: str) -> None:
-        """Returns when the broker that this client takes for the group's coordinator is it. Raises RetryLater.
-
-        A client that learns otherwise while it lists the group's offsets ends its process (librdkafka's issue 5040): on
-        a cluster that has had no group yet, or after the group has moved. So it is asked what may be refused; and as
-        it keeps to the coordinator that it knows, a new one asks the next time.
+        Asked by a consumer that joins nothing: an admin client that lists a group's offsets ends its process where it
+        learns meanwhile that another broker coordinates the group (librdkafka's issue 5040).
         """
         from confluent_kafka import KafkaException
 
-        deadline = time.monotonic() + TIMEOUT_S
-        while True:
-            error = self._admin.describe_consumer_groups([group], request_timeout=TIMEOUT_S)[group].exception()
-            if not isinstance(error, KafkaException) or error.args[0].name() not in WITHOUT_COORDINATOR:
-                return
-            if time.monotonic() > deadline:
+        self._check_allowed(group)
+        places = self._places()
+        try:
+            if group not in self._readers:
+                self._readers[group] = self._make_reader(group)
+            found = self._readers[group].committed(places, timeout=TIMEOUT_S)
+        except KafkaException as error:
+            self._readers.pop(group).close()  # it may know no broker any more
+            if error.args[0].name() in WITHOUT_COORDINATOR:
                 raise RetryLater(f"no broker coordinates the group {group}: is one down?") from error
-            time.sleep(LEADER_POLL_S)
-            self._admin = self._make_admin(self._settings)
+            raise
+        for part in found:
+            if part.error is not None:
+                raise KafkaException(part.error)
+        return {(part.topic, part.partition): (part.offset, part.metadata or "") for part in found if part.offset >= 0}
+
+    def _places(self) -> list[TopicPartition]:
+        """Every partition that we may see, but of Kafka's own topics."""
+        from confluent_kafka import TopicPartition
+
+        there = self._admin.list_topics(timeout=TIMEOUT_S).topics
+        names = [name for name, topic in there.items() if topic.error is None and not name.startswith("__")]
+        return [TopicPartition(name, number) for name in names for number in there[name].partitions]
+
+    def _check_allowed(self, group: str) -> None:
+        """Raise KafkaException where the brokers refuse the group to us: a consumer would only wait in vain."""
+        from confluent_kafka import KafkaException
+
+        error = self._admin.describe_consumer_groups([group], request_timeout=TIMEOUT_S)[group].exception()
+        if isinstance(error, KafkaException) and error.args[0].name() == "GROUP_AUTHORIZATION_FAILED":
+            raise error
+
+    def _reader(self, group: str) -> Consumer:
+        from confluent_kafka import Consumer
+
+        from tidemill.kafka.client.clients import consumer_config
+
+        return Consumer(consumer_config(self._settings, group))
 
     def lag(self, group: str, topics: Sequence[str]) -> list[PartitionLag]:
         """The group's lag on every partition of `topics`."""
