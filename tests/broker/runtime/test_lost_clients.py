@@ -8,9 +8,10 @@ from copy import copy
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaException
 
 from tests.broker.runtime.harness import World, running
+from tests.support.kafka.deaf import Deaf
 from tests.support.kafka.forgetful import Forgetful
 from tests.support.polling import until
 from tidemill.errors import FatalError
@@ -102,24 +103,6 @@ def test_a_client_that_was_heard_a_moment_ago_is_asked_nothing(world: World) -> 
     assert not Hearing(world.settings, lambda: world.source, make_other=Nobody).lost(Nobody())
 
 
-class Deaf:
-    """A real consumer that can forget its brokers, as librdkafka does now and then."""
-
-    def __init__(self, config: Config) -> None:
-        self._consumer, self.lost = Consumer(config), False
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._consumer, name)
-
-    def consume(self, *arguments: Any) -> Any:
-        return [] if self.lost else self._consumer.consume(*arguments)
-
-    def list_topics(self, *arguments: Any, **options: Any) -> Any:
-        if self.lost:
-            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
-        return self._consumer.list_topics(*arguments, **options)
-
-
 def test_a_worker_whose_consumer_is_lost_ends_and_the_next_one_goes_on_where_it_stood(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,7 +110,7 @@ def test_a_worker_whose_consumer_is_lost_ends_and_the_next_one_goes_on_where_it_
     made: list[Any] = []
 
     def make(config: Config) -> Any:
-        made.append(Deaf(config))
+        made.append(Deaf(Consumer(config)))
         return made[-1]
 
     clients = Clients(consumer=make, admin=admin)

@@ -6,15 +6,16 @@ import time
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Producer
 from prometheus_client import REGISTRY
 
 from tests.broker.runtime.harness import World
+from tests.support.kafka.deaf import Deaf
 from tests.support.kafka.made_anew import make_anew
 from tests.support.polling import until
 from tidemill.errors import ConfigError, RetryLater
 from tidemill.kafka.batch import Output
-from tidemill.kafka.client import broadcast
+from tidemill.kafka.client import broadcast, hearing
 from tidemill.kafka.client.bounded import groupless_consumer
 from tidemill.kafka.client.broadcast import BroadcastReader
 from tidemill.kafka.client.clients import admin
@@ -180,37 +181,17 @@ def test_a_broadcast_reader_reads_a_compacted_topic_with_an_empty_tail(world: Wo
     assert values[-1] == b"29"
 
 
-class Forgetful:
-    """A real consumer that can be made to know no broker any more, as librdkafka may after one was fenced; that cannot
-    be brought about at will.
-    """
-
-    def __init__(self, consumer: Any) -> None:
-        self._consumer, self.lost = consumer, False
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._consumer, name)
-
-    def get_watermark_offsets(self, *arguments: Any, **options: Any) -> Any:
-        if self.lost:
-            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
-        return self._consumer.get_watermark_offsets(*arguments, **options)
-
-    def consume(self, *arguments: Any) -> Any:
-        return [] if self.lost else self._consumer.consume(*arguments)
-
-
 def test_a_client_that_knows_no_broker_any_more_is_replaced_and_each_record_is_given_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[Forgetful] = []
+    made: list[Deaf] = []
 
-    def make(*arguments: Any, **options: Any) -> Forgetful:
-        made.append(Forgetful(groupless_consumer(*arguments, **options)))
+    def make(*arguments: Any, **options: Any) -> Deaf:
+        made.append(Deaf(groupless_consumer(*arguments, **options)))
         return made[-1]
 
     monkeypatch.setattr(broadcast, "groupless_consumer", make)
-    monkeypatch.setattr(broadcast, "SILENT_S", 0.0)
+    monkeypatch.setattr(hearing, "SILENT_S", 0.0)
     with Publisher(world.settings) as publisher, BroadcastReader(world.settings, world.sink) as reader:
         publisher.publish_all([Output(world.sink, [b"1", b"2"], partitions=[0, 1])])
         assert sorted(value for batch in reader.catch_up(10) for value in batch.values) == [b"1", b"2"]

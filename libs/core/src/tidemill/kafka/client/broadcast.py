@@ -20,21 +20,17 @@ from tidemill.kafka.client.bounded import (
     watermarks,
 )
 from tidemill.kafka.client.clients import admin
-from tidemill.kafka.partitions.resuming import log_bounds
+from tidemill.kafka.client.hearing import Hearing
 from tidemill.kafka.partitions.topic_ids import TopicIds
 from tidemill.settings import KafkaSettings
 
-__all__ = ["SILENT_S", "BroadcastReader"]
-
-SILENT_S = 30.0
-"""After how long without a record a reader asks whether it is heard at all."""
+__all__ = ["BroadcastReader"]
 
 _log = logging.getLogger(__name__)
 _CHUNK = 1_000
 _CHUNK_S = 0.1
 _FETCH_BUFFER_KB = 1_024
 _MISSED = 2
-_ASK_S = 1.0
 
 
 class BroadcastReader:
@@ -46,8 +42,8 @@ class BroadcastReader:
     what was read of it before that is given out again. Until it is there again it is waited for, which is logged and
     told by `tidemill_topic_absent`. Not thread-safe.
 
-    A client that gets no answer is replaced, and the new one goes on where it stood: after a broker that was fenced for
-    a moment librdkafka (2.10 to 2.16 at least, its issue 5301) may know no broker any more and never look for one.
+    A client that gets no answer while others do (`Hearing`), or has not reached an end in time, is replaced, and the
+    new one goes on where it stood.
     """
 
     def __init__(self, settings: KafkaSettings, topic: str, *, name: str = "broadcast") -> None:
@@ -61,7 +57,7 @@ class BroadcastReader:
         self._partitions: list[int] = []
         self._positions: dict[int, int] = {}
         self._kept: list[Batch] = []
-        self._heard = 0.0
+        self._hearing = Hearing(settings, lambda: topic)
 
     def catch_up(self, timeout_s: float) -> list[Batch]:
         """All records not given out yet, at least up to the end of the topic as it is at this call.
@@ -94,9 +90,9 @@ class BroadcastReader:
         self._look()
         batches = self._read(self._connected(), timeout_s)
         if batches:
-            self._heard = time.monotonic()
-        elif time.monotonic() - self._heard > SILENT_S:
-            self._ask()
+            self._hearing.heard()
+        elif self._hearing.lost(self._connected()):
+            self._replace()
         return self._take() + batches
 
     def again(self) -> None:
@@ -148,7 +144,8 @@ class BroadcastReader:
             self._known = True
             self._note(absent=False)
             self._assign(consumer)
-            self._consumer, self._heard = consumer, time.monotonic()
+            self._consumer = consumer
+            self._hearing.heard()
         return self._consumer
 
     def _client(self) -> Consumer:
@@ -159,14 +156,6 @@ class BroadcastReader:
     def _assign(self, consumer: Consumer) -> None:
         places = {number: self._positions.get(number, OFFSET_BEGINNING) for number in self._partitions}
         consumer.assign([TopicPartition(self._topic, number, at) for number, at in places.items()])
-
-    def _ask(self) -> None:
-        """Whether brokers answer this client: it has heard nothing for a while."""
-        self._heard = time.monotonic()
-        try:
-            log_bounds(self._connected(), (self._topic, self._partitions[0]), _ASK_S)
-        except RetryLater:
-            self._replace()
 
     def _replace(self) -> None:
         """Another client, which asks nothing before it is read, in the place of this one."""

@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 
 from tidemill.errors import RetryLater
 from tidemill.kafka.client.bounded import NEW_TOPIC_S
+from tidemill.kafka.client.hearing import SILENT_S
 from tidemill.kafka.client.refusals import explain
 
 __all__ = ["TopicIds"]
@@ -20,7 +21,6 @@ _TIMEOUT_S = 5.0
 _AGAIN_S = 0.1
 _ZERO = "AAAAAAAAAAAAAAAAAAAAAA"
 ASK_EVERY_S = 2.0
-SILENT_S = 30.0
 
 
 class TopicIds:
