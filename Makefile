@@ -19,7 +19,7 @@ KAFKA ?=
 export PYTHONDONTWRITEBYTECODE :=
 TIDEMILL := .venv/bin/tidemill
 
-.PHONY: help setup demo up kafka test lint scan audit sbom hooks coverage types unit contract broker faults faults-full soak e2e packaging dist release-check containers k8s k8s-test terraform rolling bench manifests reference dashboards notebooks asyncapi site compose-files lock format clean
+.PHONY: help setup demo up kafka test lint scan audit sbom hooks coverage types unit contract broker faults faults-full soak e2e packaging dist release-check containers k8s k8s-test sigstore-test terraform rolling bench manifests reference dashboards notebooks asyncapi site compose-files lock format clean
 
 help: ## what there is to do
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -116,6 +116,9 @@ k8s: setup ## the overlays on a real control plane with KEDA, until Ctrl-C (root
 
 k8s-test: setup ## scaled by real lag, killed at every step, drained; writes var/k8s/report.json (not part of `make test`)
 	@$(PY) -m tests.kubernetes.cluster.ready && $(PY) -m tests.kubernetes.cluster.enter $(PYTEST) -s tests/kubernetes $(ARGS)
+
+sigstore-test: setup ## sign and verify without keys on Sigstore's own servers, built once (Go; not part of `make test`)
+	@$(PY) -m tests.sigstore.tools && $(PYTEST) -s tests/sigstore $(ARGS)
 
 terraform: setup ## the modules of deploy/terraform by Terraform, OpenTofu and tflint, where they are, and checkov (not part of `make test`)
 	@$(PYTEST) -s tests/terraform $(ARGS)

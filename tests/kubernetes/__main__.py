@@ -13,10 +13,11 @@ from tests.kubernetes.beside import started
 from tests.kubernetes.cluster import control_plane, keda
 from tests.kubernetes.cluster.api import Api
 from tests.kubernetes.cluster.enter import ENTER, inside
-from tests.kubernetes.cluster.tools import ROOT, ToolsMissing, lacking, tools
+from tests.kubernetes.cluster.tools import ROOT, lacking, tools
 from tests.kubernetes.node.node import Node
 from tests.kubernetes.platform import deploy, rendered
 from tests.support.kubernetes.rendering import OVERLAYS
+from tests.support.processes.go_programs import ToolsMissing
 from tests.support.signing import use_keys_of_this_run
 
 OVERLAY = "staging"

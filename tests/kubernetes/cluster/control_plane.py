@@ -11,11 +11,11 @@ from typing import Any
 
 import yaml
 
-from tests.kubernetes.cluster.children import Children
 from tests.kubernetes.cluster.pki import Authority
 from tests.kubernetes.cluster.tools import Tools
 from tests.support.kubernetes.custom_resources import OTHERS, definitions
 from tests.support.polling import until
+from tests.support.processes.children import Children
 
 API_PORT, ETCD_PORT, PEER_PORT = 16443, 12379, 12380
 API = f"https://127.0.0.1:{API_PORT}"

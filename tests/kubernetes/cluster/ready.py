@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from tests.kubernetes.cluster.tools import ToolsMissing, lacking, tools
+from tests.kubernetes.cluster.tools import lacking, tools
+from tests.support.processes.go_programs import ToolsMissing
 
 
 def main() -> int:

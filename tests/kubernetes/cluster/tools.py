@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.kubernetes.custom_resources import KEDA, SOURCES, source_folder
+from tests.support.processes.go_programs import check_go, go_build
 
 KUBERNETES = "1.34.4"
 GO_AT_LEAST = (1, 26)
@@ -24,10 +23,6 @@ KUBERNETES_PARTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler
 KEDA_PARTS = {"keda-operator": "operator", "keda-adapter": "adapter", "keda-webhooks": "webhooks"}
 ROOMS = Path(__file__).resolve().parent.parent
 ROOT = ROOMS.parent.parent
-
-
-class ToolsMissing(Exception):
-    """What is needed is not there; the message says how to have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +45,7 @@ def tools(say: Callable[[str], None] = lambda line: print(line, file=sys.stderr,
     needed = {program: made.folder / "bin" / program for program in ("etcd", *KUBERNETES_PARTS, *KEDA_PARTS)}
     builds = {"etcd": _build_etcd, "kubectl": _build_kubernetes, "keda-webhooks": _build_keda}
     missing = [build for program, build in builds.items() if not needed[program].exists()]
-    _check_go()
+    check_go(GO_AT_LEAST, "the control plane is built from Go's modules")
     for build in missing:
         build(made, say)
     for source in SOURCES:  # a network of one's own has no way to any of them
@@ -64,19 +59,6 @@ def lacking() -> str | None:
         return "a network of its own can be made by root alone: run it as root, in a container or a virtual machine say"
     missing = [program for program in ("ip", "unshare", "setpriv") if shutil.which(program) is None]
     return f"{', '.join(missing)} not found: apt-get install iproute2 util-linux" if missing else None
-
-
-def _check_go() -> None:
-    if shutil.which("go") is None:
-        raise ToolsMissing(f"Go is not installed: the control plane is built from Go's modules. Install {_newer()}.")
-    said = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=True).stdout.strip()
-    version = tuple(int(part) for part in said.removeprefix("go").split(".")[:2])
-    if version < GO_AT_LEAST:
-        raise ToolsMissing(f"{said} is too old: KEDA is built with {_newer()}")
-
-
-def _newer() -> str:
-    return f"Go {'.'.join(map(str, GO_AT_LEAST))} or newer"
 
 
 def _build_etcd(made: Tools, say: Callable[[str], None]) -> None:
@@ -104,17 +86,4 @@ def _build_keda(made: Tools, say: Callable[[str], None]) -> None:
 
 
 def _go_build(made: Tools, folder: Path, package: str, program: str, flags: str, say: Callable[[str], None]) -> None:
-    say(f"building {program} (once; minutes)")
-    began = time.monotonic()
-    target = made.folder / "bin" / program
-    target.parent.mkdir(parents=True, exist_ok=True)
-    command = ["go", "build", "-trimpath", "-ldflags", f"-s -w {flags}".strip(), "-o", str(target), package]
-    done = subprocess.run(command, cwd=folder, env=_environment(), capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise ToolsMissing(f"{program} cannot be built: {done.stderr[-3000:]}")
-    say(f"built {program} in {time.monotonic() - began:.0f} s")
-
-
-def _environment() -> dict[str, str]:
-    """`-mod=readonly`: nothing that go.sum does not name is taken."""
-    return {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false -mod=readonly", "GOTOOLCHAIN": "local"}
+    go_build(folder, package, made.folder / "bin" / program, say, flags)

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.kubernetes.cluster.api import Api
-from tests.kubernetes.cluster.children import TIED
 from tests.kubernetes.node.image import image
 from tests.kubernetes.node.probes import Probe
 from tests.kubernetes.node.volumes import Missing, PodFiles, led_into
+from tests.support.processes.children import TIED
 
 Spec = Mapping[str, Any]
 TICK_S = 0.2

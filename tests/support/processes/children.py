@@ -36,13 +36,17 @@ class Children:
         """The last lines that it wrote."""
         return "\n".join((self.logs / f"{name}.log").read_text(errors="replace").splitlines()[-30:])
 
+    def end(self, name: str) -> None:
+        """Asks it to end, and kills it if it does not."""
+        child = self._running.pop(name)
+        child.terminate()
+        try:
+            child.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
     def stop(self) -> None:
-        """Asks each to end, and kills what does not."""
-        for child in reversed(self._running.values()):
-            child.terminate()
-            try:
-                child.wait(GRACE_S)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-        self._running.clear()
+        """As `end`, all."""
+        for name in reversed(list(self._running)):
+            self.end(name)

@@ -1,0 +1,133 @@
+"""Bytes signed by a token's identity: verified with nothing but the trust root, and refused for the right reason."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+import requests
+from sigstore._internal.fulcio import FulcioClientError
+from sigstore.errors import VerificationError
+from sigstore.models import Bundle, ClientTrustConfig
+from sigstore.oidc import IdentityError, IdentityToken
+from sigstore.sign import SigningContext
+from sigstore.verify import Verifier
+from sigstore.verify.policy import Identity
+
+from tests.sigstore.deployment import Sigstore
+
+ANNA, BERT = "anna@example.org", "bert@example.org"
+TRAINER = "https://kubernetes.io/namespaces/tidemill/serviceaccounts/trainer"
+BYTES = b"a model's bytes"
+
+
+def trust(sigstore: Sigstore) -> ClientTrustConfig:
+    return ClientTrustConfig.from_json(sigstore.trust_config.read_text())
+
+
+def signed(sigstore: Sigstore, token: str, audience: str = "sigstore") -> str:
+    """The bundle's JSON of `BYTES`."""
+    context = SigningContext.from_trust_config(trust(sigstore))
+    with context.signer(IdentityToken(token, client_id=audience)) as signer:
+        return signer.sign_artifact(BYTES).to_json()
+
+
+def verify(sigstore: Sigstore, bundle: str, identity: str, issuer: str, content: bytes = BYTES) -> None:
+    verifier = Verifier(trusted_root=trust(sigstore).trusted_root)
+    verifier.verify_artifact(content, Bundle.from_json(bundle), Identity(identity=identity, issuer=issuer))
+
+
+def refusal_of_fulcio(sigstore: Sigstore, token: str, audience: str = "sigstore") -> str:
+    """What it says of a token. The client's error is empty; the answer hangs below it."""
+    with pytest.raises(FulcioClientError) as refused:
+        signed(sigstore, token, audience)
+    answer = refused.value.__cause__
+    assert isinstance(answer, requests.HTTPError)
+    return str(answer.response.json()["message"])
+
+
+@pytest.fixture(scope="module")
+def bundle(sigstore: Sigstore) -> str:
+    """`BYTES` signed by Anna."""
+    return signed(sigstore, sigstore.token(ANNA))
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever connects to anything fails."""
+
+    def nobody(self: socket.socket, address: object) -> None:
+        raise AssertionError(f"connects to {address}")
+
+    monkeypatch.setattr(socket.socket, "connect", nobody)
+
+
+@pytest.mark.usefixtures("offline")
+def test_the_trust_root_alone_verifies_what_a_person_signed(sigstore: Sigstore, bundle: str) -> None:
+    verify(sigstore, bundle, ANNA, sigstore.people)
+
+
+def test_a_service_account_of_kubernetes_signs_by_its_token(sigstore: Sigstore) -> None:
+    verify(sigstore, signed(sigstore, sigstore.token(TRAINER)), TRAINER, sigstore.cluster)
+
+
+@pytest.mark.usefixtures("offline")
+def test_other_bytes_are_refused(sigstore: Sigstore, bundle: str) -> None:
+    with pytest.raises(VerificationError, match="digest mismatch"):
+        verify(sigstore, bundle, ANNA, sigstore.people, content=BYTES + b".")
+
+
+@pytest.mark.usefixtures("offline")
+def test_another_identity_is_refused(sigstore: Sigstore, bundle: str) -> None:
+    with pytest.raises(VerificationError, match="SANs do not match"):
+        verify(sigstore, bundle, BERT, sigstore.people)
+
+
+@pytest.mark.usefixtures("offline")
+def test_the_same_name_by_another_issuer_is_refused(sigstore: Sigstore, bundle: str) -> None:
+    with pytest.raises(VerificationError, match="OIDC"):
+        verify(sigstore, bundle, ANNA, sigstore.cluster)
+
+
+def test_the_trust_root_of_another_deployment_refuses(
+    sigstore: Sigstore, other_sigstore: Sigstore, bundle: str
+) -> None:
+    with pytest.raises(VerificationError):
+        verify(other_sigstore, bundle, ANNA, sigstore.people)
+    verify(sigstore, bundle, ANNA, sigstore.people)
+
+
+def test_nothing_is_signed_while_the_log_is_down(sigstore: Sigstore) -> None:
+    sigstore.stop("rekor")
+    try:
+        with pytest.raises(requests.ConnectionError):
+            signed(sigstore, sigstore.token(ANNA))
+    finally:
+        sigstore.start("rekor")
+    verify(sigstore, signed(sigstore, sigstore.token(ANNA)), ANNA, sigstore.people)
+
+
+def test_what_is_signed_without_a_timestamp_is_refused(sigstore: Sigstore) -> None:
+    sigstore.stop("timestamps")
+    try:
+        made = signed(sigstore, sigstore.token(ANNA))
+    finally:
+        sigstore.start("timestamps")
+    with pytest.raises(VerificationError, match="not enough sources of verified time"):
+        verify(sigstore, made, ANNA, sigstore.people)
+
+
+def test_a_token_for_another_audience_is_refused_by_the_client_and_by_fulcio(sigstore: Sigstore) -> None:
+    token = sigstore.token(ANNA, audience="elsewhere")
+    with pytest.raises(IdentityError):
+        signed(sigstore, token)
+    assert "identity token" in refusal_of_fulcio(sigstore, token, "elsewhere")
+
+
+def test_fulcio_refuses_the_token_of_an_issuer_that_it_does_not_know(sigstore: Sigstore) -> None:
+    assert "identity token" in refusal_of_fulcio(sigstore, sigstore.token(ANNA, issuer=sigstore.stranger))
+
+
+def test_a_token_that_has_ended_is_refused(sigstore: Sigstore) -> None:
+    with pytest.raises(IdentityError):
+        signed(sigstore, sigstore.token(ANNA, lifetime_s=-60))
