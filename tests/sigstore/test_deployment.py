@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import socket
 
 import pytest
 import requests
-from sigstore._internal.fulcio import FulcioClientError
+from sigstore._internal.fulcio.client import FulcioClientError
 from sigstore.errors import VerificationError
-from sigstore.models import Bundle, ClientTrustConfig
+from sigstore.models import Bundle, ClientTrustConfig, InvalidBundle
 from sigstore.oidc import IdentityError, IdentityToken
 from sigstore.sign import SigningContext
 from sigstore.verify import Verifier
@@ -33,7 +34,11 @@ def signed(sigstore: Sigstore, token: str, audience: str = "sigstore") -> str:
 
 
 def verify(sigstore: Sigstore, bundle: str, identity: str, issuer: str, content: bytes = BYTES) -> None:
-    verifier = Verifier(trusted_root=trust(sigstore).trusted_root)
+    verify_by(trust(sigstore), bundle, identity, issuer, content)
+
+
+def verify_by(config: ClientTrustConfig, bundle: str, identity: str, issuer: str, content: bytes = BYTES) -> None:
+    verifier = Verifier(trusted_root=config.trusted_root)
     verifier.verify_artifact(content, Bundle.from_json(bundle), Identity(identity=identity, issuer=issuer))
 
 
@@ -89,12 +94,24 @@ def test_the_same_name_by_another_issuer_is_refused(sigstore: Sigstore, bundle: 
         verify(sigstore, bundle, ANNA, sigstore.cluster)
 
 
-def test_the_trust_root_of_another_deployment_refuses(
-    sigstore: Sigstore, other_sigstore: Sigstore, bundle: str
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("certificateAuthorities", "failed to build timestamp certificate chain"),
+        ("ctlogs", "failed to verify SCT"),
+        ("tlogs", "invalid log entry"),
+        ("timestampAuthorities", "not enough sources of verified time"),
+    ],
+)
+def test_no_part_of_another_deployments_trust_root_stands_for_ours(
+    sigstore: Sigstore, other_sigstore: Sigstore, bundle: str, part: str, said: str
 ) -> None:
+    ours, theirs = (json.loads(one.trust_config.read_text()) for one in (sigstore, other_sigstore))
+    ours["trustedRoot"][part] = theirs["trustedRoot"][part]
+    with pytest.raises(VerificationError, match=said):
+        verify_by(ClientTrustConfig.from_json(json.dumps(ours)), bundle, ANNA, sigstore.people)
     with pytest.raises(VerificationError):
         verify(other_sigstore, bundle, ANNA, sigstore.people)
-    verify(sigstore, bundle, ANNA, sigstore.people)
 
 
 def test_nothing_is_signed_while_the_log_is_down(sigstore: Sigstore) -> None:
@@ -107,14 +124,28 @@ def test_nothing_is_signed_while_the_log_is_down(sigstore: Sigstore) -> None:
     verify(sigstore, signed(sigstore, sigstore.token(ANNA)), ANNA, sigstore.people)
 
 
-def test_what_is_signed_without_a_timestamp_is_refused(sigstore: Sigstore) -> None:
+def test_nothing_is_signed_without_a_timestamp(sigstore: Sigstore) -> None:
     sigstore.stop("timestamps")
     try:
-        made = signed(sigstore, sigstore.token(ANNA))
+        with pytest.raises(InvalidBundle, match="timestamp"):
+            signed(sigstore, sigstore.token(ANNA))
     finally:
         sigstore.start("timestamps")
-    with pytest.raises(VerificationError, match="not enough sources of verified time"):
-        verify(sigstore, made, ANNA, sigstore.people)
+
+
+def test_no_certificate_is_given_while_fulcio_or_its_log_is_down(sigstore: Sigstore) -> None:
+    sigstore.stop("fulcio")
+    try:
+        with pytest.raises(requests.ConnectionError):
+            signed(sigstore, sigstore.token(ANNA))
+    finally:
+        sigstore.start("fulcio")
+    sigstore.stop("ct")
+    try:
+        assert "CTL" in refusal_of_fulcio(sigstore, sigstore.token(ANNA))
+    finally:
+        sigstore.start("ct")
+    verify(sigstore, signed(sigstore, sigstore.token(ANNA)), ANNA, sigstore.people)
 
 
 def test_a_token_for_another_audience_is_refused_by_the_client_and_by_fulcio(sigstore: Sigstore) -> None:

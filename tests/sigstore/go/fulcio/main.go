@@ -30,7 +30,9 @@ var (
 	chain   = flag.String("chain", "", "PEM file of the authority's certificates, the one that signs first")
 	key     = flag.String("key", "", "PEM file of the authority's key")
 	ctURL   = flag.String("ct-log", "", "address of the certificate transparency log")
-	ctKey   = flag.String("ct-key", "", "PEM file of the log's public key: what it answers is verified")
+	// Fulcio asks a log that is away again and again, and its clients know no end either.
+	patience = flag.Duration("patience", 10*time.Second, "how long one request may take")
+	ctKey    = flag.String("ct-key", "", "PEM file of the log's public key: what it answers is verified")
 )
 
 func main() {
@@ -50,7 +52,9 @@ func main() {
 		log.Fatal(err)
 	}
 	handler := http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {
-		routes.ServeHTTP(answer, request.WithContext(config.With(request.Context(), trusted)))
+		inTime, done := context.WithTimeout(request.Context(), *patience)
+		defer done()
+		routes.ServeHTTP(answer, request.WithContext(config.With(inTime, trusted)))
 	})
 	serving := &http.Server{Addr: *listen, Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	log.Fatal(serving.ListenAndServe())
