@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "libs/operations/src/tidemill_operations/project/compose"
-SCRIPTS = ("databases.sh", "buckets.sh")
+SCRIPTS = ("databases.sh", "buckets.sh", "make-certificate.sh")
 HEAD = """\
 # This project's platform on one machine: Apache Kafka, a schema registry, stores, MLflow and Tidemill's services.
 #
@@ -26,23 +26,34 @@ HEAD = """\
 # Everything listens on loopback only, and no password has a default.
 
 """
+TLS_HEAD = """\
+# Beside docker-compose.yml: every door of ours speaks TLS.
+#
+#   sh compose/make-certificate.sh       an authority of your own and a certificate, in compose/tls
+#   docker compose -f docker-compose.yml -f docker-compose.tls.yml up --wait
+#
+# then push events to https://localhost:8081 and ask https://localhost:8082; callers believe compose/tls/served/ca.crt.
+
+"""
 LEFT_TO_PROJECT = ("TIDEMILL_OTLP_ENDPOINT", "TIDEMILL_TRACE_RATIO", "TIDEMILL_LOG_LEVEL", "TIDEMILL_PARTITIONS")
 OURS = re.compile(r"^(\s+image: tidemill/[a-z]+)$", re.MULTILINE)
+SCRAPES = re.compile(r"^  prometheus:\n(?: {4}.*\n)+", re.MULTILINE)
 WATCHES = re.compile(r"  # --- what watches -.*?(?=^volumes:$)", re.MULTILINE | re.DOTALL)
 
 
 def files(root: Path) -> dict[str, str]:
     """The text of each file of a project, by its name; `@NAME@` stands for the project's, `@TAG@` for the release's."""
     folder = root / "deploy/compose"
-    texts = {f"compose/{name}": (folder / name).read_text(encoding="utf-8") for name in SCRIPTS}
+    texts = {f"compose/{name}": _moved((folder / name).read_text(encoding="utf-8")) for name in SCRIPTS}
     compose = _compose((root / "docker-compose.yml").read_text(encoding="utf-8"))
     script = (folder / "make-env.sh").read_text(encoding="utf-8")
     secrets = (folder / "secrets.txt").read_text(encoding="utf-8").splitlines()
     asked = [line for line in secrets if line.startswith("#") or f"{{{line}:?" in compose]
     return {
         "docker-compose.yml": compose,
-        "compose/make-env.sh": script.replace('/../.."', '/.."').replace("deploy/compose/", "compose/"),
-        "compose/secrets.txt": "\n".join(asked).replace("deploy/compose/", "compose/") + "\n",
+        "docker-compose.tls.yml": _by_tls((root / "docker-compose.tls.yml").read_text(encoding="utf-8")),
+        "compose/make-env.sh": _moved(script.replace('/../.."', '/.."')),
+        "compose/secrets.txt": _moved("\n".join(asked) + "\n"),
         **texts,
     }
 
@@ -57,7 +68,19 @@ def _compose(text: str) -> str:
     rest = re.sub(
         rf"^( *)- {re.escape(mounted)}$", r"\g<0>\n\1- ./tidemill.yaml:/app/tidemill.yaml:ro", rest, flags=re.M
     )
-    return HEAD + "name: @NAME@\n" + rest.replace("deploy/compose/", "compose/")
+    return HEAD + "name: @NAME@\n" + _moved(rest)
+
+
+def _by_tls(text: str) -> str:
+    """Without Prometheus, which a project does not have."""
+    rest, without = SCRAPES.subn("", text[text.index("x-door:") :])
+    assert without == 1, "docker-compose.tls.yml has no prometheus any more"
+    return TLS_HEAD + _moved(rest)
+
+
+def _moved(text: str) -> str:
+    """With paths as they are in a project."""
+    return text.replace("deploy/compose/", "compose/")
 
 
 def _left_out(line: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ from typing import Any
 import pytest
 import yaml
 
+from tidemill.web.tls.files import TlsFiles
+from tidemill.web.tls.pair import load_pair
 from tidemill_operations.project.starting import begin
 
 ROOT = Path(__file__).parents[2]
 OURS = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+OURS_BY_TLS = (ROOT / "docker-compose.tls.yml").read_text(encoding="utf-8")
 WATCHES = set(
     re.findall(r"^  ([a-z-]+):", OURS.partition("# --- what watches")[2].partition("\nvolumes:")[0], re.MULTILINE)
 )
@@ -82,6 +86,42 @@ def test_all_that_it_mounts_is_in_the_folder_and_every_password_is_made(project:
     made = dict(line.split("=") for line in (project / ".env").read_text().splitlines())
     assert set(re.findall(r"\$\{(\w+):\?", text)) == set(made) and all(made.values())
     assert ".env" in (project / ".gitignore").read_text().splitlines()
+
+
+def test_by_tls_every_door_of_a_project_has_the_certificate_that_its_script_makes(
+    project: Path, compose: dict[str, Any]
+) -> None:
+    beside = yaml.safe_load((project / "docker-compose.tls.yml").read_text())
+    assert beside["services"] == {
+        name: yaml.safe_load(yaml.safe_dump(one).replace("deploy/compose/", "compose/"))
+        for name, one in yaml.safe_load(OURS_BY_TLS)["services"].items() if name not in WATCHES
+    }  # fmt: skip
+    for name, door in beside["services"].items():
+        whole = by_compose(compose["services"][name], door)
+        mounted = dict(volume.split(":")[1::-1] for volume in whole["volumes"])
+        served = Path(whole["environment"]["TIDEMILL_TLS_CERTIFICATE"]).parent
+        assert mounted.pop(str(served)) == "./compose/tls/served", name
+        assert set(mounted) == {volume.split(":")[1] for volume in compose["services"][name].get("volumes", [])}
+    assert "compose/tls/" in (project / ".gitignore").read_text().splitlines(), "a private key is nothing for git"
+
+
+def by_compose(one: dict[str, Any], beside: dict[str, Any]) -> dict[str, Any]:
+    """A service as Compose makes it of two files, of which the second has variables and mounts alone."""
+    assert beside.keys() == {"environment", "volumes"}
+    volumes = {volume.split(":")[1]: volume for volume in [*one.get("volumes", []), *beside["volumes"]]}
+    environment = one["environment"] | beside["environment"]
+    return one | {"environment": environment, "volumes": list(volumes.values())}
+
+
+@pytest.mark.needs("openssl")
+def test_a_projects_script_makes_the_certificate_where_the_file_mounts_it(project: Path, tmp_path: Path) -> None:
+    script = tmp_path / "compose/make-certificate.sh"
+    script.parent.mkdir()
+    shutil.copy(project / "compose" / script.name, script)
+    subprocess.run(["sh", "compose/make-certificate.sh"], cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    served = tmp_path / "compose/tls/served"
+    assert {path.name for path in served.iterdir()} == {"ca.crt", "tls.crt", "tls.key"}
+    assert load_pair(TlsFiles(served / "tls.crt", served / "tls.key")).names
 
 
 def test_a_projects_name_is_one_that_compose_takes(compose: dict[str, Any]) -> None:

@@ -17,9 +17,10 @@ from tidemill_operations.project.settings_classes import config_text
 
 FOLDER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 GITIGNORE: Final = """\
-# what a platform keeps while it runs here, and the passwords that Compose is given
+# what a platform keeps while it runs here, and the passwords and keys that Compose is given
 var/
 .env
+compose/tls/
 .venv/
 __pycache__/
 """
@@ -60,6 +61,7 @@ A project of Tidemill, a machine-learning loop on Kafka that turns by itself.
 | `schemas/models/` | the record of each model's events, and every one that it has had |
 | `tidemill.yaml` | settings; each stands there with what it means |
 | `docker-compose.yml`, `compose/` | the platform in containers: `sh compose/make-env.sh`, `docker compose up --wait` |
+| `docker-compose.tls.yml` | the same by TLS: `sh compose/make-certificate.sh`, then `docker compose` with both files |
 | `.github/workflows/tidemill.yml` | `tidemill check` at every change |
 | `var/` | what a platform keeps that runs here (not for git) |
 
@@ -73,7 +75,8 @@ tidemill status            # what runs, what lags, what serves
 tidemill drift             # what moved, and what was done about it
 ```
 """
-COMPOSE_SCRIPTS: Final = ("make-env.sh", "secrets.txt", "databases.sh", "buckets.sh")
+COMPOSE_FILES: Final = ("docker-compose.yml", "docker-compose.tls.yml")
+COMPOSE_SCRIPTS: Final = ("make-env.sh", "make-certificate.sh", "secrets.txt", "databases.sh", "buckets.sh")
 ANY_ASK: Final = (
     "curl -s localhost:8082/v1/models/MODEL/predict -H 'content-type: application/json' -d '{\"FIELD\": VALUE}'"
 )
@@ -107,7 +110,7 @@ def compose_files(name: str) -> Iterator[tuple[str, str]]:
     project = re.sub(r"[^a-z0-9_-]+", "-", name.lower())
     tag = importlib.metadata.version("tidemill-operations")
     whole = files("tidemill_operations.project").joinpath("compose")
-    for path in ("docker-compose.yml", *(f"compose/{script}" for script in COMPOSE_SCRIPTS)):
+    for path in (*COMPOSE_FILES, *(f"compose/{script}" for script in COMPOSE_SCRIPTS)):
         text = whole.joinpath(path).read_text(encoding="utf-8")
         yield path, text.replace("@NAME@", project).replace("@TAG@", tag)
 

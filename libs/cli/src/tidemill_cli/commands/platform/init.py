@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @reading_options
 def init(name: str, source: Path | None, model: str | None, choices: Choices, said: Output, **asked: Any) -> None:
     """Begin a project of your own in the folder NAME: models/, schemas/, tidemill.yaml with every setting, README, a CI
-    file.
+    file, and the platform in containers (docker-compose.yml; docker-compose.tls.yml beside it by TLS).
 
     \b
     tidemill init shop --from orders.csv --label fraud
