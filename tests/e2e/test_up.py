@@ -19,6 +19,7 @@ import pytest
 from tests.support.certificates import Authority, ServerFiles
 from tests.support.polling import until
 from tests.support.processes import service_process
+from tidemill.client import Client
 from tidemill_embedded.services import SERVICES
 
 START_S = 180
@@ -109,6 +110,22 @@ def answers(url: str, var: Path) -> bool:
         return False
 
 
+def stored_by_both_doors(root: Path, var: Path) -> tuple[int, int]:
+    """How many events are stored that come to ingest's https, and by `tidemill push`. The client believes the authority
+    and nobody else, and is told of all models by *serve*.
+    """
+    known = facts(var)
+    event = json.loads((root / "schemas/examples/flight-delay.valid.json").read_text())
+    doors = {name: known["processes"][name]["url"] for name in ("ingest", "serve")}
+    with Client(ca_file=issued(var)[0], **doors) as client:
+        by_https = client.push_events("flight-delay", event | {"event_id": "by-https"}).accepted
+        assert "flight-delay" in {model.name for model in client.models()}
+    sent = var / "events.jsonl"
+    sent.write_text(json.dumps(event | {"event_id": "by-command"}) + "\n")
+    by_command = told(known["settings"], root, "push", str(sent), "--model", "flight-delay", "--json")
+    return by_https, sum(part["rows"] for part in json.loads(by_command)["stored"])
+
+
 def test_a_platform_serves_survives_a_kill_refuses_a_second_one_and_stops_cleanly(
     platform: subprocess.Popen[str], root: Path, var: Path
 ) -> None:
@@ -121,6 +138,8 @@ def test_a_platform_serves_survives_a_kill_refuses_a_second_one_and_stops_cleanl
     for command in COMMANDS_THAT_TELL:
         json.loads(told(facts(var)["settings"], root, *command, "--json"))
     assert max(map(len, told(facts(var)["settings"], root, "topics").splitlines())) > 80, "nothing is wrapped in a pipe"
+
+    assert stored_by_both_doors(root, var) == (1, 1)
 
     second = up(root, var)
     said, _ = second.communicate(timeout=120)
@@ -136,6 +155,8 @@ def test_a_platform_serves_survives_a_kill_refuses_a_second_one_and_stops_cleanl
     said, _ = platform.communicate(timeout=STOP_S + 10)
     assert platform.returncode == 0, said
     assert "did not end in time" not in said
+    shown = {service.name: parts[service.name]["url"] for service in SERVICES}
+    assert all(f"{name} {url}" in " ".join(said.split()) for name, url in shown.items()), said
     assert not [name for name, pid in running.items() if alive(pid)]
     assert facts(var) == {}
 
