@@ -1,7 +1,7 @@
 """Signing in against a real OpenID provider on this machine (oidc-provider-mock, on Authlib), over HTTP.
 
 The browser is an HTTP client that fills in the provider's form and follows where it is sent. This provider wants a
-client's secret and does not look at PKCE's verifier: the challenge is held against RFC 7636's own example.
+client's secret, and PKCE (`openid_provider`).
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import jwt
 import pytest
 from click.testing import CliRunner
-from oidc_provider_mock import User, run_server_in_thread
+from oidc_provider_mock import User
 from pydantic import SecretStr
 
+from tests.support.openid import openid_provider
 from tidemill.errors import ConfigError, RetryLater
 from tidemill_cli.app import cli
 from tidemill_operations.person import login_name, who
 from tidemill_operations.sign_in import session as sessions
-from tidemill_operations.sign_in.flow import Asked
+from tidemill_operations.sign_in.flow import Asked, Client
 from tidemill_operations.sign_in.provider import Provider
 from tidemill_operations.sign_in.session import kept_in, session, sign_in
 from tidemill_operations.sign_in.settings import SignInSettings
@@ -61,8 +62,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def issuer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
-    with run_server_in_thread(user_claims=[ALICE], access_token_max_age=timedelta(hours=1)) as server:
-        url = f"http://localhost:{server.server_port}"
+    with openid_provider([ALICE], access_token_max_age=timedelta(hours=1)) as url:
         monkeypatch.setenv("TIDEMILL_OIDC_ISSUER", url)
         monkeypatch.setenv("TIDEMILL_OIDC_CLIENT_SECRET", "secret")
         yield Issuer(url)
@@ -116,6 +116,29 @@ def test_an_answer_with_another_state_is_refused_and_the_right_one_still_taken(i
 
     assert sign_in(SignInSettings(), show, 20).subject == "4711"
     assert statuses[0] == 400
+
+
+def test_a_code_is_worth_nothing_to_who_has_stolen_it(issuer: Issuer) -> None:
+    """Whoever sees where the provider sends the browser has the code, and not the verifier, which never left here."""
+    asked, provider = Asked(), Provider.discover(issuer.url)
+    redirect = "http://127.0.0.1:1/callback"
+    query = {
+        "response_type": "code", "client_id": "tidemill", "redirect_uri": redirect, "scope": "openid", "state": "s",
+        "nonce": asked.nonce, "code_challenge": asked.challenge, "code_challenge_method": "S256",
+    }  # fmt: skip
+    sent = httpx.post(
+        f"{provider.authorization_endpoint}?{urlencode(query)}", data={"sub": ALICE.sub, "action": "authorize"}
+    )
+    code = parse_qs(urlsplit(sent.headers["location"]).query)["code"][0]
+    client = Client("tidemill", "secret", "openid")
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect}
+    for guessed, told in (({}, "invalid_request"), ({"code_verifier": Asked().verifier}, "invalid_grant")):
+        with pytest.raises(ConfigError, match=told):
+            client.ask(provider, **form, **guessed)
+    assert client.ask(provider, **form, code_verifier=asked.verifier)["access_token"]
+    for weak in ("plain", None):
+        address = f"{provider.authorization_endpoint}?{urlencode(query | {'code_challenge_method': weak or ''})}"
+        assert httpx.post(address, data={"sub": ALICE.sub, "action": "authorize"}).status_code == 400
 
 
 def test_a_person_who_refuses_is_not_signed_in(issuer: Issuer) -> None:
@@ -185,8 +208,8 @@ def test_what_stands_in_the_file_proves_nobody_by_itself(
     ],
 )
 def test_a_person_is_called_what_the_provider_stands_for(claims: dict[str, Any], name: str) -> None:
-    with run_server_in_thread(user_claims=[User(sub="4711", claims=claims)]) as server:
-        issuer = Issuer(f"http://localhost:{server.server_port}")
+    with openid_provider([User(sub="4711", claims=claims)]) as url:
+        issuer = Issuer(url)
         settings = SignInSettings(oidc_issuer=issuer.url, oidc_client_secret=SecretStr("secret"))
         assert str(sign_in(settings, issuer.as_person(), 20)) == name
 
@@ -196,8 +219,8 @@ def test_a_subject_that_cannot_stand_in_a_log_is_refused_and_not_changed(
     subject: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(f"{__name__}.ALICE", User(sub=subject))
-    with run_server_in_thread(user_claims=[ALICE]) as server:
-        issuer = Issuer(f"http://localhost:{server.server_port}")
+    with openid_provider([ALICE]) as url:
+        issuer = Issuer(url)
         settings = SignInSettings(oidc_issuer=issuer.url, oidc_client_secret=SecretStr("secret"))
         with pytest.raises(ConfigError, match="cannot stand in an audit log"):
             sign_in(settings, issuer.as_person(), 20)
