@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from tests.support.models import odd_graphs
 from tests.support.models.toy_models import sigmoid_graph, toy_manifest
 from tests.support.polling import until
 from tidemill.artifact import ArtifactError, Bounds, CheckedGraph, Golden, OnnxModel, Prover, Reason, onnx_model
+from tidemill.artifact.sandbox.process_main import LENGTH, receive
 
 MANIFEST = toy_manifest("toy", 1, "x")
 VALUES = np.array([[0.5], [1.0], [-1.0]], dtype=np.float32)
@@ -115,3 +117,14 @@ def test_a_loop_that_a_row_keeps_going_is_broken_off_while_it_serves(monkeypatch
     with pytest.raises(ArtifactError, match="terminate"):
         model.score({"x": np.array([[1e15]], dtype=np.float32)})
     assert time.monotonic() - began < 5
+
+
+def test_a_block_that_says_it_is_endless_is_not_waited_for() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(LENGTH.pack(1 << 60) + b"x")
+        with pytest.raises(EOFError, match="at most 100"):
+            receive(ours, 100)
+        theirs.sendall(LENGTH.pack(100) + bytes(100))
+        assert ours.recv(1) == b"x"
+        assert receive(ours, 100) == bytes(100)

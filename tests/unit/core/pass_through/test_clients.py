@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import ssl
 import sys
+import threading
 import types
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
 from tests.support.certificates import make_certificates
-from tidemill.errors import ConfigError
+from tidemill.errors import ConfigError, RetryLater
 from tidemill.kafka.pass_through import ClientSettings
 from tidemill.kafka.pass_through.aio import aiokafka_config
 from tidemill.kafka.pass_through.librdkafka import librdkafka_config
-from tidemill.kafka.pass_through.tokens import Token, TokenSource
+from tidemill.kafka.pass_through.tokens import LONGEST_ANSWER, Token, TokenSource, fetcher
 from tidemill_drift.adapters.faust_app import credentials
 
 SCRAM = {
@@ -132,3 +135,34 @@ def test_a_token_is_renewed_before_it_ends() -> None:
 def test_oauth_without_a_way_to_a_token_is_refused() -> None:
     with pytest.raises(ConfigError, match="oidc"):
         aiokafka_config(ClientSettings({"security.protocol": "SASL_SSL", "sasl.mechanism": "OAUTHBEARER"}))
+
+
+@pytest.mark.parametrize(
+    "answer", [b'{"access_token": "' + b"x" * LONGEST_ANSWER, b"[]", b"{}", b'{"a":' * 100_000, b'"text"']
+)
+def test_an_endpoint_that_gives_no_token_is_asked_again_later_whatever_it_says(answer: bytes) -> None:
+    class Endpoint(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):  # whoever has read enough goes away
+                self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing on standard error."""
+
+    with HTTPServer(("127.0.0.1", 0), Endpoint) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        settings = ClientSettings(
+            {
+                "security.protocol": "SASL_SSL", "sasl.mechanism": "OAUTHBEARER", "sasl.oauthbearer.method": "oidc",
+                "sasl.oauthbearer.client.id": "u", "sasl.oauthbearer.client.secret": "s",
+                "sasl.oauthbearer.token.endpoint.url": f"http://127.0.0.1:{server.server_address[1]}/",
+            }
+        )  # fmt: skip
+        fetch = fetcher(settings)
+        assert fetch is not None
+        with pytest.raises(RetryLater, match="gives no token"):
+            fetch()
+        thread.join(10)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tidemill_operations.backup.claims import REMOVES, WRITES, claimed
-from tidemill_operations.backup.document import TABLES, Backup, Damaged
+from tidemill_operations.backup.document import TABLES, Backup, Damaged, Stored
 from tidemill_operations.backup.names import new_name
 from tidemill_operations.backup.packing import PACK, SMALL, Packer
 from tidemill_operations.backup.retention import Policy
@@ -54,6 +54,18 @@ def test_what_went_in_comes_out_whether_it_stands_alone_or_in_a_pack(store: Back
     assert found == FILES
     assert (backup.parts[0].files, backup.size) == (3, sum(map(len, FILES.values())))
     assert verify(again, backup, quiet) == []
+
+
+def test_a_list_of_files_that_would_fill_the_memory_is_damaged(
+    store: BackupStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = backed_up(store, "one", FILES).parts[0]
+    assert len(store.listing(part)) == len(FILES)
+    monkeypatch.setattr("tidemill_operations.backup.store.LARGEST_LISTING", 100)
+    with pytest.raises(Damaged, match="more than 100 bytes"):
+        store.listing(part)
+    with pytest.raises(NotPossible, match="more than 100 bytes"):
+        store.put_listing([Stored("file", "0" * 64, 1, "0" * 64)])
 
 
 def test_a_backup_without_its_description_is_none(store: BackupStore) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
 
@@ -68,6 +69,18 @@ def test_a_fitting_model_is_put_down_and_asked_for_by_its_digest(asked: list[dic
     assert (first["detector"], second["detail"], request["cause"]) == ("import", "why", "manual")
     (act,) = acts(connect(f"sqlite:///{tmp_path / 'tidemill.db'}"))
     assert (act.act, act.subject, act.detail["source"]) == ("models.import", MODEL, "model.onnx")
+
+
+def test_a_sample_whose_rows_are_packed_is_refused_unread() -> None:
+    rows, out = pa.record_batch({"amount": pa.array(np.zeros(5_000_000))}), pa.BufferOutputStream()
+    with pa.ipc.new_stream(out, rows.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_batch(rows)
+    packed = out.getvalue().to_pybytes()
+    assert len(packed) * 1_000 < rows.nbytes
+    with pytest.raises(ArtifactError, match="compressed"):
+        read_sample(packed)
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        read_sample(b"no stream")
 
 
 def test_golden_rows_that_it_does_not_repeat_are_refused(asked: list[dict[str, Any]], tmp_path: Path) -> None:

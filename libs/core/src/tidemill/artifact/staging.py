@@ -6,6 +6,7 @@ request to retrain whose first evidence is of the detector `import` names the pl
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from tidemill.artifact.errors import ArtifactError
 from tidemill.contracts.events.platform import Evidence
+from tidemill.rows.arrow_messages import check_messages
 from tidemill.stores import absolute, join
 
 IMPORT_DETECTOR = "import"
@@ -54,11 +56,14 @@ def write_sample(rows: pa.RecordBatch) -> bytes:
 
 
 def read_sample(data: bytes) -> pa.Table:
-    """The rows. Raises ArtifactError for other bytes."""
+    """The rows. Raises ArtifactError for other bytes, and for rows that are packed: `write_sample` packs none, and a
+    small file could fill the memory with them.
+    """
     try:
+        check_messages(data)
         with pa.ipc.open_stream(data) as reader:
             table = reader.read_all()
         table.validate(full=True)
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, struct.error, IndexError, ValueError) as error:
         raise ArtifactError(f"the sample cannot be read: {error}") from error
     return table

@@ -13,6 +13,7 @@ import json
 from dataclasses import asdict
 from typing import Final
 
+from tidemill.codec.inflate import inflated
 from tidemill.stores import TooLarge, absolute, read_bytes, write_bytes
 from tidemill_operations.backup.document import Backup, Damaged, Part, Stored
 from tidemill_operations.backup.places import below, files_below, reaching
@@ -20,6 +21,8 @@ from tidemill_operations.errors import NotPossible, WrongUse
 
 LARGEST: Final = 4 << 30
 """Bytes of a file that is backed up: it is held in memory."""
+LARGEST_LISTING: Final = 1 << 30
+"""Bytes of a list of files, unpacked: some millions of them."""
 OBJECTS, BACKUPS = "objects", "backups"
 
 
@@ -117,16 +120,18 @@ class BackupStore:
         return data
 
     def put_listing(self, files: list[Stored]) -> str:
-        """Keep a list of files; gives the digest of its object."""
-        lines = "\n".join(json.dumps(asdict(file), sort_keys=True, separators=(",", ":")) for file in files)
-        return self.put(gzip.compress(lines.encode(), mtime=0))
+        """Keep a list of files; gives the digest of its object. Raises NotPossible for one that could not be read."""
+        lines = "\n".join(json.dumps(asdict(file), sort_keys=True, separators=(",", ":")) for file in files).encode()
+        if len(lines) > LARGEST_LISTING:
+            raise NotPossible(f"a list of {len(files):,} files has more than {LARGEST_LISTING:,} bytes")
+        return self.put(gzip.compress(lines, mtime=0))
 
     def listing(self, part: Part) -> list[Stored]:
         """The files of a part. Raises Damaged."""
         try:
-            lines = gzip.decompress(self.get(part.listing)).decode().splitlines()
+            lines = inflated(self.get(part.listing), LARGEST_LISTING, "gzip").decode().splitlines()
             return [Stored(**json.loads(line)) for line in lines]
-        except (OSError, EOFError, ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise Damaged(f"{self.place(part.listing)} lists no files: {error}") from None
 
 

@@ -121,9 +121,13 @@ def bound_memory(more: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (now + more, now + more))
 
 
-def receive(job: socket.socket) -> bytes:
-    """The next block of bytes. Raises EOFError."""
+def receive(job: socket.socket, most: int | None = None) -> bytes:
+    """The next block of bytes. Raises EOFError, also where it has more than `most`: then nobody there is in his senses,
+    and none of it is read.
+    """
     (length,) = LENGTH.unpack(_exactly(job, LENGTH.size))
+    if most is not None and length > most:
+        raise EOFError(f"a block of {length} bytes, and at most {most} are taken")
     return _exactly(job, length)
 
 

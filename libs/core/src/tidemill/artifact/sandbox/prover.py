@@ -25,6 +25,8 @@ GRACE_S = 5.0
 """What a child needs beside its time to begin and to answer."""
 MEMORY_PER_GRAPH_BYTE = 6
 """ONNX Runtime reads a graph, builds its own form of it, and packs weights anew."""
+MOST_ANSWER_BYTES = 1 << 20
+"""A yes, or a reason: the process has run what is not trusted."""
 KEPT_PROOFS = 1_000
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 _FRUGAL = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
@@ -141,8 +143,8 @@ class Prover:
             except (BrokenPipeError, ConnectionResetError):
                 raise EOFError from None
             try:
-                answer: dict[str, Any] = json.loads(receive(job))
-            except ConnectionResetError:
+                answer: dict[str, Any] = json.loads(receive(job, MOST_ANSWER_BYTES))
+            except (ConnectionResetError, ValueError, RecursionError):  # what it says is nothing that it was taught
                 raise EOFError from None
         return answer
 

@@ -20,6 +20,8 @@ from tidemill.kafka.pass_through.description import MSK_IAM, ClientSettings
 __all__ = ["Token", "TokenSource", "fetcher"]
 
 TIMEOUT_S = 10.0
+LONGEST_ANSWER = 1 << 20
+"""Bytes; a token has some thousand."""
 RENEW_AT = 0.8
 """A token is renewed when this share of its life is over, as librdkafka does."""
 
@@ -81,7 +83,8 @@ def _client_credentials(settings: ClientSettings) -> Token:
     context = ssl.create_default_context(cafile=authority) if url.startswith("https:") else None
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S, context=context) as answer:
-            body = json.loads(answer.read())
+            body = json.loads(answer.read(LONGEST_ANSWER))  # what is cut off there is no JSON
+        return Token(str(body["access_token"]), time.time() + float(body.get("expires_in", 300)))
     except urllib.error.HTTPError as error:
         with error:
             if error.code < 500:
@@ -90,9 +93,9 @@ def _client_credentials(settings: ClientSettings) -> Token:
                     "sasl.oauthbearer.client.id and client.secret"
                 ) from None
             raise RetryLater(f"the token endpoint {url} answered {error.code}") from None
-    except (OSError, ValueError) as error:
-        raise RetryLater(f"the token endpoint {url} gives no token: {error}") from None
-    return Token(str(body["access_token"]), time.time() + float(body.get("expires_in", 300)))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        said = f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error)
+        raise RetryLater(f"the token endpoint {url} gives no token: {said}") from None
 
 
 def _msk_iam(settings: ClientSettings) -> Token:

@@ -7,11 +7,15 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
+from tidemill.codec.inflate import inflated
 from tidemill.contracts.events.platform import ModelVersion
 from tidemill.errors import FatalError
 from tidemill_learning.drift.detection.ordering import Item
 
 STATE_VERSION = 1
+LONGEST_STATE = 64 << 20
+"""Bytes of JSON. A state has some hundred thousand; what is packed could hold a thousand times its size."""
+_ANEW = "a record without a value under the model's name on drift-state makes detection of that model begin anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +73,19 @@ class State:
 
 
 def pack(state: State) -> bytes:
-    """Versioned JSON, compressed; equal states have equal bytes."""
+    """Versioned JSON, compressed; equal states have equal bytes. Raises FatalError for one that could not be read."""
     document = {"state_version": STATE_VERSION, **{name: getattr(state, name) for name in State.__slots__}}
-    return zlib.compress(json.dumps(document, separators=(",", ":"), sort_keys=True).encode(), 1)
+    text = json.dumps(document, separators=(",", ":"), sort_keys=True).encode()
+    if len(text) > LONGEST_STATE:
+        raise FatalError(f"the state of drift detection has {len(text):,} bytes, more than {LONGEST_STATE:,}: {_ANEW}")
+    return zlib.compress(text, 1)
 
 
 def unpack(state: bytes) -> State:
-    """The state that `pack` wrote. Raises FatalError for one of a release that keeps more, or something else."""
-    document = json.loads(zlib.decompress(state))
+    """The state that `pack` wrote. Raises FatalError for one of a release that keeps more, or something else,
+    which is looked at no further than to LONGEST_STATE.
+    """
+    document = _document(state)
     version = document.pop("state_version", None)
     unknown = sorted(document.keys() - set(State.__slots__))
     if version != STATE_VERSION or unknown:
@@ -86,3 +95,16 @@ def unpack(state: bytes) -> State:
             f"{STATE_VERSION} without: it was written by another release of Tidemill; run that one here"
         )
     return State(**document)
+
+
+def _document(state: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(inflated(state, LONGEST_STATE, "zlib"))
+        if not isinstance(document, dict):
+            raise ValueError("it is no object of JSON")
+    except (ValueError, RecursionError) as error:
+        raise FatalError(
+            f"the state of drift detection cannot be read: {error}. It comes from the topic drift-state, which nobody "
+            f"but detect writes: see who may; {_ANEW}"
+        ) from error
+    return document

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from tidemill.artifact.outputs import output_columns
+from tidemill.rows.arrow_messages import check_messages
 from tidemill_inference.rest.arrow_cast import check_columns
 from tidemill_inference.rest.arrow_sizes import decoded_bytes
 from tidemill_inference.rest.body import check_number
@@ -15,13 +16,6 @@ from tidemill_inference.rest.dataplane import Answered, InvalidInstances
 from tidemill_inference.rest.problems import Problem
 
 ARROW = "application/vnd.apache.arrow.stream"
-MOST_MESSAGES = 2_000
-"""Record batches and dictionaries of one stream; each costs by itself, however little it holds."""
-
-_RECORD_BATCH, _DICTIONARY_BATCH = 3, 2  # of the union MessageHeader in Arrow's Message.fbs
-_TYPE, _HEADER = 1, 2  # fields of Message
-_DATA, _IS_DELTA = 1, 2  # of DictionaryBatch
-_COMPRESSION = 3  # of RecordBatch
 
 
 def read_rows(body: bytes, most: int, columns: pa.Schema, most_bytes: int) -> pa.RecordBatch:
@@ -33,7 +27,7 @@ def read_rows(body: bytes, most: int, columns: pa.Schema, most_bytes: int) -> pa
     InvalidInstances for columns that the record does not have or of a type that no column of it can be made of.
     """
     try:
-        _look_at_messages(body)
+        check_messages(body)
         with pa.ipc.open_stream(body) as reader:
             check_columns(reader.schema, columns)
             table = pa.Table.from_batches(list(_batches(reader, most, most_bytes)), reader.schema).combine_chunks()
@@ -83,45 +77,3 @@ def write_answers(answered: Answered) -> bytes:
     with pa.ipc.new_stream(sink, rows.schema) as writer:
         writer.write_batch(rows)
     return bytes(sink.getvalue().to_pybytes())
-
-
-def _look_at_messages(body: bytes) -> None:
-    """Look at each message's header alone: what is compressed would be unpacked by reading it, and a dictionary that
-    grows piece by piece would be copied for each piece.
-    """
-    for number, message in enumerate(pa.ipc.MessageReader.open_stream(body)):
-        if number > MOST_MESSAGES:
-            raise ValueError(f"it has more than {MOST_MESSAGES} messages: send its rows in fewer batches")
-        _look_at(message.metadata.to_pybytes())
-
-
-def _look_at(message: bytes) -> None:
-    root = struct.unpack_from("<I", message)[0]
-    kind = _field(message, root, _TYPE)
-    header = _field(message, root, _HEADER)
-    if not kind or not header or message[kind] not in (_RECORD_BATCH, _DICTIONARY_BATCH):
-        return
-    table = _follow(message, header)
-    if message[kind] == _DICTIONARY_BATCH:
-        delta = _field(message, table, _IS_DELTA)
-        if delta and message[delta]:
-            raise ValueError("delta dictionaries are not read: send each dictionary whole")
-        data = _field(message, table, _DATA)
-        if not data:
-            return
-        table = _follow(message, data)
-    if _field(message, table, _COMPRESSION):
-        raise ValueError("compressed buffers are not read")
-
-
-def _field(message: bytes, table: int, number: int) -> int:
-    """Where a field of a FlatBuffers table lies; 0 where it is left out."""
-    vtable = table - struct.unpack_from("<i", message, table)[0]
-    size = struct.unpack_from("<H", message, vtable)[0]
-    at = 4 + 2 * number
-    offset = struct.unpack_from("<H", message, vtable + at)[0] if at < size else 0
-    return table + offset if offset else 0
-
-
-def _follow(message: bytes, at: int) -> int:
-    return int(at + struct.unpack_from("<I", message, at)[0])
