@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,6 +53,32 @@ def test_cooldown_counts_event_time_from_the_last_finished_run() -> None:
 
 def test_a_person_does_not_wait_for_the_cooldown() -> None:
     assert ask(1, "manual", past=[run(0)]).admitted
+
+
+def test_people_may_ask_so_often_a_day_by_the_clock_whatever_time_their_requests_name() -> None:
+    policy = Policy(cooldown_ms=12 * HOUR, by_hand=3)
+    past = [
+        PastRun(f"r{n}", "manual", f"f{n}", state, n * 1_000 * HOUR, None, admitted_ms=n * HOUR)
+        for n, state in enumerate(("failed", "finished", "finished"))
+    ]  # fmt: skip
+
+    def by_hand(hour: float, cause: str = "manual") -> AdmissionDecision:
+        return decide(Request("r", cause, "new", 99_999 * HOUR, asked_ms=int(hour * HOUR)), past, policy)
+
+    refused = by_hand(3).reason
+    assert refused.startswith("by hand: at most 3 runs in 24 h") and "in 21.0 h" in refused
+    assert not by_hand(23.9).admitted
+    assert by_hand(24).admitted, "the first of them is a day old"
+    assert by_hand(3, "drift").admitted, "another cause has rules of its own"
+    others = [replace(run, cause="drift") for run in past]
+    asked = Request("r", "manual", "new", 0, asked_ms=3 * HOUR)
+    assert decide(asked, others, policy).admitted, "what others asked for takes nothing from people"
+
+
+def test_the_same_wish_sent_twice_is_one() -> None:
+    past = [run(0, fingerprint="wish")]
+    assert "same fingerprint" in ask(1, "manual", "wish", past).reason
+    assert ask(1, "manual", "another", past).admitted
 
 
 def test_at_most_so_many_within_a_duration() -> None:

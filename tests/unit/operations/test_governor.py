@@ -43,6 +43,11 @@ def reasons() -> dict[str, str]:
         "one at a time": (asked, [PastRun("a", "drift", "x", "started", 0)], policy),
         "the same finding again": (asked, [done], policy),
         "first version only once": (Request("q", "first_data", "other", 0), [done], policy),
+        "by hand": (
+            Request("q", "manual", "other", 0),
+            [PastRun("a", "manual", "x", "failed", 0)],
+            Policy(0, by_hand=1),
+        ),
         "cooldown": (again, [done], policy),
         "at_most": (Request("q", "drift", "other", 16 * HOUR_MS), [done], policy),
         "back-off": (again, [failed], Policy(0)),

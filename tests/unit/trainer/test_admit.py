@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,19 @@ def test_the_schedule_asks_when_so_much_event_time_has_passed_since_the_last_run
     assert not admission.ask_by_schedule("tide", 7 * 24 * HOUR - 1)
     assert admission.ask_by_schedule("tide", 7 * 24 * HOUR)
     assert not admission.ask_by_schedule("tide", 7 * 24 * HOUR), "the same request again"
+
+
+def test_a_flood_of_requests_by_hand_trains_so_often_a_day_and_the_rest_is_refused_with_the_reason(
+    store: RunStore, schemas: SchemaCatalog
+) -> None:
+    admission = Admission(store, {"tide": SPEC}, Codec(schemas), schemas, FixedClock(1), by_hand=3)
+    for n in range(20):
+        wish = replace(request(f"q{n}"), cause="manual", fingerprint=f"f{n}", event_time=n * 1_000 * HOUR)
+        if admission.admit(wish):
+            claim = store.claim()
+            assert claim is not None
+            store.finish(claim, Outcome("gate passed", (), {}, (), store.version_of(claim)))
+    told = [one.event for one in store.unsent()]
+    assert sum(event.state == "accepted" for event in told) == 3
+    refused = [event.reason for event in told if event.state == "refused"]
+    assert len(refused) == 17 and all("by hand: at most 3 runs in 24 h" in reason for reason in refused)

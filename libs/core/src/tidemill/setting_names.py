@@ -59,6 +59,7 @@ SETTING_NAMES: Final = (
     "log_file",
     "log_level",
     "look_for_silence_s",
+    "manual_runs_a_day",
     "max_ahead_s",
     "max_arrow_kb",
     "max_arrow_rows",

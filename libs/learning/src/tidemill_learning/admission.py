@@ -1,7 +1,8 @@
 """Admission: is a retrain request let through?
 
 Drift alarms come in bursts and training costs money, so a request is checked against what has run before.
-All time here is event time ("stream time"): a replayed stream is governed like the live one.
+All time here is event time ("stream time"): a replayed stream is governed like the live one. What people ask by hand
+is counted by the wall clock, since the event time of such a request is whatever its writer says.
 """
 
 from __future__ import annotations
@@ -17,13 +18,16 @@ MIXTURE = "mixture"
 """Cause of a run that puts versions together: it learns nothing, so it counts for no rule about trainings."""
 
 FREE_OF_COOLDOWN = frozenset({"manual", "first_data"})
-"""A person may always ask; the first version has nothing to cool down from."""
+"""A person knows why now; the first version has nothing to cool down from."""
+DAY_MS = 86_400_000
+BY_HAND = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is asked. `event_time_ms`: stream time of the evidence. `budgeted`: a fit that is due in label time, where a
-    budget of its own stands in for cooldown, back-off and `at_most`.
+    budget of its own stands in for cooldown, back-off and `at_most`. `asked_ms`: when it is decided on, by the wall
+    clock.
     """
 
     request_id: str
@@ -31,11 +35,14 @@ class Request:
     fingerprint: str
     event_time_ms: int
     budgeted: bool = False
+    asked_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """An earlier run of the same model. `event_time_ms` is its request's; `version`: what it made, if anything."""
+    """An earlier run of the same model. `event_time_ms` is its request's; `version`: what it made, if anything;
+    `admitted_ms`: when it was admitted, by the wall clock.
+    """
 
     request_id: str
     cause: str
@@ -43,14 +50,18 @@ class PastRun:
     state: State
     event_time_ms: int
     version: int | None = None
+    admitted_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """From the model file, in milliseconds of event time. `at_most`: runs within a duration."""
+    """From the model file, in milliseconds of event time. `at_most`: runs within a duration. `by_hand`: runs that
+    people ask for, imports too, within a day of the wall clock: what neither cooldown nor `at_most` bounds.
+    """
 
     cooldown_ms: int
     at_most: tuple[int, int] | None = None
+    by_hand: int = BY_HAND
     backoff_ms: int = 3_600_000
     """After a failure; doubled for each further failure in a row, up to `MAX_DOUBLINGS` times."""
 
@@ -74,7 +85,7 @@ def decide(request: Request, past: Sequence[PastRun], policy: Policy) -> Admissi
     True
     """
     trained = [run for run in past if run.cause != MIXTURE]
-    for rule in (_one_at_a_time, _fingerprint, _first_only_once, _cooldown, _at_most, _backoff):
+    for rule in (_one_at_a_time, _fingerprint, _first_only_once, _by_hand, _cooldown, _at_most, _backoff):
         refusal = rule(request, past if rule in (_one_at_a_time, _fingerprint) else trained, policy)
         if refusal is not None:
             return AdmissionDecision(False, refusal)
@@ -88,9 +99,7 @@ def _one_at_a_time(request: Request, past: Sequence[PastRun], policy: Policy) ->
 
 def _fingerprint(request: Request, past: Sequence[PastRun], policy: Policy) -> str | None:
     """The same evidence again (say, sent twice after a restart) is not a second reason, failed
-    runs excepted."""
-    if request.cause == "manual":
-        return None
+    runs excepted. Wishes of people have fingerprints of their own; the same one twice is one wish."""
     same = [run for run in past if run.fingerprint == request.fingerprint and run.state != "failed"]
     return f"same fingerprint as request {same[-1].request_id}, which has been dealt with" if same else None
 
@@ -98,6 +107,20 @@ def _fingerprint(request: Request, past: Sequence[PastRun], policy: Policy) -> s
 def _first_only_once(request: Request, past: Sequence[PastRun], policy: Policy) -> str | None:
     has_version = any(run.version is not None for run in past)
     return "there is a version already" if request.cause == "first_data" and has_version else None
+
+
+def _by_hand(request: Request, past: Sequence[PastRun], policy: Policy) -> str | None:
+    """A script that asks again and again, or whoever else may write there, does not train without an end."""
+    if request.cause != "manual":
+        return None
+    recent = [run.admitted_ms for run in past if run.cause == "manual" and run.admitted_ms > request.asked_ms - DAY_MS]
+    if len(recent) < policy.by_hand:
+        return None
+    again_ms = sorted(recent)[-policy.by_hand] + DAY_MS - request.asked_ms
+    return (
+        f"by hand: at most {policy.by_hand} runs in 24 h (TIDEMILL_MANUAL_RUNS_A_DAY), and there were {len(recent)}; "
+        f"the next one may be in {_hours(again_ms)}"
+    )
 
 
 def _cooldown(request: Request, past: Sequence[PastRun], policy: Policy) -> str | None:

@@ -31,6 +31,12 @@ class TrainerSettings(NotifySettings):
         30.0, gt=0, description="A run whose trainer is silent for so long is given to another, in s."
     )
     max_attempts: int = Field(3, ge=1, description="How often a run is begun before it is taken for failed.")
+    manual_runs_a_day: int = Field(
+        24,
+        ge=1,
+        description="So many runs of a model people may ask for by hand within 24 h, imports among them; more are "
+        "refused, and `tidemill status` says so.",
+    )
     store_wait_s: float = Field(
         86_400.0, gt=0, description="So long a run waits for a full or absent artifact store before it fails, in s."
     )

@@ -107,7 +107,7 @@ def build(
     if models is None:
         return None
     places = {model.spec.name: place_of(settings, model, catalog) for model in models}
-    admission = Admission(store, specs, contract.codec(), schemas, clock)
+    admission = Admission(store, specs, contract.codec(), schemas, clock, settings.manual_runs_a_day)
     label_times = LabelTimeStore(engine, clock)
     child = TrainingChild(child_environment(settings), stop, contract=lambda: watch.contract.digest)
     vets: dict[str, Vet] = {}

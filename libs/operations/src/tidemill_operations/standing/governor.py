@@ -17,6 +17,7 @@ RULES: tuple[tuple[str, str], ...] = (
     ("one run at a time", "one at a time"),
     ("same fingerprint", "the same finding again"),
     ("there is a version already", "first version only once"),
+    ("by hand", "by hand"),
     ("cooldown", "cooldown"),
     ("at most", "at_most"),
     ("back-off", "back-off"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tidemill.clock import Clock
@@ -17,7 +18,7 @@ from tidemill.errors import DeadLetter, RetryLater
 from tidemill.ids import deterministic_id
 from tidemill.kafka.headers import TRACEPARENT, find
 from tidemill.telemetry.traceparent import new_traceparent, parse_traceparent
-from tidemill_learning.admission import MIXTURE, OPEN, AdmissionDecision, PastRun, Policy, Request, decide
+from tidemill_learning.admission import BY_HAND, MIXTURE, OPEN, AdmissionDecision, PastRun, Policy, Request, decide
 from tidemill_trainer import metrics
 from tidemill_trainer.runs.store import Also, RunStore
 
@@ -41,12 +42,15 @@ class Admission:
         codec: Codec,
         schemas: SchemaCatalog,
         clock: Clock,
+        by_hand: int = BY_HAND,
     ) -> None:
+        """`by_hand`: runs of a model that people may ask for within a day."""
         self._store = store
         self._specs = specs
         self._codec = codec
         self._reader = schemas.platform("retrain-request")
         self._clock = clock
+        self._by_hand = by_hand
         self._lock = threading.Lock()
 
     def take(self, value: bytes | None, headers: Headers | None) -> None:
@@ -68,8 +72,9 @@ class Admission:
     def _admit(
         self, request: RetrainRequest, traceparent: bytes | None, *, budgeted: bool = False, also: Also = _nothing
     ) -> bool:
-        policy = policy_of(self._specs[request.model])
-        asked = Request(request.request_id, request.cause, request.fingerprint, request.event_time, budgeted)
+        policy = replace(policy_of(self._specs[request.model]), by_hand=self._by_hand)
+        now_ms = self._clock.now_ms()
+        asked = Request(request.request_id, request.cause, request.fingerprint, request.event_time, budgeted, now_ms)
 
         def decided(past: Sequence[PastRun]) -> AdmissionDecision:
             if budgeted and any(run.state in OPEN for run in past):

@@ -71,4 +71,6 @@ def told(datum: Mapping[str, Any]) -> RetrainRun:
 def past_run(row: Mapping[str, Any]) -> PastRun:
     """A run as admission sees it: one that made a mixture is none that learned."""
     cause = MIXTURE if shares_in(row["evidence"]) else row["cause"]
-    return PastRun(row["request_id"], cause, row["fingerprint"], row["state"], row["event_time"], row["version"])
+    return PastRun(
+        row["request_id"], cause, row["fingerprint"], row["state"], row["event_time"], row["version"], row["created_at"]
+    )
