@@ -10,6 +10,7 @@ from tidemill.errors import RetryLater
 from tidemill_operations.feed import Feed, identity
 from tidemill_operations.loop_view.counts import Counts, Speeds
 from tidemill_operations.loop_view.frame import ROLES, Frame, ModelFrame, Story
+from tidemill_operations.loop_view.models_at_work import ModelsAtWork
 from tidemill_operations.standing.groups import PROFILE
 from tidemill_operations.standing.label_counts import LabelsMet, added
 from tidemill_operations.standing.lag import Offsets
@@ -31,7 +32,8 @@ class LoopReader:
         self._platform = platform
         self._offsets = Offsets(platform.settings)
         self._feed = Feed(platform.settings, platform.topics, platform.schemas, platform.codec, ROLES)
-        self._topics = {name: platform.topics.model_topics(name) for name in platform.models}
+        self._models_at_work = ModelsAtWork(platform.settings)
+        self._topics = self._models_at_work.topics()
         self._speeds, self._story = Speeds(platform.settings.prefix), Story()
         self._letters: dict[str, tuple[int, float, tuple[int, bool]]] = {}
         self._last = Frame(0, platform.settings.kafka_bootstrap, (), ())
@@ -43,6 +45,8 @@ class LoopReader:
 
         from tidemill.kafka.client.refusals import explain
 
+        if self._models_at_work.look():
+            self._topics = self._models_at_work.topics()
         now_ms, bootstrap = time.time_ns() // 1_000_000, self._platform.settings.kafka_bootstrap
         try:
             models = self._models()
@@ -95,7 +99,7 @@ class LoopReader:
         by_topic = _by_topic(ends)
         letters = [self._open(topics[role], by_topic.get(topics[role], 0)) for role in LETTERS]
         dead = sum(count for count, _ in letters), all(exact for _, exact in letters)
-        wanted = self._platform.models[name].training.first_after
+        wanted = self._models_at_work.models[name].training.first_after
         return self._story.of(name, wanted, self._speeds.steps(topics), labels, dead)
 
     def _open(self, topic: str, end: int) -> tuple[int, bool]:

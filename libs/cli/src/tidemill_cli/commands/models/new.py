@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tidemill.settings import CommonSettings
     from tidemill_operations.modelling.new_model import NewModel
     from tidemill_operations.modelling.topic_sample import TopicSample
+    from tidemill_operations.platform import PlatformView
     from tidemill_operations.push.files.choices import Choices
 
 _OPTIONS = (
@@ -51,7 +52,7 @@ def new(
     source: Path | None, topic: str | None, bootstrap: str | None, name: str | None, force: bool, said: Output,
     choices: Choices, **asked: Any,
 ) -> None:  # fmt: skip
-    """Write a model file and its record from a sample of events.
+    """Write a model file and its record from a sample of events. A platform that runs here takes them up by itself.
 
     \b
     tidemill models new --from loans.csv --label defaulted
@@ -81,11 +82,27 @@ def new(
             made = _of_topic(settings, str(topic), asked, name, choices, editors_line(*folders))
         files = write_model(made, *folders, force=force)
     show_made(made, files, said)
-    if source is not None:
-        said.say(f"next: tidemill up, then: {push_command(made, source)}")
-    else:
-        said.say(f"next: say in {files[0]} where labels come from (target.source), or push them; then: tidemill up")
+    said.say(_next(made, source, files[0], find_platform(needed=False), *folders))
     said.tell(as_dict(made, files))
+
+
+def _next(
+    made: NewModel, source: Path | None, file: Path, here: PlatformView, models_dir: Path, schemas: Path
+) -> str:  # fmt: skip
+    """What a person does next; `here`: the platform that runs on this machine, if one does."""
+    from tidemill_operations.project.follows import kept_to, runs_here
+
+    labels = f"say in {file} where labels come from (target.source), or push them"
+    begin = "tidemill up"
+    if runs_here(here, models_dir, schemas):
+        told = kept_to(here)
+        if not told or made.name in told:
+            taken = f"the platform that runs here takes {made.name} up by itself; `tidemill status` says if it does not"
+            return f"{taken}\nnext: {labels if source is None else push_command(made, source)}"
+        begin = f"end the platform that runs here, which was told to run {', '.join(told)} alone; tidemill up"
+    if source is None:
+        return f"next: {labels}; then: {begin}"
+    return f"next: {begin}, then: {push_command(made, source)}"
 
 
 def _of_topic(

@@ -34,7 +34,8 @@ def top(platform: PlatformView, every_s: float, once: bool, as_json: bool) -> No
     tidemill top --json --every 10   for programs
 
     Safe on a platform at work: it joins no group and writes nothing. Records are counted by offsets, so transaction
-    markers are among them; speeds are means over five seconds. Without a terminal it is --once.
+    markers are among them; speeds are means over five seconds. New and changed model files are taken up as the platform
+    takes them up. Without a terminal it is --once.
     """
     from tidemill_operations.loop_view.reader import LoopReader
     from tidemill_operations.reach import ensure_reachable
