@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.models.toy_models import publish_toy
+from tests.unit.core.artifact.keyless.fake_sigstore import TRAINER, FakeSigstore, token
 from tidemill.artifact import ArtifactError, ArtifactStore
 from tidemill.artifact.signing import TrustedKeys
+from tidemill.errors import ConfigError
 from tidemill_embedded.services import platform_settings
 from tidemill_embedded.signing_keys import prepare_signing
 
@@ -35,4 +37,22 @@ def test_the_first_start_makes_keys_and_signs_what_was_there_before(tmp_path: Pa
 
 def test_without_signatures_no_key_is_made(tmp_path: Path) -> None:
     prepare_signing(settings(tmp_path) | {"TIDEMILL_SIGNATURES": "off"}, pytest.fail)
+    assert not (tmp_path / "keys").exists()
+
+
+def test_an_identity_that_signs_is_trusted_at_the_first_start_and_asked_for_no_more(tmp_path: Path) -> None:
+    told: list[str] = []
+    fake = FakeSigstore()
+    given = settings(tmp_path) | {"TIDEMILL_SIGNING_SERVICE": f"sigstore:{fake.write_config(tmp_path / 'config.json')}"}
+    with pytest.raises(ConfigError, match="needs TIDEMILL_TRUSTED_IDENTITIES"):
+        prepare_signing(given, told.append)
+    (tmp_path / "token").write_text(token())
+    for name, file in {
+        "SIGNING_IDENTITY_TOKEN_FILE": "token", "TRUSTED_IDENTITIES": "who.yaml", "SIGSTORE_TRUST_ROOT": "root.json",
+    }.items():  # fmt: skip
+        given[f"TIDEMILL_{name}"] = str(tmp_path / file)
+    prepare_signing(given, told.append)
+    fake.stop()
+    prepare_signing(given, told.append)
+    assert len(told) == 1 and TRAINER in told[0]
     assert not (tmp_path / "keys").exists()

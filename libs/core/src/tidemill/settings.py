@@ -164,8 +164,8 @@ class CommonSettings(KafkaSettings):
 
     signatures: Literal["required", "off"] = Field(
         "required",
-        description="required: a version is used only if one of `trusted_keys` has signed it. off: versions that "
-        "nobody has signed are used as well, and none are signed.",
+        description="required: a version is used only if one of `trusted_keys` or `trusted_identities` has signed it. "
+        "off: versions that nobody has signed are used as well, and none are signed.",
     )
     trusted_keys: Path = Field(
         Path("var/keys/trusted.pem"),
@@ -178,8 +178,24 @@ class CommonSettings(KafkaSettings):
     )
     signing_service: str = Field(
         "",
-        description="What keeps the private key and signs, in place of `signing_key`: `awskms:///KEY` (id, alias/NAME "
-        "or ARN of a key of AWS KMS, ECC_NIST_P256) or `exec:PROGRAM` (of one's own, for another service).",
+        description="What signs in place of `signing_key`: `awskms:///KEY` (id, alias/NAME or ARN of a key of AWS KMS, "
+        "ECC_NIST_P256), `exec:PROGRAM` (of one's own, for another key service), or `sigstore:` (an identity and no "
+        "key, by sigstore's public good instance; `sigstore:PATH`: by the deployment of a ClientTrustConfig).",
+    )
+    signing_identity_token_file: Path | None = Field(
+        None,
+        description="OpenID token for the audience `sigstore`, by whose identity `sigstore:` signs; read anew for each "
+        "signature. Without one: the token of where the process runs (GitHub Actions, GitLab, Google, …).",
+    )
+    trusted_identities: Path | None = Field(
+        None,
+        description="Identities whose signatures count, beside `trusted_keys`: a YAML list of `identity` and `issuer`, "
+        "both exact; read anew at each load. Needs `sigstore_trust_root`, and the extra sigstore.",
+    )
+    sigstore_trust_root: Path | None = Field(
+        None,
+        description="Certificates and keys of the sigstore deployment by which identities are verified "
+        "(trusted_root.json or a ClientTrustConfig); read anew at each load, and nothing is asked.",
     )
     proof_timeout_s: float = Field(
         30.0, gt=0, description="How long a model may take to load and answer in the process that proves it, in s."
@@ -188,7 +204,10 @@ class CommonSettings(KafkaSettings):
         1_024, ge=64, description="Memory that a model may take there beside six times its size, in MiB."
     )
 
-    @field_validator("tls_certificate", "tls_key", "tls_key_password_file", mode="before")
+    @field_validator(
+        "tls_certificate", "tls_key", "tls_key_password_file",
+        "signing_identity_token_file", "trusted_identities", "sigstore_trust_root", mode="before",
+    )  # fmt: skip
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         """As Compose writes a variable that nobody has set."""
@@ -208,6 +227,14 @@ class CommonSettings(KafkaSettings):
         for name in ("tls_key", "tls_key_password_file"):
             if getattr(self, name) and not self.tls_certificate:
                 raise ValueError(f"TIDEMILL_{name.upper()} needs TIDEMILL_TLS_CERTIFICATE: name the file of it")
+        return self
+
+    @model_validator(mode="after")
+    def _identities_are_whole(self) -> Self:
+        if self.trusted_identities and not self.sigstore_trust_root:
+            raise ValueError(
+                "TIDEMILL_TRUSTED_IDENTITIES needs TIDEMILL_SIGSTORE_TRUST_ROOT: name the file that verifies them"
+            )
         return self
 
     def tls_files(self) -> TlsFiles | None:

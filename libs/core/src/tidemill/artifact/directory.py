@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from tidemill.artifact.errors import ArtifactError, Reason
 from tidemill.artifact.manifest import MANIFEST_FILE, Manifest, sha256
-from tidemill.artifact.signing import MAX_SIGNATURE_BYTES, SIGNATURE_FILE, Signs, TrustedKeys
+from tidemill.artifact.signing import MAX_SIGNATURE_BYTES, SIGNATURE_FILE, Signs, Trusts
 from tidemill.stores import TooLarge, join, read_bytes, unwatched, write_bytes
 
 MAX_MANIFEST_BYTES = 1 << 20
@@ -50,12 +50,12 @@ def write_artifact(uri: str, files: Mapping[str, bytes], manifest: Manifest, sig
 
 def fetch_artifact(
     uri: str, digest: str, only: Collection[str] | None = None, watch: Callable[[int], None] = unwatched,
-    keys: TrustedKeys | None = None,
+    keys: Trusts | None = None,
 ) -> Artifact:  # fmt: skip
     """Read the artifact at `uri` whose manifest has `digest`; `only` names the files to read (default: all).
-    `watch` as in `read_bytes`. `keys`: one of them must have signed the manifest, before a byte of it is read as more
-    than bytes; None: none need have. What comes from topics is fetched by `trusted.ArtifactStore`, which also asks
-    where it lies.
+    `watch` as in `read_bytes`. `keys`: one of them (a key, an identity) must have signed the manifest, before a byte of
+    it is read as more than bytes; None: none need have. What comes from topics is fetched by `trusted.ArtifactStore`,
+    which also asks where it lies.
 
     Raises ArtifactError when anything is missing, too large or has another digest; another OSError when the
     store is away (worth trying again).

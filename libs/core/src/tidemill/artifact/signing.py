@@ -1,8 +1,9 @@
 """Who made a version: its manifest signed, verified before anything of the model is read.
 
-`manifest.sig` lies beside manifest.json: JSON with the key's id and the signature in base64. What is signed is a fixed
-text and the manifest's bytes, so that no signature made for another purpose is one of a manifest. The manifest has the
-digest of every file, the model and the version.
+`manifest.sig` lies beside manifest.json: JSON with the key's id and the signature in base64, or, where an identity has
+signed (`keyless/`), with sigstore's bundle. What is signed is a fixed text and the manifest's bytes, so that no
+signature made for another purpose is one of a manifest. The manifest has the digest of every file, the model and the
+version.
 
 Keys are Ed25519 (RFC 8032), or P-256 with SHA-256 (ECDSA, FIPS 186-5, signatures in DER), which key services have.
 """
@@ -17,7 +18,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tidemill.artifact.errors import ArtifactError, Reason
 from tidemill.errors import ConfigError
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
     PublicKey = Ed25519PublicKey | EllipticCurvePublicKey
 
 SIGNATURE_FILE = "manifest.sig"
-MAX_SIGNATURE_BYTES = 4_096
+MAX_SIGNATURE_BYTES = 64 << 10
+"""A bundle has 5 to 10 KiB: a certificate, the log's record with the same certificate in it, a proof that grows with
+the logarithm of the log, and timestamps where an authority gives some.
+"""
 _PURPOSE = b"tidemill model manifest 1\0"
 _KEY_ID_CHARACTERS = 16
 _PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----\s*", re.DOTALL)
@@ -42,6 +46,16 @@ class Signs(Protocol):
     def sign(self, manifest: bytes) -> bytes:
         """The content of `manifest.sig` for a manifest's bytes. Raises ConfigError for what a person must mend, OSError
         where it is worth trying again.
+        """
+        ...
+
+
+class Trusts(Protocol):
+    """Whose signatures count: keys, or keys and identities."""
+
+    def check(self, manifest: bytes, signature: bytes | None) -> None:
+        """Raise ArtifactError (reason `unsigned`) unless one of them has signed these bytes. Raises OSError where what
+        says whom to trust cannot be read: that is tried again.
         """
         ...
 
@@ -198,15 +212,45 @@ def new_keys(private: Path, trusted: Path) -> str:
     return key_id(key.public_key())
 
 
-def _read_signature(data: bytes) -> tuple[str, bytes]:
+def bundle_document(bundle: str) -> bytes:
+    """The content of `manifest.sig` where an identity has signed; `bundle` is sigstore's JSON."""
+    return b'{"bundle": ' + bundle.encode() + b"}"
+
+
+def bundle_of(signature: bytes) -> Mapping[str, Any] | None:
+    """The bundle in the content of a `manifest.sig`; None where a key has signed. Raises ArtifactError."""
+    document = _document(signature)
+    if "bundle" not in document:
+        return None
+    if len(document) > 1 or not isinstance(document["bundle"], dict):
+        raise ArtifactError(f"{SIGNATURE_FILE} has more than a bundle, or one that is none", Reason.UNSIGNED)
+    return document["bundle"]
+
+
+def _document(data: bytes) -> dict[str, Any]:
     try:
         document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ArtifactError(f"{SIGNATURE_FILE} cannot be read", Reason.UNSIGNED) from error
+    if not isinstance(document, dict):
+        raise ArtifactError(f"{SIGNATURE_FILE} cannot be read", Reason.UNSIGNED)
+    return document
+
+
+def _read_signature(data: bytes) -> tuple[str, bytes]:
+    document = _document(data)
+    if "bundle" in document:
+        raise ArtifactError(
+            f"the manifest is signed by an identity, and none is trusted here. {_IDENTITY}", Reason.UNSIGNED
+        )
+    try:
         return str(document["key"]), base64.b64decode(document["signature"], validate=True)
-    except (ValueError, TypeError, KeyError, RecursionError, binascii.Error) as error:
+    except (ValueError, TypeError, KeyError, binascii.Error) as error:
         raise ArtifactError(f"{SIGNATURE_FILE} cannot be read", Reason.UNSIGNED) from error
 
 
 _CURE = "`tidemill models new-key` makes one; TIDEMILL_SIGNATURES=off does without"
+_IDENTITY = "TIDEMILL_TRUSTED_IDENTITIES lists whom to trust (docs/import-a-model.md)"
 _MIGRATION = (
     "`tidemill models sign` signs versions of before; TIDEMILL_SIGNATURES=off lets all through (docs/import-a-model.md)"
 )

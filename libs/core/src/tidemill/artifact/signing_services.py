@@ -143,4 +143,4 @@ def signing_service(address: str) -> SigningService:
         return AwsKms(address.removeprefix(_AWS))
     if address.startswith(_EXEC) and len(address) > len(_EXEC):
         return Program(Path(address.removeprefix(_EXEC)))
-    raise ConfigError(f"{_SETTING}={address} is none: take awskms:///KEY or exec:/path/to/a/program")
+    raise ConfigError(f"{_SETTING}={address} is none: take awskms:///KEY or exec:/path/to/a/program, or sigstore:")

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidemill.artifact.directory import Artifact, artifact_uri, fetch_artifact, write_artifact
+from tidemill.artifact.keyless.library import check_installed
+from tidemill.artifact.keyless.signer import SigstoreIdentity, is_keyless
+from tidemill.artifact.keyless.signers import TrustedIdentities, TrustedSigners
 from tidemill.artifact.lineage import MixtureMember
 from tidemill.artifact.manifest import Manifest
 from tidemill.artifact.place import check_place
-from tidemill.artifact.signing import Signer, Signs, TrustedKeys
+from tidemill.artifact.signing import Signer, Signs, TrustedKeys, Trusts
 from tidemill.artifact.signing_services import signing_service
 from tidemill.errors import ConfigError
 from tidemill.stores import absolute, unwatched
@@ -24,20 +27,23 @@ if TYPE_CHECKING:
 class ArtifactStore:
     """One store. `keys`: whose signatures count; None lets what is not signed through, too. `signing_key`: the private
     key of whoever writes; it is read when something is written. `service`: what signs instead of a key in a file.
+    `identity_token`: the file of the token by which `sigstore:` signs.
     """
 
     root: str
-    keys: TrustedKeys | None = None
+    keys: Trusts | None = None
     signing_key: Path | None = None
     service: str = ""
+    identity_token: Path | None = None
 
     @classmethod
     def of(cls, settings: CommonSettings) -> ArtifactStore:
-        """As the settings say."""
+        """As the settings say. Raises ConfigError where they name identities that cannot be verified here."""
+        root = absolute(settings.artifacts)
         if settings.signatures == "off":
-            return cls(absolute(settings.artifacts))
-        trusted = TrustedKeys(settings.trusted_keys)
-        return cls(absolute(settings.artifacts), trusted, settings.signing_key, settings.signing_service)
+            return cls(root)
+        token = settings.signing_identity_token_file
+        return cls(root, trusts_of(settings), settings.signing_key, settings.signing_service, token)
 
     def fetch(
         self, model: str, uri: str, digest: str, only: Collection[str] | None = None,
@@ -64,6 +70,9 @@ class ArtifactStore:
 
     def signer(self) -> Signs:
         """What signs what is written here. Raises ConfigError where nothing does."""
+        if is_keyless(self.service):
+            trusted = self.keys.identities if isinstance(self.keys, TrustedSigners) else None
+            return SigstoreIdentity(self.service, self.identity_token, trusted)
         if self.service:
             return signing_service(self.service)
         if self.signing_key is None:
@@ -73,3 +82,12 @@ class ArtifactStore:
     def uri(self, model: str, version: int, run_id: str) -> str:
         """Where a version lies."""
         return artifact_uri(self.root, model, version, run_id)
+
+
+def trusts_of(settings: CommonSettings) -> Trusts:
+    """Whose signatures count by the settings, whether or not they are asked for. Raises ConfigError as `of`."""
+    keys = TrustedKeys(settings.trusted_keys)
+    if settings.trusted_identities is None or settings.sigstore_trust_root is None:
+        return keys
+    check_installed("TIDEMILL_TRUSTED_IDENTITIES")
+    return TrustedSigners(keys, TrustedIdentities(settings.trusted_identities, settings.sigstore_trust_root))

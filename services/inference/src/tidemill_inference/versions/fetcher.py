@@ -9,7 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from tidemill.artifact import Artifact, fetch_artifact
-from tidemill.artifact.signing import TrustedKeys
+from tidemill.artifact.signing import Trusts
 
 MOST_HANGING = 16
 """Reads that do not end although nobody waits for them any more: their number bounds what they hold."""
@@ -43,7 +43,7 @@ class Fetcher:
         silence_s: float,
         stopped: Callable[[], bool] = lambda: False,
         monotonic_s: Callable[[], float] = time.monotonic,
-        keys: TrustedKeys | None = None,
+        keys: Trusts | None = None,
     ) -> None:
         """`keys`: as of `fetch_artifact`."""
         self._keys = keys
@@ -90,7 +90,7 @@ class _Read:
     """One fetch in a thread of its own."""
 
     def __init__(
-        self, uri: str, digest: str, only: Collection[str], now: Callable[[], float], keys: TrustedKeys | None
+        self, uri: str, digest: str, only: Collection[str], now: Callable[[], float], keys: Trusts | None
     ) -> None:
         fetch = fetch_artifact if keys is None else partial(fetch_artifact, keys=keys)
         self._fetch = partial(fetch, uri, digest, only, watch=self._watch)

@@ -37,6 +37,7 @@ QUIET = {"MLFLOW_CONFIGURE_LOGGING": "0", "MLFLOW_DISABLE_TELEMETRY": "true", "D
 _PASSED_ON = (
     "schemas", "models_dir", "artifacts", "mlflow_tracking_uri", "mlflow_keep_runs", "log_level", "git_sha",
     "signatures", "trusted_keys", "signing_key", "signing_service", "proof_timeout_s", "proof_memory_mb",
+    "trusted_identities", "sigstore_trust_root", "signing_identity_token_file",
 )  # fmt: skip
 
 
@@ -162,7 +163,8 @@ def child_environment(settings: Any) -> dict[str, str]:
     """The parent's environment with the settings that it runs by, however they were given."""
     environment = dict(os.environ)
     for name in _PASSED_ON:
-        environment[f"TIDEMILL_{name.upper()}"] = str(getattr(settings, name))
+        value = getattr(settings, name)
+        environment[f"TIDEMILL_{name.upper()}"] = "" if value is None else str(value)
     environment["TIDEMILL_MODELS"] = ",".join(settings.models)
     return environment
 

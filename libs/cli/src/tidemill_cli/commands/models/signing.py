@@ -24,14 +24,19 @@ def new_key(keep: bool, said: Output) -> None:
     It replaces the private key in TIDEMILL_SIGNING_KEY; its public key is added to TIDEMILL_TRUSTED_KEYS, where those
     of before stay, so that their versions serve on. Take one out of that file to trust it no longer.
 
-    Where TIDEMILL_SIGNING_SERVICE keeps the key, none is made: its public key is added to TIDEMILL_TRUSTED_KEYS.
+    Where TIDEMILL_SIGNING_SERVICE keeps the key, none is made: its public key is added to TIDEMILL_TRUSTED_KEYS. Where
+    it is `sigstore:`, the identity that signs is added to TIDEMILL_TRUSTED_IDENTITIES, and the trust root is written to
+    TIDEMILL_SIGSTORE_TRUST_ROOT if there is none.
 
     To change keys where they lie on several machines: add the new public key to the file of every reader first.
     """
+    from tidemill.artifact.keyless.signer import is_keyless
     from tidemill.artifact.signing import new_keys
     from tidemill.settings import CommonSettings
 
     settings = CommonSettings()  # a key is made before there is a platform
+    if is_keyless(settings.signing_service):
+        return _trust_identity(settings, keep, said)
     if settings.signing_service:
         return _trust_service(settings, said)
     places = {"signs": str(settings.signing_key), "trusts": str(settings.trusted_keys)}
@@ -55,13 +60,41 @@ def _trust_service(settings: CommonSettings, said: Output) -> None:
     said.tell({"made": False, "key": name} | places)
 
 
+def _trust_identity(settings: CommonSettings, keep: bool, said: Output) -> None:
+    from tidemill.artifact.keyless.introduction import introduce
+    from tidemill.artifact.keyless.signer import SigstoreIdentity
+    from tidemill.artifact.keyless.signers import TrustedIdentities
+
+    service, path, root = settings.signing_service, settings.trusted_identities, settings.sigstore_trust_root
+    if path is None or root is None:
+        raise click.UsageError(
+            f"TIDEMILL_SIGNING_SERVICE={service} needs TIDEMILL_TRUSTED_IDENTITIES and TIDEMILL_SIGSTORE_TRUST_ROOT: "
+            "name the files that are to be written"
+        )
+    places = {"signs": service, "trusts": str(path), "trust_root": str(root)}
+    if keep and path.exists():
+        said.say(f"there are trusted identities already: {path}")
+        return said.tell({"made": False, "key": None, "identity": None, "issuer": None} | places)
+    found = introduce(
+        SigstoreIdentity(service, settings.signing_identity_token_file, None), TrustedIdentities(path, root)
+    )
+    how = "trusts it from now on" if found.added else "trusts it already"
+    said.say(f"identity {found.identity} signs by {service}, {path} {how}")
+    said.say(f"trust root {root}: {'written' if found.root_written else 'as it was'}")
+    identity = {"identity": found.identity.identity, "issuer": found.identity.issuer}
+    return said.tell({"made": False, "key": None} | identity | places)
+
+
 @click.command("sign")
 @click.option("--model", "name", metavar="NAME", help="The model; not needed where there is only one.")
+@click.option("--again", is_flag=True, help="Sign those too that somebody trusted has signed: by what signs now.")
 @json_option
 @platform_options
-def sign(platform: PlatformView, name: str | None, said: Output) -> None:
+def sign(platform: PlatformView, name: str | None, again: bool, said: Output) -> None:
     """Sign the versions of a model that nobody has signed yet: those made before versions were signed, or by a key
-    that is no longer trusted.
+    or an identity that is no longer trusted.
+
+    Before a key or an identity is taken out of the trusted ones: --again has its versions signed by the new one.
 
     Only what the platform's topics name is signed, where it lies below TIDEMILL_ARTIFACTS and has the digest that they
     state: look at `tidemill models NAME` first.
@@ -73,7 +106,7 @@ def sign(platform: PlatformView, name: str | None, said: Output) -> None:
     told: list[dict[str, Any]] = []
     for number, reference in sorted(known.items()):
         try:
-            fresh = sign_version(platform.settings, spec.name, reference)
+            fresh = sign_version(platform.settings, spec.name, reference, again)
         except (ArtifactError, OSError) as error:
             said.say(f"version {number}: not signed: {error}", err=True)
             told.append({"version": number, "signed": False, "fresh": False, "reason": str(error)})
@@ -99,21 +132,25 @@ def known_versions(platform: PlatformView, model: str) -> dict[int, dict[str, An
     return known
 
 
-def sign_version(settings: CommonSettings, model: str, reference: dict[str, Any]) -> bool:
-    """Sign a published version; False where a trusted key has done so. Raises ArtifactError, OSError, ConfigError."""
+def sign_version(settings: CommonSettings, model: str, reference: dict[str, Any], again: bool = False) -> bool:
+    """Sign a published version; False where one who is trusted has done so and it is not to be done again. Raises
+    ArtifactError, OSError, ConfigError.
+    """
     from tidemill.artifact import MANIFEST_FILE, ArtifactError, ArtifactStore, Reason
-    from tidemill.artifact.signing import SIGNATURE_FILE, TrustedKeys
+    from tidemill.artifact.signing import SIGNATURE_FILE
+    from tidemill.artifact.trusted import trusts_of
     from tidemill.stores import absolute, join, write_bytes
 
     uri, digest = reference["artifact_uri"], reference["manifest_digest"]
     root = absolute(settings.artifacts)
     try:
-        ArtifactStore(root, TrustedKeys(settings.trusted_keys)).fetch(model, uri, digest)
+        ArtifactStore(root, trusts_of(settings)).fetch(model, uri, digest)
     except ArtifactError as error:
         if error.reason is not Reason.UNSIGNED:
             raise
     else:
-        return False
+        if not again:
+            return False
     found = ArtifactStore(root).fetch(model, uri, digest)
     if found.manifest.model != model or found.manifest.version != reference["version"]:
         raise ArtifactError(
