@@ -1,63 +1,37 @@
-"""Rows of a training table that are an entity's: found, and deleted beside a running *collect*.
-
-Files are written anew here and not by Delta Lake's own DELETE, which writes texts in a type that pyarrow cannot filter
-(`string_view`), and the condition into the log. A commit of ours lands on the very version that it was made for, or not
-at all: Delta Lake does not see that a compaction has moved what we take away.
-"""
+"""Rows of a training table that are an entity's: found, and deleted beside a running *collect*."""
 
 from __future__ import annotations
 
-import json
 import time
-import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from tidemill.stores import write_bytes
 from tidemill_learning.data_set.table_rows import KIND, LABELLED, OFFSET, PARTITION, TOPIC, TOPIC_ID
 from tidemill_learning.training.labelled import EVENT_ID
-from tidemill_operations.erase.files import HARMLESS, store_of
+from tidemill_operations.erase.files import store_of
 from tidemill_operations.erase.positions import Positions
+from tidemill_operations.erase.rewriting import (
+    CLASH_DELAY_S,
+    MOST_ROUNDS,
+    PLACE,
+    File,
+    Rewritten,
+    batches,
+    commit,
+    files_of,
+    written,
+)
 from tidemill_operations.errors import NotPossible
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     from deltalake import DeltaTable
-    from deltalake.transaction import AddAction
     from pyarrow.fs import PyFileSystem
 
     from tidemill.contracts.model_file import ModelSpec
     from tidemill_operations.erase.records import Wanted
-
-MOST_ROUNDS = 100
-BATCH_ROWS = 8_192
-CLASH_DELAY_S = 0.02
-PLACE = (TOPIC, PARTITION, OFFSET, TOPIC_ID)
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file of a snapshot."""
-
-    path: str
-    kind: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Rewritten:
-    """What stands for a file once the entity's rows are out. `add`: None where no row is left."""
-
-    file: File
-    rows: int
-    add: AddAction | None
 
 
 def find_rows(table: DeltaTable, spec: ModelSpec, wanted: Wanted) -> Positions:
@@ -65,17 +39,11 @@ def find_rows(table: DeltaTable, spec: ModelSpec, wanted: Wanted) -> Positions:
     store, files = store_of(table), sorted(files_of(table), key=_events_first)
     found = Positions()
     for file in files:
-        for batch in _batches(store, file, (spec.entity, EVENT_ID, *PLACE)):
+        for batch in batches(store, file, (spec.entity, EVENT_ID, *PLACE)):
             own = _own(batch, file.kind, spec, wanted)
             for row in batch.filter(pa.array(own)).to_pylist():
                 found.add((row[TOPIC], row[PARTITION], row.get(TOPIC_ID) or ""), (row[OFFSET],))
     return found
-
-
-def files_of(table: DeltaTable) -> list[File]:
-    """All files of a snapshot."""
-    rows = pa.table(table.get_add_actions(flatten=True)).to_pylist()
-    return [File(row["path"], row[f"partition.{KIND}"], row["size_bytes"]) for row in rows]
 
 
 def delete_rows(uri: str, spec: ModelSpec, wanted: Wanted) -> tuple[int, int]:
@@ -95,7 +63,7 @@ def delete_rows(uri: str, spec: ModelSpec, wanted: Wanted) -> tuple[int, int]:
         if not changes:
             return deleted, int(table.version())
         try:
-            _commit(table, changes)
+            commit(table, changes)
         except DeltaError:
             if DeltaTable(uri).version() == table.version():
                 raise
@@ -123,74 +91,15 @@ def _changes(table: DeltaTable, spec: ModelSpec, wanted: Wanted, known: dict[str
 
 def _rewritten(uri: str, store: PyFileSystem, file: File, spec: ModelSpec, wanted: Wanted) -> Rewritten | None:
     """Write the file without the entity's rows beside it; None where it has none."""
-    if not any(_own(batch, file.kind, spec, wanted).any() for batch in _batches(store, file, (spec.entity, EVENT_ID))):
+    if not any(_own(batch, file.kind, spec, wanted).any() for batch in batches(store, file, (spec.entity, EVENT_ID))):
         return None
     gone, kept = 0, []
-    for batch in _batches(store, file):
+    for batch in batches(store, file):
         own = _own(batch, file.kind, spec, wanted)
         gone += int(own.sum())
         kept.append(batch.filter(pa.array(~own)))
     rows = pa.Table.from_batches(kept)
-    return Rewritten(file, gone, _written(uri, file.kind, rows) if rows.num_rows else None)
-
-
-def _written(uri: str, kind: str, rows: pa.Table) -> AddAction:
-    from deltalake.transaction import AddAction
-
-    out = pa.BufferOutputStream()
-    pq.write_table(rows, out, compression="zstd")
-    data = out.getvalue().to_pybytes()
-    path = f"{KIND}={kind}/part-00000-{uuid.uuid4()}-c000.zstd.parquet"
-    write_bytes(f"{uri.rstrip('/')}/{path}", data)
-    return AddAction(path, len(data), {KIND: kind}, time.time_ns() // 1_000_000, True, json.dumps(statistics(rows)))
-
-
-def _commit(table: DeltaTable, changes: list[Rewritten]) -> None:
-    """On the very version that was read: without another try, which would be blind to compactions."""
-    from deltalake import CommitProperties
-    from deltalake.transaction import RemoveAction
-
-    now = time.time_ns() // 1_000_000
-    removes = [
-        RemoveAction(
-            path=one.file.path, data_change=True, deletion_timestamp=now, size=one.file.size,
-            partition_values={KIND: one.file.kind},
-        )
-        for one in changes
-    ]  # fmt: skip
-    adds = [one.add for one in changes if one.add is not None]
-    alone = CommitProperties(max_commit_retries=0)
-    table.create_write_transaction([*removes, *adds], "append", table.schema(), [KIND], commit_properties=alone)
-
-
-def statistics(rows: pa.Table) -> Mapping[str, Any]:
-    """Of a file, as the log has them: nulls of each column, and the range of those that name nobody."""
-    ranges = {name: pc.min_max(rows.column(name)).as_py() for name in rows.column_names if name in HARMLESS}
-    known = {name: one for name, one in ranges.items() if one["min"] is not None}
-    return {
-        "numRecords": rows.num_rows,
-        "minValues": {name: _plain(one["min"]) for name, one in known.items()},
-        "maxValues": {name: _plain(one["max"]) for name, one in known.items()},
-        "nullCount": {name: rows.column(name).null_count for name in rows.column_names},
-    }
-
-
-def _plain(value: Any) -> Any:
-    return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if isinstance(value, datetime) else value
-
-
-def _batches(store: PyFileSystem, file: File, columns: tuple[str, ...] | None = None) -> Iterator[pa.RecordBatch]:
-    """A file's rows, texts as plain ones whoever has written them."""
-    with store.open_input_file(file.path) as opened:
-        parquet = pq.ParquetFile(opened)
-        names = None if columns is None else [name for name in columns if name in parquet.schema_arrow.names]
-        for batch in parquet.iter_batches(BATCH_ROWS, columns=names):
-            yield batch.cast(pa.schema([field.with_type(_without_view(field.type)) for field in batch.schema]))
-
-
-def _without_view(kind: pa.DataType) -> pa.DataType:
-    views = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
-    return views.get(kind, kind)
+    return Rewritten(file, gone, written(uri, file.kind, rows) if rows.num_rows else None)
 
 
 def _own(batch: pa.RecordBatch, kind: str, spec: ModelSpec, wanted: Wanted) -> npt.NDArray[np.bool_]:

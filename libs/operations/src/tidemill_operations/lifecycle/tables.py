@@ -11,7 +11,7 @@ from pyarrow.fs import FileSelector
 
 from tidemill_operations.erase.database import OPEN, database
 from tidemill_operations.erase.files import LOG, store_of
-from tidemill_operations.erase.rows import files_of
+from tidemill_operations.erase.rewriting import files_of
 from tidemill_operations.errors import NotPossible
 from tidemill_operations.references.reading import read_rows, table_uri
 
