@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from reference_pages.markdown import code, page, table
+from tidemill.contracts.model_file.retention import told
 from tidemill.contracts.model_file.spec import ModelSpec, PrivacyRule
 from tidemill.contracts.schemas.avro_types import field_type
 from tidemill.contracts.schemas.catalog import SchemaCatalog
@@ -38,9 +39,10 @@ CARRIES: Mapping[str, str] = {
 """What of a record stands on a topic, by its role; topics that are not here carry nothing of any record."""
 
 ELSEWHERE = (
-    ("training table (Delta Lake)", "every field, after `normalise` and `privacy`, with its label", "for ever",
+    ("training table (Delta Lake)", "every field, after `normalise` and `privacy`, with its label",
+     "for ever, or as the model file's `retention.rows` says (`tidemill tidy`), and old files 30 days more",
      "whoever reads the table store: trainer, `tidemill erase`, `tidemill anonymise`, backups",
-     "`tidemill erase`: rows, old files, log"),
+     "`tidemill erase`: rows, old files, log; `tidemill tidy`: what is too old"),
     ("artifacts (`reference.json`)", "of features: quantiles, the 200 most frequent categories",
      "while a version may serve", "trainer, inference, drift, cli",
      "a new version; the old one's artifact by `tidemill tidy`"),
@@ -110,6 +112,11 @@ def _erased(spec: TopicSpec) -> str:
 
 
 def _about(spec: ModelSpec) -> str:
+    kept = "for ever" if spec.rows_kept is None else f"for {told(spec.rows_kept)} of their events' time"
+    return f"{_rules(spec)} Rows of its training table stay {kept}."
+
+
+def _rules(spec: ModelSpec) -> str:
     if not spec.privacy:
         return "No field has a rule of `privacy`: each stays as it was pushed."
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tidemill_operations.person import who
@@ -31,3 +32,23 @@ def note_act(platform: PlatformView, act: str, subject: str, **detail: Any) -> N
 
     with audit_engine(platform).begin() as connection:
         note(connection, Act(time.time_ns() // 1_000_000, who(), act, subject, detail))
+
+
+def acts_on(platform: PlatformView, subject: str) -> list[dict[str, Any]]:
+    """All acts that were done to a subject (`at` in ms, `act`, `detail`), in the order of their noting; none where
+    there is no audit log yet. Raises ConfigError where the database cannot be read.
+    """
+    from sqlalchemy.engine import make_url
+
+    from tidemill.database import connect
+    from tidemill_operations.references.reading import read_rows
+
+    url = make_url(platform.settings.database_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        return []
+    engine = connect(platform.settings.database_url, reads_only=True)
+    try:
+        rows = read_rows(engine, "audit_log", ("id", "at", "act", "subject", "detail"))
+    finally:
+        engine.dispose()
+    return sorted((row for row in rows if row["subject"] == subject), key=lambda row: row["id"])

@@ -23,6 +23,9 @@ TRACE = "_traceparent"
 
 EVENT, LABELLED, REST = "event", "label", "rest"
 
+ROWS_BEFORE = "tidemill/rows-before"
+"""The application transaction of a table that says before which event time rows were taken out by retention, in ms."""
+
 TIME = pa.timestamp("us", tz="UTC")
 """Delta Lake keeps microseconds."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from secrets import token_bytes
 from typing import TYPE_CHECKING, Any
 
-from tidemill_operations.acts import note_act
+from tidemill_operations.acts import acts_on, note_act
 from tidemill_operations.erase.positions import Positions
 from tidemill_operations.errors import NotPossible
 
@@ -61,20 +61,7 @@ def erasures_of(platform: PlatformView, model: str) -> list[Erasure]:
     """All erasures of a model's rows, oldest first; none where there is no audit log yet. Raises ConfigError where the
     database cannot be read.
     """
-    from sqlalchemy.engine import make_url
-
-    from tidemill.database import connect
-    from tidemill_operations.references.reading import read_rows
-
-    url = make_url(platform.settings.database_url)
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
-        return []
-    engine = connect(platform.settings.database_url, reads_only=True)
-    try:
-        rows = read_rows(engine, "audit_log", ("id", "at", "act", "subject", "detail"))
-    finally:
-        engine.dispose()
-    return _paired(sorted((row for row in rows if row["subject"] == model), key=lambda row: row["id"]))
+    return _paired(acts_on(platform, model))
 
 
 def _paired(acts: Sequence[Mapping[str, Any]]) -> list[Erasure]:

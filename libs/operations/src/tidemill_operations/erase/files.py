@@ -58,7 +58,7 @@ def take_old_files(table: DeltaTable) -> Taken:
     hours = YOUNG // timedelta(hours=1)
     table.vacuum(retention_hours=hours, enforce_retention_duration=False, dry_run=False, full=True)
     table.update_incremental()
-    return Taken(len(before - _stored(table).keys()), _redact(table))
+    return Taken(len(before - _stored(table).keys()), redact(table))
 
 
 def old_files(table: DeltaTable) -> int:
@@ -96,11 +96,11 @@ def _may_hold(store: PyFileSystem, path: str, spec: ModelSpec, wanted: Wanted) -
     )
 
 
-def _redact(table: DeltaTable) -> int:
+def redact(table: DeltaTable) -> int:
     """Leave out of the log what files that are gone held: the least and the greatest value of each column. All else
-    stays, so that every reader and writer goes on, however old the version that it holds.
+    stays, so that every reader and writer goes on, however old the version that it holds. Gives how many entries.
     """
-    store, named = store_of(table), _named(table)
+    store, named = store_of(table), _named(table) | _stored(table).keys()
     count = 0
     for info in store.get_file_info(FileSelector(LOG)):
         name = info.path.rpartition("/")[2]

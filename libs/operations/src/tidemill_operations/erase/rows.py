@@ -12,7 +12,8 @@ from tidemill_learning.data_set.table_rows import KIND, LABELLED, OFFSET, PARTIT
 from tidemill_learning.training.labelled import EVENT_ID
 from tidemill_operations.erase.files import store_of
 from tidemill_operations.erase.positions import Positions
-from tidemill_operations.erase.rewriting import (
+from tidemill_operations.errors import NotPossible
+from tidemill_operations.table_files.rewriting import (
     CLASH_DELAY_S,
     MOST_ROUNDS,
     PLACE,
@@ -23,7 +24,6 @@ from tidemill_operations.erase.rewriting import (
     files_of,
     written,
 )
-from tidemill_operations.errors import NotPossible
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -42,12 +42,14 @@ class Rules:
     that is younger goes);
     `unreleased`: versions that a run has made and nobody has released; `superseded`: versions that have served, after
     they did so last; None: these are kept for ever. `rollback`: so many versions that were released last are kept.
+    `untimed_rows`: whether rows without a usable time go, too, from tables whose rows do not stay for ever.
     """
 
     leftover: int = 7 * DAY_MS
     unreleased: int = 30 * DAY_MS
     superseded: int | None = None
     rollback: int = 5
+    untimed_rows: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

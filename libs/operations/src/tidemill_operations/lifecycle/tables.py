@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from pyarrow.fs import FileSelector
 
+from tidemill_learning.data_set.table_rows import ROWS_BEFORE
 from tidemill_operations.erase.database import OPEN, database
-from tidemill_operations.erase.files import LOG, store_of
-from tidemill_operations.erase.rewriting import files_of
+from tidemill_operations.erase.files import LOG, redact, store_of
 from tidemill_operations.errors import NotPossible
 from tidemill_operations.references.reading import read_rows, table_uri
+from tidemill_operations.table_files.rewriting import files_of
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -54,6 +55,9 @@ def old_files(platform: PlatformView, model: str, age: timedelta, *, apply: bool
             return OldFiles(model, uri, len(listed), "; ".join(readers))
         if apply:
             _vacuum(table, age, dry_run=False)
+            if table.transaction_version(ROWS_BEFORE) is not None:  # rows went to be gone, from the log as well
+                table.update_incremental()
+                redact(table)
     except TableNotFoundError:
         return None
     except (OSError, DeltaError) as error:

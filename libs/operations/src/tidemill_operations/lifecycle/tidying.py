@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from tidemill_operations.acts import note_act
 from tidemill_operations.errors import WrongUse
+from tidemill_operations.lifecycle.aged import Cut
 from tidemill_operations.lifecycle.policy import DAY_MS, Removal, Rules, Served, removals, served
+from tidemill_operations.lifecycle.retention import OldRows, old_rows
 from tidemill_operations.lifecycle.store import artifacts, take
 from tidemill_operations.lifecycle.tables import OldFiles, old_files
 from tidemill_operations.references.reading import read_references
@@ -26,6 +28,7 @@ class Tidied:
     """What may go, or went."""
 
     removals: tuple[Removal, ...]
+    rows: tuple[OldRows, ...]
     tables: tuple[OldFiles, ...]
     applied: bool
 
@@ -37,6 +40,7 @@ class Tidied:
                 {"model": one.stored.model, "uri": one.stored.uri, "bytes": one.stored.size, "why": one.why}
                 for one in self.removals
             ],
+            "rows": [one.facts() for one in self.rows],
             "tables": [
                 {"model": one.model, "uri": one.uri, "files": one.files, "kept": one.kept or None}
                 for one in self.tables
@@ -65,11 +69,24 @@ def tidy(
         for one in found:
             told(one.stored.uri)
             take(platform, one.stored)
-    tables = []
+    rows, tables = [], []
     for model in models:
         told(f"table of {model}")
+        rows.append(_rows(platform, model, rules, apply=apply))
         tables.append(old_files(platform, model, table_age, apply=apply))
-    return Tidied(removals=tuple(found), tables=tuple(one for one in tables if one), applied=apply)
+    return Tidied(
+        removals=tuple(found), rows=tuple(one for one in rows if one), tables=tuple(one for one in tables if one),
+        applied=apply,
+    )  # fmt: skip
+
+
+def _rows(platform: PlatformView, model: str, rules: Rules, *, apply: bool) -> OldRows | None:
+    """By the wall clock. What refers to what is read anew, as runs and trials begin and end meanwhile."""
+    spec = platform.models.get(model)
+    if spec is None or spec.rows_kept is None:
+        return None
+    cut = Cut.of(time.time_ns() // 1_000_000, spec.rows_kept, untimed=rules.untimed_rows)
+    return old_rows(platform, spec, read_references(platform), cut, apply=apply)
 
 
 def _removals(platform: PlatformView, models: Sequence[str], rules: Rules) -> list[Removal]:

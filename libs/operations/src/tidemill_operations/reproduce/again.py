@@ -88,7 +88,8 @@ def reproduce(platform: PlatformView, model: str, number: int, told: Told) -> Re
     else:
         compared.append(Compared("model", found.manifest.files[MODEL_FILE], ""))
     if not compared[0].agrees:
-        noticed = [*_erased(platform, found), *_other_rows(found, rows, data_set), *noticed]
+        where = kept(platform, model, data_set, found.lineage)
+        noticed = [*_erased(platform, found), *_other_rows(found, rows, where), *noticed]
     if not all(one.agrees for one in compared) and not noticed:
         noticed.append(UNEXPLAINED)
     return Reproduction(
@@ -157,8 +158,8 @@ def _erased(platform: PlatformView, found: Recorded) -> list[Remark]:
     return [Remark(one, cure) for one in told_erased(platform, found.manifest.model, found.manifest.data_set)]
 
 
-def _other_rows(found: Recorded, rows: KafkaRows, data_set: DataSet) -> list[Remark]:
-    told = [Remark(one, kept(data_set)) for one in rows.missing]
+def _other_rows(found: Recorded, rows: KafkaRows, where: str) -> list[Remark]:
+    told = [Remark(one, where) for one in rows.missing]
     counts = f"Kafka gives {rows.rows.num_rows:,} labelled rows, it was made from {found.lineage.rows:,}"
     if told or rows.rows.num_rows != found.lineage.rows:
         cure = "it was not trained again: with other rows it would be another model"

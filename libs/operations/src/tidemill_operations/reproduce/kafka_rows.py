@@ -18,6 +18,7 @@ from tidemill_learning.data_set.record_rows import ROLES, RecordRows
 from tidemill_learning.data_set.table_rows import table_schema
 from tidemill_learning.training.texts import with_short_texts
 from tidemill_operations.errors import NotPossible, WrongUse
+from tidemill_operations.lifecycle.row_acts import told_gone
 from tidemill_operations.platform import PlatformView
 
 Ranges = dict[str, dict[int, tuple[int, int]]]
@@ -62,17 +63,26 @@ def read_rows(platform: PlatformView, spec: ModelSpec, data_set: DataSet, lineag
     try:
         found = labelled_rows(spec, parts.events(), parts.labels(), lineage.known_by, lineage.without)
     except ValueError:
-        raise NotPossible(f"nothing of the data set is left on Kafka: {'; '.join(missing)}. {kept(data_set)}") from None
+        where = kept(platform, spec.name, data_set, lineage)
+        raise NotPossible(f"nothing of the data set is left on Kafka: {'; '.join(missing)}. {where}") from None
     return KafkaRows(found.rows, missing)
 
 
-def kept(data_set: DataSet) -> str:
-    """Where rows are that topics have lost, and how topics keep them longer."""
+def kept(platform: PlatformView, model: str, data_set: DataSet, lineage: Lineage) -> str:
+    """Where rows are that topics have lost, and how topics keep them longer; or that they are nowhere any more."""
+    if gone := told_gone(platform, model, data_set.to_dict(), lineage.since):
+        return f"It cannot be made again any more: {gone[0]}"
     return (
         f"The rows are in the training table still ({data_set.table_uri}, version {data_set.table_version}); for "
         "versions to come, let clean, labels and predictions keep more (`retention` in schemas/topics.yaml, then "
         "`tidemill topics apply`)"
     )
+
+
+def lost(platform: PlatformView, data_set: DataSet, topic_ids: Mapping[str, str]) -> list[str]:
+    """What of a data set's records topics do not have any more, in words. Raises RetryLater without brokers."""
+    ranges, missing = _ranges(data_set)
+    return [*missing, *(one for topic, at in ranges.items() for one in _missing(platform, topic, at, topic_ids))]
 
 
 class _Parts:

@@ -7,13 +7,14 @@ from typing import Any
 
 from tidemill_operations.erase.acts import told_erased
 from tidemill_operations.feed import News, read_all
+from tidemill_operations.lifecycle.row_acts import told_gone
 from tidemill_operations.platform import PlatformView
 
 
 @dataclass(slots=True)
 class VersionTrace:
-    """Where a version comes from. `events`: (what, place, time in ms, facts) in the order of their times; `erased`: how
-    many rows of its data set were erased when, in words.
+    """Where a version comes from. `events`: (what, place, time in ms, facts) in the order of their times; `erased`:
+    what rows of its data set were erased, or have gone by retention, in words.
     """
 
     version: int
@@ -52,7 +53,8 @@ def version_trace(view: PlatformView, model: str, epoch: int, version: int) -> V
             evidence = [entry["detail"] or entry["subject"] for entry in item.datum["evidence"]]
             facts = {"cause": item.datum["cause"], "by": item.datum["requested_by"], "evidence": evidence}
             _add(trace, view, "training asked for", item, facts)
-    trace.erased = told_erased(view, model, trace.champion["data_set"])
+    learned = trace.champion["data_set"]
+    trace.erased = [*told_erased(view, model, learned), *told_gone(view, model, learned)]
     trace.events.sort(key=lambda event: event[2])
     return trace
 

@@ -16,7 +16,7 @@ from tidemill.contracts.events.platform import DataSet
 from tidemill.contracts.model_file import ModelSpec
 from tidemill.rows.features import FeatureLike
 from tidemill_learning.data_set.labelled_rows import LABEL_COLUMNS, Reach, event_columns, labelled_rows, no_events
-from tidemill_learning.data_set.table_rows import OFFSET, PARTITION, TOPIC, TOPIC_ID
+from tidemill_learning.data_set.table_rows import OFFSET, PARTITION, ROWS_BEFORE, TOPIC, TOPIC_ID
 from tidemill_learning.training.texts import with_short_texts
 from tidemill_trainer.collect.lineage import Extents, ids, note, ranges
 from tidemill_trainer.collect.table_ends import Ends, committed_ends
@@ -69,7 +69,8 @@ def load_data_set(
     ends = committed_ends(table, partitions)
     extents: Extents = {}
     by = None if known_by_ms is None else datetime.fromtimestamp(known_by_ms / 1_000, tz=UTC)
-    reach = Reach(_microseconds(_since(table, int(spec.training.newest * SLACK), by)), known_by_ms)
+    since = _microseconds(_since(table, int(spec.training.newest * SLACK), by))
+    reach = Reach(_kept_since(table, spec, since), known_by_ms)
     try:
         events = _read(table, reach.events(), event_columns(spec), extents, spec.features)
         labels = _read(table, reach.labels(), LABEL_COLUMNS, extents)
@@ -86,6 +87,14 @@ def load_data_set(
 
 def _microseconds(time: datetime | None) -> int | None:
     return None if time is None else (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def _kept_since(table: DeltaTable, spec: ModelSpec, since: int | None) -> int | None:
+    """Not before the time before which retention has taken rows: topics may have them still, among the same offsets,
+    and who makes the version again from there is to read the same rows.
+    """
+    gone = table.transaction_version(ROWS_BEFORE) if spec.rows_kept is not None else None
+    return since if gone is None else max(gone * 1_000, since if since is not None else gone * 1_000)
 
 
 def _since(table: DeltaTable, wanted: int, by: datetime | None) -> datetime | None:

@@ -13,6 +13,7 @@ from tidemill_cli.platform_options import platform_options
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from tidemill_operations.lifecycle.retention import OldRows
     from tidemill_operations.lifecycle.tidying import Tidied
     from tidemill_operations.platform import PlatformView
 
@@ -30,22 +31,25 @@ if TYPE_CHECKING:
               help="So many versions that were released last are kept in any case.")  # fmt: skip
 @click.option("--table-files-after", default="30d", show_default=True, metavar="D",
               help="Files of tables that only older versions of them name; at least a day.")  # fmt: skip
+@click.option("--untimed-rows", is_flag=True,
+              help="Rows without a usable time go, too, where `retention.rows` is set.")  # fmt: skip
 @json_option
 @platform_options
 def tidy(
     platform: PlatformView, apply: bool, named: tuple[str, ...], leftovers_after: str, unreleased_after: str,
-    superseded_after: str | None, rollback: int, table_files_after: str, said: Output,
+    superseded_after: str | None, rollback: int, table_files_after: str, untimed_rows: bool, said: Output,
 ) -> None:  # fmt: skip
-    """Say which artifacts and table files nothing refers to any more, and with --apply delete them.
+    """Say which artifacts and table files nothing refers to any more, and which rows are too old; --apply deletes them.
 
     \b
     tidemill tidy
     tidemill tidy --apply --superseded-after 180d
 
     What serves, is on trial, is to take over, answers in label time, is part of a mixture or waits to be imported stays
-    whatever its age, and so do the versions that were released last, for a rollback. No row of a table goes: what
-    compaction has put together stands in newer files. Artifacts of unknown origin in a store that platforms share stay.
-    The audit log notes what goes. docs/tidy.md tells more.
+    whatever its age, and so do the versions that were released last, for a rollback. Rows of a training table go where
+    the model file says how long they stay (`retention: {rows: 400d}`), by their event's time; while a run is open or a
+    version on trial they stay. Artifacts of unknown origin in a store that platforms share stay. The audit log notes
+    what goes. docs/tidy.md tells more.
     """
     from tidemill_operations.lifecycle.policy import Rules
     from tidemill_operations.lifecycle.tidying import tidy as run
@@ -54,7 +58,7 @@ def tidy(
     rules = Rules(
         leftover=_ms(leftovers_after, "--leftovers-after"), unreleased=_ms(unreleased_after, "--unreleased-after"),
         superseded=None if superseded_after is None else _ms(superseded_after, "--superseded-after"),
-        rollback=rollback,
+        rollback=rollback, untimed_rows=untimed_rows,
     )  # fmt: skip
     age = _duration(table_files_after, "--table-files-after")
     models = [platform.model(name).name for name in named] if named else sorted(platform.models)
@@ -86,11 +90,28 @@ def _lines(done: Tidied) -> Iterator[str]:
     word = "gone" if done.applied else "would go"
     for one in done.removals:
         yield f"{word}: {one.stored.uri} ({one.stored.size:,} bytes): {one.why}"
+    for rows in done.rows:
+        yield from _rows(rows, word)
     for table in done.tables:
         yield f"{'kept' if table.kept else word}: {table.files:,} files of {table.uri}" + (
             f": {table.kept}" if table.kept else ""
         )
-    if not done.removals and not done.tables:
+    if not done.removals and not done.rows and not done.tables:
         yield "nothing is to be tidied"
     elif not done.applied:
         yield "nothing was deleted: say --apply"
+
+
+def _rows(one: OldRows, word: str) -> Iterator[str]:
+    from tidemill_operations.lifecycle.row_acts import minute
+
+    if one.rows:
+        counts = ", ".join(f"{count:,} of kind {kind}" for kind, count in sorted(one.rows.items()))
+        begun = f"kept: {one.kept}" if one.kept else word
+        yield f"{begun}: rows of events before {minute(one.before_ms)} in {one.uri} ({counts}; {one.left:,} rows stay)"
+    yield from (f"  {told}" for told in one.follows)
+    if one.unusable:
+        yield (
+            f"kept: {one.unusable:,} rows of {one.uri} without a usable event time (such as {one.example}): "
+            "--untimed-rows takes them"
+        )

@@ -69,6 +69,7 @@ def model_file_schema() -> dict[str, Any]:
                 "every": _DURATION,
             }
         ),
+        "retention": _object({"rows": _DURATION}, ("rows",)),
     }
     missing = set(properties) ^ {*REQUIRED, *OPTIONAL}
     if missing:

@@ -12,6 +12,7 @@ from tidemill.contracts.model_file.errors import EnoughError, ModelFileError, re
 from tidemill.contracts.model_file.expectations import read_expectation
 from tidemill.contracts.model_file.fields import read_normalise, read_privacy
 from tidemill.contracts.model_file.releases import read_release
+from tidemill.contracts.model_file.retention import needs, read_retention
 from tidemill.contracts.model_file.sections import (
     read_drift,
     read_features,
@@ -30,7 +31,7 @@ from tidemill.errors import ConfigError
 REQUIRED = ("model", "schema", "entity", "event_time", "target", "features")
 OPTIONAL = (
     "event_id", "unique", "description", "owner", "source", "expectations", "normalise", "privacy",
-    "training", "release", "drift", "retrain",
+    "training", "release", "drift", "retrain", "retention",
 )  # fmt: skip
 ON_OFF: Mapping[object, bool] = {"on": True, "off": False, True: True, False: False}
 """To a YAML 1.1 editor `off` is false."""
@@ -136,7 +137,12 @@ def draft_model(path: Path, text: str) -> Draft:
 
 def _read(root: Value) -> ModelSpec:
     found = root.section((*REQUIRED, *OPTIONAL), required=REQUIRED, not_built=ROOT_NOT_BUILT)
+    told = root.mistakes.told
     target = found.read("target", read_target, NO_TARGET, NO_TARGET)
+    drift = found.read("drift", read_drift, Drift(), Drift())
+    retrain = found.read("retrain", read_retrain, Retrain(), Retrain())
+    known = root.mistakes.told == told and found.certain("target", "drift", "retrain")
+    needed = tuple(needs(target, drift, retrain)) if known else ()
     rules = found.read("expectations", _expectations, (), ())
     training = read_training(None, target)
     event_id = found.read("event_id", Value.text, "event_id", "")
@@ -156,9 +162,10 @@ def _read(root: Value) -> ModelSpec:
         privacy=found.read("privacy", read_privacy, {}, {}),
         training=found.read("training", lambda value: read_training(value, target), training, training),
         release=found.read("release", read_release, Release(), Release()),
-        drift=found.read("drift", read_drift, Drift(), Drift()),
-        retrain=found.read("retrain", read_retrain, Retrain(), Retrain()),
+        drift=drift,
+        retrain=retrain,
         events=found.read("source", read_source, None, None),
+        rows_kept=found.read("retention", lambda value: read_retention(value, needed), None, None),
         source=Source(root.file, _positions(found.entries)),
     )
 

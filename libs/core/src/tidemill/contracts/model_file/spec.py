@@ -267,7 +267,8 @@ class ModelSpec:
 
     `schema_file` is relative to `schemas/models/`; `entity`, `event_id`, `event_time` and feature names
     are fields. `events`: the topic of someone else's on which the events are (`source:` in the file). `unique`: an
-    event id that comes again is set aside, though no expectation says so.
+    event id that comes again is set aside, though no expectation says so. `rows_kept`: how old a row of the training
+    table grows by its event's time (`retention.rows` in the file); None: for ever.
     """
 
     name: str
@@ -288,6 +289,7 @@ class ModelSpec:
     drift: Drift = Drift()
     retrain: Retrain = Retrain()
     events: ExternalSource | None = None
+    rows_kept: timedelta | None = None
     source: Source | None = field(default=None, compare=False, repr=False)
 
     def external(self, role: str) -> ExternalSource | None:

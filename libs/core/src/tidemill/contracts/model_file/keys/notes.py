@@ -145,5 +145,10 @@ NOTES: Final[dict[str, tuple[str, Any]]] = {
         "40 in 40_000",
     ),
     "retrain.every": ("A version is asked for so often in any case, in event time.", "7d"),
+    "retention": ("How long rows of the training table stay; without it for ever.", {"rows": "400d"}),
+    "retention.rows": (
+        "So old a row grows, by its event's time and the wall clock; `tidemill tidy --apply` takes older ones.",
+        "400d",
+    ),
 }
 """Dotted path to what the key means, and an example of its value."""

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from tidemill.stores import write_bytes
 from tidemill_learning.data_set.table_rows import KIND, OFFSET, PARTITION, TOPIC, TOPIC_ID
-from tidemill_operations.erase.statistics import statistics
+from tidemill_operations.table_files.statistics import statistics
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable, Transaction

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidemill_learning.data_set.table_rows import KIND, TIME
-from tidemill_operations.erase.rewriting import Rewritten, commit, files_of, written
-from tidemill_operations.erase.statistics import statistics
+from tidemill_operations.table_files.rewriting import Rewritten, commit, files_of, written
+from tidemill_operations.table_files.statistics import statistics
 
 TEXTS = st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]), max_size=40), st.just("ÿ" * 90))
 NUMBERS = st.one_of(st.none(), st.floats(allow_infinity=False))
