@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import DeltaTable, write_deltalake
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tidemill_learning.data_set.table_rows import KIND, TIME
@@ -26,6 +26,8 @@ ROWS = st.lists(st.tuples(TEXTS, NUMBERS, st.one_of(st.none(), st.booleans()), T
 
 @settings(max_examples=20, deadline=None)
 @given(rows=ROWS)
+@example(rows=[("\U00020000", None, None, None)])
+@example(rows=[("ÿ" * 90, None, None, None), ("\U00020000" * 40, None, None, None)])
 def test_every_row_is_found_by_each_of_its_values(rows: list[tuple[Any, ...]]) -> None:
     texts, numbers, flags, times = zip(*rows, strict=True)
     table = pa.table(

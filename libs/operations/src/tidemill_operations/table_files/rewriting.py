@@ -67,7 +67,8 @@ def written(uri: str, kind: str, rows: pa.Table) -> AddAction:
     data = out.getvalue().to_pybytes()
     path = f"{KIND}={kind}/part-00000-{uuid.uuid4()}-c000.zstd.parquet"
     write_bytes(f"{uri.rstrip('/')}/{path}", data)
-    return AddAction(path, len(data), {KIND: kind}, time.time_ns() // 1_000_000, True, json.dumps(statistics(rows)))
+    told = json.dumps(statistics(rows), ensure_ascii=False)  # of two escapes for one character deltalake makes another
+    return AddAction(path, len(data), {KIND: kind}, time.time_ns() // 1_000_000, True, told)
 
 
 def commit(table: DeltaTable, changes: Sequence[Rewritten], said: Sequence[Transaction] = ()) -> None:
