@@ -1,5 +1,9 @@
 """Sigstore's servers, built once from Go's modules that `go/go.sum` pins by hash.
 
+Newer ones of Rekor (from 2.4 on) and of the timestamp authority (from 2.1.4 on) ask for Go 1.27. After a change of
+`go/go.mod`, `go mod tidy -e` writes `go.sum`: a test of Fulcio's own asks for a module that Go's proxy does not give,
+which no build does.
+
 `python -m tests.sigstore.tools` builds what is missing; ends with 1, saying why, where it cannot.
 """
 
