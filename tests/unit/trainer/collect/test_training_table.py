@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pytest
 from deltalake import DeltaTable
 from hypothesis import given, settings
@@ -94,6 +95,21 @@ def test_a_field_that_the_record_gains_becomes_a_column(tmp_path: Path) -> None:
     rows = events(2, 1).append_column("rain", pa.array([0.5]))
     writer.append(rows, {(CLEAN, 0): 3})
     assert sorted(writer.column(EVENT, "rain").to_pylist(), key=str) == [0.5, None, None]
+
+
+@pytest.mark.parametrize("of_before", [False, True])
+def test_the_log_tells_ranges_of_few_columns_and_rows_are_found_by_all(tmp_path: Path, of_before: bool) -> None:
+    if of_before:
+        DeltaTable.create(str(tmp_path / "table"), SCHEMA, partition_by=["_kind"])
+    writer = table(tmp_path)
+    writer.append(pa.concat_tables([events(0, 3), labels(0, 1)]), {(CLEAN, 0): 3, (LABELS, 0): 1})
+    stored = DeltaTable(str(tmp_path / "table"))
+    told = {name.removeprefix("max.") for name in stored.get_add_actions(flatten=True).schema.names if "max." in name}
+    assert told == {"_event_time", "_observed_at", "_label", "_partition", "_offset"}
+    found = stored.to_pyarrow_dataset()
+    for name in ("_event_id", "_offset"):
+        for value in set(found.to_table(columns=[name]).column(name).to_pylist()):
+            assert found.to_table(filter=ds.field(name) == value).num_rows, (name, value)
 
 
 def test_compaction_changes_neither_rows_nor_ends_and_the_writer_goes_on(tmp_path: Path) -> None:

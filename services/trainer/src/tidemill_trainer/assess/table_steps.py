@@ -33,8 +33,8 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One commit. `table`: as it was after it; `added`: files of new rows; `old`: those that were there before;
-    `took_away`: whether it took files away, which may be gone from the store at any time now.
+    """One commit. `table`: as it was after it, until the steps are asked again; `added`: files of new rows; `old`:
+    those that were there before; `took_away`: whether it took files away, which may be gone from the store at any time now.
     """
 
     version: int
@@ -81,7 +81,8 @@ class TableSteps:
             version, self._before = -1, None
         if newest is None or newest <= version:
             return None
-        table, before = self._open(version + 1), self._files_before(version)
+        table = self._newest if newest == version + 1 else self._open(version + 1)  # to open reads the log once more
+        before = self._files_before(version)
         if table is None or before is None:
             return self._jump(version, newest)
         files = files_of(table)

@@ -20,12 +20,17 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from tidemill.errors import RetryLater
-from tidemill_learning.data_set.table_rows import KIND, after
+from tidemill_learning.data_set.table_rows import KIND, OFFSET, PARTITION, after
+from tidemill_learning.training.labelled import EVENT_TIME, LABEL, OBSERVED_AT
 from tidemill_trainer.collect.table_ends import NO_IDS, Ends, committed_ends, last_of, transactions
 
 CHECKPOINT_EVERY = 50
 """Commits; keeps the log that a reader must replay short."""
 
+STATISTICS = {"delta.dataSkippingStatsColumns": ",".join((EVENT_TIME, OBSERVED_AT, LABEL, PARTITION, OFFSET))}
+"""Of which columns the log keeps the range in each file: those that readers choose files by. Every reader's memory holds
+them for all files; of a wide record's columns they were most of it.
+"""
 MAX_CLASHES = 8
 
 STORE_SAYS = ("os error", "Generic ", "Object at location", "No space left", "Parquet error")
@@ -64,9 +69,10 @@ class TrainingTable:
         with _store_may_fail():
             self._table = DeltaTable.create(
                 uri, schema, mode="ignore", partition_by=[KIND],
-                configuration={"delta.checkpointInterval": str(CHECKPOINT_EVERY)},
+                configuration={"delta.checkpointInterval": str(CHECKPOINT_EVERY)} | STATISTICS,
             )  # fmt: skip
             self._add_new_columns()
+            self._keep_statistics()
 
     @property
     def version(self) -> int:
@@ -186,6 +192,12 @@ class TrainingTable:
             from deltalake import Schema
 
             self._table.alter.add_columns(Schema.from_arrow(pa.schema(missing)).fields)
+            self.reload()
+
+    def _keep_statistics(self) -> None:
+        """For a table of before, too."""
+        if not STATISTICS.items() <= self._table.metadata().configuration.items():
+            self._table.alter.set_table_properties(STATISTICS)
             self.reload()
 
 
