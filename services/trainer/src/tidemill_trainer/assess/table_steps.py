@@ -34,7 +34,8 @@ class File:
 @dataclass(frozen=True, slots=True)
 class Step:
     """One commit. `table`: as it was after it, until the steps are asked again; `added`: files of new rows; `old`:
-    those that were there before; `took_away`: whether it took files away, which may be gone from the store at any time now.
+    those that were there before; `took_away`: whether it took files away, which may be gone from the store at any time
+    now.
     """
 
     version: int

@@ -28,8 +28,8 @@ CHECKPOINT_EVERY = 50
 """Commits; keeps the log that a reader must replay short."""
 
 STATISTICS = {"delta.dataSkippingStatsColumns": ",".join((EVENT_TIME, OBSERVED_AT, LABEL, PARTITION, OFFSET))}
-"""Of which columns the log keeps the range in each file: those that readers choose files by. Every reader's memory holds
-them for all files; of a wide record's columns they were most of it.
+"""Of which columns the log keeps the range in each file: those that readers choose files by. Every reader holds them
+for all files; of all columns of a wide record they were most of its memory.
 """
 MAX_CLASHES = 8
 
