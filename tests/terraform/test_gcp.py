@@ -75,6 +75,7 @@ def test_what_it_says_is_what_its_overlay_has(name: str, module: Path) -> None:
     [
         ({"api_allowed_cidrs": ["0.0.0.0/0"]}, "not everybody"),
         ({"name": "tidemill-production"}, "30 characters at most"),
+        ({"name": "tidemill-"}, "no hyphen last"),
         ({"kafka_bootstrap": "b-1.example.com"}, "HOST:PORT"),
     ],
 )

@@ -20,11 +20,19 @@ from tests.support.processes.venvs import interpreter
 from tests.support.terraform import FOLDER, MODULES
 
 ROOT = FOLDER.parents[1]
-PROVIDER = {"aws": "hashicorp/aws", "gcp": "hashicorp/google"}
+PROVIDERS = {"aws": ("aws",), "gcp": ("google", "google-beta")}
+"""Of HashiCorp, all that a module needs."""
 PLUGINS = os.environ.get("TIDEMILL_TERRAFORM_PLUGINS")
-CLOUDS = [cloud for cloud in MODULES if not PLUGINS or list(Path(PLUGINS).glob(f"*/{PROVIDER[cloud]}"))]
+
+
+def at_hand(cloud: str) -> bool:
+    """Whether a cloud's providers can be had: all in the folder, or no folder is named and they are fetched."""
+    return not PLUGINS or all(list(Path(PLUGINS).glob(f"*/hashicorp/{name}")) for name in PROVIDERS[cloud])
+
+
+CLOUDS = [cloud for cloud in MODULES if at_hand(cloud)]
 if left_out := sorted(set(MODULES) - set(CLOUDS)):
-    print(f"left out: {', '.join(left_out)}: {PLUGINS} has no provider of it")
+    print(f"left out: {', '.join(left_out)}: {PLUGINS} lacks a provider of it")
 for missing in [name for name in BESIDE if program_or_none(name) is None]:
     print(f"left out: {how_to_have(missing)}")
 

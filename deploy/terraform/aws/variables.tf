@@ -3,8 +3,8 @@ variable "name" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{2,23}$", var.name))
-    error_message = "Three to 24 lower-case letters, digits and hyphens, a letter first: it becomes part of bucket names and of the names of clusters."
+    condition     = can(regex("^[a-z][a-z0-9-]{2,23}$", var.name)) && !can(regex("--|-$", var.name))
+    error_message = "Three to 24 lower-case letters, digits and hyphens, a letter first, no hyphen last and no two together: databases and clusters are named by it."
   }
 }
 

@@ -17,6 +17,7 @@ resource "google_kms_crypto_key" "data" {
 
 # Agents that exist only when they are asked for; those of Storage and Compute are there as soon as their API is on.
 resource "google_project_service_identity" "agent" {
+  provider = google-beta
   for_each = toset(["artifactregistry.googleapis.com", "container.googleapis.com", "redis.googleapis.com", "secretmanager.googleapis.com", "sqladmin.googleapis.com"])
   service  = each.key
 }

@@ -29,7 +29,7 @@ output "endpoints" {
 output "certificates" {
   description = "Of the authorities that PostgreSQL and Redis are known by (PEM)."
   value = {
-    database = google_sql_database_instance.this.server_ca_cert[0].cert
+    database = nonsensitive(google_sql_database_instance.this.server_ca_cert[0].cert) # the provider takes it for a secret; it is public
     redis    = google_redis_instance.this.server_ca_certs[0].cert
   }
 }

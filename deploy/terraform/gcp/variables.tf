@@ -3,8 +3,8 @@ variable "name" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{2,12}$", var.name))
-    error_message = "Three to 13 lower-case letters, digits and hyphens, a letter first: names of service accounts have 30 characters at most."
+    condition     = can(regex("^[a-z][a-z0-9-]{1,11}[a-z0-9]$", var.name))
+    error_message = "Three to 13 lower-case letters, digits and hyphens, a letter first and no hyphen last: names of service accounts have 30 characters at most."
   }
 }
 

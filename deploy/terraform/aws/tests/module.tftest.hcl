@@ -119,6 +119,15 @@ run "opens_its_api_to_named_networks_alone" {
   }
 }
 
+run "refuses_a_name_that_a_database_could_not_carry" {
+  command         = plan
+  expect_failures = [var.name]
+
+  variables {
+    name = "tidemill--production"
+  }
+}
+
 run "refuses_everybody_at_its_api" {
   command         = plan
   expect_failures = [var.api_allowed_cidrs]

@@ -10,6 +10,10 @@ terraform {
       source  = "hashicorp/google"
       version = ">= 7.0, < 8.0"
     }
+    google-beta = {
+      source  = "hashicorp/google-beta"
+      version = ">= 7.0, < 8.0"
+    }
   }
 }
 
@@ -21,6 +25,11 @@ provider "google" {
     platform    = "tidemill"
     environment = "production"
   }
+}
+
+provider "google-beta" {
+  project = "tidemill-example"
+  region  = "europe-west3"
 }
 
 module "tidemill" {
