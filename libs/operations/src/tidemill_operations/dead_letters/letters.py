@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -117,7 +117,7 @@ def _summary(
     return result
 
 
-def open_letters(settings: KafkaSettings, topic: str, surveyed: Survey) -> Iterator[Letter]:
+def open_letters(settings: KafkaSettings, topic: str, surveyed: Survey) -> Generator[Letter, None, None]:
     """The letters of a survey that are not resolved, in the order of their partitions' offsets."""
     starts = {number: int(offsets[0]) for number, offsets in surveyed.open.items() if len(offsets)}
     ends = {number: int(surveyed.open[number][-1]) + 1 for number in starts}

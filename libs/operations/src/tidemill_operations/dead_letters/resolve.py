@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from tidemill.errors import RetryLater
@@ -79,12 +80,13 @@ class Resolver:
         self._unsure = []
         already = resolved.total()
         progress(already, already + found.count)
-        for letters in _portions(open_letters(self._settings, self._topic, found), self._most):
-            self._unsure = letters
-            self._session.commit(self._outputs(letters), [])
-            self._unsure = []
-            resolved.update(letter.reason for letter in letters)
-            progress(resolved.total(), already + found.count)
+        with closing(open_letters(self._settings, self._topic, found)) as left:  # its consumer, whatever ends this
+            for letters in _portions(left, self._most):
+                self._unsure = letters
+                self._session.commit(self._outputs(letters), [])
+                self._unsure = []
+                resolved.update(letter.reason for letter in letters)
+                progress(resolved.total(), already + found.count)
 
     def _outputs(self, letters: list[Letter]) -> Iterable[Output]:
         partitions, keys = [letter.partition for letter in letters], [letter.key for letter in letters]

@@ -192,3 +192,15 @@ def test_a_call_that_never_returns_is_given_up(monkeypatch: pytest.MonkeyPatch) 
     bench.failures["commit"] = failure(KafkaError._FENCED, fatal=True)
     with pytest.raises(InDoubt, match="given up"):
         bench.commit()
+
+
+def test_when_a_session_is_closed_no_thread_holds_its_producer() -> None:
+    """Else the client would be ended by that thread, beside an interpreter that may be ending itself."""
+    before = set(threading.enumerate())
+    for _ in range(20):
+        bench = Bench()
+        bench.commit()
+        producer = weakref.ref(bench.producers.pop())
+        bench.session.close()
+        assert set(threading.enumerate()) <= before
+        assert producer() is None

@@ -41,6 +41,9 @@ def retrain(platform: PlatformView, model: str, reason: str, wait: bool, timeout
     \b
     tidemill retrain flight-delay --reason "a new airline has come"
 
+    A person waits for no cooldown. One run of a model is under way at a time, and people may ask for
+    TIDEMILL_MANUAL_RUNS_A_DAY (24) within 24 h: what is more is refused, and `tidemill status` says so.
+
     A version is released only if it passes the gate of the model file. Exit code 0 if one was made; 1 if none was
     (the request was refused, the run failed, the gate was not passed, or there was no verdict in time), with the
     reason.

@@ -74,6 +74,8 @@ def up(
     Each part is waited for while it shows signs of life (log, CPU time, answers): TIDEMILL_START_SILENCE_S says how
     many seconds without one are too many (60), TIDEMILL_START_MOST_S how long a part may take at most (900).
 
+    With TIDEMILL_TLS_CERTIFICATE and TIDEMILL_TLS_KEY every service speaks TLS, and the addresses are https://.
+
     What `tidemill check` says is said first. Settings stand in tidemill.yaml, `kafka_bootstrap` (in place of the
     embedded Kafka) among them.
     """

@@ -17,6 +17,8 @@ from typing import Any
 __all__ = ["Stuck", "WatchedCalls"]
 
 _SLICE_S = 0.25
+_END_S = 1.0
+"""An idle thread ends at once; one within a call is left to it after so long."""
 
 
 class Stuck(Exception):
@@ -32,6 +34,7 @@ class WatchedCalls:
     def __init__(self, name: str) -> None:
         self._name = name
         self._requests: queue.SimpleQueue[Any] | None = None
+        self._thread: threading.Thread | None = None
         self._answers: queue.SimpleQueue[tuple[Any, BaseException | None, float]] = queue.SimpleQueue()
         self._given_up = threading.Event()
         self.ended = 0.0
@@ -50,7 +53,8 @@ class WatchedCalls:
         """
         if self._requests is None:
             self._requests = queue.SimpleQueue()
-            threading.Thread(target=_serve, args=(self._requests,), name=self._name, daemon=True).start()
+            self._thread = threading.Thread(target=_serve, args=(self._requests,), name=self._name, daemon=True)
+            self._thread.start()
         self._answers = queue.SimpleQueue()  # a late answer to what was given up goes nowhere
         self._given_up = threading.Event()
         self._requests.put((calls, self._answers, self._given_up))
@@ -72,14 +76,24 @@ class WatchedCalls:
                 return self._answers.get(timeout=min(_SLICE_S, within_s))
             except queue.Empty:
                 if left == 1:
-                    self.close()
+                    self._let_go()
                     raise Stuck(f"no answer within {within_s:.0f} s") from None
         raise ValueError(f"no time to wait: {within_s}")
 
     def close(self) -> None:
-        """Let the thread end after the call that it is in; what was to follow is not begun."""
+        """Let the thread end after the call that it is in; what was to follow is not begun.
+
+        Returns when it has ended, or is still within a call after a moment: the thread holds the client of its last
+        call until then, and would end that client while the process itself may be ending.
+        """
+        thread = self._thread
+        self._let_go()
+        if thread is not None:
+            thread.join(_END_S)
+
+    def _let_go(self) -> None:
         self._given_up.set()
-        requests, self._requests = self._requests, None
+        requests, self._requests, self._thread = self._requests, None, None
         if requests is not None:
             requests.put(None)
 
