@@ -22,7 +22,7 @@ from click.testing import CliRunner
 from oidc_provider_mock import User
 from pydantic import SecretStr
 
-from tests.support.openid import openid_provider
+from tests.support.processes.openid import openid_provider
 from tidemill.errors import ConfigError, RetryLater
 from tidemill_cli.app import cli
 from tidemill_operations.person import login_name, who
