@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ PART_BYTES = 4 << 20
 """What is read at a time: few requests to a remote store, and yet soon seen when bytes cease to come."""
 
 _NOT_FOUND = 404
+_UNFINISHED = re.compile(r"(\.[0-9a-f]{32}\.partial|#[0-9]+)\Z")
 
 
 class TooLarge(OSError):
@@ -32,6 +34,16 @@ def join(uri: str, *names: str) -> str:
 def absolute(uri: str) -> str:
     """The same place whatever the working folder: a plain path becomes a file:// URL."""
     return uri if "://" in uri else Path(uri).absolute().as_uri()
+
+
+def is_unfinished(path: str) -> bool:
+    """Whether a file of this name is a write that goes on or was killed: nobody reads it, and no listing of Delta
+    Lake's shows it.
+
+    >>> [is_unfinished(name) for name in ("a.json", f"a.json.{32 * '0'}.partial", "part-1.parquet#1")]
+    [False, True, True]
+    """
+    return _UNFINISHED.search(path) is not None
 
 
 def unwatched(count: int) -> None:

@@ -149,7 +149,7 @@ def test_what_expires_takes_the_objects_along_that_no_other_backup_has(store: Ba
     assert plan.expired == ("20260101T000000Z-aaaa",)
     assert gone == 2, "the listing, and what only it had"
     fresh = BackupStore(store.url)
-    assert fresh.names() == ["20260102T000000Z-bbbb", "before-the-move"]
+    assert fresh.names() == ["before-the-move", "20260102T000000Z-bbbb"]
     assert verify(fresh, kept, quiet) == verify(fresh, by_hand, quiet) == []
 
 
@@ -193,3 +193,28 @@ def test_a_backup_of_another_format_says_what_reads_it(store: BackupStore) -> No
     store.write(other)
     with pytest.raises(NotPossible, match="of another release of Tidemill"):
         store.read("one")
+
+
+def test_a_description_that_is_damaged_hinders_no_other_backup(store: BackupStore) -> None:
+    old, new = "20260101T000000Z-aaaa", "20260102T000000Z-bbbb"
+    backed_up(store, old, FILES)
+    backed_up(store, new, FILES)
+    folder = Path(store.url.removeprefix("file://"), "backups")
+    (folder / f"{new}.json").write_bytes(b"{")
+    (folder / "notes.json").write_bytes(b"{}")
+    before = store.newest()
+    assert before is not None and before.name == old
+    assert store.names() == ["notes", old, new], "what tells no time is never the newest"
+    with pytest.raises(Damaged, match=f"{new}.*--at takes another: notes, {old}"):
+        store.chosen(None)
+    assert store.chosen(old).name == old
+
+
+def test_a_place_that_takes_nothing_is_named_and_no_backup_is_there(store: BackupStore) -> None:
+    """/proc makes no folders: it says "not found", as a bucket does that is not there."""
+    backup = backed_up(store, "20260101T000000Z-aaaa", FILES)
+    nowhere = BackupStore("/proc/no-such-place")
+    with pytest.raises(NotPossible, match=r"/proc/no-such-place/running/.* does not take anything: No such file"):
+        copy(store, nowhere, backup, quiet)
+    with pytest.raises(NotPossible, match="does not take anything"):
+        nowhere.put(b"bytes")

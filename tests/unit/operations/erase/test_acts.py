@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from tidemill.settings import CommonSettings
-from tidemill_operations.erase.acts import erasures_of, note_clean, note_erasure, note_key, rows_in, told_erased
+from tidemill_operations.erase.acts import (
+    erasures_of,
+    key_name,
+    note_clean,
+    note_erasure,
+    note_keys,
+    noted_by_others,
+    rows_in,
+    told_erased,
+)
 from tidemill_operations.erase.database import rows_that_name
 from tidemill_operations.erase.positions import Positions
 from tidemill_operations.errors import NotPossible
@@ -72,13 +81,25 @@ def test_a_name_in_words_of_people_is_told_with_its_place_and_the_act_itself_is_
 
 def test_the_key_is_the_privacy_key_else_one_of_its_own_that_others_cannot_read(tmp_path: Path) -> None:
     here = platform(tmp_path)
-    assert note_key(here, [b"k" * 16]) == b"k" * 16 and not (tmp_path / "keys").exists()
-    key = note_key(here, [])
-    assert len(key) == 32 and note_key(here, []) == key
+    assert note_keys(here, [], make=False) == [] and not (tmp_path / "keys").exists(), "a dry run makes none"
+    assert note_keys(here, [b"k" * 16], make=True) == [b"k" * 16] and not (tmp_path / "keys").exists()
+    (key,) = note_keys(here, [], make=True)
+    assert len(key) == 32 and note_keys(here, [], make=True) == [key]
     assert stat.S_IMODE((tmp_path / "keys" / "erasure.key").stat().st_mode) == 0o600
+    assert note_keys(here, [b"k" * 16], make=True) == [b"k" * 16, key], "acts of before were noted by the other"
+
+
+def test_erasures_that_were_noted_by_a_key_that_is_not_here_are_counted(tmp_path: Path) -> None:
+    here, lost = platform(tmp_path), b"l" * 32
+    note_erasure(here, "tide-clean", "ab" * 16, positions(3), key_name(lost))
+    note_erasure(here, "tide-clean", "cd" * 16, positions(4), key_name(b"k" * 32))
+    note_erasure(here, "tide-clean", "ef" * 16, positions(5))
+    found = erasures_of(here, "tide-clean")
+    assert [noted_by_others(found, keys) for keys in ([], [b"k" * 32], [lost, b"k" * 32])] == [2, 1, 0]
+    assert lost.hex() not in str(found) and key_name(lost) != key_name(b"k" * 32)
 
 
 def test_without_a_place_for_a_key_it_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "keys").write_text("a file where a folder should be")
     with pytest.raises(NotPossible, match="--privacy-key-file"):
-        note_key(platform(tmp_path), [])
+        note_keys(platform(tmp_path), [], make=True)

@@ -188,3 +188,29 @@ def test_of_statistics_only_what_tells_of_times_and_offsets_stays() -> None:
         '{"numRecords":1,"minValues":{"_event_time":"2026-01-01"},"maxValues":{},"nullCount":{}}'
     )
     assert harmless_stats(None) is None
+
+
+def test_writes_that_were_killed_and_that_delta_lake_does_not_list_go_once_they_are_a_day_old(tmp_path: Path) -> None:
+    """As the store behind Delta Lake names a file that it writes, and as ours does; the log's name values, too."""
+    filled(tmp_path)
+    folder = tmp_path / "tide"
+    killed = [
+        folder / "_kind=event" / "part-00000-x-c000.zstd.parquet#1",
+        folder / "_delta_log" / f"{9:020}.json#1",
+        folder / "_kind=event" / f"part-1.parquet.{'0a' * 16}.partial",
+    ]
+    for path in killed:
+        path.write_bytes(HARBOUR.encode())
+    uri = folder.as_uri()
+    delete_rows(uri, SPEC, wanted())
+    take_old_files(DeltaTable(uri))
+    told = leftovers(DeltaTable(uri), SPEC, wanted())
+    assert {one.path for one in told} == {str(path.relative_to(folder)) for path in killed}
+    assert all(path.exists() for path in killed), "a writer may be at it"
+
+    for path in killed:
+        os.utime(path, (time.time() - 25 * 3600,) * 2)
+    assert leftovers(DeltaTable(uri), SPEC, wanted()) == []
+    assert old_files(DeltaTable(uri)) == 3
+    assert take_old_files(DeltaTable(uri)).files == 3
+    assert files_with(tmp_path, HARBOUR) == []

@@ -99,3 +99,12 @@ def test_a_backup_writes_nothing_outside_of_its_place(store: BackupStore, tmp_pa
         FilesBack(store, packer.finish(TABLES, "tide", 0), (tmp_path / "tables").as_uri())
     with pytest.raises(Damaged, match="is no list of files below"):
         FilesBack(store, Packer(store, {}).finish(TABLES, path, 0), (tmp_path / "tables").as_uri())
+
+
+def test_what_a_killed_write_has_left_is_not_in_the_way(store: BackupStore, part: Part, tmp_path: Path) -> None:
+    folder = tmp_path / "tables" / "tide" / "_delta_log"
+    folder.mkdir(parents=True)
+    (folder / f"{3:020}.json.{'0a' * 16}.partial").write_bytes(b"half of a fi")
+    back = FilesBack(store, part, (tmp_path / "tables").as_uri())
+    assert back.in_the_way() == []
+    assert back.write(quiet)[0] == len(FILES)

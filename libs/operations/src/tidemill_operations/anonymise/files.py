@@ -13,8 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tidemill.stores import write_bytes
-from tidemill_operations.backup.places import below, files_below, reaching
+from tidemill_operations.backup.places import below, files_below, write
 from tidemill_operations.errors import NotPossible, WrongUse
 
 Form = Literal["parquet", "jsonl"]
@@ -59,9 +58,7 @@ class Target:
         self._put(WHOLE, json.dumps(facts | {"files": made}, indent=2, ensure_ascii=False).encode() + b"\n")
 
     def _put(self, name: str, data: bytes) -> None:
-        place = below(self.url, name)
-        with reaching(place):
-            write_bytes(place, data)
+        write(below(self.url, name), data)
 
     def bytes_of(self, name: str, table: pa.Table) -> bytes:
         """A file of this name. Raises NotPossible for what its form has no word for."""

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 
-from tidemill.stores import write_bytes
 from tidemill_operations.backup.names import new_name, taken_at
-from tidemill_operations.backup.places import below, files_below, reaching, remove
+from tidemill_operations.backup.places import below, files_below, remove, write
 from tidemill_operations.errors import NotPossible
 
 RUNNING: Final = "running"
@@ -27,8 +26,7 @@ def claimed(url: str, what: str) -> Iterator[None]:
     """
     mine = f"{what}-{new_name()}"
     place = below(url, f"{RUNNING}/{mine}")
-    with reaching(place):
-        write_bytes(place, b"")
+    write(place, b"")
     try:
         for other in files_below(f"{url}/{RUNNING}"):
             if other != mine and REMOVES in (what, other.partition("-")[0]) and not _forgotten(other, mine):

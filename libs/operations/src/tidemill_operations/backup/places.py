@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from tidemill_operations.errors import NotPossible
@@ -15,10 +16,11 @@ _TELLING = ("mtime", "ino", "ETag", "etag", "LastModified", "last_modified", "up
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file. `mark`: another one where its bytes are others; empty where the store does not tell."""
+    """A file. `mark`: another one where its bytes are others; `written`: when. Empty, or None, where it is not told."""
 
     bytes: int
     mark: str
+    written: datetime | None = None
 
 
 @contextmanager
@@ -36,6 +38,19 @@ def reaching(url: str) -> Iterator[None]:
         raise NotPossible(f"{url} is no address of a store: {error}") from error
 
 
+def write(url: str, data: bytes) -> None:
+    """Write the whole file or none of it. Raises NotPossible, also where stores say "not found" of what is to come: the
+    bucket is not there, or the folder cannot be made.
+    """
+    from tidemill.stores import write_bytes
+
+    with reaching(url):
+        try:
+            write_bytes(url, data)
+        except FileNotFoundError as error:
+            raise NotPossible(f"{url} does not take anything: {error.strerror or error}") from error
+
+
 def files_below(url: str) -> dict[str, Found]:
     """All files below, by path; none where nothing is there. Raises NotPossible."""
     with reaching(url):
@@ -45,7 +60,9 @@ def files_below(url: str) -> dict[str, Found]:
         except FileNotFoundError:
             return {}
     start = len(root.rstrip("/")) + 1
-    return {path[start:]: Found(int(info["size"] or 0), _mark(info)) for path, info in sorted(found.items())}
+    return {
+        path[start:]: Found(int(info["size"] or 0), _mark(info), _written(info)) for path, info in sorted(found.items())
+    }
 
 
 def remove(url: str, paths: Iterable[str]) -> None:
@@ -72,6 +89,12 @@ def _resolve(url: str) -> tuple[Any, str]:
     filesystem, root = fsspec.core.url_to_fs(url)
     filesystem.invalidate_cache()
     return filesystem, str(root)
+
+
+def _written(info: dict[str, Any]) -> datetime | None:
+    """By whatever name a store has it."""
+    at = info.get("mtime", info.get("LastModified", info.get("updated")))
+    return datetime.fromtimestamp(at, UTC) if isinstance(at, int | float) else at if isinstance(at, datetime) else None
 
 
 def _mark(info: dict[str, Any]) -> str:

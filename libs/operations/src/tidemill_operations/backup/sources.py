@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from tidemill.artifact import ArtifactError, Manifest
 from tidemill.artifact.manifest import MANIFEST_FILE
 from tidemill.artifact.place import check_place
+from tidemill.stores import is_unfinished
 from tidemill_operations.backup.document import ARTIFACTS, TABLES, Part
 from tidemill_operations.backup.packing import Packer
 from tidemill_operations.backup.places import below, files_below
@@ -51,7 +52,7 @@ class Artifacts:
 
     def _copy(self, use: ArtifactUse) -> None:
         check_place(use.uri, self.root, use.model)
-        files = files_below(use.uri)
+        files = {name: found for name, found in files_below(use.uri).items() if not is_unfinished(name)}
         start = use.uri.removeprefix(self.root.rstrip("/") + "/")
         if files and all(self.packer.unchanged(f"{start}/{name}", found.mark) for name, found in files.items()):
             return
@@ -115,8 +116,10 @@ def _copied(uri: str, name: str, packer: Packer, newest: int, told: Told) -> Par
 
 def belongs(path: str, newest: int) -> bool:
     """Whether a file belongs to the table up to this version. The log's hint at its newest checkpoint does not: it may
-    be of a later one, and readers do without.
+    be of a later one, and readers do without. Nor does a write that goes on: it has another name when it is done.
     """
+    if is_unfinished(path):
+        return False
     if not path.startswith(LOG):
         return True
     entry = path.removeprefix(LOG)

@@ -14,9 +14,10 @@ from dataclasses import asdict
 from typing import Final
 
 from tidemill.codec.inflate import inflated
-from tidemill.stores import TooLarge, absolute, read_bytes, write_bytes
+from tidemill.stores import TooLarge, absolute, read_bytes
 from tidemill_operations.backup.document import Backup, Damaged, Part, Stored
-from tidemill_operations.backup.places import below, files_below, reaching
+from tidemill_operations.backup.names import taken_at
+from tidemill_operations.backup.places import below, files_below, reaching, write
 from tidemill_operations.errors import NotPossible, WrongUse
 
 LARGEST: Final = 4 << 30
@@ -37,23 +38,36 @@ class BackupStore:
         """Bytes of the objects that were new here."""
 
     def names(self) -> list[str]:
-        """Whole backups, oldest first."""
+        """Whole backups, oldest first; before them those whose names tell no time."""
         found = files_below(f"{self.url}/{BACKUPS}")
-        return sorted(path.removesuffix(".json") for path in found if path.endswith(".json") and "/" not in path)
+        names = (path.removesuffix(".json") for path in found if path.endswith(".json") and "/" not in path)
+        return sorted(names, key=lambda name: (taken_at(name) is not None, name))
 
     def newest(self) -> Backup | None:
-        """The newest whole backup."""
-        names = self.names()
-        return self.read(names[-1]) if names else None
+        """The newest backup whose description can be read: another one damaged is no reason to take none."""
+        for name in reversed(self.names()):
+            try:
+                return self.read(name)
+            except Damaged:
+                continue  # `list` and `verify` name it
+        return None
 
     def chosen(self, name: str | None) -> Backup:
-        """The backup of this name, or the newest. Raises WrongUse where there is none."""
+        """The backup of this name, or the newest. Raises WrongUse where there is none; Damaged, with the names of the
+        others.
+        """
         names = self.names()
         if not names:
             raise WrongUse(f"there is no backup at {self.url}: `tidemill backup --to {self.url}` makes one")
         if name is not None and name not in names:
             raise WrongUse(f"there is no backup {name!r} at {self.url}; there are {', '.join(names)}")
-        return self.read(name or names[-1])
+        try:
+            return self.read(name or names[-1])
+        except Damaged as error:
+            others = ", ".join(other for other in names if other != (name or names[-1]))
+            raise Damaged(
+                f"{error}; {f'--at takes another: {others}' if others else 'there is no other here'}"
+            ) from None
 
     def read(self, name: str) -> Backup:
         """A backup's description. Raises Damaged."""
@@ -70,17 +84,13 @@ class BackupStore:
 
     def write(self, backup: Backup) -> None:
         """From now on it is a backup."""
-        place = below(self.url, f"{BACKUPS}/{backup.name}.json")
-        with reaching(place):
-            write_bytes(place, backup.to_bytes())
+        write(below(self.url, f"{BACKUPS}/{backup.name}.json"), backup.to_bytes())
 
     def put(self, data: bytes) -> str:
         """Keep these bytes, once; gives their SHA-256. What is written is read again and compared."""
         digest = hashlib.sha256(data).hexdigest()
         if digest not in self.objects():
-            place = self.place(digest)
-            with reaching(place):
-                write_bytes(place, data)
+            write(self.place(digest), data)
             self._known = self.objects() | {digest}
             self.get(digest, afresh=True)
             self.written += len(data)

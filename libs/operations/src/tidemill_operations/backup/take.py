@@ -23,6 +23,7 @@ from tidemill_operations.backup.document import (
     TABLES,
     TOPICS,
     Backup,
+    Damaged,
     Part,
     Serving,
     Stored,
@@ -183,7 +184,10 @@ def _packer(store: BackupStore, before: Backup | None, kind: str, name: str, roo
     """One that knows what the backup before has of these files, if they were at the same place."""
     known: Mapping[str, Stored] = {}
     if before is not None and root == (before.artifacts if kind == ARTIFACTS else before.tables):
-        known = {f.path: f for part in before.of(kind) if part.name == name for f in store.listing(part)}
+        try:
+            known = {f.path: f for part in before.of(kind) if part.name == name for f in store.listing(part)}
+        except Damaged:
+            known = {}  # all is read and written anew
     return Packer(store, known)
 
 

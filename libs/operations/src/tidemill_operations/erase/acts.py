@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,13 +26,15 @@ KEY_BYTES = 32
 @dataclass(frozen=True, slots=True)
 class Erasure:
     """One act. `at_ms`: when it was begun; `rows`: of the model's training table, by where they came from; `clean_at`:
-    the first version of the table that is known to hold none of them, None where it was killed before.
+    the first version of the table that is known to hold none of them, None where it was killed before; `key`: which
+    key made `noted_as`, as `key_name` has it, empty where nobody noted that.
     """
 
     at_ms: int
     noted_as: str
     rows: Positions
     clean_at: int | None = None
+    key: str = ""
 
     @property
     def day(self) -> str:
@@ -45,11 +48,11 @@ class Erasure:
         return self.clean_at is None or data_set["table_version"] < self.clean_at
 
 
-def note_erasure(platform: PlatformView, model: str, noted_as: str, rows: Positions) -> None:
+def note_erasure(platform: PlatformView, model: str, noted_as: str, rows: Positions, key: str = "") -> None:
     """Note that these rows are about to be erased. Raises ConfigError where the database cannot be reached: then
     nothing is to be erased.
     """
-    note_act(platform, ACT, model, entity=noted_as, rows=rows.to_dict())
+    note_act(platform, ACT, model, entity=noted_as, rows=rows.to_dict(), key=key)
 
 
 def note_clean(platform: PlatformView, model: str, noted_as: str, table_version: int) -> None:
@@ -74,7 +77,7 @@ def _paired(acts: Sequence[Mapping[str, Any]]) -> list[Erasure]:
             clean[detail["entity"]] = detail["table_version"]
         elif act["act"] == ACT:
             name, rows = detail["entity"], Positions.from_dict(detail["rows"])
-            found.append(Erasure(act["at"], name, rows, clean.get(name)))
+            found.append(Erasure(act["at"], name, rows, clean.get(name), detail.get("key", "")))
     return found[::-1]
 
 
@@ -104,19 +107,31 @@ def told_erased(platform: PlatformView, model: str, data_set: Mapping[str, Any])
     return [f"{count:,} of its rows were erased on {day} (tidemill erase)" for day, count in counted if count]
 
 
-def note_key(platform: PlatformView, privacy_keys: list[bytes]) -> bytes:
-    """By which an entity is hashed for the audit log: the privacy key where there is one, else a key of its own beside
-    the keys that are trusted, which is made where there is none. Raises NotPossible where it cannot be.
+def note_keys(platform: PlatformView, privacy_keys: Sequence[bytes], *, make: bool) -> list[bytes]:
+    """By which an entity is hashed for the audit log. The first is that of acts to come: the privacy key where there is
+    one, else a key of its own beside the keys that are trusted, which is made where there is none and `make` says so.
+    The others may be of acts before. Raises NotPossible where it cannot be read or made.
     """
-    if privacy_keys:
-        return privacy_keys[0]
     path = platform.settings.trusted_keys.parent / KEY_FILE
     try:
-        return path.read_bytes()
+        return [*privacy_keys, path.read_bytes()]
     except FileNotFoundError:
-        return _made(path)
+        return [_made(path)] if make and not privacy_keys else list(privacy_keys)
     except OSError as error:
+        if privacy_keys:
+            return list(privacy_keys)
         raise _no_key(path, error) from error
+
+
+def key_name(key: bytes) -> str:
+    """Tells keys apart in the audit log, and nothing of them: 8 hex digits."""
+    return hmac.digest(key, b"tidemill erase: this key", "sha256").hex()[:8]
+
+
+def noted_by_others(erasures: Iterable[Erasure], keys: Iterable[bytes]) -> int:
+    """How many of them were noted by none of these keys: whose they are cannot be told here."""
+    here = {key_name(key) for key in keys}
+    return sum(bool(one.key) and one.key not in here for one in erasures)
 
 
 def _made(path: Path) -> bytes:

@@ -17,6 +17,7 @@ from pyarrow.fs import FileSelector, FileType, PyFileSystem
 from tidemill.stores import write_bytes
 from tidemill_learning.data_set.table_rows import OFFSET, PARTITION
 from tidemill_learning.training.labelled import EVENT_ID, EVENT_TIME, OBSERVED_AT
+from tidemill_operations.broken_writes import YOUNG, broken_off, may_go_on, take_broken_off
 from tidemill_operations.erase.records import Wanted
 from tidemill_operations.errors import NotPossible
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 LOG = "_delta_log"
 HARMLESS = frozenset({EVENT_TIME, OBSERVED_AT, OFFSET, PARTITION})
 """Columns whose least and greatest value in a file may stay in the log: label time finds its way by them."""
-YOUNG = timedelta(hours=24)
-"""A file that no commit names is left alone for so long: a writer may be about to commit it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +49,27 @@ class Leftover:
 
 def take_old_files(table: DeltaTable) -> Taken:
     """Take from the store all that is in no row of the newest version: files that commits have removed, at once; those
-    that no commit has ever named, of writers that were killed, once they are a day old. Safe beside writers; older
-    versions of the table can be read no more. Can be run again after an interruption.
+    that no commit has ever named, and those that were not written to their end, once they are a day old. Safe beside
+    writers; older versions of the table can be read no more. Can be run again after an interruption.
     """
-    before = _stored(table).keys()
+    before, broken = _stored(table).keys(), len(take_broken_off(table.table_uri))
     table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
     hours = YOUNG // timedelta(hours=1)
     table.vacuum(retention_hours=hours, enforce_retention_duration=False, dry_run=False, full=True)
     table.update_incremental()
-    return Taken(len(before - _stored(table).keys()), redact(table))
+    return Taken(len(before - _stored(table).keys()) + broken, redact(table))
 
 
 def old_files(table: DeltaTable) -> int:
     """How many files `take_old_files` would take."""
     removed = table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=True)
-    return len(_stored(table).keys() & set(removed))
+    return len(_stored(table).keys() & set(removed)) + len(broken_off(table.table_uri))
 
 
 def leftovers(table: DeltaTable, spec: ModelSpec, wanted: Wanted) -> list[Leftover]:
-    """Files that no commit names and that are too young to be taken, with rows of the entity in them, or unreadable."""
+    """Files that no commit names and that are too young to be taken, with rows of the entity in them, or unreadable:
+    whatever was not written to its end is.
+    """
     store, known = store_of(table), _named(table)
     found = [
         Leftover(path, since + YOUNG)
@@ -76,7 +77,8 @@ def leftovers(table: DeltaTable, spec: ModelSpec, wanted: Wanted) -> list[Leftov
         if path not in known and _may_hold(store, path, spec, wanted)
     ]
     table.update_incremental()
-    return [one for one in found if one.path not in _named(table)]  # its writer may have committed it meanwhile
+    found = [one for one in found if one.path not in _named(table)]  # its writer may have committed it meanwhile
+    return found + [Leftover(path, since + YOUNG) for path, since in may_go_on(table.table_uri).items()]
 
 
 def _may_hold(store: PyFileSystem, path: str, spec: ModelSpec, wanted: Wanted) -> bool:

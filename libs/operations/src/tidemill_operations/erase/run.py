@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tidemill_operations.erase.acts import Erasure, erasures_of, note_clean, note_erasure
+from tidemill_operations.erase.acts import (
+    KEY_FILE,
+    Erasure,
+    erasures_of,
+    key_name,
+    note_clean,
+    note_erasure,
+    noted_by_others,
+)
 from tidemill_operations.erase.database import rows_that_name
 from tidemill_operations.erase.entity import forms_of, noted_as
 from tidemill_operations.erase.positions import Positions
@@ -49,19 +57,25 @@ class _Model:
         self.records = find_records(self.platform, self.spec, self.wanted, told)
         self.rows = self.table.find(self.wanted)
 
-    def erase(self, name: str, told: Told) -> ModelReport:
+    def erase(self, entity: str, keys: Sequence[bytes], told: Told) -> ModelReport:
         """Note, then erase, then say what is left."""
-        note_erasure(self.platform, self.spec.name, name, self.rows)
+        name = noted_as(entity, keys[0])
+        note_erasure(self.platform, self.spec.name, name, self.rows, key_name(keys[0]))
         told(self.table.uri)
         holdings = self.table.erase(
             self.wanted, lambda version: note_clean(self.platform, self.spec.name, name, version)
         )
-        known = [one for one in erasures_of(self.platform, self.spec.name) if one.noted_as == name]
-        return self._report([*holdings, *self._rest(known, dry_run=False)])
+        return self._report([*holdings, *self._rest(self._known(entity, keys), dry_run=False)])
 
-    def plan(self) -> ModelReport:
+    def plan(self, entity: str, keys: Sequence[bytes]) -> ModelReport:
         """What would be erased, and what would be left."""
-        return self._report([*self.table.would(self.rows), *self._rest([Erasure(0, "", self.rows)], dry_run=True)])
+        learned = [*self._known(entity, keys), Erasure(0, "", self.rows)]
+        return self._report([*self.table.would(self.rows), *self._rest(learned, dry_run=True)])
+
+    def _known(self, entity: str, keys: Sequence[bytes]) -> list[Erasure]:
+        """Erasures of this entity, this one and those before, whichever of the keys they were noted by."""
+        names = {noted_as(entity, key) for key in keys}
+        return [one for one in erasures_of(self.platform, self.spec.name) if one.noted_as in names]
 
     def _rest(self, learned: list[Erasure], *, dry_run: bool) -> list[Holding]:
         texts = self.wanted.forms.texts
@@ -86,11 +100,12 @@ class _Model:
 
 
 def erase(
-    platform: PlatformView, specs: Sequence[ModelSpec], entity: str, *, keys: Sequence[bytes], note_key: bytes,
-    dry_run: bool, told: Told,
+    platform: PlatformView, specs: Sequence[ModelSpec], entity: str, *, keys: Sequence[bytes],
+    note_keys: Sequence[bytes], dry_run: bool, told: Told,
 ) -> Report:  # fmt: skip
     """Erase what a platform holds of an entity, for these models; with `dry_run` only say what that would be. `keys`:
-    by which privacy rules hash; `note_key`: by which the audit log does. `told` hears what is looked at.
+    by which privacy rules hash; `note_keys`: by which the audit log does, and did (see `acts.note_keys`). `told` hears
+    what is looked at.
 
     Raises WrongUse (see `forms_of`), NotPossible and ConfigError where a store or the database is away, RetryLater
     without brokers. Nothing is erased before all models are looked through.
@@ -100,8 +115,26 @@ def erase(
     ]
     for one in models:
         one.find(told)
-    name = "" if dry_run else noted_as(entity, note_key)
-    done = tuple(one.plan() if dry_run else one.erase(name, told) for one in models)
+    name = "" if dry_run else noted_as(entity, note_keys[0])
+    done = tuple(one.plan(entity, note_keys) if dry_run else one.erase(entity, note_keys, told) for one in models)
     texts = frozenset(text for one in models for text in one.wanted.forms.texts)
     shared = (*settle_mentions(platform, find_mentions(platform, texts, told), texts), *rows_that_name(platform, texts))
-    return Report(models=done, shared=shared, dry_run=dry_run, noted=name, elsewhere=ELSEWHERE)
+    return Report(
+        models=done,
+        shared=shared,
+        dry_run=dry_run,
+        noted=name,
+        elsewhere=(*_unknown(platform, specs, note_keys), *ELSEWHERE),
+    )
+
+
+def _unknown(platform: PlatformView, specs: Sequence[ModelSpec], keys: Sequence[bytes]) -> tuple[str, ...]:
+    """That the audit log has erasures of which nobody can tell here whether they were this entity's."""
+    count = sum(noted_by_others(erasures_of(platform, spec.name), keys) for spec in specs)
+    if not count:
+        return ()
+    return (
+        f"{count:,} erasures were noted by a key that is not here, and versions that learned from their rows are not "
+        f"named: bring {platform.settings.trusted_keys.parent / KEY_FILE} back, or name that key with "
+        "--privacy-key-file",
+    )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pyarrow.fs import FileSelector
 
 from tidemill_learning.data_set.table_rows import ROWS_BEFORE
+from tidemill_operations.broken_writes import broken_off, take_broken_off
 from tidemill_operations.erase.database import OPEN, database
 from tidemill_operations.erase.files import LOG, redact, store_of
 from tidemill_operations.errors import NotPossible
@@ -37,8 +38,9 @@ class OldFiles:
 
 def old_files(platform: PlatformView, model: str, age: timedelta, *, apply: bool) -> OldFiles | None:
     """The files that were taken out of the table so long ago, at least a day, and those of that age that no commit
-    names; with `apply` they are taken from the store. No row goes: what compaction has put together stands in newer
-    files. All stay where a run or label time may read one. None where there is no table, or nothing of that age.
+    names or that were not written to their end; with `apply` they are taken from the store. No row goes: what
+    compaction has put together stands in newer files. All stay where a run or label time may read one. None where
+    there is no table, or nothing of that age.
 
     Raises NotPossible where the store is away, ConfigError without the database.
     """
@@ -48,9 +50,9 @@ def old_files(platform: PlatformView, model: str, age: timedelta, *, apply: bool
     uri, age = table_uri(platform.settings.tables, platform.settings.prefix, model), max(age, LEAST)
     try:
         table = DeltaTable(uri)
-        listed = _vacuum(table, age, dry_run=True)
+        listed, broken = _vacuum(table, age, dry_run=True), take_broken_off(uri, age) if apply else broken_off(uri, age)
         if not listed:
-            return None
+            return OldFiles(model, uri, len(broken)) if broken else None
         if readers := list(_readers(platform, model, table, listed, age)):
             return OldFiles(model, uri, len(listed), "; ".join(readers))
         if apply:
@@ -62,7 +64,7 @@ def old_files(platform: PlatformView, model: str, age: timedelta, *, apply: bool
         return None
     except (OSError, DeltaError) as error:
         raise NotPossible(f"the training table {uri} cannot be read or written: {error}") from error
-    return OldFiles(model, uri, len(listed))
+    return OldFiles(model, uri, len(listed) + len(broken))
 
 
 def _vacuum(table: DeltaTable, age: timedelta, *, dry_run: bool) -> set[str]:

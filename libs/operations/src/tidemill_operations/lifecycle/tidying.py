@@ -73,11 +73,19 @@ def tidy(
     for model in models:
         told(f"table of {model}")
         rows.append(_rows(platform, model, rules, apply=apply))
-        tables.append(old_files(platform, model, table_age, apply=apply))
+        tables.append(_files(platform, model, table_age, apply=apply))
     return Tidied(
         removals=tuple(found), rows=tuple(one for one in rows if one), tables=tuple(one for one in tables if one),
         applied=apply,
     )  # fmt: skip
+
+
+def _files(platform: PlatformView, model: str, age: timedelta, *, apply: bool) -> OldFiles | None:
+    found = old_files(platform, model, age, apply=False)
+    if not apply or found is None or found.kept:
+        return found
+    note_act(platform, "tidy", model, table=found.uri, files=found.files)
+    return old_files(platform, model, age, apply=True)
 
 
 def _rows(platform: PlatformView, model: str, rules: Rules, *, apply: bool) -> OldRows | None:

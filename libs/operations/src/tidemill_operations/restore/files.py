@@ -6,9 +6,9 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from tidemill.stores import write_bytes
+from tidemill.stores import is_unfinished
 from tidemill_operations.backup.document import TABLES, Damaged, Part, Stored
-from tidemill_operations.backup.places import below, files_below, reaching
+from tidemill_operations.backup.places import below, files_below, write
 from tidemill_operations.backup.sources import LOG, Told
 from tidemill_operations.backup.store import BackupStore, read_source
 
@@ -41,7 +41,7 @@ class FilesBack:
             else:
                 found.append(f"{self.root}/{path} is another file")
         if self._part.kind == TABLES:  # a table is all files of its folder; artifacts stand beside others
-            more = sorted(there.keys() - self._files.keys())
+            more = sorted(path for path in there.keys() - self._files.keys() if not is_unfinished(path))
             if more:
                 found.append(f"{self.root} has {len(more):,} files that the backup does not have, {more[0]} among them")
         return found
@@ -67,13 +67,8 @@ class FilesBack:
         """Write these at once: each waits for its store, or for the disk."""
         contents = [(below(self.root, file.path), self._store.content(file)) for file in files]
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for _ in pool.map(lambda one: _write(*one), contents):
+            for _ in pool.map(lambda one: write(*one), contents):
                 pass
 
     def _same(self, file: Stored) -> bool:
         return hashlib.sha256(read_source(below(self.root, file.path))).hexdigest() == file.sha256
-
-
-def _write(place: str, data: bytes) -> None:
-    with reaching(place):
-        write_bytes(place, data)

@@ -49,7 +49,8 @@ def is_loaded(there: dict[str, Document], document: Document) -> bool:
         found = there.get(table["name"])
         if found is None:
             return False
-        more = [row for row in table["rows"] if row not in found["rows"]]
+        there_already = set(map(tuple, found["rows"]))
+        more = any(tuple(row) not in there_already for row in table["rows"])
         if more or (table["name"] != AUDIT_LOG and len(found["rows"]) != len(table["rows"])):
             return False
     return True

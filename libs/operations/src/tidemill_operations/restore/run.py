@@ -19,6 +19,7 @@ from tidemill_operations.backup.records import KEPT, Place, Record
 from tidemill_operations.backup.sources import Told
 from tidemill_operations.backup.store import BackupStore
 from tidemill_operations.backup.take import DATABASE_FILE, PLACES_FILE, unknown_versions
+from tidemill_operations.erase.acts import Erasure, erasures_of
 from tidemill_operations.errors import NotPossible, WrongUse
 from tidemill_operations.references.reading import table_uri
 from tidemill_operations.restore import cluster, groups, load
@@ -45,6 +46,8 @@ class Restored:
     places: int = 0
     seconds: float = 0.0
     serving: tuple[Proved, ...] = ()
+    erased: tuple[tuple[str, Erasure], ...] = ()
+    """Erasures that the audit log knows and that came after the backup, each with its model: of these rows are back."""
 
 
 @dataclass(slots=True)
@@ -83,6 +86,7 @@ def restore(platform: PlatformView, store: BackupStore, backup: Backup, parts: C
         done.places = groups.commit(platform, _places(platform, backup, work))
         told("topics", 1, 1)
     done.serving = prove(platform, backup)
+    done.erased = _erased_since(platform, backup)
     done.seconds = time.monotonic() - began
     return done
 
@@ -144,6 +148,12 @@ def _places(platform: PlatformView, backup: Backup, work: _Work) -> list[Place]:
     name = platform.topics.name
     restored = {name(role): (were, present(platform, role)) for role, were in work.were.items()}
     return groups.places_now(work.places, backup.topics, now, restored)
+
+
+def _erased_since(platform: PlatformView, backup: Backup) -> tuple[tuple[str, Erasure], ...]:
+    """The audit log is the only part of a database that is kept where another is restored."""
+    found = [(model, one) for model in platform.models for one in erasures_of(platform, model)]
+    return tuple((model, one) for model, one in found if one.at_ms >= backup.begun_at)
 
 
 def _contents(store: BackupStore, backup: Backup, kind: str) -> dict[str, bytes]:

@@ -47,7 +47,7 @@ def erase(
     """
     from tidemill.rows.field_rules import read_privacy_key
     from tidemill_cli.rendering.erase.lines import lines_of
-    from tidemill_operations.erase.acts import note_key
+    from tidemill_operations.erase.acts import note_keys
     from tidemill_operations.erase.run import erase as run
     from tidemill_operations.reach import ensure_reachable
 
@@ -59,12 +59,13 @@ def erase(
         said.say(f"looking at {place}", err=True, dim=True)
 
     if not dry_run and not yes:
-        plan = run(platform, specs, entity, keys=keys, note_key=b"", dry_run=True, told=told)
+        known = note_keys(platform, keys, make=False)
+        plan = run(platform, specs, entity, keys=keys, note_keys=known, dry_run=True, told=told)
         for line in lines_of(plan):
             said.say(line)
         click.confirm("erase it? This cannot be undone", abort=True, err=True)
-    key = b"" if dry_run else note_key(platform, keys)
-    report = run(platform, specs, entity, keys=keys, note_key=key, dry_run=dry_run, told=told)
+    known = note_keys(platform, keys, make=not dry_run)
+    report = run(platform, specs, entity, keys=keys, note_keys=known, dry_run=dry_run, told=told)
     for line in lines_of(report):
         said.say(line)
     said.tell(report.facts())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from tidemill_operations.platform import PlatformView
 
 F = TypeVar("F", bound=Callable[..., Any])
+HEAL = (
+    "remove the objects that are named and take a backup here: what the platform still has is copied anew. As long as "
+    "they are there, the backups to come count on them"
+)
 
 
 def from_option(command: F) -> F:
@@ -77,42 +82,77 @@ def _back_up(platform: PlatformView, url: str, also: tuple[str, ...], expire: bo
     from tidemill_operations.reach import ensure_reachable
 
     ensure_reachable(platform.settings)
-    store, others = BackupStore(url), [BackupStore(other) for other in also]
+    store, others, failed = BackupStore(url), [BackupStore(other) for other in also], _Failures()
     with steps_bar() as told:
         made = take(platform, store, told)
-        for other in others:
-            copy(store, other, made, told)
     said.say(f"backup {made.name} at {store.url}: {_size(made.size)}, of which {_size(store.written)} were new")
-    for other in others:
-        said.say(f"and at {other.url}: {_size(other.written)} were new")
     for one in made.serving:
         said.say(f"  {one.model} version {one.version} serves, epoch {one.epoch}")
     for text in made.absent:
         click.echo(f"not in the backup, for it is not there: {text}", err=True)
-    gone = [_expire(place, Policy(), said) for place in (store, *others)] if expire else []
+    for other in others:
+        with failed.noted(f"it is not at {other.url}"), steps_bar() as told:
+            copy(store, other, made, told)
+            said.say(f"and at {other.url}: {_size(other.written)} were new")
+    gone = []
+    for place in (store, *others) if expire else ():
+        with failed.noted(f"nothing old went at {place.url}"):
+            gone.append(_expire(place, Policy(), said))
     said.tell(
         {
             **_row(made), "at": store.url, "also": [other.url for other in others], "new_bytes": store.written,
-            "absent": list(made.absent), "expired": [list(plan.expired) for plan in gone],
+            "absent": list(made.absent), "expired": [list(plan.expired) for plan in gone], "failed": failed.texts,
         }
     )  # fmt: skip
-    if made.absent:
+    if made.absent or failed.texts:
         raise SystemExit(1)
+
+
+class _Failures:
+    """What could not be done once the backup was made: said, and no reason to leave out what comes after it."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    @contextmanager
+    def noted(self, what: str) -> Iterator[None]:
+        from tidemill_operations.errors import NotPossible
+
+        try:
+            yield
+        except NotPossible as error:
+            self.texts.append(f"{what}: {error}")
+            click.echo(self.texts[-1], err=True)
 
 
 @backup.command("list")
 @from_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_(url: str, as_json: bool) -> None:
-    """Whole backups, oldest first."""
+    """Whole backups, oldest first. Exit code 1 names each whose description is damaged."""
+    from tidemill_operations.backup.document import Damaged
+    from tidemill_operations.backup.store import BackupStore
+
+    rows, damaged = [], []
+    with shown_errors():
+        store = BackupStore(url)
+        for name in store.names():
+            try:
+                rows.append(_row(store.read(name)))
+            except Damaged as error:
+                damaged.append(str(error))
+    _show(rows, as_json)
+    for text in damaged:
+        click.echo(text, err=True)
+    if damaged:
+        raise SystemExit(1)
+
+
+def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
     from rich.table import Table
 
     from tidemill_cli.rendering.terminal import console
-    from tidemill_operations.backup.store import BackupStore
 
-    with shown_errors():
-        store = BackupStore(url)
-        rows = [_row(store.read(name)) for name in store.names()]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
@@ -141,6 +181,7 @@ def verify(url: str, name: str | None, said: Output) -> None:
         click.echo(problem, err=True)
     said.tell({"backup": found.name, "whole": not problems, "problems": problems})
     if problems:
+        click.echo(HEAL, err=True)
         raise SystemExit(1)
     said.say(f"backup {found.name} is whole: {sum(part.files for part in found.parts):,} files, {_size(found.size)}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -62,9 +63,19 @@ def _tell(done: Restored, said: Output) -> None:
             click.echo(f"{what} cannot serve here: {one.problem}", err=True)
         else:
             said.say(f"{what}: verified, and answers its golden rows")
+    begun = datetime.fromtimestamp(done.backup.begun_at / 1_000, UTC).isoformat(timespec="seconds")
+    known = dict.fromkeys((model, one.noted_as, one.day) for model, one in done.erased)
+    click.echo(
+        f"whoever was erased after {begun} is back as far as this backup has them: run `tidemill erase` again for each "
+        "before anybody else reads it",
+        err=True,
+    )
+    for model, noted_as, day in known:
+        click.echo(f"  the audit log here has {model}, {noted_as}, on {day}", err=True)
     said.tell(
         {
             "backup": done.backup.name,
+            "erased_since": [{"model": model, "entity": name, "day": day} for model, name, day in known],
             "seconds": round(done.seconds, 3),
             "files": done.files,
             "bytes": done.bytes,
