@@ -48,7 +48,7 @@ def write(url: str, data: bytes) -> None:
         try:
             write_bytes(url, data)
         except FileNotFoundError as error:
-            raise NotPossible(f"{url} does not take anything: {error.strerror or error}") from error
+            raise NotPossible(f"{error.strerror or error}: is that bucket or folder there?") from error
 
 
 def files_below(url: str) -> dict[str, Found]:
