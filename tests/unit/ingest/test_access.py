@@ -140,6 +140,12 @@ def test_every_other_path_is_closed(client: TestClient, path: str) -> None:
     assert client.post(path, json={}, follow_redirects=False).status_code == 401
 
 
+def test_nobody_is_led_elsewhere_by_a_slash_too_many(client: TestClient, keys: dict[Scope, str]) -> None:
+    """Behind a gateway that ends TLS a redirect would lead to http, and the key with it."""
+    answer = client.post(f"{EVENTS}/", json={}, headers={"X-API-Key": keys[Scope.ADMIN]}, follow_redirects=False)
+    assert answer.status_code == 404 and "location" not in answer.headers
+
+
 def test_a_page_of_an_origin_that_is_named_may_ask_and_another_may_not(client: TestClient) -> None:
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
     allowed = client.options(EVENTS, headers={"Origin": PAGE, **asked})

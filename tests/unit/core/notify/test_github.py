@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.receivers import IssueTracker, Reply, web_receiver
+from tests.support.receivers import IssueTracker, Received, Reply, web_receiver
 from tests.unit.core.notify.notices import notice
 from tidemill.notify.delivery import NotDelivered
 from tidemill.notify.github import GitHubChannel
@@ -80,3 +80,15 @@ def test_a_label_that_github_left_out_is_told(tracker: IssueTracker, caplog: pyt
     with web_receiver(lambda request: Reply(200, [] if request.method == "GET" else {"number": 4})) as server:
         GitHubChannel(server.url, "owner/name", TOKEN, 5).send(notice())
     assert "issue 4 has no label 'tidemill'" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "body", [{}, "x", 5, None, ["x"], [{"body": 5}], [{"number": "1"}], {"message": "Not Found"}, "[" * 100_000]
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_answers_in_another_form_than_github_has_taken_no_notice(body: object, method: str) -> None:
+    def answering(request: Received) -> Reply:
+        return Reply(200, body if request.method == method else [])
+
+    with web_receiver(answering) as server, pytest.raises(NotDelivered, match="is TIDEMILL_NOTIFY_GITHUB_URL"):
+        GitHubChannel(server.url, "owner/name", TOKEN, 5).send(notice())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import email
 import email.policy
 import socket
@@ -134,3 +135,28 @@ def test_a_server_that_offers_no_tls_or_is_away_gets_no_password() -> None:
     with pytest.raises(NotDelivered, match="refused"):
         channel(port, tls="starttls", user="us", password=PASSWORD).send(notice())
     assert post.mails == []
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")  # which it is not told of
+def test_a_login_that_cannot_be_sent_fails_the_notice_and_shows_none_of_it() -> None:
+    options: dict[str, Any] = {"authenticator": only_ours, "auth_require_tls": False}
+    with mail_server(Post(), **options) as port, pytest.raises(NotDelivered, match="take ASCII") as caught:
+        channel(port, user="us", password="geh\u00e4im of mail").send(notice())
+    assert "\u00e4" not in str(caught.value) and "geh" not in str(caught.value)
+
+
+@pytest.mark.parametrize("said", ["AUTH PLAIN {plain}", "no: {password}", "{in_base64}", "{padding} {in_base64}"])
+def test_a_mail_server_that_gives_a_login_back_is_not_repeated(said: str) -> None:
+    secret = PASSWORD.encode()
+    words = said.format(
+        plain=base64.b64encode(b"\0us\0" + secret).decode(), password=PASSWORD,
+        in_base64=base64.b64encode(secret).decode(), padding="x" * 285,
+    )  # fmt: skip
+    options: dict[str, Any] = {"authenticator": only_ours, "auth_require_tls": False}
+    with (
+        mail_server(Post(f"554 {words}"), **options) as port,
+        pytest.raises(NotDelivered, match=r"554 .*\*\*\*") as caught,
+    ):
+        channel(port, user="us", password=PASSWORD).send(notice())
+    for form in (PASSWORD, base64.b64encode(secret).decode(), base64.b64encode(b"\0us\0" + secret).decode()):
+        assert form[:8] not in str(caught.value)

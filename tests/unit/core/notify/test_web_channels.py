@@ -54,7 +54,7 @@ def test_slack_gets_a_text_in_which_nobody_is_mentioned() -> None:
     (got,) = hook.messages
     lines = got["text"].splitlines()
     assert lines[0] == "*tide: &lt;!channel&gt; what?*"
-    assert lines[1:] == ["a &amp; b &lt;@U123&gt;", "statistic 0.31", "status: https://s.example/tide"]
+    assert lines[1:] == ["a &amp; b &lt;@\u200bU123&gt;", "statistic 0.31", "status: https://s.example/tide"]
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -145,3 +145,40 @@ def test_no_secret_is_logged_at_any_level_or_shown_where_the_server_gives_it_bac
             channel.send(notice())
         assert str(caught.value) == 'HTTP 403: "*** ***"' and SECRET not in repr(channel)
     assert "S3CRET" not in caplog.text and SECRET not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("/services/T0/B0/S3CRET-of-slack", "Cannot POST /services/T0/B0/S3CRET-of-slack"),
+        ("/services/T0/B0/S3CRET-of-slack", r"\/services\/T0\/B0\/S3CRET-of-slack is gone"),
+        ("/services/T0/B0/S3CRET-of-slack", "no hook S3CRET-of-slack"),
+        ("/hook?token=S3CRET-of-hook&x=1", "no route /hook?token=S3CRET-of-hook&amp;x=1"),
+        ("/hook?token=S3CRET%2Bof%2Bhook", "token S3CRET+of+hook"),
+        ("/services/S3CRET-of-slack", f"{'x' * 190} /services/S3CRET-of-slack"),
+        ("/services/S3CRET-of-slack", f"{'x' * 790} /services/S3CRET-of-slack"),
+    ],
+)  # fmt: skip
+def test_a_server_that_tells_the_path_it_was_asked_for_gives_no_secret_of_it_away(address: str, shown: str) -> None:
+    with web_receiver(lambda _: Reply(404, shown)) as hook:
+        for channel in (SlackChannel(f"{hook.url}{address}", 5), WebhookChannel(f"{hook.url}{address}", SECRET, 5)):
+            with pytest.raises(NotDelivered, match="HTTP 404") as caught:
+                channel.send(notice())
+            assert "S3" not in str(caught.value)
+
+
+def test_half_a_secret_is_hidden_too_where_an_answer_is_cut() -> None:
+    with web_receiver(lambda _: Reply(403, f"{'x' * 185} {SECRET}")) as hook, pytest.raises(NotDelivered) as caught:
+        WebhookChannel(hook.url, SECRET, 5).send(notice())
+    assert SECRET[:6] not in str(caught.value) and str(caught.value).endswith(f'{"x" * 185} ***"')
+
+
+def test_what_takes_slacks_messages_and_mentions_by_an_at_alone_mentions_nobody_and_makes_no_link() -> None:
+    links = {"status": "https://s.example/@tide"}
+    with web_receiver() as hook:
+        SlackChannel(hook.url, 5).send(
+            notice(title="new: @everyone", text="@here, [approve](https://evil.example)", links=links)
+        )
+    title, text, *_, link = hook.messages[0]["text"].splitlines()
+    assert title == "*new: @\u200beveryone*" and text == "@\u200bhere, [approve]\u200b(https://evil.example)"
+    assert link == "status: https://s.example/@tide", "an operator's address is left whole"

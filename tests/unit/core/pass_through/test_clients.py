@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.certificates import make_certificates
+from tests.support.receivers import Reply, web_receiver
 from tidemill.errors import ConfigError, RetryLater
 from tidemill.kafka.pass_through import ClientSettings
 from tidemill.kafka.pass_through.aio import aiokafka_config
@@ -166,3 +167,25 @@ def test_an_endpoint_that_gives_no_token_is_asked_again_later_whatever_it_says(a
         with pytest.raises(RetryLater, match="gives no token"):
             fetch()
         thread.join(10)
+
+
+def by_credentials(url: str) -> ClientSettings:
+    return ClientSettings(
+        {
+            "sasl.mechanism": "OAUTHBEARER",
+            "sasl.oauthbearer.method": "oidc",
+            "sasl.oauthbearer.client.id": "us",
+            "sasl.oauthbearer.client.secret": "S3CRET",
+            "sasl.oauthbearer.token.endpoint.url": url,
+        }
+    )
+
+
+def test_a_clients_secret_goes_to_the_token_endpoint_alone() -> None:
+    with web_receiver() as elsewhere, web_receiver() as endpoint:
+        endpoint.answering = lambda _: Reply(302, headers={"location": f"{elsewhere.url}/stolen"})
+        fetch = fetcher(by_credentials(endpoint.url))
+        assert fetch is not None
+        with pytest.raises(ConfigError, match="status 302"):
+            fetch()
+        assert endpoint.received[0].headers["Authorization"].startswith("Basic ") and elsewhere.received == []

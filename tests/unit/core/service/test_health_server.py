@@ -52,6 +52,14 @@ def test_hundreds_of_silent_connections_shut_nobody_out_and_take_no_more_threads
         assert asked(server).startswith(b"HTTP/1.0 200")
 
 
+@pytest.mark.parametrize("sent", [b"GARBAGE\r\n\r\n", b"GET /health/live\r\n\r\n", b"POST / HTTP/1.1\r\n\r\n"])
+def test_every_answer_has_a_head_and_none_says_which_python_gives_it(server: HealthServer, sent: bytes) -> None:
+    with connected(server) as client:
+        client.sendall(sent)
+        answer = b"".join(iter(lambda: client.recv(65_536), b""))
+    assert answer.startswith(b"HTTP/1.0 ") and b"\r\nServer: tidemill\r\n" in answer and b"Python" not in answer
+
+
 def test_a_head_that_trickles_in_is_cut_off_though_it_never_pauses(server: HealthServer) -> None:
     began = time.monotonic()
     with connected(server) as client:

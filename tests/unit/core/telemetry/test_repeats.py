@@ -37,3 +37,10 @@ def test_what_is_remembered_is_bounded() -> None:
     filtered = Repeats(("aiokafka",), lambda: 100.0)
     assert all(filtered.filter(record("aiokafka", f"text {number} %s")) for number in range(3_000))
     assert filtered.filter(record("aiokafka", "text 0 %s"))
+
+
+def test_what_anybody_can_cause_is_remarked_once_and_a_defect_each_time() -> None:
+    filtered = Repeats(("uvicorn",), lambda: 100.0, below=logging.ERROR)
+    warned = logging.makeLogRecord({"name": "uvicorn.error", "levelno": logging.WARNING, "msg": "Invalid HTTP request"})
+    assert [filtered.filter(warned) for _ in range(3)] == [True, False, False]
+    assert all(filtered.filter(record("uvicorn.error", "Exception in ASGI application")) for _ in range(3))

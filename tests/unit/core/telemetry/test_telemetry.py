@@ -163,6 +163,15 @@ def test_a_log_line_is_one_object_with_trace_model_version_and_extras() -> None:
     assert line["ts"].endswith("+00:00")
 
 
+@pytest.mark.parametrize("character", ["\x1b", "\x7f", "\x85", "\x9b", "\u2028", "\u202e", "\u2066", "\ud800"])
+def test_what_a_line_says_steers_no_terminal_and_ends_no_line(character: str) -> None:
+    said = f"a{character}b"
+    text = JsonFormatter("stream").format(logging.makeLogRecord({"msg": said, "event_id": said, "ä": "ü"}))
+    assert character not in text and len(text.encode().splitlines()) == len(text.splitlines()) == 1
+    line = json.loads(text)
+    assert line["message"] == line["event_id"] == said and '"ä": "ü"' in text
+
+
 def test_logging_goes_to_a_file_where_one_is_given(tmp_path: Path) -> None:
     root = logging.getLogger()
     before, level = list(root.handlers), root.level

@@ -246,6 +246,9 @@ def test_who_asks_on_this_machine_believes_the_very_certificate_of_the_file_and_
         url = f"{server.address}/health/live"
         assert fetch(url, served.certificate) == (200, b'{"status": "ok", "reasons": {}}')
         assert fetch(url, served.certificate, most=9) == (200, b'{"status"')
+        with_words = served.certificate.with_name("words.pem")
+        with_words.write_bytes("friendlyName: Müller\n".encode() + served.certificate.read_bytes())
+        assert fetch(url, with_words) == (200, b'{"status": "ok", "reasons": {}}'), "as the server itself takes it"
         assert fetch(url, other.certificate) == fetch(url) == NOTHING
         assert fetch(url, other.key) == fetch(url, other.key.with_name("none")) == NOTHING
         monkeypatch.setenv("TIDEMILL_PORT", str(server.port))
@@ -265,7 +268,8 @@ def test_health_and_metrics_speak_tls_too(tls: ServerTls, authority: Authority) 
             answer = asked(server.port, authority, b"GET %b HTTP/1.0\r\nHost: localhost\r\n\r\n" % path.encode())
             assert answer.startswith(b"http/1.0 " + status)
             assert answer.count(HSTS) == 1
-        assert HSTS in asked(server.port, authority, b"POST / HTTP/1.0\r\n\r\n")
+        for refused in (b"POST / HTTP/1.0\r\n\r\n", b"GARBAGE\r\n\r\n", b"GET /x\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"):
+            assert HSTS in asked(server.port, authority, refused)
         for sent in (b"", b"\x16\x03\x01\x02", b"GET / HTTP/1.0\r\n\r\n"):
             with socket.create_connection(("127.0.0.1", server.port), timeout=20) as slow, suppress(ConnectionError):
                 slow.sendall(sent)

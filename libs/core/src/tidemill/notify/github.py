@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from typing import Any
+from typing import Any, TypeVar
 
 from tidemill.notify.delivery import NotDelivered
 from tidemill.notify.http import Http
@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 
 LABEL = "tidemill"
 PAGE, MOST_PAGES = 100, 20
+T = TypeVar("T")
+_NO_GITHUB = "is TIDEMILL_NOTIFY_GITHUB_URL GitHub's API?"
 _BACKTICKS = re.compile("`+")
 
 
@@ -39,13 +41,16 @@ class GitHubChannel:
         mark = f"<!-- tidemill {self._platform}/{notice.model}/{notice.kind} -->"
         number = self._open_issue(mark)
         if number is not None:
-            self._ask("POST", f"/{number}/comments", {"body": f"**{_inline(notice.title)}**\n\n{_body(notice)}"})
+            text = f"**{_inline(notice.title)}**\n\n{_body(notice)}"
+            self._asked(dict, "POST", f"/{number}/comments", {"body": text})
             return f"comment on issue {number}"
         title = limited(one_line(f"{notice.model}: {notice.kind.replace('_', ' ')}"), TITLE)
         text = f"{mark}\n**{_inline(notice.title)}**\n\n{_body(notice)}\n\nWhat follows of this kind becomes a comment \
 until this issue is closed."
-        made = self._ask("POST", "", {"title": title, "body": text, "labels": [LABEL]})
-        if not any(label.get("name") == LABEL for label in made.get("labels", ())):
+        made = self._asked(dict, "POST", "", {"title": title, "body": text, "labels": [LABEL]})
+        if not isinstance(made.get("number"), int):
+            raise NotDelivered(f"no issue was made: {_NO_GITHUB}")
+        if not any(isinstance(label, dict) and label.get("name") == LABEL for label in made.get("labels") or ()):
             _log.warning(
                 "issue %s has no label %r, by which it would be found again: the next notice opens another one. "
                 "Give the token's owner the right to set labels", made.get("number"), LABEL,
@@ -58,23 +63,27 @@ until this issue is closed."
 
     def _open_issue(self, mark: str) -> int | None:
         for page in range(1, MOST_PAGES + 1):
-            found = self._ask("GET", "", None, state="open", labels=LABEL, per_page=PAGE, page=page)
+            found = self._asked(list, "GET", "", None, state="open", labels=LABEL, per_page=PAGE, page=page)
             for issue in found:
+                if not isinstance(issue, dict) or not isinstance(issue.get("number"), int):
+                    raise NotDelivered(f"no list of issues: {_NO_GITHUB}")
                 if "pull_request" not in issue and str(issue.get("body") or "").startswith(mark):
                     return int(issue["number"])
             if len(found) < PAGE:
                 return None
         raise NotDelivered(f"more than {PAGE * MOST_PAGES} issues with the label {LABEL!r} are open: close some")
 
-    def _ask(self, method: str, path: str, datum: dict[str, Any] | None, **query: Any) -> Any:
+    def _asked(self, form: type[T], method: str, path: str, datum: dict[str, Any] | None, **query: Any) -> T:
+        """What it answers, in JSON of this form. Raises NotDelivered for any other."""
         body = None if datum is None else json.dumps(datum).encode()
         answer = self._http.ask(method, self._issues + path, self._headers, body, **query)
         try:
-            return json.loads(answer.body)
-        except ValueError:
-            raise NotDelivered(
-                f"HTTP {answer.status}, but no JSON: is TIDEMILL_NOTIFY_GITHUB_URL GitHub's API?"
-            ) from None
+            found = json.loads(answer.body)
+        except (ValueError, RecursionError):
+            raise NotDelivered(f"HTTP {answer.status}, but no JSON: {_NO_GITHUB}") from None
+        if not isinstance(found, form):
+            raise NotDelivered(f"HTTP {answer.status}, but another JSON than GitHub's: {_NO_GITHUB}")
+        return found
 
 
 def _body(notice: Notice) -> str:

@@ -85,13 +85,13 @@ class Http:
         return bytes(found)
 
     def _refusal(self, answer: Answer) -> NotDelivered:
-        said = one_line(answer.body[: 4 * SAID].decode(errors="replace"))[:SAID]
+        said = one_line(self._clean(answer.body.decode(errors="replace")))[:SAID]
         status = answer.status
         if 300 <= status < 400:
             return NotDelivered(
                 f"HTTP {status}: it points elsewhere, and redirects are not followed: set the final address"
             )
-        reason = self._clean(f"HTTP {status}: {said}" if said else f"HTTP {status}")
+        reason = f"HTTP {status}: {said}" if said else f"HTTP {status}"
         wait = retry_after(answer.headers, self._now()) if status not in OF_NOTICE else None
         return NotDelivered(reason, retry_after_s=wait, of_notice=status in OF_NOTICE)
 

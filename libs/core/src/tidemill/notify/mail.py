@@ -40,7 +40,10 @@ class MailChannel:
                 refused = server.send_message(self._mail(notice))
         except smtplib.SMTPDataError as error:
             raise NotDelivered(self._clean(error), of_notice=error.smtp_code >= 500) from None
-        except (smtplib.SMTPException, OSError) as error:
+        except UnicodeError:  # its words would show a character of the password
+            wrong = "the login, its password or an address has a character that this server is not sent: take ASCII"
+            raise NotDelivered(f"{wrong} (the value is not shown)") from None
+        except (smtplib.SMTPException, OSError, ValueError) as error:
             raise NotDelivered(self._clean(error)) from None
         told = f"taken by {self.host}"
         return f"{told}, but not for {', '.join(sorted(refused))}" if refused else told
@@ -78,7 +81,8 @@ class MailChannel:
         return mail
 
     def _clean(self, error: Exception) -> str:
-        return scrubbed(f"{type(error).__name__}: {one_line(_words(error))[:300]}", filter(None, (self.password,)))
+        secrets = (self.password, f"\0{self.user}\0{self.password}") if self.password else ()
+        return f"{type(error).__name__}: {one_line(scrubbed(_words(error), secrets))[:300]}"
 
 
 def _words(error: Exception) -> str:

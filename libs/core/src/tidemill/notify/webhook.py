@@ -34,7 +34,9 @@ class WebhookChannel:
 
 
 class SlackChannel:
-    """Each notice as a text of Slack's own form. Nothing in it mentions anybody: what begins a mention is escaped."""
+    """Each notice as a text of Slack's own form. Nothing in it mentions anybody or leads elsewhere: Slack mentions by
+    what stands in <>, others that take the same by @ alone, and make a link of Markdown's.
+    """
 
     def __init__(self, url: str, timeout_s: float) -> None:
         self._url = url
@@ -51,9 +53,15 @@ class SlackChannel:
 
 
 def slack_text(notice: Notice) -> str:
-    """Title in bold, then the lines; &, < and > as Slack wants them."""
-    title = _escaped(limited(one_line(notice.title), TITLE)).replace("*", "∗")
-    return f"*{title}*\n{_escaped(notice.plain())}"
+    """Title in bold, then the lines; &, < and > as Slack wants them. Links are the operator's and stay as they are."""
+    title = _plain(limited(one_line(notice.title), TITLE)).replace("*", "∗")
+    links = (f"{name}: {_escaped(address)}" for name, address in notice.links.items())
+    return "\n".join([f"*{title}*", _plain(notice.lines()), *links])
+
+
+def _plain(text: str) -> str:
+    """With a zero-width space where a mention or a link would begin."""
+    return _escaped(text).replace("@", "@\u200b").replace("](", "]\u200b(")
 
 
 def _escaped(text: str) -> str:

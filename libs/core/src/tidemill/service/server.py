@@ -208,6 +208,12 @@ def _handler(health: Health, registry: CollectorRegistry, door: Door) -> type[Ba
     visitors, tls, one_at_a_time = door.visitors(), door.tls, threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
+        default_request_version = "HTTP/1.0"  # of a request that names none, or is none: its answer has a head as well
+
+        def version_string(self) -> str:
+            """Not which Python this is: anybody who reaches the port would know."""
+            return "tidemill"
+
         def do_GET(self) -> None:
             headers = [
                 (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()

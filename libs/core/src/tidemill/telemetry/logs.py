@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -23,6 +24,9 @@ model_version: ContextVar[str | None] = ContextVar("model_version", default=None
 KAFKA_LOGGERS = ("aiokafka", "kafka", "faust", "mode")
 """Loggers of clients that say a dozen times a second that a broker is away."""
 
+WEB_LOGGERS = ("uvicorn",)
+"""It warns of what is no request: whoever reaches a port could fill the disk. A defect has its line each time."""
+
 PAYLOAD_LOGGERS: Mapping[str, int] = {
     **dict.fromkeys(KAFKA_LOGGERS, logging.INFO),  # whole requests, with the records in them
     **dict.fromkeys(("botocore", "aiobotocore", "boto3", "s3fs", "fsspec"), logging.INFO),  # bodies and signatures
@@ -36,6 +40,12 @@ level is asked for: what a person sent does not stand in a log.
 """
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+_STEERING = re.compile("[\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
+"""What JSON leaves as it is, though it steers a terminal (C1 controls, directions of writing), ends a line for some
+readers, or is no UTF-8: a value of a request or a record may hold it, and the log is read by people.
+"""
 
 
 class JsonFormatter(logging.Formatter):
@@ -60,7 +70,13 @@ class JsonFormatter(logging.Formatter):
         line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return without_store_keys(json.dumps(line, default=str, ensure_ascii=False))
+        text = json.dumps(line, default=str, ensure_ascii=False)
+        return without_store_keys(_STEERING.sub(_escaped, text))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """As JSON writes it, so that whoever reads the line has the same text."""
+    return f"\\u{ord(found[0]):04x}"
 
 
 def configure_logging(service: str, level: str = "INFO", file: Path | None = None) -> None:
@@ -73,6 +89,7 @@ def configure_logging(service: str, level: str = "INFO", file: Path | None = Non
     handler = logging.FileHandler(file, encoding="utf-8") if file is not None else logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(service))
     handler.addFilter(Repeats(KAFKA_LOGGERS))
+    handler.addFilter(Repeats(WEB_LOGGERS, below=logging.ERROR))
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for name, least in PAYLOAD_LOGGERS.items():
         logging.getLogger(name).setLevel(max(least, logging.getLogger().level))

@@ -15,18 +15,24 @@ _MOST_KNOWN = 1_000
 
 class Repeats(logging.Filter):
     """Lets each remark (logger, level, text before its values are put in) of `loggers` through once in `EVERY_S`; the
-    next one that passes has `repeated`, how many were left out since. What others log always passes. Thread-safe.
+    next one that passes has `repeated`, how many were left out since. What others log, and what is not `below` a level,
+    always passes. Thread-safe.
     """
 
-    def __init__(self, loggers: Collection[str], monotonic_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        loggers: Collection[str],
+        monotonic_s: Callable[[], float] = time.monotonic,
+        below: int = logging.CRITICAL + 1,
+    ) -> None:
         super().__init__()
-        self._loggers, self._now = frozenset(loggers), monotonic_s
+        self._loggers, self._now, self._below = frozenset(loggers), monotonic_s, below
         self._known: dict[tuple[str, int, str], tuple[float, int]] = {}
         self._lock = threading.Lock()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether it passes."""
-        if record.name.partition(".")[0] not in self._loggers:
+        if record.name.partition(".")[0] not in self._loggers or record.levelno >= self._below:
             return True
         key, now = (record.name, record.levelno, str(record.msg)), self._now()
         with self._lock:

@@ -15,10 +15,14 @@ from tidemill.access.middleware import Guarded, ModelOf, Render, ScopeOf, Visite
 from tidemill.web.pages import PAGES
 from tidemill.web.visitors import Visitors
 
-__all__ = ["NO_TELEMETRY", "access_layers", "needing"]
+__all__ = ["NO_TELEMETRY", "REDIRECT_SLASHES", "access_layers", "needing"]
 
 NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False}
 """FastAPI's own spans and metrics would stand beside ours: three more spans a request, health checks too."""
+REDIRECT_SLASHES: Final = False
+"""A path with a / too many is 404. A redirect would name the scheme and the host that a gateway asks us by: a client of
+https that follows it sends its key in the clear.
+"""
 _OPEN: Final = frozenset({"/health/live", "/health/ready", "/metrics", "/openapi.json"}) | PAGES
 _ASKED: Final = ("Authorization", "Content-Type", "X-API-Key", "X-Request-ID", "traceparent")
 _TOLD: Final = ("Retry-After", "X-Request-ID")

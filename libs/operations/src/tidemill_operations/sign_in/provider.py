@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import urllib.error
 import urllib.parse
@@ -88,9 +89,9 @@ def _json(request: urllib.request.Request, what: str) -> dict[str, Any]:
     except urllib.error.HTTPError as error:
         with error:
             raise _refusal(error, what) from None
-    except OSError as error:
-        raise RetryLater(f"{what} ({request.full_url}) does not answer: {error}") from error
-    except ValueError as error:
+    except (OSError, http.client.HTTPException) as error:
+        raise RetryLater(f"{what} ({request.full_url}) does not answer: {error or type(error).__name__}") from error
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{what} ({request.full_url}) answers no JSON") from error
     if not isinstance(found, dict):
         raise ConfigError(f"{what} ({request.full_url}) answers no JSON object")
@@ -104,6 +105,6 @@ def _refusal(error: urllib.error.HTTPError, what: str) -> Exception:
     try:
         told = json.loads(error.read(_MOST_BYTES))
         reason = " ".join(str(told[name]) for name in ("error", "error_description") if told.get(name))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OSError, http.client.HTTPException):
         reason = ""
     return Refused(f"{what} refuses ({error.code}){': ' if reason else ''}{reason[:200]}")

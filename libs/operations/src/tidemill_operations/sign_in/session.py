@@ -23,6 +23,7 @@ __all__ = ["Person", "Session", "forget", "kept_in", "session", "sign_in"]
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")
 _LEEWAY_S = 30
 _EARLY_S = 60
+_LONGEST_S = 10 * 366 * 86_400
 _LONGEST = 255  # of a subject: OpenID Connect Core 1.0, 2
 _AGAIN = "sign in: `tidemill login`"
 
@@ -104,7 +105,7 @@ def _session(provider: Provider, client: Client, answer: dict[str, Any], before:
     if not isinstance(access, str) or (before is None and not isinstance(id_token, str)):
         raise ConfigError("the provider's answer has no tokens: is openid among the client's scopes there?")
     lasts = answer.get("expires_in")
-    expires = time.time() + (float(lasts) if isinstance(lasts, int | float) else 300.0)
+    expires = time.time() + (float(min(lasts, _LONGEST_S)) if isinstance(lasts, int | float) else 300.0)
     refresh = str(answer.get("refresh_token") or "")
     new = Session(provider.issuer, client.client_id, str(id_token), access, refresh, expires)
     if before is None:
@@ -133,17 +134,19 @@ def _renewed(provider: Provider, client: Client, found: Session) -> Session:
 
 def _proved(provider: Provider, found: Session, nonce: str | None = None, *, late: bool = False) -> Person:
     """By OpenID Connect Core 1.0, 3.1.3.7. `late`: an id token whose time is over still says who it was."""
+    told = provider.keys()
     try:
         header = jwt.get_unverified_header(found.id_token)
-        keys = jwt.PyJWKSet.from_dict(provider.keys())
+        keys = jwt.PyJWKSet.from_dict(told)
         key = next((one for one in keys.keys if one.key_id == header.get("kid")), keys.keys[0])
         claims = jwt.decode(
             found.id_token, key.key, algorithms=[name for name in _ALGORITHMS if name == header["alg"]],
             audience=found.client_id, issuer=found.issuer, leeway=_LEEWAY_S,
             options={"require": ["exp", "iat", "aud", "iss", "sub"], "verify_exp": not late},
         )  # fmt: skip
-    except jwt.PyJWTError as error:
-        raise ConfigError(f"the id token does not prove who signed in ({error}): {_AGAIN}") from error
+    except Exception as error:  # a parser of what came: whatever it raises, nobody is proven
+        reason = str(error) if isinstance(error, jwt.PyJWTError) else type(error).__name__
+        raise ConfigError(f"the id token does not prove who signed in ({reason}): {_AGAIN}") from error
     if nonce is not None and claims.get("nonce") != nonce:
         raise ConfigError("the id token is of another sign-in (its nonce differs): run `tidemill login` again")
     if isinstance(claims["aud"], list) and len(claims["aud"]) > 1 and claims.get("azp") != found.client_id:
@@ -171,7 +174,7 @@ def _end(id_token: str) -> float:
     try:
         claims = jwt.decode(id_token, options={"verify_signature": False})
         return float(claims["exp"])
-    except (jwt.PyJWTError, KeyError, TypeError, ValueError):
+    except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
         return 0.0
 
 

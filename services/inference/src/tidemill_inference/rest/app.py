@@ -16,7 +16,7 @@ from tidemill.access.log.lines import AccessLog
 from tidemill.access.paths import Templates
 from tidemill.service import Health, Report
 from tidemill.web.instrument import Instrument
-from tidemill.web.layers import NO_TELEMETRY, access_layers, needing
+from tidemill.web.layers import NO_TELEMETRY, REDIRECT_SLASHES, access_layers, needing
 from tidemill.web.metrics import exposition
 from tidemill.web.pages import DocsPages
 from tidemill.web.visitors import Visitors
@@ -54,7 +54,9 @@ def create_app(
     """The application. `gate`: who is let in, None where access is off. `visitors`: by which names and from which
     pages, None for any. `access_log`: None where nobody asks for one.
     """
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, telemetry=NO_TELEMETRY)
+    app = FastAPI(
+        openapi_url=None, docs_url=None, redoc_url=None, telemetry=NO_TELEMETRY, redirect_slashes=REDIRECT_SLASHES
+    )
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(HTTPException, answer_http_exception)
     app.add_exception_handler(Exception, answer_defect)

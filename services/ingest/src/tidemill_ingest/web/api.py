@@ -21,7 +21,7 @@ from tidemill.access.paths import Templates
 from tidemill.service import Report
 from tidemill.web.content import JSON, BodyTooLarge, known_type, read_bounded
 from tidemill.web.instrument import Instrument
-from tidemill.web.layers import NO_TELEMETRY, access_layers, needing
+from tidemill.web.layers import NO_TELEMETRY, REDIRECT_SLASHES, access_layers, needing
 from tidemill.web.metrics import exposition
 from tidemill.web.pages import DocsPages
 from tidemill.web.visitors import Visitors
@@ -77,6 +77,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         telemetry=NO_TELEMETRY,
+        redirect_slashes=REDIRECT_SLASHES,
     )
     app.add_middleware(DocsPages, title="Tidemill ingest")
     scope_of, templates = needing(Scope.INGEST), Templates(app.routes)

@@ -132,7 +132,7 @@ def test_no_other_spelling_of_a_path_gets_round_it(world: World, path: str) -> N
     data = request_of(ONE, f"X-API-Key: {world.narrow}", JSON, path=path)
     for way in (world.lean, world.whole):
         ((line, _, body),) = exchange(way, data)
-        assert line.split()[1] in (b"307", b"403", b"404"), (path, body)
+        assert line.split()[1] in (b"403", b"404"), (path, body)
         assert b"prediction_id" not in body
 
 

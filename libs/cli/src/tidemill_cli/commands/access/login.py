@@ -51,7 +51,7 @@ def whoami(token: bool, said: Output) -> None:
     """Under which name your acts are noted.
 
     \b
-    curl -H "Authorization: Bearer $(tidemill whoami --token)" http://127.0.0.1:8080/v1/models
+    curl -H "Authorization: Bearer $(tidemill whoami --token)" http://127.0.0.1:8082/v1/models
     """
     from tidemill_operations.person import login_name
     from tidemill_operations.sign_in.session import session

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import os
 import ssl
@@ -13,6 +14,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from tidemill.errors import ConfigError, RetryLater
 from tidemill.kafka.pass_through.description import MSK_IAM, ClientSettings
@@ -81,8 +83,9 @@ def _client_credentials(settings: ClientSettings) -> Token:
     request = urllib.request.Request(url, urllib.parse.urlencode(form).encode(), headers)
     authority = get("https.ca.location")
     context = ssl.create_default_context(cafile=authority) if url.startswith("https:") else None
+    opener = urllib.request.build_opener(_NoRedirect, urllib.request.HTTPSHandler(context=context))
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S, context=context) as answer:
+        with opener.open(request, timeout=TIMEOUT_S) as answer:
             body = json.loads(answer.read(LONGEST_ANSWER))  # what is cut off there is no JSON
         return Token(str(body["access_token"]), time.time() + float(body.get("expires_in", 300)))
     except urllib.error.HTTPError as error:
@@ -93,9 +96,19 @@ def _client_credentials(settings: ClientSettings) -> Token:
                     "sasl.oauthbearer.client.id and client.secret"
                 ) from None
             raise RetryLater(f"the token endpoint {url} answered {error.code}") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        OSError, http.client.HTTPException, ValueError, KeyError, TypeError, AttributeError, RecursionError,
+        OverflowError,
+    ) as error:  # fmt: skip
         said = f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error)
         raise RetryLater(f"the token endpoint {url} gives no token: {said}") from None
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """The client's secret is sent to nobody but the address that was set."""
+
+    def redirect_request(self, *arguments: Any) -> None:
+        return None
 
 
 def _msk_iam(settings: ClientSettings) -> Token:

@@ -49,7 +49,7 @@ def trust_file(certificate: str | PathLike[str]) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname = False  # a loopback address, which few certificates name
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    text = Path(certificate).read_text(encoding="ascii")
+    text = Path(certificate).read_text(encoding="latin-1")  # around PEM there may be words, in whatever encoding
     begin = text.find("-----BEGIN CERTIFICATE-----")
     end = text.find(_END, begin)
     if begin < 0 or end < 0:
