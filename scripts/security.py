@@ -44,8 +44,9 @@ FOLLOWS: Final = {
     "drift_events": "People and their programs are alarmed for nothing. Nothing of the platform acts on it.",
     "model_performance": "People read a score that is not true.",
     "retrain_requests": (
-        "Trainings for nothing, one at a time: within `retrain.cooldown` and `at_most`, or one after the other "
-        "where a request says that a person asked. An import must be signed all the same."
+        "Trainings for nothing, one at a time: within `retrain.cooldown` and `at_most`, or where a request "
+        "says that a person asked `TIDEMILL_MANUAL_RUNS_A_DAY` (24) a day of each model; the refused ones stand in "
+        "the database and on `retrain-runs`. An import must be signed all the same."
     ),
     "retrain_runs": (
         "A signed version that is newer than those that served is released, or goes on trial, without the word of "
@@ -70,7 +71,8 @@ FOLLOWS: Final = {
         "The history is false, and with it what *release* takes for what serves and what a rollback goes back to."
     ),
     "drift_state": (
-        "Detectors begin from a false past, or *detect* cannot begin (its state is unpacked without a bound)."
+        "Detectors begin from a false past, or *detect* cannot begin (a state that is none, "
+        "or has more than 64 MiB unpacked, is refused)."
     ),
 }
 """What a hostile writer of a topic can bring about, by role. A topic without a sentence is a defect of this page."""
