@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
+from deltalake import DeltaTable
 
 from tests.unit.trainer.fixtures import CLEAN, LABELS, PARTS, SCHEMA, SPEC, events, labels
+from tidemill_learning.data_set.table_rows import KIND
 from tidemill_operations.erase.entity import Forms
 from tidemill_operations.erase.records import Wanted
-from tidemill_trainer.collect.training_table import TrainingTable
+from tidemill_trainer.collect.training_table import CHECKPOINT_EVERY, STATISTICS, TrainingTable
 
 HARBOUR = "Harbour-of-Saint-Malo"
 OURS = (2, 3, 11)
@@ -43,8 +45,13 @@ def _named(rows: pa.Table, numbers: Sequence[int], ours: Sequence[int]) -> pa.Ta
 
 
 def filled(folder: Path, commits: int = 4, rows: int = 4) -> TrainingTable:
-    """A table at <folder>/tide of a few commits of events and labels."""
-    table = TrainingTable((folder / "tide").as_uri(), SCHEMA, PARTS)
+    """A table at <folder>/tide of a few commits of events and labels. Its log tells the ranges of all columns, names
+    among them, as those of before do.
+    """
+    uri, told = (folder / "tide").as_uri(), {"delta.checkpointInterval": str(CHECKPOINT_EVERY)}
+    told |= dict.fromkeys(STATISTICS, ",".join(name for name in SCHEMA.names if name != KIND))
+    DeltaTable.create(uri, SCHEMA, partition_by=[KIND], configuration=told)
+    table = TrainingTable(uri, SCHEMA, PARTS)
     for k in range(commits):
         first = k * rows
         both = pa.concat_tables([harbour_events(first, rows), harbour_labels(first, rows)])

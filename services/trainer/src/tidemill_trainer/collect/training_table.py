@@ -195,8 +195,8 @@ class TrainingTable:
             self.reload()
 
     def _keep_statistics(self) -> None:
-        """For a table of before, too."""
-        if not STATISTICS.items() <= self._table.metadata().configuration.items():
+        """For a table of before, too, unless somebody has said of it what its log shall keep."""
+        if not STATISTICS.keys() <= self._table.metadata().configuration.keys():
             self._table.alter.set_table_properties(STATISTICS)
             self.reload()
 
