@@ -42,6 +42,7 @@ HOSTILE = [
     b'{"event_id": "a", "scheduled_at": 1' + b"0" * 5_000 + b"}",
     b'{"event_id": "a", "scheduled_at": NaN}',
     b'{"event_id": "a", "scheduled_at": 1e999}',
+    b'{"event_id": "a", "scheduled_at": 0, "event_id": "b"}',
     b'{"event_id": "\\ud800", "scheduled_at": 0}',
     b'\xff\xfe{"event_id": 1}',
     b"",

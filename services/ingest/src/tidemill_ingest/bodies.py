@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from tidemill.json.unique_keys import loads
+
 NDJSON_TYPES = frozenset(
     {
         "application/x-ndjson",
@@ -51,7 +53,7 @@ def read_items(body: bytes, content_type: str | None, limit: int) -> list[Any]:
     if kind in NDJSON_TYPES:
         return _lines(text, limit)
     try:
-        value = orjson.loads(text)
+        value = loads(text)
     except orjson.JSONDecodeError as error:
         if _looks_like_lines(text):
             return _lines(text, limit)
@@ -71,7 +73,7 @@ def _lines(text: bytes, limit: int) -> list[Any]:
 
 def _line(line: bytes) -> Any:
     try:
-        return orjson.loads(line)
+        return loads(line)
     except orjson.JSONDecodeError as error:
         return Unreadable(f"is not JSON: {_say(error)} at column {error.colno}")
 

@@ -31,6 +31,23 @@ def test_fields_stand_under_their_own_name_where_the_source_names_none() -> None
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("count", [1, 40])
+@pytest.mark.parametrize("name", ["amount", "payload"])
+def test_a_key_that_stands_twice_is_refused_where_the_record_asks_for_it(count: int, name: str) -> None:
+    nested = b'{"amount": 5, "amount": 6}' if name == "amount" else b'{"amount": 5}, "payload": {"amount": 6}'
+    value = b'{"event_id": "e", "at": %d, "payload": %s}' % (AT_MS, nested)
+    source = {"fields": {"amount": path("payload.amount")}}
+    decoded = reader("json", **source).decode(batch(*[value] * count))
+    assert len(decoded.bad) == count
+    assert "stands twice in one object" in decoded.bad[0].message
+
+
+def test_a_key_that_stands_twice_and_no_field_asks_for_is_nothing_to_a_row_as_to_columns() -> None:
+    value = b'{"event_id": "e", "at": %d, "amount": 1, "else": 1, "else": 2}' % AT_MS
+    for count in (1, 40):
+        assert reader("json").decode(batch(*[value] * count)).bad == []
+
+
 def test_paths_units_headers_keys_and_coordinates_give_fields() -> None:
     source = {
         "event_id": "coordinates", "event_time": path("meta.at", "us"), "key": "record",

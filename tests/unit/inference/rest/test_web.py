@@ -67,7 +67,7 @@ def test_instances_are_answered_in_their_order(api: Api) -> None:
     assert probabilities == pytest.approx([n / 1_000 for n in range(40)], abs=1e-6)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b'{"a":NaN}', b"\xff", b'{"a":1}{', b"[" * 5_000])
+@pytest.mark.parametrize("body", [b"", b"{", b'{"a":NaN}', b"\xff", b'{"a":1}{', b"[" * 5_000, b'{"a":1,"a":2}'])
 def test_malformed_json_is_400(api: Api, body: bytes) -> None:
     answer = api.predict(content=body)
     assert (answer.status_code, answer.json()["error"]) == (400, "malformed_json")

@@ -44,6 +44,15 @@ def test_json_lines_need_not_have_the_same_fields_and_bad_ones_are_named(tmp_pat
     assert count_rows(path) == 5
 
 
+def test_a_json_line_that_has_a_key_twice_is_an_error_of_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"id": "a", "n": 1}\n{"id": "b", "n": 1, "n" : 2}\n')
+    (chunk,) = read_chunks(path, 10)
+    assert chunk.lines == [1]
+    (error,) = chunk.errors
+    assert (error.line, error.reason) == (2, "is not JSON: the key 'n' stands twice in one object at column 21")
+
+
 def test_parquet_rows_are_numbered_over_chunks(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pl.DataFrame({"n": range(5)}).write_parquet(path)

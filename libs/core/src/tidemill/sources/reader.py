@@ -23,7 +23,7 @@ from tidemill.kafka.batch import Batch
 from tidemill.sources.fitting import fit_column
 from tidemill.sources.formats.stand_ins import taken, taken_column
 from tidemill.sources.part import Format, Kind, Part, Path, Unreadable
-from tidemill.sources.paths import MISSING, value_at
+from tidemill.sources.paths import MISSING, TWICE, value_at
 from tidemill.sources.places import FromRecord, Place, places_of
 
 UNFIT = "UnfitRecord"
@@ -147,6 +147,9 @@ class SourceReader:
         for name, place in self._places.items():
             value = place.value(batch, position) if isinstance(place, FromRecord) else value_at(row, place.path)
             if value is MISSING:
+                continue
+            if value is TWICE:
+                unfit.append((name, "stands twice in one object: which value is meant cannot be told"))
                 continue
             try:
                 value = taken(value, kind_of(self._types[name]), self._debezium)

@@ -10,6 +10,7 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from tidemill.access.authorizer import Refusal
+from tidemill.json.unique_keys import loads
 from tidemill.web.content import BodyTooLarge, known_type, read_bounded
 from tidemill_inference.rest.problems import Problem
 
@@ -61,7 +62,7 @@ def _inflated(data: bytes, encoding: str, limit: int) -> bytes:
 def parse_json(body: bytes) -> dict[str, Any]:
     """The object of a body. Raises Problem 400 for what is not JSON, 422 for another value than an object."""
     try:
-        document = orjson.loads(body)
+        document = loads(body)
     except orjson.JSONDecodeError as error:
         raise Problem(400, "malformed_json", f"the body is not JSON: {error}") from error
     if not isinstance(document, dict):

@@ -18,7 +18,7 @@ import pyarrow.json as pj
 from tidemill.codec.framing import CONFLUENT_MAGIC, BadRecord
 from tidemill.sources.formats.decimals import CONNECT_DECIMAL, with_decimals
 from tidemill.sources.part import Kind, Part, Path, Unreadable, no_value
-from tidemill.sources.paths import column_at
+from tidemill.sources.paths import column_at, once
 
 FEWEST: Final = 16
 """Below this many values halving costs more than reading them one by one."""
@@ -108,7 +108,7 @@ class JsonText:
             )
             raise Unreadable(f"not plain JSON: {said}", "UnknownFormat")
         try:
-            row = json.loads(value, parse_constant=_refuse_constant)
+            row = json.loads(value, parse_constant=_refuse_constant, object_pairs_hook=once)
         except UnicodeDecodeError as error:
             raise Unreadable("not JSON: the bytes are no UTF-8 text") from error
         except (ValueError, RecursionError) as error:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import orjson
 import polars as pl
 
+from tidemill.json.unique_keys import loads
 from tidemill_operations.push.files.choices import Choices
 from tidemill_operations.push.files.csv_rows import CsvRows, Row
 from tidemill_operations.push.files.lines import PACKED, Line, UnreadableFile, count_lines, kind_of, read_lines
@@ -157,7 +158,7 @@ def _parsed(line: Line) -> dict[str, Any] | RowError:
     if line.text is None:
         return RowError(line.number, None, line.problem)
     try:
-        row = orjson.loads(line.text)
+        row = loads(line.text)
     except orjson.JSONDecodeError as error:
         said = error.msg.partition(": line ")[0]
         return RowError(line.number, None, f"is not JSON: {said} at column {error.colno}")

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from tidemill.json.unique_keys import loads
 from tidemill.json.values import cut
 
 DTYPES: Mapping[str, str] = {
@@ -82,7 +83,7 @@ def read_request(body: bytes, header_length: int | None) -> InferRequest:
         raise MalformedTensors("", "Inference-Header-Content-Length is not within the body")
     head = body if header_length is None else body[:header_length]
     tail = b"" if header_length is None else body[header_length:]
-    document = orjson.loads(head)
+    document = loads(head)
     if not isinstance(document, dict):
         raise MalformedTensors("", "the body must be an object with inputs")
     parameters = _parameters(document, "")
