@@ -142,6 +142,23 @@ def test_what_an_image_copies_reaches_the_engine_by_rules_that_docker_20_10_read
         assert any(source == rule or source.startswith(f"{rule}/") for rule in let_in), source
 
 
+def test_nothing_that_a_checkout_gains_by_use_secrets_among_it_gets_into_an_image() -> None:
+    """Keys, passwords and state lie where Git looks away: none of these places is copied, or has what is copied."""
+    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text().split("\n") if line.startswith("/")]
+    assert {"var", ".env", "deploy/compose/tls", "deploy/kubernetes/overlays/dev/secrets"} <= {*ignored}
+    copied = [
+        name for line in re.findall(r"^COPY (?!--from)(.+) \S+$", IMAGES, flags=re.MULTILINE) for name in line.split()
+    ]
+    for source in copied:
+        near = [place for place in ignored if f"{source}/".startswith(f"{place}/") or place.startswith(f"{source}/")]
+        assert not near, source
+    rules = (ROOT / ".dockerignore").read_text().split("\n")
+    last_exception = max(place for place, rule in enumerate(rules) if rule.startswith("!"))
+    assert {"**/.env*", "**/*.pem", "**/*.key", "**/secrets"} <= {*rules[last_exception:]}, "what is last counts"
+    baked = re.findall(r"^(?:ARG|ENV) (\S*(?:KEY|SECRET|PASSWORD|TOKEN)\S*)", IMAGES, flags=re.MULTILINE)
+    assert not baked, "what is built in can be read from the image"
+
+
 def test_an_image_asks_no_registry_for_a_front_end_and_has_no_pip_of_its_own_in_its_environment() -> None:
     assert "# syntax" not in IMAGES
     assert "python -m venv --without-pip /app/venv" in stage("build")
