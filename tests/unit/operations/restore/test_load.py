@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,16 @@ def test_all_rows_come_back_to_an_empty_place_and_a_second_time_nothing_is_done(
     assert rows(there)["outbox"][0][3] == "null", "a null of JSON is no null of SQL"
     assert in_the_way(there, document) == []
     assert not load(there, document)
+
+
+def test_of_two_restores_at_once_one_loads_and_the_other_finds_all_there(tmp_path: Path) -> None:
+    document = dump(platform(sqlite(tmp_path, "old")))
+    for turn in range(10):
+        url = sqlite(tmp_path, f"new{turn}")
+        with ThreadPoolExecutor(2) as both:
+            loaded = [one.result() for one in [both.submit(load, url, document) for _ in range(2)]]
+        assert sorted(loaded) == [False, True]
+        assert dump(url) == document
 
 
 def test_the_tables_are_those_that_the_services_go_on_with(tmp_path: Path) -> None:
