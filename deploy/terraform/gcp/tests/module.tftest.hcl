@@ -5,6 +5,27 @@ mock_provider "google" {
   mock_data "google_project" {
     defaults = { id = "projects/tidemill-example", number = "1234567890" }
   }
+  # Terraform leaves these unknown in a plan; OpenTofu makes them up, and the provider looks at their form.
+  mock_resource "google_service_account" {
+    defaults = {
+      name   = "projects/tidemill-example/serviceAccounts/made-up@tidemill-example.iam.gserviceaccount.com"
+      email  = "made-up@tidemill-example.iam.gserviceaccount.com"
+      member = "serviceAccount:made-up@tidemill-example.iam.gserviceaccount.com"
+    }
+  }
+  mock_resource "google_compute_network" {
+    defaults = { id = "projects/tidemill-example/global/networks/made-up" }
+  }
+  mock_resource "google_sql_database_instance" {
+    defaults = {
+      server_ca_cert = [{ cert = "made-up", common_name = "", create_time = "", expiration_time = "", sha1_fingerprint = "" }]
+    }
+  }
+  mock_resource "google_redis_instance" {
+    defaults = {
+      server_ca_certs = [{ cert = "made-up", create_time = "", expire_time = "", serial_number = "", sha1_fingerprint = "" }]
+    }
+  }
 }
 
 mock_provider "google-beta" {}
