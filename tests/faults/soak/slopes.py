@@ -18,12 +18,16 @@ FLAT = {"handles": 5, "threads": 2}
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Seconds since the process began; resident MiB, open file handles, threads."""
+    """Seconds since the process began; resident MiB, open file handles, threads. `readers`: threads of Tokio, on which
+    deltalake reads and writes files: as many as files at once, gone again after ten idle seconds. They are told and not
+    judged; what they hold is in the memory, which is.
+    """
 
     at_s: float
     rss_mb: float
     handles: int
     threads: int
+    readers: int = 0
 
 
 @dataclass
@@ -40,7 +44,7 @@ class Incarnation:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`seconds` after warming up; `judged`: they are enough for the limits to count."""
+    """`seconds` after warming up; `judged`: they are enough for the limits to count; `readers`: fewest and most."""
 
     name: str
     pid: int
@@ -50,6 +54,7 @@ class Verdict:
     more_handles: float
     more_threads: float
     judged: bool
+    readers: tuple[int, int] = (0, 0)
 
     @property
     def breaches(self) -> list[str]:
@@ -77,6 +82,7 @@ def verdict(one: Incarnation, warm_s: float = WARM_S, least_s: float = LEAST_S) 
     return Verdict(
         one.name, one.pid, round(seconds), round(warm[-1].rss_mb, 1), round(slope, 2),
         more["handles"], more["threads"], seconds >= least_s,
+        (min(sample.readers for sample in warm), max(sample.readers for sample in warm)),
     )  # fmt: skip
 
 

@@ -100,6 +100,7 @@ def _said(one: Verdict) -> str:
     return (
         f"{one.name} ({one.pid}): {one.rss_mb} MB, {one.mb_per_min:+} MB/min (limit {LIMIT_MB_PER_MIN}), handles "
         f"{one.more_handles:+g}, threads {one.more_threads:+g} over {one.seconds:.0f} s"
+        + (f", beside {one.readers[0]} to {one.readers[1]} for files" if one.readers[1] else "")
         + ("" if one.judged else ", not judged: too short")
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import psutil
 
@@ -13,6 +14,7 @@ from tests.faults.soak.slopes import Incarnation, Sample
 
 EVERY_S = 1.0
 MB = 1_048_576
+READERS = "tokio-rt-worker"
 
 
 class Watch:
@@ -36,11 +38,25 @@ class Watch:
             process = psutil.Process(pid)
             with process.oneshot():
                 age = time.time() - process.create_time()
-                sample = Sample(age, process.memory_info().rss / MB, process.num_fds(), process.num_threads())
-        except psutil.NoSuchProcess:  # it has been killed since
+                names = _threads(pid)
+                readers = names.count(READERS)
+                size = process.memory_info().rss / MB
+                sample = Sample(age, size, process.num_fds(), len(names) - readers, readers)
+        except (psutil.NoSuchProcess, FileNotFoundError):  # it has been killed since
             return
         self.seen.setdefault((kind, pid), Incarnation(kind, pid)).samples.append(sample)
 
     def close(self) -> None:
         self._stop.set()
         self._thread.join(10)
+
+
+def _threads(pid: int) -> list[str]:
+    """Their names, of those that have not ended meanwhile."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            found.append((task / "comm").read_text().strip())
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
