@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tidemill_operations.platform import PlatformView
 
-__all__ = ["kept_to", "runs_here"]
+__all__ = ["kept_to", "lives", "runs_here"]
 
 
 def runs_here(platform: PlatformView, models_dir: Path, schemas: Path) -> bool:
@@ -17,7 +17,7 @@ def runs_here(platform: PlatformView, models_dir: Path, schemas: Path) -> bool:
     settings = platform.facts.get("settings", {})
     named = [settings.get(name) for name in ("TIDEMILL_MODELS_DIR", "TIDEMILL_SCHEMAS")]
     read = [Path(name).resolve() for name in named if name]
-    return read == [models_dir.resolve(), schemas.resolve()] and _lives(platform.facts.get("pid"))
+    return read == [models_dir.resolve(), schemas.resolve()] and lives(platform.facts.get("pid"))
 
 
 def kept_to(platform: PlatformView) -> list[str]:
@@ -26,7 +26,8 @@ def kept_to(platform: PlatformView) -> list[str]:
     return [name.strip() for name in named.split(",") if name.strip()]
 
 
-def _lives(pid: object) -> bool:
+def lives(pid: object) -> bool:
+    """Whether a process of this id is there, whoever's it is; False where there is no id."""
     if not isinstance(pid, int):
         return False
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import click
 from tidemill.web.tls.asking import fetch
 from tidemill_cli.platform_options import platform_options
 from tidemill_cli.rendering.progress import spinner
+from tidemill_operations.project.follows import lives
 from tidemill_operations.standing import governor
 from tidemill_operations.standing.first_version import until_the_first
 from tidemill_operations.standing.groups import PROFILE
@@ -108,7 +108,7 @@ def _processes(facts: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _state(pid: int | None, url: str | None, certificate: str | None) -> str:
-    if pid is None or not _runs(pid):
+    if not lives(pid):
         return "down"
     if url is None:
         return "up"
@@ -119,16 +119,6 @@ def _state(pid: int | None, url: str | None, certificate: str | None) -> str:
     if answers("/health/ready") or answers("/health"):
         return "ready"
     return "live, not ready" if answers("/health/live") else "up, does not answer"
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _groups(platform: PlatformView) -> list[dict[str, Any]]:
