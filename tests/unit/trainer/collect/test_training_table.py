@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -110,6 +111,16 @@ def test_the_log_tells_ranges_of_few_columns_and_rows_are_found_by_all(tmp_path:
     for name in ("_event_id", "_offset"):
         for value in set(found.to_table(columns=[name]).column(name).to_pylist()):
             assert found.to_table(filter=ds.field(name) == value).num_rows, (name, value)
+
+
+def test_a_table_of_before_opens_while_others_write_it_and_keeps_every_row(tmp_path: Path) -> None:
+    DeltaTable.create(str(tmp_path / "table"), SCHEMA, partition_by=["_kind"])
+    with ThreadPoolExecutor(4) as several:
+        opened = [one.result() for one in [several.submit(table, tmp_path) for _ in range(4)]]
+    for number, writer in enumerate(opened):
+        writer.append(events(number, 1), {(CLEAN, 0): number + 1})
+    assert offsets(tmp_path) == [0, 1, 2, 3]
+    assert "delta.dataSkippingStatsColumns" in DeltaTable(str(tmp_path / "table")).metadata().configuration
 
 
 def test_compaction_changes_neither_rows_nor_ends_and_the_writer_goes_on(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ was made anew from the one before: `table_ends`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from tidemill.errors import RetryLater
 from tidemill_learning.data_set.table_rows import KIND, OFFSET, PARTITION, after
 from tidemill_learning.training.labelled import EVENT_TIME, LABEL, OBSERVED_AT
 from tidemill_trainer.collect.table_ends import NO_IDS, Ends, committed_ends, last_of, transactions
+
+_log = logging.getLogger(__name__)
 
 CHECKPOINT_EVERY = 50
 """Commits; keeps the log that a reader must replay short."""
@@ -195,10 +198,16 @@ class TrainingTable:
             self.reload()
 
     def _keep_statistics(self) -> None:
-        """For a table of before, too, unless somebody has said of it what its log shall keep."""
-        if not STATISTICS.keys() <= self._table.metadata().configuration.keys():
+        """For a table of before, too, unless somebody has said of it what its log shall keep. Where another writer has
+        committed meanwhile, that is left to the next start: it is about memory alone.
+        """
+        if STATISTICS.keys() <= self._table.metadata().configuration.keys():
+            return
+        try:
             self._table.alter.set_table_properties(STATISTICS)
-            self.reload()
+        except CommitFailedError as error:
+            _log.info("the table keeps the ranges of all columns until the next start: %s", error)
+        self.reload()
 
 
 @contextmanager
