@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import zlib
-from typing import Any
+from typing import Any, Final, Literal
 
 import orjson
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from tidemill.access.authorizer import Refusal
+from tidemill.codec.inflate import TooMuch, inflated
 from tidemill.json.unique_keys import loads
 from tidemill.web.content import BodyTooLarge, known_type, read_bounded
 from tidemill_inference.rest.problems import Problem
 
 INSTANCES = "instances"
 
-_WINDOW_BITS = {"gzip": 31, "deflate": 15}
-"""zlib's, by content encoding."""
+_FORMS: Final[dict[str, Literal["gzip", "zlib"]]] = {"gzip": "gzip", "deflate": "zlib"}
+"""By content encoding (RFC 9110, 8.4.1)."""
 
 
 def body_type(request: Request, *known: str) -> str:
@@ -33,7 +33,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     bytes, before or after, 415 for another encoding, 400 where it ends early or is not of its encoding.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding != "identity" and encoding not in _WINDOW_BITS:
+    if encoding != "identity" and encoding not in _FORMS:
         raise Problem(415, "unsupported_encoding", "bodies may be plain, gzip or deflate")
     try:
         body = await read_bounded(request.stream(), request.headers.get("content-length", ""), limit)
@@ -45,18 +45,12 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 
 def _inflated(data: bytes, encoding: str, limit: int) -> bytes:
-    inflater = zlib.decompressobj(_WINDOW_BITS[encoding])
     try:
-        body = inflater.decompress(data, limit + 1)
-    except zlib.error as error:
-        raise Problem(400, "malformed_encoding", f"the body is not {encoding}") from error
-    if len(body) > limit:
-        raise _too_large(limit)
-    if not inflater.eof:
-        raise Problem(400, "malformed_encoding", f"the body is not whole {encoding}")
-    if inflater.unused_data:
-        raise Problem(400, "malformed_encoding", f"bytes follow after the end of the {encoding} body: send one member")
-    return body
+        return inflated(data, limit, _FORMS[encoding])
+    except TooMuch as error:
+        raise _too_large(limit) from error
+    except ValueError as error:
+        raise Problem(400, "malformed_encoding", f"the body is no {encoding}: {error}") from error
 
 
 def parse_json(body: bytes) -> dict[str, Any]:
