@@ -25,10 +25,11 @@ ROWS = st.lists(st.tuples(TEXTS, NUMBERS, st.one_of(st.none(), st.booleans()), T
 
 
 @settings(max_examples=20, deadline=None)
-@given(rows=ROWS)
-@example(rows=[("\U00020000", None, None, None)])
-@example(rows=[("ÿ" * 90, None, None, None), ("\U00020000" * 40, None, None, None)])
-def test_every_row_is_found_by_each_of_its_values(rows: list[tuple[Any, ...]]) -> None:
+@given(rows=ROWS, asked=st.sampled_from([None, "time", "time,number"]))
+@example(rows=[("\U00020000", None, None, None)], asked=None)
+@example(rows=[("ÿ" * 90, None, None, None), ("\U00020000" * 40, None, None, None)], asked=None)
+def test_every_row_is_found_by_each_of_its_values(rows: list[tuple[Any, ...]], asked: str | None) -> None:
+    """`asked`: of which columns the log of the table is to tell the range."""
     texts, numbers, flags, times = zip(*rows, strict=True)
     table = pa.table(
         {
@@ -39,10 +40,13 @@ def test_every_row_is_found_by_each_of_its_values(rows: list[tuple[Any, ...]]) -
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         uri = Path(folder).as_uri()
-        write_deltalake(uri, table, partition_by=[KIND])
+        wanted_of_log = None if asked is None else {"delta.dataSkippingStatsColumns": asked}
+        write_deltalake(uri, table, partition_by=[KIND], configuration=wanted_of_log)
         opened = DeltaTable(uri)
         (file,) = files_of(opened)
-        commit(opened, [Rewritten(file, 0, written(uri, "event", table.drop_columns([KIND])))])
+        commit(opened, [Rewritten(file, 0, written(opened, "event", table.drop_columns([KIND])))])
+        told = {name.removeprefix("null_count.") for name in DeltaTable(uri).get_add_actions(flatten=True).schema.names}
+        assert {"text", "number", "flag", "time"} & told == set((asked or "text,number,flag,time").split(","))
         stored = DeltaTable(uri).to_pyarrow_dataset()
         for name in ("text", "number", "flag", "time"):
             column = table.column(name)

@@ -80,7 +80,7 @@ def _changes(table: DeltaTable, spec: ModelSpec, wanted: Wanted, known: dict[str
     for file in sorted(files_of(table), key=_events_first):
         if file.path not in known:
             before = len(wanted.ids)
-            known[file.path] = _rewritten(table.table_uri, store, file, spec, wanted)
+            known[file.path] = _rewritten(table, store, file, spec, wanted)
             if len(wanted.ids) > before:  # labels of these events may be in files that were read
                 for path in [path for path in known if f"{KIND}={LABELLED}/" in path]:
                     del known[path]
@@ -89,7 +89,7 @@ def _changes(table: DeltaTable, spec: ModelSpec, wanted: Wanted, known: dict[str
     return found
 
 
-def _rewritten(uri: str, store: PyFileSystem, file: File, spec: ModelSpec, wanted: Wanted) -> Rewritten | None:
+def _rewritten(table: DeltaTable, store: PyFileSystem, file: File, spec: ModelSpec, wanted: Wanted) -> Rewritten | None:
     """Write the file without the entity's rows beside it; None where it has none."""
     if not any(_own(batch, file.kind, spec, wanted).any() for batch in batches(store, file, (spec.entity, EVENT_ID))):
         return None
@@ -99,7 +99,7 @@ def _rewritten(uri: str, store: PyFileSystem, file: File, spec: ModelSpec, wante
         gone += int(own.sum())
         kept.append(batch.filter(pa.array(~own)))
     rows = pa.Table.from_batches(kept)
-    return Rewritten(file, gone, written(uri, file.kind, rows) if rows.num_rows else None)
+    return Rewritten(file, gone, written(table, file.kind, rows) if rows.num_rows else None)
 
 
 def _own(batch: pa.RecordBatch, kind: str, spec: ModelSpec, wanted: Wanted) -> npt.NDArray[np.bool_]:

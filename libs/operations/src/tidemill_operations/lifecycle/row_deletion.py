@@ -58,7 +58,7 @@ def _changes(
         path = one.file.path
         if path not in known:
             found = aged(store, [one], cut).get(path, Aged())
-            known[path] = found, _rewritten(table.table_uri, store, one, cut) if found.count else None
+            known[path] = found, _rewritten(table, store, one, cut) if found.count else None
         found, change = known[path]
         total.add(found)
         if change is not None:
@@ -66,7 +66,7 @@ def _changes(
     return total, changes
 
 
-def _rewritten(uri: str, store: PyFileSystem, one: StatedFile, cut: Cut) -> Rewritten:
+def _rewritten(table: DeltaTable, store: PyFileSystem, one: StatedFile, cut: Cut) -> Rewritten:
     """Write what stays of a file beside it."""
     kept, gone = [], 0
     for batch in batches(store, one.file):
@@ -74,4 +74,4 @@ def _rewritten(uri: str, store: PyFileSystem, one: StatedFile, cut: Cut) -> Rewr
         gone += int(goes.sum())
         if not goes.all():
             kept.append(batch.filter(pa.array(~goes)))
-    return Rewritten(one.file, gone, written(uri, one.file.kind, pa.Table.from_batches(kept)) if kept else None)
+    return Rewritten(one.file, gone, written(table, one.file.kind, pa.Table.from_batches(kept)) if kept else None)

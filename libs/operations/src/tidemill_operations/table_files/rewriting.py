@@ -58,17 +58,26 @@ def files_of(table: DeltaTable) -> list[File]:
     return [File(row["path"], row[f"partition.{KIND}"], row["size_bytes"]) for row in rows]
 
 
-def written(uri: str, kind: str, rows: pa.Table) -> AddAction:
-    """Write rows of one kind into a file that no commit names yet."""
+def written(table: DeltaTable, kind: str, rows: pa.Table) -> AddAction:
+    """Write rows of one kind into a file that no commit names yet. The log is to say of it what the table asks for."""
     from deltalake.transaction import AddAction
 
     out = pa.BufferOutputStream()
     pq.write_table(rows, out, compression="zstd")
     data = out.getvalue().to_pybytes()
     path = f"{KIND}={kind}/part-00000-{uuid.uuid4()}-c000.zstd.parquet"
-    write_bytes(f"{uri.rstrip('/')}/{path}", data)
-    told = json.dumps(statistics(rows), ensure_ascii=False)  # of two escapes for one character deltalake makes another
+    write_bytes(f"{table.table_uri.rstrip('/')}/{path}", data)
+    told = json.dumps(
+        statistics(rows.select(_told(table, rows.column_names))), ensure_ascii=False
+    )  # of two escapes for one character deltalake makes another
     return AddAction(path, len(data), {KIND: kind}, time.time_ns() // 1_000_000, True, told)
+
+
+def _told(table: DeltaTable, names: Sequence[str]) -> list[str]:
+    """Those of these columns whose ranges the log of this table keeps: all, where nobody has said which."""
+    said = table.metadata().configuration.get("delta.dataSkippingStatsColumns")
+    wanted = names if said is None else [name.strip(" `") for name in said.split(",")]
+    return [name for name in names if name in wanted]
 
 
 def commit(table: DeltaTable, changes: Sequence[Rewritten], said: Sequence[Transaction] = ()) -> None:

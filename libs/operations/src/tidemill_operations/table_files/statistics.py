@@ -1,7 +1,8 @@
 """What the log says of a file that is written anew: nulls, least and greatest value of each column.
 
-All columns that Delta Lake's own writer has them of must have them: where the log says nothing of one, deltalake tells
-pyarrow that nothing in the file can match, and who filters by that column loses the file's rows without a word.
+All columns that Delta Lake's own writer has them of, by the table's settings, must have them: where the log says
+nothing of one, deltalake tells pyarrow that nothing in the file can match, and who filters by that column loses the
+file's rows without a word.
 """
 
 from __future__ import annotations
