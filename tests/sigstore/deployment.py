@@ -5,7 +5,8 @@ the issuers of tokens are ours.
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -81,6 +82,15 @@ class Sigstore:
     def stop(self, name: str) -> None:
         """Ends one of `READY`: whoever needs it finds nobody there."""
         self._children.end(name)
+
+    @contextmanager
+    def without(self, name: str) -> Iterator[None]:
+        """Within it one of `READY` is down."""
+        self.stop(name)
+        try:
+            yield
+        finally:
+            self.start(name)
 
     def _commands(self, programs: Path) -> dict[str, list[str]]:
         """In the order in which they need one another."""

@@ -115,36 +115,21 @@ def test_no_part_of_another_deployments_trust_root_stands_for_ours(
 
 
 def test_nothing_is_signed_while_the_log_is_down(sigstore: Sigstore) -> None:
-    sigstore.stop("rekor")
-    try:
-        with pytest.raises(requests.ConnectionError):
-            signed(sigstore, sigstore.token(ANNA))
-    finally:
-        sigstore.start("rekor")
+    with sigstore.without("rekor"), pytest.raises(requests.ConnectionError):
+        signed(sigstore, sigstore.token(ANNA))
     verify(sigstore, signed(sigstore, sigstore.token(ANNA)), ANNA, sigstore.people)
 
 
 def test_nothing_is_signed_without_a_timestamp(sigstore: Sigstore) -> None:
-    sigstore.stop("timestamps")
-    try:
-        with pytest.raises(InvalidBundle, match="timestamp"):
-            signed(sigstore, sigstore.token(ANNA))
-    finally:
-        sigstore.start("timestamps")
+    with sigstore.without("timestamps"), pytest.raises(InvalidBundle, match="timestamp"):
+        signed(sigstore, sigstore.token(ANNA))
 
 
 def test_no_certificate_is_given_while_fulcio_or_its_log_is_down(sigstore: Sigstore) -> None:
-    sigstore.stop("fulcio")
-    try:
-        with pytest.raises(requests.ConnectionError):
-            signed(sigstore, sigstore.token(ANNA))
-    finally:
-        sigstore.start("fulcio")
-    sigstore.stop("ct")
-    try:
+    with sigstore.without("fulcio"), pytest.raises(requests.ConnectionError):
+        signed(sigstore, sigstore.token(ANNA))
+    with sigstore.without("ct"):
         assert "CTL" in refusal_of_fulcio(sigstore, sigstore.token(ANNA))
-    finally:
-        sigstore.start("ct")
     verify(sigstore, signed(sigstore, sigstore.token(ANNA)), ANNA, sigstore.people)
 
 
