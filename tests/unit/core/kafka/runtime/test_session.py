@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
+from tests.support.polling import until
 from tests.unit.core.kafka.fakes import FakeProducer, failure
 from tidemill.errors import FatalError, Fenced, RetryLater
 from tidemill.kafka.batch import Output
@@ -192,6 +193,36 @@ def test_a_call_that_never_returns_is_given_up(monkeypatch: pytest.MonkeyPatch) 
     bench.failures["commit"] = failure(KafkaError._FENCED, fatal=True)
     with pytest.raises(InDoubt, match="given up"):
         bench.commit()
+
+
+def test_a_process_with_too_many_calls_that_never_return_ends_and_with_fewer_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session_module, "GRACE_S", 0.02)
+    monkeypatch.setattr(session_module, "MOST_HANGING", 3)
+    monkeypatch.setitem(CONFIG, "transaction.timeout.ms", 20)
+    bench, releases = Bench(), [threading.Event() for _ in range(4)]
+    for number, release in enumerate(releases):
+        bench.producers[-1].send_offsets_to_transaction = lambda *_, wait=release.wait: wait(30)  # type: ignore[assignment]
+        with pytest.raises(InDoubt, match="no answer"):
+            bench.commit()
+        if number < 2:
+            bench.session.open()
+            continue
+        with pytest.raises(FatalError, match=r"3 producers .* to be started again"):
+            bench.session.open()
+        releases[number - 2].set()  # one returns after all
+        until(lambda: _opens(bench), 10, "it goes on")
+    for release in releases:
+        release.set()
+
+
+def _opens(bench: Bench) -> bool:
+    try:
+        bench.session.open()
+    except FatalError:
+        return False
+    return True
 
 
 def test_when_a_session_is_closed_no_thread_holds_its_producer() -> None:

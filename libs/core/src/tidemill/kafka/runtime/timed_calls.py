@@ -37,8 +37,15 @@ class WatchedCalls:
         self._thread: threading.Thread | None = None
         self._answers: queue.SimpleQueue[tuple[Any, BaseException | None, float]] = queue.SimpleQueue()
         self._given_up = threading.Event()
+        self._left: list[threading.Thread] = []
         self.ended = 0.0
         """When the last call returned of which the result was taken (`time.perf_counter`)."""
+
+    @property
+    def hanging(self) -> int:
+        """How many calls were given up and have not returned by now: each keeps its client and a thread."""
+        self._left = [thread for thread in self._left if thread.is_alive()]
+        return len(self._left)
 
     def call(self, function: Callable[..., Any], *args: Any, within_s: float) -> Any:
         """`function(*args)`: its result or exception; raises Stuck if neither came within `within_s`."""
@@ -76,6 +83,8 @@ class WatchedCalls:
                 return self._answers.get(timeout=min(_SLICE_S, within_s))
             except queue.Empty:
                 if left == 1:
+                    if self._thread is not None:
+                        self._left.append(self._thread)
                     self._let_go()
                     raise Stuck(f"no answer within {within_s:.0f} s") from None
         raise ValueError(f"no time to wait: {within_s}")

@@ -33,6 +33,10 @@ _REFUSED = frozenset(
     }
 )
 _INIT_TIMEOUT_S = 5.0
+MOST_HANGING = 16
+"""So many clients may hang in calls that were given up, each with six threads and ten file handles: seen after brokers
+were killed, and for minutes after they were back.
+"""
 GRACE_S = 2.0
 """So long after its own time-out a call of the client is waited for."""
 
@@ -85,9 +89,15 @@ class TransactionSession:
         """Make a producer and initialise it: earlier holders of the id are fenced, their transaction is
         settled.
 
-        Raises RetryLater if the brokers do not answer, FatalError if they refuse.
+        Raises RetryLater if the brokers do not answer, FatalError if they refuse, or too many producers hang that were
+        thrown away.
         """
         self.close()
+        if self._calls.hanging >= MOST_HANGING:
+            raise FatalError(
+                f"{self._calls.hanging} producers of transactional id {self._config['transactional.id']} hang in calls "
+                "that librdkafka does not return from: it ends, to be started again; nothing is lost"
+            )
         self._producer = self._factory(self._config)
         try:
             self._watched("init_transactions", timeout_s=_INIT_TIMEOUT_S)
